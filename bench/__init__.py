@@ -1,0 +1,1 @@
+"""bench: the ECG representation-learning benchmark."""

@@ -1,0 +1,46 @@
+"""What the harness hands to a method: one batch of recordings and whatever accompanies them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ECGBatch:
+    """A batch, as the method's InputSpec asked for it.
+
+    Attributes:
+        ecg: float32 [record, lead, time], twelve leads in LEADS order; absent leads are zero.
+        leads: bool [record, lead], which leads are real.
+        index: int64 [record], the row of each record in the corpus or task at hand; stable over epochs, so that a method
+            can look up what it computed once in ``prepare_corpus``.
+        text: the accompanying texts, or None.
+        image: float32 [record, channel, height, width], or None.
+        tabular: float32 [record, variable], or None.
+        target: the task's targets (see :class:`bench.task.Examples`), or None in pretraining.
+    """
+
+    ecg: Float[Tensor, "record lead time"]
+    leads: Bool[Tensor, "record lead"]
+    index: Int[Tensor, " record"]
+    text: Sequence[str] | None = None
+    image: Float[Tensor, "record channel height width"] | None = None
+    tabular: Float[Tensor, "record variable"] | None = None
+    target: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.ecg.shape[0]
+
+    def to(self, device: torch.device | str) -> ECGBatch:
+        """The same batch with its tensors on ``device``."""
+        moved = {
+            f.name: value.to(device, non_blocking=True)
+            for f in fields(self)
+            if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        return replace(self, **moved)

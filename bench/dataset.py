@@ -1,0 +1,125 @@
+"""The contract of a dataset: how the publisher's own files become recordings, metadata and text.
+
+A dataset is read once, by ``bench data prepare``, into a signal store (:mod:`bench.signals.store`); everything later
+reads the store. A dataset can also *simulate itself*: write the same files in the same format, so that tests and the
+demo go through the real reader.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One ECG as it is stored: twelve leads in ``LEADS`` order.
+
+    ``signal`` is either physical (float, mV, ``gain`` None) or the publisher's integers with ``gain`` in units per mV
+    (one per lead, baseline already subtracted), which the store then keeps without loss.
+    """
+
+    signal: np.ndarray  # [lead, time]
+    fs: float  # Hz
+    gain: np.ndarray | None = None  # [lead], units per mV
+
+
+@dataclass(frozen=True)
+class RecordFile:
+    """Where one record's signal lies: what ``prepare`` hands to its workers. Plain data, so that it can be pickled."""
+
+    record_id: str
+    path: Path  # without extension where the format has several files
+    facts: dict = field(default_factory=dict)  # whatever else the reader needs: rate, format, ...
+
+
+class Dataset(ABC):
+    """A dataset, by its publisher's files.
+
+    Class attributes describe it; instances point at a ``root`` folder that holds the publisher's files unchanged.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    url: ClassVar[str]
+    """The publisher's page."""
+    access: ClassVar[Literal["open", "credentialed"]] = "open"
+    license: ClassVar[str] = ""
+    fetch: ClassVar[str] = ""
+    """The command, or the steps, by which a user gets the files. Printed whenever something is missing."""
+    full_size: ClassVar[dict[str, int]] = {}
+    """Version -> number of records of the complete publication, to tell a complete copy from a subset."""
+    rates: ClassVar[tuple[int, ...]] = (500,)
+    """Sampling rates (Hz) at which the publisher offers the signals, best first."""
+    text_sources: ClassVar[tuple[str, ...]] = ()
+    """Names of the texts that accompany a recording, default first; empty when there are none."""
+    simulated_records: ClassVar[int] = 2000
+    """How many recordings the built-in simulated cohort has."""
+    format_version: ClassVar[int] = 1
+    """Raise it when what :meth:`records` or :meth:`read` return changes: prepared stores are then made again."""
+
+    def __init__(self, root: Path):
+        self.root = Path(root)
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise ``DataError`` unless the root holds the index files; the message says which is missing and how to get it."""
+
+    @abstractmethod
+    def version(self) -> str:
+        """The publisher's version of the files at hand, as well as it can be told ("1.0.3", "1.0.3 (subset)")."""
+
+    @abstractmethod
+    def records(self) -> pd.DataFrame:
+        """All metadata, one row a recording: index ``record_id`` (str, unique), column ``patient_id`` (str), further
+        columns as the tasks and texts of this dataset need them. Only types that parquet keeps.
+
+        Raises:
+            DataError: a file without an expected column, a value that cannot be read, a duplicated id.
+        """
+
+    @abstractmethod
+    def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
+        """Where the signals of ``records`` lie, in that order, at ``rate`` Hz (default: the best rate at hand)."""
+
+    @staticmethod
+    @abstractmethod
+    def read(file: RecordFile) -> Recording:
+        """Read one signal. Static and picklable: it runs in worker processes.
+
+        Raises:
+            DataError: missing, truncated or malformed files, with path and cure.
+        """
+
+    @classmethod
+    def text(cls, records: pd.DataFrame, source: str) -> list[str]:
+        """The texts of ``records`` from one of :attr:`text_sources`, in order. Pure: reads nothing but the columns."""
+        raise ConfigError(f"{cls.name} has no text; text sources: {', '.join(cls.text_sources) or 'none'}.")
+
+    @classmethod
+    def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Which rows may be pretrained on: boolean masks ``train`` and ``validation`` over ``records``.
+
+        A dataset that also has tasks keeps the records of its test (and validation) splits out here, so that no method
+        can see them, whatever the task. The default is all records for training, none for validation.
+        """
+        import numpy as np
+
+        return {"train": np.ones(len(records), bool), "validation": np.zeros(len(records), bool)}
+
+    @classmethod
+    def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
+        """Write a simulated copy of the dataset, in the publisher's format, that this class then reads."""
+        raise ConfigError(f"{cls.name} cannot simulate itself; name real data with --data-root {cls.name}=FOLDER.")
+
+
+__all__: Sequence[str] = ("Dataset", "RecordFile", "Recording")

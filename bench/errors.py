@@ -1,0 +1,30 @@
+"""Errors a user can act on: each message names the place, what was found, what was expected and the cure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """Something the user can mend. The CLI prints the message alone, without a traceback, and exits with 2."""
+
+
+class DataError(BenchError):
+    """A file, record or field of a dataset is missing or malformed."""
+
+
+class ConfigError(BenchError):
+    """An option or a config field is unknown or out of range."""
+
+
+class UnknownName(ConfigError):
+    """A method, task, mode, lead or field that nobody registered; the message suggests the nearest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]):
+        known = sorted(known)
+        folded = {k.lower(): k for k in known}
+        near = [folded[m] for m in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)]
+        hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+        super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known) or 'none'}.")
+        self.kind, self.name, self.suggestions = kind, name, near

@@ -1,0 +1,133 @@
+"""The contract of a method: backbone(s), a pretraining objective, and the way it answers each mode.
+
+Implement what the method can do, and nothing else; the modes it offers follow from that:
+
+====================  ======================================================================
+implements            offers
+====================  ======================================================================
+``encode``            ``linear``, ``finetune``, ``scratch``
+``zero_shot``         ``zeroshot``
+``fit``               ``scratch`` (a method that trains without an encoder: Cox, XGBoost)
+``pretraining_loss``  ``bench pretrain``; without it the method runs from its initial weights
+====================  ======================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from bench.batch import ECGBatch
+from bench.signals.input_spec import InputSpec
+from bench.training.config import PretrainConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+
+class MethodConfig(BaseModel):
+    """Base of every method's Config. Each field's description cites where its default comes from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pretrain: PretrainConfig = Field(PretrainConfig(), description="optimisation of pretraining")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a method may look at before pretraining begins: the records, in the order of ``ECGBatch.index``.
+
+    ``train`` marks the rows that are trained on; statistics and vocabularies come from those alone.
+    """
+
+    name: str
+    records: pd.DataFrame
+    train: np.ndarray  # bool [record]
+    text: Sequence[str] | None = None
+    cache: Path | None = None  # a folder for what is costly and depends on content alone (text embeddings)
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """One partition of a task, for methods that train by ``fit``: raw signals are read through ``batches``."""
+
+    targets: np.ndarray
+    records: pd.DataFrame
+    batches: Any = field(repr=False)  # Iterable[ECGBatch], in order; may be walked again
+
+
+class Predictor(Protocol):
+    """What ``fit`` returns: scores for any partition, shaped as the task kind says (:mod:`bench.scoring.score`)."""
+
+    def predict(self, data: LabelledData) -> np.ndarray: ...
+
+
+class Method(nn.Module):
+    """A method. Subclasses set ``name``, ``input`` and a nested ``Config``, and build their modules in ``build``."""
+
+    name: ClassVar[str]
+    input: ClassVar[InputSpec] = InputSpec()
+    corpus: ClassVar[str | None] = None
+    """The corpus of the paper, pretrained on when it is at hand; otherwise the task's own training recordings serve."""
+    smoke: ClassVar[dict[str, Any]] = {}
+    """Overrides of Config fields (dotted paths) that make the ``smoke`` profile small and quick."""
+
+    class Config(MethodConfig):
+        pass
+
+    def __init__(self, config: MethodConfig | None = None):
+        super().__init__()
+        self.config: Any = config if config is not None else self.Config()
+        self.build(self.config)
+
+    def build(self, config: Any) -> None:
+        """Create the modules. Weights are drawn from torch's global generator, which the harness has seeded."""
+
+    def prepare_corpus(self, corpus: Corpus) -> None:
+        """Compute once what pretraining looks up at every step (text embeddings, entity labels), before the first step."""
+
+    def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
+        """Named terms whose sum is minimised. Anything drawn at random comes from torch's global generators."""
+        raise TypeError(f"{self.name} has no pretraining objective")
+
+    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
+        """The representation that a downstream head reads."""
+        raise TypeError(f"{self.name} has no encoder")
+
+    def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
+        """A score for each class, given only its name in words; higher means more likely."""
+        raise TypeError(f"{self.name} cannot answer zero-shot")
+
+    def fit(self, train: LabelledData, validation: LabelledData) -> Predictor:
+        """Train without an encoder."""
+        raise TypeError(f"{self.name} does not train by fit")
+
+    def notes(self) -> dict[str, Any]:
+        """JSON facts worth keeping with a checkpoint (vocabulary, text model digest)."""
+        return {}
+
+    @classmethod
+    def implements(cls, function: str) -> bool:
+        """Whether the class overrides one of the contract's optional functions."""
+        return getattr(cls, function) is not getattr(Method, function)
+
+    @classmethod
+    def modes(cls) -> tuple[str, ...]:
+        """The modes this method offers."""
+        offered = []
+        if cls.implements("zero_shot"):
+            offered.append("zeroshot")
+        if cls.implements("encode"):
+            offered += ["linear", "finetune", "scratch"]
+        if cls.implements("fit"):
+            offered.append("scratch")
+        return tuple(dict.fromkeys(offered))

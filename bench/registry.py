@@ -1,0 +1,206 @@
+"""Names -> classes, through entry points only.
+
+A distribution declares, under ``bench.methods``, ``bench.tasks`` or ``bench.datasets``, either one class
+(``mymethod = "mypackage.mymethod:MyMethod"``) or a whole package (``mine = "mypackage"``), all of whose modules are
+then searched for classes with a ``name = "..."``. The search reads source text and imports nothing, so that listing
+stays light and a broken plugin costs a warning and no more. The built-in methods and tasks use the same door.
+"""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError, UnknownName
+
+METHODS, TASKS, DATASETS = "bench.methods", "bench.tasks", "bench.datasets"
+_WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a class without importing it."""
+
+    name: str
+    module: str
+    qualname: str
+    path: Path
+    distribution: str
+    summary: str = ""
+    attributes: dict[str, Any] = field(default_factory=dict)  # literal class attributes, own before inherited
+    defines: frozenset[str] = frozenset()  # functions of the class and of the bases that could be read
+
+    def load(self) -> Any:
+        """Import the module and return the class."""
+        return getattr(importlib.import_module(self.module), self.qualname)
+
+
+@dataclass
+class _Class:
+    node: ast.ClassDef
+    module: str
+    path: Path
+    bases: list[tuple[str, str]]  # (module, class name)
+
+
+def _imported_names(tree: ast.Module, module: str) -> dict[str, tuple[str, str]]:
+    names: dict[str, tuple[str, str]] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                names[alias.asname or alias.name] = (node.module, alias.name)
+        elif isinstance(node, ast.ClassDef):
+            names[node.name] = (module, node.name)
+    return names
+
+
+@functools.lru_cache(maxsize=None)
+def _classes_in(module: str) -> dict[str, _Class]:
+    spec = importlib.util.find_spec(module)
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        return {}
+    tree = ast.parse(Path(spec.origin).read_bytes(), filename=spec.origin)
+    names = _imported_names(tree, module)
+    return {
+        node.name: _Class(
+            node,
+            module,
+            Path(spec.origin),
+            [names[b.id] for b in node.bases if isinstance(b, ast.Name) and b.id in names],
+        )
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+    }
+
+
+def _own(node: ast.ClassDef) -> tuple[dict[str, Any], set[str]]:
+    attributes: dict[str, Any] = {}
+    functions: set[str] = set()
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+            functions.add(item.name)
+        target = item.targets[0] if isinstance(item, ast.Assign) else getattr(item, "target", None)
+        value = getattr(item, "value", None)
+        if isinstance(target, ast.Name) and value is not None:
+            try:
+                attributes[target.id] = ast.literal_eval(value)
+            except ValueError:
+                continue
+    return attributes, functions
+
+
+def _resolved(found: _Class, root: str) -> tuple[dict[str, Any], set[str]]:
+    """Attributes and functions of a class and of those bases that live in the same top-level package."""
+    attributes, functions = _own(found.node)
+    for module, name in found.bases:
+        if module.split(".")[0] != root:
+            continue
+        base = _classes_in(module).get(name)
+        if base is not None:
+            inherited, more = _resolved(base, root)
+            attributes = {**{k: v for k, v in inherited.items() if k != "name"}, **attributes}
+            functions |= more
+    return attributes, functions
+
+
+def _modules_of(value: str) -> Iterator[str]:
+    """The module an entry point names and, when it is a package, its direct modules and subpackages."""
+    yield value
+    spec = importlib.util.find_spec(value)
+    if spec is None:
+        raise ModuleNotFoundError(f"No module named {value!r}")
+    for folder in spec.submodule_search_locations or ():
+        for child in sorted(os.scandir(folder), key=lambda c: c.name):
+            if child.name.startswith(("_", ".")):
+                continue
+            if child.name.endswith(".py"):
+                yield f"{value}.{child.name[:-3]}"
+            elif child.is_dir() and (Path(child.path) / "__init__.py").exists():
+                yield f"{value}.{child.name}"
+
+
+def _entries_of(point: importlib.metadata.EntryPoint) -> Iterator[Entry]:
+    module, _, wanted = point.value.partition(":")
+    distribution = point.dist.name if point.dist else "unknown"
+    for candidate in [module] if wanted else _modules_of(module):
+        for class_name, found in _classes_in(candidate).items():
+            if wanted and class_name != wanted:
+                continue
+            attributes, functions = _resolved(found, candidate.split(".")[0])
+            name = attributes.get("name", point.name if wanted else None)
+            if not isinstance(name, str):
+                continue
+            summary = (ast.get_docstring(found.node) or "").strip().split("\n\n")[0].replace("\n", " ")
+            yield Entry(name, candidate, class_name, found.path, distribution, summary, attributes, frozenset(functions))
+
+
+@functools.lru_cache(maxsize=None)
+def entries(group: str) -> dict[str, Entry]:
+    """Everything registered in a group, by name. A plugin that cannot be read is warned about and left out.
+
+    Raises:
+        BenchError: two distributions register one name.
+    """
+    found: dict[str, Entry] = {}
+    for point in sorted(importlib.metadata.entry_points(group=group), key=lambda p: (p.name, p.value)):
+        try:
+            listed = list(_entries_of(point))
+        except (ImportError, SyntaxError, OSError, UnicodeDecodeError) as error:
+            warnings.warn(f"plugin {point.name} = {point.value} ({group}) was left out: {error}", stacklevel=2)
+            continue
+        for entry in listed:
+            other = found.setdefault(entry.name, entry)
+            if (other.module, other.qualname) != (entry.module, entry.qualname):
+                raise BenchError(
+                    f"two {_WORD[group]}s are named {entry.name!r}: {other.module}:{other.qualname} "
+                    f"({other.distribution}) and {entry.module}:{entry.qualname} ({entry.distribution}). "
+                    f"Uninstall one, or give it another name."
+                )
+    return dict(sorted(found.items()))
+
+
+def load(group: str, name: str) -> Any:
+    """The class registered under ``name``.
+
+    Raises:
+        UnknownName: nobody registered it. BenchError: its module cannot be imported.
+    """
+    known = entries(group)
+    if name not in known:
+        raise UnknownName(_WORD[group], name, known)
+    entry = known[name]
+    try:
+        return entry.load()
+    except ImportError as error:
+        raise BenchError(f"{_WORD[group]} {name!r} ({entry.module}) cannot be imported: {error}") from error
+
+
+def match(group: str, patterns: Iterable[str]) -> list[str]:
+    """The registered names that match any of the patterns (``ptbxl-*``), in the order asked, without repeats."""
+    known = entries(group)
+    chosen: dict[str, None] = {}
+    for pattern in patterns:
+        hits = [n for n in known if fnmatch.fnmatchcase(n, pattern)] if any(c in pattern for c in "*?[") else [pattern]
+        if not hits or (hits == [pattern] and pattern not in known):
+            raise UnknownName(_WORD[group], pattern, known)
+        chosen.update(dict.fromkeys(hits))
+    return list(chosen)
+
+
+def resource_folders(group: str) -> list[Path]:
+    """Folders of data files (``bench.splits``, ``bench.leaderboards``) that installed packages offer."""
+    folders = []
+    for point in importlib.metadata.entry_points(group=group):
+        spec = importlib.util.find_spec(point.value)
+        folders += [Path(p) for p in (spec.submodule_search_locations or ())] if spec else []
+    return folders

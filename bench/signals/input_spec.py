@@ -1,0 +1,47 @@
+"""What an encoder needs of a signal. A method declares it; the harness delivers exactly that."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Normalisation = Literal["none", "minmax", "zscore", "zscore-lead"]
+Modality = Literal["text", "image", "tabular"]
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """Rate, length, scaling and modalities of a method's input. Leads always come in ``LEADS`` order, twelve rows.
+
+    Attributes:
+        fs: Hz. Other rates are resampled with an anti-aliasing polyphase filter.
+        seconds: length of the window; shorter recordings are zero-padded at the end after normalisation.
+        normalise: ``minmax`` scales one recording to [0, 1] by its extremes over all leads and samples (MERL's
+            pre-processing), ``zscore`` by mean and SD over all leads and samples, ``zscore-lead`` lead by lead;
+            ``none`` leaves mV. Absent leads take no part in it.
+        crop: which window of a longer recording: ``first`` (deterministic) or ``random`` (in training only; scoring
+            always takes the first).
+        partial_leads: True if the method takes any subset of leads (absent ones are then marked in ``batch.leads``);
+            otherwise absent leads are rows of zeros, as the papers do, and the result says so.
+        filters: names of the signal transforms of :mod:`bench.signals.filters` applied before normalisation, in order.
+        median_beat: replace the recording by its median beat.
+        modalities: what pretraining needs beside the ECG.
+    """
+
+    fs: int = 500
+    seconds: float = 10.0
+    normalise: Normalisation = "none"
+    crop: Literal["first", "random"] = "first"
+    partial_leads: bool = False
+    filters: tuple[str, ...] = ()
+    median_beat: bool = False
+    modalities: tuple[Modality, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Samples in a window."""
+        return round(self.fs * self.seconds)
+
+    def to_dict(self) -> dict:
+        """The spec as JSON, for digests and provenance."""
+        return asdict(self)

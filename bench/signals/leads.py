@@ -1,0 +1,98 @@
+"""The twelve standard leads: their one order in this project, and their spellings in the wild."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bench.errors import ConfigError, DataError, UnknownName
+
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+"""The order of the lead axis of every array in this project."""
+
+PROGRESSIVE_ORDER = ("I", "II", "III", "aVF", "aVR", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
+"""The order in which K-MERL adds leads in its partial-lead tests (K-MERL 4.2.1, as printed)."""
+
+LEAD_GROUPS = {
+    "all": LEADS,
+    "limb": LEADS[:6],
+    "precordial": LEADS[6:],
+}
+
+_CANONICAL = {lead.upper(): lead for lead in LEADS}
+
+
+def canonical_lead(name: str) -> str:
+    """The project's spelling of a lead: ``AVR``, ``avr`` and ``aVR`` are ``aVR``; ``MLII`` and the like are unknown.
+
+    Raises:
+        UnknownName: when the name is none of the twelve standard leads.
+    """
+    key = name.strip().upper().removeprefix("LEAD").strip(" _-")
+    if key not in _CANONICAL:
+        raise UnknownName("lead", name, LEADS)
+    return _CANONICAL[key]
+
+
+def lead_order(names: Sequence[str], where: str) -> list[int]:
+    """Positions of the twelve standard leads among a file's own ``names``, so that ``signal[order]`` is in LEADS order.
+
+    Raises:
+        DataError: when a standard lead is missing or named twice; ``where`` names the file.
+    """
+    position: dict[str, int] = {}
+    for i, name in enumerate(names):
+        key = _CANONICAL.get(name.strip().upper())
+        if key is None:
+            continue
+        if key in position:
+            raise DataError(f"{where}: lead {key} is named twice ({', '.join(names)}); expected each of the 12 once.")
+        position[key] = i
+    missing = [lead for lead in LEADS if lead not in position]
+    if missing:
+        raise DataError(
+            f"{where}: lead {', '.join(missing)} missing; the header names {len(names)} leads ({', '.join(names)}), "
+            f"expected the 12 standard ones. Fetch the record again from the publisher, or leave it out with "
+            f"--on-bad-record skip."
+        )
+    return [position[lead] for lead in LEADS]
+
+
+def parse_leads(text: str) -> list[tuple[str, ...]]:
+    """One value of ``--leads`` as the lead subsets it names, each in LEADS order.
+
+    Lead names joined by commas are one subset (``I,II``); groups (``all``, ``limb``, ``precordial``), counts in K-MERL's
+    order (``3``) and ranges of counts (``1..12``) are subsets of their own, and a comma between those separates them.
+
+    Raises:
+        UnknownName: for a lead that does not exist. ConfigError: for a count outside 1..12 or an empty text.
+    """
+    parts = [p.strip() for p in text.split(",") if p.strip()]
+    if not parts:
+        raise ConfigError("--leads is empty; give leads such as I or I,II, a group (all, limb, precordial) or 1..12.")
+    if all(p.upper() in _CANONICAL for p in parts):
+        return [_ordered(_CANONICAL[p.upper()] for p in parts)]
+    subsets: list[tuple[str, ...]] = []
+    for part in parts:
+        first, dots, last = part.partition("..")
+        if part.lower() in LEAD_GROUPS:
+            subsets.append(LEAD_GROUPS[part.lower()])
+        elif first.isdigit() and (last.isdigit() or not dots):
+            counts = range(int(first), int(last or first) + 1)
+            if not counts or counts[0] < 1 or counts[-1] > 12:
+                raise ConfigError(f"--leads {part}: a number of leads lies between 1 and 12.")
+            subsets += [_ordered(PROGRESSIVE_ORDER[:n]) for n in counts]
+        elif part.upper() in _CANONICAL:
+            subsets.append((_CANONICAL[part.upper()],))
+        else:
+            raise UnknownName("lead", part, [*LEADS, *LEAD_GROUPS])
+    return subsets
+
+
+def _ordered(leads: Iterable[str]) -> tuple[str, ...]:
+    chosen = set(leads)
+    return tuple(lead for lead in LEADS if lead in chosen)
+
+
+def name_leads(leads: Sequence[str]) -> str:
+    """The shortest usual name of a subset: ``all``, ``limb``, ``precordial`` or the leads joined by commas."""
+    return next((group for group, members in LEAD_GROUPS.items() if tuple(leads) == members), ",".join(leads))

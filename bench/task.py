@@ -1,0 +1,108 @@
+"""The contract of a task: a dataset, what is asked of each recording, a split and the metrics.
+
+A multilabel task on an existing dataset is about ten lines::
+
+    class Superclass(PTBXLTask):
+        '''Five diagnostic superclasses.'''
+        name = "ptbxl-super"
+        split = "ptbxl-super"
+        classes = {"NORM": "normal ECG", ...}
+        column = "diagnostic_superclass"
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+Kind = Literal["multilabel", "multiclass", "identification", "survival", "regression"]
+
+SELECTION_METRIC: dict[str, str] = {
+    "multilabel": "macro_auroc",
+    "multiclass": "macro_auroc",
+    "identification": "accuracy",
+    "survival": "c_index",
+    "regression": "pearson_r",
+}
+"""The metric by which weights are chosen on validation data and which a board shows unless it says otherwise."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a task asks: example by example. The row order is the identity of an example within a task version.
+
+    Attributes:
+        record_ids: str [example], into the store; a record may serve several examples (windows of one recording).
+        patient_ids: str [example], the clusters of every interval and the unit no split may cut.
+        targets: multilabel uint8 [example, class]; multiclass and identification int64 [example]; survival float64
+            [example, 2] = (years, event); regression float64 [example, target].
+        start: seconds into the recording where the example begins, float [example], or None for the whole recording.
+        seconds: the length of each example, or None for what the method's InputSpec asks.
+        columns: the record's columns that the split rule reads (folds, dates), one row an example.
+    """
+
+    record_ids: np.ndarray
+    patient_ids: np.ndarray
+    targets: np.ndarray
+    columns: pd.DataFrame
+    start: np.ndarray | None = None
+    seconds: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.record_ids)
+
+
+class Task(ABC):
+    """One question asked of the recordings of a dataset. Metadata only, and a function from records to targets."""
+
+    name: ClassVar[str]
+    dataset: ClassVar[str]
+    kind: ClassVar[Kind]
+    split: ClassVar[str]
+    """Name of a YAML in a ``bench.splits`` package."""
+    classes: ClassVar[dict[str, str]] = {}
+    """Class (or target) name -> its full words, which are the zero-shot prompts. The order is the column order."""
+    version: ClassVar[int] = 1
+    """Raise it whenever the examples or targets change: old results then never mix with new ones."""
+    source: ClassVar[str] = ""
+
+    @abstractmethod
+    def examples(self, records: pd.DataFrame) -> Examples:
+        """The examples and targets of this task among a dataset's records (index record_id); rows without a target are
+        left out."""
+
+    @property
+    def metric(self) -> str:
+        """The metric used for selection on validation data, and shown first."""
+        return SELECTION_METRIC[self.kind]
+
+
+class MultilabelTask(Task):
+    """Classes read from one list-valued column of the records: any class may hold, and records without one are dropped."""
+
+    kind: ClassVar[Kind] = "multilabel"
+    column: ClassVar[str]
+    """The records' column that lists the classes of each recording."""
+
+    def examples(self, records: pd.DataFrame) -> Examples:
+        import numpy as np
+
+        position = {name: i for i, name in enumerate(self.classes)}
+        targets = np.zeros((len(records), len(position)), np.uint8)
+        for row, labels in enumerate(records[self.column]):
+            for label in labels:
+                if label in position:
+                    targets[row, position[label]] = 1
+        kept = targets.any(axis=1)
+        chosen = records[kept]
+        return Examples(
+            record_ids=chosen.index.to_numpy(dtype=str),
+            patient_ids=chosen["patient_id"].to_numpy(dtype=str),
+            targets=targets[kept],
+            columns=chosen.reset_index(drop=True),
+        )

@@ -1,0 +1,38 @@
+"""Settings of pretraining that every method shares; a method's Config overrides the defaults with its paper's."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PretrainConfig(BaseModel):
+    """Optimisation of a pretraining run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(50, ge=1, description="passes over the corpus")
+    batch_size: int = Field(256, ge=1, description="recordings in one optimiser step, over all devices")
+    min_steps_per_epoch: int = Field(
+        16,
+        ge=1,
+        description="a corpus too small for the published batch is cut into at least this many steps an epoch: the "
+        "batch becomes the largest power of two that allows it. No paper says what to do there; a batch as large as the "
+        "corpus would leave one update an epoch",
+    )
+    lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
+    weight_decay: float = Field(1e-5, ge=0, description="AdamW weight decay; biases and one-dimensional weights included")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW moment decay")
+    warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear warm-up before the cosine")
+    schedule: Literal["cosine", "constant"] = Field("cosine", description="learning rate after warm-up, per step, to zero")
+    clip_norm: float | None = Field(None, description="clip the global gradient norm to this; None leaves it")
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
+        "auto", description="auto is bf16-mixed on a GPU that has it and 32-true elsewhere"
+    )
+    seed: int = Field(0, ge=0, description="initial weights, order of the recordings and everything drawn at random")
+
+    def batch_for(self, n_records: int) -> int:
+        """The batch actually used on a corpus of ``n_records``."""
+        largest = max(2, n_records // self.min_steps_per_epoch)
+        return min(self.batch_size, 1 << (largest.bit_length() - 1))

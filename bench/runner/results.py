@@ -1,0 +1,111 @@
+"""A finished cell on disk: metrics, per-record predictions and provenance. This is the truth; MLflow mirrors it.
+
+``results/KEY/result.json`` holds everything but the predictions, ``results/KEY/predictions.parquet`` one row for each
+scored example of the validation and test partitions: ``record_id, patient_id, partition, target_*, score_*``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.artifacts import file_digest, write_json, writing
+from bench.errors import DataError
+from bench.runner.cell import Cell
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished cell.
+
+    Attributes:
+        key: digest of what determines the result; the folder's name.
+        cell: its coordinates.
+        profile: ``paper`` or ``smoke``; never mixed in a table.
+        data: ``real`` or ``simulated``; never mixed in a table.
+        score: :class:`bench.scoring.score.Score` as JSON: metrics with intervals, per-class values, classes left out.
+        counts: records per partition: ``train, validation, test`` as scored, and ``expected`` for the complete split.
+        split: name, digest of the partition used, whether it is the complete published split, fold.
+        dataset: name, version, digest of the prepared store, quality counts (NaN, flat, skipped).
+        checkpoint: key, digest, corpus and pretraining facts; empty for a method that is not pretrained.
+        config: the method's config and the protocol's (``{"method": ..., "linear": ...}``).
+        selection: what was chosen on validation data: metric, value, epoch.
+        provenance: versions, git commit, device, seeds, input spec, source digest, the command, start time, seconds by phase.
+    """
+
+    key: str
+    cell: Cell
+    profile: str
+    data: str
+    score: dict[str, Any]
+    counts: dict[str, Any]
+    split: dict[str, Any]
+    dataset: dict[str, Any]
+    checkpoint: dict[str, Any]
+    config: dict[str, Any]
+    selection: dict[str, Any]
+    provenance: dict[str, Any]
+    predictions_digest: str = ""
+    schema: int = SCHEMA
+    folder: Path | None = field(default=None, compare=False)
+
+    def metric(self, name: str) -> dict[str, float | None]:
+        """``{"value": ..., "low": ..., "high": ...}`` of one metric."""
+        return self.score["metrics"][name]
+
+    def predictions(self) -> pd.DataFrame:
+        """The per-record predictions; refuses a file whose bytes changed since the cell was finished."""
+        import pandas as pd
+
+        if self.folder is None:
+            raise DataError(f"result {self.key} was not read from a folder, so its predictions cannot be found.")
+        path = self.folder / "predictions.parquet"
+        if not path.exists() or file_digest(path) != self.predictions_digest:
+            raise DataError(
+                f"{path}: missing or altered since the cell was finished (its digest is not the recorded one). "
+                f"Delete {self.folder} and run the cell again."
+            )
+        return pd.read_parquet(path)
+
+
+def write_result(results: Path, result: Result, predictions: pd.DataFrame) -> Result:
+    """Store a finished cell; it appears whole or not at all. Returns it with folder and predictions digest filled in."""
+    final = results / result.key
+    with writing(final) as folder:
+        path = folder / "predictions.parquet"
+        predictions.to_parquet(path, index=False)
+        value = asdict(result) | {"cell": result.cell.to_dict(), "predictions_digest": file_digest(path)}
+        del value["folder"]
+        write_json(folder / "result.json", value)
+    return read_result(final)
+
+
+def read_result(folder: Path) -> Result:
+    """Read one finished cell.
+
+    Raises:
+        DataError: the folder holds no readable result of this schema.
+    """
+    path = folder / "result.json"
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if value.get("schema") != SCHEMA:
+            raise DataError(f"{path}: schema {value.get('schema')}, expected {SCHEMA}; run the cell again.")
+        return Result(**(value | {"cell": Cell.from_dict(value["cell"]), "folder": folder}))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path}: not a readable result ({error}). Delete the folder and run the cell again.") from error
+
+
+def read_results(results: Path) -> Iterator[Result]:
+    """Every finished cell of a result store, in the order of their keys."""
+    for folder in sorted(results.iterdir()) if results.is_dir() else ():
+        if folder.is_dir() and not folder.name.startswith("."):
+            yield read_result(folder)

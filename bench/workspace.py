@@ -1,0 +1,78 @@
+"""Where everything that bench makes lies. One folder; ``--workspace`` or ``BENCH_WORKSPACE`` names it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import ConfigError
+
+DEFAULT = "bench-workspace"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folders below one root; none is created before something is written to it."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, path: str | Path | None = None) -> Workspace:
+        """The workspace named by ``path``, else by ``BENCH_WORKSPACE``, else ``bench-workspace`` in this folder."""
+        return cls(Path(path or os.environ.get("BENCH_WORKSPACE") or DEFAULT).expanduser().absolute())
+
+    def ensure_writable(self) -> None:
+        """Create the root.
+
+        Raises:
+            ConfigError: it cannot be written to; nothing has been computed yet.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".write-probe-{os.getpid()}"
+            probe.write_bytes(b"bench")
+            probe.unlink()
+        except OSError as error:
+            raise ConfigError(
+                f"the workspace {self.root} cannot be written to ({error.strerror or error}). "
+                f"Name another with --workspace FOLDER or BENCH_WORKSPACE, or free some space."
+            ) from error
+
+    @property
+    def simulated(self) -> Path:
+        return self.root / "simulated"
+
+    @property
+    def stores(self) -> Path:
+        return self.root / "stores"
+
+    @property
+    def cache(self) -> Path:
+        """Derived data that can be thrown away at any time: resampled signals, text embeddings."""
+        return self.root / "cache"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def features(self) -> Path:
+        return self.root / "features"
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    @property
+    def failures(self) -> Path:
+        return self.root / "failures"
+
+    @property
+    def boards(self) -> Path:
+        return self.root / "boards"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's store: ``MLFLOW_TRACKING_URI`` if set, else a SQLite file in the workspace."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"

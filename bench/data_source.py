@@ -1,0 +1,135 @@
+"""Which files a dataset is read from: real ones that the user names, or the built-in simulated cohort.
+
+``--data-root FOLDER`` (or ``BENCH_DATA``) names a folder with one subfolder a dataset; ``--data-root ptbxl=FOLDER``
+names one dataset's own. As soon as either is given, anything missing is an error; with neither, every dataset simulates
+itself. Results are stamped ``real`` or ``simulated`` accordingly.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench import registry
+from bench.artifacts import digest, once
+from bench.errors import ConfigError, DataError, UnknownName
+
+if TYPE_CHECKING:
+    from bench.dataset import Dataset
+    from bench.signals.store import SignalStore
+    from bench.workspace import Workspace
+
+SIMULATION_SEED = 0
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where datasets come from in this run."""
+
+    workspace: Workspace
+    base: Path | None = None
+    roots: dict[str, Path] = field(default_factory=dict)
+    simulated_records: int | None = None
+    on_bad_record: Literal["error", "skip"] = "error"
+    workers: int = 1
+
+    @classmethod
+    def from_options(
+        cls,
+        workspace: Workspace,
+        data_roots: Iterable[str] = (),
+        simulated_records: int | None = None,
+        on_bad_record: Literal["error", "skip"] = "error",
+        workers: int | None = None,
+    ) -> DataSource:
+        """Read ``--data-root`` values and the environment.
+
+        Raises:
+            ConfigError: a folder that does not exist. UnknownName: a dataset nobody registered.
+        """
+        base = Path(os.environ["BENCH_DATA"]).expanduser() if os.environ.get("BENCH_DATA") else None
+        origin = "BENCH_DATA"
+        roots: dict[str, Path] = {}
+        for value in data_roots:
+            name, equals, folder = value.partition("=")
+            if not equals:
+                base, origin = Path(value).expanduser(), "--data-root"
+                continue
+            if name not in registry.entries(registry.DATASETS):
+                raise UnknownName("dataset", name, registry.entries(registry.DATASETS))
+            roots[name] = Path(folder).expanduser()
+            if not roots[name].is_dir():
+                raise ConfigError(f"--data-root {value}: the folder {roots[name]} does not exist.")
+        if base is not None and not base.is_dir():
+            raise ConfigError(
+                f"{origin} points at {base}, which does not exist. Name the folder that holds one subfolder a dataset "
+                f"(ptbxl/, ...), or unset it to run on the built-in simulated cohorts."
+            )
+        if simulated_records is None and os.environ.get("BENCH_SIMULATED_RECORDS"):
+            simulated_records = int(os.environ["BENCH_SIMULATED_RECORDS"])
+        cores = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or 1
+        return cls(workspace, base, roots, simulated_records, on_bad_record, cores)
+
+    @property
+    def kind(self) -> Literal["real", "simulated"]:
+        return "real" if self.base is not None or self.roots else "simulated"
+
+    def has(self, name: str) -> bool:
+        """Whether the dataset is at hand: always when simulated, else when its folder exists."""
+        return self.kind == "simulated" or name in self.roots or (self.base is not None and (self.base / name).is_dir())
+
+    def dataset(self, name: str, say: Callable[[str], None] = lambda message: None) -> Dataset:
+        """The dataset at its root, checked; a simulated one is written first if it is not there yet.
+
+        Raises:
+            DataError: real data were named and this dataset's files are not among them.
+        """
+        cls = registry.load(registry.DATASETS, name)
+        if self.kind == "real":
+            root = self.roots.get(name) or (self.base / name if self.base else None)
+            if root is None or not root.is_dir():
+                where = f"{root} does not exist" if root else f"no folder was named for it (--data-root {name}=FOLDER)"
+                raise DataError(
+                    f"dataset {name} is needed but {where}. {cls.title} is published at {cls.url} ({cls.access}). "
+                    f"{cls.fetch}"
+                )
+        else:
+            n_records = self.simulated_records or cls.simulated_records
+            root = self.workspace.simulated / f"{name}-{n_records}-seed{SIMULATION_SEED}-v{cls.format_version}"
+            if not root.is_dir():
+                say(f"writing the simulated {cls.title}: {n_records:,} recordings in the publisher's format")
+                once(root, lambda folder: cls.simulate(folder / "files", n_records, SIMULATION_SEED))
+            root = root / "files"
+        dataset = cls(root)
+        dataset.check()
+        return dataset
+
+    def store_path(self, dataset: Dataset, rate: int | None = None) -> Path:
+        """Where the prepared form of a dataset root lies; another root, rate or format version has another place."""
+        key = digest([str(dataset.root.resolve()), rate, dataset.format_version, self.on_bad_record], 12)
+        return self.workspace.stores / f"{dataset.name}-{key}"
+
+    def store(self, name: str, rate: int | None = None, say: Callable[[str], None] = lambda message: None) -> SignalStore:
+        """The prepared store of a dataset, prepared now if it is not there or its source index files have changed."""
+        from bench.progress import track
+        from bench.signals.store import SignalStore, prepare
+
+        dataset = self.dataset(name, say)
+        path = self.store_path(dataset, rate)
+        if path.is_dir():
+            store = SignalStore.open(path)
+            if store.matches(dataset):
+                return store
+            say(f"{name}: the files under {dataset.root} have changed since they were prepared; preparing again")
+        with track(f"preparing {name}") as progress:
+            return prepare(
+                dataset,
+                path,
+                rate=rate,
+                workers=self.workers,
+                on_bad_record=self.on_bad_record,
+                progress=progress,
+            )

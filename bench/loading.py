@@ -1,0 +1,89 @@
+"""Batches from a signal view: shuffled by epoch, read ahead of the training step by one thread."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bench.batch import ECGBatch
+from bench.signals.windows import SignalView
+
+READ_AHEAD = 4
+
+
+@dataclass(frozen=True)
+class BatchSource:
+    """Recordings of a view with what accompanies them; ``index`` of a batch counts the rows of this source.
+
+    Attributes:
+        view: delivers the signals as the InputSpec asks.
+        text: one text a row, or None.
+        targets: [row, ...], or None.
+    """
+
+    view: SignalView
+    text: Sequence[str] | None = None
+    targets: np.ndarray | None = None
+
+    def batch(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> ECGBatch:
+        """One batch; ``rng`` is given in training only, for random crops."""
+        ecg, leads = self.view.batch(rows, rng)
+        return ECGBatch(
+            ecg=torch.from_numpy(ecg),
+            leads=torch.from_numpy(leads),
+            index=torch.from_numpy(np.asarray(rows, np.int64)),
+            text=None if self.text is None else [self.text[row] for row in rows],
+            target=None if self.targets is None else torch.from_numpy(self.targets[rows]),
+        )
+
+    def in_order(self, rows: np.ndarray, batch_size: int) -> Iterator[ECGBatch]:
+        """All ``rows``, in order, the last batch short."""
+        chunks = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
+        return _read_ahead(self, chunks, None)
+
+    def shuffled(self, rows: np.ndarray, batch_size: int, seed: Sequence[int]) -> Iterator[ECGBatch]:
+        """``rows`` in the order that ``seed`` gives, in full batches only: the remainder waits for another epoch."""
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(rows)
+        full = len(order) // batch_size * batch_size
+        chunks = list(order[:full].reshape(-1, batch_size))
+        return _read_ahead(self, chunks, rng)
+
+
+def _read_ahead(source: BatchSource, chunks: list[np.ndarray], rng: np.random.Generator | None) -> Iterator[ECGBatch]:
+    """Read in a thread: numpy lets go of the interpreter while it copies and resamples. Errors reach the caller."""
+    ready: queue.Queue = queue.Queue(READ_AHEAD)
+    stopped = threading.Event()
+
+    def put(item: object) -> None:
+        while not stopped.is_set():
+            try:
+                return ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def read() -> None:
+        try:
+            for rows in chunks:
+                if stopped.is_set():
+                    return
+                put(source.batch(rows, rng))
+            put(None)
+        except BaseException as error:  # handed over, and raised where the batches are used
+            put(error)
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

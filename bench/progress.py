@@ -1,0 +1,78 @@
+"""Progress of long work: a bar with the time left on a terminal, a plain line now and then in a log."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+LOG_EVERY_SECONDS = 15.0
+_quiet = False
+
+
+class Progress(Protocol):
+    """Called with what is done, what there is in all, and a few words (losses, ...)."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None: ...
+
+
+def set_quiet(quiet: bool) -> None:
+    """Silence progress (``--json``, ``--quiet``)."""
+    global _quiet
+    _quiet = quiet
+
+
+def say(message: str) -> None:
+    """One line for the person at the terminal, on standard error, so that standard output stays for results."""
+    if not _quiet:
+        from rich.console import Console
+
+        Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
+
+
+@contextlib.contextmanager
+def track(description: str) -> Iterator[Progress]:
+    """Report progress under ``description`` until the block ends."""
+    if _quiet:
+        yield lambda done, total, note="": None
+    elif sys.stderr.isatty():
+        yield from _bar(description)
+    else:
+        yield from _lines(description)
+
+
+def _bar(description: str) -> Iterator[Progress]:
+    from rich import progress as rich_progress
+    from rich.console import Console
+
+    with rich_progress.Progress(
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.MofNCompleteColumn(),
+        rich_progress.TimeRemainingColumn(),
+        rich_progress.TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task(description, total=None, note="")
+
+        def report(done: int, total: int, note: str = "") -> None:
+            bar.update(task, completed=done, total=total, note=note)
+
+        yield report
+
+
+def _lines(description: str) -> Iterator[Progress]:
+    started = last = time.monotonic()
+
+    def report(done: int, total: int, note: str = "") -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= LOG_EVERY_SECONDS:
+            last = now
+            left = (now - started) / max(done, 1) * (total - done)
+            print(f"{description}: {done}/{total}, about {left:.0f} s left {note}".rstrip(), file=sys.stderr, flush=True)
+
+    yield report

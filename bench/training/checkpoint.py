@@ -1,0 +1,163 @@
+"""Checkpoints: ``checkpoints/METHOD-KEY/`` with ``model.safetensors``, ``config.yaml``, ``provenance.json``, ``history.csv``.
+
+The key is a digest of what determines the weights: method source and config, corpus digest, input. A checkpoint
+appears whole; a run in progress lies beside it in ``.METHOD-KEY.partial`` and is taken up again by the next run.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.artifacts import digest, file_digest, source_digest, write_json, writing
+from bench.errors import DataError
+from bench.progress import say, track
+from bench.seeding import derive, seed_global
+
+if TYPE_CHECKING:
+    from bench.loading import BatchSource
+    from bench.method import Corpus, Method, MethodConfig
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class CheckpointSpec:
+    """What determines a checkpoint, known before it is made."""
+
+    method: type[Method]
+    config: MethodConfig
+    corpus: dict[str, Any]  # dataset, store digest, partition and text source, as JSON
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        determined_by = {
+            "schema": SCHEMA,
+            "method": self.method.name,
+            "source": source_digest(self.method.__module__),
+            "loop": source_digest("bench.training.loop"),
+            "config": self.config.model_dump(mode="json"),
+            "input": self.method.input.to_dict(),
+            "corpus": self.corpus,
+        }
+        object.__setattr__(self, "key", digest(determined_by))
+
+    def folder(self, checkpoints: Path) -> Path:
+        return checkpoints / f"{self.method.name}-{self.key[:16]}"
+
+
+def seeded_method(method: type[Method], config: MethodConfig, seed: int) -> Method:
+    """A method with fresh weights drawn from ``seed``."""
+    seed_global(derive("initial-weights", seed))
+    return method(config)
+
+
+def pretrain(
+    spec: CheckpointSpec,
+    checkpoints: Path,
+    corpus: Corpus,
+    source: BatchSource,
+    rows: np.ndarray,
+    validation_rows: np.ndarray,
+) -> Path:
+    """The checkpoint of ``spec``: found, continued, or made. Two processes asking at once make it once."""
+    from filelock import FileLock
+
+    final = spec.folder(checkpoints)
+    if final.is_dir():
+        return final
+    partial = final.with_name(f".{final.name}.partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    with FileLock(final.with_name(f".{final.name}.lock")):
+        if not final.is_dir():
+            _make(spec, final, partial, corpus, source, rows, validation_rows)
+            shutil.rmtree(partial, ignore_errors=True)
+    return final
+
+
+def _make(
+    spec: CheckpointSpec,
+    final: Path,
+    partial: Path,
+    corpus: Corpus,
+    source: BatchSource,
+    rows: np.ndarray,
+    validation_rows: np.ndarray,
+) -> None:
+    import pandas as pd
+    import yaml
+    from safetensors.torch import save_file
+
+    from bench import provenance
+    from bench.training.loop import STATE, train
+
+    config = spec.config.pretrain
+    batch = config.batch_for(len(rows))
+    resumed = (partial / STATE).exists()
+    method = seeded_method(spec.method, spec.config, config.seed)
+    say(
+        f"{'continuing' if resumed else 'pretraining'} {method.name} on {corpus.name}: {len(rows):,} recordings, "
+        f"{config.epochs} epochs of {len(rows) // batch} steps of {batch}"
+        + (f" (published batch: {config.batch_size}; the corpus is small)" if batch < config.batch_size else "")
+    )
+    method.prepare_corpus(corpus)
+    with track(f"pretraining {method.name}") as progress:
+        history = train(method, source, rows, validation_rows, config, partial, progress)
+    with writing(final) as folder:
+        weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
+        save_file(weights, folder / "model.safetensors")
+        (folder / "config.yaml").write_text(yaml.safe_dump(spec.config.model_dump(mode="json"), sort_keys=False))
+        pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
+        write_json(
+            folder / "provenance.json",
+            {
+                "schema": SCHEMA,
+                "key": spec.key,
+                "method": method.name,
+                "weights_sha256": file_digest(folder / "model.safetensors"),
+                "corpus": spec.corpus,
+                "records": {"train": len(rows), "validation": len(validation_rows)},
+                "batch_size": batch,
+                "steps": config.epochs * (len(rows) // batch),
+                "seconds": sum(entry["seconds"] for entry in history),
+                "parameters": sum(p.numel() for p in method.parameters()),
+                "notes": method.notes(),
+                "versions": provenance.versions(),
+                "git_commit": provenance.git_commit(),
+                "machine": provenance.machine(),
+                "finished": provenance.now(),
+            },
+        )
+
+
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """The checkpoint's ``provenance.json``."""
+    try:
+        return json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder}: not a readable checkpoint ({error}). Delete the folder and pretrain again.") from error
+
+
+def load_weights(method: Method, folder: Path) -> None:
+    """Fill ``method`` with a checkpoint's weights; every name must match, and the file must be the one that was written.
+
+    Raises:
+        DataError: altered bytes, or weights of another architecture.
+    """
+    from safetensors.torch import load_file
+
+    path = folder / "model.safetensors"
+    if not path.exists() or file_digest(path) != read_provenance(folder)["weights_sha256"]:
+        raise DataError(
+            f"{path}: missing, or altered since it was written (its SHA-256 is not the recorded one). "
+            f"Delete {folder} and pretrain again."
+        )
+    try:
+        method.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        raise DataError(f"{path}: weights of another architecture than {method.name}'s config describes: {error}") from error

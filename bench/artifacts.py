@@ -109,6 +109,14 @@ def source_digest(module: str) -> str:
     return digest(sorted(seen.items()))
 
 
+def module_digest(module: str) -> str:
+    """Digest of the code of one module alone: for the parts of the harness that a number depends on."""
+    path = _module_file(module)
+    if path is None:
+        raise BenchError(f"the source of {module} cannot be read, so its results could not be keyed to it.")
+    return digest(_canonical(ast.parse(path.read_bytes())))
+
+
 @contextlib.contextmanager
 def writing(final: Path) -> Iterator[Path]:
     """A temporary folder beside ``final`` that takes its name if the block ends well, and vanishes if it does not.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.artifacts import digest, file_digest, source_digest, write_json, writing
+from bench.artifacts import digest, file_digest, module_digest, source_digest, write_json, writing
 from bench.errors import DataError
 from bench.progress import say, track
 from bench.seeding import derive, seed_global
@@ -40,7 +40,7 @@ class CheckpointSpec:
             "schema": SCHEMA,
             "method": self.method.name,
             "source": source_digest(self.method.__module__),
-            "loop": source_digest("bench.training.loop"),
+            "loop": [module_digest("bench.training.loop"), module_digest("bench.training.schedule")],
             "config": self.config.model_dump(mode="json"),
             "input": self.method.input.to_dict(),
             "corpus": self.corpus,

@@ -1,0 +1,55 @@
+"""What a mode gets, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from bench.loading import BatchSource
+from bench.method import Method
+from bench.progress import Progress
+from bench.task import Task
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """Everything one cell needs. ``train`` is already the labelled fraction; the test targets are not here.
+
+    Attributes:
+        method: with its weights, on the CPU.
+        task: for its kind and classes.
+        config: the mode's config.
+        source: examples of the task as batches; rows count examples.
+        targets: of all examples, with the rows of the test partition blanked, so that no mode can look.
+        train, validation, test: int64 rows of ``source``.
+        features: the frozen representation of every example, float32 [example, dim], computed once and shared.
+        seed: derived from the cell's coordinates.
+        progress: to report steps to.
+    """
+
+    method: Method
+    task: Task
+    config: BaseModel
+    source: BatchSource
+    targets: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    features: Callable[[], np.ndarray]
+    seed: int
+    progress: Progress
+    prompts: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Scores of the two scored partitions, in row order, and what was chosen on validation data."""
+
+    validation: np.ndarray
+    test: np.ndarray
+    selection: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)

@@ -1,0 +1,47 @@
+"""Nothing is trained downstream: the method scores each class from its name in words."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from bench.errors import BenchError
+from bench.modes.cell_run import CellRun, Outcome
+from bench.training.loop import make_fabric
+
+
+class Config(BaseModel):
+    """Settings of zero-shot scoring."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    smoke: ClassVar[dict[str, Any]] = {}
+
+    batch_size: int = Field(64, ge=1, description="recordings encoded at once; changes speed, not scores")
+
+
+def run(cell: CellRun) -> Outcome:
+    """Score validation recordings (for the F1 thresholds) and test recordings."""
+    fabric = make_fabric()
+    model = fabric.setup_module(cell.method)
+    model.mark_forward_method("zero_shot")
+    model.eval()
+    config: Any = cell.config
+    rows = np.concatenate([cell.validation, cell.test])
+    parts: list[np.ndarray] = []
+    done = 0
+    with torch.no_grad():
+        for batch in cell.source.in_order(rows, config.batch_size):
+            scores = model.zero_shot(batch.to(fabric.device), list(cell.prompts))
+            if tuple(scores.shape) != (len(batch), len(cell.prompts)):
+                raise BenchError(
+                    f"{cell.method.name}.zero_shot returned shape {tuple(scores.shape)} for {len(batch)} recordings and "
+                    f"{len(cell.prompts)} classes; expected ({len(batch)}, {len(cell.prompts)})."
+                )
+            parts.append(scores.double().cpu().numpy())
+            done += len(batch)
+            cell.progress(done, len(rows))
+    scores = np.concatenate(parts)
+    return Outcome(validation=scores[: len(cell.validation)], test=scores[len(cell.validation) :])

@@ -33,6 +33,7 @@ class CellRun:
 
     method: Method
     task: Task
+    mode: str
     config: BaseModel
     source: BatchSource
     targets: np.ndarray

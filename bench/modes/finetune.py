@@ -61,7 +61,7 @@ def run(cell: CellRun) -> Outcome:
     with torch.no_grad():
         dim = cell.method.encode(cell.source.batch(cell.train[:1])).shape[1]
     classifier = _Classifier(cell.method, dim, objective.n_outputs)
-    encoder_lr = config.encoder_lr or config.lr
+    encoder_lr = config.encoder_lr or (config.lr if cell.mode == "scratch" else config.lr / 10)
     optimiser = torch.optim.AdamW(
         [
             {"params": [p for p in cell.method.parameters() if p.requires_grad], "peak": encoder_lr},

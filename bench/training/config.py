@@ -30,6 +30,9 @@ class PretrainConfig(BaseModel):
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
         "auto", description="auto is bf16-mixed on a GPU that has it and 32-true elsewhere"
     )
+    text_source: str | None = Field(
+        None, description="which of the corpus's texts to learn from (bench data status lists them); default: its first"
+    )
     seed: int = Field(0, ge=0, description="initial weights, order of the recordings and everything drawn at random")
 
     def batch_for(self, n_records: int) -> int:

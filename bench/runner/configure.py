@@ -1,0 +1,123 @@
+"""From a profile and ``--set`` values to validated configs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from bench.errors import ConfigError, UnknownName
+from bench.modes import MODULES, mode_module
+
+if TYPE_CHECKING:
+    from bench.method import Method, MethodConfig
+
+
+@dataclass(frozen=True)
+class Override:
+    """One ``--set path=value``. ``scope`` is the mode or method named first in the path, or None: any method."""
+
+    text: str
+    scope: str | None
+    path: tuple[str, ...]
+    value: Any
+
+
+def parse_overrides(texts: Iterable[str], methods: Sequence[str]) -> list[Override]:
+    """Read ``--set`` values; the value is YAML, so that numbers, booleans, lists and null come out as such.
+
+    ``linear.epochs=20`` sets a field of a mode; ``kmerl.depth=4`` of one method; ``pretrain.epochs=5`` of every method
+    that has it.
+
+    Raises:
+        ConfigError: no ``=``, or a value that is not YAML.
+    """
+    parsed = []
+    for text in texts:
+        path, equals, value = text.partition("=")
+        if not equals or not path.strip():
+            raise ConfigError(f"--set {text}: expected FIELD=VALUE, such as --set pretrain.epochs=5.")
+        parts = tuple(path.strip().split("."))
+        try:
+            read = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {text}: the value is not readable as YAML ({error}).") from error
+        if isinstance(read, str):
+            read = _number(read)
+        scoped = len(parts) > 1 and (parts[0] in MODULES or parts[0] in methods)
+        parsed.append(Override(text, parts[0] if scoped else None, parts[1:] if scoped else parts, read))
+    return parsed
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text)  # YAML 1.1 reads 1e-3, without a dot, as text
+    except ValueError:
+        return text
+
+
+def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Dotted paths of every field of a config, nested ones included."""
+    for name, info in model.model_fields.items():
+        yield prefix + name
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield from fields_of(info.annotation, f"{prefix}{name}.")
+
+
+def _with(config: BaseModel, values: dict[str, Any], what: str) -> Any:
+    data = config.model_dump()
+    for path, value in values.items():
+        *parents, last = path.split(".")
+        place = data
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    try:
+        return type(config).model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{what}: field {where} = {first.get('input')!r}: {first['msg'].lower()}.") from error
+
+
+def method_config(method: type[Method], profile: str, overrides: Sequence[Override] = ()) -> MethodConfig:
+    """The method's config: published settings, those of the smoke profile on top, the user's on top of both."""
+    known = set(fields_of(method.Config))
+    values = dict(method.smoke) if profile == "smoke" else {}
+    for override in overrides:
+        path = ".".join(override.path)
+        if override.scope == method.name and path not in known:
+            raise UnknownName(f"config field of {method.name}", path, known)
+        if override.scope in (None, method.name) and path in known:
+            values[path] = override.value
+    return _with(method.Config(), values, f"config of {method.name}")
+
+
+def mode_config(mode: str, profile: str, overrides: Sequence[Override] = ()) -> Any:
+    """The mode's config, likewise."""
+    config: Any = mode_module(mode).Config
+    known = set(fields_of(config))
+    values = dict(config.smoke) if profile == "smoke" else {}
+    for override in overrides:
+        if override.scope == mode:
+            path = ".".join(override.path)
+            if path not in known:
+                raise UnknownName(f"config field of mode {mode}", path, known)
+            values[path] = override.value
+    return _with(config(), values, f"config of mode {mode}")
+
+
+def check_overrides(overrides: Sequence[Override], methods: Sequence[type[Method]]) -> None:
+    """Refuse an override that no method of the run has.
+
+    Raises:
+        UnknownName: the field, with the nearest ones.
+    """
+    known = {field for method in methods for field in fields_of(method.Config)}
+    known |= {f"{mode}.{field}" for mode in MODULES for field in fields_of(mode_module(mode).Config)}
+    for override in overrides:
+        if override.scope is None and ".".join(override.path) not in known:
+            raise UnknownName("config field", ".".join(override.path), known)

@@ -1,0 +1,85 @@
+"""What is asked for: options, crossed into cells."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bench import registry
+from bench.errors import ConfigError, UnknownName
+from bench.modes import MODULES
+from bench.runner.cell import Cell, Profile
+from bench.signals.leads import LEADS
+from bench.splits import load_split
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """One ``bench run``. Names may hold wildcards; everything is crossed."""
+
+    methods: Sequence[str]
+    tasks: Sequence[str]
+    modes: Sequence[str]
+    fractions: Sequence[float] = (1.0,)
+    leads: Sequence[tuple[str, ...]] = (LEADS,)
+    seeds: Sequence[int] = (0,)
+    profile: Profile | None = None
+    overrides: Sequence[str] = ()
+    corpus: str | None = None
+    allow_pretraining: bool = True
+    resume: Literal["missing", "always"] = "missing"
+    track: bool = True
+
+
+@dataclass
+class Plan:
+    """The cells, in the order in which they run, and what was left out of the cross product with the reason."""
+
+    cells: list[Cell]
+    left_out: list[str] = field(default_factory=list)
+
+
+def plan(options: RunOptions) -> Plan:
+    """Cross the options into cells. Combinations that a method cannot answer are left out and named, unless nothing of
+    a method remains.
+
+    Raises:
+        UnknownName: a method, task or mode nobody registered. ConfigError: a fraction out of range; a method that can
+            answer none of the modes.
+    """
+    for mode in options.modes:
+        if mode not in MODULES:
+            raise UnknownName("mode", mode, MODULES)
+    for fraction in options.fractions:
+        if not 0 < fraction <= 1:
+            raise ConfigError(f"--fraction {fraction:g}: a share of the training records lies above 0 and up to 1 (1 % is 0.01).")
+    planned = Plan([])
+    tasks = [registry.load(registry.TASKS, name)() for name in registry.match(registry.TASKS, options.tasks)]
+    for name in registry.match(registry.METHODS, options.methods):
+        method = registry.load(registry.METHODS, name)
+        offered = method.modes()
+        modes = [mode for mode in options.modes if mode in offered]
+        missing = [mode for mode in options.modes if mode not in offered]
+        if not modes:
+            raise ConfigError(
+                f"method {name} cannot answer {', '.join(missing)}; it offers {', '.join(offered) or 'nothing'}."
+            )
+        planned.left_out += [f"{name} cannot answer {mode}" for mode in missing]
+        for task, leads, mode in itertools.product(tasks, options.leads, modes):
+            if mode == "zeroshot" and not (task.kind in ("multilabel", "multiclass") and task.classes):
+                planned.left_out.append(f"{task.name} is a {task.kind} task, which has no zero-shot form")
+                continue
+            # Nothing is trained in zero-shot: neither fraction nor, with a checkpoint, the seed can matter.
+            fixed = mode == "zeroshot"
+            seeds = (0,) if fixed and method.implements("pretraining_loss") else options.seeds
+            for fraction, seed, fold in itertools.product(
+                (1.0,) if fixed else options.fractions, seeds, range(load_split(task.split).folds)
+            ):
+                planned.cells.append(Cell(name, task.name, mode, leads, fraction, seed, fold))
+    planned.cells = list(dict.fromkeys(planned.cells))
+    planned.left_out = list(dict.fromkeys(planned.left_out))
+    if not planned.cells:
+        raise ConfigError("nothing to run: " + "; ".join(planned.left_out) + ".")
+    return planned

@@ -1,0 +1,73 @@
+"""Losses that predict a signal's own future among distractors: CPC and the temporal contrast of TS-TCC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+def draw_negatives(
+    batch: int,
+    time: int,
+    steps: int = 12,
+    count: int = 128,
+    same_sequence: bool = True,
+    generator: torch.Generator | None = None,
+) -> Int[Tensor, "batch anchor count"]:
+    """Distractors for :func:`cpc`: positions in the batch's encodings flattened to [batch * time].
+
+    The distractors of an anchor never lie at the time of its target; they come from the anchor's own sequence
+    (Mehari and Strodthoff 2022) or from any sequence of the batch.
+    """
+    anchors = time - steps
+    device = generator.device if generator is not None else None
+    shape = (batch, anchors, count)
+    position = torch.randint(time - 1, shape, generator=generator, device=device)
+    target = torch.arange(steps, time, device=device)[None, :, None]
+    position = position + (position >= target)
+    if same_sequence:
+        sequence = torch.arange(batch, device=device)[:, None, None].expand(shape)
+    else:
+        sequence = torch.randint(batch, shape, generator=generator, device=device)
+    return sequence * time + position
+
+
+def cpc(
+    context: Float[Tensor, "batch time dim"],
+    encoded: Float[Tensor, "batch time dim"],
+    negatives: Int[Tensor, "batch anchor count"],
+    steps: int = 12,
+) -> Float[Tensor, ""]:
+    """Contrastive predictive coding with one predicted step, summed over time and averaged over the batch.
+
+    Source: Mehari and Strodthoff, "Self-supervised representation learning from 12-lead ECG data", 2022, and its
+    code: only the encoding exactly ``steps`` ahead is predicted, among 128 distractors, by the plain dot product.
+
+    Args:
+        context: the projected summary of the past at each time.
+        encoded: what is predicted.
+        negatives: from :func:`draw_negatives`; there are ``time - steps`` anchors.
+    """
+    anchors = encoded.shape[1] - steps
+    past = context[:, :anchors]
+    positive = (past * encoded[:, steps:]).sum(-1, keepdim=True)
+    distractors = encoded.flatten(0, 1)[negatives.to(encoded.device)]
+    logits = torch.cat([positive, torch.einsum("btd,btnd->btn", past, distractors)], dim=-1)
+    return (logits.logsumexp(-1) - logits[..., 0]).mean(0).sum()
+
+
+def temporal_contrast(
+    predictions: Sequence[Float[Tensor, "batch dim"]], targets: Sequence[Float[Tensor, "batch dim"]]
+) -> Float[Tensor, ""]:
+    """TS-TCC's temporal loss: each record's true future finds its own prediction among the batch's, at every step.
+
+    Source: Eldele et al., IJCAI 2021, equation 3: dot products, mean over steps and records.
+    """
+    losses = []
+    for prediction, target in zip(predictions, targets, strict=True):
+        logits = target @ prediction.T
+        losses.append((logits.logsumexp(dim=1) - logits.diagonal()).mean())
+    return torch.stack(losses).mean()

@@ -1,0 +1,294 @@
+"""Run a plan on this machine: every cell once, finished cells never again, a failure recorded and never cached."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bench import provenance, registry
+from bench.artifacts import digest, module_digest, source_digest, write_json
+from bench.data_source import DataSource
+from bench.errors import BenchError
+from bench.fractions import subset
+from bench.method import Method
+from bench.modes import mode_module
+from bench.modes.cell_run import CellRun, Outcome
+from bench.progress import say, track
+from bench.runner.cell import Cell
+from bench.runner.configure import check_overrides, parse_overrides
+from bench.runner.plan import Plan, RunOptions, plan
+from bench.runner.results import SCHEMA, Result, read_result, write_result
+from bench.runner.session import Session, TaskData, seed_of
+from bench.scoring.score import score
+
+BOOTSTRAP = 1000
+
+
+@dataclass
+class RunReport:
+    """What came of a run."""
+
+    results: list[Result] = field(default_factory=list)
+    computed: int = 0
+    failures: dict[str, str] = field(default_factory=dict)  # cell -> message
+    left_out: list[str] = field(default_factory=list)
+
+
+def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Session]:
+    """Everything that can be wrong with the options is found here, before anything is written."""
+    planned = plan(options)
+    names = list(dict.fromkeys(cell.method for cell in planned.cells))
+    overrides = parse_overrides(options.overrides, list(registry.entries(registry.METHODS)))
+    check_overrides(overrides, [registry.load(registry.METHODS, name) for name in names])
+    profile = options.profile or ("paper" if source.kind == "real" else "smoke")
+    session = Session(source, profile, overrides, options.corpus, options.allow_pretraining)
+    for name in names:
+        session.method_config(name)
+    for mode in dict.fromkeys(cell.mode for cell in planned.cells):
+        session.mode_config(mode)
+    return planned, session
+
+
+def run(options: RunOptions, source: DataSource, on_result: Callable[[Result, bool], None] | None = None) -> RunReport:
+    """Run what is missing of the options' cells.
+
+    Args:
+        on_result: called with each result as it is there, and whether it was computed now.
+
+    Raises:
+        BenchError: the options or the data are wrong; single cells that fail are in the report instead.
+    """
+    planned, session = prepare_session(options, source)
+    source.workspace.ensure_writable()
+    for name in dict.fromkeys(cell.task for cell in planned.cells):
+        session.task_data(name)
+    report = RunReport(left_out=planned.left_out)
+    try:
+        for cell in planned.cells:
+            try:
+                result, computed = run_cell(cell, session, again=options.resume == "always")
+            except Exception as error:
+                report.failures[str(cell)] = record_failure(cell, session, error)
+                continue
+            report.results.append(result)
+            report.computed += computed
+            if on_result:
+                on_result(result, computed)
+    finally:
+        if options.track and report.results:
+            mirror(report.results, source)
+    return report
+
+
+def mirror(results: list[Result], source: DataSource) -> None:
+    """Show the results in MLflow; the result store is the truth, so a tracking server that is down costs a warning."""
+    from bench import tracking
+
+    try:
+        tracking.log_results(source.workspace.tracking_uri, results)
+    except tracking.TrackingError as error:
+        say(f"warning: {error}")
+
+
+def record_failure(cell: Cell, session: Session, error: Exception) -> str:
+    """Keep the traceback under ``failures/``, where ``bench runs --failed`` finds it, and say what happened."""
+    message = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+    failures = session.source.workspace.failures
+    failures.mkdir(parents=True, exist_ok=True)
+    write_json(
+        failures / f"{digest([cell.to_dict(), session.profile, session.source.kind], 16)}.json",
+        {"cell": cell.to_dict(), "error": message, "traceback": traceback.format_exc(), "time": provenance.now()},
+    )
+    say(f"failed: {cell}: {message}")
+    return message
+
+
+def cell_key(cell: Cell, session: Session) -> str:
+    """Digest of everything that determines a cell's predictions."""
+    method = registry.load(registry.METHODS, cell.method)
+    data = session.task_data(cell.task)
+    spec = session.checkpoint_spec(method, data.task.dataset) if cell.mode != "scratch" else None
+    mode = mode_module(cell.mode)
+    return digest(
+        {
+            "schema": SCHEMA,
+            "cell": cell.to_dict(),
+            "profile": session.profile,
+            "data": session.source.kind,
+            "method": source_digest(method.__module__),
+            "config": session.method_config(cell.method),
+            "checkpoint": spec.key if spec else None,
+            "input": method.input.to_dict(),
+            "mode": [module_digest(mode.__name__), module_digest("bench.training.objective")],
+            "mode_config": session.mode_config(cell.mode),
+            "task": [data.task.version, list(data.task.classes.items())],
+            "split": data.split.digest_of(data.examples, cell.fold),
+            "store": data.store.digest,
+        }
+    )
+
+
+def run_cell(cell: Cell, session: Session, again: bool = False) -> tuple[Result, bool]:
+    """The result of a cell, and whether it was computed now rather than found."""
+    import shutil
+
+    key = cell_key(cell, session)
+    folder = session.source.workspace.results / key
+    if folder.is_dir() and not again:
+        return read_result(folder), False
+    started, clock = provenance.now(), time.perf_counter()
+    method = registry.load(registry.METHODS, cell.method)
+    data = session.task_data(cell.task)
+    spec = session.checkpoint_spec(method, data.task.dataset)
+    if spec is not None and cell.mode != "scratch":
+        session.checkpoint(spec)
+    pretrained = time.perf_counter()
+
+    partition = data.split.partition(data.examples, cell.fold)
+    train = partition.train if cell.fraction >= 1 else subset(
+        partition.train, cell.fraction, data.examples.targets[partition.train]
+    )
+    outcome, instance = _answer(cell, session, method, spec, data, train, partition)
+    answered = time.perf_counter()
+
+    targets = data.examples.targets
+    scored = score(
+        data.task.kind,
+        targets[partition.test],
+        outcome.test,
+        list(data.task.classes),
+        data.examples.patient_ids[partition.test],
+        validation=(targets[partition.validation], outcome.validation),
+        bootstrap=BOOTSTRAP,
+    )
+    absent = _absent_classes(data, train) if cell.mode != "zeroshot" else []
+    result = Result(
+        key=key,
+        cell=cell,
+        profile=session.profile,
+        data=session.source.kind,
+        score=scored.to_dict(),
+        counts={
+            "train": len(train),
+            "validation": len(partition.validation),
+            "test": len(partition.test),
+            "expected": data.split.expected_counts,
+        },
+        split={
+            "name": data.split.name,
+            "digest": data.split.digest_of(data.examples, cell.fold),
+            "complete": data.complete,
+            "fold": cell.fold,
+            "classes_absent_from_training": absent,
+        },
+        dataset={"name": data.task.dataset, "version": data.store.manifest["version"], "digest": data.store.digest}
+        | {k: data.store.manifest[k] for k in ("n_skipped", "n_nan", "n_flat") if k in data.store.manifest},
+        checkpoint=session.checkpoint_facts(spec, cell.mode),
+        config={
+            "method": session.method_config(cell.method).model_dump(mode="json"),
+            cell.mode: session.mode_config(cell.mode).model_dump(mode="json"),
+        },
+        selection=outcome.selection,
+        provenance={
+            "versions": provenance.versions(),
+            "git_commit": provenance.git_commit(),
+            "machine": provenance.machine(),
+            "task_version": data.task.version,
+            "input": method.input.to_dict(),
+            "absent_leads": "not processed" if method.input.partial_leads else "zeros",
+            "parameters": sum(p.numel() for p in instance.parameters()),
+            "prompts": list(data.task.classes.values()) if cell.mode == "zeroshot" else None,
+            "started": started,
+            "seconds": {
+                "pretrain": round(pretrained - clock, 2),
+                "answer": round(answered - pretrained, 2),
+                "score": round(time.perf_counter() - answered, 2),
+            },
+        },
+    )
+    predictions = predictions_table(data, partition, outcome)
+    if again and folder.is_dir():
+        shutil.rmtree(folder)
+    return write_result(session.source.workspace.results, result, predictions), True
+
+
+def _answer(
+    cell: Cell, session: Session, method: type[Method], spec: Any, data: TaskData, train: np.ndarray, partition: Any
+) -> tuple[Outcome, Method]:
+    blanked = data.examples.targets.copy()
+    blanked[partition.test] = 0  # the test split is read once, by the scoring, after everything was chosen
+    instance = session.method(method, spec, cell.mode, cell.seed)
+    with track(str(cell)) as progress:
+        outcome = mode_module(cell.mode).run(
+            CellRun(
+                method=instance,
+                task=data.task,
+                mode=cell.mode,
+                config=session.mode_config(cell.mode),
+                source=session.task_source(method, data, cell.leads, blanked),
+                targets=blanked,
+                train=train,
+                validation=partition.validation,
+                test=partition.test,
+                features=lambda: session.features(lambda: instance, method, spec, data, cell),
+                seed=seed_of(cell),
+                progress=progress,
+                prompts=list(data.task.classes.values()),
+            )
+        )
+    return outcome, instance
+
+
+def _absent_classes(data: TaskData, train: np.ndarray) -> list[str]:
+    if data.task.kind == "multilabel":
+        present = data.examples.targets[train].any(axis=0)
+        return [name for name, there in zip(data.task.classes, present, strict=True) if not there]
+    if data.task.kind == "multiclass":
+        present = np.isin(np.arange(len(data.task.classes)), data.examples.targets[train])
+        return [name for name, there in zip(data.task.classes, present, strict=True) if not there]
+    return []
+
+
+def predictions_table(data: TaskData, partition: Any, outcome: Outcome) -> Any:
+    """One row for each scored example: ids, partition, targets, scores (named by class, or numbered)."""
+    import pandas as pd
+
+    parts = []
+    for name, rows, scores in (
+        ("validation", partition.validation, outcome.validation),
+        ("test", partition.test, outcome.test),
+    ):
+        table: dict[str, Any] = {
+            "record_id": data.examples.record_ids[rows],
+            "patient_id": data.examples.patient_ids[rows],
+            "partition": name,
+        }
+        targets = data.examples.targets[rows]
+        table |= dict(_columns("target", targets, data.task))
+        table |= dict(_columns("score", scores, data.task))
+        parts.append(pd.DataFrame(table))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _columns(prefix: str, values: np.ndarray, task: Any) -> Iterator[tuple[str, np.ndarray]]:
+    if values.ndim == 1:
+        yield prefix, values
+        return
+    names = ["years", "event"] if task.kind == "survival" else list(task.classes)
+    if len(names) != values.shape[1]:
+        names = [str(i) for i in range(values.shape[1])]
+    for i, name in enumerate(names):
+        yield f"{prefix}_{name}", values[:, i]
+
+
+def failures(source: DataSource) -> list[dict[str, Any]]:
+    """The recorded failures, newest last."""
+    folder = source.workspace.failures
+    read = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")] if folder.is_dir() else []
+    return sorted(read, key=lambda f: f["time"])

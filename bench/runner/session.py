@@ -1,0 +1,258 @@
+"""What the cells of one run share: prepared stores, checkpoints and frozen features, each made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from bench import registry
+from bench.artifacts import digest, once, source_digest
+from bench.data_source import DataSource
+from bench.errors import BenchError, ConfigError, DataError
+from bench.loading import BatchSource
+from bench.method import Corpus, Method, MethodConfig
+from bench.progress import say, track
+from bench.runner.cell import Cell, Profile
+from bench.runner.configure import Override, method_config, mode_config
+from bench.seeding import derive
+from bench.signals.windows import SignalView
+from bench.splits import Split, load_split
+from bench.task import Examples, Task
+from bench.training.checkpoint import CheckpointSpec, load_weights, pretrain, read_provenance, seeded_method
+from bench.training.loop import make_fabric
+
+if TYPE_CHECKING:
+    from bench.signals.store import SignalStore
+
+FEATURE_BATCH = 128
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """A task over a prepared store."""
+
+    task: Task
+    store: SignalStore
+    examples: Examples
+    rows: np.ndarray  # of the store, one an example
+    split: Split
+    complete: bool  # whether the store is the complete publication
+
+
+@dataclass
+class Session:
+    """One run over one data source, with one profile and one set of overrides."""
+
+    source: DataSource
+    profile: Profile
+    overrides: Sequence[Override] = ()
+    corpus: str | None = None
+    allow_pretraining: bool = True
+    _stores: dict[str, SignalStore] = field(default_factory=dict)
+    _tasks: dict[str, TaskData] = field(default_factory=dict)
+    _configs: dict[str, Any] = field(default_factory=dict)
+    _corpora: dict[str, tuple[Corpus, dict[str, Any]]] = field(default_factory=dict)
+
+    # -- data ---------------------------------------------------------------------------------------------------------
+
+    def store(self, name: str) -> SignalStore:
+        if name not in self._stores:
+            self._stores[name] = self.source.store(name, say=say)
+        return self._stores[name]
+
+    def task_data(self, name: str) -> TaskData:
+        """The task's examples in the store at hand.
+
+        Raises:
+            DataError: no example, or a complete copy whose counts or digest are not the expected ones.
+        """
+        if name not in self._tasks:
+            task = registry.load(registry.TASKS, name)()
+            store = self.store(task.dataset)
+            examples = task.examples(store.records)
+            if not len(examples):
+                raise DataError(f"task {name}: none of the {len(store.records):,} recordings of {task.dataset} has a label.")
+            dataset = registry.load(registry.DATASETS, task.dataset)
+            complete = self.source.kind == "real" and len(store.records) in dataset.full_size.values()
+            split = load_split(task.split)
+            split.verify(examples, complete).raise_if_wrong()
+            self._tasks[name] = TaskData(task, store, examples, store.rows(examples.record_ids), split, complete)
+        return self._tasks[name]
+
+    def view(self, method: type[Method], store: SignalStore, leads: tuple[str, ...], rows: np.ndarray, **window: Any) -> SignalView:
+        return SignalView(store, method.input, leads=leads, rows=rows, cache=self.source.workspace.cache, **window)
+
+    def task_source(self, method: type[Method], data: TaskData, leads: tuple[str, ...], targets: np.ndarray) -> BatchSource:
+        """The task's examples as batches."""
+        window = {"start": data.examples.start, "seconds": data.examples.seconds}
+        return BatchSource(self.view(method, data.store, leads, data.rows, **window), targets=targets)
+
+    # -- configs ------------------------------------------------------------------------------------------------------
+
+    def method_config(self, name: str) -> MethodConfig:
+        if name not in self._configs:
+            self._configs[name] = method_config(registry.load(registry.METHODS, name), self.profile, self.overrides)
+        return self._configs[name]
+
+    def mode_config(self, mode: str) -> Any:
+        return mode_config(mode, self.profile, self.overrides)
+
+    # -- checkpoints --------------------------------------------------------------------------------------------------
+
+    def corpus_name(self, method: type[Method], task_dataset: str) -> str:
+        """The corpus asked for, else the paper's if it is at hand, else the task's own dataset."""
+        if self.corpus:
+            return self.corpus
+        known = registry.entries(registry.DATASETS)
+        if method.corpus in known and self.source.has(method.corpus) and self.source.kind == "real":
+            return method.corpus
+        return task_dataset
+
+    def corpus_data(self, name: str, text_source: str | None) -> tuple[Corpus, dict[str, Any]]:
+        """The records that may be pretrained on, with their text, and the facts that identify them."""
+        if name in self._corpora:
+            return self._corpora[name]
+        cls = registry.load(registry.DATASETS, name)
+        store = self.store(name)
+        if text_source is not None and text_source not in cls.text_sources:
+            raise ConfigError(
+                f"pretrain.text_source = {text_source!r}: {name} offers {', '.join(cls.text_sources) or 'no text'}."
+            )
+        chosen = text_source or next(iter(cls.text_sources), None)
+        masks = cls.pretraining_partition(store.records)
+        partition = np.where(masks["train"], 1, np.where(masks["validation"], 2, 0)).astype(np.uint8)
+        corpus = Corpus(
+            name=name,
+            records=store.records,
+            train=masks["train"],
+            text=cls.text(store.records, chosen) if chosen else None,
+            cache=self.source.workspace.cache,
+            device=str(make_fabric().device),
+        )
+        facts = {
+            "dataset": name,
+            "version": store.manifest["version"],
+            "data": self.source.kind,
+            "store": store.digest,
+            "text": chosen,
+            "partition": digest(partition.tobytes().hex()),
+        }
+        self._corpora[name] = (corpus, facts)
+        return corpus, facts
+
+    def checkpoint_spec(self, method: type[Method], task_dataset: str) -> CheckpointSpec | None:
+        """What determines the method's checkpoint; None for a method without a pretraining objective."""
+        if not method.implements("pretraining_loss"):
+            return None
+        config = self.method_config(method.name)
+        _, facts = self.corpus_data(self.corpus_name(method, task_dataset), config.pretrain.text_source)
+        if "text" in method.input.modalities and facts["text"] is None:
+            raise ConfigError(
+                f"{method.name} learns from reports, and {facts['dataset']} has none. Choose a corpus with text: --corpus NAME."
+            )
+        return CheckpointSpec(method, config, facts)
+
+    def checkpoint(self, spec: CheckpointSpec) -> Path:
+        """The checkpoint's folder, pretraining it first if need be.
+
+        Raises:
+            ConfigError: it does not exist and pretraining is not allowed.
+        """
+        workspace = self.source.workspace
+        final = spec.folder(workspace.checkpoints)
+        if final.is_dir():
+            return final
+        if not self.allow_pretraining:
+            raise ConfigError(
+                f"{spec.method.name} has no checkpoint for this config and corpus ({final} does not exist) and "
+                f"--no-pretrain was given. Make it with: bench pretrain {spec.method.name} --corpus {spec.corpus['dataset']}"
+            )
+        corpus, _ = self.corpus_data(spec.corpus["dataset"], spec.config.pretrain.text_source)
+        rows = np.arange(len(corpus.records))
+        view = self.view(spec.method, self.store(spec.corpus["dataset"]), _all_leads(), rows)
+        masks = registry.load(registry.DATASETS, spec.corpus["dataset"]).pretraining_partition(corpus.records)
+        say(f"{spec.method.name} has no checkpoint for this config and corpus yet: it is pretrained first")
+        return pretrain(
+            spec,
+            workspace.checkpoints,
+            corpus,
+            BatchSource(view, text=corpus.text),
+            rows[masks["train"]],
+            rows[masks["validation"]],
+        )
+
+    def method(self, cls: type[Method], spec: CheckpointSpec | None, mode: str, seed: int) -> Method:
+        """The method as a mode starts from it: with its checkpoint, or with weights drawn from the seed."""
+        config = self.method_config(cls.name)
+        method = seeded_method(cls, config, seed)
+        if spec is not None and mode != "scratch":
+            load_weights(method, self.checkpoint(spec))
+        return method
+
+    def checkpoint_facts(self, spec: CheckpointSpec | None, mode: str) -> dict[str, Any]:
+        if spec is None or mode == "scratch":
+            return {}
+        folder = self.checkpoint(spec)
+        facts = read_provenance(folder)
+        kept = ("key", "weights_sha256", "corpus", "records", "batch_size", "steps", "seconds", "parameters", "notes")
+        return {"name": folder.name} | {k: facts[k] for k in kept}
+
+    # -- features -----------------------------------------------------------------------------------------------------
+
+    def features(
+        self, method: Callable[[], Method], cls: type[Method], spec: CheckpointSpec | None, data: TaskData, cell: Cell
+    ) -> np.ndarray:
+        """The frozen representation of every example, float32 [example, dim]: computed once for all recordings of the
+        store, and shared by every fraction, seed and task on them. Windows of a recording have features of their own."""
+        examples = data.examples
+        windows = None if examples.start is None else [examples.start.tolist(), examples.seconds, data.rows.tolist()]
+        weights = spec.key if spec else [source_digest(cls.__module__), self.method_config(cls.name), cell.seed]
+        key = digest(
+            {"weights": weights, "store": data.store.digest, "input": cls.input.to_dict(), "leads": cell.leads, "windows": windows}
+        )
+        rows = np.arange(len(data.store.records)) if windows is None else data.rows
+        window = {} if windows is None else {"start": examples.start, "seconds": examples.seconds}
+
+        def make(folder: Path) -> None:
+            source = BatchSource(self.view(cls, data.store, cell.leads, rows, **window))
+            np.save(folder / "features.npy", encode_all(method(), source, len(rows)))
+
+        folder = once(self.source.workspace.features / f"{cls.name}-{key[:16]}", make)
+        features = np.load(folder / "features.npy", allow_pickle=False)
+        return features[data.rows] if windows is None else features
+
+
+def encode_all(method: Method, source: BatchSource, n: int) -> np.ndarray:
+    """``encode`` over rows 0..n-1 in evaluation mode, float32 [row, dim]."""
+    fabric = make_fabric()
+    model = fabric.setup_module(method)
+    model.mark_forward_method("encode")
+    model.eval()
+    parts: list[np.ndarray] = []
+    done = 0
+    with torch.no_grad(), track(f"encoding with {method.name}") as progress:
+        for batch in source.in_order(np.arange(n), FEATURE_BATCH):
+            encoded = model.encode(batch.to(fabric.device)).float().cpu().numpy()
+            if not np.isfinite(encoded).all():
+                row = done + int(np.argmin(np.isfinite(encoded).all(axis=1)))
+                raise BenchError(f"{method.name}.encode gave a value that is not finite for row {row} of the store.")
+            parts.append(encoded)
+            done += len(batch)
+            progress(done, n)
+    return np.concatenate(parts)
+
+
+def seed_of(cell: Cell) -> int:
+    """The seed of everything a cell draws, from its seed and fold alone."""
+    return derive("cell", cell.seed, cell.fold)
+
+
+def _all_leads() -> tuple[str, ...]:
+    from bench.signals.leads import LEADS
+
+    return LEADS

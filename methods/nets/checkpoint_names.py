@@ -1,0 +1,124 @@
+"""How the parameter names of published checkpoints read here.
+
+A table is a sequence of rules ``(pattern, replacement)``. The first pattern that matches the start of a name rewrites
+that part of it; ``None`` drops the tensor. A name that no rule knows is an error: silence would leave random weights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from bench.errors import DataError
+
+Rules = Sequence[tuple[str, str | None]]
+
+MERL_RESNET_ENCODER: Rules = (
+    (r"conv1\.", "stem.0."),
+    (r"bn1\.", "stem.1."),
+    *(
+        (rf"layer{stage}\.(\d+)\.{theirs}\.", rf"stages.{stage - 1}.\1.{ours}.")
+        for stage in (1, 2, 3, 4)
+        for theirs, ours in {
+            "conv1": "body.0",
+            "bn1": "body.1",
+            "conv2": "body.3",
+            "bn2": "body.4",
+            "conv3": "body.6",
+            "bn3": "body.7",
+            "shortcut": "shortcut",
+        }.items()
+    ),
+    (r"linear\.", None),  # a 10-way classifier that nothing calls
+)
+"""MERL's encoder-only checkpoints with a ResNet."""
+
+MERL_VIT_ENCODER: Rules = (
+    (r"to_patch_embedding\.", "patch_embedding."),
+    (r"pos_embedding$", "positions"),
+    (r"block(\d+)\.attn\.norm\.", r"blocks.\1.norm1."),
+    (r"block(\d+)\.attn\.fn\.to_qkv\.", r"blocks.\1.attn.qkv."),
+    (r"block(\d+)\.attn\.fn\.to_out\.0\.", r"blocks.\1.attn.proj."),
+    (r"block(\d+)\.ff\.norm\.", r"blocks.\1.norm2."),
+    (r"block(\d+)\.ff\.fn\.net\.0\.", r"blocks.\1.mlp.fc1."),
+    (r"block(\d+)\.ff\.fn\.net\.3\.", r"blocks.\1.mlp.fc2."),
+    (r"norm\.", "norm."),
+)
+"""MERL's encoder-only checkpoints with a ViT."""
+
+_MERL_HEADS: Rules = (
+    (r"downconv\.", "heads.reduce."),
+    (r"att_pool_head\.positional_embedding$", "heads.pool.positions"),
+    (r"att_pool_head\.cls_token$", "heads.pool.class_token"),
+    (r"att_pool_head\.mhsa\.", "heads.pool.attention."),
+    (r"att_pool_head\.c_proj\.", "heads.pool.project."),
+    (r"proj_e\.", "heads.project."),
+    (r"linear(1|2)\.", r"heads.branch\1."),
+    (r"proj_t\.", "text_projector."),
+    (r"lm_model\.", None),  # the text encoder is loaded from its own publisher
+)
+
+
+def _within(prefix: str, target: str, rules: Rules) -> Rules:
+    return tuple((rf"{re.escape(prefix)}{p}", None if r is None else target + r) for p, r in rules)
+
+
+MERL_RESNET: Rules = (*_within("ecg_encoder.", "encoder.", MERL_RESNET_ENCODER), *_MERL_HEADS)
+"""MERL's whole-model checkpoints with a ResNet, for :class:`methods.nets.merl_heads.MERLNet`."""
+
+MERL_VIT: Rules = (*_within("ecg_encoder.", "encoder.", MERL_VIT_ENCODER), *_MERL_HEADS)
+"""MERL's whole-model checkpoints with a ViT."""
+
+
+def translate(state: Mapping[str, Tensor], rules: Rules, where: str) -> dict[str, Tensor]:
+    """A published state dict under our names.
+
+    Args:
+        state: tensors by published name; the ``module.`` that data-parallel training prepends is ignored.
+        rules: one of the tables of this module.
+        where: the file, for messages.
+
+    Raises:
+        DataError: when a name has no rule.
+    """
+    translated, unknown = {}, []
+    for name, tensor in state.items():
+        bare = name.removeprefix("module.")
+        for pattern, replacement in rules:
+            if match := re.match(pattern, bare):
+                if replacement is not None:
+                    translated[match.expand(replacement) + bare[match.end() :]] = tensor
+                break
+        else:
+            unknown.append(name)
+    if unknown:
+        raise DataError(
+            f"{where}: {len(unknown)} of {len(state)} tensors have names that this checkpoint format does not know "
+            f"({', '.join(unknown[:3])}{', ...' if len(unknown) > 3 else ''}); is it a checkpoint of another model?"
+        )
+    return translated
+
+
+def load_published(net: nn.Module, state: Mapping[str, Tensor], rules: Rules, where: str) -> None:
+    """Load a published state dict into ``net``; every parameter and buffer must be given, and must fit.
+
+    Raises:
+        DataError: naming the tensors that are unknown, missing, left over, or of another shape.
+    """
+    translated = translate(state, rules, where)
+    own = net.state_dict()
+    wrong = [f"{n} missing" for n in own if n not in translated and not n.endswith("num_batches_tracked")]
+    wrong += [f"{n} left over" for n in translated if n not in own]
+    wrong += [
+        f"{n} is {list(t.shape)}, expected {list(own[n].shape)}"
+        for n, t in translated.items()
+        if n in own and t.shape != own[n].shape
+    ]
+    if wrong:
+        raise DataError(
+            f"{where}: does not fit this {type(net).__name__}: {'; '.join(wrong[:4])}"
+            f"{f'; and {len(wrong) - 4} more' if len(wrong) > 4 else ''}. Choose the backbone it was trained with."
+        )
+    net.load_state_dict(own | translated)

@@ -1,0 +1,83 @@
+"""Hand-made finished cells for the tests of what reads results."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from bench.artifacts import digest
+from bench.runner.cell import Cell
+from bench.runner.results import Result, write_result
+
+
+def _result(
+    method="kmerl",
+    task="ptbxl-super",
+    mode="linear",
+    value=0.8,
+    width=0.02,
+    *,
+    leads=None,
+    fraction=1.0,
+    seed=0,
+    fold=0,
+    data="real",
+    profile="paper",
+    complete=True,
+    split_digest=None,
+    config=None,
+    protocol=None,
+    metric="macro_auroc",
+    n_records=2158,
+    left_out=(),
+    per_class=None,
+    started="2026-01-01T00:00:00+00:00",
+    corpus="mimic-ecg",
+) -> Result:
+    where = {"leads": tuple(leads)} if leads else {}
+    cell = Cell(method, task, mode, fraction=fraction, seed=seed, fold=fold, **where)
+    split_digest = split_digest or digest([task, fold])
+    config = {"method": config or {"backbone": "resnet18"}} | ({mode: protocol or {"epochs": 100}})
+    return Result(
+        key=digest([cell.to_dict(), data, profile, split_digest, config, started, corpus]),
+        cell=cell,
+        profile=profile,
+        data=data,
+        score={
+            "kind": "multilabel",
+            "metrics": {metric: {"value": value, "low": value - width, "high": value + width}},
+            "per_class": per_class or {"NORM": {"auroc": value}, "LAFB/LPFB": {"auroc": None}},
+            "left_out": list(left_out),
+            "thresholds": None,
+            "n_records": n_records,
+            "n_clusters": n_records,
+            "support": {"NORM": 963},
+            "bootstrap": 1000,
+            "seed": 0,
+            "notes": [],
+        },
+        counts={"train": 17084, "validation": 2146, "test": n_records},
+        split={"name": task, "digest": split_digest, "complete": complete, "fold": fold},
+        dataset={"name": task.split("-")[0], "version": "1.0.3", "digest": digest([task.split("-")[0], complete])},
+        checkpoint={"key": "c0ffee", "digest": "ab" * 32, "corpus": corpus},
+        config=config,
+        selection={"metric": metric, "value": 0.81, "epoch": 7},
+        provenance={"started": started, "seconds": {"encode": 1.5, "probe": 2.0}, "commit": "0" * 40, "device": "cpu"},
+    )
+
+
+@pytest.fixture(scope="session")
+def make_result():
+    """A function that makes a Result in memory; keywords change what matters."""
+    return _result
+
+
+@pytest.fixture(scope="session")
+def store_result():
+    """A function that writes such a Result, with two predictions, into a result store."""
+
+    def store(results, **keywords) -> Result:
+        rows = {"record_id": ["1", "2"], "patient_id": ["1", "2"], "partition": "test", "target_NORM": [0, 1]}
+        return write_result(results, _result(**keywords), pd.DataFrame(rows | {"score_NORM": [0.1, 0.9]}))
+
+    return store

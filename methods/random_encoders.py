@@ -1,0 +1,61 @@
+"""Untrained encoders: the floor that every learned representation must clear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from bench.batch import ECGBatch
+from bench.method import Method, MethodConfig
+from bench.signals.input_spec import InputSpec
+from methods.losses.contrastive import similarities
+from methods.nets.backbones import backbone
+from methods.text.encoder import TextEncoderConfig
+from methods.text.tower import TextTower
+
+
+class RandomEncoder(Method):
+    """Frozen random weights; zero-shot through a random projection of the class name's text embedding: chance level."""
+
+    input = InputSpec(fs=500, seconds=10, normalise="minmax")
+
+    class Config(MethodConfig):
+        encoder: str = Field("resnet18", description="backbone that keeps its initial weights")
+        width: int | None = Field(None, ge=4, description="channels of the first stage, or of a ViT's tokens; default: MERL's")
+        depth: int | None = Field(None, ge=1, description="blocks of a ViT; default: MERL's 12")
+
+    def build(self, config: Config) -> None:
+        self.encoder = backbone(config.encoder, self.input.length, width=config.width, depth=config.depth)
+        self.text = TextTower(TextEncoderConfig())
+        self.project_text = nn.Linear(self.text.dim, self.encoder.dim)
+
+    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
+        return self.encoder(batch.ecg)
+
+    def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
+        prompts = self.project_text(self.text.prompts([n.lower() for n in class_names], batch.ecg.device))
+        return similarities(self.encode(batch), prompts, temperature=1.0)
+
+
+class RandomResNet(RandomEncoder):
+    """MERL's 1-D ResNet18 with random weights. Source: K-MERL Table 1, "Random Init (CNN)"."""
+
+    name = "random-resnet"
+    smoke: ClassVar = {"width": 16}
+
+    class Config(RandomEncoder.Config):
+        encoder: str = Field("resnet18", description="MERL's main encoder")
+
+
+class RandomViT(RandomEncoder):
+    """MERL's tiny ViT with random weights. Source: K-MERL Table 1, "Random Init (Transformer)"."""
+
+    name = "random-vit"
+    smoke: ClassVar = {"depth": 4}
+
+    class Config(RandomEncoder.Config):
+        encoder: str = Field("vit-tiny", description="MERL's tiny ViT")

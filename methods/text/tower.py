@@ -1,0 +1,86 @@
+"""The text side of an ECG-text method: reports of a corpus, looked up at every step, and prompts at zero-shot time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bench.batch import ECGBatch
+from bench.method import Corpus
+from methods.text.encoder import TextEncoder, TextEncoderConfig, text_encoder
+
+
+class TextTower(nn.Module):
+    """A text encoder, frozen or trained, behind one interface.
+
+    While the encoder is frozen its weights belong to the model hub and not to the checkpoint (the state dict leaves
+    them out; the digest is kept in the notes), and each distinct report of the corpus is embedded once, before the first
+    step. A trained encoder is a submodule like any other and reads the batch's texts at every step.
+
+    Args:
+        config: which encoder and how it pools.
+    """
+
+    def __init__(self, config: TextEncoderConfig):
+        super().__init__()
+        encoder = text_encoder(config)
+        self.dim: int = encoder.dim
+        self.trained = encoder if not encoder.frozen else None
+        # In a tuple torch does not see it: a frozen encoder is neither saved nor moved nor switched to training.
+        self._hidden = (encoder,)
+        self._table: Tensor | None = None
+        self._row: Tensor | None = None
+        self._prompts: dict[str, Tensor] = {}
+
+    @property
+    def encoder(self) -> TextEncoder:
+        return self._hidden[0]
+
+    def prepare(self, corpus: Corpus) -> None:
+        """Embed the distinct reports of the corpus, from the cache where they are there."""
+        if not self.encoder.constant:
+            return
+        self._use_cache(corpus.cache)
+        texts = list(corpus.text or ())
+        used = [text if text.strip() else "empty" for text in texts]  # rows without a report are never trained on
+        distinct, row = np.unique(np.asarray(used, dtype=object).astype(str), return_inverse=True)
+        self.encoder.to(corpus.device)
+        self._table = self.encoder.encode([str(text) for text in distinct]).to(corpus.device)
+        self._row = torch.from_numpy(row.astype(np.int64))
+
+    def reports(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
+        """Features of the batch's reports; with gradient if the encoder trains."""
+        if self._table is not None and self._row is not None:
+            return self._table[self._row[batch.index.cpu()].to(self._table.device)]
+        assert batch.text is not None
+        if self.trained is None:
+            with torch.no_grad():  # frozen weights under active dropout (MERL as released)
+                self.encoder.train(self.training)
+                return self.encoder.to(batch.ecg.device)(self.encoder.tokenise(batch.text))
+        return self.trained(self.trained.tokenise(batch.text))
+
+    def prompts(self, texts: Sequence[str], device: torch.device) -> Float[Tensor, "text dim"]:
+        """Features of prompts or entity names, without gradient; each is embedded once while the encoder is frozen."""
+        new = [text for text in texts if text not in self._prompts]
+        if new:
+            self.encoder.to(device)
+            self._prompts.update(zip(new, self.encoder.encode(new), strict=True))
+        found = torch.stack([self._prompts[text] for text in texts]).to(device)
+        if self.trained is not None and self.training:
+            self._prompts.clear()
+        return found
+
+    def notes(self) -> dict[str, str]:
+        """What identifies the encoder."""
+        return {"model": self.encoder.config.model, "digest": self.encoder.digest}
+
+    def _use_cache(self, folder: Path | None) -> None:
+        if folder is not None:
+            from methods.text.embedding_cache import EmbeddingCache
+
+            self.encoder.cache = EmbeddingCache(folder / "text")

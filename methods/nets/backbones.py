@@ -15,7 +15,9 @@ from methods.nets.vit import ViT
 NAMES = (*(f"resnet{depth}" for depth in BLOCKS), *(f"vit-{size}" for size in SIZES))
 
 
-def backbone(name: str, samples: int = 5000, leads: int = 12, width: int | None = None, depth: int | None = None) -> nn.Module:
+def backbone(
+    name: str, samples: int = 5000, leads: int = 12, width: int | None = None, depth: int | None = None
+) -> nn.Module:
     """A backbone with fresh weights.
 
     Args:

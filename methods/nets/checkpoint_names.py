@@ -71,6 +71,23 @@ MERL_RESNET: Rules = (*_within("ecg_encoder.", "encoder.", MERL_RESNET_ENCODER),
 MERL_VIT: Rules = (*_within("ecg_encoder.", "encoder.", MERL_VIT_ENCODER), *_MERL_HEADS)
 """MERL's whole-model checkpoints with a ViT."""
 
+ESI_CONVNEXT: Rules = (
+    (r"downsample_layers\.", "downsamplers."),
+    *(
+        (rf"stages\.(\d)\.(\d+)\.{theirs}\.", rf"stages.\1.\2.{ours}.")
+        for theirs, ours in {
+            "dwconv": "depthwise",
+            "norm": "norm",
+            "pwconv1": "widen",
+            "grn": "response_norm",
+            "pwconv2": "narrow",
+        }.items()
+    ),
+    (r"norm\.", "norm."),
+    (r"head\.", None),  # a classifier that nothing calls
+)
+"""ESI's ConvNeXt encoder, for :class:`methods.nets.convnext.ConvNeXt`."""
+
 
 def translate(state: Mapping[str, Tensor], rules: Rules, where: str) -> dict[str, Tensor]:
     """A published state dict under our names.

@@ -51,6 +51,7 @@ class Corpus:
     name: str
     records: pd.DataFrame
     train: np.ndarray  # bool [record]
+    validation: np.ndarray  # bool [record]
     text: Sequence[str] | None = None
     cache: Path | None = None  # a folder for what is costly and depends on content alone (text embeddings)
     device: str = "cpu"

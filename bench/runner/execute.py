@@ -26,6 +26,7 @@ from bench.runner.plan import Plan, RunOptions, plan
 from bench.runner.results import SCHEMA, Result, read_result, write_result
 from bench.runner.session import Session, TaskData, seed_of
 from bench.scoring.score import score
+from bench.workspace import Workspace
 
 BOOTSTRAP = 1000
 
@@ -287,8 +288,8 @@ def _columns(prefix: str, values: np.ndarray, task: Any) -> Iterator[tuple[str, 
         yield f"{prefix}_{name}", values[:, i]
 
 
-def failures(source: DataSource) -> list[dict[str, Any]]:
+def failures(workspace: Workspace) -> list[dict[str, Any]]:
     """The recorded failures, newest last."""
-    folder = source.workspace.failures
+    folder = workspace.failures
     read = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")] if folder.is_dir() else []
     return sorted(read, key=lambda f: f["time"])

@@ -124,13 +124,21 @@ class Session:
                 f"pretrain.text_source = {text_source!r}: {name} offers {', '.join(cls.text_sources) or 'no text'}."
             )
         chosen = text_source or next(iter(cls.text_sources), None)
+        text = cls.text(store.records, chosen) if chosen else None
         masks = cls.pretraining_partition(store.records)
+        if text is not None:
+            worded = np.array([bool(t.strip()) for t in text])
+            silent = int((masks["train"] & ~worded).sum())
+            if silent:
+                say(f"{name}: {silent:,} of {int(masks['train'].sum()):,} training recordings have no {chosen} and are not pretrained on")
+            masks = {part: mask & worded for part, mask in masks.items()}
         partition = np.where(masks["train"], 1, np.where(masks["validation"], 2, 0)).astype(np.uint8)
         corpus = Corpus(
             name=name,
             records=store.records,
             train=masks["train"],
-            text=cls.text(store.records, chosen) if chosen else None,
+            validation=masks["validation"],
+            text=text,
             cache=self.source.workspace.cache,
             device=str(make_fabric().device),
         )
@@ -175,15 +183,14 @@ class Session:
         corpus, _ = self.corpus_data(spec.corpus["dataset"], spec.config.pretrain.text_source)
         rows = np.arange(len(corpus.records))
         view = self.view(spec.method, self.store(spec.corpus["dataset"]), _all_leads(), rows)
-        masks = registry.load(registry.DATASETS, spec.corpus["dataset"]).pretraining_partition(corpus.records)
         say(f"{spec.method.name} has no checkpoint for this config and corpus yet: it is pretrained first")
         return pretrain(
             spec,
             workspace.checkpoints,
             corpus,
             BatchSource(view, text=corpus.text),
-            rows[masks["train"]],
-            rows[masks["validation"]],
+            rows[corpus.train],
+            rows[corpus.validation],
         )
 
     def method(self, cls: type[Method], spec: CheckpointSpec | None, mode: str, seed: int) -> Method:

@@ -1,0 +1,103 @@
+"""``bench data``: prepare, verify, look at and simulate datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from bench.cli import options as o
+
+app = typer.Typer(no_args_is_help=True, help="Prepare, verify, list and simulate datasets.")
+
+
+@app.command(epilog="Example:  bench data prepare ptbxl --data-root ptbxl=~/ecg/ptb-xl")
+def prepare(
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    data_root: o.DataRoot = None,
+    rate: Annotated[Optional[int], typer.Option("--rate", help="Hz; of the publisher's rates. [default: the best]")] = None,
+    workers: Annotated[Optional[int], typer.Option("--workers", min=1, help="Processes. [default: all cores]")] = None,
+    on_bad_record: o.OnBadRecord = "error",
+    simulated_records: o.SimulatedRecords = None,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Read the publisher's files into a signal store. Restartable; an interrupted prepare leaves nothing half-usable."""
+    from bench.progress import say
+
+    source = o.data_source(data_root, workspace, simulated_records, on_bad_record, workers)
+    source.workspace.ensure_writable()
+    store = source.store(dataset, rate, say)
+    facts = store.manifest
+    typer.echo(f"{store.path}: {len(store.records):,} recordings of {dataset} {facts['version']} at {store.fs:g} Hz")
+    for key in ("n_skipped", "n_nan", "n_flat"):
+        if facts.get(key):
+            typer.echo(f"  {key.removeprefix('n_')}: {facts[key]:,} (listed in manifest.json)")
+
+
+@app.command(epilog="Example:  bench data verify ptbxl --data-root ~/ecg")
+def verify(
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    data_root: o.DataRoot = None,
+    simulated_records: o.SimulatedRecords = None,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Check every file of a dataset, and its prepared store against the files."""
+    from bench.progress import say, track
+    from bench.signals.store import SignalStore, verify_files
+
+    source = o.data_source(data_root, workspace, simulated_records)
+    found = source.dataset(dataset, say)
+    with track(f"verifying {dataset}") as progress:
+        report = verify_files(found, workers=source.workers, progress=progress)
+    typer.echo(f"{dataset} {found.version()} in {found.root}: {report.n_read:,} of {report.n_records:,} recordings read well")
+    for problem in report.problems:
+        typer.echo(f"  {problem}", err=True)
+    path = source.store_path(found)
+    if path.is_dir():
+        agrees = SignalStore.open(path).verify()
+        typer.echo(f"prepared store {path}: {'agrees with its digests' if agrees else 'ALTERED; delete it and prepare again'}")
+    else:
+        typer.echo("prepared store: none yet")
+    if report.problems:
+        raise typer.Exit(2)
+
+
+@app.command(epilog="Example:  bench data status")
+def status(data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, json_output: o.Json = False) -> None:
+    """For each dataset: found where, prepared, records, hours, bytes, version."""
+    import json
+
+    from bench.data_status import data_status
+
+    rows = data_status(o.data_source(data_root, workspace))
+    if json_output:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in rows[0]:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("-" if value is None else str(value) for value in row.values()))
+    Console().print(table)
+
+
+@app.command(epilog="Example:  bench data simulate ptbxl /tmp/simulated-ptbxl --records 500")
+def simulate(
+    dataset: Annotated[str, typer.Argument(help="The dataset to imitate.")],
+    destination: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
+    records: Annotated[Optional[int], typer.Option("--records", min=50, help="How many recordings. [default: the dataset's]")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 0,
+) -> None:
+    """Write a simulated copy of a dataset in the publisher's own format."""
+    from bench import registry
+    from bench.errors import ConfigError
+
+    cls = registry.load(registry.DATASETS, dataset)
+    if destination.exists():
+        raise ConfigError(f"{destination} exists already; name a folder that does not, so that nothing is overwritten.")
+    cls.simulate(destination, records or cls.simulated_records, seed)
+    typer.echo(f"{destination}: {records or cls.simulated_records:,} simulated recordings. Use it with --data-root {dataset}={destination}")

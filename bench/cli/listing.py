@@ -1,0 +1,104 @@
+"""``bench methods`` and ``bench tasks``: what is registered, read from source without importing it."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import Annotated, Any, Optional
+
+import typer
+
+from bench.cli import options as o
+
+_OFFERS = {"zero_shot": ["zeroshot"], "encode": ["linear", "finetune", "scratch"], "fit": ["scratch"]}
+
+
+def modes_of(entry: Any) -> list[str]:
+    """The modes a method offers, from the functions its class defines."""
+    found = [mode for function, modes in _OFFERS.items() if function in entry.defines for mode in modes]
+    return list(dict.fromkeys(found))
+
+
+def methods_command(
+    pattern: Annotated[Optional[str], typer.Argument(help="A name or wildcard.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Whole descriptions, and where each comes from.")] = False,
+    json_output: o.Json = False,
+) -> None:
+    """List the methods: name, modes, pretraining, description."""
+    from bench import registry
+
+    rows = [
+        {
+            "name": entry.name,
+            "modes": modes_of(entry),
+            "pretrains": "pretraining_loss" in entry.defines,
+            "description": entry.summary,
+            "module": entry.module,
+            "distribution": entry.distribution,
+        }
+        for entry in _matching(registry.METHODS, pattern)
+    ]
+    _print(rows, verbose, json_output)
+
+
+def tasks_command(
+    pattern: Annotated[Optional[str], typer.Argument(help="A name or wildcard.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Whole descriptions, and where each comes from.")] = False,
+    json_output: o.Json = False,
+) -> None:
+    """List the tasks: name, dataset, kind, classes, split, description."""
+    from bench import registry
+
+    rows = []
+    for entry in _matching(registry.TASKS, pattern):
+        classes = entry.attributes.get("classes", {})
+        row = {
+            "name": entry.name,
+            "dataset": entry.attributes.get("dataset"),
+            "kind": entry.attributes.get("kind", "multilabel"),
+            "classes": len(classes) or None,
+            "split": entry.attributes.get("split"),
+            "description": entry.summary,
+        }
+        if verbose or json_output:
+            row |= {"prompts": classes, "module": entry.module, "distribution": entry.distribution}
+        rows.append(row)
+    _print(rows, verbose, json_output)
+
+
+def _matching(group: str, pattern: str | None) -> list[Any]:
+    from bench import registry
+    from bench.errors import UnknownName
+
+    known = registry.entries(group)
+    chosen = [e for e in known.values() if pattern is None or fnmatch.fnmatchcase(e.name, pattern)]
+    if not chosen and pattern is not None:
+        raise UnknownName(group.removeprefix("bench.").rstrip("s"), pattern, known)
+    return chosen
+
+
+def _print(rows: list[dict[str, Any]], verbose: bool, json_output: bool) -> None:
+    import json
+
+    if json_output:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = [c for c in (rows[0] if rows else {}) if verbose or c not in ("module", "distribution")]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=column == "name", overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(row[column], column, verbose) for column in columns))
+    Console().print(table)
+
+
+def _text(value: Any, column: str, verbose: bool) -> str:
+    if column == "description" and not verbose:
+        return str(value).split(". ")[0].rstrip(".")
+    if isinstance(value, dict):
+        return "; ".join(f"{k}: {v}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(value)
+    return {True: "yes", False: "no", None: "-"}.get(value, str(value)) if value is None or isinstance(value, bool) else str(value)

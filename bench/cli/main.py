@@ -1,0 +1,84 @@
+"""The ``bench`` command. Heavy imports stay inside the functions, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import Annotated, Optional
+
+import typer
+
+from bench.cli import data, leaderboard, listing, pretrain, run, runs, splits
+from bench.errors import BenchError
+
+EXIT_CODES = "Exit codes: 0 done, 1 some cells failed (the others are kept), 2 bad input, 130 stopped by Ctrl-C."
+
+app = typer.Typer(
+    name="bench",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="One harness for ECG representation learning: every method on every task, under fixed splits and honest "
+    "protocols, with results that can be replayed.\n\n"
+    "Start with:  [bold]bench run --method kmerl --task ptbxl-super --mode zeroshot[/bold]",
+    epilog=EXIT_CODES,
+)
+app.command("run", epilog=run.EXAMPLES)(run.run_command)
+app.command("pretrain", epilog=pretrain.EXAMPLES)(pretrain.pretrain_command)
+app.add_typer(data.app, name="data")
+app.command("methods", epilog="Example:  bench methods --verbose")(listing.methods_command)
+app.command("tasks", epilog="Example:  bench tasks 'ptbxl-*'")(listing.tasks_command)
+app.add_typer(splits.app, name="splits")
+app.add_typer(leaderboard.app, name="leaderboard")
+app.command("runs", epilog=runs.EXAMPLES)(runs.runs_command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"bench {version('ecg-bench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[Optional[bool], typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = None,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point: what a user can mend is printed without a traceback; ``BENCH_TRACEBACK=1`` shows it all the same."""
+    warnings.showwarning = _show_warning
+    try:
+        app(standalone_mode=True)
+    except BenchError as error:
+        if os.environ.get("BENCH_TRACEBACK"):
+            raise
+        _print_error(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _print_error("stopped. Finished cells and epochs are kept; run the same command again to go on.")
+        sys.exit(130)
+
+
+def _print_error(message: str) -> None:
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print("[bold red]error:[/bold red] ", end="")
+    console.print(message, markup=False)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    """Our own warnings as one plain line; those of libraries only with BENCH_TRACEBACK."""
+    ours = any(part in filename.replace(os.sep, "/") for part in ("/bench/", "/methods/", "/tasks/"))
+    if ours or os.environ.get("BENCH_TRACEBACK"):
+        print(f"warning: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bench.data_source import DataSource
+
+DataRoot = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--data-root",
+        metavar="FOLDER|DATASET=FOLDER",
+        help="Real data: a folder with one subfolder a dataset, or one dataset's own folder. Repeats. Also BENCH_DATA. "
+        "Without it the built-in simulated cohorts are used.",
+    ),
+]
+WorkspaceOption = Annotated[
+    Optional[str],
+    typer.Option("--workspace", metavar="FOLDER", help="Where everything made is kept. Also BENCH_WORKSPACE. [default: bench-workspace]"),
+]
+SimulatedRecords = Annotated[
+    Optional[int], typer.Option("--simulated-records", min=50, help="Size of the simulated cohorts. [default: the dataset's]")
+]
+OnBadRecord = Annotated[
+    str, typer.Option("--on-bad-record", help="A record that cannot be read: error, or skip (listed and counted).")
+]
+SetOption = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Override a config field: pretrain.epochs=5 (every method that has it), kmerl.depth=4, linear.lr=0.01. Repeats.",
+    ),
+]
+ProfileOption = Annotated[
+    Optional[str],
+    typer.Option("--profile", help="paper: the published settings. smoke: small and quick. [default: paper on real data, smoke on simulated]"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on standard output, and nothing else there.")]
+
+
+def split_commas(values: Sequence[str] | None) -> list[str]:
+    """Repeated options and commas alike: ``-m a,b -m c`` is a, b, c."""
+    return [part.strip() for value in values or () for part in value.split(",") if part.strip()]
+
+
+def choice(value: str | None, name: str, allowed: Sequence[str]) -> str | None:
+    """One of the allowed words, or None.
+
+    Raises:
+        ConfigError: another word.
+    """
+    if value is not None and value not in allowed:
+        raise ConfigError(f"{name} {value!r}: expected one of {', '.join(allowed)}.")
+    return value
+
+
+def numbers(values: Sequence[str] | None, name: str, kind: type) -> list:
+    """Numbers from repeated or comma-joined options; ``1%`` is 0.01.
+
+    Raises:
+        ConfigError: not a number.
+    """
+    out = []
+    for text in split_commas(values):
+        try:
+            out.append(kind(text[:-1]) / 100 if text.endswith("%") and kind is float else kind(text))
+        except ValueError:
+            raise ConfigError(f"{name} {text!r}: expected {'a whole number' if kind is int else 'a number'}.") from None
+    return out
+
+
+def data_source(
+    data_root: Sequence[str] | None,
+    workspace: str | None,
+    simulated_records: int | None = None,
+    on_bad_record: str = "error",
+    workers: int | None = None,
+) -> DataSource:
+    """The data source that the options name."""
+    from bench.data_source import DataSource
+    from bench.workspace import Workspace
+
+    choice(on_bad_record, "--on-bad-record", ("error", "skip"))
+    return DataSource.from_options(
+        Workspace.at(workspace),
+        data_root or (),
+        simulated_records,
+        on_bad_record,  # type: ignore[arg-type]
+        workers,
+    )

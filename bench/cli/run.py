@@ -1,0 +1,151 @@
+"""``bench run``: the cross product of methods, tasks, modes, fractions, leads and seeds."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Optional
+
+import typer
+
+from bench.cli import options as o
+from bench.errors import ConfigError
+
+EXAMPLES = (
+    "Examples:  bench run --method kmerl,random-vit --task ptbxl-super --mode zeroshot   "
+    "bench run -m merl -t 'ptbxl-*' --mode linear --fraction 1%,10%,100% --seed 0,1,2 --data-root ~/ecg"
+)
+
+
+def run_command(
+    method: Annotated[Optional[list[str]], typer.Option("--method", "-m", help="Methods; commas, repeats and wildcards.")] = None,
+    task: Annotated[Optional[list[str]], typer.Option("--task", "-t", help="Tasks; commas, repeats and wildcards ('ptbxl-*').")] = None,
+    mode: Annotated[Optional[list[str]], typer.Option("--mode", help="zeroshot, linear, finetune, scratch.")] = None,
+    fraction: Annotated[Optional[list[str]], typer.Option("--fraction", help="Labelled share of the training records: 0.01 or 1%. [default: 1]")] = None,
+    leads: Annotated[
+        Optional[list[str]],
+        typer.Option("--leads", help="Leads to show: all, limb, precordial, I or I,II (one subset), 1..12 (K-MERL's order). Repeats. [default: all]"),
+    ] = None,
+    seed: Annotated[Optional[list[str]], typer.Option("--seed", help="Seeds. [default: 0]")] = None,
+    board: Annotated[Optional[str], typer.Option("--board", help="Run the cells of a leaderboard instead of naming methods and tasks.")] = None,
+    data_root: o.DataRoot = None,
+    profile: o.ProfileOption = None,
+    set_: o.SetOption = None,
+    corpus: Annotated[Optional[str], typer.Option("--corpus", help="Pretrain on this dataset. [default: the paper's if at hand, else the task's training folds]")] = None,
+    pretrain: Annotated[bool, typer.Option("--pretrain/--no-pretrain", help="Pretrain a missing checkpoint, or refuse.")] = True,
+    again: Annotated[bool, typer.Option("--again", help="Compute finished cells again.")] = False,
+    track: Annotated[bool, typer.Option("--track/--no-track", help="Mirror results to MLflow.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and stop.")] = False,
+    json_output: o.Json = False,
+    simulated_records: o.SimulatedRecords = None,
+    on_bad_record: o.OnBadRecord = "error",
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Run methods on tasks and end with a table. Finished cells are never run twice; missing checkpoints are pretrained first."""
+    from bench import progress
+    from bench.runner.plan import RunOptions
+    from bench.signals.leads import LEADS, parse_leads
+
+    progress.set_quiet(json_output)
+    o.choice(profile, "--profile", ("paper", "smoke"))
+    if not (method and task and mode):
+        missing = [name for name, value in (("--method", method), ("--task", task), ("--mode", mode)) if not value]
+        raise ConfigError(
+            f"{', '.join(missing)} missing. For example: bench run --method kmerl --task ptbxl-super --mode zeroshot "
+            f"(bench methods and bench tasks list what there is)."
+        )
+    options = RunOptions(
+        methods=o.split_commas(method),
+        tasks=o.split_commas(task),
+        modes=o.split_commas(mode),
+        fractions=o.numbers(fraction, "--fraction", float) or [1.0],
+        leads=[subset for value in leads or () for subset in parse_leads(value)] or [LEADS],
+        seeds=o.numbers(seed, "--seed", int) or [0],
+        profile=profile,  # type: ignore[arg-type]
+        overrides=set_ or [],
+        corpus=corpus,
+        allow_pretraining=pretrain,
+        resume="always" if again else "missing",
+        track=track,
+    )
+    source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
+    if dry_run:
+        return _dry_run(options, json_output)
+    _execute(options, source, json_output)
+    return None
+
+
+def _dry_run(options: Any, json_output: bool) -> None:
+    from bench.runner.plan import plan
+
+    planned = plan(options)
+    if json_output:
+        import json
+
+        typer.echo(json.dumps([cell.to_dict() for cell in planned.cells], indent=2))
+        return
+    for cell in planned.cells:
+        typer.echo(str(cell))
+    for reason in planned.left_out:
+        typer.echo(f"left out: {reason}", err=True)
+    typer.echo(f"{len(planned.cells)} cells", err=True)
+
+
+def _execute(options: Any, source: Any, json_output: bool) -> None:
+    from bench.progress import say
+    from bench.runner.execute import run
+
+    if source.kind == "simulated":
+        say("data: the built-in simulated cohort; results are stamped data=simulated. Real data: --data-root or BENCH_DATA.")
+    report = run(options, source, on_result=lambda result, computed: say(_line(result, computed)))
+    for reason in report.left_out:
+        say(f"left out: {reason}")
+    if json_output:
+        import json
+
+        json.dump([_as_json(result) for result in report.results], sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    elif report.results:
+        _show(report, source)
+    if report.failures:
+        say(f"{len(report.failures)} of {len(report.failures) + len(report.results)} cells failed; the others are kept. See: bench runs --failed")
+        raise typer.Exit(1)
+
+
+def _line(result: Any, computed: bool) -> str:
+    metric, estimate = next(iter(result.score["metrics"].items()))
+    split = result.counts
+    return (
+        f"{'done' if computed else 'found'}: {result.cell}: {metric} {estimate['value']:.3f} "
+        f"[{estimate['low']:.3f}, {estimate['high']:.3f}]  "
+        f"(train {split['train']:,}, validation {split['validation']:,}, test {split['test']:,} recordings)"
+    )
+
+
+def _as_json(result: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    value = asdict(result) | {"cell": result.cell.to_dict()}
+    value["folder"] = str(result.folder)
+    return value
+
+
+def _show(report: Any, source: Any) -> None:
+    from rich.console import Console
+
+    from bench.leaderboard import console_tables
+
+    console = Console()
+    for table in console_tables(report.results):
+        console.print(table)
+    workspace = source.workspace
+    found = len(report.results) - report.computed
+    console.print(f"{report.computed} cells computed, {found} found finished.", highlight=False)
+    console.print(f"results  {workspace.results}", highlight=False, soft_wrap=True)
+    console.print(f"MLflow   mlflow ui --backend-store-uri {_shown_uri(workspace.tracking_uri)}", highlight=False, soft_wrap=True)
+    console.print("board    bench leaderboard render kmerl_table1", highlight=False, soft_wrap=True)
+
+
+def _shown_uri(uri: str) -> str:
+    from bench.redaction import redact
+
+    return redact(uri)

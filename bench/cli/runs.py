@@ -1,0 +1,71 @@
+"""``bench runs``: what has been run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli import options as o
+
+EXAMPLES = "Examples:  bench runs   bench runs --failed --verbose"
+
+
+def runs_command(
+    failed: Annotated[bool, typer.Option("--failed", help="The recorded failures instead of the results.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="With tracebacks (failures) or keys (results).")] = False,
+    json_output: o.Json = False,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """List finished cells, or failures with what went wrong."""
+    import json
+
+    from bench.runner.results import read_results
+    from bench.workspace import Workspace
+
+    place = Workspace.at(workspace)
+    if failed:
+        return _failures(place, verbose, json_output)
+    results = sorted(read_results(place.results), key=lambda r: (r.data, r.profile, r.cell))
+    if json_output:
+        typer.echo(json.dumps([{"key": r.key, "cell": r.cell.to_dict(), "profile": r.profile, "data": r.data, "score": r.score} for r in results], indent=2))
+        return None
+    if not results:
+        typer.echo(f"no finished cells in {place.results}. Start with: bench run --method kmerl --task ptbxl-super --mode zeroshot")
+        return None
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("cell", "data", "profile", "metric", "value", "interval", "n", "started", *(["key"] if verbose else [])):
+        table.add_column(column, overflow="fold")
+    for r in results:
+        name, estimate = next(iter(r.score["metrics"].items()))
+        row = [str(r.cell), r.data, r.profile, name, _number(estimate["value"]), f"[{_number(estimate['low'])}, {_number(estimate['high'])}]"]
+        table.add_row(*row, f"{r.counts['test']:,}", r.provenance.get("started", "-"), *([r.key] if verbose else []))
+
+    Console().print(table)
+    return None
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _failures(place: Any, verbose: bool, json_output: bool) -> None:
+    import json
+
+    from bench.runner.execute import failures
+
+    found = failures(place)
+    if json_output:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    from bench.runner.cell import Cell
+
+    for failure in found:
+        typer.echo(f"{failure['time']}  {Cell.from_dict(failure['cell'])}: {failure['error']}")
+        if verbose:
+            typer.echo(failure["traceback"])
+    if not found:
+        typer.echo("no failures recorded")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from bench.errors import ConfigError
+from bench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,8 @@ class Recording:
     """One ECG as it is stored: twelve leads in ``LEADS`` order.
 
     ``signal`` is either physical (float, mV, ``gain`` None) or the publisher's integers with ``gain`` in units per mV
-    (one per lead, baseline already subtracted), which the store then keeps without loss.
+    (one per lead, baseline already subtracted), which the store then keeps without loss. Samples that the publisher
+    marks invalid are NaN, in which case the integers come as floats.
     """
 
     signal: np.ndarray  # [lead, time]
@@ -40,6 +41,22 @@ class RecordFile:
     record_id: str
     path: Path  # without extension where the format has several files
     facts: dict = field(default_factory=dict)  # whatever else the reader needs: rate, format, ...
+
+
+def path_inside(root: Path, name: object, where: str) -> Path:
+    """``root / name`` for a relative name found in a publisher's file.
+
+    Raises:
+        DataError: the name is empty, absolute or climbs out of the root; ``where`` says in which file and row it is.
+    """
+    text = name.strip() if isinstance(name, str) else ""
+    parts = text.replace("\\", "/").split("/")
+    if not text or text[0] in "/\\" or ".." in parts or ":" in parts[0] or "\0" in text:
+        raise DataError(
+            f"{where} names the file {name!r}; expected a path below {root}. The file is damaged or was tampered with: "
+            f"fetch it again from the publisher."
+        )
+    return root.joinpath(*parts)
 
 
 class Dataset(ABC):
@@ -72,7 +89,12 @@ class Dataset(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Raise ``DataError`` unless the root holds the index files; the message says which is missing and how to get it."""
+        """Raise ``DataError`` unless the root holds the index files; the message says what is missing and the cure."""
+
+    def index_files(self) -> list[Path]:
+        """The files :meth:`records` reads. A prepared store is made again when their content changes; signal files are
+        not among them."""
+        return []
 
     @abstractmethod
     def version(self) -> str:
@@ -122,4 +144,4 @@ class Dataset(ABC):
         raise ConfigError(f"{cls.name} cannot simulate itself; name real data with --data-root {cls.name}=FOLDER.")
 
 
-__all__: Sequence[str] = ("Dataset", "RecordFile", "Recording")
+__all__: Sequence[str] = ("Dataset", "RecordFile", "Recording", "path_inside")

@@ -60,8 +60,9 @@ def lead_order(names: Sequence[str], where: str) -> list[int]:
 def parse_leads(text: str) -> list[tuple[str, ...]]:
     """One value of ``--leads`` as the lead subsets it names, each in LEADS order.
 
-    Lead names joined by commas are one subset (``I,II``); groups (``all``, ``limb``, ``precordial``), counts in K-MERL's
-    order (``3``) and ranges of counts (``1..12``) are subsets of their own, and a comma between those separates them.
+    Lead names joined by commas are one subset (``I,II``); groups (``all``, ``limb``, ``precordial``), counts in
+    K-MERL's order (``3``) and ranges of counts (``1..12``) are subsets of their own, and a comma between those
+    separates them.
 
     Raises:
         UnknownName: for a lead that does not exist. ConfigError: for a count outside 1..12 or an empty text.

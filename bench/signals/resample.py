@@ -1,0 +1,41 @@
+"""Another sampling rate, by an anti-aliasing polyphase filter."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float
+
+
+def resampled_length(length: int, from_fs: float, to_fs: float) -> int:
+    """Samples that ``length`` samples at ``from_fs`` become at ``to_fs``: the duration is kept to half a sample."""
+    return round(length * to_fs / from_fs)
+
+
+def resample(
+    signal: Float[np.ndarray, "*batch time"], from_fs: float, to_fs: float
+) -> Float[np.ndarray, "*batch resampled"]:
+    """Resample along the last axis, all the others at once.
+
+    The filter is ``scipy.signal.resample_poly``'s: zero-phase FIR (Kaiser window, beta 5) with its cut-off at the lower
+    of the two Nyquist frequencies. A line through the first and last sample is taken off and put back, so that an
+    offset or a slow drift rings at neither end. The first samples of both signals coincide in time.
+
+    Args:
+        signal: any floating type, which is kept.
+        from_fs, to_fs: Hz; their ratio is taken as the nearest fraction with a denominator up to 1000.
+
+    Returns:
+        exactly ``round(time * to_fs / from_fs)`` samples.
+    """
+    from scipy.signal import resample_poly
+
+    length = resampled_length(signal.shape[-1], from_fs, to_fs)
+    ratio = Fraction(to_fs / from_fs).limit_denominator(1000)
+    if ratio == 1:
+        return signal[..., :length]
+    result = resample_poly(signal, ratio.numerator, ratio.denominator, axis=-1, padtype="line")
+    if result.shape[-1] < length:
+        result = np.concatenate([result, np.repeat(result[..., -1:], length - result.shape[-1], axis=-1)], axis=-1)
+    return np.ascontiguousarray(result[..., :length], dtype=signal.dtype)

@@ -1,0 +1,272 @@
+"""Writing a signal store: recordings are appended to a hidden folder that takes its name when it is complete.
+
+After every chunk one line of a journal says how far the files reach. A writer that finds the journal of an interrupted
+one with the same plan cuts the files back to that line and goes on from there; any other plan starts afresh. Memory
+holds one chunk, whatever the number of recordings.
+
+Layout of a store::
+
+    signals.npy     int16 [record, lead, time], or [sample] where lengths differ: one [lead, time] block a record
+    offsets.npy     int64 [record + 1], only where lengths differ: the sample (per lead) at which each record begins
+    gains.npy       float32 [record, lead], units per mV
+    digests.npy     uint8 [record, 16], BLAKE2b of each record's samples and gains
+    records.parquet the dataset's metadata (not in derived stores)
+    manifest.json   what it is, where it came from, what was left out
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float32, Int16
+
+from bench.artifacts import digest, write_json
+from bench.errors import DataError
+from bench.signals.leads import LEADS
+from bench.signals.quality import Quality
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+"""Version of the layout above. Stores of another version are made again."""
+
+_HEADER_BYTES = 128
+_INDEX = np.dtype([("row", "<i8"), ("length", "<i8"), ("gain", "<f4", (len(LEADS),)), ("digest", "u1", (16,))])
+_PEAK = 32_000
+
+
+@dataclass(frozen=True)
+class StoredRecording:
+    """One source file as it goes into the store; ``signal`` is None where it is left out, and ``reason`` says why."""
+
+    row: int
+    signal: Int16[np.ndarray, "lead time"] | None
+    gain: Float32[np.ndarray, " lead"] | None = None
+    quality: Quality = field(default_factory=Quality)
+    reason: str | None = None
+
+
+def quantise(
+    signal: np.ndarray, gain: np.ndarray | None
+) -> tuple[Int16[np.ndarray, "lead time"], Float32[np.ndarray, " lead"]]:
+    """Samples as int16 and units per mV, lead by lead.
+
+    Integers that fit (``gain`` given) are kept as they are. Anything else is scaled so that the largest deflection of
+    a lead is 32,000 units: the error is at most 1/64,000 of that deflection, below 0.1 microvolt for an ECG under 6 mV.
+    """
+    if gain is not None:
+        whole = np.rint(signal) if np.issubdtype(signal.dtype, np.floating) else signal
+        if whole.dtype == np.int16 or np.abs(whole).max() <= np.iinfo(np.int16).max:
+            return whole.astype("<i2"), gain.astype(np.float32)
+        signal = signal / gain[:, None]
+    peak = np.abs(signal).max(axis=1)
+    scale = np.where(peak > 0, _PEAK / np.where(peak > 0, peak, 1), 1000).astype(np.float32)
+    return np.rint(signal * scale[:, None]).astype("<i2"), scale
+
+
+@contextlib.contextmanager
+def _explained(destination: Path) -> Iterator[None]:
+    """Turn what the file system refuses into a message; what was written so far stays, to be continued."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{destination} cannot be written: {error.strerror or error}. Free some space or name another place with "
+            f"--workspace FOLDER, then run the same command again; it continues where it was."
+        ) from error
+
+
+class StoreWriter:
+    """One store in the making. Use under a lock: two writers of one destination would disturb each other.
+
+    Attributes:
+        done: source files dealt with so far, by this writer and any interrupted one before it.
+    """
+
+    def __init__(self, destination: Path, plan: dict[str, Any]):
+        """Continue the interrupted store of the same plan, or begin.
+
+        Args:
+            destination: the folder that will appear when :meth:`finish` ends.
+            plan: JSON that determines the content of the store.
+        """
+        self.destination = destination
+        self.folder = destination.with_name(f".{destination.name}.partial")
+        self._plan = digest(plan)
+        self._journal = self.folder / "journal.jsonl"
+        self.done = self._records = self._samples = 0
+        self._lists: dict[str, list] = {"nan": [], "flat": [], "dead": [], "skipped": []}
+        with _explained(destination):
+            if not self._resume():
+                self._begin()
+
+    def _begin(self) -> None:
+        self.discard()
+        self.folder.mkdir(parents=True)
+        (self.folder / "signals.npy").write_bytes(bytes(_HEADER_BYTES))
+        (self.folder / "index.bin").touch()
+        self._journal.write_text(json.dumps({"plan": self._plan}) + "\n", encoding="utf-8")
+
+    def _resume(self) -> bool:
+        if not self._journal.is_file():
+            return False
+        text = self._journal.read_bytes()
+        complete = text[: text.rfind(b"\n") + 1]  # a line that was cut short counts for nothing
+        lines = complete.decode("utf-8").splitlines()
+        if not lines or json.loads(lines[0]).get("plan") != self._plan:
+            return False
+        for line in map(json.loads, lines[1:]):
+            self.done, self._records, self._samples = line["done"], line["records"], line["samples"]
+            for name, found in self._lists.items():
+                found += line[name]
+        for name, size in self._sizes().items():
+            path = self.folder / name
+            if not path.is_file() or path.stat().st_size < size:
+                self.done = self._records = self._samples = 0
+                self._lists = {name: [] for name in self._lists}
+                return False
+            os.truncate(path, size)
+        os.truncate(self._journal, len(complete))
+        return True
+
+    def _sizes(self) -> dict[str, int]:
+        return {
+            "signals.npy": _HEADER_BYTES + self._samples * len(LEADS) * 2,
+            "index.bin": self._records * _INDEX.itemsize,
+        }
+
+    def append(self, recordings: Sequence[StoredRecording], record_ids: Sequence[str], n_files: int) -> None:
+        """Add one chunk.
+
+        Args:
+            recordings: what became of the next ``n_files`` source files, in order.
+            record_ids: their ids, for the lists in the manifest.
+            n_files: how many source files the chunk stands for.
+        """
+        kept = [r for r in recordings if r.signal is not None]
+        index = np.zeros(len(kept), _INDEX)
+        named: dict[str, list] = {name: [] for name in self._lists}
+        for entry, recording in zip(index, kept, strict=True):
+            assert recording.signal is not None
+            assert recording.gain is not None
+            entry["row"], entry["length"], entry["gain"] = recording.row, recording.signal.shape[1], recording.gain
+            check = hashlib.blake2b(recording.signal.tobytes(), digest_size=16)
+            check.update(recording.gain.tobytes())
+            entry["digest"] = np.frombuffer(check.digest(), np.uint8)
+        for recording, record_id in zip(recordings, record_ids, strict=True):
+            quality = recording.quality
+            found = {"nan": quality.n_invalid, "flat": quality.flat_leads, "dead": quality.dead}
+            if recording.reason is not None:
+                named["skipped"].append({"record_id": record_id, "reason": recording.reason})
+            for name in found:
+                if found[name]:
+                    named[name].append(record_id)
+        with _explained(self.destination):
+            with open(self.folder / "signals.npy", "ab") as file:
+                for recording in kept:
+                    assert recording.signal is not None
+                    file.write(np.ascontiguousarray(recording.signal, "<i2").data)
+            with open(self.folder / "index.bin", "ab") as file:
+                file.write(index.tobytes())
+            self.done += n_files
+            self._records += len(kept)
+            self._samples += int(index["length"].sum())
+            line = {"done": self.done, "records": self._records, "samples": self._samples, **named}
+            with open(self._journal, "a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        for name, found_ids in named.items():
+            self._lists[name] += found_ids
+
+    def finish(self, manifest: dict[str, Any], records: pd.DataFrame | None = None) -> None:
+        """Complete the store and give it its name; one that was there before (from other source files) goes.
+
+        Args:
+            manifest: facts to which the counts, lists and digests are added.
+            records: metadata of all source files; the rows of those that were kept are stored.
+
+        Raises:
+            DataError: no recording could be kept, or the disk refuses.
+        """
+        if not self._records:
+            self.discard()
+            reasons = "; ".join(skipped["reason"] for skipped in self._lists["skipped"][:3])
+            raise DataError(f"{self.destination.name}: not one of {self.done} recordings could be used. {reasons}")
+        with _explained(self.destination):
+            index = np.fromfile(self.folder / "index.bin", _INDEX)
+            lengths = index["length"]
+            ragged = bool((lengths != lengths[0]).any())
+            if ragged:
+                np.save(self.folder / "offsets.npy", np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+            shape = (self._samples * len(LEADS),) if ragged else (self._records, len(LEADS), int(lengths[0]))
+            with open(self.folder / "signals.npy", "r+b") as file:
+                file.write(_npy_header(shape))
+            np.save(self.folder / "gains.npy", np.ascontiguousarray(index["gain"]))
+            np.save(self.folder / "digests.npy", np.ascontiguousarray(index["digest"]))
+            check = hashlib.blake2b(json.dumps([SCHEMA, manifest["fs"], ragged]).encode(), digest_size=16)
+            for part in (lengths, index["gain"], index["digest"]):
+                check.update(np.ascontiguousarray(part).tobytes())
+            signals_digest = check.hexdigest()
+            if records is not None:
+                records = records.iloc[index["row"]]
+                records.to_parquet(self.folder / "records.parquet")
+            write_json(
+                self.folder / "manifest.json",
+                {
+                    **manifest,
+                    "schema": SCHEMA,
+                    "digest": digest([signals_digest, None if records is None else _records_digest(records)]),
+                    "signals_digest": signals_digest,
+                    "n_records": self._records,
+                    "n_samples": self._samples,
+                    "ragged": ragged,
+                    **{f"n_{name}": len(found) for name, found in self._lists.items()},
+                    **self._lists,
+                    "bench_version": _bench_version(),
+                },
+            )
+            replaced = self.destination.with_name(f".{self.destination.name}.replaced")
+            shutil.rmtree(replaced, ignore_errors=True)
+            if self.destination.exists():
+                os.rename(self.destination, replaced)
+            os.rename(self.folder, self.destination)
+            # Only now: until the new name stands, an interrupted finish must find its journal to go on from.
+            for name in ("index.bin", self._journal.name):
+                (self.destination / name).unlink()
+            shutil.rmtree(replaced, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Remove what was written, so that nothing is left of a store that cannot be made."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _npy_header(shape: tuple[int, ...]) -> bytes:
+    """A version 1.0 header of fixed length, so that it can be written when the shape is known at last."""
+    text = repr({"descr": "<i2", "fortran_order": False, "shape": shape}).encode("latin1")
+    start = np.lib.format.magic(1, 0) + (_HEADER_BYTES - 10).to_bytes(2, "little")
+    return start + text.ljust(_HEADER_BYTES - 10 - 1) + b"\n"
+
+
+def _records_digest(records: pd.DataFrame) -> str:
+    check = hashlib.blake2b(digest_size=16)
+    for start in range(0, len(records), 10_000):
+        part = records.iloc[start : start + 10_000]
+        check.update(part.reset_index().to_json(orient="split", date_format="iso", index=False).encode())
+    return check.hexdigest()
+
+
+def _bench_version() -> str:
+    try:
+        return importlib.metadata.version("ecg-bench")
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

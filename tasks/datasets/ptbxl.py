@@ -1,0 +1,270 @@
+"""PTB-XL, as PhysioNet publishes it: WFDB records at 100 and 500 Hz, two CSV files."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bench.dataset import Dataset, RecordFile, Recording, path_inside
+from bench.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+DATABASE, STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
+REQUIRED = ("ecg_id", "patient_id", "scp_codes", "strat_fold")
+NUMBERS = ("age", "sex", "height", "weight")
+TEXTS = (
+    "report",
+    "device",
+    "recording_date",
+    "heart_axis",
+    "infarction_stadium1",
+    "infarction_stadium2",
+    "pacemaker",
+    "extra_beats",
+    "baseline_drift",
+    "static_noise",
+    "burst_noise",
+    "electrodes_problems",
+)
+FOLDERS = {500: ("filename_hr", "records500"), 100: ("filename_lr", "records100")}
+
+WITHDRAWN = frozenset(
+    map(
+        str,
+        (137, 139, 140, 141, 142, 143, 145, 456, 458, 459, 461, 462, 2506, 2511, 3795, 3798, 3800, 3801, 3832, 5817,
+         7777, 7779, 7782, 9821, 9825, 9888, 11810, 11814, 11815, 11817, 11838, 13791, 13793, 13796, 13797, 13799,
+         15742, 18150),
+    )
+)  # fmt: skip
+"""The 38 records of versions 1.0.1 and 1.0.2 that 1.0.3 no longer has."""
+
+
+class PTBXL(Dataset):
+    """21,799 ten-second recordings of 18,869 patients with SCP-ECG statements and reports (PTB-XL)."""
+
+    # Wagner et al., Scientific Data 7:154, 2020; columns, folds and statement groups as described there.
+    name = "ptbxl"
+    title = "PTB-XL"
+    url = "https://physionet.org/content/ptb-xl/1.0.3/"
+    access = "open"
+    license = "CC BY 4.0"
+    fetch = (
+        "Get the files with: wget -r -N -c -np -nH --cut-dirs=3 -P ptbxl https://physionet.org/files/ptb-xl/1.0.3/ "
+        "(see https://physionet.org/content/ptb-xl/1.0.3/)."
+    )
+    full_size: ClassVar[dict[str, int]] = {"1.0.3": 21_799, "1.0.2": 21_837, "1.0.1": 21_837}
+    rates = (500, 100)
+    text_sources = ("statements", "report")
+    format_version = 1
+
+    def check(self) -> None:
+        for path in self.index_files():
+            if not path.is_file():
+                raise DataError(f"{path} is missing. {self.fetch}")
+        if not any((self.root / folder).is_dir() for _, folder in FOLDERS.values()):
+            raise DataError(f"{self.root} has neither records500/ nor records100/ with the signals. {self.fetch}")
+
+    def index_files(self) -> list[Path]:
+        return [self.root / DATABASE, self.root / STATEMENTS]
+
+    def version(self) -> str:
+        ids = set(self._table(DATABASE, ["ecg_id"])["ecg_id"])
+        older = bool(ids & WITHDRAWN)
+        if len(ids) == self.full_size["1.0.2" if older else "1.0.3"]:
+            return "1.0.1 or 1.0.2" if older else "1.0.3"
+        return f"{'1.0.1 or 1.0.2' if older else '1.0.1 to 1.0.3'} ({len(ids):,} records of it)"
+
+    def records(self) -> pd.DataFrame:
+        """Metadata, index ``record_id`` (the ``ecg_id``).
+
+        Beside the publisher's columns, lists of class names: ``superclass`` and ``subclass`` (classes of the diagnostic
+        statements), ``diagnostic``, ``form``, ``rhythm`` and ``all`` (the statements themselves). A statement counts
+        whatever its likelihood, and underscores at the ends of names are removed (``NST_``, ``_AVB``), both as in the
+        label files of MERL. ``statements`` lists the descriptions of all statements, diagnostic ones first.
+        Optional columns that a copy lacks are empty.
+        """
+        import pandas as pd
+
+        table = self._table(DATABASE, REQUIRED)
+        kinds = self._statements()
+        where = self.root / DATABASE
+        names = [c for c in ("filename_lr", "filename_hr") if c in table]
+        if not names:
+            raise DataError(
+                f"{where}: neither column filename_lr nor filename_hr is there; found {_listed(table)}. {self.fetch}"
+            )
+        twice = table["ecg_id"][table["ecg_id"].duplicated()]
+        if len(twice):
+            n_rows = int((table["ecg_id"] == twice.iloc[0]).sum())
+            raise DataError(f"{where}: ecg_id {twice.iloc[0]} stands in {n_rows} rows; expected once. {self.fetch}")
+        patients = pd.to_numeric(table["patient_id"], errors="coerce")
+        fold = pd.to_numeric(table["strat_fold"], errors="coerce")
+        self._expect(table, "patient_id", patients.notna(), "a number")
+        self._expect(table, "strat_fold", fold.isin(range(1, 11)), "a fold from 1 to 10")
+        codes = [
+            _codes(text, f"{where}: ecg_id {record}", kinds)
+            for record, text in zip(table["ecg_id"], table["scp_codes"], strict=True)
+        ]
+        columns: dict[str, Any] = {
+            "patient_id": patients.astype("int64").astype(str),
+            "strat_fold": fold.astype("int64"),
+            "scp_codes": [json.dumps(found) for found in codes],
+        }
+        for group in ("superclass", "subclass", "diagnostic", "form", "rhythm", "all"):
+            columns[group] = [_distinct(kinds[code][group] for code in found) for found in codes]
+        columns["statements"] = [
+            [kinds[code]["description"] for code in sorted(found, key=lambda code: not kinds[code]["diagnostic"])]
+            for found in codes
+        ]
+        for column in NUMBERS:
+            values = pd.to_numeric(table[column], errors="coerce") if column in table else float("nan")
+            columns[column] = pd.Series(values, index=table.index, dtype="float64")
+        for column in (*TEXTS, "filename_lr", "filename_hr"):
+            columns[column] = table[column].fillna("").astype(str).str.strip() if column in table else ""
+        human = table["validated_by_human"] if "validated_by_human" in table else pd.Series("", index=table.index)
+        columns["validated_by_human"] = human.fillna("").astype(str).str.lower().eq("true")
+        records = pd.DataFrame(columns)
+        records.index = pd.Index(table["ecg_id"].astype(str), name="record_id")
+        return records
+
+    def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
+        """``rate`` chooses the folder if it is at hand; otherwise 500 Hz if that is there, else 100 Hz."""
+        at_hand = [
+            r for r in self.rates if (self.root / FOLDERS[r][1]).is_dir() and records[FOLDERS[r][0]].ne("").any()
+        ]
+        if not at_hand:
+            raise DataError(
+                f"{self.root} has neither records500/ (column filename_hr) nor records100/ (filename_lr), which hold "
+                f"the signals. {self.fetch}"
+            )
+        column, _ = FOLDERS[rate if rate in at_hand else at_hand[0]]
+        where = self.root / DATABASE
+        return [
+            RecordFile(record, path_inside(self.root, name, f"{where}: ecg_id {record}, column {column}"))
+            for record, name in zip(records.index, records[column], strict=True)
+        ]
+
+    @staticmethod
+    def read(file: RecordFile) -> Recording:
+        from bench.signals.wfdb_files import read_recording
+
+        return read_recording(file.path)
+
+    @classmethod
+    def text(cls, records: pd.DataFrame, source: str) -> list[str]:
+        """``statements``: descriptions of the SCP statements, diagnostic first, as sentences; ``report``: the report as
+        written, mostly in German."""
+        if source == "statements":
+            return [". ".join(found) + "." if len(found) else "" for found in records["statements"]]
+        if source == "report":
+            return list(records["report"])
+        return super().text(records, source)
+
+    @classmethod
+    def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Folds 1-8 train and 9 validates, as in every PTB-XL task; fold 10 is never seen."""
+        fold = records["strat_fold"].to_numpy()
+        return {"train": fold <= 8, "validation": fold == 9}
+
+    @classmethod
+    def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
+        from tasks.datasets.ptbxl_simulation import simulate_ptbxl
+
+        simulate_ptbxl(destination, n_records=n_records, seed=seed)
+
+    def _table(self, name: str, required: list[str] | tuple[str, ...]) -> pd.DataFrame:
+        """A CSV file with every value as text, and the columns that must be there."""
+        import pandas as pd
+
+        path = self.root / name
+        try:
+            table = pd.read_csv(path, dtype=str, encoding="utf-8", keep_default_na=True)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{path} is not UTF-8 ({error.object[error.start]:#04x}); it has another encoding or is damaged. "
+                f"{self.fetch}"
+            ) from error
+        except FileNotFoundError:
+            raise DataError(f"{path} is missing. {self.fetch}") from None
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
+            raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {self.fetch}") from error
+        missing = [column for column in required if column not in table]
+        if missing:
+            raise DataError(f"{path}: column {', '.join(missing)} is missing; found {_listed(table)}. {self.fetch}")
+        if not len(table):
+            raise DataError(f"{path} has no rows. {self.fetch}")
+        for column in required:
+            if column in ("ecg_id", "scp_codes") and table[column].isna().any():
+                row = int(table[column].isna().to_numpy().argmax())
+                raise DataError(f"{path}: line {row + 2} has no {column}. {self.fetch}")
+        return table
+
+    def _expect(self, table: pd.DataFrame, column: str, good: pd.Series, expected: str) -> None:
+        if not good.all():
+            row = int((~good).to_numpy().argmax())
+            raise DataError(
+                f"{self.root / DATABASE}: ecg_id {table['ecg_id'].iloc[row]} has {column} {table[column].iloc[row]!r}; "
+                f"expected {expected}. {self.fetch}"
+            )
+
+    def _statements(self) -> dict[str, dict[str, Any]]:
+        """SCP code -> its description and the name under which it counts in each group (None where it does not)."""
+        import pandas as pd
+
+        table = self._table(
+            STATEMENTS, ["description", "diagnostic", "form", "rhythm", "diagnostic_class", "diagnostic_subclass"]
+        )
+        codes = table[table.columns[0]]  # the publisher leaves this column unnamed
+        kinds: dict[str, dict[str, Any]] = {}
+        for code, row in zip(codes, table.to_dict("records"), strict=True):
+            name = str(code).strip("_")
+            holds = {group: _holds(row[group]) for group in ("diagnostic", "form", "rhythm")}
+            kinds[str(code)] = {
+                "description": str(row["description"]) if pd.notna(row["description"]) else name,
+                "all": name,
+                **{group: name if found else None for group, found in holds.items()},
+                "superclass": _class_name(row["diagnostic_class"]) if holds["diagnostic"] else None,
+                "subclass": _class_name(row["diagnostic_subclass"]) if holds["diagnostic"] else None,
+            }
+        return kinds
+
+
+def _listed(table: pd.DataFrame) -> str:
+    return ", ".join(map(str, table.columns))
+
+
+def _holds(value: Any) -> bool:
+    try:
+        return float(value) == 1
+    except (TypeError, ValueError):
+        return False
+
+
+def _class_name(value: Any) -> str | None:
+    return value.strip("_") if isinstance(value, str) else None
+
+
+def _distinct(names: Any) -> list[str]:
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _codes(text: str, where: str, known: dict[str, Any]) -> dict[str, float]:
+    """The dictionary in a cell of ``scp_codes``: statement -> likelihood in percent, 0 where it is not stated."""
+    try:
+        found = ast.literal_eval(text)
+        codes = {str(code): float(likelihood) for code, likelihood in found.items()}
+    except (ValueError, SyntaxError, TypeError, AttributeError, RecursionError, MemoryError):
+        short = text if len(text) <= 60 else text[:57] + "..."
+        raise DataError(
+            f"{where}, column scp_codes: cannot read {short!r}; expected a dictionary of statements and likelihoods "
+            f"such as {{'NORM': 100.0}}."
+        ) from None
+    unknown = [code for code in codes if code not in known]
+    if unknown:
+        raise DataError(f"{where}, column scp_codes: {unknown[0]!r} is not a statement of {STATEMENTS}.")
+    return codes

@@ -42,3 +42,8 @@ class AttentionPool(nn.Module):
         tokens = torch.cat([first.expand(len(features), -1, -1), features.transpose(1, 2)], dim=1) + self.positions
         pooled, _ = self.attention(tokens[:, :1], tokens, tokens, need_weights=False)
         return self.project(pooled.squeeze(1))
+
+
+def max_mean_pool(features: Float[Tensor, "batch dim position"]) -> Float[Tensor, "batch doubled"]:
+    """The maximum over time, then the mean over time, of every channel (fastai's concat pooling)."""
+    return torch.cat([features.amax(dim=-1), features.mean(dim=-1)], dim=1)

@@ -23,9 +23,12 @@ BOTTLENECK_EXPANSION = 4
 
 
 class ResidualBlock(nn.Module):
-    """Two 3-wide convolutions (basic), or 1-3-1 that ends four times as wide (bottleneck), around a shortcut."""
+    """Two convolutions (basic), or 1-k-1 that ends four times as wide (bottleneck), around a shortcut.
 
-    def __init__(self, channels: int, width: int, stride: int, bottleneck: bool):
+    ``kernel`` is that of the strided convolution; the second one of a basic block is 3 wide.
+    """
+
+    def __init__(self, channels: int, width: int, stride: int, bottleneck: bool, kernel: int = 3):
         super().__init__()
         out = width * BOTTLENECK_EXPANSION if bottleneck else width
 
@@ -35,9 +38,9 @@ class ResidualBlock(nn.Module):
 
         if bottleneck:
             layers = [*convolution(channels, width, 1, 1), nn.ReLU()]
-            layers += [*convolution(width, width, 3, stride), nn.ReLU(), *convolution(width, out, 1, 1)]
+            layers += [*convolution(width, width, kernel, stride), nn.ReLU(), *convolution(width, out, 1, 1)]
         else:
-            layers = [*convolution(channels, width, 3, stride), nn.ReLU(), *convolution(width, out, 3, 1)]
+            layers = [*convolution(channels, width, kernel, stride), nn.ReLU(), *convolution(width, out, 3, 1)]
         self.body = nn.Sequential(*layers)
         resized = stride != 1 or channels != out
         self.shortcut = nn.Sequential(*convolution(channels, out, 1, stride)) if resized else nn.Identity()

@@ -17,7 +17,9 @@ def test_the_paper_leaves_one_to_three_leads_and_38_of_50_segments_of_each():
     assert set(per_lead.unique().tolist()) == {0, 38}
     leads = (per_lead > 0).sum(1)
     counts = torch.bincount(leads, minlength=4)
-    assert counts[0] == 0 and counts[1:].sum() == 500 and (counts[1:4] > 120).all()
+    assert counts[0] == 0
+    assert counts[1:].sum() == 500
+    assert (counts[1:4] > 120).all()
 
 
 def test_every_lead_and_segment_gets_its_turn():
@@ -30,7 +32,8 @@ def test_every_lead_and_segment_gets_its_turn():
 def test_leads_are_masked_independently_of_each_other():
     visible = draw(LeadMasking(masked_leads=(9,)))
     record = visible[0][visible[0].any(-1)]
-    assert len(record) == 3 and not torch.equal(record[0], record[1])
+    assert len(record) == 3
+    assert not torch.equal(record[0], record[1])
 
 
 def test_plain_segment_masking_keeps_the_total_but_not_the_balance():
@@ -53,7 +56,9 @@ def test_absent_leads_are_never_seen_and_one_present_lead_always_is(segments):
     visible = draw(LeadMasking(masked_leads=(0, 9, 11), segments=segments), leads)
     assert not visible[~leads].any()
     shown = visible.any(-1).sum(1)
-    assert shown.min() == 1 and (shown[:100] == 2).any() and (shown[100:] == 1).all()
+    assert shown.min() == 1
+    assert (shown[:100] == 2).any()
+    assert (shown[100:] == 1).all()
 
 
 def test_the_same_generator_state_gives_the_same_mask():

@@ -28,7 +28,8 @@ def test_parameter_counts():
 
 def test_twelve_full_leads_give_all_tokens_and_no_mask():
     features = small()(torch.randn(3, 12, 200))
-    assert features.tokens.shape == (3, 120, 16) and features.mask is None
+    assert features.tokens.shape == (3, 120, 16)
+    assert features.mask is None
     torch.testing.assert_close(features.pooled(), features.tokens.mean(1))
 
 
@@ -60,7 +61,8 @@ def test_padding_changes_no_record():
     assert together.mask is not None
     for i in range(4):
         alone = net(ecg[i : i + 1], visible=visible[i : i + 1])
-        assert alone.mask is None and alone.tokens.shape[1] == visible[i].sum()
+        assert alone.mask is None
+        assert alone.tokens.shape[1] == visible[i].sum()
         torch.testing.assert_close(together.tokens[i][together.mask[i]], alone.tokens[0])
         torch.testing.assert_close(together.pooled()[i], alone.pooled()[0])
 

@@ -61,6 +61,7 @@ def test_it_learns_which_token_means_yes():
 def test_published_size_and_bad_width():
     with torch.device("meta"):
         net = QueryNetwork()
-    assert len(net.layers) == 4 and net.layers[0].cross_attention.heads == 4
+    assert len(net.layers) == 4
+    assert net.layers[0].cross_attention.heads == 4
     with pytest.raises(ConfigError, match="width 10"):
         QueryNetwork(dim=10, heads=4)

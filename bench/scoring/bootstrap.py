@@ -3,20 +3,41 @@
 Recordings of one patient are alike, so patients are drawn with replacement and each brings all its recordings. The
 draws depend on the seed, the clusters and the number of replicates alone: two methods scored on the same records see
 the same replicates, which is what makes :mod:`bench.scoring.comparison` paired.
+
+Where the interval comes from. The plain percentile interval covers too little here: in simulated experiments (200 to
+2,158 records) its 95 % interval held the true macro AUROC in 77 to 95 % of them, least where classes are rare or the
+AUROC is near 1, and the true macro AUPRC in as few as 36 %, because drawing a positive twice flatters precision. So
+the replicates supply a standard error, and three textbook corrections make the interval (:class:`Replicates`):
+
+- a class with m positive patients varies by m / (m - 1) more than its replicates do;
+- Student's t replaces the normal, with Satterthwaite's degrees of freedom;
+- the interval is symmetric on the metric's natural scale (logit for AUROC: Qin and Hotilovac, Stat Methods Med Res
+  2008).
+
+Coverage of macro AUROC is then 91 to 97 %; the low end is five classes that all have an AUROC of 0.99. What remains
+for AUPRC is the estimator's own bias: with about six positives a class it lies above the population's value, and no
+interval around it mends that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
+from scipy.special import expit, logit
+from scipy.stats import t as student
 
 #: Numbers held at once by the weights of one block of replicates (float64).
 _WEIGHTS_HELD = 2**20
 
 Statistic = Callable[[np.ndarray], np.ndarray]
+
+#: logit for what lies in [0, 1], fisher for a correlation, log for what is positive, complement (log of 1 - x) for what
+#: is below 1, such as R2; plain for a difference.
+Scale = Literal["logit", "fisher", "log", "complement", "plain"]
 
 
 class Interval(NamedTuple):
@@ -67,9 +88,98 @@ def of_records(function: Callable[[np.ndarray], float]) -> Statistic:
 
 
 def percentile_interval(replicates: Float[np.ndarray, "replicate"], level: float = 0.95) -> Interval:
-    """The central ``level`` share of the replicates that have a value; NaN where none has."""
+    """The central ``level`` share of the replicates that have a value; NaN where none has.
+
+    For statistics that are smooth and far from their bounds; :meth:`Replicates.interval` covers better otherwise.
+    """
     known = replicates[~np.isnan(replicates)]
     if not len(known):
         return Interval(np.nan, np.nan)
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
+
+
+class Spread(NamedTuple):
+    """A standard error and how many degrees of freedom it rests on."""
+
+    standard_error: float
+    freedom: float
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """A metric that is a mean over parts (classes, or targets, or just one), and its bootstrap replicates.
+
+    A part is NaN in ``estimates`` where it has no value (it is left out of the mean) and NaN in ``values`` in a
+    replicate that drew no positive, or no negative, of it. ``support`` is the number of clusters that carry the part
+    (of positives and negatives the fewer).
+    """
+
+    estimates: Float[np.ndarray, "part"]
+    values: Float[np.ndarray, "replicate part"]
+    support: Int[np.ndarray, "part"]
+
+    @property
+    def present(self) -> Bool[np.ndarray, "part"]:
+        return ~np.isnan(self.estimates)
+
+    @property
+    def value(self) -> float:
+        """The mean over the parts that have a value; NaN where none has."""
+        return float(self.estimates[self.present].mean()) if self.present.any() else np.nan
+
+    def spread(self) -> Spread:
+        """The standard error of :attr:`value`, corrected for parts that few clusters carry.
+
+        A part that a replicate lost does not move in that replicate: the mean is over the same parts throughout. A
+        part that a single cluster carries shows no spread of its own and is given that of the other parts, scaled
+        to one cluster. NaN where no part is carried by two clusters.
+        """
+        kept = self.present
+        carried = self.support[kept]
+        repeated = carried >= 2
+        if not repeated.any():
+            return Spread(np.nan, np.nan)
+        moved = np.nan_to_num(self.values[:, kept] - self.estimates[kept])
+        moved *= np.sqrt(carried / np.maximum(carried - 1, 1))
+        moved[:, ~repeated] = 0.0
+        variances = moved.var(axis=0)
+        of_one_cluster = np.mean(variances[repeated] * carried[repeated])
+        variance_of_sum = moved.sum(axis=1).var() + of_one_cluster * np.count_nonzero(~repeated)
+        variances[~repeated] = of_one_cluster
+        freedom = np.inf
+        if variances.any():
+            freedom = variances.sum() ** 2 / np.sum(variances**2 / np.maximum(carried - 1, 1))
+        return Spread(float(np.sqrt(variance_of_sum)) / len(carried), float(freedom))
+
+    def interval(self, scale: Scale, level: float = 0.95) -> Interval:
+        """The two-sided interval of :attr:`value`: the delta method on ``scale``, with Student's t.
+
+        It always holds the value and never leaves the metric's range. Predictions that are perfect on these records
+        have no spread, and an interval of no width.
+        """
+        return interval(self.value, self.spread(), scale, level)
+
+
+def interval(value: float, spread: Spread, scale: Scale, level: float = 0.95) -> Interval:
+    """``value`` and its spread as an interval that is symmetric on ``scale``."""
+    if np.isnan(value) or np.isnan(spread.standard_error):
+        return Interval(np.nan, np.nan)
+    forward, back, slope = _SCALES[scale]
+    with np.errstate(divide="ignore"):
+        stretch = slope(np.float64(value))
+    if spread.standard_error == 0.0 or not np.isfinite(stretch):
+        return Interval(value, value)
+    half = student.ppf((1 + level) / 2, spread.freedom) * spread.standard_error * stretch
+    low, high = sorted(float(back(forward(value) + side * half)) for side in (-1, 1))
+    return Interval(low, high)
+
+
+#: Forward, back, and the slope of forward, of each scale.
+_SCALES: dict[str, tuple[Callable, Callable, Callable]] = {
+    "logit": (logit, expit, lambda x: 1 / (x * (1 - x))),
+    "fisher": (np.arctanh, np.tanh, lambda x: 1 / (1 - x * x)),
+    "log": (np.log, np.exp, lambda x: 1 / x),
+    "complement": (lambda x: np.log(1 - x), lambda y: 1 - np.exp(y), lambda x: 1 / (1 - x)),
+    "plain": (lambda x: x, lambda y: y, lambda x: 1.0),
+}

@@ -9,8 +9,8 @@
 | regression | [record, target] | [record, target] | pearson_r, r2, rmse, mae |
 
 A class without a positive (or without a negative) among the records is left out of macro means and named in
-``left_out``. Every value carries a 95 % interval from a bootstrap over clusters (patients). A replicate that drew no
-positive (or no negative) of a class leaves that class out of that replicate's macro mean.
+``left_out``. Every value carries a 95 % interval from a bootstrap over clusters (patients); how it is made of the
+replicates, and why not of their percentiles, is told in :mod:`bench.scoring.bootstrap`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,9 @@ from typing import Any
 import numpy as np
 
 from bench.errors import DataError, UnknownName
-from bench.scoring import classification, regression, survival, weighted
-from bench.scoring.bootstrap import bootstrap as replicate
-from bench.scoring.bootstrap import cluster_numbers, percentile_interval
-
-#: What each kind reports, its main metric first.
-METRICS: dict[str, tuple[str, ...]] = {
-    "multilabel": ("macro_auroc", "macro_auprc", "macro_f1"),
-    "multiclass": ("macro_auroc", "accuracy", "macro_f1"),
-    "identification": ("accuracy", "macro_auroc"),
-    "survival": ("c_index",),
-    "regression": ("pearson_r", "r2", "rmse", "mae"),
-}
+from bench.scoring import classification, kinds
+from bench.scoring.bootstrap import Replicates, Scale, cluster_numbers, draws
+from bench.scoring.kinds import METRICS, Measured
 
 
 @dataclass(frozen=True)
@@ -99,19 +90,6 @@ class Score:
 _PARTS = ("value", "low", "high")
 
 
-@dataclass
-class _Measured:
-    """One kind's answer: point values, per-class columns, and the same metrics for many replicates at once."""
-
-    values: dict[str, float]
-    per_class: dict[str, np.ndarray]
-    replicates: Callable[[np.ndarray], dict[str, np.ndarray]]
-    support: np.ndarray
-    left_out: np.ndarray
-    thresholds: np.ndarray | None = None
-    notes: list[str] = field(default_factory=list)
-
-
 def score(
     kind: str,
     targets: np.ndarray,
@@ -134,14 +112,11 @@ def score(
     Raises DataError for shapes that do not fit, targets outside their range, and non-finite scores; UnknownName for
     an unknown kind or metric.
     """
-    measured, names, cluster = _measure(kind, targets, scores, classes, clusters, validation, metrics)
-    intervals = dict.fromkeys(names, (math.nan, math.nan))
-    if bootstrap:
-        drawn = _replicates(measured, names, cluster, bootstrap, seed)
-        intervals = {name: percentile_interval(values) for name, values in drawn.items()}
+    measured, cluster = _measure(kind, targets, scores, classes, clusters, validation)
+    drawn = _replicates(measured, _chosen(kind, metrics, measured), cluster, bootstrap, seed)
     return Score(
         kind=kind,
-        metrics={name: Estimate(float(measured.values[name]), *intervals[name]) for name in names},
+        metrics={name: _estimate(replicates, METRICS[kind][name]) for name, replicates in drawn.items()},
         per_class={
             label: {name: _or_none(values[c]) for name, values in measured.per_class.items()}
             for c, label in enumerate(classes)
@@ -170,24 +145,13 @@ def score_replicates(
     bootstrap: int = 1000,
     seed: int = 0,
     metrics: Sequence[str] | None = None,
-) -> dict[str, np.ndarray]:
-    """The metrics of :func:`score` in every replicate, each [replicate].
+) -> dict[str, Replicates]:
+    """The metrics of :func:`score` in every replicate, for paired comparisons and for pooling over seeds.
 
     Two methods scored on the same records, clusters and seed see the same replicates: their difference is paired.
     """
-    measured, names, cluster = _measure(kind, targets, scores, classes, clusters, validation, metrics)
-    return _replicates(measured, names, cluster, bootstrap, seed)
-
-
-def _replicates(
-    measured: _Measured, names: list[str], clusters: np.ndarray, bootstrap: int, seed: int
-) -> dict[str, np.ndarray]:
-    def statistic(weights: np.ndarray) -> np.ndarray:
-        values = measured.replicates(weights)
-        return np.stack([values[name] for name in names], axis=1)
-
-    drawn = replicate(statistic, clusters, bootstrap, seed)
-    return {name: drawn[:, k] for k, name in enumerate(names)}
+    measured, cluster = _measure(kind, targets, scores, classes, clusters, validation)
+    return _replicates(measured, _chosen(kind, metrics, measured), cluster, bootstrap, seed)
 
 
 def _measure(
@@ -197,149 +161,54 @@ def _measure(
     classes: Sequence[str],
     clusters: np.ndarray | None,
     validation: tuple[np.ndarray, np.ndarray] | None,
-    metrics: Sequence[str] | None,
-) -> tuple[_Measured, list[str], np.ndarray]:
+) -> tuple[Measured, np.ndarray]:
     if kind not in METRICS:
         raise UnknownName("task kind", kind, METRICS)
-    for name in metrics or ():
-        if name not in METRICS[kind]:
-            raise UnknownName(f"{kind} metric", name, METRICS[kind])
     targets, scores = _checked(kind, targets, scores, classes, "test")
     if clusters is not None and np.shape(clusters) != (len(targets),):
         raise DataError(
             f"clusters have shape {np.shape(clusters)}; expected one patient id a record, ({len(targets)},)."
         )
-    names = list(metrics or METRICS[kind])
+    cluster = cluster_numbers(clusters, len(targets))
     if kind == "multilabel":
         thresholds = None
         if validation is not None:
             thresholds = classification.best_f1_thresholds(*_checked(kind, *validation, classes, "validation"))
-        measured = _multilabel(targets, scores, classes, thresholds)
-    else:
-        measured = _KINDS[kind](targets, scores)
-    names = [name for name in names if name in measured.values]
-    return measured, names, cluster_numbers(clusters, len(targets))
+        return kinds.multilabel(targets, scores, cluster, classes, thresholds), cluster
+    return _KINDS[kind](targets, scores, cluster), cluster
 
 
-def _multilabel(
-    targets: np.ndarray, scores: np.ndarray, classes: Sequence[str], thresholds: np.ndarray | None
-) -> _Measured:
-    ranking = weighted.Ranking(targets, scores)
-    per_class = {
-        "auroc": classification.auroc(targets, scores),
-        "auprc": classification.average_precision(targets, scores),
-    }
-    left_out = ~classification.scorable(targets)
-    notes = []
-    if thresholds is None:
-        notes.append("macro_f1 is not reported: thresholds are chosen on validation data, and there are none.")
-    else:
-        per_class["f1"] = classification.f1(targets, scores, thresholds)
-        for c in np.flatnonzero(np.isnan(thresholds) & ~left_out).tolist():
-            notes.append(
-                f"class {classes[c]!r} is left out of macro_f1: no validation record has it, so it has no threshold."
-            )
-
-    def replicates(weights: np.ndarray) -> dict[str, np.ndarray]:
-        values = ranking.measure(weights, ("auroc", "auprc"))
-        if thresholds is not None:
-            f1 = weighted.f1(targets, scores >= thresholds, weights)
-            values["f1"] = np.where(np.isnan(thresholds), np.nan, f1)
-        return {f"macro_{name}": classification.macro(columns) for name, columns in values.items()}
-
-    return _Measured(
-        values={f"macro_{name}": float(classification.macro(column)) for name, column in per_class.items()},
-        per_class=per_class,
-        replicates=replicates,
-        support=np.count_nonzero(targets, axis=0),
-        left_out=left_out,
-        thresholds=thresholds,
-        notes=notes,
-    )
-
-
-def _multiclass(labels: np.ndarray, scores: np.ndarray) -> _Measured:
-    truth = classification.one_hot(labels, scores.shape[1])
-    ranking = weighted.Ranking(truth, scores)
-    per_class = {"auroc": classification.ovr_auroc(labels, scores), "f1": classification.argmax_f1(labels, scores)}
-
-    def replicates(weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            "macro_auroc": classification.macro(ranking.auroc(weights)),
-            "accuracy": weighted.accuracy(labels, scores, weights),
-            "macro_f1": classification.macro(weighted.argmax_f1(labels, scores, weights)),
-        }
-
-    return _Measured(
-        values={
-            "macro_auroc": float(classification.macro(per_class["auroc"])),
-            "accuracy": classification.accuracy(labels, scores),
-            "macro_f1": float(classification.macro(per_class["f1"])),
-        },
-        per_class=per_class,
-        replicates=replicates,
-        support=truth.sum(axis=0),
-        left_out=~classification.scorable(truth),
-    )
-
-
-def _identification(labels: np.ndarray, scores: np.ndarray) -> _Measured:
-    truth = classification.one_hot(labels, scores.shape[1])
-    ranking = weighted.Ranking(truth, scores)
-    per_class = {"auroc": classification.auroc(truth, scores)}
-
-    def replicates(weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {
-            "accuracy": weighted.accuracy(labels, scores, weights),
-            "macro_auroc": classification.macro(ranking.auroc(weights)),
-        }
-
-    return _Measured(
-        values={
-            "accuracy": classification.accuracy(labels, scores),
-            "macro_auroc": float(classification.macro(per_class["auroc"])),
-        },
-        per_class=per_class,
-        replicates=replicates,
-        support=truth.sum(axis=0),
-        left_out=~classification.scorable(truth),
-    )
-
-
-def _survival(targets: np.ndarray, log_risk: np.ndarray) -> _Measured:
-    times, events = targets[:, 0], targets[:, 1]
-    value = survival.harrell_c(times, events, log_risk)
-    undefined = math.isnan(value)
-    return _Measured(
-        values={"c_index": value},
-        per_class={"c_index": np.array([value])},
-        replicates=lambda weights: {"c_index": survival.weighted_harrell_c(times, events, log_risk, weights)},
-        support=np.array([np.count_nonzero(events)]),
-        left_out=np.array([undefined]),
-        notes=["c_index is undefined: no two records have a known order of events."] if undefined else [],
-    )
-
-
-def _regression(targets: np.ndarray, predictions: np.ndarray) -> _Measured:
-    once = {name: v[0] for name, v in regression.weighted(targets, predictions, np.ones((len(targets), 1))).items()}
-    return _Measured(
-        values={name: float(classification.macro(values)) for name, values in once.items()},
-        per_class=once,
-        replicates=lambda weights: {
-            name: classification.macro(values)
-            for name, values in regression.weighted(targets, predictions, weights).items()
-        },
-        support=np.full(targets.shape[1], len(targets)),
-        left_out=np.isnan(once["r2"]),
-    )
-
-
-_KINDS: dict[str, Callable[[np.ndarray, np.ndarray], _Measured]] = {
-    "multiclass": _multiclass,
-    "identification": _identification,
-    "survival": _survival,
-    "regression": _regression,
+_KINDS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Measured]] = {
+    "multiclass": kinds.multiclass,
+    "identification": kinds.identification,
+    "survival": kinds.survival_times,
+    "regression": kinds.measured_values,
 }
+
+
+def _chosen(kind: str, metrics: Sequence[str] | None, measured: Measured) -> list[str]:
+    for name in metrics or ():
+        if name not in METRICS[kind]:
+            raise UnknownName(f"{kind} metric", name, METRICS[kind])
+    return [name for name in metrics or METRICS[kind] if name in measured.parts]
+
+
+def _replicates(
+    measured: Measured, names: Sequence[str], clusters: np.ndarray, replicates: int, seed: int
+) -> dict[str, Replicates]:
+    blocks = [measured.again(weights, names) for weights in draws(clusters, replicates, seed)]
+    drawn = {}
+    for name in names:
+        parts = measured.parts[name]
+        values = np.concatenate([block[name] for block in blocks]) if blocks else np.empty((0, len(parts)))
+        drawn[name] = Replicates(parts, values, measured.carriers[name])
+    return drawn
+
+
+def _estimate(replicates: Replicates, scale: Scale) -> Estimate:
+    if not len(replicates.values):
+        return Estimate(replicates.value)
+    return Estimate(replicates.value, *replicates.interval(scale))
 
 
 def _checked(

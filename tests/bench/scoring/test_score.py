@@ -79,7 +79,7 @@ def test_replicates_of_two_methods_are_paired(multilabel):
     targets, cosines, patients = multilabel
     one = score_replicates("multilabel", targets, cosines, CLASSES, patients, bootstrap=20)["macro_auroc"]
     same = score_replicates("multilabel", targets, cosines * 2, CLASSES, patients, bootstrap=20)["macro_auroc"]
-    np.testing.assert_array_equal(one, same)
+    np.testing.assert_array_equal(one.values, same.values)
 
 
 @pytest.mark.parametrize("kind", METRICS)
@@ -101,6 +101,19 @@ def test_every_kind_survives_json(kind, multilabel):
         assert estimate.low <= estimate.value <= estimate.high
     assert result.left_out == ([] if kind == "survival" else ["RARE"])
     assert Score.from_dict(json.loads(json.dumps(result.to_dict(), allow_nan=False))) == result
+
+
+def test_identification_resamples_people():
+    # Each person is found or not: the macro AUROC is a mean over people, and so is its standard error.
+    rng = np.random.default_rng(0)
+    people, classes = np.arange(200), [f"person {k}" for k in range(200)]
+    scores = rng.normal(size=(200, 200)) + 2 * np.eye(200)
+    result = score_replicates("identification", people, scores, classes, people, bootstrap=400)
+    per_person = classification.auroc(np.eye(200), scores)
+    expected = per_person.std(ddof=1) / np.sqrt(200)
+    assert result["macro_auroc"].spread().standard_error == pytest.approx(expected, rel=0.15)
+    found = (scores.argmax(axis=1) == people).astype(float)
+    assert result["accuracy"].spread().standard_error == pytest.approx(found.std(ddof=1) / np.sqrt(200), rel=0.1)
 
 
 def test_a_chosen_metric_is_the_only_one_reported():

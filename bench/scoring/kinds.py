@@ -1,0 +1,202 @@
+"""What each kind of task measures, once on the records and again under every bootstrap weighting.
+
+A kind turns checked targets and scores into :class:`Measured`. :mod:`bench.scoring.score` does the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Int, Shaped
+
+from bench.scoring import classification, regression, survival, weighted
+from bench.scoring.bootstrap import Scale
+
+#: What each kind reports, its main metric first, and the scale on which the metric's interval is symmetric.
+METRICS: dict[str, dict[str, Scale]] = {
+    "multilabel": {"macro_auroc": "logit", "macro_auprc": "logit", "macro_f1": "logit"},
+    "multiclass": {"macro_auroc": "logit", "accuracy": "logit", "macro_f1": "logit"},
+    "identification": {"accuracy": "logit", "macro_auroc": "logit"},
+    "survival": {"c_index": "logit"},
+    "regression": {"pearson_r": "fisher", "r2": "complement", "rmse": "log", "mae": "log"},
+}
+
+ByMetric = dict[str, np.ndarray]
+
+
+@dataclass
+class Measured:
+    """A metric is the mean of its parts: classes, targets, or one part for what has no mean.
+
+    ``parts``: metric -> [part]. ``again(weights, names)``: the same for every replicate, [replicate, part].
+    ``carriers``: metric -> the clusters that carry each part. ``per_class``: column -> [class].
+    """
+
+    parts: ByMetric
+    again: Callable[[np.ndarray, Sequence[str]], ByMetric]
+    carriers: ByMetric
+    per_class: ByMetric
+    support: Int[np.ndarray, "class"]
+    left_out: Bool[np.ndarray, "class"]
+    thresholds: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def multilabel(
+    targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, classes: Sequence[str], thresholds: np.ndarray | None
+) -> Measured:
+    """``thresholds`` [class] were chosen on validation data and stay fixed in every replicate; None: no F1."""
+    ranking = weighted.Ranking(targets, scores)
+    left_out = ~classification.scorable(targets)
+    per_class = {
+        "auroc": classification.auroc(targets, scores),
+        "auprc": classification.average_precision(targets, scores),
+    }
+    notes = []
+    if thresholds is None:
+        notes.append("macro_f1 is not reported: thresholds are chosen on validation data, and there are none.")
+    else:
+        per_class["f1"] = classification.f1(targets, scores, thresholds)
+        notes += [
+            f"class {classes[c]!r} is left out of macro_f1: no validation record has it, so it has no threshold."
+            for c in np.flatnonzero(np.isnan(thresholds) & ~left_out).tolist()
+        ]
+
+    def again(weights: np.ndarray, names: Sequence[str]) -> ByMetric:
+        values = ranking.measure(weights, tuple(n for n in ("auroc", "auprc") if f"macro_{n}" in names))
+        if thresholds is not None and "macro_f1" in names:
+            values["f1"] = weighted.f1(targets, scores >= thresholds, weights)
+        return {f"macro_{name}": columns for name, columns in values.items()}
+
+    return Measured(
+        parts={f"macro_{name}": column for name, column in per_class.items()},
+        again=again,
+        carriers={f"macro_{name}": carrying_clusters(targets, clusters) for name in per_class},
+        per_class=per_class,
+        support=np.count_nonzero(targets, axis=0),
+        left_out=left_out,
+        thresholds=thresholds,
+        notes=notes,
+    )
+
+
+def multiclass(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray) -> Measured:
+    """Each class against the rest for AUROC; one decision a record for accuracy and F1."""
+    truth = classification.one_hot(labels, scores.shape[1])
+    ranking = weighted.Ranking(truth, scores)
+    per_class = {"auroc": classification.ovr_auroc(labels, scores), "f1": classification.argmax_f1(labels, scores)}
+    carriers = carrying_clusters(truth, clusters)
+
+    def again(weights: np.ndarray, names: Sequence[str]) -> ByMetric:
+        values = {}
+        if "macro_auroc" in names:
+            values["macro_auroc"] = ranking.auroc(weights)
+        if "macro_f1" in names:
+            values["macro_f1"] = weighted.argmax_f1(labels, scores, weights)
+        if "accuracy" in names:
+            values["accuracy"] = weighted.accuracy(labels, scores, weights)[:, None]
+        return values
+
+    return Measured(
+        parts={
+            "macro_auroc": per_class["auroc"],
+            "accuracy": np.array([classification.accuracy(labels, scores)]),
+            "macro_f1": per_class["f1"],
+        },
+        again=again,
+        carriers={"macro_auroc": carriers, "accuracy": all_clusters(clusters), "macro_f1": carriers},
+        per_class=per_class,
+        support=truth.sum(axis=0),
+        left_out=~classification.scorable(truth),
+    )
+
+
+def identification(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray) -> Measured:
+    """Classes are people here, so people, not records within a class, are what a replicate draws.
+
+    The macro AUROC of a replicate is over the people it drew, each as often as drawn.
+    """
+    truth = classification.one_hot(labels, scores.shape[1])
+    ranking = weighted.Ranking(truth, scores)
+    per_class = {"auroc": classification.auroc(truth, scores)}
+    share = truth / np.maximum(truth.sum(axis=0), 1)
+
+    def over_drawn_people(weights: np.ndarray) -> np.ndarray:
+        auroc = ranking.auroc(weights)
+        drawn = np.where(np.isnan(auroc), 0.0, weights.T @ share)
+        total = drawn.sum(axis=1)
+        mean = np.divide(
+            np.sum(drawn * np.nan_to_num(auroc), axis=1), total, out=np.full(len(total), np.nan), where=total > 0
+        )
+        return mean[:, None]
+
+    def again(weights: np.ndarray, names: Sequence[str]) -> ByMetric:
+        values = {}
+        if "accuracy" in names:
+            values["accuracy"] = weighted.accuracy(labels, scores, weights)[:, None]
+        if "macro_auroc" in names:
+            values["macro_auroc"] = over_drawn_people(weights)
+        return values
+
+    return Measured(
+        parts={
+            "accuracy": np.array([classification.accuracy(labels, scores)]),
+            "macro_auroc": classification.macro(per_class["auroc"])[None],
+        },
+        again=again,
+        carriers={"accuracy": all_clusters(clusters), "macro_auroc": all_clusters(clusters)},
+        per_class=per_class,
+        support=truth.sum(axis=0),
+        left_out=~classification.scorable(truth),
+    )
+
+
+def survival_times(targets: np.ndarray, log_risk: np.ndarray, clusters: np.ndarray) -> Measured:
+    """Harrell's C; the clusters that carry it are those with an event."""
+    times, events = targets[:, 0], targets[:, 1]
+    value = np.array([survival.harrell_c(times, events, log_risk)])
+    undefined = math.isnan(value[0])
+    return Measured(
+        parts={"c_index": value},
+        again=lambda weights, names: {
+            "c_index": survival.weighted_harrell_c(times, events, log_risk, weights)[:, None]
+        },
+        carriers={"c_index": np.array([len(np.unique(clusters[events != 0]))])},
+        per_class={"c_index": value},
+        support=np.array([np.count_nonzero(events)]),
+        left_out=np.array([undefined]),
+        notes=["c_index is undefined: no two records have a known order of events."] if undefined else [],
+    )
+
+
+def measured_values(targets: np.ndarray, predictions: np.ndarray, clusters: np.ndarray) -> Measured:
+    """Regression: each metric per target, then its mean over the targets."""
+    once = {name: v[0] for name, v in regression.weighted(targets, predictions, np.ones((len(targets), 1))).items()}
+    carriers = np.repeat(all_clusters(clusters), targets.shape[1])
+    return Measured(
+        parts=once,
+        again=lambda weights, names: regression.weighted(targets, predictions, weights),
+        carriers=dict.fromkeys(once, carriers),
+        per_class=once,
+        support=np.full(targets.shape[1], len(targets)),
+        left_out=np.isnan(once["r2"]),
+    )
+
+
+def carrying_clusters(
+    targets: Shaped[np.ndarray, "record class"], clusters: Int[np.ndarray, "record"]
+) -> Int[np.ndarray, "class"]:
+    """How many clusters have a positive record of each class, or how many have a negative one if they are fewer."""
+
+    def having(rows: np.ndarray) -> int:
+        return len(np.unique(clusters[rows]))
+
+    return np.array([min(having(column != 0), having(column == 0)) for column in targets.T], dtype=np.int64)
+
+
+def all_clusters(clusters: Int[np.ndarray, "record"]) -> Int[np.ndarray, "1"]:
+    """[1], the number of clusters: what carries a metric that has no classes."""
+    return np.array([int(clusters.max()) + 1])

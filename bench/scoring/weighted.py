@@ -22,8 +22,9 @@ class Ranking:
 
     For a class, only the scores of its positive records matter: between two of them, and exactly at one of them,
     all that counts is how much negative weight lies there. Those sums are a 0/1 matrix [segment, record] times the
-    weights. Rows 0..2m of the matrix are the negatives: even rows lie between the m distinct positive scores, odd
-    rows tie with one; the last m rows are the positives.
+    weights. Its last m rows are the positives, at their m distinct scores. The rows before are the negatives, in
+    order of score: 2m + 1 of them, where even ones lie between positive scores and odd ones tie with one, or, for a
+    class without such ties, only the m + 1 even ones.
     """
 
     def __init__(self, targets: Shaped[np.ndarray, "record class"], scores: Real[np.ndarray, "record class"]):
@@ -44,14 +45,23 @@ class Ranking:
             if m == 0:
                 continue
             sums = matrix @ weights
-            positive, negative = sums[2 * m + 1 :], sums[: 2 * m + 1]
-            below = np.cumsum(negative, axis=0)
-            total_positive, total_negative = positive.sum(axis=0), below[-1]
+            positive, negative = sums[-m:], sums[:-m]
+            upto = np.cumsum(negative, axis=0)
+            total_positive, total_negative = positive.sum(axis=0), upto[-1]
             scored = (total_positive > 0) & (total_negative > 0)
-            for name in names:
-                area = _auroc_area if name == "auroc" else _precision_area
-                numerator, denominator = area(positive, negative, below, total_positive, total_negative)
-                np.divide(numerator, denominator, out=result[name][:, c], where=scored)
+            tied = len(negative) == 2 * m + 1
+            below = upto[:-1:2] if tied else upto[:-1]
+            if "auroc" in names:
+                wins = below + 0.5 * negative[1::2] if tied else below
+                area = np.einsum("sr,sr->r", positive, wins)
+                np.divide(area, total_positive * total_negative, out=result["auroc"][:, c], where=scored)
+            if "auprc" in names:
+                at_least = total_positive - np.cumsum(positive, axis=0) + positive
+                predicted = at_least + (total_negative - below)
+                # A replicate may hold no record at or above a score: then it gains no recall there either.
+                precision = np.divide(at_least, predicted, out=np.zeros_like(predicted), where=predicted > 0)
+                area = np.einsum("sr,sr->r", positive, precision)
+                np.divide(area, total_positive, out=result["auprc"][:, c], where=scored)
         return result
 
 
@@ -59,24 +69,13 @@ def _segments(positive: Bool[np.ndarray, "record"], score: Real[np.ndarray, "rec
     distinct = np.unique(score[positive])
     m = len(distinct)
     segment = np.searchsorted(distinct, score, "left") + np.searchsorted(distinct, score, "right")
-    row = np.where(positive, 2 * m + 1 + (segment - 1) // 2, segment)
-    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=3 * m + 1))])
+    tied = bool(np.any(segment[~positive] % 2))
+    negatives = 2 * m + 1 if tied else m + 1
+    row = np.where(positive, negatives + (segment - 1) // 2, segment if tied else segment // 2)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=negatives + m))])
     records = np.argsort(row, kind="stable")
-    shape = (3 * m + 1, len(score))
-    return sparse.csr_array((np.ones(len(score)), records.astype(np.int32), starts.astype(np.int32)), shape=shape), m
-
-
-def _auroc_area(positive, negative, below, total_positive, total_negative):
-    wins = below[:-1:2] + 0.5 * negative[1::2]
-    return np.einsum("sr,sr->r", positive, wins), total_positive * total_negative
-
-
-def _precision_area(positive, negative, below, total_positive, total_negative):
-    at_least = total_positive - np.cumsum(positive, axis=0) + positive
-    predicted = at_least + (total_negative - below[:-1:2])
-    # A replicate may hold no record at or above a score: then it gains no recall there either.
-    precision = np.divide(at_least, predicted, out=np.zeros_like(predicted), where=predicted > 0)
-    return np.einsum("sr,sr->r", positive, precision), total_positive
+    entries = (np.ones(len(score)), records.astype(np.int32), starts.astype(np.int32))
+    return sparse.csr_array(entries, shape=(negatives + m, len(score))), m
 
 
 def f1(

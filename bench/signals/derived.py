@@ -1,0 +1,118 @@
+"""Recordings at another rate, filtered, or as median beats: computed once, kept in a store of their own.
+
+A derived store lies in a cache folder under a key made of the signals it comes from, what was done to them, and the
+code that did it; it appears whole or not at all, and can be thrown away at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from bench.artifacts import digest, source_digest
+from bench.errors import DataError
+from bench.signals.filters import apply_filters, design
+from bench.signals.leads import LEADS
+from bench.signals.median_beat import median_beat
+from bench.signals.resample import resample
+from bench.signals.store import SignalStore
+from bench.signals.store_writer import StoredRecording, StoreWriter, quantise
+
+CHUNK = 32
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What is done to whole recordings, in this order: resampled to ``fs``, filtered, reduced to their median beat.
+
+    ``beat_leads`` names the leads that are available, which alone decide where the beats are; None keeps the recording.
+    """
+
+    fs: float
+    filters: tuple[str, ...] = ()
+    beat_leads: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.filters:
+            design(name, self.fs)  # a filter that cannot be designed is refused before anything is read
+
+    def changes(self, fs: float) -> bool:
+        """Whether recordings at ``fs`` Hz come out different."""
+        return fs != self.fs or bool(self.filters) or self.beat_leads is not None
+
+    def __call__(
+        self, signal: Float[np.ndarray, "*batch lead time"], fs: float
+    ) -> Float[np.ndarray, "*batch lead out"]:
+        """Recordings of one length, in mV at ``fs`` Hz, transformed."""
+        signal = resample(signal, fs, self.fs)
+        if self.filters:
+            signal = apply_filters(signal, self.fs, self.filters)
+        return signal if self.beat_leads is None else beats(signal, self.fs, self.beat_leads)
+
+
+def beats(
+    signal: Float[np.ndarray, "*batch lead time"], fs: float, leads: tuple[str, ...]
+) -> Float[np.ndarray, "*batch lead beat"]:
+    """Median beats, found and made from ``leads`` alone; the others are zero."""
+    chosen = [LEADS.index(lead) for lead in leads]
+    flat = signal.reshape(-1, *signal.shape[-2:])
+    result = []
+    for recording in flat:
+        beat = median_beat(recording[chosen], fs)
+        result.append(np.zeros((len(LEADS), beat.shape[-1]), signal.dtype))
+        result[-1][chosen] = beat
+    return np.stack(result).reshape(*signal.shape[:-1], -1)
+
+
+def derive(
+    store: SignalStore, transform: Transform, cache: Path, progress: Callable[[int, int], None] | None = None
+) -> SignalStore:
+    """The store of transformed recordings, row for row; made now if it is not in the cache.
+
+    Raises:
+        DataError: the cache cannot be written to.
+    """
+    from filelock import FileLock
+
+    key = digest([store.signals_digest, asdict(transform), source_digest(__name__)], 24)
+    path = cache / "signals" / key
+    if path.is_dir():
+        return SignalStore.open(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        turn = FileLock(path.parent / f".{key}.lock").acquire()
+    except OSError as error:
+        raise DataError(
+            f"the cache {cache} cannot be written to: {error.strerror or error}. Name another workspace."
+        ) from error
+    with turn:
+        if path.is_dir():
+            return SignalStore.open(path)
+        writer = StoreWriter(path, {"key": key})
+        while writer.done < len(store):
+            rows = np.arange(writer.done, min(writer.done + CHUNK, len(store)))
+            recordings = [
+                StoredRecording(int(row), *quantise(signal, None))
+                for row, signal in zip(rows, transformed(store, rows, transform), strict=True)
+            ]
+            writer.append(recordings, [str(row) for row in rows], len(rows))
+            if progress is not None:
+                progress(writer.done, len(store))
+        writer.finish({"dataset": store.manifest.get("dataset"), "fs": transform.fs, "derived": asdict(transform)})
+    return SignalStore.open(path)
+
+
+def transformed(store: SignalStore, rows: np.ndarray, transform: Transform) -> list[np.ndarray]:
+    """Whole recordings, transformed: [lead, time] each. Those of one length are done together."""
+    result: list[np.ndarray] = [np.empty(0)] * len(rows)
+    lengths = store.lengths[rows]
+    for length in np.unique(lengths):
+        alike = np.flatnonzero(lengths == length)
+        done = transform(store.read(rows[alike], 0, int(length)), store.fs)
+        for place, signal in zip(alike, done, strict=True):
+            result[place] = signal
+    return result

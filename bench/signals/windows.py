@@ -1,0 +1,193 @@
+"""What a method's InputSpec asks for, delivered in batches: windows, rate, filters, scaling, available leads.
+
+In order: resampling, filters and median beat (whole recordings, from the cache where they cost something); the window;
+scaling over its real samples and available leads; zeros for absent leads and beyond the end of the recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int64
+
+from bench.errors import ConfigError, DataError
+from bench.signals.derived import Transform, beats, derive, transformed
+from bench.signals.input_spec import InputSpec, Normalisation
+from bench.signals.leads import LEADS
+from bench.signals.median_beat import SECONDS as BEAT_SECONDS
+from bench.signals.resample import resampled_length
+from bench.signals.store import SignalStore
+
+EPSILON = 1e-8
+"""Added to the range or standard deviation before dividing by it, so that a flat recording becomes zeros. MERL's
+downstream loaders use this value in their min-max scaling."""
+
+
+def normalise(
+    ecg: Float[np.ndarray, "record lead time"],
+    how: Normalisation,
+    lengths: Int64[np.ndarray, " record"] | None = None,
+) -> Float[np.ndarray, "record lead time"]:
+    """Scale recordings as :class:`bench.signals.input_spec.InputSpec` says; standard deviations are population ones.
+
+    Args:
+        ecg: mV, available leads only.
+        lengths: samples of each record that are real; the rest is padding, takes no part and is zero afterwards.
+    """
+    if how == "none":
+        return ecg
+    axes = (2,) if how == "zscore-lead" else (1, 2)
+    real: np.ndarray | bool = True
+    if lengths is not None and (lengths < ecg.shape[2]).any():
+        real = np.broadcast_to(np.arange(ecg.shape[2]) < lengths[:, None, None], ecg.shape)
+    if how == "minmax":
+        low = ecg.min(axis=axes, keepdims=True, initial=np.inf, where=real)
+        scale = ecg.max(axis=axes, keepdims=True, initial=-np.inf, where=real) - low
+    else:
+        low = ecg.mean(axis=axes, keepdims=True, where=real)
+        scale = ecg.std(axis=axes, keepdims=True, where=real)
+    scaled = ecg - low
+    scaled /= scale + np.asarray(EPSILON, ecg.dtype)
+    if real is not True:
+        scaled[~real] = 0
+    return scaled
+
+
+class SignalView:
+    """Examples of a task or corpus, seen through an InputSpec.
+
+    Args:
+        store: prepared recordings.
+        spec: what the method asks for.
+        leads: the leads that are available, in ``LEADS`` order; the others are zero and take no part in anything.
+        rows: int [example], into the store; every recording in order if None.
+        starts: float [example], seconds into the recording at which an example begins; its beginning if None.
+        seconds: length of an example; up to the end of its recording if None. The window lies inside it.
+        cache: folder for transformed recordings; without one they are computed batch by batch.
+        progress: called with (done, all) while transformed recordings are computed.
+
+    Raises:
+        DataError: an example lies outside its recording. ConfigError: no lead, or a filter that cannot be.
+    """
+
+    def __init__(
+        self,
+        store: SignalStore,
+        spec: InputSpec,
+        leads: Sequence[str] = LEADS,
+        rows: np.ndarray | None = None,
+        starts: np.ndarray | None = None,
+        seconds: float | None = None,
+        cache: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ):
+        if not leads:
+            raise ConfigError("no lead is available; name at least one with --leads.")
+        self.spec = spec
+        self.rows = np.arange(len(store)) if rows is None else np.asarray(rows, np.int64)
+        self._available = np.array([lead in leads for lead in LEADS])
+        named = tuple(lead for lead in LEADS if lead in leads)
+        part = starts is not None or seconds is not None
+        # A median beat of part of a recording is made when it is asked for; of whole recordings, once and for all.
+        self._beat_leads = named if spec.median_beat and part else None
+        transform = Transform(float(spec.fs), tuple(spec.filters), named if spec.median_beat and not part else None)
+        self._transform = None
+        self._store = store
+        if transform.changes(store.fs):
+            if cache is None:
+                self._transform = transform
+            else:
+                self._store = derive(store, transform, cache, progress)
+        self._first, self._length = self._spans(store, starts, seconds)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _spans(
+        self, store: SignalStore, starts: np.ndarray | None, seconds: float | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """First sample and number of samples of each example, at the rate of the spec."""
+        fs = self.spec.fs
+        first = np.zeros(len(self.rows), np.int64)
+        if starts is not None:
+            first = np.rint(np.asarray(starts, np.float64) * fs).astype(np.int64)
+        if self._transform is None:
+            lengths = self._store.lengths[self.rows]
+        elif self._transform.beat_leads is not None:
+            lengths = np.full(len(self.rows), round(BEAT_SECONDS * fs))
+        else:
+            lengths = np.array([resampled_length(int(n), store.fs, fs) for n in store.lengths[self.rows]], np.int64)
+        length = lengths - first
+        if seconds is not None:
+            length = np.minimum(length, round(seconds * fs))
+        outside = (first < 0) | (length <= 0)
+        if outside.any():
+            example = int(outside.argmax())
+            raise DataError(
+                f"example {example} begins {first[example] / fs:g} s into row {self.rows[example]} of {store.path}, "
+                f"which lasts {store.lengths[self.rows[example]] / store.fs:g} s; the task does not fit the recordings."
+            )
+        return first, length
+
+    def batch(
+        self, positions: np.ndarray, rng: np.random.Generator | None = None
+    ) -> tuple[Float32[np.ndarray, "record 12 time"], Bool[np.ndarray, "record 12"]]:
+        """Windows of some examples.
+
+        Args:
+            positions: int [record], which examples of this view.
+            rng: in training only; draws where the window lies if the spec's crop is ``random``.
+
+        Returns:
+            ``ecg``, float32 [record, 12, spec.length]; ``leads``, which of its leads are real.
+        """
+        positions = np.asarray(positions, np.int64)
+        ecg, lengths = self._read(positions, rng)
+        available = self._available
+        if available.all():
+            ecg = normalise(ecg, self.spec.normalise, lengths)
+        else:
+            scaled = normalise(ecg[:, available], self.spec.normalise, lengths)
+            ecg = np.zeros_like(ecg)
+            ecg[:, available] = scaled
+        return ecg, np.repeat(available[None], len(positions), axis=0)
+
+    def _read(self, positions: np.ndarray, rng: np.random.Generator | None) -> tuple[np.ndarray, np.ndarray]:
+        """Windows in mV, zero beyond their real lengths, and those lengths."""
+        size = self.spec.length
+        rows, first, length = self.rows[positions], self._first[positions], self._length[positions]
+        if self._transform is None and self._beat_leads is None:
+            first, length = self._crop(first, length, rng)
+            ecg = self._store.read(rows, first, size)
+            for i in np.flatnonzero(length < size):
+                ecg[i, :, length[i] :] = 0
+            return ecg, length
+        ecg = np.zeros((len(positions), len(LEADS), size), np.float32)
+        real = np.zeros(len(positions), np.int64)
+        for i, signal in enumerate(self._examples(rows, first, length)):
+            begin, kept = self._crop(np.zeros(1, np.int64), np.array([signal.shape[1]]), rng)
+            real[i] = kept[0]
+            ecg[i, :, : kept[0]] = signal[:, begin[0] : begin[0] + kept[0]]
+        return ecg, real
+
+    def _examples(self, rows: np.ndarray, first: np.ndarray, length: np.ndarray) -> list[np.ndarray]:
+        """Examples that are computed as they are asked for, whole: [lead, time] each."""
+        if self._transform is not None:
+            signals = transformed(self._store, rows, self._transform)
+        else:
+            signals = [self._store.read(row[None])[0] for row in rows]
+        signals = [s[:, f : f + n] for s, f, n in zip(signals, first, length, strict=True)]
+        if self._beat_leads is not None:
+            signals = [beats(signal, self.spec.fs, self._beat_leads) for signal in signals]
+        return signals
+
+    def _crop(
+        self, first: np.ndarray, length: np.ndarray, rng: np.random.Generator | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Where windows begin, and how many of their samples are real."""
+        room = np.maximum(length - self.spec.length, 0)
+        if rng is not None and self.spec.crop == "random" and room.any():
+            first = first + rng.integers(0, room + 1)
+        return first, np.minimum(length, self.spec.length)

@@ -88,6 +88,28 @@ ESI_CONVNEXT: Rules = (
 )
 """ESI's ConvNeXt encoder, for :class:`methods.nets.convnext.ConvNeXt`."""
 
+MMCL_VIT: Rules = (
+    (r"cls_token$", "class_token"),
+    (r"pos_embed$", "positions"),
+    (r"patch_embed\.proj\.", "patch_embedding."),
+    (r"blocks\.", "blocks."),
+    (r"(?:fc_)?norm\.", "norm."),
+    (r"attention_pool\.", "pool.attention."),
+    (r"head\.", None),  # the classifier of whatever task it was tuned on
+)
+"""MMCL's ECG encoder, for :class:`methods.nets.mae.PatchViT`."""
+
+MMCL_MAE: Rules = (
+    (r"decoder_embed\.", "embed."),
+    (r"mask_token$", "mask_token"),
+    (r"decoder_pos_embed$", "positions"),
+    (r"decoder_blocks\.", "blocks."),
+    (r"decoder_norm\.", "norm."),
+    (r"decoder_pred\.", "predict."),
+    *_within("", "encoder.", MMCL_VIT[:-2]),
+)
+"""MMCL's masked autoencoder, for :class:`methods.nets.mae.MaskedAutoencoder`."""
+
 
 def translate(state: Mapping[str, Tensor], rules: Rules, where: str) -> dict[str, Tensor]:
     """A published state dict under our names.

@@ -44,6 +44,21 @@ class AttentionPool(nn.Module):
         return self.project(pooled.squeeze(1))
 
 
+class MeanQueryPool(nn.Module):
+    """The mean of a token sequence attends to all its tokens.
+
+    Source: MMCL (Turgut et al.), released fine-tuning.
+    """
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(dim, heads, batch_first=True)
+
+    def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch dim"]:
+        pooled, _ = self.attention(tokens.mean(dim=1, keepdim=True), tokens, tokens, need_weights=False)
+        return pooled.squeeze(1)
+
+
 def max_mean_pool(features: Float[Tensor, "batch dim position"]) -> Float[Tensor, "batch doubled"]:
     """The maximum over time, then the mean over time, of every channel (fastai's concat pooling)."""
     return torch.cat([features.amax(dim=-1), features.mean(dim=-1)], dim=1)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -37,3 +38,32 @@ def recipe():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def closed_form():
+    """``closed_form(name, shape)``: the weights behind encoder_forward.npz, by released name."""
+
+    def weights(name: str, shape: tuple[int, ...]) -> torch.Tensor:
+        flat = torch.arange(torch.Size(shape).numel(), dtype=torch.float64)
+        s = torch.sin(0.37 * flat + zlib.crc32(name.encode()) % 1000 / 100).view(shape)
+        if name.endswith("running_var"):
+            return 1 + 0.25 * s
+        if name.endswith("running_mean"):
+            return 0.05 * s
+        if len(shape) > 1:
+            return s * (2 / s[0].numel()) ** 0.5
+        return 1 + 0.1 * s if name.endswith("weight") else 0.05 * s
+
+    return weights
+
+
+@pytest.fixture(scope="session")
+def closed_form_input():
+    """``closed_form_input(shape)``: the recording behind encoder_forward.npz."""
+
+    def signal(shape: list[int]) -> torch.Tensor:
+        i = torch.arange(torch.Size(shape).numel(), dtype=torch.float64)
+        return (torch.sin(0.013 * i) + 0.5 * torch.sin(0.0771 * i + 0.3) + 0.1 * torch.cos(1.7 * i)).float().view(shape)
+
+    return signal

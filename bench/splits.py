@@ -181,6 +181,18 @@ class SplitReport:
             for name, facts in self.found.items()
         }
 
+    def raise_if_wrong(self) -> None:
+        """Refuse a complete copy that does not hold what was published.
+
+        Raises:
+            DataError: with every disagreement.
+        """
+        if self.complete and self.differences:
+            raise DataError(
+                f"split {self.split}: the data at hand are not those it was made for: {'; '.join(self.differences)}. "
+                f"Fetch the publisher's files again, or use the split of the version at hand."
+            )
+
     def lines(self) -> list[str]:
         """One line a partition: found, and of how many."""
         partitions = self.expected.partitions if self.expected else {}
@@ -194,12 +206,18 @@ class SplitReport:
 
 
 class Split:
-    """A split, loaded. ``folds`` are the values :meth:`partition` takes."""
+    """A split, loaded.
+
+    Attributes:
+        folds: the values :meth:`partition` takes.
+        version: of the data for which counts and digests are stated; None if there are none.
+    """
 
     def __init__(self, name: str, content: SplitFile):
         self.name = name
         self.content = content
         self.description, self.source = content.description, content.source
+        self.version = content.complete.version if content.complete else None
         self.folds = range(content.rule.n_folds)
 
     def partition(self, examples: Examples, fold: int = 0) -> Partition:
@@ -284,8 +302,8 @@ class Split:
         multilabel = examples.targets.ndim == 2 and np.issubdtype(examples.targets.dtype, np.integer)
         if multilabel and n_classes and examples.targets.shape[1] != n_classes:
             raise ConfigError(
-                f"split {self.name} lists {n_classes} classes and the task has {examples.targets.shape[1]}; they must be "
-                f"the same, in the same order."
+                f"split {self.name} lists {n_classes} classes and the task has {examples.targets.shape[1]}; they must "
+                f"be the same, in the same order."
             )
         partition = self.partition(examples, 0) if len(self.folds) == 1 else None
         found = {name: self.facts(examples, rows) for name, rows in partition.items()} if partition else {}

@@ -63,7 +63,7 @@ class SignalView:
         spec: what the method asks for.
         leads: the leads that are available, in ``LEADS`` order; the others are zero and take no part in anything.
         rows: int [example], into the store; every recording in order if None.
-        starts: float [example], seconds into the recording at which an example begins; its beginning if None.
+        start: float [example], seconds into the recording at which an example begins; its beginning if None.
         seconds: length of an example; up to the end of its recording if None. The window lies inside it.
         cache: folder for transformed recordings; without one they are computed batch by batch.
         progress: called with (done, all) while transformed recordings are computed.
@@ -78,7 +78,7 @@ class SignalView:
         spec: InputSpec,
         leads: Sequence[str] = LEADS,
         rows: np.ndarray | None = None,
-        starts: np.ndarray | None = None,
+        start: np.ndarray | None = None,
         seconds: float | None = None,
         cache: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
@@ -89,7 +89,7 @@ class SignalView:
         self.rows = np.arange(len(store)) if rows is None else np.asarray(rows, np.int64)
         self._available = np.array([lead in leads for lead in LEADS])
         named = tuple(lead for lead in LEADS if lead in leads)
-        part = starts is not None or seconds is not None
+        part = start is not None or seconds is not None
         # A median beat of part of a recording is made when it is asked for; of whole recordings, once and for all.
         self._beat_leads = named if spec.median_beat and part else None
         transform = Transform(float(spec.fs), tuple(spec.filters), named if spec.median_beat and not part else None)
@@ -100,19 +100,19 @@ class SignalView:
                 self._transform = transform
             else:
                 self._store = derive(store, transform, cache, progress)
-        self._first, self._length = self._spans(store, starts, seconds)
+        self._first, self._length = self._spans(store, start, seconds)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def _spans(
-        self, store: SignalStore, starts: np.ndarray | None, seconds: float | None
+        self, store: SignalStore, start: np.ndarray | None, seconds: float | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """First sample and number of samples of each example, at the rate of the spec."""
         fs = self.spec.fs
         first = np.zeros(len(self.rows), np.int64)
-        if starts is not None:
-            first = np.rint(np.asarray(starts, np.float64) * fs).astype(np.int64)
+        if start is not None:
+            first = np.rint(np.asarray(start, np.float64) * fs).astype(np.int64)
         if self._transform is None:
             lengths = self._store.lengths[self.rows]
         elif self._transform.beat_leads is not None:
@@ -161,8 +161,8 @@ class SignalView:
         if self._transform is None and self._beat_leads is None:
             first, length = self._crop(first, length, rng)
             ecg = self._store.read(rows, first, size)
-            for i in np.flatnonzero(length < size):
-                ecg[i, :, length[i] :] = 0
+            for short in np.flatnonzero(length < size):
+                ecg[short, :, length[short] :] = 0
             return ecg, length
         ecg = np.zeros((len(positions), len(LEADS), size), np.float32)
         real = np.zeros(len(positions), np.int64)

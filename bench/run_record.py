@@ -56,18 +56,15 @@ def tags_of(result: Result) -> dict[str, str]:
         "mlflow.source.name": "bench",
         "mlflow.source.type": "LOCAL",
     }
-    commit = next(
-        (v for k, v in flatten(result.provenance).items() if k in ("commit", "git_commit", "git.commit")), None
-    )
-    if commit:
-        tags["mlflow.source.git.commit"] = commit
+    if result.provenance.get("git_commit"):
+        tags["mlflow.source.git.commit"] = result.provenance["git_commit"]
     if result.folder is not None:
         tags[RESULT_TAG] = file_digest(result.folder / "result.json")
     return _text(tags)
 
 
 def metrics_of(result: Result) -> dict[str, float]:
-    """``macro_auroc``, ``macro_auroc_low``, ``macro_auroc_high``, ``per_class/NORM/auroc``; without the undefined ones."""
+    """``macro_auroc``, ``macro_auroc_low``, ``macro_auroc_high``, ``per_class/NORM/auroc``; without undefined ones."""
     score = result.score
     metrics: dict[str, Any] = {}
     for name, estimate in score["metrics"].items():

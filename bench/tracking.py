@@ -146,9 +146,7 @@ class ResultMirror:
                 log_results(self.uri, self._waiting, self.experiment)
             except (TrackingError, DataError) as error:
                 self.failed = True
-                self.warn(
-                    f"{error} Every result is safe in the result store; send them later with: {push_command(self.uri)}"
-                )
+                self.warn(f"{error} : {push_command(self.uri)}")
         self._waiting = []
 
     def __enter__(self) -> ResultMirror:
@@ -176,7 +174,10 @@ def _failing_as(uri: str) -> Iterator[None]:
         for secret in {password, unquote(password or "")} - {None, ""}:
             reason = reason.replace(str(secret), "***")
         reason = redact(reason).strip().splitlines()[0][:300] if reason.strip() else type(error).__name__
-        raise TrackingError(f"MLflow at {redact(uri)} failed: {reason}.") from None
+        raise TrackingError(
+            f"MLflow at {redact(uri)} failed: {reason}. The result store is the truth and loses nothing by it; once "
+            f"MLflow answers, send it what it missed: {push_command(uri)}"
+        ) from None
 
 
 def _sqlite_path(uri: str) -> Path | None:

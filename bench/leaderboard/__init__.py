@@ -1,0 +1,8 @@
+"""Boards: what a table of a paper shows, filled with results and set beside the published numbers."""
+
+from bench.leaderboard.board import Board, boards, load_board
+from bench.leaderboard.collect import collect
+from bench.leaderboard.console import class_tables, console_tables
+from bench.leaderboard.render import render
+
+__all__ = ["Board", "boards", "class_tables", "collect", "console_tables", "load_board", "render"]

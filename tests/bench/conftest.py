@@ -56,13 +56,13 @@ def _result(
             "seed": 0,
             "notes": [],
         },
-        counts={"train": 17084, "validation": 2146, "test": n_records},
+        counts={"train": 17084, "validation": 2146, "test": n_records, "expected": None},
         split={"name": task, "digest": split_digest, "complete": complete, "fold": fold},
         dataset={"name": task.split("-")[0], "version": "1.0.3", "digest": digest([task.split("-")[0], complete])},
-        checkpoint={"key": "c0ffee", "digest": "ab" * 32, "corpus": corpus},
+        checkpoint={"key": "c0ffee", "corpus": {"dataset": corpus, "store": "ab" * 16}} if corpus else {},
         config=config,
         selection={"metric": metric, "value": 0.81, "epoch": 7},
-        provenance={"started": started, "seconds": {"encode": 1.5, "probe": 2.0}, "commit": "0" * 40, "device": "cpu"},
+        provenance={"started": started, "seconds": {"encode": 1.5, "probe": 2.0}, "git_commit": "0" * 40},
     )
 
 

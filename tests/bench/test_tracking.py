@@ -150,7 +150,8 @@ def test_what_is_there_is_known_without_importing_mlflow(uri, tmp_path, store_re
     log_result(uri, result, "light")
     code = (
         "import sys; from pathlib import Path; from bench.tracking import push;"
-        f"assert push(Path({str(tmp_path / 'results')!r}), {uri!r}, 'light').present == 1; assert 'mlflow' not in sys.modules"
+        f"assert push(Path({str(tmp_path / 'results')!r}), {uri!r}, 'light').present == 1;"
+        "assert 'mlflow' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,214 @@
+"""What a leaderboard YAML may say: rows, columns, the metric and the published numbers it stands beside.
+
+A board names methods and tasks, and needs neither to exist: its rows are then missing, and say so::
+
+    title: "K-MERL Table 1: linear probing"
+    source: "K-MERL, Table 1"
+    metric: macro_auroc
+    scale: 100                 # the paper prints per cent
+    columns:
+      - {group: PTBXL-Super, label: "1%", task: ptbxl-super, mode: linear, fraction: 0.01}
+    rows:
+      - {group: ECG only SSL, label: SimCLR, method: simclr, published: [63.41]}
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from bench.errors import BenchError, ConfigError, UnknownName
+from bench.registry import resource_folders
+from bench.signals.leads import parse_leads
+
+GROUP = "bench.leaderboards"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Published(_Strict):
+    """One printed number and, where the paper gives one, its standard deviation, in the paper's own scale."""
+
+    value: float
+    sd: float | None = None
+
+
+def _published(value: Any) -> Any:
+    """YAML writes a number as ``84.19``, one with its deviation as ``[66.90, 0.47]``, and an empty cell as null."""
+    if isinstance(value, list):
+        return dict(zip(("value", "sd"), value, strict=True))
+    return {"value": value} if isinstance(value, int | float) else value
+
+
+def _one_subset(value: Any) -> Any:
+    if value is None or isinstance(value, tuple):
+        return value
+    try:
+        subsets = parse_leads(",".join(value) if isinstance(value, list) else str(value))
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    if len(subsets) != 1:
+        raise ValueError(f"leads {value!r} name {len(subsets)} subsets; a column has one")
+    return subsets[0]
+
+
+class Coordinates(_Strict):
+    """Which cells a number comes from. A row's word goes before its column's; what neither says takes the default."""
+
+    task: str | None = None
+    tasks: list[str] = Field([], description="a mean over several tasks, each of which must be there")
+    mode: str | None = None
+    fraction: float | None = Field(None, gt=0, le=1)
+    leads: Annotated[tuple[str, ...] | None, BeforeValidator(_one_subset)] = None
+    metric: str | None = None
+    class_name: str | None = Field(None, alias="class", description="one class of a per-class metric (auroc of NORM)")
+
+
+class Column(Coordinates):
+    label: str
+    group: str = ""
+    mean_of: list[str] = Field([], description="names of the columns that this one averages")
+    folds: int = Field(1, ge=1, description="folds over all repeats; a mean over fewer is refused")
+    decimals: int | None = None
+    scale: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Group and label: unique within a board."""
+        return f"{self.group} {self.label}".strip()
+
+
+class Row(Coordinates):
+    label: str
+    group: str = ""
+    method: str | None = Field(None, description="our method; none for a row that only the paper has")
+    config: dict[str, Any] = Field({}, description="config fields (dotted paths) that set this row apart")
+    published: list[Annotated[Published | None, BeforeValidator(_published)]] = []
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """Group and label: unique within a board."""
+        return f"{self.group} {self.label}".strip()
+
+
+class Mismatch(_Strict):
+    """A printed average that is not the mean of the printed numbers, with the likely reason."""
+
+    row: str
+    column: str
+    printed: float
+    recomputed: float
+    reason: str
+
+
+class Board(_Strict):
+    """One leaderboard."""
+
+    name: str
+    title: str
+    source: str = Field("", description="paper and table of the published numbers; empty for a board of ours")
+    metric: str
+    scale: float = Field(1.0, description="ours are fractions of one; multiplied by this they read as the paper's")
+    decimals: int = Field(2, ge=0)
+    spread: str = Field("", description="what the paper's ± or parentheses are")
+    columns: list[Column]
+    rows: list[Row]
+    footnotes: list[str] = []
+    notes: str = ""
+    mismatches: list[Mismatch] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Board:
+        for what, names in (("column", [c.name for c in self.columns]), ("row", [r.name for r in self.rows])):
+            twice = sorted({n for n in names if names.count(n) > 1})
+            if twice:
+                raise ValueError(f"two {what}s are named {twice[0]!r}")
+        columns = {c.name for c in self.columns}
+        for column in self.columns:
+            unknown = sorted(set(column.mean_of) - columns)
+            if unknown:
+                raise ValueError(f"column {column.name!r} averages {unknown[0]!r}, which is no column")
+        for row in self.rows:
+            if row.published and len(row.published) != len(self.columns):
+                raise ValueError(
+                    f"row {row.name!r} has {len(row.published)} published numbers for {len(self.columns)} columns"
+                )
+        return self
+
+    @property
+    def has_published(self) -> bool:
+        return any(p is not None for row in self.rows for p in row.published)
+
+
+def read_board(path: Path) -> Board:
+    """Read one board file.
+
+    Raises:
+        ConfigError: it cannot be read, or a field is missing, unknown or wrong; the message names file and field.
+    """
+    import yaml
+
+    try:
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return Board(name=path.stem, **value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the board"
+        raise ConfigError(f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
+        raise ConfigError(f"{path}: not a readable board ({error}).") from error
+
+
+def board_files(folders: Iterable[Path] | None = None) -> dict[str, Path]:
+    """The files of all boards that installed packages offer, by name.
+
+    Raises:
+        BenchError: two packages offer a board of one name.
+    """
+    found: dict[str, Path] = {}
+    for folder in resource_folders(GROUP) if folders is None else folders:
+        for path in sorted(folder.glob("*.yaml")):
+            other = found.setdefault(path.stem, path)
+            if other != path:
+                raise BenchError(
+                    f"two leaderboards are named {path.stem!r}: {other} and {path}. Rename one of the files."
+                )
+    return dict(sorted(found.items()))
+
+
+def boards(folders: Iterable[Path] | None = None) -> dict[str, Board]:
+    """All boards that installed packages offer, by name. One that is malformed costs a warning and is left out."""
+    found = {}
+    for name, path in board_files(folders).items():
+        try:
+            found[name] = _read(path)
+        except ConfigError as error:
+            warnings.warn(str(error), stacklevel=2)
+    return found
+
+
+@functools.cache
+def _read(path: Path) -> Board:
+    return read_board(path)
+
+
+def load_board(name: str) -> Board:
+    """The board of that name, or of the file ``name`` if it ends in ``.yaml``.
+
+    Raises:
+        UnknownName: nobody offers it. ConfigError: its file is malformed.
+    """
+    if name.endswith(".yaml"):
+        return read_board(Path(name))
+    known = board_files()
+    if name not in known:
+        raise UnknownName("leaderboard", name, known)
+    return _read(known[name])

@@ -1,0 +1,150 @@
+"""From results to tables. What must not be compared is never in one table: each kind gets a table of its own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from bench.leaderboard.board import Board, Column, Row
+from bench.leaderboard.footnotes import footnotes
+from bench.leaderboard.rows import Place, claim, latest, place_of, places_of, variants
+from bench.leaderboard.stamp import Stamp, stamps_of
+from bench.leaderboard.summary import Summary, mean, summarise
+from bench.runner.results import Result
+from bench.signals.leads import LEADS, name_leads
+
+NOT_RUN = Summary(missing="not run")
+PUBLISHED_ONLY = Summary(missing="published only")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a table: a row, or one of several variants found for it; ``variant`` says what sets it apart."""
+
+    row: Row
+    variant: str
+    summaries: list[Summary]
+
+    @property
+    def label(self) -> str:
+        return f"{self.row.label} ({self.variant})" if self.variant else self.row.label
+
+    @property
+    def found(self) -> bool:
+        """Whether anything of it was run."""
+        return any(summary.keys or summary.value is not None for summary in self.summaries)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A board filled with results that may be compared; ``stamp`` is None for the published numbers alone."""
+
+    board: Board
+    stamp: Stamp | None
+    lines: list[Line]
+    footnotes: list[str] = field(default_factory=list)
+
+    @property
+    def shows_published(self) -> bool:
+        return self.board.has_published and (self.stamp is None or self.stamp.comparable)
+
+
+def collect(board: Board, results: Iterable[Result]) -> list[Table]:
+    """The board's tables, one for each kind of result that must not be mixed with another; comparable ones first.
+
+    Of a cell that was finished more than once (the code having changed in between) the latest counts. If nothing of
+    ours may stand beside the published numbers, they get a table of their own.
+    """
+    claimed = claim(board, results)
+    stamps = stamps_of([result for _, result in claimed])
+    by_stamp: dict[Stamp, list[tuple[int, Result]]] = defaultdict(list)
+    for index, result in claimed:
+        by_stamp[stamps[result.key]].append((index, result))
+    tables = [_table(board, stamp, by_stamp[stamp]) for stamp in sorted(by_stamp, key=lambda stamp: stamp.rank)]
+    if board.has_published and not any(table.shows_published for table in tables):
+        tables.insert(0, Table(board, None, [_empty(board, row) for row in board.rows]))
+    return tables
+
+
+def collect_all(results: Iterable[Result]) -> list[Table]:
+    """The same without a board: a row a method, a column each task, mode, fraction and lead subset there is."""
+    results = list(results)
+    tables = []
+    stamps = stamps_of(results)
+    for stamp in sorted(set(stamps.values()), key=lambda stamp: stamp.rank):
+        chosen = [result for result in results if stamps[result.key] == stamp]
+        tables += collect(board_of(chosen), chosen)
+    return tables
+
+
+def board_of(results: Sequence[Result]) -> Board:
+    """A board made of whatever there is."""
+    columns: dict[Place, Column] = {}
+    for result in sorted(results, key=lambda r: (r.cell.task, r.cell.mode != "zeroshot", r.cell.mode, r.cell.fraction)):
+        place = place_of(result)
+        task, mode, fraction, leads = place
+        words = [mode] if mode == "zeroshot" else [mode, f"{fraction:.0%}" if fraction >= 0.01 else f"{fraction:.1%}"]
+        if leads != LEADS:
+            words.append(f"leads {name_leads(leads)}")
+        known = columns.get(place)
+        columns[place] = Column(
+            group=task,
+            label=" · ".join(words),
+            task=task,
+            mode=mode,
+            fraction=fraction,
+            leads=leads,
+            metric=next(iter(result.score["metrics"])),
+            folds=max(result.cell.fold + 1, known.folds if known else 1),
+        )
+    methods = dict.fromkeys(result.cell.method for result in results)
+    rows = [Row(label=method, method=method) for method in methods]
+    return Board(name="results", title="Results", metric="", decimals=3, columns=list(columns.values()), rows=rows)
+
+
+def _table(board: Board, stamp: Stamp, claimed: Sequence[tuple[int, Result]]) -> Table:
+    by_row: dict[int, list[Result]] = defaultdict(list)
+    for index, result in claimed:
+        by_row[index].append(result)
+    lines: list[Line] = []
+    used: dict[str, list[Result]] = {}
+    for index, row in enumerate(board.rows):
+        found = variants(by_row.get(index, []))
+        for name, results in found.items():
+            line = Line(row, name, _summaries(board, row, latest(results)))
+            used[line.label] = results
+            lines.append(line)
+        if not found:
+            lines.append(_empty(board, row))
+    return Table(board, stamp, lines, footnotes(used))
+
+
+def _empty(board: Board, row: Row) -> Line:
+    runnable = bool(row.method)
+    return Line(
+        row, "", [NOT_RUN if runnable and (c.mean_of or places_of(row, c)) else PUBLISHED_ONLY for c in board.columns]
+    )
+
+
+def _summaries(board: Board, row: Row, results: Sequence[Result]) -> list[Summary]:
+    by_place: dict[Place, list[Result]] = defaultdict(list)
+    for result in results:
+        by_place[place_of(result)].append(result)
+    found = {c.name: _summary(board, row, c, by_place) for c in board.columns if not c.mean_of}
+    for column in board.columns:
+        if column.mean_of:
+            found[column.name] = mean([found[name] for name in column.mean_of], column.mean_of)
+    return [found[column.name] for column in board.columns]
+
+
+def _summary(board: Board, row: Row, column: Column, by_place: dict[Place, list[Result]]) -> Summary:
+    places = places_of(row, column)
+    if not places:
+        return PUBLISHED_ONLY
+    metric = row.metric or column.metric or board.metric
+    class_name = row.class_name or column.class_name
+    each = [summarise(by_place.get(place, []), metric, class_name, column.folds) for place in places]
+    if len(each) == 1:
+        return each[0]
+    return mean(each, [task for task, *_ in places]) if any(summary.keys for summary in each) else NOT_RUN

@@ -1,0 +1,116 @@
+"""Results as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from bench.leaderboard import numbers
+from bench.leaderboard.board import Board, load_board
+from bench.leaderboard.collect import Table, collect, collect_all
+from bench.runner.results import Result
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+MAX_COLUMNS = 4
+"""With more, lines grow too long for a terminal and each place gets a line of its own."""
+
+
+def console_tables(results: Iterable[Result], board: Board | str | None = None) -> list[RichTable]:
+    """One table for each kind of result that must not be mixed: rows are methods, columns task, mode and fraction."""
+    if isinstance(board, str):
+        board = load_board(board)
+    tables = collect(board, results) if board else collect_all(results)
+    return [_wide(table) if _columns(table) <= MAX_COLUMNS else _long(table) for table in tables if table.stamp]
+
+
+def _columns(table: Table) -> int:
+    return len(numbers.shown(table)[1])
+
+
+def _empty(table: Table) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
+
+    title = f"{table.board.title}: {table.stamp}"
+    caption = "\n".join([*table.footnotes, *(f"{reason}." for reason in numbers.reasons(table))])
+    return RichTable(title=title, caption=caption, caption_justify="left", title_justify="left", box=box.SIMPLE_HEAD)
+
+
+def _wide(table: Table) -> RichTable:
+    from rich.text import Text
+
+    view = _empty(table)
+    lines, columns, _, _ = numbers.shown(table)
+    view.add_column("method")
+    for index in columns:
+        column = table.board.columns[index]
+        metric = column.metric or table.board.metric
+        head = "\n".join(part for part in (column.group, column.label, metric) if part)
+        view.add_column(Text(head), justify="right", footer=Text(f"n = {numbers.records(table, index)}"))
+    view.show_footer = True
+    for line in lines:
+        view.add_row(Text(line.label), *[Text(numbers.beside(table, line, i)) for i in columns])
+    return view
+
+
+def _long(table: Table) -> RichTable:
+    from rich.text import Text
+
+    view = _empty(table)
+    lines, columns, _, _ = numbers.shown(table)
+    for head in ("task", "mode", "method", "metric"):
+        view.add_column(head)
+    for head in ("value [95 % interval]", "records"):
+        view.add_column(head, justify="right")
+    for index in columns:
+        column = table.board.columns[index]
+        first = True
+        for line in lines:
+            if not line.summaries[index].keys:
+                continue
+            place = (column.group, column.label) if first else ("", "")
+            first = False
+            view.add_row(
+                *(Text(part) for part in place),
+                Text(line.label),
+                column.metric or table.board.metric,
+                Text(numbers.beside(table, line, index)),
+                f"{line.summaries[index].n_records:,}",
+            )
+        view.add_section()
+    return view
+
+
+def class_tables(results: Iterable[Result], metric: str = "auroc", most: int = 30) -> list[RichTable]:
+    """The per-class values of each task of up to ``most`` classes: rows are classes, columns the cells.
+
+    A class whose wording a zero-shot method misreads shows here, as a value below one half.
+    """
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    by_task: dict[str, list[Result]] = {}
+    for result in results:
+        per_class = result.score.get("per_class") or {}
+        if 1 < len(per_class) <= most and any(metric in values for values in per_class.values()):
+            by_task.setdefault(result.cell.task, []).append(result)
+    views = []
+    for task, found in by_task.items():
+        view = RichTable(title=f"{task}: {metric} of each class", title_justify="left", box=box.SIMPLE_HEAD)
+        view.add_column("class")
+        view.add_column("positives", justify="right")
+        for result in found:
+            view.add_column(Text(str(result.cell).replace(f" · {task}", "")), justify="right")
+        for name in found[0].score["per_class"]:
+            values = [result.score["per_class"].get(name, {}).get(metric) for result in found]
+            positives = (found[0].score.get("support") or {}).get(name)
+            view.add_row(
+                Text(name),
+                "" if positives is None else f"{positives:,}",
+                *[numbers.MISSING if value is None else f"{value:.3f}" for value in values],
+            )
+        views.append(view)
+    return views

@@ -1,0 +1,95 @@
+"""What a reader must know of a table's numbers: classes left out, seeds, protocols that differ, results superseded."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.artifacts import digest
+from bench.leaderboard.rows import corpus_of, latest, protocol_of
+from bench.run_record import flatten
+from bench.runner.results import Result
+
+
+def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
+    """Footnotes of a table, from the results behind each of its lines (label -> results)."""
+    everything = [result for results in used.values() for result in results]
+    return [
+        *_left_out(everything),
+        *_untrained_classes(everything),
+        *_seeds(used),
+        *_corpora(used),
+        *_protocols(used),
+        *_superseded(used),
+    ]
+
+
+def _left_out(results: Sequence[Result]) -> list[str]:
+    absent: dict[str, set[str]] = defaultdict(set)
+    for result in results:
+        absent[result.cell.task] |= set(result.score.get("left_out") or ())
+    return [
+        f"{task}: left out of macro means, for want of positives or negatives among the test records: {_listed(names)}."
+        for task, names in sorted(absent.items())
+        if names
+    ]
+
+
+def _untrained_classes(results: Sequence[Result]) -> list[str]:
+    absent: dict[tuple[str, float], set[str]] = defaultdict(set)
+    for result in results:
+        absent[(result.cell.task, result.cell.fraction)] |= set(result.split.get("classes_absent_from_training") or ())
+    return [
+        f"{task} at {fraction:.0%}: no training record has {_listed(names)}; the class is scored all the same."
+        for (task, fraction), names in sorted(absent.items())
+        if names
+    ]
+
+
+def _seeds(used: Mapping[str, Sequence[Result]]) -> list[str]:
+    trained = [r for results in used.values() for r in results if r.cell.mode != "zeroshot"]
+    counts = {len({r.cell.seed for r in results if r.cell.mode != "zeroshot"}) for results in used.values()} - {0}
+    if not trained:
+        return ["Intervals cover the choice of test records (95 %, bootstrap over patients), not the pretraining seed."]
+    if counts == {1}:
+        return ["Intervals cover the choice of test records (95 %, bootstrap over patients); one seed was run."]
+    told = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(counts.pop())
+    return [f"Means over {told} seeds; intervals (95 %) cover test records (bootstrap over patients) and seeds."]
+
+
+def _corpora(used: Mapping[str, Sequence[Result]]) -> list[str]:
+    labels: dict[str, list[str]] = defaultdict(list)
+    for label, results in used.items():
+        for told in {str(corpus_of(r)["pretrained on"]) for r in results if corpus_of(r)}:
+            labels[told].append(label)
+    return [f"Pretrained on {told}: {', '.join(names)}." for told, names in sorted(labels.items())]
+
+
+def _protocols(used: Mapping[str, Sequence[Result]]) -> list[str]:
+    notes = []
+    for mode in sorted({r.cell.mode for results in used.values() for r in results}):
+        by_protocol: dict[str, tuple[dict[str, Any], list[str]]] = {}
+        for label, results in used.items():
+            for protocol in {digest(p): p for p in (protocol_of(r) for r in results if r.cell.mode == mode)}.values():
+                _, labels = by_protocol.setdefault(digest(protocol), (flatten(protocol), []))
+                labels.append(label)
+        if len(by_protocol) < 2:
+            continue
+        fields = sorted({name for told, _ in by_protocol.values() for name in told})
+        differing = [n for n in fields if len({digest(told.get(n)) for told, _ in by_protocol.values()}) > 1]
+        told = "; ".join(
+            f"{', '.join(f'{n} {told.get(n)}' for n in differing)} for {', '.join(labels)}"
+            for told, labels in by_protocol.values()
+        )
+        notes.append(f"The protocol of {mode} differs: {told}.")
+    return notes
+
+
+def _superseded(used: Mapping[str, Sequence[Result]]) -> list[str]:
+    older = sum(len(results) - len(latest(results)) for results in used.values())
+    return [f"{older} older results of the same cells are not shown; the latest counts."] if older else []
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))

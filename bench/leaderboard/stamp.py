@@ -1,0 +1,107 @@
+"""What may be compared: every result gets a stamp, and a table holds results of one stamp."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.runner.results import Result
+
+
+@dataclass(frozen=True, order=True)
+class Stamp:
+    """What all results of a table share.
+
+    Attributes:
+        data: ``real`` or ``simulated``.
+        profile: ``paper`` or ``smoke``.
+        complete: whether the complete published split was scored, or a subset of it.
+        population: 0, or the number of a further set of records (another subset, another version) of the same tasks.
+    """
+
+    data: str
+    profile: str
+    complete: bool
+    population: int = 0
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the numbers may stand beside published ones."""
+        return (self.data, self.profile, self.complete) == ("real", "paper", True)
+
+    @property
+    def rank(self) -> tuple:
+        """Comparable tables come first, then real ones."""
+        return (not self.comparable, self.data != "real", self.profile != "paper", not self.complete, self.population)
+
+    def __str__(self) -> str:
+        if self.data == "simulated":
+            words = ["simulated data"]
+        else:
+            words = ["real data, complete splits" if self.complete else "real data, a subset of the published splits"]
+        words.append(f"profile {self.profile}")
+        if self.population:
+            words.append(f"other records ({self.population + 1})")
+        return " · ".join(words)
+
+
+def stamps_of(results: Sequence[Result]) -> dict[str, Stamp]:
+    """Key of each result -> its stamp. Results scored on different records of one task get different populations.
+
+    Which records belong together across tasks is told by the stores that hold them: the tasks of one subset of PTB-XL
+    share a table, those of another subset get the next.
+    """
+    together = _Components()
+    for result in results:
+        store = (result.dataset.get("name"), result.dataset.get("digest"))
+        together.join((_kind(result), "split", *_scored(result)), (_kind(result), "store", *store))
+    size: dict[Any, tuple[int, str]] = {}
+    populations: dict[Any, set[Any]] = defaultdict(set)
+    digests: dict[Any, set[str]] = defaultdict(set)
+    for result in results:
+        root = together.root((_kind(result), "split", *_scored(result)))
+        own = (int(result.score.get("n_records") or 0), str(result.provenance.get("started", "")))
+        size[root] = max(size.get(root, own), own)
+        populations[(_kind(result), result.dataset.get("name"))].add(root)
+        digests[(root, *_scored(result)[:3])].add(_scored(result)[3])
+    position = {
+        (kind, root): index
+        for (kind, _), roots in populations.items()
+        for index, root in enumerate(sorted(roots, key=lambda r: size[r], reverse=True))
+    }
+    # one store, one task, two digests: the split's rule or the labels changed in between
+    editions = max((len(found) for found in digests.values()), default=1)
+    stamps = {}
+    for result in results:
+        task, fold, fraction, digest = _scored(result)
+        root = together.root((_kind(result), "split", task, fold, fraction, digest))
+        edition = sorted(digests[(root, task, fold, fraction)]).index(digest)
+        population = position[(_kind(result), root)] * editions + edition
+        stamps[result.key] = Stamp(*_kind(result), population=population)
+    return stamps
+
+
+def _kind(result: Result) -> tuple[str, str, bool]:
+    return (result.data, result.profile, bool(result.split.get("complete")))
+
+
+def _scored(result: Result) -> tuple[str, int, float, str]:
+    return (result.cell.task, result.cell.fold, result.cell.fraction, str(result.split.get("digest")))
+
+
+class _Components:
+    """Connected components (union-find)."""
+
+    def __init__(self) -> None:
+        self._parent: dict[Any, Any] = {}
+
+    def root(self, node: Any) -> Any:
+        self._parent.setdefault(node, node)
+        while self._parent[node] != node:
+            self._parent[node] = node = self._parent[self._parent[node]]
+        return node
+
+    def join(self, one: Any, other: Any) -> None:
+        self._parent[self.root(one)] = self.root(other)

@@ -1,0 +1,41 @@
+"""A board as CSV in long form: a line for each place of each table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from bench.leaderboard import numbers
+from bench.leaderboard.board import Board
+from bench.leaderboard.collect import Table
+
+FIELDS = (
+    "board", "data", "profile", "complete", "population", "row_group", "row", "variant", "column_group", "column",
+    "value", "low", "high", "records", "seeds", "folds", "missing", "published", "published_sd", "results",
+)  # fmt: skip
+
+
+def write(board: Board, tables: Sequence[Table]) -> str:
+    """The whole file. Numbers are in the paper's scale, unrounded; published ones stand only where they may."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(FIELDS)
+    for table in tables:
+        stamp = table.stamp
+        where = (stamp.data, stamp.profile, stamp.complete, stamp.population) if stamp else ("", "", "", "")
+        for line in table.lines:
+            for index, (column, found) in enumerate(zip(board.columns, line.summaries, strict=True)):
+                printed = numbers.published(line.row, index) if table.shows_published else None
+                scale = numbers.scale_of(board, column)
+                scaled = ["" if v is None else repr(v * scale) for v in (found.value, found.low, found.high)]
+                writer.writerow(
+                    (
+                        board.name, *where, line.row.group, line.row.label, line.variant, column.group, column.label,
+                        *scaled, found.n_records or "", found.seeds or "", found.folds or "", found.missing,
+                        "" if printed is None else printed.value,
+                        "" if printed is None or printed.sd is None else printed.sd,
+                        " ".join(found.keys),
+                    )
+                )  # fmt: skip
+    return text.getvalue()

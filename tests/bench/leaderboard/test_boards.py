@@ -1,0 +1,281 @@
+from pathlib import Path
+
+import pytest
+
+from bench.errors import ConfigError, UnknownName
+from bench.leaderboard.board import Board, Column, Row, board_files, load_board, read_board
+from bench.leaderboard.collect import collect, collect_all
+from bench.leaderboard.console import class_tables, console_tables
+from bench.leaderboard.render import render
+
+BOARD = """
+title: Two tasks
+source: A paper, Table 9
+metric: macro_auroc
+scale: 100
+columns:
+  - {group: Super, label: "100%", task: ptbxl-super, mode: linear}
+  - {group: Sub, label: "100%", task: ptbxl-sub, mode: linear, fraction: 1.0}
+  - {label: Mean, mean_of: [Super 100%, Sub 100%]}
+rows:
+  - {group: Text, label: MERL, method: merl, published: [88.67, 84.72, 86.70]}
+  - {group: Text, label: MERL (ViT), method: merl, config: {backbone: vit-tiny}, published: [85.27, 82.98, null]}
+  - {group: Text, label: K-MERL, method: kmerl, published: [89.83, 88.00, 88.92]}
+  - {label: Somebody, published: [50, [60.5, 0.25], null]}
+"""
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    path = tmp_path / "two.yaml"
+    path.write_text(BOARD)
+    return path
+
+
+@pytest.fixture
+def board(path) -> Board:
+    return read_board(path)
+
+
+def line(table, label):
+    return next(line for line in table.lines if line.label == label)
+
+
+def rendered(path, tmp_path, results, form="markdown") -> str:
+    (written,) = render(str(path), results, tmp_path / "out", [form])
+    return written.read_text()
+
+
+# The schema
+
+
+def test_a_board_is_read(board):
+    assert board.name == "two"
+    assert board.rows[3].published[1].sd == 0.25
+    assert board.rows[1].published[2] is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("metric: macro_auroc", "metrik: macro_auroc", "metric: Field required"),
+        ("[88.67, 84.72, 86.70]", "[88.67, 84.72]", "2 published numbers for 3 columns"),
+        ("[Super 100%, Sub 100%]", "[Super 100%, Form 100%]", "'Form 100%', which is no column"),
+        ("label: K-MERL,", "label: MERL,", "two rows are named 'Text MERL'"),
+        ("fraction: 1.0", "fraction: 10", "columns.1.fraction"),
+        ("fraction: 1.0", "leads: I;II", "unknown lead"),
+        ("title: Two tasks", "title: [", "not a readable board"),
+    ],
+)
+def test_a_malformed_board_says_file_and_field(path, old, new, message):
+    path.write_text(BOARD.replace(old, new, 1))
+    with pytest.raises(ConfigError) as error:
+        read_board(path)
+    assert str(path) in str(error.value)
+    assert message in str(error.value)
+
+
+def test_an_unknown_board_suggests_a_known_one():
+    if "kmerl_table1" not in board_files():
+        pytest.skip("the package is not installed, so that its entry points are not seen")
+    assert load_board("kmerl_table1").rows
+    with pytest.raises(UnknownName, match="Did you mean 'kmerl_table1'"):
+        load_board("kmerl_tabel1")
+
+
+# What is never mixed
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"data": "simulated"},
+        {"profile": "smoke"},
+        {"complete": False},
+        {"split_digest": "another"},
+        {"data": "simulated", "profile": "smoke", "complete": False},
+    ],
+)
+def test_results_of_different_kinds_never_share_a_table(board, make_result, other):
+    tables = collect(board, [make_result(value=0.9), make_result(method="merl", value=0.6, **other)])
+    tables = [table for table in tables if table.stamp]
+    assert len(tables) == 2
+    assert line(tables[0], "K-MERL").found
+    assert not line(tables[0], "MERL").found
+    assert line(tables[1], "MERL").found
+    assert not line(tables[1], "K-MERL").found
+    assert str(tables[0].stamp) != str(tables[1].stamp)
+
+
+def test_tasks_of_one_subset_share_a_table_and_the_other_subset_has_its_own(board, make_result):
+    large = [
+        make_result(task=t, split_digest=f"large {t}", n_records=162, complete=False)
+        for t in ("ptbxl-super", "ptbxl-sub")
+    ]
+    small = make_result(task="ptbxl-sub", split_digest="small", n_records=50, complete=False)
+    small.dataset["digest"] = "the smaller store"
+    subsets = [table for table in collect(board, [small, *large]) if table.stamp]
+    assert [[s.n_records for s in line(t, "K-MERL").summaries[:2]] for t in subsets] == [[162, 162], [0, 50]]
+
+
+def test_a_store_at_another_rate_is_the_same_population(board, make_result):
+    slow = make_result(method="merl")
+    slow.dataset["digest"] = "the same records at 100 Hz"
+    (table,) = collect(board, [make_result(), slow])
+    assert line(table, "MERL").found
+    assert line(table, "K-MERL").found
+
+
+def test_configs_are_told_apart_and_never_averaged(board, make_result):
+    results = [
+        make_result(value=0.9),
+        make_result(value=0.7, seed=1, config={"backbone": "resnet18", "depth": 3}),
+    ]
+    (table,) = collect(board, results)
+    assert line(table, "K-MERL (depth 3)").summaries[0].value == 0.7
+    assert line(table, "K-MERL (depth —)").summaries[0].value == 0.9
+
+
+def test_checkpoints_of_different_corpora_and_protocols_are_told_apart(board, make_result):
+    (table,) = collect(board, [make_result(value=0.9), make_result(value=0.7, corpus="ptbxl")])
+    assert (
+        line(table, "K-MERL (corpus digest —, pretrained on the task's own training records)").summaries[0].value == 0.7
+    )
+    (table,) = collect(board, [make_result(value=0.9), make_result(value=0.7, seed=1, protocol={"epochs": 10})])
+    assert line(table, "K-MERL (linear.epochs 10)").summaries[0].value == 0.7
+    assert line(table, "K-MERL (linear.epochs 100)").summaries[0].value == 0.9
+
+
+def test_a_result_goes_to_the_row_whose_config_fits_best(board, make_result):
+    results = [
+        make_result(method="merl", value=0.8),
+        make_result(method="merl", value=0.7, config={"backbone": "vit-tiny"}),
+    ]
+    (table,) = collect(board, results)
+    assert line(table, "MERL").summaries[0].value == 0.8
+    assert line(table, "MERL (ViT)").summaries[0].value == 0.7
+
+
+def test_the_latest_of_two_results_of_a_cell_counts(board, make_result):
+    new, old = make_result(value=0.9, started="2026-02-01"), make_result(value=0.5, started="2026-01-01")
+    (table,) = collect(board, [new, old])
+    assert line(table, "K-MERL").summaries[0].value == 0.9
+    assert any("1 older results" in note for note in table.footnotes)
+
+
+def test_rows_that_differ_in_mode_read_their_own_cells(make_result):
+    board = Board(
+        name="modes",
+        title="Modes",
+        metric="macro_auroc",
+        columns=[Column(label="Super", task="ptbxl-super")],
+        rows=[Row(label="probe", method="kmerl", mode="linear"), Row(label="zero", method="kmerl", mode="zeroshot")],
+    )
+    (table,) = collect(board, [make_result(value=0.9), make_result(value=0.7, mode="zeroshot")])
+    assert [line.summaries[0].value for line in table.lines] == [0.9, 0.7]
+
+
+def test_a_mean_over_an_incomplete_row_is_refused(board, make_result):
+    (table,) = collect(board, [make_result(), make_result(method="merl"), make_result(method="merl", task="ptbxl-sub")])
+    assert line(table, "K-MERL").summaries[2].value is None
+    assert line(table, "K-MERL").summaries[2].missing == "no mean without Sub 100%"
+    assert line(table, "MERL").summaries[2].value == pytest.approx(0.8)
+
+
+# The files
+
+
+def test_published_numbers_stand_beside_complete_real_results(path, tmp_path, make_result):
+    text = rendered(path, tmp_path, [make_result(value=0.842, width=0.013, left_out=["PMI"])])
+    assert "| K-MERL | 84.2 [82.9, 85.5] (89.83) | — (88.00) | — (88.92) |" in text
+    assert "| MERL | — (88.67) | — (84.72) | — (86.70) |" in text
+    assert "60.50 ± 0.25" in text
+    assert "*2,158*" in text
+    assert "PMI" in text
+    assert "K-MERL, Mean: no mean without Sub 100%" in text
+
+
+@pytest.mark.parametrize("kind", [{"data": "simulated"}, {"complete": False}, {"profile": "smoke"}])
+def test_other_results_stand_beside_no_published_number(path, tmp_path, make_result, kind):
+    text = rendered(path, tmp_path, [make_result(value=0.842, width=0.013, **kind)])
+    published, ours = text.split("stand beside no published number")
+    assert "89.83" in published
+    assert "84.2" not in published
+    assert "84.2 [82.9, 85.5]" in ours
+    assert "89.83" not in ours
+    assert "Not run: MERL, MERL (ViT)." in ours
+
+
+def test_latex_and_csv(path, tmp_path, make_result):
+    import csv
+
+    results = [make_result(value=0.842, width=0.013)]
+    text = rendered(path, tmp_path, results, "latex")
+    assert r"K-MERL & 84.2 [82.9, 85.5] (89.83) & -- (88.00) & -- (88.92) \\" in text
+    assert r"100\%" in text
+    for environment in ("table", "tabular"):
+        assert text.count(rf"\begin{{{environment}}}") == text.count(rf"\end{{{environment}}}") == 1
+    rows = list(csv.DictReader(rendered(path, tmp_path, results, "csv").splitlines()))
+    assert len(rows) == 4 * 3
+    row = next(r for r in rows if r["row"] == "K-MERL" and r["column_group"] == "Super")
+    assert float(row["value"]) == pytest.approx(84.2)
+    assert row["published"] == "89.83"
+    assert row["results"] == results[0].key
+
+
+def test_an_unknown_format_is_refused_before_anything_is_written(path, tmp_path):
+    with pytest.raises(UnknownName, match="markdown"):
+        render(str(path), [], tmp_path / "out", ["markdwon"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_board_renders_the_same_bytes_whatever_the_order_of_results(path, tmp_path, make_result):
+    results = [
+        make_result(method=m, task=t, seed=s)
+        for m in ("kmerl", "merl")
+        for t in ("ptbxl-super", "ptbxl-sub")
+        for s in (0, 1)
+    ]
+    assert rendered(path, tmp_path, results) == rendered(path, tmp_path, results[::-1])
+
+
+# The terminal
+
+
+def shown(view) -> str:
+    from io import StringIO
+
+    from rich.console import Console
+
+    text = StringIO()
+    Console(file=text, width=160).print(view)
+    return text.getvalue()
+
+
+def test_the_terminal_shows_methods_against_tasks(make_result):
+    results = [make_result(value=0.842, width=0.013), make_result(mode="zeroshot"), make_result("merl", value=0.7)]
+    (view,) = console_tables(results)
+    text = shown(view)
+    assert "0.842 [0.829, 0.855]" in text
+    assert "linear · 100%" in text
+    assert "zeroshot" in text
+    assert "n = 2,158" in text
+
+
+def test_the_terminal_shows_many_columns_as_lines(make_result):
+    results = [make_result(task=f"task-{t}", value=0.5 + t / 100) for t in range(8)]
+    (view,) = console_tables(results)
+    assert view.row_count == 8
+    assert "task-7" in shown(view)
+
+
+def test_the_terminal_keeps_kinds_apart(make_result):
+    assert len(console_tables([make_result(), make_result(data="simulated")])) == 2
+    assert console_tables([]) == []
+    assert collect_all([]) == []
+
+
+def test_per_class_values_are_shown(make_result):
+    (view,) = class_tables([make_result(value=0.31)])
+    assert "0.310" in shown(view)
+    assert "963" in shown(view)

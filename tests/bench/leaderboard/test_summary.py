@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from bench.errors import DataError
+from bench.leaderboard.summary import mean, summarise
+
+
+def test_one_cell_keeps_its_bootstrap_interval(make_result):
+    found = summarise([make_result(value=0.8, width=0.03)], "macro_auroc")
+    assert (found.value, found.low, found.high) == (0.8, pytest.approx(0.77), pytest.approx(0.83))
+    assert (found.n_records, found.seeds, found.folds) == (2158, 1, 1)
+
+
+def test_seeds_that_agree_leave_the_interval_of_the_records(make_result):
+    found = summarise([make_result(value=0.8, width=0.03, seed=s) for s in range(5)], "macro_auroc")
+    assert found.low == pytest.approx(0.77)
+    assert found.high == pytest.approx(0.83)
+
+
+def test_seeds_that_differ_widen_it(make_result):
+    values = [0.78, 0.80, 0.82]
+    found = summarise([make_result(value=v, width=0.03, seed=s) for s, v in enumerate(values)], "macro_auroc")
+    assert found.value == pytest.approx(0.8)
+    assert found.high - 0.8 > 0.03
+    assert found.high - 0.8 < 0.12
+
+
+def test_the_interval_over_seeds_and_records_covers_the_truth(make_result):
+    """Simulated with known truth: records and seeds both move the estimate."""
+    rng = np.random.default_rng(0)
+    truth, of_records, of_seeds, n_seeds, covered = 0.8, 0.02, 0.02, 3, 0
+    for _ in range(400):
+        shared = rng.normal(0, of_records)  # every seed is scored on the same records
+        values = truth + shared + rng.normal(0, of_seeds, n_seeds)
+        found = summarise(
+            [make_result(value=v, width=1.96 * of_records, seed=s) for s, v in enumerate(values)], "macro_auroc"
+        )
+        covered += found.low <= truth <= found.high
+    assert 0.92 <= covered / 400 <= 0.99
+
+
+def test_folds_take_the_interval_corrected_for_overlapping_training_sets(make_result):
+    values = [0.60, 0.64, 0.61, 0.65]
+    results = [make_result(value=v, fold=k, n_records=5000, metric="c_index") for k, v in enumerate(values)]
+    found = summarise(results, "c_index", folds=4)
+    ratio = 5000 / (17084 + 2146)
+    expected = 3.182446 * np.sqrt((1 / 4 + ratio) * np.var(values, ddof=1))
+    assert found.value == pytest.approx(np.mean(values))
+    assert found.high - found.value == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_mean_over_too_few_folds_is_refused(make_result):
+    found = summarise([make_result(fold=k) for k in range(3)], "macro_auroc", folds=10)
+    assert found.value is None
+    assert found.missing == "3 of 10 folds"
+
+
+def test_a_seed_that_lacks_a_fold_is_not_averaged_in(make_result):
+    results = [make_result(seed=0, fold=0), make_result(seed=0, fold=1), make_result(seed=1, fold=0)]
+    assert summarise(results, "macro_auroc", folds=2).missing == "seed 1 lacks fold 1"
+
+
+def test_a_mean_over_columns_needs_all_of_them(make_result):
+    there = summarise([make_result(value=0.8)], "macro_auroc")
+    other = summarise([make_result(value=0.6, width=0.04)], "macro_auroc")
+    absent = summarise([], "macro_auroc")
+    refused = mean([there, absent], ["super", "sub"])
+    assert refused.value is None
+    assert refused.missing == "no mean without sub"
+    whole = mean([there, other], ["super", "sub"])
+    assert whole.value == pytest.approx(0.7)
+    assert (whole.low, whole.high) == (pytest.approx(0.67), pytest.approx(0.73))
+
+
+def test_one_place_is_never_counted_twice(make_result):
+    with pytest.raises(DataError, match="share 1 places"):
+        summarise([make_result(), make_result(config={"backbone": "vit"})], "macro_auroc")
+
+
+def test_a_class_of_its_own(make_result):
+    result = make_result(value=0.7)
+    assert summarise([result], "auroc", "NORM").value == 0.7
+    assert summarise([result], "auroc", "LAFB/LPFB").value is None
+    assert "undefined" in summarise([result], "auroc", "LAFB/LPFB").missing

@@ -63,19 +63,21 @@ class Coordinates(_Strict):
     """Which cells a number comes from. A row's word goes before its column's; what neither says takes the default."""
 
     task: str | None = None
-    tasks: list[str] = Field([], description="a mean over several tasks, each of which must be there")
+    tasks: list[str] = Field(default=[], description="a mean over several tasks, each of which must be there")
     mode: str | None = None
-    fraction: float | None = Field(None, gt=0, le=1)
+    fraction: float | None = Field(default=None, gt=0, le=1)
     leads: Annotated[tuple[str, ...] | None, BeforeValidator(_one_subset)] = None
     metric: str | None = None
-    class_name: str | None = Field(None, alias="class", description="one class of a per-class metric (auroc of NORM)")
+    class_name: str | None = Field(
+        default=None, alias="class", description="a class, for a per-class metric"
+    )
 
 
 class Column(Coordinates):
     label: str
     group: str = ""
-    mean_of: list[str] = Field([], description="names of the columns that this one averages")
-    folds: int = Field(1, ge=1, description="folds over all repeats; a mean over fewer is refused")
+    mean_of: list[str] = Field(default=[], description="names of the columns that this one averages")
+    folds: int = Field(default=1, ge=1, description="folds over all repeats; a mean over fewer is refused")
     decimals: int | None = None
     scale: float | None = None
 
@@ -88,8 +90,8 @@ class Column(Coordinates):
 class Row(Coordinates):
     label: str
     group: str = ""
-    method: str | None = Field(None, description="our method; none for a row that only the paper has")
-    config: dict[str, Any] = Field({}, description="config fields (dotted paths) that set this row apart")
+    method: str | None = Field(default=None, description="our method; none for a row that only the paper has")
+    config: dict[str, Any] = Field(default={}, description="config fields (dotted paths) that set this row apart")
     published: list[Annotated[Published | None, BeforeValidator(_published)]] = []
     note: str = ""
 
@@ -114,11 +116,13 @@ class Board(_Strict):
 
     name: str
     title: str
-    source: str = Field("", description="paper and table of the published numbers; empty for a board of ours")
+    source: str = Field(default="", description="paper and table of the published numbers; empty for a board of ours")
     metric: str
-    scale: float = Field(1.0, description="ours are fractions of one; multiplied by this they read as the paper's")
-    decimals: int = Field(2, ge=0)
-    spread: str = Field("", description="what the paper's ± or parentheses are")
+    scale: float = Field(
+        default=1.0, description="what our fractions of one are multiplied by, to read as the paper"
+    )
+    decimals: int = Field(default=2, ge=0)
+    spread: str = Field(default="", description="what the paper's ± or parentheses are")
     columns: list[Column]
     rows: list[Row]
     footnotes: list[str] = []

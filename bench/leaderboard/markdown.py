@@ -102,7 +102,7 @@ def _grid(table: Table, lines: Sequence[Line], columns: Sequence[int], grouped: 
 
 def _mismatches(board: Board) -> list[str]:
     return [
-        f"{m.row}, {m.column}: printed {m.printed:g}, but the mean of the printed numbers is {m.recomputed:g}. {m.reason}"
+        f"{m.row}, {m.column}: printed {m.printed:g}, though the printed numbers average {m.recomputed:g}. {m.reason}"
         for m in board.mismatches
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.errors import DataError
 from bench.runner.results import Result
@@ -49,24 +49,26 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
         raise DataError(f"{len(results)} results share {len(readings)} places (seed, fold); a mean takes one of each.")
     seeds = sorted({seed for seed, _ in readings})
     found = sorted({fold for _, fold in readings})
-    facts = {
-        "n_records": max(int(r.score.get("n_records") or 0) for r in results),
-        "seeds": len(seeds),
-        "folds": len(found),
-        "left_out": tuple(sorted({name for r in results for name in r.score.get("left_out") or ()})),
-        "keys": tuple(sorted(r.key for r in results)),
-    }
+    base = Summary(
+        n_records=max(int(r.score.get("n_records") or 0) for r in results),
+        seeds=len(seeds),
+        folds=len(found),
+        left_out=tuple(sorted({name for r in results for name in r.score.get("left_out") or ()})),
+        keys=tuple(sorted(r.key for r in results)),
+    )
     if any(value is None for value, _, _ in readings.values()):
         which = f"{metric} of {class_name}" if class_name else metric
-        return Summary(**facts, missing=f"{which} is undefined or was not measured")
+        return replace(base, missing=f"{which} is undefined or was not measured")
     if len(found) < folds:
-        return Summary(**facts, missing=f"{len(found)} of {folds} folds")
+        return replace(base, missing=f"{len(found)} of {folds} folds")
     absent = [(seed, fold) for seed in seeds for fold in found if (seed, fold) not in readings]
     if absent:
-        return Summary(**facts, missing="seed {} lacks fold {}".format(*absent[0]))
+        return replace(base, missing="seed {} lacks fold {}".format(*absent[0]))
     if len(found) > 1:
-        return Summary(*_over_folds(results, readings), **facts)
-    return Summary(*_over_seeds(list(readings.values())), **facts)
+        value, low, high = _over_folds(results, readings)
+    else:
+        value, low, high = _over_seeds(list(readings.values()))
+    return replace(base, value=value, low=low, high=high)
 
 
 def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:

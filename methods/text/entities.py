@@ -1,9 +1,9 @@
 """Structured knowledge from reports: which cardiac entities a report finds present (K-MERL, section 3.4).
 
-Four stages, as in the paper, the last two switchable (its Table 2c): *extract* the wordings a report holds, *verify* that
-each is meant as present, *merge* wordings of one meaning, *aggregate* subtypes into their superclasses. Extraction and
-verification are an EntityExtractor's, here the lexicon's; a language model may take its place. Merging and aggregation
-are always the lexicon's.
+Four stages, as in the paper, the last two switchable (its Table 2c): *extract* the wordings a report holds, *verify*
+that each is meant as present, *merge* wordings of one meaning, *aggregate* subtypes into their superclasses. Extraction
+and verification are an EntityExtractor's, here the lexicon's; a language model may take its place. Merging and
+aggregation are always the lexicon's.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ class EntityExtractor(Protocol):
 class LexiconExtractor:
     """Finds the lexicon's wordings in a report and reads from the words around them how they are meant.
 
-    The rule, sentence by sentence (a sentence ends at ``.`` ``;`` ``:`` or a line break):
+    The rule, sentence by sentence (a sentence ends at ``.`` ``;`` ``:`` ``!`` ``?`` or a line break):
 
     - **negated**: after a negation ("no", "without", "kein") within eight words, up to a comma or a turn ("but",
-      "otherwise"); an "or" further on in the sentence carries it over commas ("no ST elevation, depression or Q waves").
-      Also before "is not seen", "has resolved". Not counted.
+      "otherwise"); an "or" further on in the sentence carries it over commas ("no ST elevation, depression or Q
+      waves"). Also before "is not seen", "has resolved". Not counted.
     - **past**: after "previously", "compared with": seen on an earlier tracing. Not counted.
     - **conjecture**: one of several causes offered ("may be due to hypertrophy and/or ischemia"). Not counted.
     - **hedged**: after or just before "possible", "consider", "suggests", "cannot rule out", or a single cause offered
@@ -224,7 +224,7 @@ class EntityMiner:
         return [named[report] for report in reports]
 
     def vocabulary(self, reports: Sequence[str]) -> Vocabulary:
-        """The entities of a training corpus: those that at least ``min_count`` of its reports have, in the lexicon's order.
+        """The entities that at least ``min_count`` reports of a training corpus have, in the lexicon's order.
 
         Raises:
             DataError: not one report has an entity.
@@ -232,11 +232,10 @@ class EntityMiner:
         counts = Counter(name for names in self.entities(reports) for name in names)
         kept = {name for name, count in counts.items() if count >= self.options.min_count}
         if not kept:
+            example = f" The first reads {reports[0][:80]!r}." if reports else ""
             raise DataError(
-                f"no entity is found in at least {self.options.min_count} of {len(reports)} reports; expected ECG reports "
-                f"in English, or PTB-XL's. First report: {reports[0][:80]!r}."
-                if reports
-                else "there are no reports."
+                f"no entity is found in at least {self.options.min_count} of {len(reports)} reports; expected ECG "
+                f"reports in English, or PTB-XL's own.{example}"
             )
         rank = {name: position for position, name in enumerate(self.lexicon.entities)}
         return Vocabulary(tuple(sorted(kept, key=lambda name: (rank.get(name, len(rank)), name))), self.version)

@@ -1,4 +1,4 @@
-"""The lexicon of cardiac entities: a YAML file of names, wordings and superclasses, and its match against word lists."""
+"""The lexicon of cardiac entities: a YAML file of names, wordings and superclasses, and its match against words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -28,8 +28,8 @@ _WORD = re.compile(r"[a-z0-9]+|,")
 def fold(text: str) -> list[str]:
     """The words of ``text`` as the lexicon compares them; a comma is a word of its own.
 
-    Lower case; ä as ae, and every ae as e (ischaemia, ischemia); "complex(es)", "complexes" and "complex" are one; hyphens,
-    slashes and brackets separate words. ``#`` inside a word is the ü that PTB-XL's export lost.
+    Lower case; ä as ae, and every ae as e (ischaemia, ischemia); "complex(es)", "complexes" and "complex" are one;
+    hyphens, slashes and brackets separate words. ``#`` inside a word is the ü that PTB-XL's export lost.
     """
     text = re.sub(r"(?<=\w)#|#(?=\w)", "ü", text.lower())
     text = _OPTIONAL_ENDING.sub("", text.translate(_GERMAN_LETTERS)).replace("ae", "e")
@@ -78,11 +78,10 @@ class _Entry(BaseModel):
         for key, wording in self.each.items():
             yield _Entry(
                 name=self.name.replace("<>", key),
+                terms=[term.replace("<>", wording) for term in self.terms],
+                german=[term.replace("<>", wording) for term in self.german],
+                swedish=[term.replace("<>", wording) for term in self.swedish],
                 parents=[parent.replace("<>", key) for parent in self.parents],
-                **{
-                    language: [term.replace("<>", wording) for term in getattr(self, language)]
-                    for language in ("terms", "german", "swedish")
-                },
             )
 
 
@@ -107,7 +106,7 @@ class Lexicon:
         parents: name -> its direct superclasses.
 
     Raises:
-        DataError: the file is not valid, a parent is not an entity, parents form a circle, or one wording means two entities.
+        DataError: the file is not valid, a parent is no entity, parents form a circle, or a wording means two entities.
     """
 
     def __init__(self, path: str | Path = DEFAULT_LEXICON):
@@ -182,13 +181,14 @@ class Lexicon:
         return found
 
     def _longest(self, words: Sequence[str], start: int) -> Match | None:
-        node, best = self._tree, None
+        node: dict | None = self._tree
+        best = None
         for at in range(start, len(words)):
             if words[at] == ",":  # "infarct, acute" is "infarct acute"
                 if at == start:
                     return None
                 continue
-            node = node.get(words[at])
+            node = node.get(words[at]) if node is not None else None
             if node is None:
                 break
             if "" in node:
@@ -196,7 +196,7 @@ class Lexicon:
         return best
 
     def _joined_locations(self, words: Sequence[str], match: Match) -> Iterable[Match]:
-        """ "inferior and lateral ST depression": the match begins with lateral; the same finding, inferior, is meant too."""
+        """For "inferior and lateral ST depression", where the match begins at lateral: inferior ST depression too."""
         if not isinstance(match.meaning, Term) or (words[match.start],) not in self._locations:
             return
         finding = tuple(word for word in words[match.start + 1 : match.end] if word != ",")
@@ -258,6 +258,3 @@ def _alternatives(pattern: str) -> Iterator[str]:
 def default_lexicon() -> Lexicon:
     """The lexicon that ships with the project; read once."""
     return Lexicon()
-
-
-CUES: tuple[str, ...] = get_args(Cue)

@@ -172,7 +172,7 @@ class Vocabulary:
         return folded.index(name.lower())
 
 
-class EntityOptions(BaseModel):
+class EntityConfig(BaseModel):
     """The stages of mining, each a switch of K-MERL's Table 2c."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -200,11 +200,11 @@ class EntityMiner:
 
     def __init__(
         self,
-        options: EntityOptions | None = None,
+        options: EntityConfig | None = None,
         extractor: EntityExtractor | None = None,
         lexicon: Lexicon | None = None,
     ):
-        self.options = options or EntityOptions()
+        self.options = options or EntityConfig()
         self.lexicon = lexicon or default_lexicon()
         self.extractor = extractor or LexiconExtractor(self.lexicon, self.options.hedged)
 
@@ -271,3 +271,20 @@ class EntityMiner:
             return (" ".join(wording.split()),)
         name = entity if self.options.merge else wording
         return (name, *self.lexicon.ancestors(entity)) if self.options.superclasses else (name,)
+
+
+def entity_labels(
+    reports: Sequence[str],
+    train: np.ndarray,
+    config: EntityConfig | None = None,
+    extractor: EntityExtractor | None = None,
+) -> tuple[Vocabulary, UInt8[np.ndarray, "report entity"]]:
+    """The vocabulary of a corpus' training reports, and the labels of all its reports under it.
+
+    Args:
+        reports: one for every record; an empty one has no entity.
+        train: bool [report], the rows that the vocabulary may come from.
+    """
+    miner = EntityMiner(config, extractor)
+    vocabulary = miner.vocabulary([report for report, trained in zip(reports, train, strict=True) if trained])
+    return vocabulary, miner.label_matrix(reports, vocabulary)

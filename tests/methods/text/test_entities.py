@@ -11,11 +11,11 @@ import torch
 
 from bench.errors import ConfigError, DataError
 from methods.text.encoder import TextEncoder
-from methods.text.entities import EntityMiner, EntityOptions, LexiconExtractor, Vocabulary
+from methods.text.entities import EntityConfig, EntityMiner, LexiconExtractor, Vocabulary, entity_labels
 from methods.text.lexicon import Lexicon, default_lexicon, fold
 
 STATEMENTS = Path(__file__).parents[4] / "shared/data/ptbxl/scp_statements.csv"
-DIRECT = EntityOptions(superclasses=False)
+DIRECT = EntityConfig(superclasses=False)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def direct() -> EntityMiner:
 
 
 def found(report: str, **options) -> set[str]:
-    return set(EntityMiner(EntityOptions(superclasses=False, **options)).entities([report])[0])
+    return set(EntityMiner(EntityConfig(superclasses=False, **options)).entities([report])[0])
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_superclasses_are_a_switch():
         "myocardial infarction",
     }
     assert found("anteroseptal myocardial infarction") == {"anteroseptal myocardial infarction"}
-    unmerged = EntityMiner(EntityOptions(merge=False)).entities(["LBBB"])[0]
+    unmerged = EntityMiner(EntityConfig(merge=False)).entities(["LBBB"])[0]
     assert unmerged == {"lbbb", "bundle branch block", "conduction disturbance"}
 
 
@@ -214,7 +214,7 @@ def test_labels_of_a_corpus():
     labels = miner.label_matrix(reports, vocabulary)
     assert labels.dtype == np.uint8
     assert labels.tolist() == [[1, 1, 0, 0, 0], [0, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]]
-    frequent = EntityMiner(EntityOptions(min_count=2)).vocabulary(reports)
+    frequent = EntityMiner(EntityConfig(min_count=2)).vocabulary(reports)
     assert frequent.names == ("normal ECG", "sinus rhythm")
     assert miner.label_matrix(["atrial flutter"], frequent).sum() == 0
 
@@ -274,3 +274,10 @@ def test_size_of_the_shipped_lexicon():
     assert {"myocardial infarction", "conduction disturbance", "hypertrophy", "ST-T changes"} <= set(
         lexicon.superclasses
     )
+
+
+def test_the_vocabulary_comes_from_training_reports_alone():
+    reports = ["sinus rhythm", "atrial flutter", "sinus rhythm. LBBB", ""]
+    vocabulary, labels = entity_labels(reports, np.array([True, False, False, True]), DIRECT)
+    assert vocabulary.names == ("sinus rhythm",)
+    assert labels.ravel().tolist() == [1, 0, 1, 0]

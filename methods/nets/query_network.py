@@ -21,10 +21,11 @@ class CrossAttention(nn.Module):
         super().__init__()
         if dim % heads:
             raise ConfigError(f"query network: width {dim} is not a multiple of {heads} heads.")
-        self.heads, self.dropout = heads, dropout
+        self.heads = heads
         self.query = nn.Linear(dim, dim)
         self.key_value = nn.Linear(dim, 2 * dim)
         self.proj = nn.Linear(dim, dim)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(
         self,
@@ -36,10 +37,8 @@ class CrossAttention(nn.Module):
         width = dim // self.heads
         q = self.query(x).view(batch, queries, self.heads, width).transpose(1, 2)
         k, v = self.key_value(memory).view(batch, -1, 2, self.heads, width).permute(2, 0, 3, 1, 4)
-        out = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=key_mask(mask), dropout_p=self.dropout if self.training else 0.0
-        )
-        return self.proj(out.transpose(1, 2).reshape(batch, queries, dim))
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=key_mask(mask))
+        return self.dropout(self.proj(out.transpose(1, 2).reshape(batch, queries, dim)))
 
 
 class QueryLayer(nn.Module):
@@ -53,7 +52,6 @@ class QueryLayer(nn.Module):
         self.cross_attention = CrossAttention(dim, heads, dropout)
         self.norm_mlp = nn.LayerNorm(dim)
         self.mlp = MLP(dim, int(dim * mlp_ratio), dropout)
-        self.dropout = nn.Dropout(dropout)
 
     def forward(
         self,
@@ -62,8 +60,8 @@ class QueryLayer(nn.Module):
         mask: Bool[Tensor, "batch token"] | None = None,
     ) -> Float[Tensor, "batch query dim"]:
         if self.self_attention is not None and self.norm_self is not None:
-            x = x + self.dropout(self.self_attention(self.norm_self(x)))
-        x = x + self.dropout(self.cross_attention(self.norm_cross(x), memory, mask))
+            x = x + self.self_attention(self.norm_self(x))
+        x = x + self.cross_attention(self.norm_cross(x), memory, mask)
         return x + self.mlp(self.norm_mlp(x))
 
 
@@ -79,7 +77,7 @@ class QueryNetwork(nn.Module):
         dim: width inside. The paper gives none; 256 is the width of MERL's shared space.
         layers, heads: 4 and 4, the best of Tables 6b and 6c.
         mlp_ratio: 4, as in the encoder's blocks; the paper gives none.
-        dropout: on attention, its output and the MLP; 0 as everywhere else in the model; the paper gives none.
+        dropout: on the output of attention and in the MLP; 0 as everywhere else in the model; the paper gives none.
         self_attention: let the queries of one call see each other. The paper does not say. Off by default: with it,
             the answer for one class depends on which other classes happen to be asked, and a zero-shot question about
             5 classes would not be the one that pretraining asked about 277.

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from bench.errors import ConfigError
+
 SIZES = {"tiny": (192, 3), "small": (384, 6), "middle": (512, 8), "base": (768, 12)}
 """Width and attention heads of the sizes that MERL and K-MERL (Figure 8) name; depth 12 and MLP ratio 4 for all."""
 
@@ -39,25 +41,35 @@ def drop_path_rates(last: float, depth: int) -> list[float]:
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention with biased projections; ``mask`` says which tokens are real."""
+    """Multi-head self-attention; ``mask`` says which tokens are real.
 
-    def __init__(self, dim: int, heads: int, dropout: float = 0.0):
+    Args:
+        dim: width in and out.
+        heads: of ``head_dim`` channels each; ``dim // heads`` by default.
+        dropout: on the output.
+        qkv_bias: whether queries, keys and values have a bias.
+
+    Raises:
+        ConfigError: when ``head_dim`` is not given and ``dim`` is not a multiple of ``heads``.
+    """
+
+    def __init__(self, dim: int, heads: int, dropout: float = 0.0, head_dim: int | None = None, qkv_bias: bool = True):
         super().__init__()
-        if dim % heads:
-            raise ValueError(f"width {dim} is not a multiple of {heads} heads")
-        self.heads, self.dropout = heads, dropout
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.proj = nn.Linear(dim, dim)
+        if head_dim is None and dim % heads:
+            raise ConfigError(f"width {dim} is not a multiple of {heads} attention heads; change one of them.")
+        self.heads = heads
+        inner = heads * (head_dim or dim // heads)
+        self.qkv = nn.Linear(dim, 3 * inner, bias=qkv_bias)
+        self.proj = nn.Linear(inner, dim)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(
         self, x: Float[Tensor, "batch token dim"], mask: Bool[Tensor, "batch token"] | None = None
     ) -> Float[Tensor, "batch token dim"]:
-        batch, tokens, dim = x.shape
-        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
-        out = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=key_mask(mask), dropout_p=self.dropout if self.training else 0.0
-        )
-        return self.proj(out.transpose(1, 2).reshape(batch, tokens, dim))
+        batch, tokens, _ = x.shape
+        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=key_mask(mask))
+        return self.dropout(self.proj(out.transpose(1, 2).reshape(batch, tokens, -1)))
 
 
 def key_mask(mask: Bool[Tensor, "batch token"] | None) -> Bool[Tensor, "batch 1 1 token"] | None:
@@ -82,6 +94,10 @@ class TransformerBlock(nn.Module):
     """``x + attention(norm(x))``, then ``x + mlp(norm(x))``.
 
     Args:
+        dim, heads, head_dim, qkv_bias: of the attention.
+        mlp_ratio: hidden width of the MLP over ``dim``.
+        dropout: on the output of the attention and after both layers of the MLP.
+        drop_path: rate at which a record skips a branch.
         eps: of both LayerNorms; torch's 1e-5 in MERL, 1e-6 in MAE and its descendants.
     """
 
@@ -93,10 +109,12 @@ class TransformerBlock(nn.Module):
         dropout: float = 0.0,
         drop_path: float = 0.0,
         eps: float = 1e-5,
+        head_dim: int | None = None,
+        qkv_bias: bool = True,
     ):
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=eps)
-        self.attn = SelfAttention(dim, heads, dropout)
+        self.attn = SelfAttention(dim, heads, dropout, head_dim, qkv_bias)
         self.norm2 = nn.LayerNorm(dim, eps=eps)
         self.mlp = MLP(dim, int(dim * mlp_ratio), dropout)
         self.drop_path = DropPath(drop_path)

@@ -62,8 +62,8 @@ class LexiconExtractor:
       waves"). Also before "is not seen", "has resolved". Not counted.
     - **past**: after "previously", "compared with": seen on an earlier tracing. Not counted.
     - **conjecture**: one of several causes offered ("may be due to hypertrophy and/or ischemia"). Not counted.
-    - **hedged**: after or just before "possible", "consider", "suggests", "cannot rule out", or a single cause offered
-      ("may be due to ischemia"). Counted: PTB-XL's cardiologists code such findings with a likelihood below 100, and
+    - **hedged**: after "possible", "consider", "suggests", "cannot rule out", before "cannot be excluded", or a single
+      cause offered ("may be due to ischemia"). Counted: PTB-XL's cardiologists code such findings with a likelihood below 100, and
       the tasks count any code. ``hedged="absent"`` leaves them out.
     - **affirmed**: everything else. Counted.
 
@@ -131,7 +131,7 @@ def _status(term: Match, matches: Sequence[Match], words: Sequence[str]) -> Stat
             others = [m for m in matches if isinstance(m.meaning, Term) and cue.end <= m.start and m.end <= term.start]
             if not others or not _JOIN.isdisjoint(words[others[-1].end : term.start]):
                 return "hedged"
-    if any(cue.meaning == "hedge" and len(between(cue)) <= 1 and "," not in between(cue) for cue in after):
+    if any(cue.meaning == "hedge_after" and len(between(cue)) <= 1 and "," not in between(cue) for cue in after):
         return "hedged"
     return "affirmed"
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.errors import DataError
 
-Cue = Literal["negation", "negation_after", "hedge", "cause", "past", "ignored"]
+Cue = Literal["negation", "negation_after", "hedge", "hedge_after", "cause", "past", "ignored"]
 
 DEFAULT_LEXICON = Path(__file__).with_name("entities.yaml")
 
@@ -114,7 +114,7 @@ class Lexicon:
         content = self._parse()
         self.version = f"{content.version}-{hashlib.sha256(self.path.read_bytes()).hexdigest()[:12]}"
         self._macros = content.macros
-        self._locations = {tuple(fold(word)) for word in content.locations}
+        self._locations = {word for location in content.locations for word in fold(location)}
         self._tree: dict = {}
         self._by_words: dict[tuple[str, ...], Term] = {}
         parents: dict[str, list[str]] = {}
@@ -197,15 +197,17 @@ class Lexicon:
 
     def _joined_locations(self, words: Sequence[str], match: Match) -> Iterable[Match]:
         """For "inferior and lateral ST depression", where the match begins at lateral: inferior ST depression too."""
-        if not isinstance(match.meaning, Term) or (words[match.start],) not in self._locations:
+        if not isinstance(match.meaning, Term) or words[match.start] not in self._locations:
             return
-        finding = tuple(word for word in words[match.start + 1 : match.end] if word != ",")
+        finding = [word for word in words[match.start : match.end] if word != ","]
+        while finding[0] in self._locations and len(finding) > 1:
+            finding = finding[1:]
         at = match.start - 1
         while at >= 0:
             if words[at] in {"and", "or", ",", "und", "oder"}:
                 at -= 1
                 continue
-            if (words[at],) not in self._locations:
+            if words[at] not in self._locations:
                 return
             term = self._by_words.get((words[at], *finding))
             if term is not None:

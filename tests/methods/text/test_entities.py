@@ -57,6 +57,8 @@ def found(report: str, **options) -> set[str]:
         ("anterior myocardial ischaemia", {"anterior ischemia"}),
         ("*** INFERIOR INFARCT - POSSIBLY ACUTE ***", {"acute inferior myocardial infarction"}),
         ("complete left bundle-branch block", {"complete left bundle branch block"}),
+        ("Inferior+ant/septal T wave changes", {"inferior T wave changes", "septal T wave changes"}),
+        ("QT interval long for rate", {"prolonged QT interval"}),
         ("trace only requested.", set()),
     ],
 )
@@ -101,6 +103,8 @@ def test_german_and_swedish_reports(direct, report, entities):
         ("possible inferior infarct", "hedged"),
         ("cannot rule out inferior infarct - age undetermined", "hedged"),
         ("inferior infarct cannot be excluded", "hedged"),
+        ("inferior infarct with borderline left axis deviation", "affirmed"),
+        ("inferior infarct, possible ischemia", "affirmed"),
         ("Q waves may be due to inferior infarct", "hedged"),
         ("Q waves may be due to hypertrophy and/or inferior infarct", "conjecture"),
         ("compared with tracing of 12:9:91", None),

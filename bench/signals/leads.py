@@ -45,7 +45,10 @@ def lead_order(names: Sequence[str], where: str) -> list[int]:
         if key is None:
             continue
         if key in position:
-            raise DataError(f"{where}: lead {key} is named twice ({', '.join(names)}); expected each of the 12 once.")
+            raise DataError(
+                f"{where}: lead {key} is named twice ({', '.join(names)}); expected each of the 12 once. Fetch the "
+                f"record again from the publisher, or leave it out with --on-bad-record skip."
+            )
         position[key] = i
     missing = [lead for lead in LEADS if lead not in position]
     if missing:

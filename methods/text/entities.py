@@ -63,8 +63,8 @@ class LexiconExtractor:
     - **past**: after "previously", "compared with": seen on an earlier tracing. Not counted.
     - **conjecture**: one of several causes offered ("may be due to hypertrophy and/or ischemia"). Not counted.
     - **hedged**: after "possible", "consider", "suggests", "cannot rule out", before "cannot be excluded", or a single
-      cause offered ("may be due to ischemia"). Counted: PTB-XL's cardiologists code such findings with a likelihood below 100, and
-      the tasks count any code. ``hedged="absent"`` leaves them out.
+      cause offered ("may be due to ischemia"). Counted: PTB-XL's cardiologists code such findings with a likelihood
+      below 100, and the tasks count any code. ``hedged="absent"`` leaves them out.
     - **affirmed**: everything else. Counted.
 
     English, and the common wordings of PTB-XL's German and Swedish reports.

@@ -88,7 +88,13 @@ class Method(nn.Module):
     def __init__(self, config: MethodConfig | None = None):
         super().__init__()
         self.config: Any = config if config is not None else self.Config()
+        self.input = self.input_for(self.config)  # type: ignore[misc]  # the class's, unless the config changes it
         self.build(self.config)
+
+    @classmethod
+    def input_for(cls, config: Any) -> InputSpec:
+        """The input under a config: :attr:`input`, unless a field of the config changes it."""
+        return cls.input
 
     def build(self, config: Any) -> None:
         """Create the modules. Weights are drawn from torch's global generator, which the harness has seeded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -38,15 +39,21 @@ class KMERL(Method):
     corpus = "mimic-iv-ecg"
     input = InputSpec(fs=500, seconds=10, normalise="minmax", partial_leads=True, modalities=("text",))
     smoke: ClassVar = {
-        "dim": 96,
-        "heads": 3,
-        "depth": 4,
+        "normalise": "zscore",
+        "dim": 64,
+        "heads": 2,
+        "depth": 3,
+        "query_dim": 64,
+        "query_layers": 2,
         "pretrain.epochs": 30,
         "pretrain.batch_size": 64,
         "pretrain.lr": 1e-3,
     }
 
     class Config(MethodConfig):
+        normalise: Literal["minmax", "zscore", "zscore-lead"] = Field(
+            "minmax", description="scaling of a recording; minmax is MERL's pre-processing, which K-MERL 4.1 adheres to"
+        )
         size: Literal["tiny", "small", "middle", "base"] = Field("tiny", description="ECG encoder; K-MERL 4.1, Figure 8")
         dim: int | None = Field(None, ge=8, description="encoder width; default: that of the size")
         heads: int | None = Field(None, ge=1, description="encoder attention heads; default: those of the size")
@@ -81,6 +88,10 @@ class KMERL(Method):
             PretrainConfig(epochs=50, batch_size=4096, lr=2e-4, weight_decay=1e-5),
             description="K-MERL A: 512 on each of 8 devices, AdamW 2e-4, 1e-5, 50 epochs, cosine",
         )
+
+    @classmethod
+    def input_for(cls, config: Config) -> InputSpec:
+        return replace(cls.input, normalise=config.normalise)
 
     def build(self, config: Config) -> None:
         width, heads = SIZES[config.size]

@@ -38,9 +38,9 @@ def verify(
             say(f"{name}: {dataset} is not at hand")
             continue
         data = session.task_data(name)
-        for fold in range(data.split.folds):
-            part = data.split.partition(data.examples, fold)
-            expected = data.split.expected_counts
+        for fold in data.split.folds:
+            part = data.partition(fold)
+            expected = data.expected_counts
             verdict = "agrees" if data.complete else f"{source.kind} data, not the complete publication: not comparable"
             table.add_row(
                 name,

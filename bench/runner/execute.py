@@ -125,11 +125,11 @@ def cell_key(cell: Cell, session: Session) -> str:
             "method": source_digest(method.__module__),
             "config": session.method_config(cell.method),
             "checkpoint": spec.key if spec else None,
-            "input": method.input.to_dict(),
+            "input": method.input_for(session.method_config(cell.method)).to_dict(),
             "mode": [module_digest(mode.__name__), module_digest("bench.training.objective")],
             "mode_config": session.mode_config(cell.mode),
             "task": [data.task.version, list(data.task.classes.items())],
-            "split": data.split.digest_of(data.examples, cell.fold),
+            "split": data.split_digest(cell.fold),
             "store": data.store.digest,
         }
     )
@@ -151,10 +151,9 @@ def run_cell(cell: Cell, session: Session, again: bool = False) -> tuple[Result,
         session.checkpoint(spec)
     pretrained = time.perf_counter()
 
-    partition = data.split.partition(data.examples, cell.fold)
-    train = partition.train if cell.fraction >= 1 else subset(
-        partition.train, cell.fraction, data.examples.targets[partition.train]
-    )
+    partition = data.partition(cell.fold)
+    # Every seed sees the same labelled subset, as in the papers: seeds then measure the training alone.
+    train = subset(partition.train, cell.fraction, 0, data.examples.targets)
     outcome, instance = _answer(cell, session, method, spec, data, train, partition)
     answered = time.perf_counter()
 
@@ -179,11 +178,11 @@ def run_cell(cell: Cell, session: Session, again: bool = False) -> tuple[Result,
             "train": len(train),
             "validation": len(partition.validation),
             "test": len(partition.test),
-            "expected": data.split.expected_counts,
+            "expected": data.expected_counts,
         },
         split={
             "name": data.split.name,
-            "digest": data.split.digest_of(data.examples, cell.fold),
+            "digest": data.split_digest(cell.fold),
             "complete": data.complete,
             "fold": cell.fold,
             "classes_absent_from_training": absent,
@@ -201,8 +200,8 @@ def run_cell(cell: Cell, session: Session, again: bool = False) -> tuple[Result,
             "git_commit": provenance.git_commit(),
             "machine": provenance.machine(),
             "task_version": data.task.version,
-            "input": method.input.to_dict(),
-            "absent_leads": "not processed" if method.input.partial_leads else "zeros",
+            "input": instance.input.to_dict(),
+            "absent_leads": "not processed" if instance.input.partial_leads else "zeros",
             "parameters": sum(p.numel() for p in instance.parameters()),
             "prompts": list(data.task.classes.values()) if cell.mode == "zeroshot" else None,
             "started": started,

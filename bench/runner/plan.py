@@ -75,7 +75,7 @@ def plan(options: RunOptions) -> Plan:
             fixed = mode == "zeroshot"
             seeds = (0,) if fixed and method.implements("pretraining_loss") else options.seeds
             for fraction, seed, fold in itertools.product(
-                (1.0,) if fixed else options.fractions, seeds, range(load_split(task.split).folds)
+                (1.0,) if fixed else options.fractions, seeds, load_split(task.split).folds
             ):
                 planned.cells.append(Cell(name, task.name, mode, leads, fraction, seed, fold))
     planned.cells = list(dict.fromkeys(planned.cells))

@@ -21,7 +21,7 @@ from bench.runner.cell import Cell, Profile
 from bench.runner.configure import Override, method_config, mode_config
 from bench.seeding import derive
 from bench.signals.windows import SignalView
-from bench.splits import Split, load_split
+from bench.splits import Partition, Split, load_split
 from bench.task import Examples, Task
 from bench.training.checkpoint import CheckpointSpec, load_weights, pretrain, read_provenance, seeded_method
 from bench.training.loop import make_fabric
@@ -42,6 +42,27 @@ class TaskData:
     rows: np.ndarray  # of the store, one an example
     split: Split
     complete: bool  # whether the store is the complete publication
+    _partitions: dict[int, Partition] = field(default_factory=dict)
+    _digests: dict[int, str] = field(default_factory=dict)
+
+    def partition(self, fold: int) -> Partition:
+        """Rows of ``examples`` in each part of a fold, drawn once."""
+        if fold not in self._partitions:
+            self._partitions[fold] = self.split.partition(self.examples, fold)
+        return self._partitions[fold]
+
+    def split_digest(self, fold: int) -> str:
+        """Digest of who is in which part, with which labels."""
+        if fold not in self._digests:
+            parts = [[name, self.split.digest(self.examples, rows)] for name, rows in self.partition(fold).items()]
+            self._digests[fold] = digest([self.split.name, parts])
+        return self._digests[fold]
+
+    @property
+    def expected_counts(self) -> dict[str, int] | None:
+        """Records of each part of the complete publication, where they are known."""
+        whole = self.split.content.complete
+        return {name: facts.records for name, facts in whole.partitions.items()} if whole else None
 
 
 @dataclass
@@ -85,7 +106,7 @@ class Session:
         return self._tasks[name]
 
     def view(self, method: type[Method], store: SignalStore, leads: tuple[str, ...], rows: np.ndarray, **window: Any) -> SignalView:
-        return SignalView(store, method.input, leads=leads, rows=rows, cache=self.source.workspace.cache, **window)
+        return SignalView(store, method.input_for(self.method_config(method.name)), leads=leads, rows=rows, cache=self.source.workspace.cache, **window)
 
     def task_source(self, method: type[Method], data: TaskData, leads: tuple[str, ...], targets: np.ndarray) -> BatchSource:
         """The task's examples as batches."""
@@ -220,7 +241,7 @@ class Session:
         windows = None if examples.start is None else [examples.start.tolist(), examples.seconds, data.rows.tolist()]
         weights = spec.key if spec else [source_digest(cls.__module__), self.method_config(cls.name), cell.seed]
         key = digest(
-            {"weights": weights, "store": data.store.digest, "input": cls.input.to_dict(), "leads": cell.leads, "windows": windows}
+            {"weights": weights, "store": data.store.digest, "input": cls.input_for(self.method_config(cls.name)).to_dict(), "leads": cell.leads, "windows": windows}
         )
         rows = np.arange(len(data.store.records)) if windows is None else data.rows
         window = {} if windows is None else {"start": examples.start, "seconds": examples.seconds}

@@ -42,7 +42,7 @@ class CheckpointSpec:
             "source": source_digest(self.method.__module__),
             "loop": [module_digest("bench.training.loop"), module_digest("bench.training.schedule")],
             "config": self.config.model_dump(mode="json"),
-            "input": self.method.input.to_dict(),
+            "input": self.method.input_for(self.config).to_dict(),
             "corpus": self.corpus,
         }
         object.__setattr__(self, "key", digest(determined_by))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.simulate.heart import TERRITORIES, Heart
+from bench.simulate.heart import TERRITORIES, Hearts
 from bench.simulate.leadfield import frontal, lead_field
 
 QRS_LEAD_IN = 0.080
@@ -51,8 +51,8 @@ for _segment, _gains in {
     SEPTUM: (1.15, 1.1, 1.0, 0.9, 0.9, 0.9),
     RIGHT: (1.2, 1.15, 1.0, 0.8, 0.7, 0.7),
     ANTERIOR: (0.9, 1.1, 1.25, 1.2, 1.0, 0.9),
-    LATERAL: (0.9, 0.85, 0.9, 1.05, 1.2, 1.2),
-    POSTERIOR: (0.80, 1.15, 1.0, 1.0, 1.1, 1.1),
+    LATERAL: (0.8, 0.85, 0.9, 1.0, 1.12, 1.15),
+    POSTERIOR: (0.68, 1.12, 1.0, 1.0, 1.1, 1.1),
 }.items():
     _PROXIMITY[2:, _segment] = _gains
 
@@ -61,13 +61,13 @@ _AWAY = np.array(
     [
         [0.25, 0.0, 0.97],
         [-0.30, -0.10, 0.95],
-        [-0.97, 0.15, -0.10],
+        [-0.97, 0.10, -0.10],
         [0.05, -1.0, 0.05],
         [0.0, -0.10, -1.0],
     ]
 )
-_SCAR_SIZE = np.array([0.50, 0.75, 0.65, 0.62, 0.75])
-_SCAR_CENTRE = np.array([21.0, 30.0, 25.0, 25.0, 48.0])
+_SCAR_SIZE = np.array([0.50, 0.75, 0.70, 0.62, 0.75])
+_SCAR_CENTRE = np.array([21.0, 30.0, 23.0, 25.0, 48.0])
 _SCAR_WIDTH = np.array([9.0, 12.0, 9.5, 10.5, 13.0])
 # Share of each segment lost when a territory is all scar, [territory, segment].
 _LOSS = np.zeros((len(TERRITORIES), len(SEGMENTS)))
@@ -109,9 +109,9 @@ class Activation:
         return np.sqrt(2 * np.pi) * np.einsum("rdx,rd->rx", self.vector[:, dipoles], self.width[:, dipoles])
 
 
-def activation(heart: Heart) -> Activation:
+def activation(heart: Hearts) -> Activation:
     """How the ventricles of stacked hearts are activated: 8 segments, 1 delta wave, 5 scars."""
-    n = len(heart.amplitude)
+    n = len(heart)
     direction = np.broadcast_to(_DIRECTION, (n, 8, 3)).copy()
     size = np.broadcast_to(_SIZE, (n, 8)).copy()
     centre = np.broadcast_to(_CENTRE, (n, 8)).copy()
@@ -134,7 +134,7 @@ def activation(heart: Heart) -> Activation:
     part = np.array([0, 0, -1, 1, 1, -1, 1, 1.6])
     centre += heart.notching[:, None] * 9 * part
 
-    stretch = heart.qrs_stretch * (1 + 0.10 * np.clip(heart.lv_mass - 1, 0, 2)) * (1 + 0.28 * heart.notching)
+    stretch = heart.qrs_stretch * (1 + 0.10 * np.clip(heart.lv_mass - 1, 0, 2)) * (1 + 0.16 * heart.notching)
     centre *= stretch[:, None]
     width *= stretch[:, None]
 
@@ -161,7 +161,7 @@ def activation(heart: Heart) -> Activation:
     return Activation(vector, centre, width, end)
 
 
-def _block_fascicles(heart: Heart, direction: np.ndarray, size: np.ndarray, centre: np.ndarray) -> None:
+def _block_fascicles(heart: Hearts, direction: np.ndarray, size: np.ndarray, centre: np.ndarray) -> None:
     """Hemiblocks: the wall of the intact fascicle goes first, the blocked one last, and pulls the axis to itself."""
     anterior, posterior = heart.lafb[:, None], heart.lpfb[:, None]
     turn = frontal(-52 * heart.lafb + 58 * heart.lpfb)
@@ -179,14 +179,14 @@ def _block_fascicles(heart: Heart, direction: np.ndarray, size: np.ndarray, cent
 
 
 def _block_bundles(
-    heart: Heart, direction: np.ndarray, size: np.ndarray, centre: np.ndarray, width: np.ndarray
+    heart: Hearts, direction: np.ndarray, size: np.ndarray, centre: np.ndarray, width: np.ndarray
 ) -> None:
     """Bundle branch blocks: the blocked ventricle is crossed late and slowly, from muscle to muscle."""
     right = np.clip(heart.rbbb, 0, 1.3)
     # Even a short delay brings the right ventricle past the end of the left, so delay grows faster than the rest.
     centre[:, RIGHT] += 68 * right**0.6
     width[:, RIGHT] += 10 * right
-    size[:, RIGHT] += 0.50 * right
+    size[:, RIGHT] += 0.60 * right
     direction[:, RIGHT] += right[:, None] * np.array([-0.55, -0.15, 0.10])
     size[:, BASE] *= 1 - 0.7 * np.minimum(right, 1)
 
@@ -197,18 +197,19 @@ def _block_bundles(
     centre[:, SEPTUM] += 12 * left[:, 0]
     width[:, SEPTUM] += 6 * left[:, 0]
     size[:, RIGHT] *= 1 - 0.5 * np.minimum(left[:, 0], 1)
-    centre[:, _LEFT] += left * (24 + 1.15 * (_CENTRE[_LEFT] - 35))
-    width[:, _LEFT] += left * 8
+    centre[:, _LEFT] += left * (22 + 0.85 * (_CENTRE[_LEFT] - 35))
+    width[:, _LEFT] += left * 5
     direction[:, ANTERIOR] += left * np.array([0.0, -0.1, 0.55])
     direction[:, BASE] += left * np.array([0.75, 0.2, 0.0])
 
 
-def ventricular_focus(heart: Heart, left: np.ndarray, rotation: np.ndarray) -> Heart:
+def ventricular_focus(heart: Hearts, left: np.ndarray, rotation: np.ndarray) -> Hearts:
     """The same hearts activated from one spot of ventricular muscle (an ectopic or a paced beat): wide, discordant.
 
-    ``left`` [record] bool: the spot lies in the left ventricle (a right-bundle-like beat); ``rotation`` [record] degrees.
+    ``left`` [record] bool: the spot lies in the left ventricle (a right-bundle-like beat); ``rotation`` [record]
+    degrees in the frontal plane.
     """
-    ectopic = heart.take(np.arange(len(heart.amplitude)))
+    ectopic = heart.copy()
     ectopic.lbbb = np.where(left, 0.0, 1.15)
     ectopic.rbbb = np.where(left, 1.3, 0.0)
     ectopic.lafb = ectopic.lpfb = ectopic.preexcitation = np.zeros_like(ectopic.lbbb)
@@ -234,7 +235,7 @@ class Templates:
     qt: np.ndarray
 
 
-def templates(heart: Heart, rr: np.ndarray, fs: int) -> Templates:
+def templates(heart: Hearts, rr: np.ndarray, fs: int) -> Templates:
     """Draw one beat of stacked hearts at ``fs`` Hz; ``rr`` [record] seconds sets the QT interval (Fridericia)."""
     field = lead_field(heart)
     individual = _individual_field(heart.fingerprint)
@@ -264,8 +265,8 @@ def _ventricular(act: Activation, field: np.ndarray, individual: np.ndarray, fs:
     return (seen.astype(np.float32)) @ _gaussian(time, act.centre, act.width)
 
 
-def _atrial(heart: Heart, field: np.ndarray, fs: int) -> np.ndarray:
-    n = len(heart.amplitude)
+def _atrial(heart: Hearts, field: np.ndarray, fs: int) -> np.ndarray:
+    n = len(heart)
     time = np.arange(round(P_SECONDS * fs)) / fs * 1000
     right = np.array([0.050, 0.080, -0.050])
     left = np.array([0.085, 0.035, 0.040])
@@ -279,7 +280,7 @@ def _atrial(heart: Heart, field: np.ndarray, fs: int) -> np.ndarray:
 
 
 def _repolarisation(
-    heart: Heart, act: Activation, field: np.ndarray, individual: np.ndarray, qt: np.ndarray, fs: int
+    heart: Hearts, act: Activation, field: np.ndarray, individual: np.ndarray, qt: np.ndarray, fs: int
 ) -> np.ndarray:
     time = (np.arange(round(ST_SECONDS * fs)) / fs * 1000).astype(np.float32)
     scale = qt / 400
@@ -287,7 +288,7 @@ def _repolarisation(
     peak = qt - 2.2 * _T_FALL * scale
 
     # T: the body's own vector, less what altered conduction added to the area of QRS.
-    plain = heart.take(np.arange(len(qt)))
+    plain = heart.copy()
     plain.rbbb = plain.lbbb = plain.lafb = plain.lpfb = plain.preexcitation = np.zeros(len(qt))
     extra = act.area(slice(0, 9)) - activation(plain).area(slice(0, 9))
     secondary = -extra / (np.sqrt(np.pi / 2) * (rise + fall))[:, None]
@@ -316,7 +317,8 @@ def _repolarisation(
     width = before * rise[:, None] + (1 - before) * fall[:, None]
     t_shape = np.exp(-0.5 * ((time - peak[:, None]) / width) ** 2)
     # In the last milliseconds before J the shelf rises under the end of QRS; it falls with the end of T.
-    shelf = 1 / (1 + np.exp(-(time - j[:, None] + 6) / 5)) / (1 + np.exp((time - peak[:, None]) / (0.6 * fall[:, None])))
+    rises = 1 / (1 + np.exp(-(time - j[:, None] + 6) / 5))
+    shelf = rises / (1 + np.exp(np.minimum((time - peak[:, None]) / (0.6 * fall[:, None]), 60)))
     middle = 0.5 * (j + peak)
     scoop = np.exp(-0.5 * ((time - middle[:, None]) / (0.22 * (peak - j + 60))[:, None]) ** 2)
     u_shape = np.exp(-0.5 * ((time - (qt + 70 * scale)[:, None]) / (32 * scale)[:, None]) ** 2)
@@ -328,7 +330,7 @@ def _repolarisation(
     return seen.astype(np.float32) @ shapes
 
 
-def frontal_axis(heart: Heart) -> np.ndarray:
+def frontal_axis(heart: Hearts) -> np.ndarray:
     """Mean electrical axis of QRS in degrees, [record], from the net areas of I and aVF of stacked hearts."""
     field = lead_field(heart)
     area = np.einsum("rlx,rx->rl", field[:, :2], activation(heart).area())

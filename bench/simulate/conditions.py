@@ -122,13 +122,14 @@ def _rbbb(patient: Patient, severity: float, rng: np.random.Generator) -> None:
 
 @_condition("incomplete_right_bundle_branch_block")
 def _irbbb(patient: Patient, severity: float, rng: np.random.Generator) -> None:
-    patient.heart.rbbb = max(patient.heart.rbbb, 0.32 + 0.24 * severity)
+    patient.heart.rbbb = max(patient.heart.rbbb, 0.24 + 0.30 * severity)
 
 
 @_condition("left_bundle_branch_block")
 def _lbbb(patient: Patient, severity: float, rng: np.random.Generator) -> None:
     patient.heart.lbbb = max(patient.heart.lbbb, 0.85 + 0.25 * severity)
-    patient.heart.qrs_stretch = max(patient.heart.qrs_stretch, 1.0) * 1.04
+    patient.heart.qrs_stretch = max(patient.heart.qrs_stretch, 1.0)
+    patient.heart.notching += float(rng.uniform(0.1, 0.45))  # the plateau or notch of R in I and V6
     patient.heart.frontal_rotation -= 15 * rng.random()
 
 
@@ -139,20 +140,20 @@ def _ilbbb(patient: Patient, severity: float, rng: np.random.Generator) -> None:
 
 @_condition("left_anterior_fascicular_block")
 def _lafb(patient: Patient, severity: float, rng: np.random.Generator) -> None:
-    patient.heart.lafb = max(patient.heart.lafb, 0.55 + 0.5 * severity)
-    patient.heart.frontal_rotation = min(patient.heart.frontal_rotation, 10 * rng.random()) - 8
+    patient.heart.lafb = max(patient.heart.lafb, 0.35 + 0.6 * severity)
+    patient.heart.frontal_rotation = min(patient.heart.frontal_rotation, 10.0) - 6 * severity
 
 
 @_condition("left_posterior_fascicular_block")
 def _lpfb(patient: Patient, severity: float, rng: np.random.Generator) -> None:
     patient.heart.lpfb = max(patient.heart.lpfb, 0.6 + 0.45 * severity)
-    patient.heart.frontal_rotation = max(patient.heart.frontal_rotation, 5 + 10 * rng.random())
+    patient.heart.frontal_rotation = max(patient.heart.frontal_rotation, 22 + 10 * rng.random())
 
 
 @_condition("intraventricular_conduction_delay")
 def _ivcd(patient: Patient, severity: float, rng: np.random.Generator) -> None:
-    patient.heart.notching += 0.45 + 0.5 * severity
-    patient.heart.qrs_stretch *= 1.06 + 0.12 * severity
+    patient.heart.notching += 0.25 + 0.6 * severity
+    patient.heart.qrs_stretch *= 1.03 + 0.14 * severity
 
 
 @_condition("preexcitation")
@@ -164,7 +165,7 @@ def _preexcitation(patient: Patient, severity: float, rng: np.random.Generator) 
 
 @_condition("first_degree_av_block")
 def _first_degree(patient: Patient, severity: float, rng: np.random.Generator) -> None:
-    patient.heart.pr_ms = float(205 + 60 * severity * rng.uniform(0.3, 1.3))
+    patient.heart.pr_ms = float(203 + 55 * severity * rng.uniform(0.1, 1.3))
 
 
 @_condition("prolonged_pr")

@@ -51,8 +51,8 @@ def write_wfdb16(
 ) -> None:
     """Write ``PATH.hea`` and ``PATH.dat`` (WFDB format 16, interleaved little-endian) for each recording.
 
-    ``signal`` is int16 [record, lead, time] in analogue-to-digital units of 1/``gain`` mV. Checksums are the 16-bit sums
-    that WFDB defines (https://physionet.org/physiotools/wag/header-5.htm).
+    ``signal`` is int16 [record, lead, time] in analogue-to-digital units of 1/``gain`` mV. Checksums are the 16-bit
+    sums that WFDB defines (https://physionet.org/physiotools/wag/header-5.htm).
     """
     n_leads, samples = signal.shape[1:]
     checksums = signal.sum(axis=-1, dtype=np.int64) % 65536

@@ -1,7 +1,8 @@
 """The parameters of a simulated patient: what a heart is, how it beats, and how it was recorded.
 
 Everything is continuous and physiological; nothing here knows a dataset's codes. A latent-variable cohort (chamber
-volume, wall thickness, scar) sets these fields directly; a labelled cohort goes through :mod:`bench.simulate.conditions`.
+volume, wall thickness, scar) sets these fields directly; a labelled cohort goes through
+:mod:`bench.simulate.conditions`.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ def _walls() -> np.ndarray:
 
 @dataclass
 class Heart:
-    """Anatomy, conduction and repolarisation of one heart; after :meth:`stack`, of many (every field gains a leading
-    record axis).
+    """Anatomy, conduction and repolarisation of one heart.
 
     Fractions run from 0 (absent) to 1 (textbook); a little above 1 is allowed. Sizes and gains are relative to an
     average adult, whose value is 1.
@@ -78,14 +78,33 @@ class Heart:
     transmural_injury: np.ndarray = field(default_factory=_walls)  # ST elevation
     delayed_repolarisation: np.ndarray = field(default_factory=_walls)  # T inversion
 
-    @classmethod
-    def stack(cls, hearts: Sequence[Heart]) -> Heart:
-        """One Heart whose fields are arrays [record] (or [record, territory]) from many single ones."""
-        return cls(**{f.name: np.array([getattr(h, f.name) for h in hearts]) for f in fields(cls)})
 
-    def take(self, index: np.ndarray) -> Heart:
-        """The stacked hearts at ``index``, as a copy whose arrays may be overwritten."""
-        return Heart(**{f.name: getattr(self, f.name)[index].copy() for f in fields(Heart)})
+class Hearts:
+    """Many hearts side by side: every field of :class:`Heart` as an array [record] (or [record, territory])."""
+
+    def __init__(self, arrays: dict[str, np.ndarray]):
+        self.__dict__.update(arrays)
+
+    @classmethod
+    def stack(cls, hearts: Sequence[Heart]) -> Hearts:
+        return cls({f.name: np.array([getattr(h, f.name) for h in hearts]) for f in fields(Heart)})
+
+    def __len__(self) -> int:
+        return len(self.amplitude)
+
+    def take(self, index: np.ndarray) -> Hearts:
+        """The hearts at ``index``, as a copy whose arrays may be overwritten."""
+        return Hearts({name: array[index] for name, array in self.__dict__.items()})
+
+    def copy(self) -> Hearts:
+        """A copy whose fields may be replaced."""
+        return Hearts(self.__dict__)
+
+    def __getattr__(self, name: str) -> np.ndarray:  # only reached for what no heart has
+        raise AttributeError(f"a heart has no {name!r}")
+
+    def __setattr__(self, name: str, value: np.ndarray) -> None:
+        self.__dict__[name] = value
 
 
 @dataclass

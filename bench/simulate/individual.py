@@ -23,7 +23,7 @@ def draw_heart(
     decades = (age - 50) / 10
     heavy = np.clip((body_mass_index - 25) / 5, -1.5, 3)
     return Heart(
-        amplitude=float(np.exp(0.19 * z[0] - 0.06 * heavy - 0.03 * np.clip(decades, -3, 3)) * (0.96 if female else 1.02)),
+        amplitude=float(np.exp(-0.02 + 0.18 * z[0] - 0.06 * heavy - 0.03 * decades) * (0.96 if female else 1.02)),
         precordial_gain=float(np.exp(0.15 * z[1] - 0.04 * heavy) * (0.88 if female else 1.04)),
         frontal_rotation=float(3 + 21 * z[2] - 5 * decades - 5 * heavy),
         horizontal_rotation=float(-2 + 13 * z[3] - 2 * decades),
@@ -34,13 +34,13 @@ def draw_heart(
         rv_mass=1.0,
         la_size=float(np.exp(0.08 * z[7])),
         ra_size=float(np.exp(0.09 * z[8])),
-        pr_ms=float(np.clip(157 + 18 * z[9] + 3 * decades, 118, 198)),
+        pr_ms=float(np.clip(157 + 18 * z[9] + 3 * decades, 118, 202)),
         p_axis=float(15 * rng.standard_normal()),
         p_amplitude=float(np.exp(0.22 * rng.standard_normal())),
         qrs_stretch=float(np.exp(0.075 * z[10]) * (0.97 if female else 1.02)),
-        notching=float(np.abs(0.12 * rng.standard_normal())),
+        notching=float(np.abs(0.17 * rng.standard_normal())),
         # A small share of healthy people has a delayed right ventricle (rSr'), far below an incomplete block.
-        rbbb=float(rng.uniform(0.02, 0.18) if rng.random() < 0.08 else 0.0),
+        rbbb=float(rng.uniform(0.02, 0.25) if rng.random() < 0.10 else 0.0),
         qtc_ms=float(np.clip((410 if female else 400) + 15 * z[11] + 2 * decades, 360, 446)),
         t_amplitude=float(np.exp(0.21 * z[12]) * (1.05 - 0.045 * decades) * (0.88 if female else 1.08)),
         t_frontal_rotation=float(11 * rng.standard_normal()),
@@ -67,8 +67,8 @@ def draw_rhythm(rng: np.random.Generator, age: float = 55.0) -> Rhythm:
 def draw_acquisition(rng: np.random.Generator) -> Acquisition:
     """An ordinary clinical recording: a little of everything, now and then a restless electrode or a burst."""
     acquisition = Acquisition(
-        wander_mv=float(0.022 * np.exp(0.6 * rng.standard_normal())),
-        muscle_mv=float(0.0065 * np.exp(0.5 * rng.standard_normal())),
+        wander_mv=float(0.034 * np.exp(0.6 * rng.standard_normal())),
+        muscle_mv=float(0.006 * np.exp(0.5 * rng.standard_normal())),
         mains_mv=float(0.0025 * np.exp(0.7 * rng.standard_normal())),
     )
     if rng.random() < 0.15:

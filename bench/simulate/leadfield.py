@@ -1,15 +1,16 @@
 """From a dipole in the chest to twelve leads.
 
 Axes of the vectorcardiogram: X to the patient's left, Y to the feet, Z to the back; mV. Eight leads are independent
-(:data:`INDEPENDENT`); the other four follow from I and II, so Einthoven's and Goldberger's relations hold by construction.
+(:data:`INDEPENDENT`); the other four follow from I and II, so Einthoven's and Goldberger's relations hold by
+construction.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from bench.simulate.heart import Heart
 from bench.signals.leads import LEADS
+from bench.simulate.heart import Hearts
 
 INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -63,7 +64,7 @@ ELECTRODES_TO_LEADS = _electrodes_to_leads()
 """[independent lead, electrode]: what an electrode's own noise does to each lead."""
 
 
-def lead_field(heart: Heart, turn: float = 1.0) -> np.ndarray:
+def lead_field(heart: Hearts, turn: float = 1.0) -> np.ndarray:
     """Lead field of stacked hearts, [record, independent lead, XYZ], with body, rotation and electrode placement.
 
     ``turn`` is the share of the heart's rotation that the sources follow: QRS all of it, P and T less, for their axes
@@ -72,7 +73,7 @@ def lead_field(heart: Heart, turn: float = 1.0) -> np.ndarray:
     Displacing the chest electrodes sideways interpolates between neighbouring rows of the average field; moving them
     up an intercostal space tilts their vectors to point more upwards (the known effect of high V1-V2 placement).
     """
-    n = len(heart.amplitude)
+    n = len(heart)
     position = np.clip(np.arange(6)[None] + heart.electrode_shift[:, None], -0.6, 5.8)
     left = np.clip(np.floor(position).astype(int), 0, 4)
     share = (position - left)[..., None]

@@ -14,8 +14,11 @@ from bench.errors import ConfigError
 from bench.simulate.heart import Acquisition
 from bench.simulate.leadfield import ELECTRODES, ELECTRODES_TO_LEADS
 
-KNOTS_PER_SECOND = 1.6
-"""Control points of baseline wander; a cubic through them has its power below about 0.6 Hz."""
+KNOTS_PER_SECOND = 1.3
+"""Control points of baseline wander; a cubic through them has its power below about 0.5 Hz."""
+MUSCLE_HZ = 100
+"""Rate of the independent muscle-noise values; straight lines between them fall off above about 45 Hz, as the noise of
+PTB-XL's recordings does after their recorders' filters."""
 MAINS_HZ = 50.0
 
 
@@ -47,13 +50,7 @@ def noise(acquisition: Acquisition, fs: int, samples: int, rng: np.random.Genera
     wander = (1.45 * drift[:, None] * control).astype(np.float32)
 
     restless = _factors(acquisition.noisy_electrodes) * rng.uniform(0.6, 1.4, n)
-    white = rng.standard_normal((n, samples + 2), dtype=np.float32)
-    if fs >= 400:
-        # Differences over two samples: a band-pass around fs / 4, near the surface EMG's 50-150 Hz.
-        muscle = white[:, 2:] - white[:, :-2]
-        muscle *= np.float32(0.70)
-    else:
-        muscle = white[:, 2:]
+    muscle = _interpolated(rng, n, samples, max(1, round(fs / MUSCLE_HZ)))
     envelope = np.exp(0.25 * rng.standard_normal((n, knots))).astype(np.float32)
     level = (restless * acquisition.muscle_mv)[:, None].astype(np.float32) * envelope
 
@@ -68,7 +65,8 @@ def noise(acquisition: Acquisition, fs: int, samples: int, rng: np.random.Genera
     out *= level @ basis
     out += wander @ basis
     if acquisition.mains_mv > 0:
-        tone = np.sin(2 * np.pi * (MAINS_HZ * (1 + 0.002 * rng.standard_normal()) / fs * np.arange(samples) + rng.random()))
+        cycles = MAINS_HZ * (1 + 0.002 * rng.standard_normal()) / fs * np.arange(samples)
+        tone = np.sin(2 * np.pi * (cycles + rng.random()))
         out += (restless * acquisition.mains_mv)[:, None].astype(np.float32) * tone.astype(np.float32)
     if acquisition.loose_electrode:
         (e,) = _indices((acquisition.loose_electrode,))
@@ -77,6 +75,14 @@ def noise(acquisition: Acquisition, fs: int, samples: int, rng: np.random.Genera
             decay = np.exp(-np.arange(samples - at) / (fs * rng.uniform(0.05, 0.4)))
             out[e, at:] += (rng.normal(0, 0.8) * decay).astype(np.float32)
     return ELECTRODES_TO_LEADS @ out
+
+
+def _interpolated(rng: np.random.Generator, channels: int, samples: int, step: int) -> np.ndarray:
+    """Straight lines between unit normal values ``step`` samples apart, [channel, time]."""
+    values = rng.standard_normal((channels, -(-samples // step) + 1), dtype=np.float32)[:, :, None]
+    share = (np.arange(step, dtype=np.float32) / np.float32(step))[None, None]
+    lines = values[:, :-1] * (1 - share) + values[:, 1:] * share
+    return np.ascontiguousarray(lines.reshape(channels, -1)[:, :samples])
 
 
 def _indices(names: tuple[str, ...]) -> list[int]:

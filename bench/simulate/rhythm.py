@@ -83,7 +83,7 @@ def _sinus_cycles(rhythm: Rhythm, seconds: float, rng: np.random.Generator, star
 
 
 def _premature(rhythm: Rhythm, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Which beats are premature: 0 none, 1 ventricular, 2 atrial; never two in a row, and at least one if any may be."""
+    """Which beats are premature: 0 none, 1 ventricular, 2 atrial; rarely two in a row, at least one if any may be."""
     which = np.zeros(n, int)
     total = rhythm.pvc + rhythm.pac
     if total <= 0:

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.errors import ConfigError
 from bench.simulate.beats import QRS_LEAD_IN, Templates, templates, ventricular_focus
-from bench.simulate.heart import Heart, Patient
+from bench.simulate.heart import Hearts, Patient
 from bench.simulate.leadfield import TWELVE, lead_field
 from bench.simulate.noise import noise
 from bench.simulate.rhythm import VENTRICULAR, Beats, beats
@@ -44,19 +44,16 @@ def simulate(
 def _simulate_chunk(
     patients: Sequence[Patient], streams: list[np.random.Generator], fs: int, seconds: float, out: np.ndarray
 ) -> None:
-    heart = Heart.stack([p.heart for p in patients])
-    timing = [
-        beats(p.rhythm, p.heart.pr_ms / 1000, seconds, rng) for p, rng in zip(patients, streams, strict=True)
-    ]
+    heart = Hearts.stack([p.heart for p in patients])
+    timing = [beats(p.rhythm, p.heart.pr_ms / 1000, seconds, rng) for p, rng in zip(patients, streams, strict=True)]
     rr = np.array([float(np.median(t.rr)) if t.rr else 0.85 for t in timing])
     normal = templates(heart, rr, fs)
     ectopic_of = np.flatnonzero([VENTRICULAR in t.kind for t in timing])
     focus_left = np.array([p.rhythm.focus_left for p in patients])
     focus_rotation = np.array([p.rhythm.focus_rotation for p in patients], float)
     # A premature beat repolarises with the QT of the rhythm that it interrupts.
-    ectopic = templates(
-        ventricular_focus(heart.take(ectopic_of), focus_left[ectopic_of], focus_rotation[ectopic_of]), rr[ectopic_of], fs
-    )
+    focus = ventricular_focus(heart.take(ectopic_of), focus_left[ectopic_of], focus_rotation[ectopic_of])
+    ectopic = templates(focus, rr[ectopic_of], fs)
     place = {int(r): k for k, r in enumerate(ectopic_of)}
     field = lead_field(heart).astype(np.float32)
     for r, (patient, rng, when) in enumerate(zip(patients, streams, timing, strict=True)):
@@ -115,9 +112,7 @@ def _resample(template: np.ndarray, stretch: float) -> np.ndarray:
     return template[:, left] * (1 - share) + template[:, left + 1] * share
 
 
-def _add_atrial_waves(
-    inside: np.ndarray, when: Beats, field: np.ndarray, fs: int, rng: np.random.Generator
-) -> None:
+def _add_atrial_waves(inside: np.ndarray, when: Beats, field: np.ndarray, fs: int, rng: np.random.Generator) -> None:
     samples = inside.shape[1]
     time = np.arange(samples) / fs
     if when.flutter > 0:
@@ -134,10 +129,10 @@ def _add_atrial_waves(
     knots = int(3 * samples / fs) + 3
     grid = np.linspace(0, samples - 1, knots)
     main = rng.uniform(5.0, 7.0)
-    for axis, share in (((-0.30, 0.25, -0.95), 1.0), ((0.25, 0.75, 0.10), 0.75)):
+    for vector, share in (((-0.30, 0.25, -0.95), 1.0), ((0.25, 0.75, 0.10), 0.75)):
         frequency = np.interp(np.arange(samples), grid, main * (1 + 0.20 * rng.standard_normal(knots)))
         size = np.interp(np.arange(samples), grid, np.clip(1 + 0.55 * rng.standard_normal(knots), 0.1, 2.2))
         phase = 2 * np.pi * (np.cumsum(frequency) / fs + rng.random())
         wave = size * (np.sin(phase) + 0.35 * np.sin(2 * phase + 1.0))
-        along = field @ np.array(axis, np.float32)
+        along = field @ np.array(vector, np.float32)
         inside += (share * when.fibrillation * along)[:, None] * wave.astype(np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -49,7 +50,10 @@ _LIKELIHOOD: dict[str, dict[float, float]] = {
 }
 
 
-def pick(rng: np.random.Generator, weights: Mapping) -> object:
+Key = TypeVar("Key")
+
+
+def pick(rng: np.random.Generator, weights: Mapping[Key, float]) -> Key:
     """One key of ``weights``, with probability in proportion to its value."""
     keys = list(weights)
     p = np.array(list(weights.values()), float)
@@ -63,7 +67,7 @@ def draw_statements(rng: np.random.Generator) -> dict[str, float]:
     codes: dict[str, float] = {}
 
     def state(code: str, kind: str = "") -> None:
-        codes.setdefault(code, float(pick(rng, _LIKELIHOOD.get(kind, _SURE))))
+        codes.setdefault(code, pick(rng, _LIKELIHOOD.get(kind, _SURE)))
 
     if not combination and chance(0.70):
         return {"PACE": 100.0}
@@ -96,7 +100,7 @@ class _Chance:
         return bool(self.rng.random() < p)
 
     def among(self, weights: Mapping[str, float]) -> str:
-        return str(pick(self.rng, weights))
+        return pick(self.rng, weights)
 
 
 def _infarction(chance, state) -> None:

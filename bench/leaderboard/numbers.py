@@ -10,7 +10,7 @@ MISSING = "—"
 
 
 def ours(board: Board, column: Column, summary: Summary) -> str:
-    """``84.2 [82.9, 85.5]``: one decimal fewer than the paper prints, since the interval is wider than that."""
+    """``84.2 [82.9, 85.5]``, or ``0.842 [0.829, 0.855]`` where the paper prints fractions of one."""
     if summary.value is None:
         return MISSING
     scale, decimals = scale_of(board, column), shown_decimals(board, column)
@@ -34,8 +34,8 @@ def scale_of(board: Board, column: Column) -> float:
 
 
 def shown_decimals(board: Board, column: Column) -> int:
-    decimals = board.decimals if column.decimals is None else column.decimals
-    return max(decimals - 1, 1) if board.source else decimals
+    """Three digits, whatever the paper prints: an interval tells how many of more would mean anything."""
+    return 1 if scale_of(board, column) >= 10 else 3
 
 
 def published(row: Row, index: int) -> Published | None:

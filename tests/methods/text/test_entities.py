@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from bench.errors import ConfigError, DataError
-from methods.text.encoder import TextEncoder
 from methods.text.entities import EntityConfig, EntityMiner, LexiconExtractor, Vocabulary, entity_labels
 from methods.text.lexicon import Lexicon, default_lexicon, fold
 
@@ -189,7 +188,7 @@ def test_superclasses_agree_with_scp_diagnostic_classes(scp_statements):
             assert have <= {"STTC"}, code
 
 
-def test_class_names_of_ptbxl_are_nearest_to_their_entities():
+def test_class_names_of_ptbxl_are_nearest_to_their_entities(minilm):
     """A zero-shot query is answered by the entity it resembles: the five superclasses must each find their own."""
     queries = {
         "normal ECG": "normal ECG",
@@ -199,9 +198,8 @@ def test_class_names_of_ptbxl_are_nearest_to_their_entities():
         "hypertrophy": "hypertrophy",
     }
     names = EntityMiner().full_vocabulary().names
-    encoder = TextEncoder()
-    entities = torch.nn.functional.normalize(encoder.encode(names), dim=1)
-    nearest = torch.nn.functional.normalize(encoder.encode(list(queries)), dim=1) @ entities.T
+    entities = torch.nn.functional.normalize(minilm.encode(names), dim=1)
+    nearest = torch.nn.functional.normalize(minilm.encode(list(queries)), dim=1) @ entities.T
     assert {query: names[int(row.argmax())] for query, row in zip(queries, nearest, strict=True)} == queries
 
 

@@ -1,0 +1,103 @@
+"""What a class is called when a text encoder is asked for it: zero-shot prompts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bench.errors import DataError
+from methods.text.lexicon import default_lexicon
+
+
+class PromptConfig(BaseModel):
+    """How class names become prompts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["names", "template", "entities", "file"] = Field(
+        default="names",
+        description="names: the class names alone (K-MERL 4.2: 'original disease category names'); template: ETP's "
+        "sentence; entities: the entity that the lexicon reads in each name, as in reports; file: CKEPE or alike.",
+    )
+    template: str = Field(default="this ECG indicates {name}", description="With {name}; the default is ETP's.")
+    file: Path | None = Field(
+        default=None, description="A flat JSON object, class name or acronym -> prompt, as MERL's CKEPE_prompt.json."
+    )
+    lower: bool = Field(default=True, description="Lower-case the prompts, as MERL does.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> PromptConfig:
+        if self.kind == "file" and self.file is None:
+            raise ValueError("prompts.kind is file: name the file, --set prompts.file=/path/CKEPE_prompt.json")
+        if "{name}" not in self.template:
+            raise ValueError(f"prompts.template {self.template!r} does not contain {{name}}")
+        return self
+
+
+def prompts_for(
+    names: Sequence[str], config: PromptConfig | None = None, codes: Sequence[str] | None = None
+) -> list[str]:
+    """One prompt per class.
+
+    Args:
+        names: the classes in words ("inferior myocardial infarction").
+        config: default the names themselves.
+        codes: the classes' acronyms ("IMI"), by which CKEPE's file knows them; a file is asked for the code, then
+            for the name, in any case and without PTB-XL's final underscore.
+
+    Raises:
+        DataError: the prompt file is absent, malformed, or lacks a class.
+    """
+    config = config or PromptConfig()
+    if config.kind == "template":
+        prompts = [config.template.replace("{name}", name) for name in names]
+    elif config.kind == "entities":
+        prompts = [default_lexicon().entity(name) or name for name in names]
+    elif config.kind == "file" and config.file is not None:
+        prompts = _from_file(config.file, names, codes)
+    else:
+        prompts = list(names)
+    return [prompt.lower() for prompt in prompts] if config.lower else prompts
+
+
+def read_prompt_file(path: Path) -> dict[str, str]:
+    """A CKEPE-format file: one flat JSON object of non-empty strings.
+
+    Raises:
+        DataError: anything else, naming the key.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"prompt file {path}: {error.strerror}. Name another with --set prompts.file=/path.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"prompt file {path}: not JSON: {error}.") from error
+    if not isinstance(content, dict) or not content:
+        raise DataError(f"prompt file {path}: expected one object, class -> prompt; found {type(content).__name__}.")
+    for name, prompt in content.items():
+        if not isinstance(prompt, str) or not prompt.strip():
+            raise DataError(f"prompt file {path}: the prompt of {name!r} is {prompt!r}; expected words.")
+    return content
+
+
+def _from_file(path: Path, names: Sequence[str], codes: Sequence[str] | None) -> list[str]:
+    prompts = {_key(name): prompt for name, prompt in read_prompt_file(path).items()}
+    found: list[str] = []
+    for position, name in enumerate(names):
+        asked = [codes[position], name] if codes is not None else [name]
+        prompt = next((prompts[_key(a)] for a in asked if _key(a) in prompts), None)
+        if prompt is None:
+            raise DataError(
+                f"prompt file {path}: no prompt for class {' or '.join(repr(a) for a in asked)}; it has "
+                f"{len(prompts)} classes. Add it, or use --set prompts.kind=names."
+            )
+        found.append(prompt)
+    return found
+
+
+def _key(name: str) -> str:
+    return name.strip().rstrip("_").casefold()

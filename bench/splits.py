@@ -16,7 +16,8 @@ data, the expected counts and a digest over sorted (record id, labels); never a 
 Rules:
 
 ``column``
-    a column of the examples says it all; one fold.
+    a column of the examples says it all; one fold. The column is the publisher's, or derived by the dataset's reader,
+    or imported by the user (``cure`` says how).
 ``repeated-stratified-cv``
     ``folds`` folds for each of ``seeds``, stratified on the outcome, patients never across folds; ``validation`` is the
     share of the training part that validates. scikit-learn's ``StratifiedGroupKFold`` draws both.
@@ -39,7 +40,7 @@ from bench.errors import ConfigError, DataError, UnknownName
 from bench.strata import strata
 
 if TYPE_CHECKING:
-    from bench.task import Examples
+    from bench.task import Examples, Task
 
 GROUP = "bench.splits"
 PARTITIONS = ("train", "validation", "test")
@@ -47,7 +48,7 @@ PARTITIONS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Partition:
-    """Rows of the task's examples, ascending."""
+    """Rows of the task's examples, ascending unless the rule orders them."""
 
     train: Int64[np.ndarray, " train"]
     validation: Int64[np.ndarray, " validation"]
@@ -69,17 +70,24 @@ class ColumnRule(_Model):
     train: list[int | str]
     validation: list[int | str]
     test: list[int | str]
+    order: str | None = Field(None, description="column that orders the rows of a partition, as released subsets need")
+    cure: str = Field("", description="how the column comes about; told where it is missing")
 
     @property
     def n_folds(self) -> int:
         return 1
 
     def partition(self, examples: Examples, fold: int) -> Partition:
-        if self.column not in examples.columns:
-            found = ", ".join(map(str, examples.columns.columns))
-            raise DataError(f"the split reads the column {self.column!r}; the records have {found}.")
+        for column in (self.column, *([self.order] if self.order else [])):
+            if column not in examples.columns:
+                found = ", ".join(map(str, examples.columns.columns))
+                raise DataError(f"the split reads the column {column!r}; the records have {found}. {self.cure}".strip())
         values = examples.columns[self.column]
-        return Partition(*(np.flatnonzero(values.isin(getattr(self, name))).astype(np.int64) for name in PARTITIONS))
+        rows = [np.flatnonzero(values.isin(getattr(self, name))).astype(np.int64) for name in PARTITIONS]
+        if self.order:
+            rank = examples.columns[self.order].to_numpy(np.int64)
+            rows = [found[np.argsort(rank[found], kind="stable")] for found in rows]
+        return Partition(*rows)
 
 
 class RepeatedStratifiedCV(_Model):
@@ -134,6 +142,9 @@ class CompleteFacts(_Model):
     version: str
     records: int
     digest: str | None = None
+    binding: bool = Field(
+        True, description="whether a difference refuses the data; false where the numbers rest on an assumption"
+    )
     partitions: dict[Literal["train", "validation", "test"], PartitionFacts] = {}
 
 
@@ -187,7 +198,7 @@ class SplitReport:
         Raises:
             DataError: with every disagreement.
         """
-        if self.complete and self.differences:
+        if self.complete and self.differences and self.expected is not None and self.expected.binding:
             raise DataError(
                 f"split {self.split}: the data at hand are not those it was made for: {'; '.join(self.differences)}. "
                 f"Fetch the publisher's files again, or use the split of the version at hand."
@@ -356,6 +367,19 @@ def load_split(name: str) -> Split:
     if name not in files:
         raise UnknownName("split", name, files)
     return read_split(files[name])
+
+
+def split_of(task: Task | type[Task], examples: Examples) -> Split:
+    """The split on which a task's examples are run: the released one where its column is at hand, else the task's own.
+
+    The two have different names, which every result keeps.
+    """
+    if task.released_split is not None:
+        released = load_split(task.released_split)
+        rule = released.content.rule
+        if isinstance(rule, ColumnRule) and rule.column in examples.columns:
+            return released
+    return load_split(task.split)
 
 
 def read_split(path: Path) -> Split:

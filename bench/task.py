@@ -65,6 +65,9 @@ class Task(ABC):
     kind: ClassVar[Kind]
     split: ClassVar[str]
     """Name of a YAML in a ``bench.splits`` package."""
+    released_split: ClassVar[str | None] = None
+    """The split of the published numbers where its lists are not ours to ship: used instead of ``split`` as soon as a
+    user has imported them (:mod:`bench.imported_columns`)."""
     classes: ClassVar[dict[str, str]] = {}
     """Class (or target) name -> its full words, which are the zero-shot prompts. The order is the column order."""
     version: ClassVar[int] = 1
@@ -83,7 +86,7 @@ class Task(ABC):
 
 
 class MultilabelTask(Task):
-    """Classes read from one list-valued column of the records: any class may hold, and records without one are dropped."""
+    """Classes read from a list-valued column of the records: any may hold, and records without one are dropped."""
 
     kind: ClassVar[Kind] = "multilabel"
     column: ClassVar[str]
@@ -104,5 +107,27 @@ class MultilabelTask(Task):
             record_ids=chosen.index.to_numpy(dtype=str),
             patient_ids=chosen["patient_id"].to_numpy(dtype=str),
             targets=targets[kept],
+            columns=chosen.reset_index(drop=True),
+        )
+
+
+class SingleLabelTask(Task):
+    """One class of several, read from a list-valued column: only records with exactly one of the classes take part."""
+
+    kind: ClassVar[Kind] = "multiclass"
+    column: ClassVar[str]
+    """The records' column that lists the classes of each recording."""
+
+    def examples(self, records: pd.DataFrame) -> Examples:
+        import numpy as np
+
+        position = {name: i for i, name in enumerate(self.classes)}
+        known = [[position[label] for label in labels if label in position] for labels in records[self.column]]
+        kept = np.array([len(found) == 1 for found in known], bool)
+        chosen = records[kept]
+        return Examples(
+            record_ids=chosen.index.to_numpy(dtype=str),
+            patient_ids=chosen["patient_id"].to_numpy(dtype=str),
+            targets=np.array([found[0] for found in known if len(found) == 1], np.int64),
             columns=chosen.reset_index(drop=True),
         )

@@ -1,4 +1,4 @@
-"""Multilabel tasks on PTB-XL: superclasses, subclasses, form, rhythm, diagnostic and all statements.
+"""Tasks on PTB-XL: superclasses, subclasses, form, rhythm, diagnostic, all statements, and ETP's single-label question.
 
 Labels as in MERL's released split files (ICML 2024), which K-MERL and others share: any SCP statement counts whatever
 its likelihood; recordings without a label of the task are dropped; folds 1-8 train, 9 validation, 10 test. Class order
@@ -7,7 +7,7 @@ as in those files (training file, where they differ). Prompts spell out what the
 
 from __future__ import annotations
 
-from bench.task import MultilabelTask
+from bench.task import MultilabelTask, SingleLabelTask
 
 SOURCE = "Wagner et al., Scientific Data 2020; labels as in Liu et al. (MERL), ICML 2024"
 
@@ -194,3 +194,14 @@ class PTBXLAll(MultilabelTask):
     column = "all"
     classes = DIAGNOSTIC | FORM | RHYTHM
     source = "Strodthoff et al., IEEE JBHI 2021, task all"
+
+
+class PTBXLSingle(SingleLabelTask):
+    """The one diagnostic superclass of PTB-XL's recordings that have only one: five classes, multiclass."""
+
+    name = "ptbxl-single"
+    dataset = "ptbxl"
+    split = "ptbxl-single"
+    column = "superclass"
+    classes = SUPERCLASSES
+    source = "Liu et al. (ETP), ICASSP 2024"

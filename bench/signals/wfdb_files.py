@@ -74,6 +74,15 @@ def read_header(record: Path) -> Header:
         raise DataError(f"{path} is missing. {CURE}") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}. {CURE}") from error
+    return parse_header(path, text)
+
+
+def parse_header(path: Path, text: str) -> Header:
+    """The content of the header file at ``path``; for a reader that must mend a publisher's known slip first.
+
+    Raises:
+        DataError: it says something that cannot be.
+    """
     lines = [line.strip() for line in text.splitlines()]
     comments = tuple(line[1:].strip() for line in lines if line.startswith("#"))
     lines = [line for line in lines if line and not line.startswith("#")]

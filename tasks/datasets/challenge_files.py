@@ -1,0 +1,150 @@
+"""The record layout of the CinC challenges 2020 and 2021, which CSN shares: a WFDB header with age, sex and SNOMED CT
+codes in its comments, and the samples in a MATLAB version 4 file read as WFDB format ``16+24``.
+
+Source: Perez Alday et al., Physiological Measurement 41:124003, 2020; https://physionet.org/content/challenge-2020/.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.errors import DataError
+from bench.signals.leads import LEADS
+
+
+@dataclass(frozen=True)
+class HeaderNotes:
+    """The comments of a header. Age in years, NaN if unknown; sex ``male``, ``female`` or ``""``."""
+
+    age: float = float("nan")
+    sex: str = ""
+    codes: tuple[str, ...] = ()
+    n_samples: int | None = None
+    fs: float | None = None
+
+
+def read_notes(path: Path) -> HeaderNotes:
+    """Comments and length from a ``.hea`` file.
+
+    Lenient on purpose: a header that cannot be read makes itself known when its signal is read, where the user decides
+    whether to skip it; here it has no notes.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except OSError:
+        return HeaderNotes()
+    notes: dict[str, str] = {}
+    first: list[str] = []
+    for line in text.splitlines():
+        line = line.strip()
+        if line.startswith("#"):
+            key, _, value = line[1:].partition(":")
+            notes.setdefault(key.strip().lower(), value.strip())
+        elif line and not first:
+            first = line.split()
+    length, rate = (first[3] if len(first) > 3 else ""), (first[2] if len(first) > 2 else "")
+    return HeaderNotes(
+        age=clean_age(notes.get("age", "")),
+        sex=clean_sex(notes.get("sex", "")),
+        codes=tuple(code.strip() for code in notes.get("dx", "").split(",") if code.strip()),
+        n_samples=int(length) if length.isdigit() else None,
+        fs=float(rate) if rate.isdigit() else None,
+    )
+
+
+def clean_age(value: object) -> float:
+    """Years, or NaN for what is no age: ``NaN``, ``-1``, words."""
+    try:
+        age = float(str(value))
+    except ValueError:
+        return float("nan")
+    return age if 0 <= age <= 120 else float("nan")
+
+
+def clean_sex(value: object) -> str:
+    """``male``, ``female`` or ``""``; the challenges write M, F, Male, Female, Unknown and NaN."""
+    return {"m": "male", "f": "female"}.get(str(value).strip().lower()[:1], "")
+
+
+def records_below(root: Path, pattern: str, suffix: str) -> dict[str, Path]:
+    """Record id -> its path without extension, for files ``PATTERN + suffix`` anywhere below ``root``, by id.
+
+    Raises:
+        DataError: one id in two places.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(root.rglob(pattern + suffix)):
+        other = found.setdefault(path.stem, path.with_suffix(""))
+        if other != path.with_suffix(""):
+            raise DataError(
+                f"{root}: record {path.stem} lies in two places, {other.parent} and {path.parent}; expected one. "
+                f"Remove one of the copies, or name the folder that holds a single copy of the dataset."
+            )
+    return dict(sorted(found.items()))
+
+
+def write_challenge_record(
+    path: Path, signal: np.ndarray, fs: int, age: float, sex: str, codes: Sequence[str], gain: float = 1000.0
+) -> None:
+    """Write ``PATH.hea`` and ``PATH.mat`` of one recording.
+
+    Args:
+        signal: int16 [lead, time] in units of 1/``gain`` mV, leads in ``LEADS`` order (which is the challenges').
+        age: years, NaN if unknown.
+    """
+    n_leads, n_samples = signal.shape
+    sums = signal.sum(axis=1, dtype=np.int64)
+    lines = [f"{path.name} {n_leads} {fs} {n_samples}"]
+    for k, lead in enumerate(LEADS):
+        checksum = (int(sums[k]) + 32768) % 65536 - 32768  # the challenges write checksums signed
+        lines.append(f"{path.name}.mat 16+24 {gain:g}/mV 16 0 {int(signal[k, 0])} {checksum} 0 {lead}")
+    lines += [
+        f"#Age: {'NaN' if np.isnan(age) else round(age)}",
+        f"#Sex: {sex.capitalize() or 'Unknown'}",
+        f"#Dx: {','.join(codes)}",
+        "#Rx: Unknown",
+        "#Hx: Unknown",
+        "#Sx: Unknown",
+    ]
+    path.with_name(path.name + ".hea").write_text("\n".join(lines) + "\n", encoding="ascii")
+    # MATLAB 4: type 30 is little-endian int16 in full; rows, columns, no imaginary part, length of the name, name
+    head = struct.pack("<5i4s", 30, n_leads, n_samples, 0, 4, b"val\0")
+    path.with_name(path.name + ".mat").write_bytes(head + signal.astype("<i2").tobytes(order="F"))
+
+
+@contextlib.contextmanager
+def new_root(destination: Path) -> Iterator[Path]:
+    """A folder beside ``destination`` that takes its name when the block ends, so that no half-written root remains.
+
+    Raises:
+        DataError: the destination holds files, or cannot be written.
+    """
+    destination = Path(destination)
+    if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
+        raise DataError(
+            f"{destination}: already exists and is not an empty folder; expected a new folder for the simulated files. "
+            f"Remove it or choose another one."
+        )
+    staging = None
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".partial", dir=destination.parent))
+        yield staging
+        staging.chmod(0o755)
+        os.replace(staging, destination)
+    except OSError as error:
+        raise DataError(
+            f"{destination}: cannot write the simulated files ({error}); free some space or choose another place."
+        ) from None
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)

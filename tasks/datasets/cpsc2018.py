@@ -1,0 +1,321 @@
+"""CPSC2018 (ICBEB): the challenge's own MATLAB structures with REFERENCE.csv, or the WFDB files of CinC 2020."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from bench.dataset import Dataset, RecordFile, Recording, path_inside
+from bench.errors import DataError
+from bench.stratification import stratified_folds, stratified_parts
+from tasks.datasets.challenge_files import clean_age, clean_sex, read_notes, records_below
+from tasks.datasets.pretraining_rows import outside_every_test
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REFERENCE = "REFERENCE.csv"
+LABEL_COLUMNS = ("First_label", "Second_label", "Third_label")
+DATABASE = "icbeb_database.csv"
+FS = 500
+PATTERN = "A[0-9][0-9][0-9][0-9]"
+
+CLASSES = {
+    "AFIB": "atrial fibrillation",
+    "VPC": "ventricular premature complex",
+    "NORM": "normal ECG",
+    "1AVB": "first degree atrioventricular block",
+    "CRBBB": "complete right bundle branch block",
+    "STE": "ST segment elevation",
+    "PAC": "premature atrial complex",
+    "CLBBB": "complete left bundle branch block",
+    "STD": "ST segment depression",
+}
+"""In the order of the columns of MERL's released files."""
+
+CHALLENGE_NUMBERS = dict(enumerate(("NORM", "AFIB", "1AVB", "CLBBB", "CRBBB", "PAC", "VPC", "STD", "STE"), start=1))
+"""Label number in REFERENCE.csv -> class (Liu et al., J Med Imaging Health Inform 8:1368, 2018)."""
+
+SNOMED = {
+    "426783006": "NORM",
+    "164889003": "AFIB",
+    "270492004": "1AVB",
+    "164909002": "CLBBB",
+    "59118001": "CRBBB",
+    "284470004": "PAC",
+    "164884008": "VPC",
+    "429622005": "STD",
+    "164931005": "STE",
+}
+"""SNOMED CT codes by which CinC 2020 writes the same nine labels."""
+
+SIZES = {"train": 4950, "validation": 551, "test": 1376}
+"""Sizes of MERL's random partition, which ours has too."""
+
+
+class CPSC2018(Dataset):
+    """6,877 recordings of 6 to 144 s with one to three of nine labels (CPSC2018, also called ICBEB)."""
+
+    # Liu et al., J Med Imaging Health Inform 8:1368, 2018. No patient ids were published: each recording is its own.
+    name = "cpsc2018"
+    title = "CPSC2018"
+    url = "http://2018.icbeb.org/Challenge.html"
+    access = "open"
+    license = "CC BY 4.0"
+    fetch = (
+        "Get the challenge's TrainingSet1-3.zip and REFERENCE.csv from http://2018.icbeb.org/Challenge.html, or CinC "
+        "2020's copy with: wget -r -N -c -np https://physionet.org/files/challenge-2020/1.0.2/training/cpsc_2018/"
+    )
+    full_size: ClassVar[dict[str, int]] = {"2018": 6_877}
+    rates = (FS,)
+    text_sources = ("statements",)
+    simulated_records = 1000
+    format_version = 1
+
+    def check(self) -> None:
+        if not self._wfdb() and not self._references():
+            raise DataError(
+                f"{self.root} holds neither WFDB headers ({PATTERN}.hea, as CinC 2020 publishes them) nor {REFERENCE} "
+                f"(as the challenge does). {self.fetch}"
+            )
+
+    def index_files(self) -> list[Path]:
+        database = self.root / DATABASE
+        return [*([] if self._wfdb() else self._references()), *([database] if database.is_file() else [])]
+
+    def version(self) -> str:
+        found = len(self._wfdb() or self._native())
+        return "2018" if found == self.full_size["2018"] else f"2018 ({found:,} records of it)"
+
+    def records(self) -> pd.DataFrame:
+        """Metadata, index ``record_id`` (``A0001``).
+
+        Columns: ``labels`` (list of classes, in the challenge's order of the labels), ``statements`` (the same in
+        words), ``age`` (years, NaN if unknown), ``sex`` (``male``, ``female`` or ``""``), ``seconds``, ``path``, and
+        derived ones:
+
+        ``partition``
+            ``train``, ``validation`` or ``test``: our label-stratified partition, of the sizes of MERL's.
+        ``fold``
+            1 to 10: folds stratified on labels, sex and age group, the procedure of Strodthoff et al. (IEEE JBHI 2021).
+            Their own folds depend on the order in which a file system listed the recordings, and were not released.
+        ``released_fold``
+            only if the root holds an ``icbeb_database.csv`` that their script wrote: its ``strat_fold``.
+        """
+        import pandas as pd
+
+        rows = self._wfdb_rows() if self._wfdb() else self._native_rows()
+        records = pd.DataFrame(rows).set_index("record_id").sort_index()
+        labels = records["labels"].tolist()
+        ids = records.index.tolist()
+        records["patient_id"] = ids
+        records["statements"] = [[CLASSES[label] for label in found] for found in labels]
+        labelled = np.array([bool(found) for found in labels])
+        parts = np.full(len(records), "train", dtype=object)
+        with_labels = [found for found in labels if found]
+        parts[labelled] = stratified_parts(
+            [one for one, has in zip(ids, labelled, strict=True) if has], with_labels, SIZES, "cpsc2018"
+        )
+        records["partition"] = parts.astype(str)
+        balanced = [
+            [*found, sex or "sex unknown", _age_group(age)]
+            for found, sex, age in zip(labels, records["sex"], records["age"], strict=True)
+        ]
+        records["fold"] = stratified_folds(ids, balanced, 10, "icbeb")
+        if (self.root / DATABASE).is_file():
+            records["released_fold"] = self._released_folds(records.index)
+        return records
+
+    def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
+        layout = "wfdb" if self._wfdb() else "native"
+        return [
+            RecordFile(record, path_inside(self.root, path, f"{self.root}: record {record}"), {"layout": layout})
+            for record, path in zip(records.index, records["path"], strict=True)
+        ]
+
+    @staticmethod
+    def read(file: RecordFile) -> Recording:
+        if file.facts["layout"] == "wfdb":
+            from bench.signals.wfdb_files import read_recording
+
+            return read_recording(file.path)
+        return Recording(read_structure(file.path.with_name(file.path.name + ".mat"))["data"], fs=float(FS))
+
+    @classmethod
+    def text(cls, records: pd.DataFrame, source: str) -> list[str]:
+        """``statements``: the labels in words, as sentences."""
+        if source == "statements":
+            return [". ".join(found) + "." if len(found) else "" for found in records["statements"]]
+        return super().text(records, source)
+
+    @classmethod
+    def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Records on which no partition at hand tests: ours, the ten folds, and those that a user imported."""
+        roles = [records["partition"], *(_fold_roles(records[c]) for c in ("fold", "released_fold") if c in records)]
+        if "merl_partition" in records:
+            roles.append(records["merl_partition"])
+        return outside_every_test(roles)
+
+    @classmethod
+    def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
+        from tasks.datasets.cpsc2018_simulation import simulate_cpsc2018
+
+        simulate_cpsc2018(destination, n_records=n_records, seed=seed)
+
+    # -- the two layouts ----------------------------------------------------------------------------------------------
+
+    def _wfdb(self) -> dict[str, Path]:
+        return records_below(self.root, PATTERN, ".hea")
+
+    def _native(self) -> dict[str, Path]:
+        return records_below(self.root, PATTERN, ".mat")
+
+    def _references(self) -> list[Path]:
+        return sorted(self.root.rglob(REFERENCE))
+
+    def _wfdb_rows(self) -> list[dict[str, Any]]:
+        rows = []
+        for record, path in self._wfdb().items():
+            header = path.with_name(path.name + ".hea")
+            notes = read_notes(header)
+            unknown = [code for code in notes.codes if code not in SNOMED]
+            if unknown:
+                raise DataError(
+                    f"{header}: the Dx line has the code {unknown[0]!r}; expected SNOMED CT codes of the nine classes "
+                    f"of CPSC2018 ({', '.join(SNOMED)}). {self.fetch}"
+                )
+            seconds = notes.n_samples / notes.fs if notes.n_samples and notes.fs else float("nan")
+            rows.append(self._row(record, path, [SNOMED[c] for c in notes.codes], notes.age, notes.sex, seconds))
+        return rows
+
+    def _native_rows(self) -> list[dict[str, Any]]:
+        labels = self._reference_labels()
+        rows = []
+        for record, path in self._native().items():
+            if record not in labels:
+                raise DataError(
+                    f"{self.root}: {path.name}.mat has no row in {REFERENCE}, which holds the labels. {self.fetch}"
+                )
+            file = path.with_name(path.name + ".mat")
+            try:
+                found = read_structure(file)
+            except DataError:  # it makes itself known again when the signal is read, where the user may skip it
+                found = {"age": float("nan"), "sex": "", "data": np.zeros((12, 0))}
+            seconds = found["data"].shape[1] / FS or float("nan")
+            rows.append(self._row(record, path, labels[record], found["age"], found["sex"], seconds))
+        if not rows:
+            raise DataError(f"{self.root}: {REFERENCE} is there and no recording ({PATTERN}.mat) is. {self.fetch}")
+        return rows
+
+    def _row(self, record: str, path: Path, labels: list[str], age: float, sex: str, seconds: float) -> dict[str, Any]:
+        where = path.relative_to(self.root).as_posix()
+        return {
+            "record_id": record,
+            "labels": list(dict.fromkeys(labels)),
+            "age": age,
+            "sex": sex,
+            "seconds": seconds,
+            "path": where,
+        }
+
+    def _reference_labels(self) -> dict[str, list[str]]:
+        """Record -> its classes. The three training sets come with one file each, or one for all; they must agree."""
+        found: dict[str, list[str]] = {}
+        for path in self._references():
+            table = _csv(path, ("Recording", *LABEL_COLUMNS), self.fetch)
+            for line, row in enumerate(table.to_dict("records"), start=2):
+                record = str(row["Recording"]).strip()
+                numbers = [str(row[c]).strip() for c in LABEL_COLUMNS if str(row[c]).strip() not in ("", "nan")]
+                wrong = [n for n in numbers if not re.fullmatch(r"[1-9](\.0)?", n)]
+                if wrong or not numbers:
+                    raise DataError(
+                        f"{path}: line {line} ({record}) has the label {wrong[0] if wrong else ''!r}; expected numbers "
+                        f"from 1 to 9. {self.fetch}"
+                    )
+                labels = [CHALLENGE_NUMBERS[int(n[0])] for n in numbers]
+                if found.setdefault(record, labels) != labels:
+                    raise DataError(
+                        f"{path}: line {line} gives {record} the labels {', '.join(labels)}, and an earlier row "
+                        f"{', '.join(found[record])}; expected one row a recording. {self.fetch}"
+                    )
+        return found
+
+    def _released_folds(self, index: pd.Index) -> pd.Series:
+        import pandas as pd
+
+        path = self.root / DATABASE
+        table = _csv(path, ("filename", "strat_fold"), "Write it again with Strodthoff's script, or remove it.")
+        folds = pd.to_numeric(table["strat_fold"], errors="coerce")
+        if not folds.isin(range(1, 11)).all() or table["filename"].duplicated().any():
+            raise DataError(f"{path}: expected distinct filenames and folds from 1 to 10 (strat_fold).")
+        return pd.Series(folds.to_numpy(), index=table["filename"]).reindex(index).fillna(0).astype("int64")
+
+
+def read_structure(path: Path) -> dict[str, Any]:
+    """One of the challenge's MATLAB files: ``data`` float64 [lead, time] in mV, ``age`` in years, ``sex``.
+
+    The twelve rows are I, II, III, aVR, aVL, aVF, V1-V6, as the challenge documents; the file does not name them.
+
+    Raises:
+        DataError: the file is missing, damaged or of another shape.
+    """
+    import scipy.io
+
+    cure = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
+    try:
+        content = scipy.io.loadmat(path, variable_names=["ECG"])
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing. {cure}") from None
+    except Exception as error:  # scipy raises whatever its parser stumbles on
+        what = str(error) or type(error).__name__
+        raise DataError(f"{path} cannot be read as a MATLAB file: {what}. {cure}") from error
+    structure = content.get("ECG")
+    fields = getattr(getattr(structure, "dtype", None), "names", None) or ()
+    if structure is None or structure.size != 1 or not {"sex", "age", "data"} <= set(fields):
+        found = f"fields {', '.join(fields)}" if fields else "no such structure"
+        raise DataError(f"{path}: expected a structure ECG with sex, age and data; found {found}. {cure}")
+    one = structure.reshape(-1)[0]
+    data = np.asarray(one["data"])
+    if data.ndim != 2 or data.shape[0] != 12 or not data.shape[1] or data.dtype.kind not in "fiu":
+        raise DataError(
+            f"{path}: ECG.data has shape {data.shape} and type {data.dtype}; expected 12 leads of numbers in mV. {cure}"
+        )
+    age, sex = np.asarray(one["age"]).reshape(-1), np.asarray(one["sex"]).reshape(-1)
+    return {
+        "data": data.astype(np.float64),
+        "age": clean_age(age[0]) if len(age) else float("nan"),
+        "sex": clean_sex(sex[0]) if len(sex) else "",
+    }
+
+
+def _csv(path: Path, required: tuple[str, ...], cure: str) -> pd.DataFrame:
+    """A CSV with every value as text."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=True)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 ({error.object[error.start]:#04x}). {cure}") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
+        raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {cure}") from error
+    missing = [column for column in required if column not in table]
+    if missing:
+        found = ", ".join(map(str, table.columns))
+        raise DataError(f"{path}: column {', '.join(missing)} is missing; found {found}. {cure}")
+    return table
+
+
+def _age_group(age: float) -> str:
+    """Strodthoff's groups: below 20, then by twenty years up to 80."""
+    if math.isnan(age):
+        return "age unknown"
+    return f"age group {min(int(age) // 20, 4)}"
+
+
+def _fold_roles(fold: pd.Series) -> pd.Series:
+    """Folds 1-8 train, 9 validates, 10 tests; 0 is in none."""
+    return fold.map(lambda k: {0: "", 9: "validation", 10: "test"}.get(int(k), "train"))

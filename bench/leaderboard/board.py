@@ -68,9 +68,7 @@ class Coordinates(_Strict):
     fraction: float | None = Field(default=None, gt=0, le=1)
     leads: Annotated[tuple[str, ...] | None, BeforeValidator(_one_subset)] = None
     metric: str | None = None
-    class_name: str | None = Field(
-        default=None, alias="class", description="a class, for a per-class metric"
-    )
+    class_name: str | None = Field(default=None, alias="class", description="a class, for a per-class metric")
 
 
 class Column(Coordinates):
@@ -118,9 +116,7 @@ class Board(_Strict):
     title: str
     source: str = Field(default="", description="paper and table of the published numbers; empty for a board of ours")
     metric: str
-    scale: float = Field(
-        default=1.0, description="what our fractions of one are multiplied by, to read as the paper"
-    )
+    scale: float = Field(default=1.0, description="what our fractions of one are multiplied by, to read as the paper")
     decimals: int = Field(default=2, ge=0)
     spread: str = Field(default="", description="what the paper's ± or parentheses are")
     columns: list[Column]

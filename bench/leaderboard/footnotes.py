@@ -48,12 +48,11 @@ def _untrained_classes(results: Sequence[Result]) -> list[str]:
 
 
 def _seeds(used: Mapping[str, Sequence[Result]]) -> list[str]:
-    trained = [r for results in used.values() for r in results if r.cell.mode != "zeroshot"]
-    counts = {len({r.cell.seed for r in results if r.cell.mode != "zeroshot"}) for results in used.values()} - {0}
-    if not trained:
-        return ["Intervals cover the choice of test records (95 %, bootstrap over patients), not the pretraining seed."]
+    counts = {len({r.cell.seed for r in results}) for results in used.values()}
+    if not counts:
+        return []
     if counts == {1}:
-        return ["Intervals cover the choice of test records (95 %, bootstrap over patients); one seed was run."]
+        return ["Intervals (95 %, bootstrap over patients) cover the choice of test records; one seed was run."]
     told = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(counts.pop())
     return [f"Means over {told} seeds; intervals (95 %) cover test records (bootstrap over patients) and seeds."]
 

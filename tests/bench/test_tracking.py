@@ -1,4 +1,6 @@
+import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -62,7 +64,7 @@ def test_a_run_holds_what_the_cell_knew_and_found(uri, tmp_path, store_result):
         assert file_digest(copy) == file_digest(result.folder / name)
 
 
-def test_a_cell_is_logged_once_and_quickly(uri, tmp_path, store_result):
+def test_a_cell_is_logged_once_quickly_and_silently(uri, tmp_path, store_result, capfd):
     results = [store_result(tmp_path / "results", seed=seed) for seed in range(10)]
     assert log_results(uri, results[:1], "once").moved == 1
     began = time.perf_counter()
@@ -70,6 +72,7 @@ def test_a_cell_is_logged_once_and_quickly(uri, tmp_path, store_result):
     assert (time.perf_counter() - began) / 9 < 0.5
     assert (transfer.moved, transfer.present) == (9, 1)
     assert log_results(uri, results, "once").present == 10
+    assert capfd.readouterr() == ("", "")
     assert len(runs(uri, "once")[1]) == 10
 
 
@@ -201,3 +204,59 @@ def test_the_database_of_a_lost_server_can_be_rebuilt(tmp_path, uri, store_resul
 
 def test_tags_say_what_is_left_out(make_result):
     assert tags_of(make_result(left_out=["PMI", "HVOLT"]))["left_out"] == "PMI, HVOLT"
+
+
+@pytest.mark.slow
+def test_a_real_server_on_loopback(tmp_path, store_result, closed_port, capfd):
+    """Pushed over HTTP, pulled over HTTP, silent, and not lost when the server dies in between."""
+    address = f"http://127.0.0.1:{closed_port}"
+    store = tmp_path / "results"
+    keys = {store_result(store, seed=seed).key for seed in range(2)}
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(closed_port),
+        "--workers",
+        "1",
+    ]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{tmp_path / 's.db'}",
+        "--artifacts-destination",
+        str(tmp_path / "kept"),
+    ]
+
+    def start():
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        for _ in range(240):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", closed_port)) == 0:
+                    return server
+            time.sleep(0.25)
+        raise AssertionError("the server did not start within a minute")
+
+    def stop(server):
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+    server = start()
+    try:
+        assert push(store, address, "server").moved == 2
+    finally:
+        stop(server)
+    keys.add(store_result(store, seed=2).key)
+    with pytest.raises(TrackingError, match="bench tracking push"):
+        push(store, address, "server")
+    server = start()
+    try:
+        assert push(store, address, "server").moved == 1
+        assert pull(address, tmp_path / "other", "server").moved == 3
+    finally:
+        stop(server)
+    assert {result.key for result in read_results(tmp_path / "other")} == keys
+    assert capfd.readouterr() == ("", "")

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -66,6 +66,7 @@ class LabelledData:
     batches: Any = field(repr=False)  # Iterable[ECGBatch], in order; may be walked again
 
 
+@runtime_checkable
 class Predictor(Protocol):
     """What ``fit`` returns: scores for any partition, shaped as the task kind says (:mod:`bench.scoring.score`)."""
 

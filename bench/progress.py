@@ -6,12 +6,13 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 LOG_EVERY_SECONDS = 15.0
 _quiet = False
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Called with what is done, what there is in all, and a few words (losses, ...)."""
 

@@ -1,0 +1,101 @@
+"""Names to classes through entry points; light, and safe from broken plugins."""
+
+import importlib.metadata
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from bench import registry
+from bench.errors import BenchError, UnknownName
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """Install a throw-away distribution that registers a module's text."""
+
+    def install(name: str, source: str, group: str = registry.METHODS, value: str | None = None) -> None:
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
+        info = tmp_path / f"{name}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {value or name}\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        importlib.metadata.MetadataPathFinder().invalidate_caches()
+        registry.entries.cache_clear()
+        registry._classes_in.cache_clear()
+
+    yield install
+    monkeypatch.undo()
+    registry.entries.cache_clear()
+    registry._classes_in.cache_clear()
+
+
+METHOD = """
+    from bench.method import Method
+    class Mine(Method):
+        '''A method of a stranger.'''
+        name = "{name}"
+        def encode(self, batch):
+            return batch.ecg.mean(-1)
+"""
+
+
+def test_the_light_listing_says_what_the_classes_say():
+    from bench.cli.listing import modes_of
+
+    listed = registry.entries(registry.METHODS)
+    assert {"kmerl", "merl", "random-resnet", "random-vit"} <= set(listed)
+    for name, entry in listed.items():
+        cls = registry.load(registry.METHODS, name)
+        assert cls.name == name
+        assert tuple(modes_of(entry)) == cls.modes()
+        assert ("pretraining_loss" in entry.defines) == cls.implements("pretraining_loss")
+        assert entry.summary
+    for name, entry in registry.entries(registry.TASKS).items():
+        task = registry.load(registry.TASKS, name)
+        assert entry.attributes["dataset"] == task.dataset
+        assert entry.attributes["split"] == task.split
+
+
+def test_listing_imports_nothing_heavy():
+    code = "import sys; from bench.cli.main import app; from bench import registry; registry.entries('bench.methods'); " \
+           "heavy = {'torch', 'mlflow', 'optuna', 'pandas', 'sklearn', 'numpy'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_plugin_registers_through_the_same_door(plugin):
+    plugin("strangers", METHOD.format(name="strange"))
+    cls = registry.load(registry.METHODS, "strange")
+    assert cls.modes() == ("linear", "finetune", "scratch")
+    assert registry.entries(registry.METHODS)["strange"].distribution == "strangers"
+
+
+def test_a_broken_plugin_warns_and_costs_nothing_else(plugin):
+    plugin("broken", "def (")
+    with pytest.warns(UserWarning, match=r"plugin broken .* was left out"):
+        known = registry.entries(registry.METHODS)
+    assert "kmerl" in known
+
+
+def test_a_plugin_that_cannot_be_imported_says_so(plugin):
+    plugin("needy", "import a_package_that_is_not_there\n" + textwrap.dedent(METHOD.format(name="needy-method")))
+    with pytest.raises(BenchError, match="'needy-method'.*cannot be imported.*a_package_that_is_not_there"):
+        registry.load(registry.METHODS, "needy-method")
+
+
+def test_two_with_one_name_are_refused(plugin):
+    plugin("rival", METHOD.format(name="kmerl"))
+    with pytest.raises(BenchError, match="two methods are named 'kmerl'.*rival"):
+        registry.entries(registry.METHODS)
+
+
+def test_wrong_names_suggest_and_wildcards_match():
+    with pytest.raises(UnknownName, match="Did you mean 'kmerl'"):
+        registry.load(registry.METHODS, "kmrel")
+    assert {"ptbxl-super", "ptbxl-sub"} <= set(registry.match(registry.TASKS, ["ptbxl-*"]))
+    assert registry.match(registry.TASKS, ["ptbxl-sub", "ptbxl-su*"])[0] == "ptbxl-sub"
+    with pytest.raises(UnknownName):
+        registry.match(registry.TASKS, ["nothing-*"])

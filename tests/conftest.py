@@ -1,0 +1,52 @@
+"""Shared by all tests: shape checks on every signature, small simulated cohorts, and where real data lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes share two cores
+for name in ("BENCH_DATA", "BENCH_WORKSPACE", "BENCH_SIMULATED_RECORDS", "MLFLOW_TRACKING_URI"):
+    os.environ.pop(name, None)
+os.environ["BENCH_TRACEBACK"] = ""
+
+install_import_hook(
+    ["bench.batch", "bench.method", "bench.scoring", "bench.signals", "bench.training.objective", "methods"],
+    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",  # an int is a float, as for every type checker
+)
+
+REAL = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real recordings beside the checkout; tests that use them skip where they are absent."""
+    if not REAL.is_dir():
+        pytest.skip(f"real recordings are not at {REAL}")
+    return REAL
+
+
+@pytest.fixture(scope="session")
+def simulated_workspace(tmp_path_factory):
+    """A workspace whose simulated PTB-XL (240 recordings) is already prepared. Tests that write take a copy."""
+    from bench.data_source import DataSource
+    from bench.workspace import Workspace
+
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"))
+    DataSource(workspace, simulated_records=240).store("ptbxl")
+    return workspace
+
+
+@pytest.fixture
+def workspace(simulated_workspace, tmp_path):
+    """A workspace of this test's own, with the prepared simulated PTB-XL in it."""
+    from bench.workspace import Workspace
+
+    own = Workspace(tmp_path / "workspace")
+    own.root.mkdir()
+    for folder in ("simulated", "stores"):
+        (own.root / folder).symlink_to(getattr(simulated_workspace, folder))
+    return own

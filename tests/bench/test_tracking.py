@@ -233,12 +233,12 @@ def test_a_real_server_on_loopback(tmp_path, store_result, closed_port, capfd):
 
     def start():
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        for _ in range(240):
+        for _ in range(480):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", closed_port)) == 0:
                     return server
             time.sleep(0.25)
-        raise AssertionError("the server did not start within a minute")
+        raise AssertionError("the server did not start within two minutes")
 
     def stop(server):
         os.killpg(server.pid, signal.SIGKILL)

@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -41,6 +41,8 @@ class Mention:
     status: Status
 
 
+@runtime_checkable
+@runtime_checkable
 class EntityExtractor(Protocol):
     """Stages one and two: the entities that reports state as present, in the reports' own or the lexicon's wordings."""
 

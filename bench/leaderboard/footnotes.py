@@ -21,6 +21,7 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
         *_seeds(used),
         *_corpora(used),
         *_protocols(used),
+        *_overrides(used),
         *_superseded(used),
     ]
 
@@ -83,6 +84,14 @@ def _protocols(used: Mapping[str, Sequence[Result]]) -> list[str]:
         )
         notes.append(f"The protocol of {mode} differs: {told}.")
     return notes
+
+
+def _overrides(used: Mapping[str, Sequence[Result]]) -> list[str]:
+    labels: dict[str, list[str]] = defaultdict(list)
+    for label, results in used.items():
+        for told in sorted({" ".join(r.provenance.get("overrides") or ()) for r in results} - {""}):
+            labels[told].append(label)
+    return [f"Not the profile's own settings, but --set {told}: {', '.join(names)}." for told, names in labels.items()]
 
 
 def _superseded(used: Mapping[str, Sequence[Result]]) -> list[str]:

@@ -163,6 +163,13 @@ def test_the_latest_of_two_results_of_a_cell_counts(board, make_result):
     assert any("1 older results" in note for note in table.footnotes)
 
 
+def test_settings_that_are_not_the_profile_s_own_are_told(board, make_result):
+    result = make_result()
+    result.provenance["overrides"] = ["pretrain.epochs=1"]
+    (table,) = collect(board, [result])
+    assert "Not the profile's own settings, but --set pretrain.epochs=1: K-MERL." in table.footnotes
+
+
 def test_rows_that_differ_in_mode_read_their_own_cells(make_result):
     board = Board(
         name="modes",

@@ -21,7 +21,7 @@ interval around it mends that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -29,6 +29,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from scipy.special import expit, logit
 from scipy.stats import t as student
+
+from bench.errors import DataError
 
 #: Numbers held at once by the weights of one block of replicates (float64).
 _WEIGHTS_HELD = 2**20
@@ -112,12 +114,14 @@ class Replicates:
 
     A part is NaN in ``estimates`` where it has no value (it is left out of the mean) and NaN in ``values`` in a
     replicate that drew no positive, or no negative, of it. ``support`` is the number of clusters that carry the part
-    (of positives and negatives the fewer).
+    (of positives and negatives the fewer). ``origin`` is a digest of the records, targets and draws: replicates may
+    be set against each other only where it is the same.
     """
 
     estimates: Float[np.ndarray, "part"]
     values: Float[np.ndarray, "replicate part"]
     support: Int[np.ndarray, "part"]
+    origin: str = ""
 
     @property
     def present(self) -> Bool[np.ndarray, "part"]:
@@ -161,17 +165,56 @@ class Replicates:
         return interval(self.value, self.spread(), scale, level)
 
 
+def pooled(runs: Sequence[Replicates]) -> tuple[float, Spread]:
+    """The mean over runs (training seeds) scored on the same records, and its spread from both sources.
+
+    Each replicate averages the runs, which gives the part that is due to the records; the part due to training is
+    the variance between the runs, divided by their number. One run shows the records' part alone.
+
+    Raises DataError where the runs were not scored on the same records with the same draws.
+    """
+    require_same_origin(runs)
+    averaged = Replicates(
+        np.mean([run.estimates for run in runs], axis=0),
+        np.mean([run.values for run in runs], axis=0),
+        runs[0].support,
+        runs[0].origin,
+    )
+    records = averaged.spread()
+    if len(runs) == 1:
+        return averaged.value, records
+    between = float(np.var([run.value for run in runs], ddof=1)) / len(runs)
+    variance = records.standard_error**2 + between
+    parts = records.standard_error**4 / records.freedom + between**2 / (len(runs) - 1)
+    return averaged.value, Spread(variance**0.5, variance**2 / parts if parts > 0 else np.inf)
+
+
+def require_same_origin(runs: Sequence[Replicates]) -> None:
+    """Refuse, with a DataError, replicates that were not drawn from the same records."""
+    if len({run.origin for run in runs}) > 1 or len({run.values.shape for run in runs}) > 1:
+        raise DataError(
+            "the replicates come from different records, targets, patients, seeds or numbers of replicates, and cannot "
+            "be paired. Score every method on the same records with the same seed."
+        )
+    if any((run.present != runs[0].present).any() for run in runs):
+        raise DataError(
+            "the scores average over different classes, and cannot be paired. Compare a metric that all methods have "
+            "for the same classes (macro F1 needs thresholds from the same validation records)."
+        )
+
+
 def interval(value: float, spread: Spread, scale: Scale, level: float = 0.95) -> Interval:
     """``value`` and its spread as an interval that is symmetric on ``scale``."""
     if np.isnan(value) or np.isnan(spread.standard_error):
         return Interval(np.nan, np.nan)
     forward, back, slope = _SCALES[scale]
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         stretch = slope(np.float64(value))
     if spread.standard_error == 0.0 or not np.isfinite(stretch):
         return Interval(value, value)
     half = student.ppf((1 + level) / 2, spread.freedom) * spread.standard_error * stretch
-    low, high = sorted(float(back(forward(value) + side * half)) for side in (-1, 1))
+    with np.errstate(over="ignore"):
+        low, high = sorted(float(back(forward(value) + side * half)) for side in (-1, 1))
     return Interval(low, high)
 
 

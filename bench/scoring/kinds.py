@@ -35,6 +35,7 @@ class Measured:
     ``carriers``: metric -> the clusters that carry each part. ``per_class``: column -> [class].
     """
 
+    truth: np.ndarray
     parts: ByMetric
     again: Callable[[np.ndarray, Sequence[str]], ByMetric]
     carriers: ByMetric
@@ -72,6 +73,7 @@ def multilabel(
         return {f"macro_{name}": columns for name, columns in values.items()}
 
     return Measured(
+        truth=targets,
         parts={f"macro_{name}": column for name, column in per_class.items()},
         again=again,
         carriers={f"macro_{name}": carrying_clusters(targets, clusters) for name in per_class},
@@ -101,6 +103,7 @@ def multiclass(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray) -> 
         return values
 
     return Measured(
+        truth=labels,
         parts={
             "macro_auroc": per_class["auroc"],
             "accuracy": np.array([classification.accuracy(labels, scores)]),
@@ -142,6 +145,7 @@ def identification(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray)
         return values
 
     return Measured(
+        truth=labels,
         parts={
             "accuracy": np.array([classification.accuracy(labels, scores)]),
             "macro_auroc": classification.macro(per_class["auroc"])[None],
@@ -160,6 +164,7 @@ def survival_times(targets: np.ndarray, log_risk: np.ndarray, clusters: np.ndarr
     value = np.array([survival.harrell_c(times, events, log_risk)])
     undefined = math.isnan(value[0])
     return Measured(
+        truth=targets,
         parts={"c_index": value},
         again=lambda weights, names: {
             "c_index": survival.weighted_harrell_c(times, events, log_risk, weights)[:, None]
@@ -177,6 +182,7 @@ def measured_values(targets: np.ndarray, predictions: np.ndarray, clusters: np.n
     once = {name: v[0] for name, v in regression.weighted(targets, predictions, np.ones((len(targets), 1))).items()}
     carriers = np.repeat(all_clusters(clusters), targets.shape[1])
     return Measured(
+        truth=targets,
         parts=once,
         again=lambda weights, names: regression.weighted(targets, predictions, weights),
         carriers=dict.fromkeys(once, carriers),

@@ -15,6 +15,7 @@ replicates, and why not of their percentiles, is told in :mod:`bench.scoring.boo
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -198,10 +199,11 @@ def _replicates(
 ) -> dict[str, Replicates]:
     blocks = [measured.again(weights, names) for weights in draws(clusters, replicates, seed)]
     drawn = {}
+    origin = hashlib.sha256(f"{seed} {replicates}".encode() + clusters.tobytes() + measured.truth.tobytes()).hexdigest()
     for name in names:
         parts = measured.parts[name]
         values = np.concatenate([block[name] for block in blocks]) if blocks else np.empty((0, len(parts)))
-        drawn[name] = Replicates(parts, values, measured.carriers[name])
+        drawn[name] = Replicates(parts, values, measured.carriers[name], origin)
     return drawn
 
 

@@ -20,7 +20,7 @@ from bench.signals.leads import LEADS
 from bench.signals.median_beat import median_beat
 from bench.signals.resample import resample
 from bench.signals.store import SignalStore
-from bench.signals.store_writer import StoredRecording, StoreWriter, quantise
+from bench.signals.store_writer import StoreWriter, stored
 
 CHUNK = 32
 
@@ -96,10 +96,10 @@ def derive(
         while writer.done < len(store):
             rows = np.arange(writer.done, min(writer.done + CHUNK, len(store)))
             recordings = [
-                StoredRecording(int(row), *quantise(signal, None))
+                stored(int(row), signal, None)
                 for row, signal in zip(rows, transformed(store, rows, transform), strict=True)
             ]
-            writer.append(recordings, [str(row) for row in rows], len(rows))
+            writer.append(recordings, [str(row) for row in rows])
             if progress is not None:
                 progress(writer.done, len(store))
         writer.finish({"dataset": store.manifest.get("dataset"), "fs": transform.fs, "derived": asdict(transform)})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,13 +22,16 @@ from bench.errors import BenchError, DataError
 from bench.signals.leads import LEADS
 from bench.signals.quality import repair
 from bench.signals.resample import resample
-from bench.signals.store_writer import SCHEMA, StoredRecording, StoreWriter, quantise
+from bench.signals.store_writer import SCHEMA, LeftOut, StoredRecording, StoreWriter, stored
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CHUNK = 16
 """Recordings a worker reads at a time: 2 MB of 10 s at 500 Hz, a few milliseconds of work."""
+
+AHEAD = 4
+"""Chunks read, or being read, for each worker while earlier ones are written."""
 
 OnBadRecord = Literal["error", "skip"]
 
@@ -239,9 +243,9 @@ def _prepare(
     try:
         for first, chunk in _read_chunks(dataset, files, writer.done, fs, workers, on_bad_record == "skip"):
             for recording in chunk:
-                if recording.reason is not None and on_bad_record == "error":
+                if isinstance(recording, LeftOut) and on_bad_record == "error":
                     raise DataError(_bad_record(dataset, files[recording.row], recording.reason))
-            writer.append(chunk, [f.record_id for f in files[first : first + len(chunk)]], len(chunk))
+            writer.append(chunk, [f.record_id for f in files[first : first + len(chunk)]])
             if progress is not None:
                 progress(writer.done, len(files))
         manifest = {
@@ -285,46 +289,62 @@ def _first_rate(dataset: Dataset, files: Sequence[RecordFile], on_bad_record: On
 
 def _read_chunks(
     dataset: Dataset, files: Sequence[RecordFile], done: int, fs: float, workers: int, skip_dead: bool
-) -> Iterator[tuple[int, list[StoredRecording]]]:
-    """(first row, recordings) chunk by chunk, in order. At most eight chunks a worker are in memory."""
+) -> Iterator[tuple[int, list[StoredRecording | LeftOut]]]:
+    """(first row, recordings) chunk by chunk, in order. At most ``AHEAD`` chunks a worker are in memory."""
     starts = range(done, len(files), CHUNK)
     workers = min(workers, len(starts))
     if workers <= 1:
         for first in starts:
             yield first, _read_chunk(dataset.read, files[first : first + CHUNK], first, fs, skip_dead)
         return
-    from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    ahead = 8 * workers
-    with Parallel(n_jobs=workers) as pool:
-        for i in range(0, len(starts), ahead):
-            window = starts[i : i + ahead]
-            calls = (delayed(_read_chunk)(dataset.read, files[f : f + CHUNK], f, fs, skip_dead) for f in window)
-            yield from zip(window, pool(calls), strict=True)
+    # joblib.Parallel reads on without bound while its results wait, or waits for all of a batch: neither will do.
+    pool = get_reusable_executor(max_workers=workers)
+    waiting: deque[tuple[int, Any]] = deque()
+    try:
+        for first in starts:
+            chunk = files[first : first + CHUNK]
+            waiting.append((first, pool.submit(_read_chunk, dataset.read, chunk, first, fs, skip_dead)))
+            if len(waiting) >= AHEAD * workers:
+                first, reading = waiting.popleft()
+                yield first, reading.result()
+        while waiting:
+            first, reading = waiting.popleft()
+            yield first, reading.result()
+    except BrokenProcessPool as error:
+        raise BenchError(
+            f"a process that read {dataset.name} ended before its work was done, perhaps for want of memory. Run the "
+            f"same command again, with fewer workers: it continues where it was."
+        ) from error
+    finally:
+        for _, reading in waiting:
+            reading.cancel()
 
 
 def _read_chunk(
     read: Callable[[RecordFile], Recording], files: Sequence[RecordFile], first: int, fs: float, skip_dead: bool
-) -> list[StoredRecording]:
+) -> list[StoredRecording | LeftOut]:
     return [_read_one(read, file, first + i, fs, skip_dead) for i, file in enumerate(files)]
 
 
 def _read_one(
     read: Callable[[RecordFile], Recording], file: RecordFile, row: int, fs: float, skip_dead: bool
-) -> StoredRecording:
+) -> StoredRecording | LeftOut:
     try:
         recording = read(file)
         _check(recording, file)
     except BenchError as error:  # handed back as text: whether to stop is the parent's decision
-        return StoredRecording(row, None, reason=str(error))
+        return LeftOut(row, str(error))
     signal, quality = repair(recording.signal, recording.fs)
     if quality.dead and skip_dead:
-        return StoredRecording(row, None, quality=quality, reason=f"{file.path}: no lead holds a signal that varies.")
+        return LeftOut(row, f"{file.path}: no lead holds a signal that varies.", quality)
     gain = recording.gain
     if recording.fs != fs:
         in_mv = signal if gain is None else signal / np.asarray(gain)[:, None]
         signal, gain = resample(in_mv.astype(np.float64), recording.fs, fs), None
-    return StoredRecording(row, *quantise(signal, None if gain is None else np.asarray(gain)), quality=quality)
+    return stored(row, signal, None if gain is None else np.asarray(gain), quality)
 
 
 def _check(recording: Recording, file: RecordFile) -> None:

@@ -48,13 +48,31 @@ _PEAK = 32_000
 
 @dataclass(frozen=True)
 class StoredRecording:
-    """One source file as it goes into the store; ``signal`` is None where it is left out, and ``reason`` says why."""
+    """One source file as it goes into the store."""
 
     row: int
-    signal: Int16[np.ndarray, "lead time"] | None
-    gain: Float32[np.ndarray, " lead"] | None = None
+    signal: Int16[np.ndarray, "lead time"]
+    gain: Float32[np.ndarray, " lead"]
+    digest: bytes
     quality: Quality = field(default_factory=Quality)
-    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One source file that does not go into the store, and why."""
+
+    row: int
+    reason: str
+    quality: Quality = field(default_factory=Quality)
+
+
+def stored(row: int, signal: np.ndarray, gain: np.ndarray | None, quality: Quality | None = None) -> StoredRecording:
+    """A recording as it goes into the store: quantised (:func:`quantise`), with the digest of what is stored."""
+    values, scale = quantise(signal, gain)
+    values = np.ascontiguousarray(values)
+    check = hashlib.blake2b(values.data, digest_size=16)
+    check.update(scale.tobytes())
+    return StoredRecording(row, values, scale, check.digest(), quality or Quality())
 
 
 def quantise(
@@ -146,40 +164,34 @@ class StoreWriter:
             "index.bin": self._records * _INDEX.itemsize,
         }
 
-    def append(self, recordings: Sequence[StoredRecording], record_ids: Sequence[str], n_files: int) -> None:
+    def append(self, recordings: Sequence[StoredRecording | LeftOut], record_ids: Sequence[str]) -> None:
         """Add one chunk.
 
         Args:
-            recordings: what became of the next ``n_files`` source files, in order.
+            recordings: what became of the next source files, in order.
             record_ids: their ids, for the lists in the manifest.
-            n_files: how many source files the chunk stands for.
         """
-        kept = [r for r in recordings if r.signal is not None]
+        kept = [recording for recording in recordings if isinstance(recording, StoredRecording)]
         index = np.zeros(len(kept), _INDEX)
         named: dict[str, list] = {name: [] for name in self._lists}
         for entry, recording in zip(index, kept, strict=True):
-            assert recording.signal is not None
-            assert recording.gain is not None
             entry["row"], entry["length"], entry["gain"] = recording.row, recording.signal.shape[1], recording.gain
-            check = hashlib.blake2b(recording.signal.tobytes(), digest_size=16)
-            check.update(recording.gain.tobytes())
-            entry["digest"] = np.frombuffer(check.digest(), np.uint8)
-        for recording, record_id in zip(recordings, record_ids, strict=True):
-            quality = recording.quality
+            entry["digest"] = np.frombuffer(recording.digest, np.uint8)
+        for outcome, record_id in zip(recordings, record_ids, strict=True):
+            quality = outcome.quality
             found = {"nan": quality.n_invalid, "flat": quality.flat_leads, "dead": quality.dead}
-            if recording.reason is not None:
-                named["skipped"].append({"record_id": record_id, "reason": recording.reason})
+            if isinstance(outcome, LeftOut):
+                named["skipped"].append({"record_id": record_id, "reason": outcome.reason})
             for name in found:
                 if found[name]:
                     named[name].append(record_id)
         with _explained(self.destination):
             with open(self.folder / "signals.npy", "ab") as file:
                 for recording in kept:
-                    assert recording.signal is not None
-                    file.write(np.ascontiguousarray(recording.signal, "<i2").data)
+                    file.write(recording.signal.data)
             with open(self.folder / "index.bin", "ab") as file:
                 file.write(index.tobytes())
-            self.done += n_files
+            self.done += len(recordings)
             self._records += len(kept)
             self._samples += int(index["length"].sum())
             line = {"done": self.done, "records": self._records, "samples": self._samples, **named}

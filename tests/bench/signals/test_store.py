@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.dataset import Recording, path_inside
-from bench.errors import DataError
+from bench.errors import BenchError, DataError
 from bench.signals.leads import LEADS
 from bench.signals.store import SignalStore, prepare
 from bench.signals.store_writer import quantise
@@ -103,6 +103,25 @@ def test_two_workers_make_the_same_store(tmp_path):
     one = prepare(dataset, tmp_path / "one")
     two = prepare(dataset, tmp_path / "two", workers=2)
     assert one.digest == two.digest
+
+
+def test_a_reading_process_that_dies_is_told_and_the_rest_is_continued(tmp_path, folder_dataset, monkeypatch):
+    dataset = folder_dataset(40)
+    read = dataset.read
+
+    def die(file):
+        import os
+
+        if file.record_id == "r0039":
+            os._exit(1)
+        return read(file)
+
+    monkeypatch.setattr(type(dataset), "read", staticmethod(die))
+    with pytest.raises(BenchError, match="ended before its work was done"):
+        prepare(dataset, tmp_path / "store", workers=2)
+    assert not (tmp_path / "store").exists()
+    monkeypatch.setattr(type(dataset), "read", staticmethod(read))
+    assert len(prepare(dataset, tmp_path / "store")) == 40
 
 
 def test_an_interrupted_prepare_is_invisible_and_continues_where_it_was(tmp_path, folder_dataset):

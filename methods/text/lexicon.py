@@ -222,7 +222,7 @@ class Lexicon:
                 pattern = pattern.replace(f"<{name}>", expansion)
             if "<" in pattern:
                 raise DataError(f"entity lexicon {self.path}: {pattern!r} uses a macro that is not defined.")
-            yield from _alternatives(pattern)
+            yield from alternatives(pattern)
 
     def _add(self, wording: str, meaning: Term | Cue) -> None:
         words = tuple(word for word in fold(wording) if word != ",")
@@ -246,14 +246,14 @@ class Lexicon:
         return tuple(above)
 
 
-def _alternatives(pattern: str) -> Iterator[str]:
-    """Every wording of a pattern with (a|b|) groups, innermost groups first; single-spaced."""
+def alternatives(pattern: str) -> Iterator[str]:
+    """Every wording of a pattern with (a|b|) groups, which may nest; single-spaced."""
     group = re.search(r"\(([^()]*)\)", pattern)
     if group is None:
         yield " ".join(pattern.split())
         return
     for choice in group.group(1).split("|"):
-        yield from _alternatives(pattern[: group.start()] + choice + pattern[group.end() :])
+        yield from alternatives(pattern[: group.start()] + choice + pattern[group.end() :])
 
 
 @functools.cache

@@ -1,0 +1,259 @@
+"""CSN, the Chapman-Shaoxing-Ningbo database as PhysioNet publishes it, and its Chapman-Shaoxing part as a corpus."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from bench.dataset import Dataset, RecordFile, Recording, path_inside
+from bench.errors import DataError
+from bench.stratification import stratified_parts
+from tasks.datasets.challenge_files import read_notes, records_below
+from tasks.datasets.pretraining_rows import outside_every_test
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONDITIONS = "ConditionNames_SNOMED-CT.csv"
+CONDITION_COLUMNS = ("AcronymName", "FullName", "Snomed_CT")
+PATTERN = "JS[0-9][0-9][0-9][0-9][0-9]"
+
+CLASSES = {
+    "AQW": "abnormal Q wave",
+    "UW": "U wave",
+    "SR": "sinus rhythm",
+    "WPW": "Wolff-Parkinson-White syndrome",
+    "2AVB": "second degree atrioventricular block",
+    "AT": "atrial tachycardia",
+    "VB": "ventricular bigeminy",
+    "ARS": "right axis deviation",
+    "STTC": "ST-T change",
+    "SA": "sinus irregularity",
+    "STE": "ST segment elevation",
+    "VPB": "ventricular premature beat",
+    "TWO": "inverted T wave",
+    "STTU": "upsloping ST segment",
+    "ALS": "left axis deviation",
+    "APB": "atrial premature beat",
+    "2AVB1": "second degree atrioventricular block, type one",
+    "PRIE": "prolonged PR interval",
+    "CCR": "counterclockwise rotation",
+    "CR": "clockwise rotation",
+    "AF": "atrial flutter",
+    "AVB": "atrioventricular block",
+    "QTIE": "prolonged QT interval",
+    "LBBB": "left bundle branch block",
+    "VEB": "ventricular escape beat",
+    "SVT": "supraventricular tachycardia",
+    "RBBB": "right bundle branch block",
+    "1AVB": "first degree atrioventricular block",
+    "STDD": "ST segment depression",
+    "MI": "myocardial infarction",
+    "AFIB": "atrial fibrillation",
+    "TWC": "T wave change",
+    "PWC": "P wave change",
+    "ERV": "early repolarization of the ventricles",
+    "RVH": "right ventricular hypertrophy",
+    "LVH": "left ventricular hypertrophy",
+    "ST": "sinus tachycardia",
+    "JEB": "junctional escape beat",
+}
+"""The 38 labels of MERL's released files, in the order of their columns."""
+
+SIZES = {"train": 16546, "validation": 1860, "test": 4620}
+"""Sizes of MERL's random partition, which ours has too."""
+
+LAST_OF_CHAPMAN = "JS10646"
+"""Records up to this one come from Chapman University and Shaoxing Hospital, later ones from Ningbo Hospital."""
+
+_MERGED_LINES = re.compile(r"(\S+) (\d+) (\d+) (\d+)00/mV (.*)")
+
+
+class CSN(Dataset):
+    """45,152 ten-second recordings with SNOMED CT codes from Chapman, Shaoxing and Ningbo (CSN)."""
+
+    # Zheng et al., "A large scale 12-lead electrocardiogram database for arrhythmia study", PhysioNet 2022. One
+    # recording a patient, says the publisher; there are no patient ids.
+    name = "csn"
+    title = "Chapman-Shaoxing-Ningbo (CSN)"
+    url = "https://physionet.org/content/ecg-arrhythmia/1.0.0/"
+    access = "open"
+    license = "CC BY 4.0"
+    fetch = (
+        "Get the files with: wget -r -N -c -np -nH --cut-dirs=3 -P csn "
+        "https://physionet.org/files/ecg-arrhythmia/1.0.0/ (see https://physionet.org/content/ecg-arrhythmia/1.0.0/)."
+    )
+    full_size: ClassVar[dict[str, int]] = {"1.0.0": 45_152}
+    rates = (500,)
+    text_sources = ("statements",)
+    simulated_records = 2000
+    format_version = 1
+
+    def check(self) -> None:
+        path = self.root / CONDITIONS
+        if not path.is_file():
+            raise DataError(f"{path} is missing. {self.fetch}")
+        if next(self.root.rglob(PATTERN + ".hea"), None) is None:
+            raise DataError(
+                f"{self.root} holds no header {PATTERN}.hea, neither beside {CONDITIONS} nor below WFDBRecords/. "
+                f"{self.fetch}"
+            )
+
+    def index_files(self) -> list[Path]:
+        """The table of conditions. The labels stand in 45,152 headers, which are not watched for changes."""
+        return [self.root / CONDITIONS]
+
+    def version(self) -> str:
+        found, whole = len(self._paths()), self.full_size["1.0.0"]
+        return "1.0.0" if found == whole else f"1.0.0 ({found:,} records of it)"
+
+    def records(self) -> pd.DataFrame:
+        """Metadata, index ``record_id`` (``JS00001``).
+
+        Columns: ``codes`` (SNOMED CT, as in the header), ``acronyms`` (their names in the publisher's table, the first
+        one of several for one code; codes that it lacks are left out), ``age``, ``sex``, ``path``, ``statements`` (the
+        conditions in words), and what the tasks read:
+
+        ``kept``
+            whether MERL's rule keeps the recording: every code is in the table, and sinus bradycardia is not the only
+            one. It drops about half.
+        ``labels``
+            those of the 38 classes that the recording has.
+        ``labels_merl``
+            the labels as MERL released them: a class counts as present when its acronym occurs anywhere in the text of
+            the recording's acronyms. So ``ST`` also holds for ``STE``, ``STDD``, ``STTC`` and ``STTU``, ``AF`` for
+            ``AFIB``, ``VB`` for ``AVB``.
+        ``partition``
+            ``train``, ``validation`` or ``test`` of the kept ones: our label-stratified partition, of the sizes of
+            MERL's; ``""`` for the others.
+        """
+        import pandas as pd
+
+        names, words = self._conditions()
+        rows = []
+        for record, path in self._paths().items():
+            notes = read_notes(path.with_name(path.name + ".hea"))
+            acronyms = [names[code] for code in notes.codes if code in names]
+            known = bool(notes.codes) and len(acronyms) == len(notes.codes)
+            rows.append(
+                {
+                    "record_id": record,
+                    "patient_id": record,
+                    "codes": list(notes.codes),
+                    "acronyms": acronyms,
+                    "statements": [words[acronym] for acronym in acronyms],
+                    "age": notes.age,
+                    "sex": notes.sex,
+                    "path": path.relative_to(self.root).as_posix(),
+                    "kept": known and acronyms != ["SB"],
+                    "labels": [label for label in CLASSES if label in acronyms],
+                    "labels_merl": [label for label in CLASSES if any(label in acronym for acronym in acronyms)],
+                }
+            )
+        records = pd.DataFrame(rows).set_index("record_id")
+        kept = records[records["kept"]]
+        parts = pd.Series("", index=records.index, dtype=object)
+        parts[kept.index] = stratified_parts(kept.index.tolist(), kept["labels"].tolist(), SIZES, "csn")
+        records["partition"] = parts.astype(str)
+        return records
+
+    def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
+        return [
+            RecordFile(record, path_inside(self.root, path, f"{self.root}: record {record}"))
+            for record, path in zip(records.index, records["path"], strict=True)
+        ]
+
+    @staticmethod
+    def read(file: RecordFile) -> Recording:
+        """Two published headers (JS01052, JS23074) have lost the end of their first line and the beginning of the
+        second; what is missing is the same in every record, and the checksum proves the mended reading right."""
+        from bench.signals.wfdb_files import parse_header, read_header, read_recording
+
+        path = file.path.with_name(file.path.name + ".hea")
+        try:
+            first, _, rest = path.read_bytes().decode("utf-8", errors="replace").partition("\n")
+        except OSError:
+            return read_recording(file.path, read_header(file.path))  # which says what is wrong with the file
+        slip = _MERGED_LINES.fullmatch(first.strip())
+        if slip is None:
+            return read_recording(file.path)
+        name, n_leads, fs, samples, tail = slip.groups()
+        mended = f"{name} {n_leads} {fs} {samples}\n{name}.mat 16+24 1000/mV {tail}\n{rest}"
+        return read_recording(file.path, parse_header(path, mended))
+
+    @classmethod
+    def text(cls, records: pd.DataFrame, source: str) -> list[str]:
+        """``statements``: the conditions in words, as sentences."""
+        if source == "statements":
+            return [". ".join(found) + "." if len(found) else "" for found in records["statements"]]
+        return super().text(records, source)
+
+    @classmethod
+    def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Records on which no partition at hand tests: ours, and MERL's once it is imported."""
+        return outside_every_test([records[c] for c in ("partition", "merl_partition") if c in records])
+
+    @classmethod
+    def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
+        from tasks.datasets.csn_simulation import simulate_csn
+
+        simulate_csn(destination, n_records=n_records, seed=seed)
+
+    def _paths(self) -> dict[str, Path]:
+        return records_below(self.root, PATTERN, ".hea")
+
+    def _conditions(self) -> tuple[dict[str, str], dict[str, str]]:
+        """(code -> acronym, acronym -> words)."""
+        import pandas as pd
+
+        path = self.root / CONDITIONS
+        try:
+            table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is not UTF-8 ({error.object[error.start]:#04x}). {self.fetch}") from error
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
+            raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {self.fetch}") from error
+        missing = [column for column in CONDITION_COLUMNS if column not in table]
+        if missing:
+            found = ", ".join(map(str, table.columns))
+            raise DataError(f"{path}: column {', '.join(missing)} is missing; found {found}. {self.fetch}")
+        names: dict[str, str] = {}
+        words: dict[str, str] = {}
+        for line, (acronym, full, code) in enumerate(table[list(CONDITION_COLUMNS)].itertuples(index=False), start=2):
+            if not acronym.strip() or not code.strip().isdigit():
+                raise DataError(
+                    f"{path}: line {line} has the acronym {acronym!r} and the code {code!r}; expected a name and a "
+                    f"number. {self.fetch}"
+                )
+            names.setdefault(code.strip(), acronym.strip())
+            words[acronym.strip()] = CLASSES.get(acronym.strip()) or " ".join(full.lower().split())
+        return names, words
+
+
+class Chapman(CSN):
+    """10,247 recordings of Chapman University and Shaoxing Hospital: the part of CSN that ESI pretrains on."""
+
+    # Read from CSN's files, of which it takes the records up to JS10646: --data-root chapman=FOLDER names the folder of
+    # CSN. Zheng et al., Scientific Data 7:48, 2020.
+    name = "chapman"
+    title = "Chapman-Shaoxing"
+    full_size: ClassVar[dict[str, int]] = {"1.0.0": 10_247}
+    simulated_records = 1000
+
+    def records(self) -> pd.DataFrame:
+        """CSN's columns, for the records up to JS10646. The partition is that of all of CSN at hand, so that nothing
+        that a CSN task tests on is pretrained on."""
+        records = super().records()
+        chosen = records[records.index <= LAST_OF_CHAPMAN]
+        if not len(chosen):
+            raise DataError(
+                f"{self.root} holds no record up to {LAST_OF_CHAPMAN}, the last of {self.title}. {self.fetch}"
+            )
+        return chosen
+
+    def version(self) -> str:
+        found = sum(record <= LAST_OF_CHAPMAN for record in self._paths())
+        return "1.0.0" if found == self.full_size["1.0.0"] else f"1.0.0 ({found:,} records of it)"

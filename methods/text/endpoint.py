@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bench.errors import BenchError, ConfigError
 
@@ -62,6 +62,13 @@ class EndpointConfig(BaseModel):
     price_out: float = Field(
         default=0.0, ge=0, description="Currency units per million answer tokens, for the estimate."
     )
+
+    @field_validator("url")
+    @classmethod
+    def _is_web_address(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"expected http://host:port/v1 or https://..., found {url!r}")
+        return url
 
 
 @dataclass(frozen=True)
@@ -177,6 +184,17 @@ class ChatEndpoint:
         self._stop.clear()
         pool = ThreadPoolExecutor(self.config.concurrency)
         running: dict[Future[str], str] = {}
+
+        def collect(future: Future[str]) -> None:
+            address = running.pop(future)
+            try:
+                content = future.result()
+            except _Unusable:
+                answers[address] = None
+                return
+            answers[address] = keyed[address].answer.model_validate_json(content)
+            self._keep(address, content)
+
         try:
             while True:
                 for address, question in open_questions:
@@ -187,16 +205,15 @@ class ChatEndpoint:
                     break
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
-                    address = running.pop(future)
-                    try:
-                        content = future.result()
-                    except _Unusable:
-                        answers[address] = None
-                        continue
-                    answers[address] = keyed[address].answer.model_validate_json(content)
-                    self._keep(address, content)
+                    collect(future)
                 if self._progress is not None:
                     self._progress(len(answers), len(keyed))
+        except BenchError:  # given up; what is still under way is waited for, and kept if it is an answer
+            self._stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            for future in [f for f in running if not f.cancelled() and f.exception() is None]:
+                collect(future)
+            raise
         finally:
             self._stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -303,8 +320,6 @@ class ChatEndpoint:
             ) from error
         except (OSError, http.client.HTTPException) as error:  # refused, reset, timed out, cut off half-way
             raise _Unreachable(f"{type(error).__name__}: {error}") from error
-        except ValueError as error:
-            raise ConfigError(f"endpoint url {self.config.url!r}: {error}; expected http://host:port/v1.") from error
         try:
             content = json.loads(raw)["choices"][0]["message"]["content"]
         except (ValueError, KeyError, IndexError, TypeError) as error:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from pydantic import ValidationError
 
 from bench.errors import BenchError, ConfigError
 from methods.text.endpoint import ChatEndpoint, EndpointConfig, EndpointDown
@@ -224,8 +225,8 @@ def test_a_refusal_is_not_repeated(model, endpoint, status):
 
 
 def test_a_wrong_url_is_refused(endpoint):
-    with pytest.raises(ConfigError, match="expected http://host:port/v1"):
-        LanguageModelExtractor(endpoint(url="localhost")).extract(["LBBB."])
+    with pytest.raises(ValidationError, match="expected http://host:port/v1"):
+        endpoint(url="localhost")
 
 
 def test_the_key_comes_from_the_environment(model, endpoint, monkeypatch):

@@ -59,9 +59,9 @@ def test_meaning_survives(minilm):
 
 
 def test_an_embedding_does_not_depend_on_its_company(minilm):
-    texts = [f"{'sinus ' * (i % 13)}rhythm {i}" for i in range(70)]
+    texts = [f"{'sinus ' * (i % 7)}rhythm {i}" for i in range(40)]
     together = minilm.encode(texts)
-    for indices in ([69], [3, 41], list(range(50, 5, -3))):
+    for indices in ([39], [3, 21], list(range(30, 5, -3))):
         assert torch.equal(minilm.encode([texts[i] for i in indices]), together[indices])
 
 

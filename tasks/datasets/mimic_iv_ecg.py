@@ -1,0 +1,194 @@
+"""MIMIC-IV-ECG, as PhysioNet publishes it: 500 Hz WFDB records, a list of them, and the machine's statements."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from bench.dataset import Dataset, RecordFile, Recording, path_inside
+from bench.errors import ConfigError, DataError
+from bench.stratification import hash_fraction
+from tasks.datasets.mimic_reports import MINIMUM_WORDS, merl_report, merl_words, sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RECORD_LIST, MEASUREMENTS = "record_list.csv", "machine_measurements.csv"
+REPORTS = tuple(f"report_{k}" for k in range(18))
+CHUNK = 50_000
+"""Rows of the measurements read at a time, which bounds the memory of 14 million fields."""
+
+VALIDATION_SHARE = 0.02
+"""MERL's released code: 98 % train, 2 % validation."""
+MERL_SEED = 42
+
+
+class MIMICIVECG(Dataset):
+    """800,035 ten-second recordings of 161,352 patients with machine statements (MIMIC-IV-ECG): a corpus."""
+
+    # Gow et al., "MIMIC-IV-ECG: Diagnostic Electrocardiogram Matched Subset", PhysioNet 2023.
+    name = "mimic-iv-ecg"
+    title = "MIMIC-IV-ECG"
+    url = "https://physionet.org/content/mimic-iv-ecg/1.0/"
+    access = "open"
+    license = "ODbL 1.0"
+    fetch = (
+        "Get the files with: wget -r -N -c -np -nH --cut-dirs=3 -P mimic-iv-ecg "
+        "https://physionet.org/files/mimic-iv-ecg/1.0/ (see https://physionet.org/content/mimic-iv-ecg/1.0/)."
+    )
+    full_size: ClassVar[dict[str, int]] = {"1.0": 800_035}
+    rates = (500,)
+    text_sources = ("cleaned", "statements")
+    simulated_records = 2000
+    format_version = 1
+
+    def check(self) -> None:
+        for path in self.index_files():
+            if not path.is_file():
+                raise DataError(f"{path} is missing. {self.fetch}")
+        if not (self.root / "files").is_dir():
+            raise DataError(f"{self.root} has no folder files/ with the signals. {self.fetch}")
+
+    def index_files(self) -> list[Path]:
+        return [self.root / RECORD_LIST, self.root / MEASUREMENTS]
+
+    def version(self) -> str:
+        found = sum(len(chunk) for chunk in self._chunks(RECORD_LIST, ("study_id",)))
+        return "1.0" if found == self.full_size["1.0"] else f"1.0 ({found:,} records of it)"
+
+    def records(self) -> pd.DataFrame:
+        """Metadata, index ``record_id`` (the ``study_id``), in the order of the record list.
+
+        Columns: ``patient_id`` (``subject_id``), ``ecg_time``, ``path``, ``statements`` (list: the fields ``report_0``
+        to ``report_17`` of the measurements that are not empty, found by study id), and ``merl_kept``: whether MERL's
+        rule keeps the recording (its text has at least four words).
+        """
+        import pandas as pd
+
+        columns = ("subject_id", "study_id", "ecg_time", "path")
+        table = pd.concat(self._chunks(RECORD_LIST, columns), ignore_index=True)
+        path = self.root / RECORD_LIST
+        for column in ("subject_id", "study_id"):
+            wrong = ~table[column].str.fullmatch(r"\d+").to_numpy(bool)
+            if wrong.any():
+                row = int(wrong.argmax())
+                raise DataError(
+                    f"{path}: line {row + 2} has {column} {table[column].iloc[row]!r}; expected a number. {self.fetch}"
+                )
+        twice = table["study_id"].duplicated().to_numpy(bool)
+        if twice.any():
+            one = table["study_id"].iloc[int(twice.argmax())]
+            raise DataError(f"{path}: study_id {one} stands in more than one row; expected once. {self.fetch}")
+        reports = self._reports()
+        statements = [reports.get(study, []) for study in table["study_id"]]
+        return pd.DataFrame(
+            {
+                "patient_id": table["subject_id"].to_numpy(),
+                "ecg_time": table["ecg_time"].to_numpy(),
+                "path": table["path"].to_numpy(),
+                "statements": statements,
+                "merl_kept": [merl_words(found) >= MINIMUM_WORDS for found in statements],
+            },
+            index=pd.Index(table["study_id"], name="record_id"),
+        )
+
+    def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
+        where = self.root / RECORD_LIST
+        return [
+            RecordFile(record, path_inside(self.root, path, f"{where}: study_id {record}"))
+            for record, path in zip(records.index, records["path"], strict=True)
+        ]
+
+    @staticmethod
+    def read(file: RecordFile) -> Recording:
+        """The published lead order is I, II, III, aVR, aVF, aVL, V1-V6; leads are put in order by their names."""
+        from bench.signals.wfdb_files import read_recording
+
+        return read_recording(file.path)
+
+    @classmethod
+    def text(cls, records: pd.DataFrame, source: str) -> list[str]:
+        """``cleaned``: as MERL's released code does; ``statements``: every statement as a sentence of its own."""
+        if source == "cleaned":
+            return [merl_report(found) if len(found) else "" for found in records["statements"]]
+        if source == "statements":
+            return [sentences(found) for found in records["statements"]]
+        return super().text(records, source)
+
+    @classmethod
+    def pretraining_partition(
+        cls, records: pd.DataFrame, rule: Literal["patient", "merl"] = "patient"
+    ) -> dict[str, np.ndarray]:
+        """98 % of the kept records for training, 2 % for validation.
+
+        ``patient`` keeps every patient on one side, by a hash of the patient id. ``merl`` draws records as MERL's
+        released code does (scikit-learn's ``train_test_split``, random state 42): of the complete dataset 756,259 and
+        15,434, with patients on both sides.
+        """
+        kept = records["merl_kept"].to_numpy(bool)
+        if rule == "merl":
+            from sklearn.model_selection import train_test_split
+
+            validates = np.zeros(len(records), bool)
+            rows = np.flatnonzero(kept)
+            if len(rows) > 1:
+                validates[train_test_split(rows, test_size=VALIDATION_SHARE, random_state=MERL_SEED)[1]] = True
+        elif rule == "patient":
+            patients, place = np.unique(records["patient_id"].to_numpy(dtype=str), return_inverse=True)
+            validates = (hash_fraction(patients.tolist(), cls.name) < VALIDATION_SHARE)[place]
+        else:
+            raise ConfigError(f"unknown rule for the pretraining partition {rule!r}; expected patient or merl.")
+        return {"train": kept & ~validates, "validation": kept & validates}
+
+    @classmethod
+    def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
+        from tasks.datasets.mimic_simulation import simulate_mimic
+
+        simulate_mimic(destination, n_records=n_records, seed=seed)
+
+    def _reports(self) -> dict[str, list[str]]:
+        """Study id -> its statements. They repeat a few thousand wordings, of which one copy each is kept."""
+        found: dict[str, list[str]] = {}
+        for chunk in self._chunks(MEASUREMENTS, ("study_id", *REPORTS)):
+            for study, *fields in chunk.itertuples(index=False):
+                if study in found:
+                    raise DataError(
+                        f"{self.root / MEASUREMENTS}: study_id {study} stands in more than one row; expected once. "
+                        f"{self.fetch}"
+                    )
+                found[study] = [sys.intern(str(field)) for field in fields if field]
+        return found
+
+    def _chunks(self, name: str, required: tuple[str, ...]) -> Iterator[pd.DataFrame]:
+        """Columns of a CSV file as text, empty where a field is, some rows at a time."""
+        import pandas as pd
+
+        path = self.root / name
+        try:
+            header = pd.read_csv(path, nrows=0, encoding="utf-8").columns
+            missing = [column for column in required if column not in header]
+            if missing:
+                found = ", ".join(map(str, header))
+                raise DataError(f"{path}: column {', '.join(missing)} is missing; found {found}. {self.fetch}")
+            some = pd.read_csv(
+                path, usecols=list(required), dtype=str, keep_default_na=False, encoding="utf-8", chunksize=CHUNK
+            )
+            empty = True
+            for chunk in some:
+                empty = empty and not len(chunk)
+                yield chunk[list(required)]
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{path} is not UTF-8 ({error.object[error.start]:#04x}); it has another encoding or is damaged. "
+                f"{self.fetch}"
+            ) from error
+        except FileNotFoundError:
+            raise DataError(f"{path} is missing. {self.fetch}") from None
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
+            raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {self.fetch}") from error
+        if empty:
+            raise DataError(f"{path} has no rows. {self.fetch}")

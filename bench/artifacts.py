@@ -99,9 +99,7 @@ def source_digest(module: str) -> str:
         if path is None:
             continue
         tree = ast.parse(path.read_bytes())
-        beside = [
-            file_digest(p) for s in (".yaml", ".json", ".csv") if (p := path.with_suffix(s)).exists()
-        ]
+        beside = [file_digest(p) for s in (".yaml", ".json", ".csv") if (p := path.with_suffix(s)).exists()]
         seen[name] = digest([_canonical(tree), beside])
         waiting += _imports(tree, name)
     if not seen:

@@ -70,8 +70,7 @@ class DataSource:
             )
         if simulated_records is None and os.environ.get("BENCH_SIMULATED_RECORDS"):
             simulated_records = int(os.environ["BENCH_SIMULATED_RECORDS"])
-        cores = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or 1
-        return cls(workspace, base, roots, simulated_records, on_bad_record, cores)
+        return cls(workspace, base, roots, simulated_records, on_bad_record, workers or os.cpu_count() or 1)
 
     @property
     def kind(self) -> Literal["real", "simulated"]:
@@ -112,7 +111,9 @@ class DataSource:
         key = digest([str(dataset.root.resolve()), rate, dataset.format_version, self.on_bad_record], 12)
         return self.workspace.stores / f"{dataset.name}-{key}"
 
-    def store(self, name: str, rate: int | None = None, say: Callable[[str], None] = lambda message: None) -> SignalStore:
+    def store(
+        self, name: str, rate: int | None = None, say: Callable[[str], None] = lambda message: None
+    ) -> SignalStore:
         """The prepared store of a dataset, prepared now if it is not there or its source index files have changed."""
         from bench.progress import track
         from bench.signals.store import SignalStore, prepare

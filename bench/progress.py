@@ -74,6 +74,8 @@ def _lines(description: str) -> Iterator[Progress]:
         if now - last >= LOG_EVERY_SECONDS:
             last = now
             left = (now - started) / max(done, 1) * (total - done)
-            print(f"{description}: {done}/{total}, about {left:.0f} s left {note}".rstrip(), file=sys.stderr, flush=True)
+            print(
+                f"{description}: {done}/{total}, about {left:.0f} s left {note}".rstrip(), file=sys.stderr, flush=True
+            )
 
     yield report

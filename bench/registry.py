@@ -141,7 +141,9 @@ def _entries_of(point: importlib.metadata.EntryPoint) -> Iterator[Entry]:
             if not isinstance(name, str):
                 continue
             summary = (ast.get_docstring(found.node) or "").strip().split("\n\n")[0].replace("\n", " ")
-            yield Entry(name, candidate, class_name, found.path, distribution, summary, attributes, frozenset(functions))
+            yield Entry(
+                name, candidate, class_name, found.path, distribution, summary, attributes, frozenset(functions)
+            )
 
 
 @functools.lru_cache(maxsize=None)

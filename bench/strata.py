@@ -11,8 +11,8 @@ def strata(targets: np.ndarray, minimum: int = 1) -> Int64[np.ndarray, " example
 
     Multilabel targets (integer, two axes): the rarest label of an example is its stratum, so that rare classes are
     spread as well as common ones; examples without a label share one. Classes (integer, one axis): the class. Survival
-    (float [example, 2] whose second column is 0 or 1): whether the event came. Other float targets: deciles of the first
-    column.
+    (float [example, 2] whose second column is 0 or 1): whether the event came. Other float targets: deciles of the
+    first column.
 
     Args:
         minimum: strata with fewer examples are merged into one.

@@ -39,26 +39,31 @@ class KMERL(Method):
     corpus = "mimic-iv-ecg"
     input = InputSpec(fs=500, seconds=10, normalise="minmax", partial_leads=True, modalities=("text",))
     smoke: ClassVar = {
+        "fs": 100,
+        "segment": 20,
         "normalise": "zscore",
         "dim": 64,
         "heads": 2,
         "depth": 3,
         "query_dim": 64,
         "query_layers": 2,
-        "pretrain.epochs": 30,
+        "pretrain.epochs": 40,
         "pretrain.batch_size": 64,
-        "pretrain.lr": 1e-3,
+        "pretrain.lr": 2e-3,
     }
 
     class Config(MethodConfig):
+        fs: int = Field(500, ge=50, description="Hz of the input; K-MERL 4.1: 500")
         normalise: Literal["minmax", "zscore", "zscore-lead"] = Field(
             "minmax", description="scaling of a recording; minmax is MERL's pre-processing, which K-MERL 4.1 adheres to"
         )
-        size: Literal["tiny", "small", "middle", "base"] = Field("tiny", description="ECG encoder; K-MERL 4.1, Figure 8")
+        size: Literal["tiny", "small", "middle", "base"] = Field(
+            "tiny", description="ECG encoder; K-MERL 4.1, Figure 8"
+        )
         dim: int | None = Field(None, ge=8, description="encoder width; default: that of the size")
         heads: int | None = Field(None, ge=1, description="encoder attention heads; default: those of the size")
         depth: int = Field(DEPTH, ge=1, description="encoder blocks; 12 in every size, as in MERL's ViT")
-        segment: int = Field(100, ge=1, description="samples in a token; K-MERL Figure 7, best of 25 to 200")
+        segment: int = Field(100, ge=1, description="samples in a token at that rate; K-MERL Figure 7: 100 (200 ms) is the best of 25 to 200")
         tokens: Literal["lead", "joint"] = Field("lead", description="lead-specific tokenisation; off in Table 2b")
         lead_embedding: bool = Field(True, description="lead-specific spatial embedding; off in Table 2b")
         time_embedding: bool = Field(True, description="lead-agnostic temporal embedding; off in Table 2b")
@@ -66,13 +71,17 @@ class KMERL(Method):
             (9, 10, 11), description="numbers of masked leads to draw from; K-MERL 3.3; one number or none in Table 2d"
         )
         segment_masking: Literal["per_lead", "any", "none"] = Field("per_lead", description="K-MERL 3.3; Table 2d")
-        mask_ratio: float = Field(0.25, ge=0, lt=1, description="share of segments masked; K-MERL Figure 7, best of 25 to 75 %")
+        mask_ratio: float = Field(
+            0.25, ge=0, lt=1, description="share of segments masked; K-MERL Figure 7, best of 25 to 75 %"
+        )
         text: TextEncoderConfig = Field(
             TextEncoderConfig(),
             description="text encoder; K-MERL uses medcpt (Table 2e), minilm is the one that is packaged",
         )
         entities: EntityConfig = Field(EntityConfig(), description="how entities are mined; K-MERL 3.4, Table 2c")
-        query_dim: int = Field(256, ge=8, description="width of the query network; the paper gives none, MERL's shared width")
+        query_dim: int = Field(
+            256, ge=8, description="width of the query network; the paper gives none, MERL's shared width"
+        )
         query_layers: int = Field(4, ge=1, description="layers of the query network; K-MERL Table 6b")
         query_heads: int = Field(4, ge=1, description="heads of the query network; K-MERL Table 6c")
         query_self_attention: bool = Field(False, description="queries see each other; the paper does not say")
@@ -91,7 +100,7 @@ class KMERL(Method):
 
     @classmethod
     def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, normalise=config.normalise)
+        return replace(cls.input, fs=config.fs, normalise=config.normalise)
 
     def build(self, config: Config) -> None:
         width, heads = SIZES[config.size]

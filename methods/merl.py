@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from jaxtyping import Float
@@ -32,15 +33,18 @@ class MERL(Method):
     name = "merl"
     corpus = "mimic-iv-ecg"
     input = InputSpec(fs=500, seconds=10, normalise="minmax", modalities=("text",))
-    smoke: ClassVar = {"width": 16, "pretrain.epochs": 30, "pretrain.batch_size": 64, "pretrain.lr": 1e-3}
+    smoke: ClassVar = {"fs": 100, "width": 32, "pretrain.epochs": 40, "pretrain.batch_size": 64, "pretrain.lr": 1e-3}
 
     class Config(MethodConfig):
+        fs: int = Field(500, ge=50, description="Hz of the input; MERL: 500")
         encoder: str = Field(
             "resnet18",
             description="ECG encoder, resnet18 to resnet152 or vit-tiny to vit-base; ResNet18 is MERL's main model, the tiny "
             "ViT its other one (K-MERL Table 1)",
         )
-        width: int | None = Field(None, ge=4, description="channels of the first stage, or of a ViT's tokens; default: MERL's")
+        width: int | None = Field(
+            None, ge=4, description="channels of the first stage, or of a ViT's tokens; default: MERL's"
+        )
         text: TextEncoderConfig = Field(
             TextEncoderConfig(), description="text encoder; MERL uses medcpt, minilm is the one that is packaged"
         )
@@ -50,6 +54,10 @@ class MERL(Method):
             PretrainConfig(epochs=50, batch_size=4096, lr=2e-4, weight_decay=1e-5),
             description="MERL's paper, as K-MERL A quotes it: 512 on each of 8 devices, AdamW 2e-4, 1e-5, 50 epochs",
         )
+
+    @classmethod
+    def input_for(cls, config: Config) -> InputSpec:
+        return replace(cls.input, fs=config.fs)
 
     def build(self, config: Config) -> None:
         self.text = TextTower(config.text)

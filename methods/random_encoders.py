@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from jaxtyping import Float
@@ -24,9 +25,16 @@ class RandomEncoder(Method):
     input = InputSpec(fs=500, seconds=10, normalise="minmax")
 
     class Config(MethodConfig):
+        fs: int = Field(500, ge=50, description="Hz of the input; MERL: 500")
         encoder: str = Field("resnet18", description="backbone that keeps its initial weights")
-        width: int | None = Field(None, ge=4, description="channels of the first stage, or of a ViT's tokens; default: MERL's")
+        width: int | None = Field(
+            None, ge=4, description="channels of the first stage, or of a ViT's tokens; default: MERL's"
+        )
         depth: int | None = Field(None, ge=1, description="blocks of a ViT; default: MERL's 12")
+
+    @classmethod
+    def input_for(cls, config: Config) -> InputSpec:
+        return replace(cls.input, fs=config.fs)
 
     def build(self, config: Config) -> None:
         self.encoder = backbone(config.encoder, self.input.length, width=config.width, depth=config.depth)
@@ -45,7 +53,7 @@ class RandomResNet(RandomEncoder):
     """MERL's 1-D ResNet18 with random weights. Source: K-MERL Table 1, "Random Init (CNN)"."""
 
     name = "random-resnet"
-    smoke: ClassVar = {"width": 16}
+    smoke: ClassVar = {"fs": 100, "width": 32}
 
     class Config(RandomEncoder.Config):
         encoder: str = Field("resnet18", description="MERL's main encoder")
@@ -55,7 +63,7 @@ class RandomViT(RandomEncoder):
     """MERL's tiny ViT with random weights. Source: K-MERL Table 1, "Random Init (Transformer)"."""
 
     name = "random-vit"
-    smoke: ClassVar = {"depth": 4}
+    smoke: ClassVar = {"fs": 100, "depth": 4}
 
     class Config(RandomEncoder.Config):
         encoder: str = Field("vit-tiny", description="MERL's tiny ViT")

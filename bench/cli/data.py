@@ -16,7 +16,9 @@ app = typer.Typer(no_args_is_help=True, help="Prepare, verify, list and simulate
 def prepare(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
     data_root: o.DataRoot = None,
-    rate: Annotated[Optional[int], typer.Option("--rate", help="Hz; of the publisher's rates. [default: the best]")] = None,
+    rate: Annotated[
+        Optional[int], typer.Option("--rate", help="Hz; of the publisher's rates. [default: the best]")
+    ] = None,
     workers: Annotated[Optional[int], typer.Option("--workers", min=1, help="Processes. [default: all cores]")] = None,
     on_bad_record: o.OnBadRecord = "error",
     simulated_records: o.SimulatedRecords = None,
@@ -50,13 +52,17 @@ def verify(
     found = source.dataset(dataset, say)
     with track(f"verifying {dataset}") as progress:
         report = verify_files(found, workers=source.workers, progress=progress)
-    typer.echo(f"{dataset} {found.version()} in {found.root}: {report.n_read:,} of {report.n_records:,} recordings read well")
+    typer.echo(
+        f"{dataset} {found.version()} in {found.root}: {report.n_read:,} of {report.n_records:,} recordings read well"
+    )
     for problem in report.problems:
         typer.echo(f"  {problem}", err=True)
     path = source.store_path(found)
     if path.is_dir():
         agrees = SignalStore.open(path).verify()
-        typer.echo(f"prepared store {path}: {'agrees with its digests' if agrees else 'ALTERED; delete it and prepare again'}")
+        typer.echo(
+            f"prepared store {path}: {'agrees with its digests' if agrees else 'ALTERED; delete it and prepare again'}"
+        )
     else:
         typer.echo("prepared store: none yet")
     if report.problems:
@@ -89,7 +95,9 @@ def status(data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, js
 def simulate(
     dataset: Annotated[str, typer.Argument(help="The dataset to imitate.")],
     destination: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
-    records: Annotated[Optional[int], typer.Option("--records", min=50, help="How many recordings. [default: the dataset's]")] = None,
+    records: Annotated[
+        Optional[int], typer.Option("--records", min=50, help="How many recordings. [default: the dataset's]")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 0,
 ) -> None:
     """Write a simulated copy of a dataset in the publisher's own format."""
@@ -100,4 +108,6 @@ def simulate(
     if destination.exists():
         raise ConfigError(f"{destination} exists already; name a folder that does not, so that nothing is overwritten.")
     cls.simulate(destination, records or cls.simulated_records, seed)
-    typer.echo(f"{destination}: {records or cls.simulated_records:,} simulated recordings. Use it with --data-root {dataset}={destination}")
+    typer.echo(
+        f"{destination}: {records or cls.simulated_records:,} simulated recordings. Use it with --data-root {dataset}={destination}"
+    )

@@ -24,8 +24,12 @@ def list_command() -> None:
 @app.command(epilog="Example:  bench leaderboard render kmerl_table1 --format markdown,latex")
 def render(
     board: Annotated[str, typer.Argument(help="A board (bench leaderboard list).")],
-    formats: Annotated[Optional[list[str]], typer.Option("--format", help="markdown, latex, csv. [default: markdown]")] = None,
-    output: Annotated[Optional[Path], typer.Option("--output", help="Folder to write to. [default: boards/ in the workspace]")] = None,
+    formats: Annotated[
+        Optional[list[str]], typer.Option("--format", help="markdown, latex, csv. [default: markdown]")
+    ] = None,
+    output: Annotated[
+        Optional[Path], typer.Option("--output", help="Folder to write to. [default: boards/ in the workspace]")
+    ] = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Write a board, the published numbers beside ours. Simulated and real results, and profiles, get tables of their own."""
@@ -34,6 +38,8 @@ def render(
     from bench.workspace import Workspace
 
     place = Workspace.at(workspace)
-    written = render_board(board, read_results(place.results), output or place.boards, o.split_commas(formats) or ("markdown",))
+    written = render_board(
+        board, read_results(place.results), output or place.boards, o.split_commas(formats) or ("markdown",)
+    )
     for path in written:
         typer.echo(str(path))

@@ -20,7 +20,9 @@ def modes_of(entry: Any) -> list[str]:
 
 def methods_command(
     pattern: Annotated[Optional[str], typer.Argument(help="A name or wildcard.")] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Whole descriptions, and where each comes from.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Whole descriptions, and where each comes from.")
+    ] = False,
     json_output: o.Json = False,
 ) -> None:
     """List the methods: name, modes, pretraining, description."""
@@ -42,7 +44,9 @@ def methods_command(
 
 def tasks_command(
     pattern: Annotated[Optional[str], typer.Argument(help="A name or wildcard.")] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Whole descriptions, and where each comes from.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Whole descriptions, and where each comes from.")
+    ] = False,
     json_output: o.Json = False,
 ) -> None:
     """List the tasks: name, dataset, kind, classes, split, description."""
@@ -101,4 +105,8 @@ def _text(value: Any, column: str, verbose: bool) -> str:
         return "; ".join(f"{k}: {v}" for k, v in value.items())
     if isinstance(value, list):
         return ", ".join(value)
-    return {True: "yes", False: "no", None: "-"}.get(value, str(value)) if value is None or isinstance(value, bool) else str(value)
+    return (
+        {True: "yes", False: "no", None: "-"}.get(value, str(value))
+        if value is None or isinstance(value, bool)
+        else str(value)
+    )

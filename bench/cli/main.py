@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from bench.cli import data, leaderboard, listing, pretrain, run, runs, splits
+from bench.cli import data, leaderboard, listing, pretrain, run, runs, splits, tracking
 from bench.errors import BenchError
 
 EXIT_CODES = "Exit codes: 0 done, 1 some cells failed (the others are kept), 2 bad input, 130 stopped by Ctrl-C."
@@ -32,6 +32,7 @@ app.command("methods", epilog="Example:  bench methods --verbose")(listing.metho
 app.command("tasks", epilog="Example:  bench tasks 'ptbxl-*'")(listing.tasks_command)
 app.add_typer(splits.app, name="splits")
 app.add_typer(leaderboard.app, name="leaderboard")
+app.add_typer(tracking.app, name="tracking")
 app.command("runs", epilog=runs.EXAMPLES)(runs.runs_command)
 
 
@@ -45,7 +46,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[Optional[bool], typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = None,
+    version: Annotated[
+        Optional[bool], typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = None,
 ) -> None:
     pass
 

@@ -23,10 +23,15 @@ DataRoot = Annotated[
 ]
 WorkspaceOption = Annotated[
     Optional[str],
-    typer.Option("--workspace", metavar="FOLDER", help="Where everything made is kept. Also BENCH_WORKSPACE. [default: bench-workspace]"),
+    typer.Option(
+        "--workspace",
+        metavar="FOLDER",
+        help="Where everything made is kept. Also BENCH_WORKSPACE. [default: bench-workspace]",
+    ),
 ]
 SimulatedRecords = Annotated[
-    Optional[int], typer.Option("--simulated-records", min=50, help="Size of the simulated cohorts. [default: the dataset's]")
+    Optional[int],
+    typer.Option("--simulated-records", min=50, help="Size of the simulated cohorts. [default: the dataset's]"),
 ]
 OnBadRecord = Annotated[
     str, typer.Option("--on-bad-record", help="A record that cannot be read: error, or skip (listed and counted).")
@@ -41,9 +46,14 @@ SetOption = Annotated[
 ]
 ProfileOption = Annotated[
     Optional[str],
-    typer.Option("--profile", help="paper: the published settings. smoke: small and quick. [default: paper on real data, smoke on simulated]"),
+    typer.Option(
+        "--profile",
+        help="paper: the published settings. smoke: small and quick. [default: paper on real data, smoke on simulated]",
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on standard output, and nothing else there.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print machine-readable JSON on standard output, and nothing else there.")
+]
 
 
 def split_commas(values: Sequence[str] | None) -> list[str]:

@@ -13,7 +13,10 @@ EXAMPLES = "Example:  bench pretrain kmerl --corpus ptbxl --set pretrain.epochs=
 
 def pretrain_command(
     method: Annotated[str, typer.Argument(help="The method.")],
-    corpus: Annotated[Optional[str], typer.Option("--corpus", help="The dataset to learn from. [default: the paper's if at hand, else ptbxl]")] = None,
+    corpus: Annotated[
+        Optional[str],
+        typer.Option("--corpus", help="The dataset to learn from. [default: the paper's if at hand, else ptbxl]"),
+    ] = None,
     data_root: o.DataRoot = None,
     profile: o.ProfileOption = None,
     set_: o.SetOption = None,

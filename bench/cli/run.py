@@ -17,21 +17,42 @@ EXAMPLES = (
 
 
 def run_command(
-    method: Annotated[Optional[list[str]], typer.Option("--method", "-m", help="Methods; commas, repeats and wildcards.")] = None,
-    task: Annotated[Optional[list[str]], typer.Option("--task", "-t", help="Tasks; commas, repeats and wildcards ('ptbxl-*').")] = None,
+    method: Annotated[
+        Optional[list[str]], typer.Option("--method", "-m", help="Methods; commas, repeats and wildcards.")
+    ] = None,
+    task: Annotated[
+        Optional[list[str]], typer.Option("--task", "-t", help="Tasks; commas, repeats and wildcards ('ptbxl-*').")
+    ] = None,
     mode: Annotated[Optional[list[str]], typer.Option("--mode", help="zeroshot, linear, finetune, scratch.")] = None,
-    fraction: Annotated[Optional[list[str]], typer.Option("--fraction", help="Labelled share of the training records: 0.01 or 1%. [default: 1]")] = None,
+    fraction: Annotated[
+        Optional[list[str]],
+        typer.Option("--fraction", help="Labelled share of the training records: 0.01 or 1%. [default: 1]"),
+    ] = None,
     leads: Annotated[
         Optional[list[str]],
-        typer.Option("--leads", help="Leads to show: all, limb, precordial, I or I,II (one subset), 1..12 (K-MERL's order). Repeats. [default: all]"),
+        typer.Option(
+            "--leads",
+            help="Leads to show: all, limb, precordial, I or I,II (one subset), 1..12 (K-MERL's order). Repeats. [default: all]",
+        ),
     ] = None,
     seed: Annotated[Optional[list[str]], typer.Option("--seed", help="Seeds. [default: 0]")] = None,
-    board: Annotated[Optional[str], typer.Option("--board", help="Run the cells of a leaderboard instead of naming methods and tasks.")] = None,
+    board: Annotated[
+        Optional[str],
+        typer.Option("--board", help="Run the cells of a leaderboard instead of naming methods and tasks."),
+    ] = None,
     data_root: o.DataRoot = None,
     profile: o.ProfileOption = None,
     set_: o.SetOption = None,
-    corpus: Annotated[Optional[str], typer.Option("--corpus", help="Pretrain on this dataset. [default: the paper's if at hand, else the task's training folds]")] = None,
-    pretrain: Annotated[bool, typer.Option("--pretrain/--no-pretrain", help="Pretrain a missing checkpoint, or refuse.")] = True,
+    corpus: Annotated[
+        Optional[str],
+        typer.Option(
+            "--corpus",
+            help="Pretrain on this dataset. [default: the paper's if at hand, else the task's training folds]",
+        ),
+    ] = None,
+    pretrain: Annotated[
+        bool, typer.Option("--pretrain/--no-pretrain", help="Pretrain a missing checkpoint, or refuse.")
+    ] = True,
     again: Annotated[bool, typer.Option("--again", help="Compute finished cells again.")] = False,
     track: Annotated[bool, typer.Option("--track/--no-track", help="Mirror results to MLflow.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and stop.")] = False,
@@ -95,7 +116,9 @@ def _execute(options: Any, source: Any, json_output: bool) -> None:
     from bench.runner.execute import run
 
     if source.kind == "simulated":
-        say("data: the built-in simulated cohort; results are stamped data=simulated. Real data: --data-root or BENCH_DATA.")
+        say(
+            "data: the built-in simulated cohort; results are stamped data=simulated. Real data: --data-root or BENCH_DATA."
+        )
     report = run(options, source, on_result=lambda result, computed: say(_line(result, computed)))
     for reason in report.left_out:
         say(f"left out: {reason}")
@@ -107,7 +130,9 @@ def _execute(options: Any, source: Any, json_output: bool) -> None:
     elif report.results:
         _show(report, source)
     if report.failures:
-        say(f"{len(report.failures)} of {len(report.failures) + len(report.results)} cells failed; the others are kept. See: bench runs --failed")
+        say(
+            f"{len(report.failures)} of {len(report.failures) + len(report.results)} cells failed; the others are kept. See: bench runs --failed"
+        )
         raise typer.Exit(1)
 
 
@@ -141,11 +166,18 @@ def _show(report: Any, source: Any) -> None:
     found = len(report.results) - report.computed
     console.print(f"{report.computed} cells computed, {found} found finished.", highlight=False)
     console.print(f"results  {workspace.results}", highlight=False, soft_wrap=True)
-    console.print(f"MLflow   mlflow ui --backend-store-uri {_shown_uri(workspace.tracking_uri)}", highlight=False, soft_wrap=True)
-    console.print("board    bench leaderboard render kmerl_table1", highlight=False, soft_wrap=True)
+    console.print(
+        f"MLflow   mlflow ui --backend-store-uri {_shown_uri(workspace.tracking_uri)}", highlight=False, soft_wrap=True
+    )
+    console.print(f"board    bench leaderboard render {_board_of(report.results)}", highlight=False, soft_wrap=True)
 
 
 def _shown_uri(uri: str) -> str:
     from bench.redaction import redact
 
     return redact(uri)
+
+
+def _board_of(results: Any) -> str:
+    """A board on which these results have a place."""
+    return "zeroshot" if all(result.cell.mode == "zeroshot" for result in results) else "kmerl_table1"

@@ -13,7 +13,9 @@ EXAMPLES = "Examples:  bench runs   bench runs --failed --verbose"
 
 def runs_command(
     failed: Annotated[bool, typer.Option("--failed", help="The recorded failures instead of the results.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="With tracebacks (failures) or keys (results).")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="With tracebacks (failures) or keys (results).")
+    ] = False,
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
@@ -28,20 +30,47 @@ def runs_command(
         return _failures(place, verbose, json_output)
     results = sorted(read_results(place.results), key=lambda r: (r.data, r.profile, r.cell))
     if json_output:
-        typer.echo(json.dumps([{"key": r.key, "cell": r.cell.to_dict(), "profile": r.profile, "data": r.data, "score": r.score} for r in results], indent=2))
+        typer.echo(
+            json.dumps(
+                [
+                    {"key": r.key, "cell": r.cell.to_dict(), "profile": r.profile, "data": r.data, "score": r.score}
+                    for r in results
+                ],
+                indent=2,
+            )
+        )
         return None
     if not results:
-        typer.echo(f"no finished cells in {place.results}. Start with: bench run --method kmerl --task ptbxl-super --mode zeroshot")
+        typer.echo(
+            f"no finished cells in {place.results}. Start with: bench run --method kmerl --task ptbxl-super --mode zeroshot"
+        )
         return None
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("cell", "data", "profile", "metric", "value", "interval", "n", "started", *(["key"] if verbose else [])):
+    for column in (
+        "cell",
+        "data",
+        "profile",
+        "metric",
+        "value",
+        "interval",
+        "n",
+        "started",
+        *(["key"] if verbose else []),
+    ):
         table.add_column(column, overflow="fold")
     for r in results:
         name, estimate = next(iter(r.score["metrics"].items()))
-        row = [str(r.cell), r.data, r.profile, name, _number(estimate["value"]), f"[{_number(estimate['low'])}, {_number(estimate['high'])}]"]
+        row = [
+            str(r.cell),
+            r.data,
+            r.profile,
+            name,
+            _number(estimate["value"]),
+            f"[{_number(estimate['low'])}, {_number(estimate['high'])}]",
+        ]
         table.add_row(*row, f"{r.counts['test']:,}", r.provenance.get("started", "-"), *([r.key] if verbose else []))
 
     Console().print(table)

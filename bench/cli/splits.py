@@ -13,7 +13,9 @@ app = typer.Typer(no_args_is_help=True, help="Check the fixed partitions against
 
 @app.command(epilog="Example:  bench splits verify 'ptbxl-*' --data-root ~/ecg")
 def verify(
-    task: Annotated[Optional[list[str]], typer.Argument(help="Tasks; wildcards allowed. [default: all whose data are at hand]")] = None,
+    task: Annotated[
+        Optional[list[str]], typer.Argument(help="Tasks; wildcards allowed. [default: all whose data are at hand]")
+    ] = None,
     data_root: o.DataRoot = None,
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,

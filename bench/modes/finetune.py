@@ -96,8 +96,12 @@ def run(cell: CellRun) -> Outcome:
                 fabric.clip_gradients(model, optimiser, max_norm=config.clip_norm)
             optimiser.step()
             losses.append(loss.item())
-            cell.progress(epoch * steps + i + 1, total, f"epoch {epoch + 1}  best {cell.task.metric} {best['value']:.3f}")
-        value = objective.selection_value(cell.targets[cell.validation], _scores(model, cell, cell.validation, objective))
+            cell.progress(
+                epoch * steps + i + 1, total, f"epoch {epoch + 1}  best {cell.task.metric} {best['value']:.3f}"
+            )
+        value = objective.selection_value(
+            cell.targets[cell.validation], _scores(model, cell, cell.validation, objective)
+        )
         history.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), "validation": value})
         if value > best["value"] or "state" not in best:
             state = {k: v.detach().clone() for k, v in classifier.state_dict().items()}

@@ -29,7 +29,9 @@ class Config(BaseModel):
     batch_size: int = Field(16, ge=1, description="K-MERL Table 4")
     lr: float = Field(1e-3, gt=0, description="peak rate of AdamW; K-MERL Table 4")
     weight_decay: float = Field(1e-2, ge=0, description="AdamW; K-MERL states none: torch's default")
-    warmup_steps: int = Field(5, ge=0, description='optimiser steps of linear warm-up; K-MERL Table 4, "warmup steps 5"')
+    warmup_steps: int = Field(
+        5, ge=0, description='optimiser steps of linear warm-up; K-MERL Table 4, "warmup steps 5"'
+    )
 
 
 def run(cell: CellRun) -> Outcome:

@@ -79,6 +79,7 @@ def run(options: RunOptions, source: DataSource, on_result: Callable[[Result, bo
                 continue
             report.results.append(result)
             report.computed += computed
+            (source.workspace.failures / failure_name(cell, session)).unlink(missing_ok=True)
             if on_result:
                 on_result(result, computed)
     finally:
@@ -103,11 +104,16 @@ def record_failure(cell: Cell, session: Session, error: Exception) -> str:
     failures = session.source.workspace.failures
     failures.mkdir(parents=True, exist_ok=True)
     write_json(
-        failures / f"{digest([cell.to_dict(), session.profile, session.source.kind], 16)}.json",
+        failures / failure_name(cell, session),
         {"cell": cell.to_dict(), "error": message, "traceback": traceback.format_exc(), "time": provenance.now()},
     )
     say(f"failed: {cell}: {message}")
     return message
+
+
+def failure_name(cell: Cell, session: Session) -> str:
+    """One file for a cell of a profile and data kind; it goes when the cell succeeds."""
+    return f"{digest([cell.to_dict(), session.profile, session.source.kind], 16)}.json"
 
 
 def cell_key(cell: Cell, session: Session) -> str:
@@ -199,6 +205,7 @@ def run_cell(cell: Cell, session: Session, again: bool = False) -> tuple[Result,
             "versions": provenance.versions(),
             "git_commit": provenance.git_commit(),
             "machine": provenance.machine(),
+            "overrides": [override.text for override in session.overrides],
             "task_version": data.task.version,
             "input": instance.input.to_dict(),
             "absent_leads": "not processed" if instance.input.partial_leads else "zeros",

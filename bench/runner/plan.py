@@ -54,7 +54,9 @@ def plan(options: RunOptions) -> Plan:
             raise UnknownName("mode", mode, MODULES)
     for fraction in options.fractions:
         if not 0 < fraction <= 1:
-            raise ConfigError(f"--fraction {fraction:g}: a share of the training records lies above 0 and up to 1 (1 % is 0.01).")
+            raise ConfigError(
+                f"--fraction {fraction:g}: a share of the training records lies above 0 and up to 1 (1 % is 0.01)."
+            )
     planned = Plan([])
     tasks = [registry.load(registry.TASKS, name)() for name in registry.match(registry.TASKS, options.tasks)]
     for name in registry.match(registry.METHODS, options.methods):

@@ -101,7 +101,9 @@ def read_result(folder: Path) -> Result:
             raise DataError(f"{path}: schema {value.get('schema')}, expected {SCHEMA}; run the cell again.")
         return Result(**(value | {"cell": Cell.from_dict(value["cell"]), "folder": folder}))
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path}: not a readable result ({error}). Delete the folder and run the cell again.") from error
+        raise DataError(
+            f"{path}: not a readable result ({error}). Delete the folder and run the cell again."
+        ) from error
 
 
 def read_results(results: Path) -> Iterator[Result]:

@@ -97,7 +97,9 @@ class Session:
             store = self.store(task.dataset)
             examples = task.examples(store.records)
             if not len(examples):
-                raise DataError(f"task {name}: none of the {len(store.records):,} recordings of {task.dataset} has a label.")
+                raise DataError(
+                    f"task {name}: none of the {len(store.records):,} recordings of {task.dataset} has a label."
+                )
             dataset = registry.load(registry.DATASETS, task.dataset)
             complete = self.source.kind == "real" and len(store.records) in dataset.full_size.values()
             split = load_split(task.split)
@@ -105,10 +107,21 @@ class Session:
             self._tasks[name] = TaskData(task, store, examples, store.rows(examples.record_ids), split, complete)
         return self._tasks[name]
 
-    def view(self, method: type[Method], store: SignalStore, leads: tuple[str, ...], rows: np.ndarray, **window: Any) -> SignalView:
-        return SignalView(store, method.input_for(self.method_config(method.name)), leads=leads, rows=rows, cache=self.source.workspace.cache, **window)
+    def view(
+        self, method: type[Method], store: SignalStore, leads: tuple[str, ...], rows: np.ndarray, **window: Any
+    ) -> SignalView:
+        return SignalView(
+            store,
+            method.input_for(self.method_config(method.name)),
+            leads=leads,
+            rows=rows,
+            cache=self.source.workspace.cache,
+            **window,
+        )
 
-    def task_source(self, method: type[Method], data: TaskData, leads: tuple[str, ...], targets: np.ndarray) -> BatchSource:
+    def task_source(
+        self, method: type[Method], data: TaskData, leads: tuple[str, ...], targets: np.ndarray
+    ) -> BatchSource:
         """The task's examples as batches."""
         window = {"start": data.examples.start, "seconds": data.examples.seconds}
         return BatchSource(self.view(method, data.store, leads, data.rows, **window), targets=targets)
@@ -151,7 +164,9 @@ class Session:
             worded = np.array([bool(t.strip()) for t in text])
             silent = int((masks["train"] & ~worded).sum())
             if silent:
-                say(f"{name}: {silent:,} of {int(masks['train'].sum()):,} training recordings have no {chosen} and are not pretrained on")
+                say(
+                    f"{name}: {silent:,} of {int(masks['train'].sum()):,} training recordings have no {chosen} and are not pretrained on"
+                )
             masks = {part: mask & worded for part, mask in masks.items()}
         partition = np.where(masks["train"], 1, np.where(masks["validation"], 2, 0)).astype(np.uint8)
         corpus = Corpus(
@@ -241,7 +256,13 @@ class Session:
         windows = None if examples.start is None else [examples.start.tolist(), examples.seconds, data.rows.tolist()]
         weights = spec.key if spec else [source_digest(cls.__module__), self.method_config(cls.name), cell.seed]
         key = digest(
-            {"weights": weights, "store": data.store.digest, "input": cls.input_for(self.method_config(cls.name)).to_dict(), "leads": cell.leads, "windows": windows}
+            {
+                "weights": weights,
+                "store": data.store.digest,
+                "input": cls.input_for(self.method_config(cls.name)).to_dict(),
+                "leads": cell.leads,
+                "windows": windows,
+            }
         )
         rows = np.arange(len(data.store.records)) if windows is None else data.rows
         window = {} if windows is None else {"start": examples.start, "seconds": examples.seconds}

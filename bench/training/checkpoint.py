@@ -140,7 +140,9 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     try:
         return json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{folder}: not a readable checkpoint ({error}). Delete the folder and pretrain again.") from error
+        raise DataError(
+            f"{folder}: not a readable checkpoint ({error}). Delete the folder and pretrain again."
+        ) from error
 
 
 def load_weights(method: Method, folder: Path) -> None:
@@ -160,4 +162,6 @@ def load_weights(method: Method, folder: Path) -> None:
     try:
         method.load_state_dict(load_file(path))
     except RuntimeError as error:
-        raise DataError(f"{path}: weights of another architecture than {method.name}'s config describes: {error}") from error
+        raise DataError(
+            f"{path}: weights of another architecture than {method.name}'s config describes: {error}"
+        ) from error

@@ -22,10 +22,14 @@ class PretrainConfig(BaseModel):
         "corpus would leave one update an epoch",
     )
     lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
-    weight_decay: float = Field(1e-5, ge=0, description="AdamW weight decay; biases and one-dimensional weights included")
+    weight_decay: float = Field(
+        1e-5, ge=0, description="AdamW weight decay; biases and one-dimensional weights included"
+    )
     betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW moment decay")
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear warm-up before the cosine")
-    schedule: Literal["cosine", "constant"] = Field("cosine", description="learning rate after warm-up, per step, to zero")
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="learning rate after warm-up, per step, to zero"
+    )
     clip_norm: float | None = Field(None, description="clip the global gradient norm to this; None leaves it")
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
         "auto", description="auto is bf16-mixed on a GPU that has it and 32-true elsewhere"

@@ -65,7 +65,9 @@ def train(
         DataError: fewer than two recordings. BenchError: a loss that is not finite, or a state that cannot be written.
     """
     if len(rows) < 2:
-        raise DataError(f"pretraining {method.name} needs at least 2 recordings; the corpus has {len(rows)} to train on.")
+        raise DataError(
+            f"pretraining {method.name} needs at least 2 recordings; the corpus has {len(rows)} to train on."
+        )
     fabric = make_fabric(config.precision)
     batch_size = config.batch_for(len(rows))
     steps = len(rows) // batch_size
@@ -117,8 +119,14 @@ def train(
         seconds = time.perf_counter() - started
         entry = {"epoch": epoch + 1, "lr": config.lr * factor}
         entry |= {name: value / steps for name, value in sums.items()}
-        entry |= {f"validation_{k}": v for k, v in validation_loss(method, model, source, validation_rows, batch_size, epoch)}
-        entry |= {"seconds": seconds, "recordings_per_second": steps * batch_size / seconds, "waiting": waited / seconds}
+        entry |= {
+            f"validation_{k}": v for k, v in validation_loss(method, model, source, validation_rows, batch_size, epoch)
+        }
+        entry |= {
+            "seconds": seconds,
+            "recordings_per_second": steps * batch_size / seconds,
+            "waiting": waited / seconds,
+        }
         history.append(entry)
         save_state(
             folder / STATE,

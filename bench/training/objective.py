@@ -54,7 +54,9 @@ class Objective:
             return torch.softmax(outputs, dim=1).numpy()
         return outputs[:, 0].numpy() if self.kind == "survival" else outputs.numpy()
 
-    def selection_value(self, targets: Shaped[np.ndarray, "record ..."], scores: Shaped[np.ndarray, "record ..."]) -> float:
+    def selection_value(
+        self, targets: Shaped[np.ndarray, "record ..."], scores: Shaped[np.ndarray, "record ..."]
+    ) -> float:
         """The value on validation data by which weights are chosen; higher is better."""
         if self.kind == "multilabel":
             return float(classification.macro(classification.auroc(targets, scores)))

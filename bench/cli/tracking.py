@@ -1,0 +1,45 @@
+"""``bench tracking``: results to and from an MLflow server."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Optional
+
+import typer
+
+from bench.cli import options as o
+
+app = typer.Typer(no_args_is_help=True, help="Move results between the result store, which is the truth, and MLflow.")
+
+Uri = Annotated[
+    Optional[str],
+    typer.Option("--uri", help="MLflow tracking URI. Also MLFLOW_TRACKING_URI. [default: mlflow.db in the workspace]"),
+]
+
+
+@app.command(epilog="Example:  bench tracking push --uri http://127.0.0.1:5000")
+def push(uri: Uri = None, workspace: o.WorkspaceOption = None) -> None:
+    """Log every stored result that the server does not have yet."""
+    from bench import tracking
+    from bench.workspace import Workspace
+
+    place = Workspace.at(workspace)
+    _report(tracking.push(place.results, uri or place.tracking_uri), "logged")
+
+
+@app.command(epilog="Example:  bench tracking pull --uri http://127.0.0.1:5000")
+def pull(uri: Uri = None, workspace: o.WorkspaceOption = None) -> None:
+    """Fetch every result that the store does not have yet; digests are checked."""
+    from bench import tracking
+    from bench.workspace import Workspace
+
+    place = Workspace.at(workspace)
+    place.ensure_writable()
+    _report(tracking.pull(uri or place.tracking_uri, place.results), "fetched")
+
+
+def _report(transfer: Any, verb: str) -> None:
+    typer.echo(f"{transfer.moved:,} {verb}, {transfer.present:,} there already")
+    for reason in transfer.refused:
+        typer.echo(f"refused: {reason}", err=True)
+    if transfer.refused:
+        raise typer.Exit(1)

@@ -1,0 +1,167 @@
+"""``bench run`` from the terminal: tables, caching, dry runs, and every wrong word answered with its cure."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+QUICK = ("--set", "pretrain.epochs=1", "--set", "linear.epochs=3", "--no-track")
+KMERL = ("run", "--method", "kmerl", "--task", "ptbxl-super", "--mode", "zeroshot", *QUICK)
+
+
+def made(workspace) -> list[str]:
+    """What was written beside the shared simulated data."""
+    return sorted(p.name for p in workspace.root.iterdir() if p.name not in ("simulated", "stores"))
+
+
+def test_a_run_ends_with_a_table_and_the_second_answers_from_finished_cells(bench, workspace):
+    first = bench(*KMERL)
+    assert first.code == 0, first.err
+    assert "pretraining kmerl on ptbxl" in first.err
+    assert "data=simulated" in first.err
+    assert "macro_auroc" in first.out
+    assert "1 cells computed, 0 found finished" in first.out
+    assert str(workspace.results) in first.out.replace("\n", "")
+    second = bench(*KMERL)
+    assert "0 cells computed, 1 found finished" in second.out
+    assert "pretraining" not in second.err
+    again = bench(*KMERL, "--again", "--json")
+    (result,) = json.loads(again.out)
+    assert result["data"] == "simulated"
+    assert result["profile"] == "smoke"
+    assert result["provenance"]["overrides"] == ["pretrain.epochs=1", "linear.epochs=3"]
+
+
+def test_options_are_crossed_and_dry_runs_only_say_so(bench, workspace):
+    done = bench(
+        "run", "-m", "kmerl,random-vit", "-m", "merl", "--task", "ptbxl-su*", "--mode", "zeroshot,linear",
+        "--fraction", "1%,1", "--leads", "I,II", "--leads", "1..2", "--seed", "0,1", "--dry-run",
+    )  # fmt: skip
+    cells = done.out.splitlines()
+    # per method, task (2) and lead subset (I,II = two leads of the range, so 2): 1 zero-shot (2 seeds if untrained),
+    # and 2 fractions x 2 seeds linear
+    assert len(cells) == 2 * 2 * (2 * (1 + 4) + (2 + 4))
+    assert "merl · ptbxl-sub · linear · leads I · 1% · seed 1" in cells
+    assert made(workspace) == []
+
+
+def test_features_are_computed_once_for_every_fraction_seed_and_task(bench, workspace):
+    done = bench(
+        "run", "-m", "random-resnet", "-t", "ptbxl-super,ptbxl-rhythm", "--mode", "linear",
+        "--fraction", "0.1,1", "--seed", "0", *QUICK,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "4 cells computed" in done.out
+    assert len([p for p in workspace.features.iterdir() if p.is_dir()]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--method", "kmrel"), "unknown method 'kmrel'. Did you mean 'kmerl'"),
+        (("--task", "ptbxl-supr"), "unknown task 'ptbxl-supr'. Did you mean 'ptbxl-super'"),
+        (("--mode", "zeroshoot"), "unknown mode 'zeroshoot'. Did you mean 'zeroshot'"),
+        (("--leads", "V7"), "unknown lead 'V7'. Did you mean 'V6'"),
+        (("--leads", "0..3"), "between 1 and 12"),
+        (("--set", "pretrain.epoch=3"), "unknown config field 'pretrain.epoch'. Did you mean 'pretrain.epochs'"),
+        (("--set", "kmerl.depht=3"), "unknown config field of kmerl 'depht'. Did you mean 'depth'"),
+        (("--set", "pretrain.epochs=none"), "field pretrain.epochs = 'none': input should be a valid integer"),
+        (("--set", "depth"), "expected FIELD=VALUE"),
+        (("--fraction", "1.5"), "above 0 and up to 1"),
+        (("--fraction", "ten"), "expected a number"),
+        (("--profile", "fast"), "expected one of paper, smoke"),
+        (("--data-root", "/nowhere/at/all"), "/nowhere/at/all, which does not exist"),
+        (("--data-root", "ptbxl=/nowhere/at/all"), "/nowhere/at/all does not exist"),
+        (("--data-root", "ptbx=/tmp"), "unknown dataset 'ptbx'. Did you mean 'ptbxl'"),
+        (("--no-pretrain",), "--no-pretrain was given. Make it with: bench pretrain kmerl"),
+    ],
+)
+def test_bad_options_exit_2_name_the_cure_and_write_nothing(bench, workspace, arguments, words):
+    replaced = {name for name in arguments if name in ("--method", "--task", "--mode")}
+    base = [("--method", "kmerl"), ("--task", "ptbxl-super"), ("--mode", "zeroshot")]
+    kept = [part for pair in base if pair[0] not in replaced for part in pair]
+    done = bench("run", *kept, *arguments)
+    assert done.code == (1 if arguments == ("--no-pretrain",) else 2), done.err
+    assert words in " ".join(done.err.split())
+    assert "Traceback" not in done.err
+    assert not workspace.results.exists()
+    assert not workspace.checkpoints.exists()
+
+
+def test_bench_data_that_points_nowhere(bench, monkeypatch):
+    monkeypatch.setenv("BENCH_DATA", "/nowhere/at/all")
+    done = bench(*KMERL)
+    assert done.code == 2
+    assert "BENCH_DATA points at /nowhere/at/all, which does not exist" in done.err
+
+
+def test_real_data_without_the_dataset_say_where_it_is_published(bench, tmp_path):
+    (tmp_path / "data").mkdir()
+    done = bench(*KMERL, "--data-root", str(tmp_path / "data"))
+    assert done.code == 2
+    assert "physionet.org" in done.err
+
+
+def test_a_workspace_that_cannot_be_written(bench, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = bench(*KMERL, "--workspace", str(tmp_path / "file" / "workspace"))
+    assert done.code == 2
+    assert "cannot be written to" in " ".join(done.err.split())
+
+
+def test_help_teaches():
+    done = subprocess.run([sys.executable, "-m", "bench.cli.main", "run", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0
+    for word in ("--method", "--leads", "--set", "Examples"):
+        assert word in done.stdout
+
+
+def test_runs_lists_what_was_done_and_what_failed(bench, workspace):
+    assert "no finished cells" in bench("runs").out
+    bench(*KMERL)
+    listed = bench("runs").out
+    assert "kmerl · ptbxl-super · zeroshot" in listed
+    assert "no failures" in bench("runs", "--failed").out
+    shutil.rmtree(workspace.checkpoints)
+    assert bench(*KMERL, "--again", "--no-pretrain").code == 1
+    assert "--no-pretrain was given" in bench("runs", "--failed").out
+    assert bench(*KMERL, "--again").code == 0
+    assert "no failures" in bench("runs", "--failed").out
+
+
+def test_pretrain_then_run_uses_the_checkpoint(bench, workspace):
+    done = bench("pretrain", "merl", "--set", "pretrain.epochs=1")
+    assert done.code == 0, done.err
+    (folder,) = [p for p in workspace.checkpoints.iterdir() if not p.name.startswith(".")]
+    assert {p.name for p in folder.iterdir()} == {"model.safetensors", "config.yaml", "provenance.json", "history.csv"}
+    run = bench(
+        "run", "-m", "merl", "-t", "ptbxl-super", "--mode", "zeroshot", "--set", "pretrain.epochs=1", "--no-track"
+    )
+    assert "pretraining" not in run.err
+    assert "has no pretraining objective" in bench("pretrain", "random-vit").err
+
+
+def test_listings(bench):
+    methods = {row["name"]: row for row in json.loads(bench("methods", "--json").out)}
+    assert methods["kmerl"]["modes"] == ["zeroshot", "linear", "finetune", "scratch"]
+    tasks = {row["name"]: row for row in json.loads(bench("tasks", "ptbxl-*", "--json").out)}
+    assert tasks["ptbxl-super"]["classes"] == 5
+    assert "Did you mean" in bench("tasks", "ptbxl-supr").err
+
+
+def test_simulate_refuses_to_overwrite(bench, tmp_path):
+    assert bench("data", "simulate", "ptbxl", str(tmp_path), "--records", "60").code == 2
+    done = bench("data", "simulate", "ptbxl", str(tmp_path / "new"), "--records", "60")
+    assert done.code == 0, done.err
+    assert len(list(Path(tmp_path / "new").rglob("*_lr.dat"))) == 60
+    assert "60" in bench("data", "prepare", "ptbxl", "--data-root", f"ptbxl={tmp_path / 'new'}").out
+
+
+def test_splits_verify_says_what_agrees(bench):
+    done = bench("splits", "verify", "ptbxl-super")
+    assert done.code == 0, done.err
+    assert "17,084/2,146/2,158" in done.out
+    assert "not comparable" in done.out

@@ -51,6 +51,7 @@ class _Class:
     module: str
     path: Path
     bases: list[tuple[str, str]]  # (module, class name)
+    constants: dict[str, Any]  # literal names of the module, which class attributes may refer to
 
 
 def _imported_names(tree: ast.Module, module: str) -> dict[str, tuple[str, str]]:
@@ -71,37 +72,42 @@ def _classes_in(module: str) -> dict[str, _Class]:
         return {}
     tree = ast.parse(Path(spec.origin).read_bytes(), filename=spec.origin)
     names = _imported_names(tree, module)
+    constants = _literals(tree.body, {})
     return {
         node.name: _Class(
             node,
             module,
             Path(spec.origin),
             [names[b.id] for b in node.bases if isinstance(b, ast.Name) and b.id in names],
+            constants,
         )
         for node in tree.body
         if isinstance(node, ast.ClassDef)
     }
 
 
-def _own(node: ast.ClassDef) -> tuple[dict[str, Any], set[str]]:
-    attributes: dict[str, Any] = {}
-    functions: set[str] = set()
-    for item in node.body:
-        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
-            functions.add(item.name)
+def _literals(body: list[ast.stmt], constants: dict[str, Any]) -> dict[str, Any]:
+    """What a module or class body assigns literally, or by the name of such a constant."""
+    found: dict[str, Any] = {}
+    for item in body:
         target = item.targets[0] if isinstance(item, ast.Assign) else getattr(item, "target", None)
         value = getattr(item, "value", None)
-        if isinstance(target, ast.Name) and value is not None:
-            try:
-                attributes[target.id] = ast.literal_eval(value)
-            except ValueError:
-                continue
-    return attributes, functions
+        if not isinstance(target, ast.Name) or not isinstance(value, ast.expr):
+            continue
+        if isinstance(value, ast.Name) and value.id in constants:
+            found[target.id] = constants[value.id]
+            continue
+        try:
+            found[target.id] = ast.literal_eval(value)
+        except ValueError:
+            continue
+    return found
 
 
 def _resolved(found: _Class, root: str) -> tuple[dict[str, Any], set[str]]:
     """Attributes and functions of a class and of those bases that live in the same top-level package."""
-    attributes, functions = _own(found.node)
+    attributes = _literals(found.node.body, found.constants)
+    functions = {item.name for item in found.node.body if isinstance(item, ast.FunctionDef)}
     for module, name in found.bases:
         if module.split(".")[0] != root:
             continue

@@ -100,9 +100,12 @@ class Session:
                 raise DataError(
                     f"task {name}: none of the {len(store.records):,} recordings of {task.dataset} has a label."
                 )
-            dataset = registry.load(registry.DATASETS, task.dataset)
-            complete = self.source.kind == "real" and len(store.records) in dataset.full_size.values()
             split = load_split(task.split)
+            complete = (
+                self.source.kind == "real"
+                and store.manifest["version"] == split.version
+                and not store.manifest.get("n_skipped")
+            )
             split.verify(examples, complete).raise_if_wrong()
             self._tasks[name] = TaskData(task, store, examples, store.rows(examples.record_ids), split, complete)
         return self._tasks[name]

@@ -96,15 +96,21 @@ class DataSource:
                     f"{cls.fetch}"
                 )
         else:
+            root = self.simulated_root(name)
             n_records = self.simulated_records or cls.simulated_records
-            root = self.workspace.simulated / f"{name}-{n_records}-seed{SIMULATION_SEED}-v{cls.format_version}"
             if not root.is_dir():
                 say(f"writing the simulated {cls.title}: {n_records:,} recordings in the publisher's format")
-                once(root, lambda folder: cls.simulate(folder / "files", n_records, SIMULATION_SEED))
-            root = root / "files"
+                once(root.parent, lambda folder: cls.simulate(folder / root.name, n_records, SIMULATION_SEED))
         dataset = cls(root)
         dataset.check()
         return dataset
+
+    def simulated_root(self, name: str) -> Path:
+        """Where the simulated files of a dataset lie once they are written."""
+        cls = registry.load(registry.DATASETS, name)
+        n_records = self.simulated_records or cls.simulated_records
+        cohort = f"{name}-{n_records}-seed{SIMULATION_SEED}-v{cls.format_version}"
+        return self.workspace.simulated / cohort / "files"
 
     def store_path(self, dataset: Dataset, rate: int | None = None) -> Path:
         """Where the prepared form of a dataset root lies; another root, rate or format version has another place."""

@@ -45,27 +45,20 @@ def verify(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Check every file of a dataset, and its prepared store against the files."""
+    from bench import data_status
     from bench.progress import say, track
-    from bench.signals.store import SignalStore, verify_files
+    from bench.signals.store import SignalStore
 
     source = o.data_source(data_root, workspace, simulated_records)
     found = source.dataset(dataset, say)
+    path = source.store_path(found)
     with track(f"verifying {dataset}") as progress:
-        report = verify_files(found, workers=source.workers, progress=progress)
-    typer.echo(
-        f"{dataset} {found.version()} in {found.root}: {report.n_read:,} of {report.n_records:,} recordings read well"
-    )
+        report = data_status.verify(found, SignalStore.open(path) if path.is_dir() else None, source.workers, progress)
+    typer.echo(f"{dataset} {found.version()} in {found.root}: {report.n_read:,} of {report.n_records:,} recordings read well")
     for problem in report.problems:
         typer.echo(f"  {problem}", err=True)
-    path = source.store_path(found)
-    if path.is_dir():
-        agrees = SignalStore.open(path).verify()
-        typer.echo(
-            f"prepared store {path}: {'agrees with its digests' if agrees else 'ALTERED; delete it and prepare again'}"
-        )
-    else:
-        typer.echo("prepared store: none yet")
-    if report.problems:
+    typer.echo(f"prepared store {path}: {report.store}")
+    if report.problems or "altered" in report.store:
         raise typer.Exit(2)
 
 

@@ -22,7 +22,7 @@ from bench.errors import BenchError, DataError
 from bench.signals.leads import LEADS
 from bench.signals.quality import repair
 from bench.signals.resample import resample
-from bench.signals.store_writer import SCHEMA, LeftOut, StoredRecording, StoreWriter, stored
+from bench.signals.store_writer import SCHEMA, LeftOut, StoredRecording, StoreWriter, recording_digest, stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,6 +151,19 @@ class SignalStore:
         first, last = self._offsets[row] * len(LEADS), self._offsets[row + 1] * len(LEADS)
         return self._signals[first:last].reshape(len(LEADS), -1)
 
+    @functools.cached_property
+    def recording_digests(self) -> np.ndarray:
+        """uint8 [record, 16], as they were when the store was made."""
+        return np.load(self.path / "digests.npy")
+
+    def altered(self) -> list[str]:
+        """Ids of the recordings whose stored samples or gains are no longer those that were written."""
+        return [
+            str(self.records.index[row])
+            for row in range(len(self))
+            if recording_digest(self._block(row), self._gains[row]) != self.recording_digests[row].tobytes()
+        ]
+
     def matches(self, dataset: Dataset) -> bool:
         """Whether the dataset's index files and reader are still those this store was made from. Reads no signal."""
         return self.manifest.get("source") == _source(dataset)
@@ -235,13 +248,13 @@ def _prepare(
         twice = records.index[records.index.duplicated()][0]
         raise DataError(f"{dataset.root}: record {twice} is listed twice; each id must be listed once. {dataset.fetch}")
     files = dataset.files(records, rate)
-    fs = float(rate) if rate is not None else _first_rate(dataset, files, on_bad_record)
+    fs = float(rate) if rate is not None else first_rate(dataset, files, on_bad_record)
     plan = {"source": source, "fs": fs, "on_bad_record": on_bad_record, "files": _files_digest(files)}
     writer = StoreWriter(destination, plan)
     if progress is not None:
         progress(writer.done, len(files))
     try:
-        for first, chunk in _read_chunks(dataset, files, writer.done, fs, workers, on_bad_record == "skip"):
+        for first, chunk in read_chunks(dataset, files, writer.done, fs, workers, on_bad_record == "skip"):
             for recording in chunk:
                 if isinstance(recording, LeftOut) and on_bad_record == "error":
                     raise DataError(_bad_record(dataset, files[recording.row], recording.reason))
@@ -276,7 +289,7 @@ def _files_digest(files: Sequence[RecordFile]) -> str:
     return check.hexdigest()
 
 
-def _first_rate(dataset: Dataset, files: Sequence[RecordFile], on_bad_record: OnBadRecord) -> float:
+def first_rate(dataset: Dataset, files: Sequence[RecordFile], on_bad_record: OnBadRecord) -> float:
     """The rate of the first recording that can be read, at which all of the store then is."""
     for file in files:
         try:
@@ -287,7 +300,7 @@ def _first_rate(dataset: Dataset, files: Sequence[RecordFile], on_bad_record: On
     raise DataError(f"{dataset.root}: none of its {len(files)} recordings can be read. {dataset.fetch}")
 
 
-def _read_chunks(
+def read_chunks(
     dataset: Dataset, files: Sequence[RecordFile], done: int, fs: float, workers: int, skip_dead: bool
 ) -> Iterator[tuple[int, list[StoredRecording | LeftOut]]]:
     """(first row, recordings) chunk by chunk, in order. At most ``AHEAD`` chunks a worker are in memory."""

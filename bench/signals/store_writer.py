@@ -70,9 +70,14 @@ def stored(row: int, signal: np.ndarray, gain: np.ndarray | None, quality: Quali
     """A recording as it goes into the store: quantised (:func:`quantise`), with the digest of what is stored."""
     values, scale = quantise(signal, gain)
     values = np.ascontiguousarray(values)
-    check = hashlib.blake2b(values.data, digest_size=16)
+    return StoredRecording(row, values, scale, recording_digest(values, scale), quality or Quality())
+
+
+def recording_digest(values: Int16[np.ndarray, "lead time"], scale: Float32[np.ndarray, " lead"]) -> bytes:
+    """What identifies one stored recording: its samples and gains."""
+    check = hashlib.blake2b(np.ascontiguousarray(values).data, digest_size=16)
     check.update(scale.tobytes())
-    return StoredRecording(row, values, scale, check.digest(), quality or Quality())
+    return check.digest()
 
 
 def quantise(

@@ -1,0 +1,89 @@
+"""What is known of datasets on this machine: where they are, and whether files and stores are what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench import registry
+from bench.data_source import DataSource
+from bench.dataset import Dataset
+from bench.errors import BenchError
+from bench.signals.store import SignalStore, first_rate, read_chunks
+from bench.signals.store_writer import LeftOut
+
+
+@dataclass
+class FilesReport:
+    """What reading every file of a dataset found."""
+
+    n_records: int
+    n_read: int = 0
+    problems: list[str] = field(default_factory=list)
+    store: str = "none yet"
+
+
+def verify(dataset: Dataset, store: SignalStore | None, workers: int, progress: Callable[..., None]) -> FilesReport:
+    """Read every file; where there is a store, hold each recording's digest and the store's own bytes against it."""
+    records = dataset.records()
+    files = dataset.files(records)
+    report = FilesReport(len(files))
+    known: dict[str, bytes] = {}
+    if store is not None:
+        ids = [str(i) for i in store.records.index]
+        known = {i: digest.tobytes() for i, digest in zip(ids, store.recording_digests, strict=True)}
+        altered = store.altered()
+        report.store = f"{len(altered):,} recordings altered since prepare: {', '.join(altered[:5])}" if altered else "intact"
+    rate = store.fs if store is not None else first_rate(dataset, files, "skip")
+    for first, chunk in read_chunks(dataset, files, 0, rate, workers, False):
+        for found in chunk:
+            record_id = files[found.row].record_id
+            if isinstance(found, LeftOut):
+                report.problems.append(found.reason)
+            elif record_id in known and known[record_id] != found.digest:
+                report.problems.append(f"{files[found.row].path}: the signal has changed since it was prepared.")
+            else:
+                report.n_read += 1
+        progress(first + len(chunk), len(files))
+    return report
+
+
+def data_status(source: DataSource) -> list[dict[str, Any]]:
+    """One row a dataset: data kind, where found, prepared, records, hours, bytes, version."""
+    rows = []
+    for name in registry.entries(registry.DATASETS):
+        row: dict[str, Any] = dict.fromkeys(("dataset", "data", "found", "prepared", "records", "hours", "MB", "version", "text"))
+        row["dataset"] = name
+        try:
+            cls = registry.load(registry.DATASETS, name)
+            row["text"] = ", ".join(cls.text_sources) or None
+            row["data"] = source.kind
+            if source.kind == "real":
+                if not source.has(name):
+                    row["found"] = f"no: {cls.url}"
+                else:
+                    _describe(row, source, source.dataset(name))
+            else:
+                root = source.simulated_root(name)
+                row["found"] = "simulated when first used"
+                if root.is_dir():
+                    _describe(row, source, cls(root))
+        except BenchError as error:
+            row["found"] = f"error: {error}"
+        rows.append(row)
+    return rows
+
+
+def _describe(row: dict[str, Any], source: DataSource, dataset: Dataset) -> None:
+    row["found"] = str(dataset.root)
+    row["version"] = dataset.version()
+    path = source.store_path(dataset)
+    if not path.is_dir():
+        row["prepared"] = "no"
+        return
+    store = SignalStore.open(path)
+    row["prepared"] = "yes" if store.matches(dataset) else "stale"
+    row["records"] = len(store)
+    row["hours"] = round(float(store.lengths.sum()) / store.fs / 3600, 1)
+    row["MB"] = round(sum(file.stat().st_size for file in path.iterdir()) / 1e6)

@@ -26,6 +26,12 @@ def _normal(ecg: Tensor, *shape: int, generator: Generator | None) -> Tensor:
     return torch.randn(shape, generator=generator, device=ecg.device, dtype=ecg.dtype)
 
 
+def unit_range(ecg: Float[Tensor, "... time"]) -> Float[Tensor, "... time"]:
+    """Every lead scaled to [0, 1] by its own extremes; a flat lead is zero. Nothing is random here."""
+    low, high = ecg.amin(-1, keepdim=True), ecg.amax(-1, keepdim=True)
+    return (ecg - low) / (high - low).clamp(min=1e-6)
+
+
 # Time -------------------------------------------------------------------------------------------------------------
 
 
@@ -36,7 +42,9 @@ def resample_at(ecg: ECG, position: Float[Tensor, "batch out"]) -> Float[Tensor,
     right = (left + 1).clamp(max=ecg.shape[-1] - 1)
     weight = (position - left)[:, None]
     shape = (-1, ecg.shape[1], -1)
-    return ecg.gather(2, left[:, None].expand(shape)) * (1 - weight) + ecg.gather(2, right[:, None].expand(shape)) * weight
+    return (
+        ecg.gather(2, left[:, None].expand(shape)) * (1 - weight) + ecg.gather(2, right[:, None].expand(shape)) * weight
+    )
 
 
 def crop(
@@ -141,7 +149,7 @@ def sign_flip(ecg: ECG, probability: float = 0.5, generator: Generator | None = 
 
 
 def lead_dropout(ecg: ECG, probability: float = 0.5, generator: Generator | None = None) -> ECG:
-    """Each lead is zero with ``probability``, never all of a record. Source: Oh et al., CHIL 2022, random lead masking."""
+    """Each lead is zero with ``probability``, never a whole record. Source: Oh et al., CHIL 2022, random lead masks."""
     chance = _uniform(ecg, len(ecg), ecg.shape[1], generator=generator)
     kept = (chance >= probability) | (chance == chance.amax(1, keepdim=True))
     return ecg * kept[..., None]
@@ -183,7 +191,11 @@ def baseline_wander(ecg: ECG, fs: float, amplitude: float = 0.2, generator: Gene
 
 
 def powerline(
-    ecg: ECG, fs: float, amplitude: float = 0.1, mains: tuple[float, ...] = (50.0, 60.0), generator: Generator | None = None
+    ecg: ECG,
+    fs: float,
+    amplitude: float = 0.1,
+    mains: tuple[float, ...] = (50.0, 60.0),
+    generator: Generator | None = None,
 ) -> ECG:
     """Add a sine at one of the ``mains`` frequencies (Hz), with a gain of its own in each lead."""
     chosen = torch.randint(len(mains), (len(ecg),), generator=generator, device=ecg.device)

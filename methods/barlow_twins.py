@@ -16,22 +16,24 @@ from methods.self_supervised import SelfSupervised
 class BarlowTwins(SelfSupervised):
     """The cross-correlation of two views' features over the batch is drawn to the identity matrix.
 
-    Source: Zbontar et al., "Barlow Twins: Self-Supervised Learning via Redundancy Reduction", ICML 2021. A row of K-MERL
-    Table 1 and MMCL Table III (there with ``layers=2``, as its code has it).
+    Source: Zbontar et al., "Barlow Twins: Self-Supervised Learning via Redundancy Reduction", ICML 2021. A row of
+    K-MERL Table 1 and MMCL Table III (there with ``layers=2``, as its code has it).
     """
 
     name = "barlow-twins"
-    smoke: ClassVar = {"width": 16, "projection": 256, "pretrain.epochs": 8, "pretrain.batch_size": 64}
+    smoke: ClassVar = {"fs": 100, "width": 32, "projection": 256, "pretrain.epochs": 20, "pretrain.batch_size": 64}
 
     class Config(SelfSupervised.Config):
         projection: int = Field(8192, ge=1, description="width of the projector, hidden and out; Barlow Twins 2.2")
         layers: int = Field(3, ge=1, description="linear layers of the projector; Barlow Twins 2.2; 2 in MMCL's code")
-        off_diagonal: float = Field(0.005, ge=0, description="weight of the redundancy term; Barlow Twins 2.2, MMCL's code")
+        off_diagonal: float = Field(
+            0.005, ge=0, description="weight of the redundancy term; Barlow Twins 2.2, MMCL's code"
+        )
         scale: float = Field(
             0.025,
             gt=0,
-            description="factor of the whole loss, as in solo-learn, which leaves AdamW's direction as it is and keeps the "
-            "numbers readable; 1 in the paper",
+            description="factor of the whole loss, as in solo-learn, which leaves AdamW's direction as it is and "
+            "keeps the numbers readable; 1 in the paper",
         )
 
     def build(self, config: Config) -> None:

@@ -18,16 +18,17 @@ from methods.self_supervised import SelfSupervised
 class BYOL(SelfSupervised):
     """Each view predicts the projection of the other by a slow copy of the network; there are no negatives.
 
-    Source: Grill et al., "Bootstrap Your Own Latent", NeurIPS 2020; views of Mehari and Strodthoff 2022. A row of K-MERL
-    Table 1, ESI Table 2, ETP Table 1 and MMCL Table III.
+    Source: Grill et al., "Bootstrap Your Own Latent", NeurIPS 2020; views of Mehari and Strodthoff 2022. A row of
+    K-MERL Table 1, ESI Table 2, ETP Table 1 and MMCL Table III.
     """
 
     name = "byol"
     smoke: ClassVar = {
-        "width": 16,
+        "fs": 100,
+        "width": 32,
         "hidden": 512,
         "momentum": 0.97,  # so few steps would leave a copy at 0.996 half where it began
-        "pretrain.epochs": 6,
+        "pretrain.epochs": 16,
         "pretrain.batch_size": 64,
     }
 
@@ -35,7 +36,10 @@ class BYOL(SelfSupervised):
         hidden: int = Field(4096, ge=1, description="hidden layer of projector and predictor; BYOL 3.3, MMCL")
         projection: int = Field(256, ge=1, description="length of the predicted vectors; BYOL 3.3, MMCL")
         momentum: float = Field(
-            0.996, ge=0, le=1, description="of the slow copy at the start, along a cosine to 1; BYOL 3.3; 0.9996 in MMCL"
+            0.996,
+            ge=0,
+            le=1,
+            description="of the slow copy at the start, along a cosine to 1; BYOL 3.3; 0.9996 in MMCL",
         )
 
     def build(self, config: Config) -> None:
@@ -53,5 +57,5 @@ class BYOL(SelfSupervised):
         online = nn.Sequential(self.encoder, self.projector)
         self.target.follow(online, cosine_to_one(self.clock, self.config.momentum))
         first, second = self.view(batch), self.view(batch)
-        predictions = [self.predictor(online(view)) for view in (first, second)]
-        return {"byol": byol(*predictions, self.target(second), self.target(first))}
+        prediction1, prediction2 = (self.predictor(online(view)) for view in (first, second))
+        return {"byol": byol(prediction1, prediction2, self.target(first), self.target(second))}

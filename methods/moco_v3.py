@@ -18,16 +18,17 @@ from methods.self_supervised import SelfSupervised
 class MoCoV3(SelfSupervised):
     """A query from one view finds, among the batch, the key that a slow copy of the network made of the other view.
 
-    Source: Chen et al., "An Empirical Study of Training Self-Supervised Vision Transformers", ICCV 2021. A row of K-MERL
-    Table 1. Heads are those of its ResNet (two layers each).
+    Source: Chen et al., "An Empirical Study of Training Self-Supervised Vision Transformers", ICCV 2021. A row of
+    K-MERL Table 1. Heads are those of its ResNet (two layers each).
     """
 
     name = "moco-v3"
     smoke: ClassVar = {
-        "width": 16,
+        "fs": 100,
+        "width": 32,
         "hidden": 512,
         "momentum": 0.97,  # so few steps would leave a copy at 0.99 too near to where it began
-        "pretrain.epochs": 6,
+        "pretrain.epochs": 16,
         "pretrain.batch_size": 64,
     }
 

@@ -16,17 +16,21 @@ from methods.self_supervised import SelfSupervised
 class SimCLR(SelfSupervised):
     """Two augmented views of a recording attract; all others in the batch repel.
 
-    Source: Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", ICML 2020; the views are
-    those of Mehari and Strodthoff 2022, whose own code has a faulty NT-Xent that is not followed. A row of K-MERL
+    Source: Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", ICML 2020; the views
+    are those of Mehari and Strodthoff 2022, whose own code has a faulty NT-Xent that is not followed. A row of K-MERL
     Table 1, ESI Table 2, ETP Table 1 and MMCL Table III.
     """
 
     name = "simclr"
-    smoke: ClassVar = {"width": 16, "pretrain.epochs": 8, "pretrain.batch_size": 64}
+    smoke: ClassVar = {"fs": 100, "width": 32, "pretrain.epochs": 20, "pretrain.batch_size": 64}
 
     class Config(SelfSupervised.Config):
-        temperature: float = Field(0.1, gt=0, description="MMCL IV-D.1, and the best of SimCLR Table 5; Mehari used 0.5")
-        hidden: int | None = Field(None, ge=1, description="hidden layer of the projector; default: as wide as the encoder")
+        temperature: float = Field(
+            0.1, gt=0, description="MMCL IV-D.1, and the best of SimCLR Table 5; Mehari used 0.5"
+        )
+        hidden: int | None = Field(
+            None, ge=1, description="hidden layer of the projector; default: as wide as the encoder"
+        )
         projection: int = Field(128, ge=1, description="length of the compared vectors; SimCLR 2.1, MMCL")
 
     def build(self, config: Config) -> None:

@@ -21,10 +21,11 @@ class SimSiam(SelfSupervised):
 
     name = "simsiam"
     smoke: ClassVar = {
-        "width": 16,
+        "fs": 100,
+        "width": 32,
         "projection": 256,
         "bottleneck": 64,
-        "pretrain.epochs": 8,
+        "pretrain.epochs": 20,
         "pretrain.batch_size": 64,
     }
 

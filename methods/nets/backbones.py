@@ -6,7 +6,7 @@ Every backbone maps [batch, lead, time] to [batch, dim] and has the attribute ``
 
 from __future__ import annotations
 
-from torch import nn
+from typing import Any
 
 from bench.errors import ConfigError, UnknownName
 from methods.nets import convnext, resnet, xresnet
@@ -42,7 +42,7 @@ def serves_one_length(name: str) -> bool:
 
 def backbone(
     name: str, samples: int = 5000, leads: int = 12, width: int | None = None, depth: int | None = None
-) -> nn.Module:
+) -> Any:
     """A backbone with fresh weights.
 
     Args:

@@ -1,4 +1,4 @@
-"""The small convolutional encoders of CLOCS and TS-TCC: convolution, BatchNorm, ReLU, max-pooling, dropout, repeated."""
+"""The small convolutional encoders of CLOCS and TS-TCC: convolution, BatchNorm, ReLU, max-pooling, repeated."""
 
 from __future__ import annotations
 

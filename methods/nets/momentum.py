@@ -52,8 +52,8 @@ class PretrainingClock(nn.Module):
 class MomentumCopy(nn.Module):
     """A copy of a network that follows it slowly and receives no gradient.
 
-    The contract has one call a step, before the optimiser's, so a step begins with :meth:`follow`: the copy takes in what
-    the optimiser did in the step before. In the first step both are equal and nothing moves.
+    The contract has one call a step, before the optimiser's, so a step begins with :meth:`follow`: the copy takes in
+    what the optimiser did in the step before. In the first step both are equal and nothing moves.
     """
 
     def __init__(self, online: nn.Module):
@@ -71,5 +71,5 @@ class MomentumCopy(nn.Module):
 
 
 def cosine_to_one(clock: PretrainingClock, initial: float) -> float:
-    """The momentum of the step at hand: from ``initial`` along a cosine to 1, or ``initial`` if the end is not known."""
+    """The momentum of this step: from ``initial`` along a cosine to 1, or ``initial`` if the end is not known."""
     return ema_momentum(clock.begun(), clock.steps, initial) if clock.steps else initial

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import nn
 
 
@@ -15,7 +17,7 @@ def mlp(*widths: int, norm: bool = True, last_norm: bool = False, affine: bool =
         affine: whether that last BatchNorm learns a scale and an offset.
     """
     layers: list[nn.Module] = []
-    for source, target in zip(widths[:-2], widths[1:-1], strict=True):
+    for source, target in pairwise(widths[:-1]):
         layers.append(nn.Linear(source, target, bias=not norm))
         layers += [nn.BatchNorm1d(target), nn.ReLU()] if norm else [nn.ReLU()]
     layers.append(nn.Linear(widths[-2], widths[-1], bias=not last_norm))

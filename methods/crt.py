@@ -1,0 +1,94 @@
+"""CRT: waveform, magnitude and phase rebuild one another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from bench.batch import ECGBatch
+from bench.method import Corpus, Method, MethodConfig
+from bench.signals.input_spec import InputSpec
+from bench.training.config import PretrainConfig
+from methods.nets.crt import CRT as CRTPretraining
+from methods.nets.crt import CRTEncoder, time_magnitude_phase
+from methods.nets.momentum import PretrainingClock
+
+
+class CRT(Method):
+    """Patches of the waveform and of its spectra are hidden, ever more of them, and rebuilt from the rest of all three.
+
+    Source: Zhang et al., "Self-Supervised Time Series Representation Learning via Cross Reconstruction Transformer",
+    IEEE TNNLS 2023, and its released code (encoder of 2,567,776 parameters). A row of K-MERL Table 1. Adam decays
+    over the epochs along a cosine, where the code's plateau schedule, fed with epoch numbers, takes 10 % off every 21
+    epochs or so.
+    """
+
+    name = "crt"
+    input = InputSpec(fs=500, seconds=10, normalise="none")
+    smoke: ClassVar = {
+        "dim": 32,
+        "depth": 2,
+        "heads": 2,
+        "head_dim": 16,
+        "fs": 100,
+        "pretrain.epochs": 8,
+        "pretrain.batch_size": 64,
+    }
+
+    class Config(MethodConfig):
+        fs: int = Field(500, ge=50, description="Hz of the input; released PTB-XL settings")
+        patch: int = Field(20, ge=1, description="samples or frequency bins per token; released PTB-XL settings")
+        dim: int = Field(128, ge=8, description="width; released PTB-XL settings")
+        depth: int = Field(6, ge=1, description="transformer blocks; CRT 4, released code")
+        heads: int = Field(8, ge=1, description="attention heads; released code")
+        head_dim: int = Field(64, ge=1, description="width of a head; released code")
+        decoder_depth: int = Field(2, ge=1, description="transformer blocks of the decoder; released code")
+        constraint: float = Field(
+            1e-4, ge=0, description="weight of the instance discrimination constraint; released code"
+        )
+        least_hidden: float = Field(0.3, gt=0, lt=1, description="share of patches hidden at the start; released code")
+        most_hidden: float = Field(0.8, gt=0, lt=1, description="share of patches hidden at the end; released code")
+        targets: Literal["paper", "as_released"] = Field(
+            "paper", description="as_released: each prediction is compared with another patch, as the code orders them"
+        )
+        domains: Literal["paper", "as_released"] = Field(
+            "paper",
+            description="marks of the domains downstream; as_released: sliced along the batch, as in the code's "
+            "fine-tuning, so that a record's vector depends on its place in the batch",
+        )
+        pretrain: PretrainConfig = Field(
+            PretrainConfig(epochs=100, batch_size=128, lr=1e-3, weight_decay=0.0),
+            description="released code: Adam 1e-3, batch 128, 100 epochs",
+        )
+
+    @classmethod
+    def input_for(cls, config: Config) -> InputSpec:
+        return replace(cls.input, fs=config.fs)
+
+    def build(self, config: Config) -> None:
+        encoder = CRTEncoder(
+            self.input.length,
+            patch=config.patch,
+            dim=config.dim,
+            depth=config.depth,
+            heads=config.heads,
+            head_dim=config.head_dim,
+            batch_sliced_domains=config.domains == "as_released",
+        )
+        self.net = CRTPretraining(encoder, config.decoder_depth, config.constraint, config.targets == "as_released")
+        self.clock = PretrainingClock()
+
+    def prepare_corpus(self, corpus: Corpus) -> None:
+        self.clock.prepare(corpus, self.config.pretrain)
+
+    def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
+        self.clock.tick()
+        hidden = min(max(self.clock.fraction(), self.config.least_hidden), self.config.most_hidden)
+        return self.net(time_magnitude_phase(batch.ecg), hidden)
+
+    def encode(self, batch: ECGBatch) -> Float[Tensor, "batch dim"]:
+        return self.net.encoder(batch.ecg)

@@ -51,10 +51,10 @@ def with_imported(records: pd.DataFrame, folder: Path, dataset: str) -> pd.DataF
     if not path.is_file():
         return records
     table = _read(path)
-    joined = {}
-    for column in table:
+    joined: dict[str, pd.Series] = {}
+    for column in map(str, table):
         values = table[column].reindex(records.index)
-        if str(column).endswith("_order"):
+        if column.endswith("_order"):
             joined[column] = pd.to_numeric(values, errors="coerce").fillna(-1).astype("int64")
         else:
             joined[column] = values.fillna("").astype(str)

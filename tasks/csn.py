@@ -1,18 +1,21 @@
 """Tasks on CSN: MERL's 38 labels, rebuilt from whole acronyms, and as released.
 
-Which recordings take part: those that MERL's released lists name once a user has imported them (``bench splits import
-merl``), else those that its rule keeps. Partitions: MERL's, or our label-stratified one of the same sizes; results on
-the two never share a column.
+Once a user has imported MERL's released lists (``bench splits import merl``), they say which recordings take part,
+how they are partitioned and which acronyms each has: copies of CSN differ in a few codes (CinC 2021's has more).
+Without them the recordings are those that MERL's rule keeps, with the codes of their headers, in our label-stratified
+partition of the same sizes. Results on the two never share a column.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from bench.task import Examples, Task
-from tasks.datasets.csn import CLASSES
+from tasks.datasets.csn import CLASSES, substring_labels, whole_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +28,21 @@ class CSNTask(Task):
     kind = "multilabel"
     column: ClassVar[str]
 
+    @staticmethod
+    @abstractmethod
+    def labels_of(acronyms: Sequence[str]) -> list[str]:
+        """From the acronyms of a recording to its labels, as the reader makes the column."""
+
     def examples(self, records: pd.DataFrame) -> Examples:
-        listed = records["merl_partition"].ne("") if "merl_partition" in records else records["kept"]
-        chosen = records[listed.to_numpy(bool)]
+        if "merl_partition" in records:
+            chosen = records[records["merl_partition"].ne("").to_numpy(bool)]
+            found = [self.labels_of(text.split(",")) for text in chosen["merl_acronyms"]]
+        else:
+            chosen = records[records["kept"].to_numpy(bool)]
+            found = chosen[self.column].tolist()
         position = {name: k for k, name in enumerate(self.classes)}
         targets = np.zeros((len(chosen), len(position)), np.uint8)
-        for row, labels in enumerate(chosen[self.column]):
+        for row, labels in enumerate(found):
             targets[row, [position[label] for label in labels]] = 1
         return Examples(
             record_ids=chosen.index.to_numpy(dtype=str),
@@ -51,6 +63,10 @@ class CSNLabels(CSNTask):
     classes = CLASSES
     source = "Zheng et al., PhysioNet 2022; labels and sizes as in Liu et al. (MERL), ICML 2024, their defect mended"
 
+    @staticmethod
+    def labels_of(acronyms: Sequence[str]) -> list[str]:
+        return whole_labels(acronyms)
+
 
 class CSNReleasedLabels(CSNTask):
     """The same 38 labels as MERL released them: seven hold too often. Only for comparison with published numbers."""
@@ -64,3 +80,7 @@ class CSNReleasedLabels(CSNTask):
     column = "labels_merl"
     classes = CLASSES
     source = "Liu et al. (MERL), ICML 2024: released label files"
+
+    @staticmethod
+    def labels_of(acronyms: Sequence[str]) -> list[str]:
+        return substring_labels(acronyms)

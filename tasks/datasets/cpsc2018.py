@@ -266,10 +266,10 @@ def read_structure(path: Path) -> dict[str, Any]:
     import scipy.io
 
     cure = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
+    if not path.is_file():
+        raise DataError(f"{path} is missing. {cure}")
     try:
         content = scipy.io.loadmat(path, variable_names=["ECG"])
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing. {cure}") from None
     except Exception as error:  # scipy raises whatever its parser stumbles on
         what = str(error) or type(error).__name__
         raise DataError(f"{path} cannot be read as a MATLAB file: {what}. {cure}") from error

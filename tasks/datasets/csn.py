@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -72,6 +73,16 @@ LAST_OF_CHAPMAN = "JS10646"
 _MERGED_LINES = re.compile(r"(\S+) (\d+) (\d+) (\d+)00/mV (.*)")
 
 
+def whole_labels(acronyms: Sequence[str]) -> list[str]:
+    """The classes that are among a recording's acronyms."""
+    return [label for label in CLASSES if label in acronyms]
+
+
+def substring_labels(acronyms: Sequence[str]) -> list[str]:
+    """The classes whose acronym is part of any of them: MERL's released labels, to the letter."""
+    return [label for label in CLASSES if any(label in acronym for acronym in acronyms)]
+
+
 class CSN(Dataset):
     """45,152 ten-second recordings with SNOMED CT codes from Chapman, Shaoxing and Ningbo (CSN)."""
 
@@ -123,8 +134,8 @@ class CSN(Dataset):
         ``labels``
             those of the 38 classes that the recording has.
         ``labels_merl``
-            the labels as MERL released them: a class counts as present when its acronym occurs anywhere in the text of
-            the recording's acronyms. So ``ST`` also holds for ``STE``, ``STDD``, ``STTC`` and ``STTU``, ``AF`` for
+            the labels as MERL made them: a class counts as present when its acronym occurs anywhere in the text of the
+            recording's acronyms. So ``ST`` also holds for ``STE``, ``STDD``, ``STTC`` and ``STTU``, ``AF`` for
             ``AFIB``, ``VB`` for ``AVB``.
         ``partition``
             ``train``, ``validation`` or ``test`` of the kept ones: our label-stratified partition, of the sizes of
@@ -149,8 +160,8 @@ class CSN(Dataset):
                     "sex": notes.sex,
                     "path": path.relative_to(self.root).as_posix(),
                     "kept": known and acronyms != ["SB"],
-                    "labels": [label for label in CLASSES if label in acronyms],
-                    "labels_merl": [label for label in CLASSES if any(label in acronym for acronym in acronyms)],
+                    "labels": whole_labels(acronyms),
+                    "labels_merl": substring_labels(acronyms),
                 }
             )
         records = pd.DataFrame(rows).set_index("record_id")

@@ -50,7 +50,8 @@ def test_parts_that_few_clusters_carry_widen_the_interval():
 
     many, few = of(1000, 1000, 1000), of(1000, 1000, 2)
     assert few.standard_error > many.standard_error
-    assert few.freedom < 5 < 1000 < many.freedom
+    assert few.freedom == pytest.approx((1 + 1 + 2) ** 2 / (2**2 / (1 + 2)) - 2, rel=0.2)
+    assert many.freedom > 2000
     # A part of one patient has no spread of its own: it takes the others', scaled to one patient.
     one = of(1000, 1000, 1)
     of_one_patient = 1000 * values[:, :2].var(axis=0).mean()
@@ -78,7 +79,7 @@ def test_perfect_predictions_have_an_interval_without_width_and_absent_ones_none
 
 # --- Simulated experiments with a known truth ------------------------------------------------------------------------
 
-EXPERIMENTS = 500
+SEEDS = range(10_000, 10_500)
 NOMINAL = (0.93, 0.97)
 
 
@@ -93,10 +94,16 @@ def cohort(rng, patients, recordings, prevalence, effects, methods=1):
     return targets, scores, patient
 
 
-def coverage(experiment, experiments=EXPERIMENTS):
-    """The share of experiments whose interval holds the truth; ``experiment`` answers (estimate, truth)."""
-    held = [estimate.low <= truth <= estimate.high for estimate, truth in map(experiment, range(experiments))]
-    return np.mean(held)
+def coverage(experiment):
+    """The share of experiments whose intervals hold the truth, one share a metric.
+
+    ``experiment`` takes a seed and answers (estimate, truth) by metric. 500 experiments leave a standard error of 1 %.
+    """
+    held = [
+        {name: estimate.low <= truth <= estimate.high for name, (estimate, truth) in experiment(seed).items()}
+        for seed in SEEDS
+    ]
+    return {name: np.mean([h[name] for h in held]) for name in held[0]}
 
 
 # Classes and test positives of PTB-XL's form task (fold 10), from frequent to a handful.
@@ -107,7 +114,7 @@ FORM = np.array([183, 77, 18, 12, 333, 114, 101, 88, 55, 44, 42, 40, 34, 30, 18,
 @pytest.mark.parametrize(
     ("patients", "recordings", "prevalence", "effects"),
     [
-        (1000, 1, [0.45, 0.25, 0.24, 0.23, 0.12], [2.0, 1.8, 1.5, 1.5, 1.3]),
+        (600, 1, [0.45, 0.25, 0.24, 0.23, 0.12], [2.0, 1.8, 1.5, 1.5, 1.3]),
         (250, 2, [0.1, 0.15, 0.2, 0.3, 0.4], [1.0] * 5),
         (880, 1, FORM, np.tile([0.5, 1.2, 2.0, 2.8], 5)[:19]),
         (200, 1, [0.1], [3.3]),
@@ -122,18 +129,21 @@ def test_the_interval_of_macro_auroc_covers(patients, recordings, prevalence, ef
         rng = np.random.default_rng(seed)
         targets, scores, patient = cohort(rng, patients, recordings, prevalence, effects)
         result = score(
-            "multilabel", targets, scores[0], names, patient, bootstrap=200, seed=seed, metrics=["macro_auroc"]
+            "multilabel", targets, scores[0], names, patient, bootstrap=150, seed=seed, metrics=["macro_auroc"]
         )
         left_out = [int(c) for c in result.left_out]
-        return result.metrics["macro_auroc"], np.delete(per_class, left_out).mean()
+        return {"macro_auroc": (result.metrics["macro_auroc"], np.delete(per_class, left_out).mean())}
 
-    assert NOMINAL[0] <= coverage(experiment) <= NOMINAL[1]
+    assert NOMINAL[0] <= coverage(experiment)["macro_auroc"] <= NOMINAL[1]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", ["macro_f1", "c_index", "accuracy", "pearson_r", "r2", "rmse"])
-def test_the_interval_of_every_other_metric_covers(metric):
-    kind = next(k for k in ("multilabel", "survival", "identification", "regression") if metric in METRICS[k])
+@pytest.mark.parametrize("kind", ["multilabel", "multiclass", "survival", "regression"])
+def test_the_intervals_of_the_other_metrics_cover(kind):
+    # macro AUPRC is not here: its estimator lies above the population's value, see bench.scoring.bootstrap.
+    metrics = {"multilabel": ["macro_f1"], "multiclass": ["accuracy", "macro_f1"]}.get(kind, list(METRICS[kind]))
+    names = {"multilabel": ["a", "b"], "survival": ["death"], "regression": ["a", "b"]}.get(kind, list("abcd"))
+    validation = (np.eye(2), np.full((2, 2), 0.8)) if kind == "multilabel" else None
 
     def sample(rng, n):
         if kind == "multilabel":
@@ -143,45 +153,44 @@ def test_the_interval_of_every_other_metric_covers(metric):
             risk = rng.normal(size=n)
             times, censored = rng.exponential(np.exp(-risk)), rng.exponential(1.0, n)
             return np.column_stack([np.minimum(times, censored), times <= censored]), risk
-        if kind == "identification":
-            labels = rng.integers(10, size=n)
-            return labels, rng.normal(size=(n, 10)) + 2 * np.eye(10)[labels]
+        if kind == "multiclass":
+            labels = rng.integers(4, size=n)
+            return labels, rng.normal(size=(n, 4)) + 1.5 * np.eye(4)[labels]
         targets = rng.normal(size=(n, 2))
         return targets, targets + rng.normal(size=(n, 2))
 
-    names = {"multilabel": ["a", "b"], "survival": ["death"], "regression": ["a", "b"]}.get(kind, list("abcdefghij"))
-    validation = (np.eye(2), np.full((2, 2), 0.8)) if kind == "multilabel" else None
-
     def scored(targets, predictions, **options):
-        return score(kind, targets, predictions, names, None, validation=validation, metrics=[metric], **options)
+        return score(kind, targets, predictions, names, None, validation=validation, metrics=metrics, **options).metrics
 
-    known = {"pearson_r": np.sqrt(0.5), "r2": 0.0, "rmse": 1.0}
-    truth = known.get(metric)
-    if truth is None:
-        rng = np.random.default_rng(10**6)
-        truth = np.mean([scored(*sample(rng, 2000), bootstrap=0).metrics[metric].value for _ in range(50)])
+    if kind == "regression":
+        truth = {"pearson_r": np.sqrt(0.5), "r2": 0.0, "rmse": 1.0, "mae": np.sqrt(2 / np.pi)}
+    else:
+        rng = np.random.default_rng(0)
+        known = [scored(*sample(rng, 2000), bootstrap=0) for _ in range(50)]
+        truth = {name: np.mean([k[name].value for k in known]) for name in metrics}
 
     def experiment(seed):
-        return scored(*sample(np.random.default_rng(seed), 250), bootstrap=200, seed=seed).metrics[metric], truth
+        estimates = scored(*sample(np.random.default_rng(seed), 200), bootstrap=150, seed=seed)
+        return {name: (estimates[name], truth[name]) for name in metrics}
 
-    assert NOMINAL[0] <= coverage(experiment, 2 * EXPERIMENTS) <= NOMINAL[1]
+    shares = coverage(experiment)
+    assert all(NOMINAL[0] <= share <= NOMINAL[1] for share in shares.values()), shares
 
 
 def false_findings(p_value):
-    return np.mean([p_value(seed) <= 0.05 for seed in range(EXPERIMENTS)])
+    return np.mean([p_value(seed) <= 0.05 for seed in SEEDS])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recordings", [1, 2])
-def test_paired_bootstrap_finds_no_difference_where_there_is_none(recordings):
+def test_paired_bootstrap_finds_no_difference_where_there_is_none():
     names = list("abcde")
 
     def p_value(seed):
         rng = np.random.default_rng(seed)
         prevalence = [0.02, 0.1, 0.2, 0.3, 0.4]
-        targets, scores, patient = cohort(rng, 300, recordings, prevalence, [1.2] * 5, methods=2)
+        targets, scores, patient = cohort(rng, 200, 2, prevalence, [1.2] * 5, methods=2)
         first, second = (
-            score_replicates("multilabel", targets, s, names, patient, bootstrap=200, metrics=["macro_auroc"])
+            score_replicates("multilabel", targets, s, names, patient, bootstrap=150, metrics=["macro_auroc"])
             for s in scores
         )
         return comparison.paired_difference(first["macro_auroc"], second["macro_auroc"]).p_value
@@ -219,7 +228,7 @@ def test_corrected_t_finds_no_difference_over_repeated_cross_validation(repeats,
                 differences.append(accuracy[0] - accuracy[1])
         return np.array(differences)
 
-    differences = [runs(seed) for seed in range(EXPERIMENTS)]
+    differences = [runs(seed) for seed in SEEDS]
     test, train = records // folds, records - records // folds
     corrected = [comparison.corrected_resampled_t(d, train, test).p_value <= 0.05 for d in differences]
     naive = [comparison.corrected_resampled_t(d, 10**9, 1).p_value <= 0.05 for d in differences]
@@ -229,11 +238,11 @@ def test_corrected_t_finds_no_difference_over_repeated_cross_validation(repeats,
 
 @pytest.mark.slow
 def test_holm_and_friedman_keep_the_level():
-    def any_of_a_column(seed):
-        return comparison.holm(np.random.default_rng(seed).random(20)).min()
+    rng = np.random.default_rng(0)
+    columns = [comparison.holm(rng.random(20)).min() for _ in range(5000)]
+    assert np.mean(np.array(columns) <= 0.05) <= 0.06
 
     def friedman(seed):
         return comparison.friedman(np.random.default_rng(seed).normal(size=(12, 4))).p_value
 
-    assert false_findings(any_of_a_column) <= 0.06
     assert false_findings(friedman) <= 0.06

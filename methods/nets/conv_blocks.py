@@ -31,7 +31,7 @@ class ClocsCNN(nn.Module):
             layers += [nn.MaxPool1d(2), nn.Dropout(0.1)]
             positions = ((positions - 7) // 3 + 1) // 2
         if positions < 1:
-            raise ConfigError(f"clocs-cnn needs at least 331 samples and was built for {samples}; take longer windows.")
+            raise ConfigError(f"clocs-cnn needs at least 388 samples and was built for {samples}; take longer windows.")
         self.blocks = nn.Sequential(*layers)
         self.linear = nn.Linear(32 * positions, dim)
 

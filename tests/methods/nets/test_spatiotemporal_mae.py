@@ -1,0 +1,100 @@
+"""ST-MEM's network against numbers of its released code."""
+
+import pytest
+import torch
+
+from bench.errors import ConfigError
+from methods.nets.spatiotemporal_mae import SIZES, SpatioTemporalMAE, SpatioTemporalViT
+
+BLOCK = {
+    "attn.norm": "norm1",
+    "attn.fn.to_qkv": "attn.qkv",
+    "attn.fn.to_out.0": "attn.proj",
+    "ff.norm": "norm2",
+    "ff.fn.net.0": "mlp.fc1",
+    "ff.fn.net.3": "mlp.fc2",
+}
+
+
+def small(**changes) -> SpatioTemporalViT:
+    torch.manual_seed(0)
+    return SpatioTemporalViT(**({"samples": 300, "patch": 30, "dim": 32, "heads": 4, "depth": 2} | changes)).eval()
+
+
+def test_the_encoder_is_that_of_the_release(golden, closed_form, closed_form_input):
+    key = "stmem_vit_small_encoder_5cls"
+    made = {name: closed_form(name, tuple(shape)) for name, shape in golden("encoder_param_names.json")[key]}
+    state = {
+        "positions": made["pos_embedding"],
+        "separator": made["sep_embedding"],
+        "lead_embedding": torch.stack([made[f"lead_embeddings.{lead}"] for lead in range(12)]),
+    }
+    for kind in ("weight", "bias"):
+        state |= {f"embed.{i}.{kind}": made[f"to_patch_embedding.{i + 1}.{kind}"] for i in range(3)}
+        state |= {
+            f"blocks.{i}.{own}.{kind}": made[f"block{i}.{r}.{kind}"] for i in range(12) for r, own in BLOCK.items()
+        }
+        state[f"norm.{kind}"] = made[f"norm.{kind}"]
+    dim, heads = SIZES["small"]
+    net = SpatioTemporalViT(dim=dim, heads=heads).eval()
+    net.load_state_dict(state)
+    with torch.no_grad():
+        vectors = net(closed_form_input(golden("param_counts.json")[key]["input"]))
+        logits = vectors.double() @ made["head.weight"].T + made["head.bias"]
+    torch.testing.assert_close(logits, golden("encoder_forward.npz")[key], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_parameter_counts(golden, size):
+    counts = golden("param_counts.json")
+    dim, heads = SIZES[size]
+    encoder = SpatioTemporalViT(dim=dim, heads=heads)
+    whole = SpatioTemporalMAE(encoder)
+    for net, key in ((encoder, f"stmem_{size}_encoder"), (whole, f"stmem_{size}_full")):
+        assert sum(p.numel() for p in net.parameters()) == counts[key]["total"]
+        assert sum(p.numel() for p in net.parameters() if p.requires_grad) == counts[key]["trainable"]
+
+
+def test_absent_leads_are_not_read():
+    net = small()
+    ecg = torch.randn(2, 12, 300)
+    present = torch.ones(2, 12, dtype=torch.bool)
+    present[:, 5:] = False
+    with torch.no_grad():
+        first = net(ecg, present)
+        second = net(ecg.masked_fill(~present[..., None], 3.0), present)
+        whole = net(ecg)
+    torch.testing.assert_close(first, second)
+    assert not torch.allclose(first, whole, atol=1e-3)
+    torch.testing.assert_close(net(ecg, torch.ones_like(present)), whole)
+
+
+def test_hidden_patches_are_not_seen_and_only_they_are_counted():
+    """A decoder that rebuilds nothing leaves the variance of normalised targets, whatever the visible patches are."""
+    mae = SpatioTemporalMAE(small(), dim=16, heads=2, depth=1).eval()
+    with torch.no_grad():
+        mae.predict.weight.zero_()
+        mae.predict.bias.zero_()
+        loss = mae(torch.randn(3, 12, 300), torch.ones(3, 12, dtype=torch.bool))
+    assert loss.item() == pytest.approx(29 / 30, rel=1e-3)  # unbiased variance 1
+
+
+def test_tokens_depend_on_visible_patches_alone():
+    net = small()
+    ecg = torch.randn(1, 12, 300)
+    visible = torch.tensor([4, 1, 7]).expand(1, 12, 3)
+    hidden = torch.tensor([i for i in range(10) if i not in (4, 1, 7)])
+    other = ecg.clone().unflatten(-1, (10, 30))
+    other[:, :, hidden] = 5.0
+    with torch.no_grad():
+        first = net.encode_tokens(ecg, visible=visible)
+        second = net.encode_tokens(other.flatten(2), visible=visible)
+    assert first.shape == (1, 12, 5, 32)
+    torch.testing.assert_close(first, second)
+
+
+def test_another_length_is_refused():
+    with pytest.raises(ConfigError, match="received 240"):
+        small()(torch.zeros(1, 12, 240))
+    with pytest.raises(ConfigError, match="divide"):
+        small(samples=310)

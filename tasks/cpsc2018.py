@@ -8,7 +8,19 @@ with ``bench splits import merl``. Results on the two never share a column.
 from __future__ import annotations
 
 from bench.task import MultilabelTask, SingleLabelTask
-from tasks.datasets.cpsc2018 import CLASSES
+
+CLASSES = {
+    "AFIB": "atrial fibrillation",
+    "VPC": "ventricular premature complex",
+    "NORM": "normal ECG",
+    "1AVB": "first degree atrioventricular block",
+    "CRBBB": "complete right bundle branch block",
+    "STE": "ST segment elevation",
+    "PAC": "premature atrial complex",
+    "CLBBB": "complete left bundle branch block",
+    "STD": "ST segment depression",
+}
+"""In the order of the columns of MERL's released files."""
 
 
 class CPSC2018Labels(MultilabelTask):
@@ -28,6 +40,7 @@ class CPSC2018Single(SingleLabelTask):
 
     # ETP's own partition is not stated ("as ASTCL"), so this one follows ours.
     name = "cpsc2018-single"
+    kind = "multiclass"
     dataset = "cpsc2018"
     split = "cpsc2018-single"
     column = "labels"

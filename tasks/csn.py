@@ -15,10 +15,62 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from bench.task import Examples, Task
-from tasks.datasets.csn import CLASSES, substring_labels, whole_labels
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+CLASSES = {
+    "AQW": "abnormal Q wave",
+    "UW": "U wave",
+    "SR": "sinus rhythm",
+    "WPW": "Wolff-Parkinson-White syndrome",
+    "2AVB": "second degree atrioventricular block",
+    "AT": "atrial tachycardia",
+    "VB": "ventricular bigeminy",
+    "ARS": "right axis deviation",
+    "STTC": "ST-T change",
+    "SA": "sinus irregularity",
+    "STE": "ST segment elevation",
+    "VPB": "ventricular premature beat",
+    "TWO": "inverted T wave",
+    "STTU": "upsloping ST segment",
+    "ALS": "left axis deviation",
+    "APB": "atrial premature beat",
+    "2AVB1": "second degree atrioventricular block, type one",
+    "PRIE": "prolonged PR interval",
+    "CCR": "counterclockwise rotation",
+    "CR": "clockwise rotation",
+    "AF": "atrial flutter",
+    "AVB": "atrioventricular block",
+    "QTIE": "prolonged QT interval",
+    "LBBB": "left bundle branch block",
+    "VEB": "ventricular escape beat",
+    "SVT": "supraventricular tachycardia",
+    "RBBB": "right bundle branch block",
+    "1AVB": "first degree atrioventricular block",
+    "STDD": "ST segment depression",
+    "MI": "myocardial infarction",
+    "AFIB": "atrial fibrillation",
+    "TWC": "T wave change",
+    "PWC": "P wave change",
+    "ERV": "early repolarization of the ventricles",
+    "RVH": "right ventricular hypertrophy",
+    "LVH": "left ventricular hypertrophy",
+    "ST": "sinus tachycardia",
+    "JEB": "junctional escape beat",
+}
+"""The 38 labels of MERL's released files, in the order of their columns."""
+
+
+def whole_labels(acronyms: Sequence[str]) -> list[str]:
+    """The classes that are among a recording's acronyms."""
+    return [label for label in CLASSES if label in acronyms]
+
+
+def substring_labels(acronyms: Sequence[str]) -> list[str]:
+    """The classes whose acronym is part of any of them: MERL's released labels, to the letter."""
+    return [label for label in CLASSES if any(label in acronym for acronym in acronyms)]
 
 
 class CSNTask(Task):

@@ -200,6 +200,7 @@ class PTBXLSingle(SingleLabelTask):
     """The one diagnostic superclass of PTB-XL's recordings that have only one: five classes, multiclass."""
 
     name = "ptbxl-single"
+    kind = "multiclass"
     dataset = "ptbxl"
     split = "ptbxl-single"
     column = "superclass"

@@ -12,6 +12,7 @@ import numpy as np
 from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import DataError
 from bench.stratification import stratified_folds, stratified_parts
+from tasks.cpsc2018 import CLASSES
 from tasks.datasets.challenge_files import clean_age, clean_sex, read_notes, records_below
 from tasks.datasets.pretraining_rows import outside_every_test
 
@@ -23,19 +24,6 @@ LABEL_COLUMNS = ("First_label", "Second_label", "Third_label")
 DATABASE = "icbeb_database.csv"
 FS = 500
 PATTERN = "A[0-9][0-9][0-9][0-9]"
-
-CLASSES = {
-    "AFIB": "atrial fibrillation",
-    "VPC": "ventricular premature complex",
-    "NORM": "normal ECG",
-    "1AVB": "first degree atrioventricular block",
-    "CRBBB": "complete right bundle branch block",
-    "STE": "ST segment elevation",
-    "PAC": "premature atrial complex",
-    "CLBBB": "complete left bundle branch block",
-    "STD": "ST segment depression",
-}
-"""In the order of the columns of MERL's released files."""
 
 CHALLENGE_NUMBERS = dict(enumerate(("NORM", "AFIB", "1AVB", "CLBBB", "CRBBB", "PAC", "VPC", "STD", "STE"), start=1))
 """Label number in REFERENCE.csv -> class (Liu et al., J Med Imaging Health Inform 8:1368, 2018)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,6 +11,7 @@ import numpy as np
 from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import DataError
 from bench.stratification import stratified_parts
+from tasks.csn import CLASSES, substring_labels, whole_labels
 from tasks.datasets.challenge_files import read_notes, records_below
 from tasks.datasets.pretraining_rows import outside_every_test
 
@@ -22,48 +22,6 @@ CONDITIONS = "ConditionNames_SNOMED-CT.csv"
 CONDITION_COLUMNS = ("AcronymName", "FullName", "Snomed_CT")
 PATTERN = "JS[0-9][0-9][0-9][0-9][0-9]"
 
-CLASSES = {
-    "AQW": "abnormal Q wave",
-    "UW": "U wave",
-    "SR": "sinus rhythm",
-    "WPW": "Wolff-Parkinson-White syndrome",
-    "2AVB": "second degree atrioventricular block",
-    "AT": "atrial tachycardia",
-    "VB": "ventricular bigeminy",
-    "ARS": "right axis deviation",
-    "STTC": "ST-T change",
-    "SA": "sinus irregularity",
-    "STE": "ST segment elevation",
-    "VPB": "ventricular premature beat",
-    "TWO": "inverted T wave",
-    "STTU": "upsloping ST segment",
-    "ALS": "left axis deviation",
-    "APB": "atrial premature beat",
-    "2AVB1": "second degree atrioventricular block, type one",
-    "PRIE": "prolonged PR interval",
-    "CCR": "counterclockwise rotation",
-    "CR": "clockwise rotation",
-    "AF": "atrial flutter",
-    "AVB": "atrioventricular block",
-    "QTIE": "prolonged QT interval",
-    "LBBB": "left bundle branch block",
-    "VEB": "ventricular escape beat",
-    "SVT": "supraventricular tachycardia",
-    "RBBB": "right bundle branch block",
-    "1AVB": "first degree atrioventricular block",
-    "STDD": "ST segment depression",
-    "MI": "myocardial infarction",
-    "AFIB": "atrial fibrillation",
-    "TWC": "T wave change",
-    "PWC": "P wave change",
-    "ERV": "early repolarization of the ventricles",
-    "RVH": "right ventricular hypertrophy",
-    "LVH": "left ventricular hypertrophy",
-    "ST": "sinus tachycardia",
-    "JEB": "junctional escape beat",
-}
-"""The 38 labels of MERL's released files, in the order of their columns."""
-
 SIZES = {"train": 16546, "validation": 1860, "test": 4620}
 """Sizes of MERL's random partition, which ours has too."""
 
@@ -71,16 +29,6 @@ LAST_OF_CHAPMAN = "JS10646"
 """Records up to this one come from Chapman University and Shaoxing Hospital, later ones from Ningbo Hospital."""
 
 _MERGED_LINES = re.compile(r"(\S+) (\d+) (\d+) (\d+)00/mV (.*)")
-
-
-def whole_labels(acronyms: Sequence[str]) -> list[str]:
-    """The classes that are among a recording's acronyms."""
-    return [label for label in CLASSES if label in acronyms]
-
-
-def substring_labels(acronyms: Sequence[str]) -> list[str]:
-    """The classes whose acronym is part of any of them: MERL's released labels, to the letter."""
-    return [label for label in CLASSES if any(label in acronym for acronym in acronyms)]
 
 
 class CSN(Dataset):

@@ -38,6 +38,8 @@ class MethodConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    after_training: ClassVar[frozenset[str]] = frozenset()
+    """Fields that only decide how a trained method answers (its prompts): a checkpoint serves all their values."""
     pretrain: PretrainConfig = Field(PretrainConfig(), description="optimisation of pretraining")
 
 
@@ -112,7 +114,10 @@ class Method(nn.Module):
         raise TypeError(f"{self.name} has no encoder")
 
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
-        """A score for each class, given only its name in words; higher means more likely."""
+        """A score for each class, given only its name in words; higher means more likely.
+
+        Names that come from a task are :class:`bench.task.ClassName` and also carry its short name, as ``code``.
+        """
         raise TypeError(f"{self.name} cannot answer zero-shot")
 
     def fit(self, train: LabelledData, validation: LabelledData) -> Predictor:

@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
 Kind = Literal["multilabel", "multiclass", "identification", "survival", "regression"]
 
+
+class ClassName(str):
+    """A class in words ("inferior myocardial infarction"), which also knows its short name in the task ("IMI")."""
+
+    code: str
+
+    def __new__(cls, words: str, code: str) -> ClassName:
+        name = super().__new__(cls, words)
+        name.code = code
+        return name
+
+
 SELECTION_METRIC: dict[str, str] = {
     "multilabel": "macro_auroc",
     "multiclass": "macro_auroc",

@@ -26,6 +26,7 @@ from bench.runner.plan import Plan, RunOptions, plan
 from bench.runner.results import SCHEMA, Result, read_result, write_result
 from bench.runner.session import Session, TaskData, seed_of
 from bench.scoring.score import score
+from bench.task import ClassName
 from bench.workspace import Workspace
 
 BOOTSTRAP = 1000
@@ -246,7 +247,7 @@ def _answer(
                 features=lambda: session.features(lambda: instance, method, spec, data, cell),
                 seed=seed_of(cell),
                 progress=progress,
-                prompts=list(data.task.classes.values()),
+                prompts=[ClassName(words, code) for code, words in data.task.classes.items()],
             )
         )
     return outcome, instance

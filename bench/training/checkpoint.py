@@ -41,7 +41,7 @@ class CheckpointSpec:
             "method": self.method.name,
             "source": source_digest(self.method.__module__),
             "loop": [module_digest("bench.training.loop"), module_digest("bench.training.schedule")],
-            "config": self.config.model_dump(mode="json"),
+            "config": self.config.model_dump(mode="json", exclude=set(self.config.after_training)),
             "input": self.method.input_for(self.config).to_dict(),
             "corpus": self.corpus,
         }

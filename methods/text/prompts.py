@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,11 +29,23 @@ class PromptConfig(BaseModel):
         default=None, description="A flat JSON object, class name or acronym -> prompt, as MERL's CKEPE_prompt.json."
     )
     lower: bool = Field(default=True, description="Lower-case the prompts, as MERL does.")
+    sha256: str | None = Field(
+        default=None, description="Of the file; filled in, so that results are keyed to what it says, not to its name."
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> PromptConfig:
-        if self.kind == "file" and self.file is None:
-            raise ValueError("prompts.kind is file: name the file, --set prompts.file=/path/CKEPE_prompt.json")
+        if self.file is not None and self.kind != "file":
+            raise ValueError(f"prompts.file is set but prompts.kind is {self.kind}; --set prompts.kind=file uses it")
+        if self.kind == "file":
+            if self.file is None:
+                raise ValueError("prompts.kind is file: name the file, --set prompts.file=/path/CKEPE_prompt.json")
+            if not self.file.is_file():
+                raise ValueError(f"prompts.file: no file {str(self.file)!r}")
+            found = hashlib.sha256(self.file.read_bytes()).hexdigest()
+            if self.sha256 not in (None, found):
+                raise ValueError(f"prompts.sha256 is {self.sha256}, but {str(self.file)!r} now has {found}")
+            object.__setattr__(self, "sha256", found)
         if "{name}" not in self.template:
             raise ValueError(f"prompts.template {self.template!r} does not contain {{name}}")
         return self
@@ -46,8 +59,9 @@ def prompts_for(
     Args:
         names: the classes in words ("inferior myocardial infarction").
         config: default the names themselves.
-        codes: the classes' acronyms ("IMI"), by which CKEPE's file knows them; a file is asked for the code, then
-            for the name, in any case and without PTB-XL's final underscore.
+        codes: the classes' acronyms ("IMI"), by which CKEPE's file knows them; default: those that the names carry
+            (:class:`bench.task.ClassName`). A file is asked for the code, then for the name, in any case and without
+            PTB-XL's final underscore.
 
     Raises:
         DataError: the prompt file is absent, malformed, or lacks a class.
@@ -88,7 +102,8 @@ def _from_file(path: Path, names: Sequence[str], codes: Sequence[str] | None) ->
     prompts = {_key(name): prompt for name, prompt in read_prompt_file(path).items()}
     found: list[str] = []
     for position, name in enumerate(names):
-        asked = [codes[position], name] if codes is not None else [name]
+        code = codes[position] if codes is not None else getattr(name, "code", name)
+        asked = list(dict.fromkeys([code, name]))
         prompt = next((prompts[_key(a)] for a in asked if _key(a) in prompts), None)
         if prompt is None:
             raise DataError(

@@ -1,0 +1,104 @@
+"""ETP: an ECG and its report attract, the language model frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from bench.batch import ECGBatch
+from bench.method import Corpus, Method, MethodConfig
+from bench.signals.input_spec import InputSpec
+from bench.training.config import PretrainConfig
+from methods.losses.contrastive import info_nce, similarities
+from methods.nets.backbones import backbone
+from methods.text.encoder import TextEncoderConfig
+from methods.text.prompts import PromptConfig, prompts_for
+from methods.text.tower import TextTower
+
+
+class ETP(Method):
+    """CLIP for ECG and report: a ResNet learns, a clinical language model stays as it is, two linear heads meet.
+
+    Source: Liu et al., "ETP: Learning Transferable ECG Representations via ECG-Text Pre-training", ICASSP 2024. No code
+    is published. Deviations: the packaged MiniLM stands in for BioClinicalBERT (``--set text.model=bioclinicalbert``);
+    PTB-XL's statements in English are read where the paper has its reports, German for the most part
+    (``--set etp.pretrain.text_source=report``); AdamW takes the place of Adam. What the paper leaves open is settled in
+    the field descriptions; scaling and the ResNet's stem are those of MERL, by the same authors.
+    """
+
+    name = "etp"
+    corpus = "ptbxl"
+    input = InputSpec(fs=500, seconds=10, normalise="minmax", modalities=("text",))
+    smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 40, "pretrain.batch_size": 64}
+
+    class Config(MethodConfig):
+        after_training = frozenset({"prompts"})
+
+        fs: int = Field(500, ge=50, description="Hz of the input; ETP 3.1")
+        encoder: str = Field("resnet18", description="ECG encoder; ETP 3.2, ResNet18-1D: MERL's, without max-pooling")
+        width: int | None = Field(
+            None, ge=4, description="channels of the first stage, or of a ViT's tokens; default: MERL's"
+        )
+        text: TextEncoderConfig = Field(
+            TextEncoderConfig(),
+            description="text encoder, frozen; ETP 3.2 has bioclinicalbert, minilm is the one that is packaged",
+        )
+        projection: Literal["linear", "mlp"] = Field(
+            "linear",
+            description='both heads; ETP 3.2 "linear", while 2.1 calls them non-linear: mlp has a ReLU between two',
+        )
+        dim: int = Field(512, ge=8, description="width of the shared space; ETP 3.2")
+        temperature: float = Field(0.07, gt=0, description="of the loss; ETP 2.1 and 3.2")
+        learn_temperature: bool = Field(
+            False, description='whether it trains; "fixed at 0.07" in ETP 2.1, "initialized to 0.07" in 3.2'
+        )
+        prompts: PromptConfig = Field(
+            PromptConfig(kind="template", template="this ECG indicates {name}"),
+            description='how a class is asked for; ETP 3.4, "this ECG indicates disease name"',
+        )
+        pretrain: PretrainConfig = Field(
+            PretrainConfig(epochs=50, batch_size=128, lr=2e-3, weight_decay=1e-5, schedule="constant"),
+            description='ETP 3.2: 50 epochs, batch 128, rate printed as "2 x e^-3", decay 1e-5, no schedule named',
+        )
+
+    @classmethod
+    def input_for(cls, config: Config) -> InputSpec:
+        return replace(cls.input, fs=config.fs)
+
+    def build(self, config: Config) -> None:
+        self.text = TextTower(config.text)
+        self.encoder = backbone(config.encoder, self.input.length, width=config.width)
+        self.project_ecg = _head(config.projection, self.encoder.dim, config.dim)
+        self.project_text = _head(config.projection, self.text.dim, config.dim)
+        self.log_scale = nn.Parameter(-torch.tensor(config.temperature).log(), requires_grad=config.learn_temperature)
+
+    def prepare_corpus(self, corpus: Corpus) -> None:
+        self.text.prepare(corpus)
+
+    def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
+        ecg = self.project_ecg(self.encoder(batch.ecg))
+        text = self.project_text(self.text.reports(batch))
+        return {"contrastive": info_nce(ecg, text, (-self.log_scale).exp(), directions="mean")}
+
+    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
+        return self.encoder(batch.ecg)
+
+    def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
+        prompts = self.text.prompts(prompts_for(class_names, self.config.prompts), batch.ecg.device)
+        ecg = self.project_ecg(self.encoder(batch.ecg))
+        return similarities(ecg, self.project_text(prompts), temperature=1.0)
+
+    def notes(self) -> dict[str, Any]:
+        return {"text": self.text.notes()}
+
+
+def _head(kind: str, source: int, target: int) -> nn.Module:
+    if kind == "linear":
+        return nn.Linear(source, target)
+    return nn.Sequential(nn.Linear(source, target), nn.ReLU(), nn.Linear(target, target))

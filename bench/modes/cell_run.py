@@ -45,6 +45,13 @@ class CellRun:
     progress: Progress
     prompts: Sequence[str] = ()
 
+    @property
+    def n_outputs(self) -> int:
+        """Columns of the targets, classes, or (in identification, whose classes have no names) persons."""
+        if self.targets.ndim > 1:
+            return self.targets.shape[1]
+        return len(self.task.classes) or int(self.targets.max()) + 1
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -38,7 +38,7 @@ def run(cell: CellRun) -> Outcome:
     """Train the head; keep the epoch with the best validation value; score validation and test with it, once."""
     config: Any = cell.config
     features = torch.from_numpy(cell.features())
-    objective = Objective(cell.task.kind, cell.targets.shape[1] if cell.targets.ndim > 1 else len(cell.task.classes))
+    objective = Objective(cell.task.kind, cell.n_outputs)
     generator = torch.Generator().manual_seed(cell.seed)
     head = nn.Linear(features.shape[1], objective.n_outputs)
     with torch.no_grad():  # torch's own initial range, from the cell's generator and not from the global one

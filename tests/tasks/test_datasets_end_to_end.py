@@ -1,0 +1,50 @@
+"""Each dataset from simulated files to a scored task; a corpus from its files to a checkpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.data_source import DataSource
+from bench.runner.execute import run
+from bench.runner.plan import RunOptions
+from bench.workspace import Workspace
+
+QUICK = ["pretrain.epochs=1", "linear.epochs=2"]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> DataSource:
+    return DataSource(Workspace(tmp_path_factory.mktemp("workspace")), simulated_records=150)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric"),
+    [
+        ("cpsc2018", "macro_auroc"),
+        ("cpsc2018-single", "macro_auroc"),
+        ("icbeb", "macro_auroc"),
+        ("csn", "macro_auroc"),
+        ("csn-merl", "macro_auroc"),
+        ("ptbxl-single", "macro_auroc"),
+        ("icbeb-identification", "accuracy"),
+        ("ptbxl-identification", "accuracy"),
+    ],
+)
+def test_a_task_of_each_dataset_is_scored(source, task, metric):
+    report = run(
+        RunOptions(methods=["random-resnet"], tasks=[task], modes=["linear"], overrides=QUICK, track=False), source
+    )
+    assert report.failures == {}
+    (result,) = report.results
+    assert result.split["name"] == {"csn-merl": "csn-substring"}.get(task, task)
+    assert 0 <= result.score["metrics"][metric]["value"] <= 1
+    assert result.score["n_records"] == result.counts["test"]
+
+
+def test_mimic_serves_as_a_corpus(source):
+    options = RunOptions(
+        methods=["simclr"], tasks=["cpsc2018"], modes=["linear"], overrides=QUICK, corpus="mimic-iv-ecg", track=False
+    )
+    report = run(options, source)
+    assert report.failures == {}
+    assert report.results[0].checkpoint["corpus"]["dataset"] == "mimic-iv-ecg"

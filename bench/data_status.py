@@ -34,7 +34,9 @@ def verify(dataset: Dataset, store: SignalStore | None, workers: int, progress: 
         ids = [str(i) for i in store.records.index]
         known = {i: digest.tobytes() for i, digest in zip(ids, store.recording_digests, strict=True)}
         altered = store.altered()
-        report.store = f"{len(altered):,} recordings altered since prepare: {', '.join(altered[:5])}" if altered else "intact"
+        report.store = (
+            f"{len(altered):,} recordings altered since prepare: {', '.join(altered[:5])}" if altered else "intact"
+        )
     rate = store.fs if store is not None else first_rate(dataset, files, "skip")
     for first, chunk in read_chunks(dataset, files, 0, rate, workers, False):
         for found in chunk:
@@ -50,18 +52,16 @@ def verify(dataset: Dataset, store: SignalStore | None, workers: int, progress: 
 
 
 def data_status(source: DataSource) -> list[dict[str, Any]]:
-    """One row a dataset: data kind, where found, prepared, records, hours, bytes, version."""
+    """One row a dataset: prepared, records, hours, megabytes, version, and where it was found or is published."""
     rows = []
     for name in registry.entries(registry.DATASETS):
-        row: dict[str, Any] = dict.fromkeys(("dataset", "data", "found", "prepared", "records", "hours", "MB", "version", "text"))
+        row: dict[str, Any] = dict.fromkeys(("dataset", "prepared", "records", "hours", "MB", "version", "found"))
         row["dataset"] = name
         try:
             cls = registry.load(registry.DATASETS, name)
-            row["text"] = ", ".join(cls.text_sources) or None
-            row["data"] = source.kind
             if source.kind == "real":
                 if not source.has(name):
-                    row["found"] = f"no: {cls.url}"
+                    row["found"] = f"not here; {cls.url}"
                 else:
                     _describe(row, source, source.dataset(name))
             else:

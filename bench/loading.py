@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -40,6 +40,17 @@ class BatchSource:
             text=None if self.text is None else [self.text[row] for row in rows],
             target=None if self.targets is None else torch.from_numpy(self.targets[rows]),
         )
+
+    def random_crops(self, seconds: float) -> BatchSource:
+        """The same rows through shorter windows, which lie at random in each epoch of training."""
+        return replace(self, view=self.view.random_crops(seconds))
+
+    def sliding(self, rows: np.ndarray, seconds: float, stride: float) -> tuple[BatchSource, np.ndarray]:
+        """The windows of ``rows``, see :meth:`SignalView.sliding`, and the place in ``rows`` that each belongs to."""
+        view, owner = self.view.sliding(rows, seconds, stride)
+        kept = rows[owner]
+        text = None if self.text is None else [self.text[row] for row in kept]
+        return BatchSource(view, text, None if self.targets is None else self.targets[kept]), owner
 
     def in_order(self, rows: np.ndarray, batch_size: int) -> Iterator[ECGBatch]:
         """All ``rows``, in order, the last batch short."""

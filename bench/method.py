@@ -8,6 +8,7 @@ implements            offers
 ``encode``            ``linear``, ``finetune``, ``scratch``
 ``zero_shot``         ``zeroshot``
 ``fit``               ``scratch`` (a method that trains without an encoder: Cox, XGBoost)
+``combine``           ``scratch`` (a method that trains nothing and reads finished results: an ensemble)
 ``pretraining_loss``  ``bench pretrain``; without it the method runs from its initial weights
 ====================  ======================================================================
 """
@@ -37,9 +38,9 @@ class MethodConfig(BaseModel):
     """Base of every method's Config. Each field's description cites where its default comes from."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
     after_training: ClassVar[frozenset[str]] = frozenset()
     """Fields that only decide how a trained method answers (its prompts): a checkpoint serves all their values."""
+
     pretrain: PretrainConfig = Field(PretrainConfig(), description="optimisation of pretraining")
 
 
@@ -66,6 +67,8 @@ class LabelledData:
     targets: np.ndarray
     records: pd.DataFrame
     batches: Any = field(repr=False)  # Iterable[ECGBatch], in order; may be walked again
+    kind: str = "multilabel"  # of the task
+    n_outputs: int = 0  # classes, or regression targets
 
 
 @runtime_checkable
@@ -84,6 +87,8 @@ class Method(nn.Module):
     """The corpus of the paper, pretrained on when it is at hand; otherwise the task's own training recordings serve."""
     smoke: ClassVar[dict[str, Any]] = {}
     """Overrides of Config fields (dotted paths) that make the ``smoke`` profile small and quick."""
+    protocols: ClassVar[dict[str, dict[str, Any]]] = {}
+    """How the method's paper trains it: mode -> fields of that mode's Config (``{"scratch": {"lr": 1e-3}}``)."""
 
     class Config(MethodConfig):
         pass
@@ -113,6 +118,13 @@ class Method(nn.Module):
         """The representation that a downstream head reads."""
         raise TypeError(f"{self.name} has no encoder")
 
+    def head(self, dim: int, n_outputs: int) -> nn.Module:
+        """What ``finetune`` and ``scratch`` train on ``encode``'s [record, dim], to [record, n_outputs].
+
+        In training it may also give several answers, [answer, record, n_outputs]; their losses are added.
+        """
+        return nn.Linear(dim, n_outputs)
+
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
         """A score for each class, given only its name in words; higher means more likely.
 
@@ -123,6 +135,15 @@ class Method(nn.Module):
     def fit(self, train: LabelledData, validation: LabelledData) -> Predictor:
         """Train without an encoder."""
         raise TypeError(f"{self.name} does not train by fit")
+
+    @classmethod
+    def members(cls, config: Any) -> tuple[str, ...]:
+        """Methods whose results in the same task, mode, leads, fraction, seed and fold ``combine`` reads; they run first."""
+        return ()
+
+    def combine(self, scores: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores of some records, from those that each member gave them."""
+        raise TypeError(f"{self.name} does not combine methods")
 
     def notes(self) -> dict[str, Any]:
         """JSON facts worth keeping with a checkpoint (vocabulary, text model digest)."""
@@ -141,6 +162,6 @@ class Method(nn.Module):
             offered.append("zeroshot")
         if cls.implements("encode"):
             offered += ["linear", "finetune", "scratch"]
-        if cls.implements("fit"):
+        if cls.implements("fit") or cls.implements("combine"):
             offered.append("scratch")
         return tuple(dict.fromkeys(offered))

@@ -63,7 +63,11 @@ class KMERL(Method):
         dim: int | None = Field(None, ge=8, description="encoder width; default: that of the size")
         heads: int | None = Field(None, ge=1, description="encoder attention heads; default: those of the size")
         depth: int = Field(DEPTH, ge=1, description="encoder blocks; 12 in every size, as in MERL's ViT")
-        segment: int = Field(100, ge=1, description="samples in a token at that rate; K-MERL Figure 7: 100 (200 ms) is the best of 25 to 200")
+        segment: int = Field(
+            100,
+            ge=1,
+            description="samples in a token at that rate; K-MERL Figure 7: 100 (200 ms) is the best of 25 to 200",
+        )
         tokens: Literal["lead", "joint"] = Field("lead", description="lead-specific tokenisation; off in Table 2b")
         lead_embedding: bool = Field(True, description="lead-specific spatial embedding; off in Table 2b")
         time_embedding: bool = Field(True, description="lead-agnostic temporal embedding; off in Table 2b")

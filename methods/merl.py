@@ -33,7 +33,7 @@ class MERL(Method):
     name = "merl"
     corpus = "mimic-iv-ecg"
     input = InputSpec(fs=500, seconds=10, normalise="minmax", modalities=("text",))
-    smoke: ClassVar = {"fs": 100, "width": 32, "pretrain.epochs": 40, "pretrain.batch_size": 64, "pretrain.lr": 1e-3}
+    smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 40, "pretrain.batch_size": 64, "pretrain.lr": 1e-3}
 
     class Config(MethodConfig):
         fs: int = Field(500, ge=50, description="Hz of the input; MERL: 500")

@@ -53,7 +53,7 @@ class RandomResNet(RandomEncoder):
     """MERL's 1-D ResNet18 with random weights. Source: K-MERL Table 1, "Random Init (CNN)"."""
 
     name = "random-resnet"
-    smoke: ClassVar = {"fs": 100, "width": 32}
+    smoke: ClassVar = {"fs": 100, "width": 16}
 
     class Config(RandomEncoder.Config):
         encoder: str = Field("resnet18", description="MERL's main encoder")

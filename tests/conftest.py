@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,28 @@ def workspace(simulated_workspace, tmp_path):
     for folder in ("simulated", "stores"):
         (own.root / folder).symlink_to(getattr(simulated_workspace, folder))
     return own
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """Install a throw-away distribution that registers a module's text."""
+
+    from bench import registry
+
+    def install(name: str, source: str, group: str = "bench.methods", value: str | None = None) -> None:
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
+        info = tmp_path / f"{name}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {value or name}\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        forget()
+
+    def forget() -> None:
+        importlib.invalidate_caches()
+        registry.entries.cache_clear()
+        registry._classes_in.cache_clear()
+
+    yield install
+    monkeypatch.undo()
+    forget()

@@ -54,7 +54,9 @@ def verify(
     path = source.store_path(found)
     with track(f"verifying {dataset}") as progress:
         report = data_status.verify(found, SignalStore.open(path) if path.is_dir() else None, source.workers, progress)
-    typer.echo(f"{dataset} {found.version()} in {found.root}: {report.n_read:,} of {report.n_records:,} recordings read well")
+    typer.echo(
+        f"{dataset} {found.version()} in {found.root}: {report.n_read:,} of {report.n_records:,} recordings read well"
+    )
     for problem in report.problems:
         typer.echo(f"  {problem}", err=True)
     typer.echo(f"prepared store {path}: {report.store}")
@@ -78,9 +80,16 @@ def status(data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, js
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in rows[0]:
-        table.add_column(column, overflow="fold")
+        table.add_column(
+            column,
+            overflow="fold",
+            no_wrap=column != "found",
+            justify="right" if column in ("records", "hours", "MB") else "left",
+        )
     for row in rows:
-        table.add_row(*("-" if value is None else str(value) for value in row.values()))
+        table.add_row(
+            *(f"{value:,}" if isinstance(value, int | float) else str(value or "-") for value in row.values())
+        )
     Console().print(table)
 
 

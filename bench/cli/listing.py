@@ -9,7 +9,12 @@ import typer
 
 from bench.cli import options as o
 
-_OFFERS = {"zero_shot": ["zeroshot"], "encode": ["linear", "finetune", "scratch"], "fit": ["scratch"]}
+_OFFERS = {
+    "zero_shot": ["zeroshot"],
+    "encode": ["linear", "finetune", "scratch"],
+    "fit": ["scratch"],
+    "combine": ["scratch"],
+}
 
 
 def modes_of(entry: Any) -> list[str]:

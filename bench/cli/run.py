@@ -90,15 +90,15 @@ def run_command(
     )
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
     if dry_run:
-        return _dry_run(options, json_output)
+        return _dry_run(options, source, json_output)
     _execute(options, source, json_output)
     return None
 
 
-def _dry_run(options: Any, json_output: bool) -> None:
-    from bench.runner.plan import plan
+def _dry_run(options: Any, source: Any, json_output: bool) -> None:
+    from bench.runner.execute import prepare_session
 
-    planned = plan(options)
+    planned, _ = prepare_session(options, source)
     if json_output:
         import json
 

@@ -1,31 +1,61 @@
-"""Everything is trained: from a checkpoint (``finetune``) or from random weights (``scratch``), selected on validation."""
+"""Everything is trained, encoder and head: from a checkpoint (``finetune``) or from random weights (``scratch``)."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from bench.errors import BenchError
 from bench.loading import BatchSource
 from bench.method import LabelledData
 from bench.modes.cell_run import CellRun, Outcome
+from bench.scoring.released import aggregate_windows
 from bench.seeding import seed_global
 from bench.training.loop import make_fabric
 from bench.training.objective import Objective
-from bench.training.schedule import warmup_cosine
+from bench.training.schedule import SCHEDULES
+
+SCORING_BATCH = 128
 
 
 class Config(BaseModel):
-    """Training of encoder and head together. No paper of the zero-shot line states a protocol; these are common values."""
+    """Training of encoder and head together.
+
+    No paper of the zero-shot line states a protocol: the defaults, ``protocol: selected``, are common values. A named
+    protocol puts its own in their place; single fields may still be set on top of it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     smoke: ClassVar[dict[str, Any]] = {"epochs": 10}
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "strodthoff": {
+            "epochs": 50,
+            "batch_size": 128,
+            "lr": 1e-2,
+            "weight_decay": 1e-2,
+            "betas": (0.9, 0.99),
+            "schedule": "one-cycle",
+            "warmup": 0.3,
+            "clip_norm": None,
+            "crop_seconds": 2.5,
+            "stride_seconds": 1.25,
+            "windows": "max",
+            "select": "last",
+        }
+    }
 
+    protocol: Literal["selected", "strodthoff"] = Field(
+        "selected",
+        description="selected: the epoch that is best on validation data, whole recordings. strodthoff: the PTB-XL "
+        "benchmark (Strodthoff et al., IEEE JBHI 2021, released code): one cycle over random 2.5 s crops, last epoch, "
+        "the maximum over overlapping windows",
+    )
     epochs: int = Field(50, ge=1, description="passes over the labelled fraction, at most")
     batch_size: int = Field(64, ge=1, description="recordings in a step")
     lr: float = Field(1e-3, gt=0, description="peak rate of the head, and of the encoder in scratch; AdamW")
@@ -33,58 +63,70 @@ class Config(BaseModel):
         None, gt=0, description="peak rate of the encoder; default: a tenth of lr in finetune, lr in scratch"
     )
     weight_decay: float = Field(1e-2, ge=0, description="AdamW; torch's default")
-    warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps spent in linear warm-up")
-    patience: int = Field(10, ge=1, description="epochs without a better validation value before training stops")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW; one-cycle moves the first one itself")
+    schedule: Literal["cosine", "constant", "one-cycle"] = Field(
+        "cosine",
+        description="after warm-up. one-cycle: cosine from lr/25 to lr and down to lr/250000, momentum 0.95 to 0.85 and back",
+    )
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps spent in warm-up")
     clip_norm: float | None = Field(1.0, description="clip the global gradient norm to this; None leaves it")
+    crop_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="s; train on random crops of this length and score windows of it; None: as the method asks",
+    )
+    stride_seconds: float = Field(1.25, gt=0, description="s between the beginnings of scored windows")
+    windows: Literal["max", "mean"] = Field("mean", description="scores of a recording from those of its windows")
+    select: Literal["best", "last"] = Field("best", description="the epoch with the best validation value, or the last")
+    patience: int = Field(10, ge=1, description="epochs without a better validation value before training stops")
     precision: str = Field("auto", description="auto is bf16-mixed on a GPU that has it and 32-true elsewhere")
 
 
 class _Classifier(nn.Module):
-    def __init__(self, method: nn.Module, dim: int, n_outputs: int):
+    def __init__(self, method: Any, example: Any, n_outputs: int):
         super().__init__()
         self.method = method
-        self.head = nn.Linear(dim, n_outputs)
+        method.eval()
+        with torch.no_grad():
+            dim = method.encode(example).shape[1]
+        self.head = method.head(dim, n_outputs)
 
     def forward(self, batch: Any) -> torch.Tensor:
         return self.head(self.method.encode(batch).float())
 
 
 def run(cell: CellRun) -> Outcome:
-    """Train, keep the epoch with the best validation value, score validation and test with it, once."""
+    """Train, keep the chosen epoch, score validation and test with it, once."""
     if cell.method.implements("fit"):
         return _fit(cell)
     config: Any = cell.config
-    objective = Objective(cell.task.kind, cell.targets.shape[1] if cell.targets.ndim > 1 else len(cell.task.classes))
+    objective = Objective(cell.task.kind, _n_outputs(cell))
     fabric = make_fabric(config.precision)
     seed_global(cell.seed)
-    cell.method.eval()
-    with torch.no_grad():
-        dim = cell.method.encode(cell.source.batch(cell.train[:1])).shape[1]
-    classifier = _Classifier(cell.method, dim, objective.n_outputs)
-    encoder_lr = config.encoder_lr or (config.lr if cell.mode == "scratch" else config.lr / 10)
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": [p for p in cell.method.parameters() if p.requires_grad], "peak": encoder_lr},
-            {"params": classifier.head.parameters(), "peak": config.lr},
-        ],
-        lr=config.lr,
-        weight_decay=config.weight_decay,
-    )
-    model, optimiser = fabric.setup(classifier, optimiser)
+    source = cell.source if config.crop_seconds is None else cell.source.random_crops(config.crop_seconds)
+    classifier = _Classifier(cell.method, source.batch(cell.train[:1]), objective.n_outputs)
     batch_size = min(config.batch_size, len(cell.train))
     steps = len(cell.train) // batch_size
     total = steps * config.epochs
-    best: dict[str, Any] = {"value": -math.inf, "epoch": 0}
+    encoder_lr = config.encoder_lr or (config.lr if cell.mode == "scratch" else config.lr / 10)
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": [p for p in cell.method.parameters() if p.requires_grad], "lr": encoder_lr},
+            {"params": list(classifier.head.parameters()), "lr": config.lr},
+        ],
+        betas=config.betas,
+        weight_decay=config.weight_decay,
+    )
+    scheduler = _scheduler(optimiser, config, total)
+    model, optimiser = fabric.setup(classifier, optimiser)
+    best: dict[str, Any] = {"value": -math.inf, "epoch": config.epochs}
     history: list[dict[str, float]] = []
     for epoch in range(config.epochs):
         model.train()
         losses = []
-        for i, batch in enumerate(cell.source.shuffled(cell.train, batch_size, (cell.seed, epoch))):
+        for i, batch in enumerate(source.shuffled(cell.train, batch_size, (cell.seed, epoch))):
             batch = batch.to(fabric.device)
-            factor = warmup_cosine(epoch * steps + i, total, round(config.warmup * total))
-            for group in optimiser.param_groups:
-                group["lr"] = group["peak"] * factor
-            loss = objective.loss(model(batch), batch.target)
+            loss = _loss(objective, model(batch), batch.target)
             if not math.isfinite(loss.item()):
                 raise BenchError(
                     f"{cell.method.name} on {cell.task.name}: the loss is {loss.item()} at epoch {epoch + 1}, step {i + 1}; "
@@ -95,40 +137,74 @@ def run(cell: CellRun) -> Outcome:
             if config.clip_norm is not None:
                 fabric.clip_gradients(model, optimiser, max_norm=config.clip_norm)
             optimiser.step()
+            scheduler.step()
             losses.append(loss.item())
-            cell.progress(
-                epoch * steps + i + 1, total, f"epoch {epoch + 1}  best {cell.task.metric} {best['value']:.3f}"
-            )
+            so_far = f"best {cell.task.metric} {best['value']:.3f}" if "state" in best else f"loss {losses[-1]:.3f}"
+            cell.progress(epoch * steps + i + 1, total, f"epoch {epoch + 1}  {so_far}")
+        history.append({"epoch": epoch + 1, "loss": float(np.mean(losses))})
+        if config.select == "last":
+            continue
         value = objective.selection_value(
             cell.targets[cell.validation], _scores(model, cell, cell.validation, objective)
         )
-        history.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), "validation": value})
+        history[-1]["validation"] = value
         if value > best["value"] or "state" not in best:
             state = {k: v.detach().clone() for k, v in classifier.state_dict().items()}
             best = {"value": value, "epoch": epoch + 1, "state": state}
         elif epoch + 1 - best["epoch"] >= config.patience:
             break
-    classifier.load_state_dict(best.pop("state"))
+    if "state" in best:
+        classifier.load_state_dict(best.pop("state"))
     validation, test = (_scores(model, cell, rows, objective) for rows in (cell.validation, cell.test))
+    if config.select == "last":
+        best["value"] = objective.selection_value(cell.targets[cell.validation], validation)
     if not math.isfinite(best["value"]):  # no class can be ranked on validation data: the result says so
         best["value"] = None
     return Outcome(validation, test, {"metric": cell.task.metric, **best}, history)
 
 
+def _n_outputs(cell: CellRun) -> int:
+    return cell.n_outputs
+
+
+def _scheduler(optimiser: torch.optim.Optimizer, config: Any, total: int) -> LRScheduler:
+    if config.schedule == "one-cycle":
+        peaks = [group["lr"] for group in optimiser.param_groups]
+        return OneCycleLR(optimiser, peaks, total_steps=total, pct_start=config.warmup)
+    factor, warmup = SCHEDULES[config.schedule], round(config.warmup * total)
+    return LambdaLR(optimiser, lambda step: factor(step, total, warmup))
+
+
+def _loss(objective: Objective, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Of one answer, [record, output], or the sum over several."""
+    answers = outputs if outputs.ndim == 3 else outputs[None]
+    return torch.stack([objective.loss(answer, target) for answer in answers]).sum()
+
+
 def _scores(model: nn.Module, cell: CellRun, rows: np.ndarray, objective: Objective) -> np.ndarray:
+    """Scores of some rows, one a row: of the whole recording, or put together from its windows."""
+    config: Any = cell.config
+    source, owner = cell.source, None
+    if config.crop_seconds is not None:
+        source, owner = source.sliding(rows, config.crop_seconds, config.stride_seconds)
+        rows = np.arange(len(owner))
     model.eval()
     device = next(model.parameters()).device
     with torch.no_grad():
-        outputs = [model(batch.to(device)) for batch in cell.source.in_order(rows, 128)]
-    return objective.scores(torch.cat(outputs))
+        outputs = [model(batch.to(device)) for batch in source.in_order(rows, SCORING_BATCH)]
+    scores = objective.scores(torch.cat(outputs))
+    if owner is None:
+        return scores
+    each = aggregate_windows(scores.reshape(len(scores), -1), owner, config.windows)
+    return each.reshape(-1, *scores.shape[1:])
 
 
 def _fit(cell: CellRun) -> Outcome:
     """Methods that train without an encoder get whole partitions and answer for whole partitions."""
     seed_global(cell.seed)
-    parts = [_labelled(cell.source, cell.targets, rows) for rows in (cell.train, cell.validation, cell.test)]
-    predictor = cell.method.fit(parts[0], parts[1])
-    return Outcome(predictor.predict(parts[1]), predictor.predict(parts[2]))
+    train, validation, test = (_labelled(cell, rows) for rows in (cell.train, cell.validation, cell.test))
+    predictor = cell.method.fit(train, validation)
+    return Outcome(predictor.predict(validation), predictor.predict(test))
 
 
 class _Batches:
@@ -141,5 +217,12 @@ class _Batches:
         return self.source.in_order(self.rows, 256)
 
 
-def _labelled(source: BatchSource, targets: np.ndarray, rows: np.ndarray) -> LabelledData:
-    return LabelledData(targets[rows], source.view.store.records.iloc[source.view.rows[rows]], _Batches(source, rows))
+def _labelled(cell: CellRun, rows: np.ndarray) -> LabelledData:
+    view = cell.source.view
+    return LabelledData(
+        targets=cell.targets[rows],
+        records=view.store.records.iloc[view.rows[rows]],
+        batches=_Batches(cell.source, rows),
+        kind=cell.task.kind,
+        n_outputs=_n_outputs(cell),
+    )

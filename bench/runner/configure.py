@@ -96,17 +96,22 @@ def method_config(method: type[Method], profile: str, overrides: Sequence[Overri
     return _with(method.Config(), values, f"config of {method.name}")
 
 
-def mode_config(mode: str, profile: str, overrides: Sequence[Override] = ()) -> Any:
-    """The mode's config, likewise."""
+def mode_config(mode: str, profile: str, overrides: Sequence[Override] = (), method: type[Method] | None = None) -> Any:
+    """The mode's config: its defaults; on top of each other the settings of its ``protocol``, where it names one, those
+    of the method's paper, those of the smoke profile, and the user's."""
     config: Any = mode_module(mode).Config
     known = set(fields_of(config))
-    values = dict(config.smoke) if profile == "smoke" else {}
+    published = method.protocols.get(mode, {}) if method is not None else {}
+    given = {}
     for override in overrides:
         if override.scope == mode:
             path = ".".join(override.path)
             if path not in known:
                 raise UnknownName(f"config field of mode {mode}", path, known)
-            values[path] = override.value
+            given[path] = override.value
+    protocol = given.get("protocol", published.get("protocol"))
+    values = dict(config.presets.get(protocol, {})) if protocol is not None else {}
+    values |= published | (config.smoke if profile == "smoke" else {}) | given
     return _with(config(), values, f"config of mode {mode}")
 
 

@@ -6,7 +6,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from bench import provenance, registry
 from bench.artifacts import digest, module_digest, source_digest, write_json
 from bench.data_source import DataSource
-from bench.errors import BenchError
+from bench.errors import BenchError, ConfigError
 from bench.fractions import subset
 from bench.method import Method
 from bench.modes import mode_module
@@ -45,16 +45,34 @@ class RunReport:
 def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Session]:
     """Everything that can be wrong with the options is found here, before anything is written."""
     planned = plan(options)
-    names = list(dict.fromkeys(cell.method for cell in planned.cells))
     overrides = parse_overrides(options.overrides, list(registry.entries(registry.METHODS)))
-    check_overrides(overrides, [registry.load(registry.METHODS, name) for name in names])
     profile = options.profile or ("paper" if source.kind == "real" else "smoke")
     session = Session(source, profile, overrides, options.corpus, options.allow_pretraining)
+    planned.cells = list(dict.fromkeys(c for cell in planned.cells for c in (*member_cells(cell, session), cell)))
+    names = list(dict.fromkeys(cell.method for cell in planned.cells))
+    check_overrides(overrides, [registry.load(registry.METHODS, name) for name in names])
     for name in names:
         session.method_config(name)
-    for mode in dict.fromkeys(cell.mode for cell in planned.cells):
-        session.mode_config(mode)
+    for method, mode in dict.fromkeys((cell.method, cell.mode) for cell in planned.cells):
+        session.mode_config(mode, registry.load(registry.METHODS, method))
     return planned, session
+
+
+def member_cells(cell: Cell, session: Session) -> list[Cell]:
+    """The cells whose results a method that combines others reads.
+
+    Raises:
+        ConfigError: a member cannot answer in this mode, or combines others itself. UnknownName: nobody registered it.
+    """
+    members = []
+    for name in registry.load(registry.METHODS, cell.method).members(session.method_config(cell.method)):
+        member = registry.load(registry.METHODS, name)
+        if member.implements("combine") or cell.mode not in member.modes():
+            raise ConfigError(
+                f"{cell.method}: {name} cannot be one of its members, as it has no {cell.mode} of its own."
+            )
+        members.append(replace(cell, method=name))
+    return members
 
 
 def run(options: RunOptions, source: DataSource, on_result: Callable[[Result, bool], None] | None = None) -> RunReport:
@@ -134,10 +152,11 @@ def cell_key(cell: Cell, session: Session) -> str:
             "checkpoint": spec.key if spec else None,
             "input": method.input_for(session.method_config(cell.method)).to_dict(),
             "mode": [module_digest(mode.__name__), module_digest("bench.training.objective")],
-            "mode_config": session.mode_config(cell.mode),
+            "mode_config": session.mode_config(cell.mode, method),
             "task": [data.task.version, list(data.task.classes.items())],
             "split": data.split_digest(cell.fold),
             "store": data.store.digest,
+            "members": [cell_key(member, session) for member in member_cells(cell, session)],
         }
     )
 
@@ -169,7 +188,7 @@ def run_cell(cell: Cell, session: Session, again: bool = False) -> tuple[Result,
         data.task.kind,
         targets[partition.test],
         outcome.test,
-        list(data.task.classes),
+        _class_names(data),
         data.examples.patient_ids[partition.test],
         validation=(targets[partition.validation], outcome.validation),
         bootstrap=BOOTSTRAP,
@@ -199,7 +218,7 @@ def run_cell(cell: Cell, session: Session, again: bool = False) -> tuple[Result,
         checkpoint=session.checkpoint_facts(spec, cell.mode),
         config={
             "method": session.method_config(cell.method).model_dump(mode="json"),
-            cell.mode: session.mode_config(cell.mode).model_dump(mode="json"),
+            cell.mode: session.mode_config(cell.mode, method).model_dump(mode="json"),
         },
         selection=outcome.selection,
         provenance={
@@ -232,13 +251,15 @@ def _answer(
     blanked = data.examples.targets.copy()
     blanked[partition.test] = 0  # the test split is read once, by the scoring, after everything was chosen
     instance = session.method(method, spec, cell.mode, cell.seed)
+    if method.implements("combine"):
+        return _combine(cell, session, instance), instance
     with track(str(cell)) as progress:
         outcome = mode_module(cell.mode).run(
             CellRun(
                 method=instance,
                 task=data.task,
                 mode=cell.mode,
-                config=session.mode_config(cell.mode),
+                config=session.mode_config(cell.mode, method),
                 source=session.task_source(method, data, cell.leads, blanked),
                 targets=blanked,
                 train=train,
@@ -251,6 +272,27 @@ def _answer(
             )
         )
     return outcome, instance
+
+
+def _combine(cell: Cell, session: Session, instance: Method) -> Outcome:
+    """Scores from the finished results of the members, record by record; nothing is trained."""
+    scores: dict[str, list[np.ndarray]] = {"validation": [], "test": []}
+    for member in member_cells(cell, session):
+        folder = session.source.workspace.results / cell_key(member, session)
+        if not folder.is_dir():
+            raise BenchError(f"{cell.method} needs the result of {member}, which failed. See: bench runs --failed")
+        table = read_result(folder).predictions()
+        for part, values in scores.items():
+            rows = table[table.partition == part]
+            values.append((rows["score"] if "score" in rows else rows.filter(regex="^score_")).to_numpy())
+    return Outcome(instance.combine(scores["validation"]), instance.combine(scores["test"]))
+
+
+def _class_names(data: TaskData) -> list[str]:
+    """The task's classes; in identification the persons, numbered as their targets are."""
+    if data.task.kind == "identification" and not data.task.classes:
+        return [str(k) for k in range(int(data.examples.targets.max()) + 1)]
+    return list(data.task.classes)
 
 
 def _absent_classes(data: TaskData, train: np.ndarray) -> list[str]:

@@ -136,8 +136,8 @@ class Session:
             self._configs[name] = method_config(registry.load(registry.METHODS, name), self.profile, self.overrides)
         return self._configs[name]
 
-    def mode_config(self, mode: str) -> Any:
-        return mode_config(mode, self.profile, self.overrides)
+    def mode_config(self, mode: str, method: type[Method]) -> Any:
+        return mode_config(mode, self.profile, self.overrides, method)
 
     # -- checkpoints --------------------------------------------------------------------------------------------------
 

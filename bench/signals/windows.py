@@ -6,7 +6,9 @@ scaling over its real samples and available leads; zeros for absent leads and be
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +96,7 @@ class SignalView:
         self._beat_leads = named if spec.median_beat and part else None
         transform = Transform(float(spec.fs), tuple(spec.filters), named if spec.median_beat and not part else None)
         self._transform = None
-        self._store = store
+        self.store = self._store = store
         if transform.changes(store.fs):
             if cache is None:
                 self._transform = transform
@@ -104,6 +106,33 @@ class SignalView:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def random_crops(self, seconds: float) -> SignalView:
+        """The same examples through a window of ``seconds``, drawn anywhere in the example when an ``rng`` is given."""
+        view = copy.copy(self)
+        view.spec = replace(self.spec, seconds=seconds, crop="random")
+        return view
+
+    def sliding(
+        self, positions: np.ndarray, seconds: float, stride: float
+    ) -> tuple[SignalView, Int64[np.ndarray, " window"]]:
+        """Every whole window of ``seconds`` that begins at a multiple of ``stride`` seconds, as an example of its own.
+
+        What is left at the end of an example, shorter than a stride, is not looked at; an example shorter than a window
+        has one, padded.
+
+        Returns:
+            The view of all windows, and for each the place in ``positions`` of the example it is from.
+        """
+        view = self.random_crops(seconds)
+        size, step = view.spec.length, max(1, round(stride * self.spec.fs))
+        windows = np.maximum(self._length[positions] - size, 0) // step + 1
+        owner = np.repeat(np.arange(len(positions)), windows)
+        nth = np.arange(len(owner)) - np.repeat(np.cumsum(windows) - windows, windows)
+        view.rows = self.rows[positions][owner]
+        view._first = self._first[positions][owner] + nth * step
+        view._length = np.minimum(self._length[positions][owner], size)
+        return view, owner
 
     def _spans(
         self, store: SignalStore, start: np.ndarray | None, seconds: float | None

@@ -21,7 +21,12 @@ def package(tmp_path, monkeypatch):
     """A package of three modules: main imports near, far is not imported."""
     folder = tmp_path / "keyed_package"
     folder.mkdir()
-    files = {"__init__": "", "main": "from keyed_package import near\nx = near.y\n", "near": "y = 1\n", "far": "z = 1\n"}
+    files = {
+        "__init__": "",
+        "main": "from keyed_package import near\nx = near.y\n",
+        "near": "y = 1\n",
+        "far": "z = 1\n",
+    }
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))

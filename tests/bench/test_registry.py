@@ -1,6 +1,5 @@
 """Names to classes through entry points; light, and safe from broken plugins."""
 
-import importlib.metadata
 import subprocess
 import sys
 import textwrap
@@ -9,27 +8,6 @@ import pytest
 
 from bench import registry
 from bench.errors import BenchError, UnknownName
-
-
-@pytest.fixture
-def plugin(tmp_path, monkeypatch):
-    """Install a throw-away distribution that registers a module's text."""
-
-    def install(name: str, source: str, group: str = registry.METHODS, value: str | None = None) -> None:
-        (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
-        info = tmp_path / f"{name}-1.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
-        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {value or name}\n")
-        monkeypatch.syspath_prepend(str(tmp_path))
-        importlib.metadata.MetadataPathFinder().invalidate_caches()
-        registry.entries.cache_clear()
-        registry._classes_in.cache_clear()
-
-    yield install
-    monkeypatch.undo()
-    registry.entries.cache_clear()
-    registry._classes_in.cache_clear()
 
 
 METHOD = """
@@ -60,8 +38,10 @@ def test_the_light_listing_says_what_the_classes_say():
 
 
 def test_listing_imports_nothing_heavy():
-    code = "import sys; from bench.cli.main import app; from bench import registry; registry.entries('bench.methods'); " \
-           "heavy = {'torch', 'mlflow', 'optuna', 'pandas', 'sklearn', 'numpy'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    code = (
+        "import sys; from bench.cli.main import app; from bench import registry; registry.entries('bench.methods'); "
+        "heavy = {'torch', 'mlflow', 'optuna', 'pandas', 'sklearn', 'numpy'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -10,9 +10,7 @@ from bench.training.objective import Objective, cox_loss
 
 def plain_cox(risk, years, event):
     """Breslow's partial likelihood, term by term."""
-    terms = [
-        np.log(np.exp(risk[years >= years[i]]).sum()) - risk[i] for i in range(len(risk)) if event[i]
-    ]
+    terms = [np.log(np.exp(risk[years >= years[i]]).sum()) - risk[i] for i in range(len(risk)) if event[i]]
     return np.mean(terms)
 
 

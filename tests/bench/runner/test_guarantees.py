@@ -1,0 +1,164 @@
+"""What the runner promises: finished cells stand, failures are never cached, the test split is read once, runs repeat."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from bench import registry
+from bench.data_source import DataSource
+from bench.runner import execute
+from bench.runner.plan import RunOptions
+from bench.runner.results import read_results
+
+
+SPY = '''
+    import numpy as np
+    from bench.method import Method
+    from bench.signals.input_spec import InputSpec
+
+    class Spy(Method):
+        """Trains by fit, scores at random, and remembers what it was shown."""
+        name = "spy"
+        input = InputSpec(fs=100, seconds=1)
+        seen = []
+        fails = False
+
+        def fit(self, train, validation):
+            if Spy.fails:
+                raise RuntimeError("the spy was told to fail")
+            Spy.seen += [train.targets.copy(), validation.targets.copy()]
+            return self
+
+        def predict(self, data):
+            Spy.seen.append(data.targets.copy())
+            return np.random.default_rng(len(data.targets)).random(data.targets.shape)
+'''
+
+
+@pytest.fixture
+def spy(plugin, monkeypatch):
+    """A plugin that tells what the runner showed it."""
+    monkeypatch.delitem(sys.modules, "spy_plugin", raising=False)
+    plugin("spy_plugin", SPY)
+    return registry.load(registry.METHODS, "spy")
+
+
+def run(workspace, **options):
+    defaults = {"methods": ["spy"], "tasks": ["ptbxl-super"], "modes": ["scratch"], "track": False}
+    return execute.run(RunOptions(**(defaults | options)), DataSource(workspace, simulated_records=240))
+
+
+def test_no_mode_ever_sees_a_test_target(workspace, spy):
+    (result,) = run(workspace).results
+    labelled, validation, shown_validation, test = spy.seen
+    assert labelled.any()
+    assert validation.any()
+    assert shown_validation.any()
+    assert not test.any()  # blanked: it has labels, as the stored predictions show
+    table = result.predictions()
+    assert table.loc[table.partition == "test", "target_NORM"].any()
+
+
+def test_a_failure_is_recorded_never_cached_and_stops_nothing_else(workspace, spy):
+    spy.fails = True
+    report = run(
+        workspace,
+        methods=["spy", "random-vit"],
+        modes=["scratch", "zeroshot"],
+        overrides=["depth=1", "scratch.epochs=1"],
+    )
+    assert list(report.failures.values()) == ["RuntimeError: the spy was told to fail"]
+    assert {r.cell.mode for r in report.results} == {"scratch", "zeroshot"}
+    (failure,) = execute.failures(workspace)
+    assert "told to fail" in failure["traceback"]
+    spy.fails = False
+    again = run(workspace)
+    assert again.computed == 1
+    assert execute.failures(workspace) == []
+
+
+def test_the_same_cell_twice_gives_the_same_predictions_bit_for_bit(workspace):
+    options = {
+        "methods": ["kmerl"],
+        "modes": ["zeroshot", "linear", "finetune"],
+        "overrides": ["pretrain.epochs=1", "linear.epochs=2", "finetune.epochs=1", "depth=1", "segment=100"],
+    }
+    first = {r.cell: r.predictions() for r in run(workspace, **options).results}
+    for folder in ("checkpoints", "features", "results"):
+        os.rename(workspace.root / folder, workspace.root / f"old-{folder}")
+    second = {r.cell: r.predictions() for r in run(workspace, **options).results}
+    assert first.keys() == second.keys()
+    for cell in first:
+        assert first[cell].equals(second[cell]), cell
+
+
+def test_a_result_says_what_it_was_made_from(workspace):
+    (result,) = run(
+        workspace, methods=["random-resnet"], modes=["linear"], fractions=[0.1], overrides=["linear.epochs=2"]
+    ).results
+    folds = (
+        DataSource(workspace, simulated_records=240).store("ptbxl").records.query("superclass.str.len() > 0").strat_fold
+    )
+    assert result.counts["train"] == (folds <= 8).sum() // 10
+    assert result.counts["test"] == result.score["n_records"] == (folds == 10).sum()
+    assert result.counts["expected"] == {"train": 17084, "validation": 2146, "test": 2158}
+    assert result.split["complete"] is False
+    assert result.dataset["digest"] and result.split["digest"]
+    assert result.config["linear"]["epochs"] == 2
+    assert result.selection["metric"] == "macro_auroc"
+    assert set(result.provenance["versions"]) >= {"torch", "numpy", "python"}
+    json.dumps(result.score, allow_nan=False)
+
+
+def test_leads_are_zeros_or_not_processed_and_the_result_says_which(workspace):
+    report = run(
+        workspace,
+        methods=["kmerl", "random-vit"],
+        modes=["zeroshot"],
+        leads=[("I",)],
+        overrides=["pretrain.epochs=1", "random-vit.depth=1"],
+    )
+    assert {r.cell.method: r.provenance["absent_leads"] for r in report.results} == {
+        "kmerl": "not processed",
+        "random-vit": "zeros",
+    }
+
+
+def test_a_result_whose_bytes_changed_is_refused(workspace, spy):
+    (result,) = run(workspace).results
+    path = result.folder / "predictions.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(Exception, match="altered since the cell was finished"):
+        result.predictions()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [4.0, 8.0, 14.0])
+def test_a_run_killed_at_any_moment_ends_like_an_undisturbed_one(workspace, delay, tmp_path):
+    command = [
+        sys.executable, "-m", "bench.cli.main", "run", "-m", "kmerl,random-resnet", "-t", "ptbxl-super", "--mode",
+        "zeroshot,linear", "--set", "pretrain.epochs=4", "--set", "linear.epochs=3", "--no-track",
+    ]  # fmt: skip
+    environment = os.environ | {"BENCH_SIMULATED_RECORDS": "240", "BENCH_WORKSPACE": str(workspace.root)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    list(read_results(workspace.results))  # whatever is visible is whole
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    calm = environment | {"BENCH_WORKSPACE": str(tmp_path / "calm")}
+    (tmp_path / "calm").mkdir()
+    for folder in ("simulated", "stores"):
+        (tmp_path / "calm" / folder).symlink_to(workspace.root / folder)
+    subprocess.run(command, env=calm, check=True, capture_output=True)
+    from bench.workspace import Workspace
+
+    broken = {r.cell: (r.key, r.score) for r in read_results(workspace.results)}
+    whole = {r.cell: (r.key, r.score) for r in read_results(Workspace(tmp_path / "calm").results)}
+    assert broken == whole

@@ -66,7 +66,7 @@ class Config(BaseModel):
     betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW; one-cycle moves the first one itself")
     schedule: Literal["cosine", "constant", "one-cycle"] = Field(
         "cosine",
-        description="after warm-up. one-cycle: cosine from lr/25 to lr and down to lr/250000, momentum 0.95 to 0.85 and back",
+        description="after warm-up; one-cycle: cosine from lr/25 to lr and down to lr/250000, momentum 0.95, 0.85, 0.95",
     )
     warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps spent in warm-up")
     clip_norm: float | None = Field(1.0, description="clip the global gradient norm to this; None leaves it")
@@ -100,7 +100,7 @@ def run(cell: CellRun) -> Outcome:
     if cell.method.implements("fit"):
         return _fit(cell)
     config: Any = cell.config
-    objective = Objective(cell.task.kind, _n_outputs(cell))
+    objective = Objective(cell.task.kind, cell.n_outputs)
     fabric = make_fabric(config.precision)
     seed_global(cell.seed)
     source = cell.source if config.crop_seconds is None else cell.source.random_crops(config.crop_seconds)
@@ -129,8 +129,8 @@ def run(cell: CellRun) -> Outcome:
             loss = _loss(objective, model(batch), batch.target)
             if not math.isfinite(loss.item()):
                 raise BenchError(
-                    f"{cell.method.name} on {cell.task.name}: the loss is {loss.item()} at epoch {epoch + 1}, step {i + 1}; "
-                    f"lower {'lr' if encoder_lr == config.lr else 'encoder_lr'} (now {encoder_lr:g})."
+                    f"{cell.method.name} on {cell.task.name}: the loss is {loss.item()} at epoch {epoch + 1}, "
+                    f"step {i + 1}; lower {'lr' if encoder_lr == config.lr else 'encoder_lr'} (now {encoder_lr:g})."
                 )
             optimiser.zero_grad()
             fabric.backward(loss)
@@ -161,10 +161,6 @@ def run(cell: CellRun) -> Outcome:
     if not math.isfinite(best["value"]):  # no class can be ranked on validation data: the result says so
         best["value"] = None
     return Outcome(validation, test, {"metric": cell.task.metric, **best}, history)
-
-
-def _n_outputs(cell: CellRun) -> int:
-    return cell.n_outputs
 
 
 def _scheduler(optimiser: torch.optim.Optimizer, config: Any, total: int) -> LRScheduler:
@@ -224,5 +220,5 @@ def _labelled(cell: CellRun, rows: np.ndarray) -> LabelledData:
         records=view.store.records.iloc[view.rows[rows]],
         batches=_Batches(cell.source, rows),
         kind=cell.task.kind,
-        n_outputs=_n_outputs(cell),
+        n_outputs=cell.n_outputs,
     )

@@ -81,7 +81,7 @@ def _imports(tree: ast.AST, module: str) -> Iterator[str]:
             yield from (f"{prefix}.{alias.name}" for alias in node.names)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def source_digest(module: str) -> str:
     """Digest of the code of a module and of every module of the same top-level package that it imports, directly or not.
 

@@ -65,7 +65,7 @@ def _imported_names(tree: ast.Module, module: str) -> dict[str, tuple[str, str]]
     return names
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _classes_in(module: str) -> dict[str, _Class]:
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
@@ -152,7 +152,7 @@ def _entries_of(point: importlib.metadata.EntryPoint) -> Iterator[Entry]:
             )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def entries(group: str) -> dict[str, Entry]:
     """Everything registered in a group, by name. A plugin that cannot be read is warned about and left out.
 
@@ -212,3 +212,15 @@ def resource_folders(group: str) -> list[Path]:
         spec = importlib.util.find_spec(point.value)
         folders += [Path(p) for p in (spec.submodule_search_locations or ())] if spec else []
     return folders
+
+
+def split_importer(name: str) -> Any:
+    """The function that reads split files which others released, registered under ``bench.split_importers``.
+
+    Raises:
+        UnknownName: nobody registered it.
+    """
+    points = {point.name: point for point in importlib.metadata.entry_points(group="bench.split_importers")}
+    if name not in points:
+        raise UnknownName("split importer", name, points)
+    return points[name].load()

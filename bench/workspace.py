@@ -48,6 +48,11 @@ class Workspace:
         return self.root / "stores"
 
     @property
+    def splits(self) -> Path:
+        """Partitions that others released, imported by ``bench splits import``."""
+        return self.root / "splits"
+
+    @property
     def cache(self) -> Path:
         """Derived data that can be thrown away at any time: resampled signals, text embeddings."""
         return self.root / "cache"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -17,9 +17,9 @@ def prepare(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
     data_root: o.DataRoot = None,
     rate: Annotated[
-        Optional[int], typer.Option("--rate", help="Hz; of the publisher's rates. [default: the best]")
+        int | None, typer.Option("--rate", help="Hz; of the publisher's rates. [default: the best]")
     ] = None,
-    workers: Annotated[Optional[int], typer.Option("--workers", min=1, help="Processes. [default: all cores]")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes. [default: all cores]")] = None,
     on_bad_record: o.OnBadRecord = "error",
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
@@ -98,7 +98,7 @@ def simulate(
     dataset: Annotated[str, typer.Argument(help="The dataset to imitate.")],
     destination: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
     records: Annotated[
-        Optional[int], typer.Option("--records", min=50, help="How many recordings. [default: the dataset's]")
+        int | None, typer.Option("--records", min=50, help="How many recordings. [default: the dataset's]")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 0,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -25,10 +25,10 @@ def list_command() -> None:
 def render(
     board: Annotated[str, typer.Argument(help="A board (bench leaderboard list).")],
     formats: Annotated[
-        Optional[list[str]], typer.Option("--format", help="markdown, latex, csv. [default: markdown]")
+        list[str] | None, typer.Option("--format", help="markdown, latex, csv. [default: markdown]")
     ] = None,
     output: Annotated[
-        Optional[Path], typer.Option("--output", help="Folder to write to. [default: boards/ in the workspace]")
+        Path | None, typer.Option("--output", help="Folder to write to. [default: boards/ in the workspace]")
     ] = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:

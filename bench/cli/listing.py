@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +24,7 @@ def modes_of(entry: Any) -> list[str]:
 
 
 def methods_command(
-    pattern: Annotated[Optional[str], typer.Argument(help="A name or wildcard.")] = None,
+    pattern: Annotated[str | None, typer.Argument(help="A name or wildcard.")] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Whole descriptions, and where each comes from.")
     ] = False,
@@ -48,7 +48,7 @@ def methods_command(
 
 
 def tasks_command(
-    pattern: Annotated[Optional[str], typer.Argument(help="A name or wildcard.")] = None,
+    pattern: Annotated[str | None, typer.Argument(help="A name or wildcard.")] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Whole descriptions, and where each comes from.")
     ] = False,

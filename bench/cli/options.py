@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bench.data_source import DataSource
 
 DataRoot = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option(
         "--data-root",
         metavar="FOLDER|DATASET=FOLDER",
@@ -22,7 +22,7 @@ DataRoot = Annotated[
     ),
 ]
 WorkspaceOption = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(
         "--workspace",
         metavar="FOLDER",
@@ -30,14 +30,14 @@ WorkspaceOption = Annotated[
     ),
 ]
 SimulatedRecords = Annotated[
-    Optional[int],
+    int | None,
     typer.Option("--simulated-records", min=50, help="Size of the simulated cohorts. [default: the dataset's]"),
 ]
 OnBadRecord = Annotated[
     str, typer.Option("--on-bad-record", help="A record that cannot be read: error, or skip (listed and counted).")
 ]
 SetOption = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option(
         "--set",
         metavar="FIELD=VALUE",
@@ -45,7 +45,7 @@ SetOption = Annotated[
     ),
 ]
 ProfileOption = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(
         "--profile",
         help="paper: the published settings. smoke: small and quick. [default: paper on real data, smoke on simulated]",

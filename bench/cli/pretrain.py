@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ EXAMPLES = "Example:  bench pretrain kmerl --corpus ptbxl --set pretrain.epochs=
 def pretrain_command(
     method: Annotated[str, typer.Argument(help="The method.")],
     corpus: Annotated[
-        Optional[str],
+        str | None,
         typer.Option("--corpus", help="The dataset to learn from. [default: the paper's if at hand, else ptbxl]"),
     ] = None,
     data_root: o.DataRoot = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -18,33 +18,33 @@ EXAMPLES = (
 
 def run_command(
     method: Annotated[
-        Optional[list[str]], typer.Option("--method", "-m", help="Methods; commas, repeats and wildcards.")
+        list[str] | None, typer.Option("--method", "-m", help="Methods; commas, repeats and wildcards.")
     ] = None,
     task: Annotated[
-        Optional[list[str]], typer.Option("--task", "-t", help="Tasks; commas, repeats and wildcards ('ptbxl-*').")
+        list[str] | None, typer.Option("--task", "-t", help="Tasks; commas, repeats and wildcards ('ptbxl-*').")
     ] = None,
-    mode: Annotated[Optional[list[str]], typer.Option("--mode", help="zeroshot, linear, finetune, scratch.")] = None,
+    mode: Annotated[list[str] | None, typer.Option("--mode", help="zeroshot, linear, finetune, scratch.")] = None,
     fraction: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option("--fraction", help="Labelled share of the training records: 0.01 or 1%. [default: 1]"),
     ] = None,
     leads: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option(
             "--leads",
             help="Leads to show: all, limb, precordial, I or I,II (one subset), 1..12 (K-MERL's order). Repeats. [default: all]",
         ),
     ] = None,
-    seed: Annotated[Optional[list[str]], typer.Option("--seed", help="Seeds. [default: 0]")] = None,
+    seed: Annotated[list[str] | None, typer.Option("--seed", help="Seeds. [default: 0]")] = None,
     board: Annotated[
-        Optional[str],
+        str | None,
         typer.Option("--board", help="Run the cells of a leaderboard instead of naming methods and tasks."),
     ] = None,
     data_root: o.DataRoot = None,
     profile: o.ProfileOption = None,
     set_: o.SetOption = None,
     corpus: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             "--corpus",
             help="Pretrain on this dataset. [default: the paper's if at hand, else the task's training folds]",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from bench.cli import options as o
+from bench.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Check the fixed partitions against the data at hand.")
 
@@ -14,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Check the fixed partitions against
 @app.command(epilog="Example:  bench splits verify 'ptbxl-*' --data-root ~/ecg")
 def verify(
     task: Annotated[
-        Optional[list[str]], typer.Argument(help="Tasks; wildcards allowed. [default: all whose data are at hand]")
+        list[str] | None, typer.Argument(help="Tasks; wildcards allowed. [default: all whose data are at hand]")
     ] = None,
     data_root: o.DataRoot = None,
     simulated_records: o.SimulatedRecords = None,
@@ -53,3 +55,25 @@ def verify(
                 verdict,
             )
     Console().print(table)
+
+
+@app.command("import", epilog="Example:  bench splits import merl ~/MERL-ICML2024/finetune/data_split")
+def import_command(
+    source: Annotated[str, typer.Argument(help="Whose files: merl.")],
+    folder: Annotated[Path, typer.Argument(help="Where they lie, at any depth.")],
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Check partitions that others released against ours, tell their defects, and keep those that exist only there."""
+    from bench import registry
+    from bench.workspace import Workspace
+
+    importer = registry.split_importer(source)
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} does not exist; name the folder that holds the released split files.")
+    place = Workspace.at(workspace)
+    place.ensure_writable()
+    report = importer(folder, place.splits)
+    for line in report.lines():
+        typer.echo(line)
+    if not report.agrees:
+        raise typer.Exit(1)

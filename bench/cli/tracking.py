@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -11,7 +11,7 @@ from bench.cli import options as o
 app = typer.Typer(no_args_is_help=True, help="Move results between the result store, which is the truth, and MLflow.")
 
 Uri = Annotated[
-    Optional[str],
+    str | None,
     typer.Option("--uri", help="MLflow tracking URI. Also MLFLOW_TRACKING_URI. [default: mlflow.db in the workspace]"),
 ]
 

@@ -14,6 +14,7 @@ from bench import registry
 from bench.artifacts import digest, once, source_digest
 from bench.data_source import DataSource
 from bench.errors import BenchError, ConfigError, DataError
+from bench.imported_columns import with_imported
 from bench.loading import BatchSource
 from bench.method import Corpus, Method, MethodConfig
 from bench.progress import say, track
@@ -21,12 +22,14 @@ from bench.runner.cell import Cell, Profile
 from bench.runner.configure import Override, method_config, mode_config
 from bench.seeding import derive
 from bench.signals.windows import SignalView
-from bench.splits import Partition, Split, load_split
+from bench.splits import Partition, Split, split_of
 from bench.task import Examples, Task
 from bench.training.checkpoint import CheckpointSpec, load_weights, pretrain, read_provenance, seeded_method
 from bench.training.loop import make_fabric
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bench.signals.store import SignalStore
 
 FEATURE_BATCH = 128
@@ -77,7 +80,7 @@ class Session:
     _stores: dict[str, SignalStore] = field(default_factory=dict)
     _tasks: dict[str, TaskData] = field(default_factory=dict)
     _configs: dict[str, Any] = field(default_factory=dict)
-    _corpora: dict[str, tuple[Corpus, dict[str, Any]]] = field(default_factory=dict)
+    _corpora: dict[tuple[str, str | None], tuple[Corpus, dict[str, Any]]] = field(default_factory=dict)
 
     # -- data ---------------------------------------------------------------------------------------------------------
 
@@ -85,6 +88,10 @@ class Session:
         if name not in self._stores:
             self._stores[name] = self.source.store(name, say=say)
         return self._stores[name]
+
+    def records(self, name: str) -> pd.DataFrame:
+        """The metadata of a store, with the partitions that the user imported for it."""
+        return with_imported(self.store(name).records, self.source.workspace.splits, name)
 
     def task_data(self, name: str) -> TaskData:
         """The task's examples in the store at hand.
@@ -95,12 +102,12 @@ class Session:
         if name not in self._tasks:
             task = registry.load(registry.TASKS, name)()
             store = self.store(task.dataset)
-            examples = task.examples(store.records)
+            examples = task.examples(self.records(task.dataset))
             if not len(examples):
                 raise DataError(
                     f"task {name}: none of the {len(store.records):,} recordings of {task.dataset} has a label."
                 )
-            split = load_split(task.split)
+            split = split_of(task, examples)
             complete = (
                 self.source.kind == "real"
                 and store.manifest["version"] == split.version
@@ -152,8 +159,6 @@ class Session:
 
     def corpus_data(self, name: str, text_source: str | None) -> tuple[Corpus, dict[str, Any]]:
         """The records that may be pretrained on, with their text, and the facts that identify them."""
-        if name in self._corpora:
-            return self._corpora[name]
         cls = registry.load(registry.DATASETS, name)
         store = self.store(name)
         if text_source is not None and text_source not in cls.text_sources:
@@ -161,20 +166,21 @@ class Session:
                 f"pretrain.text_source = {text_source!r}: {name} offers {', '.join(cls.text_sources) or 'no text'}."
             )
         chosen = text_source or next(iter(cls.text_sources), None)
-        text = cls.text(store.records, chosen) if chosen else None
-        masks = cls.pretraining_partition(store.records)
+        if (name, chosen) in self._corpora:
+            return self._corpora[name, chosen]
+        records = self.records(name)
+        text = cls.text(records, chosen) if chosen else None
+        masks = cls.pretraining_partition(records)
         if text is not None:
             worded = np.array([bool(t.strip()) for t in text])
             silent = int((masks["train"] & ~worded).sum())
             if silent:
-                say(
-                    f"{name}: {silent:,} of {int(masks['train'].sum()):,} training recordings have no {chosen} and are not pretrained on"
-                )
+                say(f"{name}: {silent:,} training recordings have no {chosen} and are not pretrained on")
             masks = {part: mask & worded for part, mask in masks.items()}
         partition = np.where(masks["train"], 1, np.where(masks["validation"], 2, 0)).astype(np.uint8)
         corpus = Corpus(
             name=name,
-            records=store.records,
+            records=records,
             train=masks["train"],
             validation=masks["validation"],
             text=text,
@@ -189,7 +195,7 @@ class Session:
             "text": chosen,
             "partition": digest(partition.tobytes().hex()),
         }
-        self._corpora[name] = (corpus, facts)
+        self._corpora[name, chosen] = (corpus, facts)
         return corpus, facts
 
     def checkpoint_spec(self, method: type[Method], task_dataset: str) -> CheckpointSpec | None:
@@ -200,7 +206,8 @@ class Session:
         _, facts = self.corpus_data(self.corpus_name(method, task_dataset), config.pretrain.text_source)
         if "text" in method.input.modalities and facts["text"] is None:
             raise ConfigError(
-                f"{method.name} learns from reports, and {facts['dataset']} has none. Choose a corpus with text: --corpus NAME."
+                f"{method.name} learns from reports, and {facts['dataset']} has none. "
+                f"Choose a corpus with text: --corpus NAME."
             )
         return CheckpointSpec(method, config, facts)
 

@@ -29,7 +29,7 @@ class PretrainConfig(BaseModel):
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear warm-up before the cosine")
     schedule: Literal["cosine", "constant", "thirds"] = Field(
         "cosine",
-        description="learning rate after warm-up, per step: half a cosine to zero, constant, or a tenth after each third",
+        description="rate after warm-up, per step: half a cosine to zero, constant, or a tenth after each third",
     )
     clip_norm: float | None = Field(None, description="clip the global gradient norm to this; None leaves it")
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(

@@ -19,7 +19,7 @@ def warmup_constant(step: int, total: int, warmup: int) -> float:
 
 
 def warmup_thirds(step: int, total: int, warmup: int) -> float:
-    """Linear warm-up, then the peak rate, a tenth of it from a third of the steps on and a hundredth from two thirds."""
+    """Linear warm-up, then the peak rate, a tenth of it from a third of the steps on, a hundredth from two thirds."""
     return 0.1 ** (3 * step // total) * warmup_constant(step, total, warmup)
 
 

@@ -9,7 +9,6 @@ import pytest
 from bench import registry
 from bench.errors import BenchError, UnknownName
 
-
 METHOD = """
     from bench.method import Method
     class Mine(Method):
@@ -40,7 +39,8 @@ def test_the_light_listing_says_what_the_classes_say():
 def test_listing_imports_nothing_heavy():
     code = (
         "import sys; from bench.cli.main import app; from bench import registry; registry.entries('bench.methods'); "
-        "heavy = {'torch', 'mlflow', 'optuna', 'pandas', 'sklearn', 'numpy'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+        "heavy = {'torch', 'mlflow', 'optuna', 'pandas', 'sklearn', 'numpy'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

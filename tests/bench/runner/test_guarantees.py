@@ -15,7 +15,6 @@ from bench.runner import execute
 from bench.runner.plan import RunOptions
 from bench.runner.results import read_results
 
-
 SPY = '''
     import numpy as np
     from bench.method import Method

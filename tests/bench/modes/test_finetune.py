@@ -1,0 +1,175 @@
+"""Training of everything, on made-up recordings whose label is a rule that can be learned."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bench.loading import BatchSource
+from bench.method import Method
+from bench.modes import finetune
+from bench.modes.cell_run import CellRun
+from bench.progress import track
+from bench.seeding import seeded
+from bench.signals.input_spec import InputSpec
+from bench.signals.windows import SignalView
+from bench.task import Task
+
+SPEC = InputSpec(fs=100, seconds=2)
+
+
+class Recordings:
+    """A store of noise in which a positive recording has a bump, 0.5 s long, somewhere in its 4 s."""
+
+    fs, path = 100.0, "memory"
+
+    def __init__(self, n: int = 120):
+        rng = np.random.default_rng(0)
+        self.targets = rng.integers(0, 2, (n, 2))
+        self.ecg = rng.normal(0, 0.3, (n, 12, 400)).astype(np.float32)
+        for row, lead in zip(*np.nonzero(self.targets), strict=True):
+            begin = rng.integers(0, 350)
+            self.ecg[row, 3 * lead, begin : begin + 50] += 2 * np.hanning(50)
+        self.lengths = np.full(n, 400)
+
+    def __len__(self):
+        return len(self.ecg)
+
+    def read(self, rows, start=0, length=400):
+        starts = np.broadcast_to(start, len(rows))
+        return np.stack([self.ecg[r, :, s : s + length] for r, s in zip(rows, starts, strict=True)])
+
+
+class Bumps(Method):
+    """A small convolutional network. Source: this test."""
+
+    name = "bumps"
+    input = SPEC
+
+    def build(self, config):
+        self.net = nn.Sequential(nn.Conv1d(12, 8, 25, stride=4), nn.ReLU(), nn.AdaptiveMaxPool1d(1), nn.Flatten())
+        self.lengths = set()
+
+    def encode(self, batch):
+        self.lengths.add(batch.ecg.shape[2])
+        return self.net(batch.ecg)
+
+
+class TwoAnswers(Bumps):
+    """Its head answers twice in training. Source: this test."""
+
+    def head(self, dim, n_outputs):
+        return Twice(dim, n_outputs)
+
+
+class Twice(nn.Linear):
+    def forward(self, vector):
+        answer = super().forward(vector)
+        return torch.stack([answer, answer]) if self.training else answer
+
+
+class BumpTask(Task):
+    name, dataset, kind, split = "bumps", "memory", "multilabel", "none"
+    classes = {"A": "first", "B": "second"}  # noqa: RUF012
+
+
+def trained(method_class=Bumps, mode="scratch", **settings):
+    store = Recordings()
+    settings = {"epochs": 15, "batch_size": 16, "lr": 1e-2, "precision": "32-true"} | settings
+    with seeded(0):
+        method = method_class()
+    test = np.arange(80, 120)
+    blanked = store.targets.copy()
+    blanked[test] = 0
+    with track("test") as progress:
+        cell = CellRun(
+            method=method,
+            task=BumpTask(),
+            mode=mode,
+            config=finetune.Config(**settings),
+            source=BatchSource(SignalView(store, SPEC), targets=blanked),
+            targets=blanked,
+            train=np.arange(60),
+            validation=np.arange(60, 80),
+            test=test,
+            features=lambda: np.empty(0),
+            seed=1,
+            progress=progress,
+        )
+        return finetune.run(cell), method, store.targets[test]
+
+
+def auroc(outcome, targets):
+    from bench.scoring import classification
+
+    return float(classification.macro(classification.auroc(targets, outcome.test)))
+
+
+STRODTHOFF = finetune.Config.presets["strodthoff"]
+
+
+def test_whole_recordings_as_the_method_asks_and_the_best_epoch():
+    outcome, method, _ = trained()
+    assert method.lengths == {200}
+    assert outcome.test.shape == (40, 2)
+    values = [epoch["validation"] for epoch in outcome.history]
+    assert outcome.selection["value"] == max(values)
+    assert outcome.selection["epoch"] == 1 + int(np.argmax(values))
+
+
+def test_windows_see_what_the_first_seconds_do_not():
+    """The bump lies anywhere in 4 s; the method's own window has 2."""
+    short, _, targets = trained(epochs=40, patience=40)
+    preset = STRODTHOFF | {"epochs": 60, "batch_size": 16, "lr": 2e-2, "crop_seconds": 3.5, "stride_seconds": 0.25}
+    windows, method, _ = trained(**preset)
+    assert method.lengths == {350}
+    assert auroc(windows, targets) > 0.9
+    assert auroc(windows, targets) > auroc(short, targets)
+
+
+def test_a_recording_scores_as_the_highest_or_the_mean_of_its_windows():
+    settings = STRODTHOFF | {"epochs": 2, "crop_seconds": 1.0, "stride_seconds": 0.5}
+    highest, _, _ = trained(**settings)
+    mean, _, _ = trained(**settings | {"windows": "mean"})
+    one, method, _ = trained(**settings | {"stride_seconds": 9.0})
+    assert method.lengths == {100}
+    assert (highest.test >= mean.test).all()
+    assert (highest.test >= one.test).all()
+    assert not np.allclose(highest.test, mean.test)
+
+
+def test_the_last_epoch_looks_at_validation_data_once():
+    outcome, _, _ = trained(**STRODTHOFF | {"epochs": 3, "crop_seconds": 1.0})
+    assert [set(epoch) for epoch in outcome.history] == [{"epoch", "loss"}] * 3
+    assert outcome.selection["epoch"] == 3
+    assert 0 <= outcome.selection["value"] <= 1
+
+
+def test_losses_of_several_answers_are_added():
+    one, _, _ = trained(epochs=1)
+    two, _, _ = trained(TwoAnswers, epochs=1)
+    assert two.history[0]["loss"] == pytest.approx(2 * one.history[0]["loss"], rel=0.1)
+    assert two.test.shape == one.test.shape
+
+
+def test_one_cycle_rises_to_the_peak_and_falls_to_nothing():
+    parameter = nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.AdamW([{"params": [parameter], "lr": 0.01}], betas=(0.9, 0.99))
+    scheduler = finetune._scheduler(optimiser, finetune.Config(schedule="one-cycle", warmup=0.3), 100)
+    rates, momenta = [], []
+    for _ in range(100):
+        rates.append(optimiser.param_groups[0]["lr"])
+        momenta.append(optimiser.param_groups[0]["betas"])
+        optimiser.step()
+        scheduler.step()
+    assert rates[0] == pytest.approx(0.01 / 25)
+    assert max(rates) == pytest.approx(0.01)
+    assert rates.index(max(rates)) == 29
+    assert rates[-1] == pytest.approx(0.01 / 25 / 1e4)
+    assert momenta[0] == pytest.approx((0.95, 0.99))
+    assert momenta[29] == pytest.approx((0.85, 0.99))
+
+
+def test_the_same_cell_twice_gives_the_same_predictions():
+    first, second = (trained(**STRODTHOFF | {"epochs": 2, "crop_seconds": 1.0})[0] for _ in range(2))
+    np.testing.assert_array_equal(first.test, second.test)

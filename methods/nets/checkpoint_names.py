@@ -88,6 +88,60 @@ ESI_CONVNEXT: Rules = (
 )
 """ESI's ConvNeXt encoder, for :class:`methods.nets.convnext.ConvNeXt`."""
 
+_CAPTIONER: Rules = (
+    *(
+        (rf"multimodal_layers\.(\d+)\.{number}\.fn\.{theirs}", rf"layers.\1.{block}.{ours}")
+        for number, block, names in (
+            (
+                0,
+                "causal",
+                {
+                    r"norm\.gamma$": "norm.gain",
+                    r"norm\.beta$": "norm.offset",
+                    r"rotary_emb\.inv_freq$": "rates",
+                    r"fused_attn_ff_proj\.": "project.",
+                    r"attn_out\.": "attention_out.",
+                    r"ff_out\.1\.": "mlp_out.",
+                },
+            ),
+            (
+                1,
+                "cross",
+                {
+                    r"norm\.gamma$": "norm.gain",
+                    r"norm\.beta$": "norm.offset",
+                    r"to_q\.": "queries.",
+                    r"to_kv\.": "keys_values.",
+                    r"to_out\.": "attention_out.",
+                    r"ff\.0\.": "mlp.widen.",
+                    r"ff\.2\.": "mlp.narrow.",
+                },
+            ),
+        )
+        for theirs, ours in names.items()
+    ),
+    (r"multimodal_layers\.(\d+)\.0\.fn\.(?:mask|pos_emb)$", None),  # tables that are made anew for each length
+    (r"to_logits\.0\.gamma$", "norm.gain"),
+    (r"to_logits\.0\.beta$", "norm.offset"),
+    (r"to_logits\.1\.", "vocabulary."),
+)
+
+ESI: Rules = (
+    *_within("img_encoder.", "encoder.", ESI_CONVNEXT),
+    (r"img_token_head\.", "ecg_token."),
+    (r"img_attn_pool_norm\.gamma$", "ecg_norm.gain"),
+    (r"img_attn_pool_norm\.beta$", "ecg_norm.offset"),
+    (r"(?:img_attn_pool|img_queries|text_cls_norm)(?:\.|$)", None),  # nothing that the release computes depends on them
+    (r"img_to_latents\.to_latents\.", "project_ecg."),
+    (r"text_to_latents\.to_latents\.", "project_text."),
+    (r"temperature$", "log_scale"),
+    (r"pretrained_text_encoder\.(?:pooler\.|embeddings\.position_ids$)", None),
+    (r"pretrained_text_encoder\.", "text.trained.transformer."),
+    (r"unimodal_layers\.", None),  # the same text encoder, listed twice
+    *_within("", "captioner.", _CAPTIONER),
+)
+"""ESI's whole-model checkpoints, for :class:`methods.esi.ESI` with a text encoder that trains."""
+
 MMCL_VIT: Rules = (
     (r"cls_token$", "class_token"),
     (r"pos_embed$", "positions"),

@@ -166,12 +166,18 @@ class TextEncoder(nn.Module):
         """Last-layer states of every token, padding included: for methods that attend to words."""
         return self.transformer(input_ids=tokens.ids, attention_mask=tokens.mask).last_hidden_state
 
+    def word_embeddings(self, ids: Int[Tensor, "text token"]) -> Float[Tensor, "text token dim"]:
+        """Input embeddings of word pieces, before positions and layers: what a token is, whatever stands around it."""
+        return self.transformer.get_input_embeddings()(ids)
+
     def forward(self, tokens: Tokens) -> Float[Tensor, "text dim"]:
         """One vector per text, with the gradient of the layers that train; not normalised."""
-        output = self.transformer(input_ids=tokens.ids, attention_mask=tokens.mask)
+        return self.pool(self.token_states(tokens), tokens)
+
+    def pool(self, states: Float[Tensor, "text token dim"], tokens: Tokens) -> Float[Tensor, "text dim"]:
+        """One vector per text, from the last-layer states of its tokens."""
         if self.pooling == "pooler":
-            return output.pooler_output
-        states = output.last_hidden_state
+            return self.transformer.pooler(states)
         if self.pooling == "cls":
             return states[:, 0]
         mask = tokens.mask.unsqueeze(-1).to(states.dtype)

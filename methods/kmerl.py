@@ -23,6 +23,7 @@ from methods.nets.query_network import QueryNetwork
 from methods.nets.transformer import DEPTH, SIZES
 from methods.text.encoder import TextEncoderConfig
 from methods.text.entities import EntityConfig, entity_labels
+from methods.text.prompts import PromptConfig, prompts_for
 from methods.text.tower import TextTower
 
 
@@ -53,6 +54,8 @@ class KMERL(Method):
     }
 
     class Config(MethodConfig):
+        after_training = frozenset({"prompts"})
+
         fs: int = Field(500, ge=50, description="Hz of the input; K-MERL 4.1: 500")
         normalise: Literal["minmax", "zscore", "zscore-lead"] = Field(
             "minmax", description="scaling of a recording; minmax is MERL's pre-processing, which K-MERL 4.1 adheres to"
@@ -96,6 +99,9 @@ class KMERL(Method):
             "positive left out); none: Table 2a without alignment",
         )
         query_loss: bool = Field(True, description="entity queries (BCE, equation 3); off in Table 2a")
+        prompts: PromptConfig = Field(
+            PromptConfig(), description='how a class is asked for; K-MERL 4.2, "original disease category names"'
+        )
         temperature: float = Field(0.07, gt=0, description="K-MERL 3.5")
         pretrain: PretrainConfig = Field(
             PretrainConfig(epochs=50, batch_size=4096, lr=2e-4, weight_decay=1e-5),
@@ -172,7 +178,7 @@ class KMERL(Method):
         return self.features(batch).pooled()
 
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
-        queries = self.text.prompts([name.lower() for name in class_names], batch.ecg.device)
+        queries = self.text.prompts(prompts_for(class_names, self.config.prompts), batch.ecg.device)
         return torch.sigmoid(self.query_network(queries, self.features(batch)))
 
     def notes(self) -> dict[str, Any]:

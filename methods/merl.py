@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import BaseModel, Field, model_validator
 from torch import Tensor
 
 from bench.batch import ECGBatch
@@ -18,16 +18,23 @@ from methods.losses.contrastive import merl_losses, similarities
 from methods.nets.backbones import backbone
 from methods.nets.merl_heads import MERLNet
 from methods.text.encoder import TextEncoderConfig
+from methods.text.prompts import PromptConfig, prompts_for
 from methods.text.tower import TextTower
+
+PAPER: dict[str, Any] = {"epochs": 50, "batch_size": 4096, "lr": 2e-4, "weight_decay": 1e-5}
+RELEASED: dict[str, Any] = {"epochs": 21, "batch_size": 1024, "lr": 1e-3, "weight_decay": 1e-8}
+"""The released loop runs one epoch more than the 20 that its file names."""
 
 
 class MERL(Method):
     """Cross-modal alignment of ECG and report, and uni-modal alignment of two dropout branches of one ECG.
 
     Source: Liu et al., "Zero-Shot ECG Classification with Multimodal Learning and Test-time Clinical Knowledge
-    Enhancement", ICML 2024, and its released code. Class names are the prompts unless others are given. Deviations from
-    the paper: the packaged MiniLM stands in for Med-CPT (``--set text.model=medcpt``), a single cosine takes the place of
-    warm restarts every 5,000 steps, and leads come in the order of this project, not of MIMIC-IV-ECG.
+    Enhancement", ICML 2024, and its released code. Class names are the prompts unless a file in the layout of its CKEPE
+    prompts is given (``--set merl.prompts.kind=file --set merl.prompts.file=FILE``). Deviations: the packaged MiniLM stands
+    in for Med-CPT (``--set text.model=medcpt``), a single cosine takes the place of warm restarts every 5,000 steps, and
+    leads come in the order of this project, not of MIMIC-IV-ECG. The text encoder is frozen, as it was in the released
+    training and so behind the published numbers; the paper's text has its upper half train (``text_grad: top6``).
     """
 
     name = "merl"
@@ -36,6 +43,8 @@ class MERL(Method):
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 40, "pretrain.batch_size": 64, "pretrain.lr": 1e-3}
 
     class Config(MethodConfig):
+        after_training = frozenset({"prompts"})
+
         fs: int = Field(500, ge=50, description="Hz of the input; MERL: 500")
         encoder: str = Field(
             "resnet18",
@@ -48,12 +57,38 @@ class MERL(Method):
         text: TextEncoderConfig = Field(
             TextEncoderConfig(), description="text encoder; MERL uses medcpt, minilm is the one that is packaged"
         )
+        text_grad: Literal["frozen", "top6"] | None = Field(
+            None,
+            description="which of the text encoder trains: frozen as released, or its top 6 layers as in the paper; sets "
+            "text.trainable_layers, which stands where this is not given",
+        )
+        prompts: PromptConfig = Field(
+            PromptConfig(), description="how a class is asked for; its name, or MERL's CKEPE prompts by file"
+        )
         temperature: float = Field(0.07, gt=0, description="of both losses; MERL, fixed")
         dropout: float = Field(0.1, ge=0, lt=1, description="of the two uni-modal branches; MERL's released code")
+        hyperparameters: Literal["paper", "config"] = Field(
+            "paper",
+            description="config: the released configuration file's 21 epochs of 128 on each of 8 devices, 1e-3, 1e-8, in "
+            "place of whatever stands at the paper's; its author calls the file's values typing errors",
+        )
         pretrain: PretrainConfig = Field(
-            PretrainConfig(epochs=50, batch_size=4096, lr=2e-4, weight_decay=1e-5),
+            PretrainConfig(**PAPER),
             description="MERL's paper, as K-MERL A quotes it: 512 on each of 8 devices, AdamW 2e-4, 1e-5, 50 epochs",
         )
+
+        @model_validator(mode="before")
+        @classmethod
+        def _apply_options(cls, values: Any) -> Any:
+            """The options that stand for values of other fields."""
+            values = dict(values)
+            layers = {"frozen": 0, "top6": 6}.get(values.get("text_grad", ""))
+            if layers is not None:
+                values["text"] = _fields(values.get("text")) | {"trainable_layers": layers}
+            if values.get("hyperparameters") == "config":
+                given = PAPER | _fields(values.get("pretrain"))
+                values["pretrain"] = given | {k: v for k, v in RELEASED.items() if given[k] == PAPER[k]}
+            return values
 
     @classmethod
     def input_for(cls, config: Config) -> InputSpec:
@@ -76,8 +111,13 @@ class MERL(Method):
         return self.net.encoder(batch.ecg)
 
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
-        prompts = self.text.prompts([name.lower() for name in class_names], batch.ecg.device)
+        prompts = self.text.prompts(prompts_for(class_names, self.config.prompts), batch.ecg.device)
         return similarities(self.net(batch.ecg).ecg, self.net.embed_text(prompts), temperature=1.0)
 
     def notes(self) -> dict[str, Any]:
         return {"text": self.text.notes()}
+
+
+def _fields(config: Any) -> dict[str, Any]:
+    """Of a config, or of what will become one: the fields that were given."""
+    return config.model_dump(exclude_unset=True) if isinstance(config, BaseModel) else dict(config or {})

@@ -31,6 +31,7 @@ class MVMSNet(Method):
     protocols: ClassVar = {
         "scratch": {
             "epochs": 100,
+            "patience": 100,
             "batch_size": 64,
             "lr": 1e-3,
             "weight_decay": 0.0,

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 QUICK = ("--set", "pretrain.epochs=1", "--set", "linear.epochs=3", "--no-track")
-KMERL = ("run", "--method", "kmerl", "--task", "ptbxl-super", "--mode", "zeroshot", *QUICK)
+TINY = ("--set", "kmerl.depth=1", "--set", "kmerl.segment=100")  # ten tokens a lead
+KMERL = ("run", "--method", "kmerl", "--task", "ptbxl-super", "--mode", "zeroshot", *QUICK, *TINY)
 
 
 def made(workspace) -> list[str]:
@@ -32,7 +33,7 @@ def test_a_run_ends_with_a_table_and_the_second_answers_from_finished_cells(benc
     (result,) = json.loads(again.out)
     assert result["data"] == "simulated"
     assert result["profile"] == "smoke"
-    assert result["provenance"]["overrides"] == ["pretrain.epochs=1", "linear.epochs=3"]
+    assert result["provenance"]["overrides"] == ["pretrain.epochs=1", "linear.epochs=3", "kmerl.depth=1", "kmerl.segment=100"]
 
 
 def test_options_are_crossed_and_dry_runs_only_say_so(bench, workspace):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pywt
 import torch
@@ -36,7 +34,7 @@ class WaveletNN(Method):
         batch_size: int = Field(128, ge=1, description="recordings in a step; released code")
         lr: float = Field(2e-3, gt=0, description="of Adamax; Keras's default, which the released code leaves")
 
-    net: Any = None
+    net: nn.Sequential
 
     def fit(self, train: LabelledData, validation: LabelledData) -> WaveletNN:
         config = self.config

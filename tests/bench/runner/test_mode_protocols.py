@@ -1,0 +1,52 @@
+"""Where a mode's settings come from: defaults, a named protocol, the method's paper, the smoke profile, the user."""
+
+import pytest
+
+from bench import registry
+from bench.errors import ConfigError
+from bench.method import Method
+from bench.modes import MODULES
+from bench.runner.configure import mode_config, parse_overrides
+
+
+class Slow(Method):
+    """Its paper trains it slowly. Source: this test."""
+
+    name = "slow"
+    protocols = {"scratch": {"protocol": "strodthoff", "lr": 1e-3}}  # noqa: RUF012
+
+
+def config(profile="paper", *overrides, method=None, mode="scratch"):
+    return mode_config(mode, profile, parse_overrides(overrides, ["slow"]), method)
+
+
+def test_a_named_protocol_brings_its_settings_and_single_ones_go_on_top():
+    assert config().select == "best"
+    named = config("paper", "scratch.protocol=strodthoff", "scratch.windows=mean")
+    assert (named.lr, named.batch_size, named.crop_seconds, named.select) == (1e-2, 128, 2.5, "last")
+    assert named.windows == "mean"
+
+
+def test_the_methods_paper_counts_in_the_mode_it_speaks_of():
+    assert config(method=Slow).lr == 1e-3
+    assert config(method=Slow).schedule == "one-cycle"
+    assert config(method=Slow, mode="finetune") == config(mode="finetune")
+    assert config("paper", "scratch.protocol=selected", method=Slow).select == "best"
+
+
+def test_smoke_is_quick_and_the_user_has_the_last_word():
+    assert config("smoke", method=Slow).epochs < 50
+    assert config("smoke", "scratch.epochs=3", method=Slow).epochs == 3
+
+
+def test_an_unknown_protocol_is_refused():
+    with pytest.raises(ConfigError, match="protocol = 'strodhoff'"):
+        config("paper", "scratch.protocol=strodhoff")
+
+
+@pytest.mark.parametrize("name", list(registry.entries(registry.METHODS)))
+def test_what_methods_state_is_valid(name):
+    method = registry.load(registry.METHODS, name)
+    assert set(method.protocols) <= set(MODULES)
+    for mode in method.modes():
+        assert mode_config(mode, "paper", (), method)

@@ -171,7 +171,7 @@ def _scheduler(optimiser: torch.optim.Optimizer, config: Any, total: int) -> LRS
     return LambdaLR(optimiser, lambda step: factor(step, total, warmup))
 
 
-def _loss(objective: Objective, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def _loss(objective: Objective, outputs: torch.Tensor, target: Any) -> torch.Tensor:
     """Of one answer, [record, output], or the sum over several."""
     answers = outputs if outputs.ndim == 3 else outputs[None]
     return torch.stack([objective.loss(answer, target) for answer in answers]).sum()

@@ -75,6 +75,11 @@ def step(method: Method, batch: ECGBatch, seed: int, lr: float = 1e-3) -> float:
     return loss.item()
 
 
+def assert_alike(vectors: torch.Tensor, expected: torch.Tensor) -> None:
+    """Within 1e-5 of the largest value: deep untrained networks have outputs of any size, and rounding follows it."""
+    torch.testing.assert_close(vectors, expected, rtol=0, atol=1e-5 * max(1.0, expected.abs().max().item()))
+
+
 def assert_same_state(first: Method, second: Method) -> None:
     ours, theirs = first.state_dict(), second.state_dict()
     assert ours.keys() == theirs.keys()
@@ -139,7 +144,7 @@ def test_encodes_any_batch_size(method_class, built, corpus_and_batch):
     assert torch.isfinite(whole).all()
     assert not torch.allclose(whole[0], whole[1], rtol=1e-4), "different recordings are represented alike"
     for rows in ([3], [5, 1, 4]):
-        torch.testing.assert_close(encode(built, take(batch, rows)), whole[rows], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(encode(built, take(batch, rows)), whole[rows], rtol=1e-4, atol=1e-5)
 
 
 def test_reads_the_leads_it_declares(method_class, built, corpus_and_batch):
@@ -152,7 +157,7 @@ def test_reads_the_leads_it_declares(method_class, built, corpus_and_batch):
         assert torch.isfinite(vectors).all()
         if built.input.partial_leads:
             anything = replace(fewer, ecg=torch.where(present[..., None], batch.ecg, 7.0))
-            torch.testing.assert_close(encode(built, anything), vectors, rtol=1e-5, atol=1e-5)
+            assert_alike(encode(built, anything), vectors)
 
 
 def test_learns_from_the_leads_it_declares(method_class, built, corpus_and_batch):

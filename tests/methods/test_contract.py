@@ -145,7 +145,7 @@ def test_encodes_any_batch_size(method_class, built, corpus_and_batch):
     assert not torch.allclose(whole[0], whole[1], rtol=1e-4), "different recordings are represented alike"
     rounding = 1e-5 * max(1.0, whole.abs().max().item())  # values grow with depth until BatchNorm has seen recordings
     for rows in ([3], [5, 1, 4]):
-        torch.testing.assert_close(encode(built, take(batch, rows)), whole[rows], rtol=1e-5, atol=rounding)
+        assert_alike(encode(built, take(batch, rows)), whole[rows])
 
 
 def test_reads_the_leads_it_declares(method_class, built, corpus_and_batch):

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from bench.batch import ECGBatch
 from bench.signals.input_spec import InputSpec
 from bench.training.config import PretrainConfig
+from bench.training.published_names import PublishedNames
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,6 +148,14 @@ class Method(nn.Module):
 
     def notes(self) -> dict[str, Any]:
         """JSON facts worth keeping with a checkpoint (vocabulary, text model digest)."""
+        return {}
+
+    @classmethod
+    def published_names(cls, config: Any) -> dict[str, PublishedNames]:
+        """How the names of published checkpoints read in this method's state dict: what a file holds -> its names.
+
+        ``model`` is the whole of it; ``encoder``, say, the encoder alone. For ``bench checkpoints import``.
+        """
         return {}
 
     @classmethod

@@ -16,7 +16,9 @@ from bench.batch import ECGBatch
 from bench.method import Corpus, Method, MethodConfig
 from bench.signals.input_spec import InputSpec
 from bench.training.config import PretrainConfig
+from bench.training.published_names import PublishedNames, within
 from methods.losses.contrastive import info_nce, similarities
+from methods.nets import checkpoint_names as names
 from methods.nets.backbones import backbone
 from methods.nets.captioner import Captioner, GainNorm
 from methods.text.cqa import CQAConfig, compose, cqa_texts, demographics, paragraphs
@@ -210,6 +212,12 @@ class ESI(Method):
             prompts = [f"{p}\n{described[name]}".strip() for p, name in zip(prompts, class_names, strict=True)]
         text = self.project_text(self.text.prompts(prompts, batch.ecg.device))
         return similarities(self.project_ecg(self.ecg_vector(batch.ecg)), text, temperature=1.0)
+
+    @classmethod
+    def published_names(cls, config: Config) -> dict[str, PublishedNames]:
+        """ESI's training saves whole models; its encoder may have been saved alone."""
+        encoder = within("", "encoder.", names.ESI_CONVNEXT)
+        return {"model": PublishedNames(names.ESI), "encoder": PublishedNames(encoder, covers="encoder.")}
 
     def notes(self) -> dict[str, Any]:
         return {"text": self.text.notes(), "knowledge": default_knowledge().version}

@@ -14,8 +14,10 @@ from bench.batch import ECGBatch
 from bench.method import Corpus, Method, MethodConfig
 from bench.signals.input_spec import InputSpec
 from bench.training.config import PretrainConfig
+from bench.training.published_names import PublishedNames, within
 from methods.losses.contrastive import merl_losses, similarities
 from methods.nets.backbones import backbone
+from methods.nets.checkpoint_names import MERL_RESNET, MERL_RESNET_ENCODER, MERL_VIT, MERL_VIT_ENCODER
 from methods.nets.merl_heads import MERLNet
 from methods.text.encoder import TextEncoderConfig
 from methods.text.prompts import PromptConfig, prompts_for
@@ -113,6 +115,18 @@ class MERL(Method):
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
         prompts = self.text.prompts(prompts_for(class_names, self.config.prompts), batch.ecg.device)
         return similarities(self.net(batch.ecg).ecg, self.net.embed_text(prompts), temperature=1.0)
+
+    @classmethod
+    def published_names(cls, config: Config) -> dict[str, PublishedNames]:
+        """MERL publishes whole models and encoders; the language model of the former is used if it trains here."""
+        vit = config.encoder.startswith("vit")
+        text = "text.trained.transformer." if config.text.trainable_layers else None
+        whole = ((r"lm_model\.embeddings\.position_ids$", None), (r"lm_model\.", text))
+        encoder = within("", "net.encoder.", MERL_VIT_ENCODER if vit else MERL_RESNET_ENCODER)
+        return {
+            "model": PublishedNames((*whole, *within("", "net.", MERL_VIT if vit else MERL_RESNET))),
+            "encoder": PublishedNames(encoder, covers="net.encoder."),
+        }
 
     def notes(self) -> dict[str, Any]:
         return {"text": self.text.notes()}

@@ -50,6 +50,14 @@ def run_command(
             help="Pretrain on this dataset. [default: the paper's if at hand, else the task's training folds]",
         ),
     ] = None,
+    checkpoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="METHOD=FOLDER",
+            help="Use this checkpoint, with its own config: one of this workspace by name, or any folder. Repeats.",
+        ),
+    ] = None,
     pretrain: Annotated[
         bool, typer.Option("--pretrain/--no-pretrain", help="Pretrain a missing checkpoint, or refuse.")
     ] = True,
@@ -84,6 +92,7 @@ def run_command(
         profile=profile,  # type: ignore[arg-type]
         overrides=set_ or [],
         corpus=corpus,
+        checkpoints=checkpoint or [],
         allow_pretraining=pretrain,
         resume="always" if again else "missing",
         track=track,

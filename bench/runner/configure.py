@@ -83,17 +83,23 @@ def _with(config: BaseModel, values: dict[str, Any], what: str) -> Any:
         raise ConfigError(f"{what}: field {where} = {first.get('input')!r}: {first['msg'].lower()}.") from error
 
 
-def method_config(method: type[Method], profile: str, overrides: Sequence[Override] = ()) -> MethodConfig:
-    """The method's config: published settings, those of the smoke profile on top, the user's on top of both."""
+def method_config(
+    method: type[Method], profile: str, overrides: Sequence[Override] = (), base: MethodConfig | None = None
+) -> MethodConfig:
+    """The method's config: published settings, those of the smoke profile on top, the user's on top of both.
+
+    Args:
+        base: the config of a checkpoint, which takes the place of the first two.
+    """
     known = set(fields_of(method.Config))
-    values = dict(method.smoke) if profile == "smoke" else {}
+    values = dict(method.smoke) if profile == "smoke" and base is None else {}
     for override in overrides:
         path = ".".join(override.path)
         if override.scope == method.name and path not in known:
             raise UnknownName(f"config field of {method.name}", path, known)
         if override.scope in (None, method.name) and path in known:
             values[path] = override.value
-    return _with(method.Config(), values, f"config of {method.name}")
+    return _with(base or method.Config(), values, f"config of {method.name}")
 
 
 def mode_config(mode: str, profile: str, overrides: Sequence[Override] = (), method: type[Method] | None = None) -> Any:

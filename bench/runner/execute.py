@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,8 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
     planned = plan(options)
     overrides = parse_overrides(options.overrides, list(registry.entries(registry.METHODS)))
     profile = options.profile or ("paper" if source.kind == "real" else "smoke")
-    session = Session(source, profile, overrides, options.corpus, options.allow_pretraining)
+    named = named_checkpoints(options.checkpoints, source.workspace.checkpoints, planned)
+    session = Session(source, profile, overrides, options.corpus, options.allow_pretraining, named)
     planned.cells = list(dict.fromkeys(c for cell in planned.cells for c in (*member_cells(cell, session), cell)))
     names = list(dict.fromkeys(cell.method for cell in planned.cells))
     check_overrides(overrides, [registry.load(registry.METHODS, name) for name in names])
@@ -56,6 +58,29 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
     for method, mode in dict.fromkeys((cell.method, cell.mode) for cell in planned.cells):
         session.mode_config(mode, registry.load(registry.METHODS, method))
     return planned, session
+
+
+def named_checkpoints(texts: Sequence[str], checkpoints: Path, planned: Plan) -> dict[str, Path]:
+    """Method -> folder of each ``METHOD=FOLDER``; a folder of the workspace goes by its name alone.
+
+    Raises:
+        ConfigError: not of that form, no such folder, or a method that is not run.
+    """
+    named: dict[str, Path] = {}
+    run = {cell.method for cell in planned.cells}
+    for text in texts:
+        method, equals, place = text.partition("=")
+        if not equals or method not in run:
+            raise ConfigError(f"--checkpoint {text}: expected METHOD=FOLDER with one of {', '.join(sorted(run))}.")
+        folder = next(
+            (f for f in (Path(place).expanduser(), checkpoints / place) if (f / "provenance.json").is_file()), None
+        )
+        if not place or folder is None:
+            raise ConfigError(
+                f"--checkpoint {text}: {place or 'nothing'} is no checkpoint folder, nor is one in {checkpoints}."
+            )
+        named[method] = folder
+    return named
 
 
 def member_cells(cell: Cell, session: Session) -> list[Cell]:

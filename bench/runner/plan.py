@@ -28,6 +28,7 @@ class RunOptions:
     profile: Profile | None = None
     overrides: Sequence[str] = ()
     corpus: str | None = None
+    checkpoints: Sequence[str] = ()  # METHOD=FOLDER
     allow_pretraining: bool = True
     resume: Literal["missing", "always"] = "missing"
     track: bool = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,15 @@ from bench.seeding import derive
 from bench.signals.windows import SignalView
 from bench.splits import Partition, Split, split_of
 from bench.task import Examples, Task
-from bench.training.checkpoint import CheckpointSpec, load_weights, pretrain, read_provenance, seeded_method
+from bench.training.checkpoint import (
+    CheckpointSpec,
+    load_weights,
+    pretrain,
+    read_config,
+    read_provenance,
+    seeded_method,
+)
+from bench.training.import_checkpoint import imported_facts
 from bench.training.loop import make_fabric
 
 if TYPE_CHECKING:
@@ -77,6 +85,7 @@ class Session:
     overrides: Sequence[Override] = ()
     corpus: str | None = None
     allow_pretraining: bool = True
+    checkpoints: Mapping[str, Path] = field(default_factory=dict)  # method -> the folder to use, whatever made it
     _stores: dict[str, SignalStore] = field(default_factory=dict)
     _tasks: dict[str, TaskData] = field(default_factory=dict)
     _configs: dict[str, Any] = field(default_factory=dict)
@@ -140,7 +149,9 @@ class Session:
 
     def method_config(self, name: str) -> MethodConfig:
         if name not in self._configs:
-            self._configs[name] = method_config(registry.load(registry.METHODS, name), self.profile, self.overrides)
+            cls = registry.load(registry.METHODS, name)
+            base = read_config(cls, self.checkpoints[name]) if name in self.checkpoints else None
+            self._configs[name] = method_config(cls, self.profile, self.overrides, base)
         return self._configs[name]
 
     def mode_config(self, mode: str, method: type[Method]) -> Any:
@@ -203,6 +214,9 @@ class Session:
         if not method.implements("pretraining_loss"):
             return None
         config = self.method_config(method.name)
+        if method.name in self.checkpoints:
+            folder = self.checkpoints[method.name]
+            return CheckpointSpec(method, config, read_provenance(folder)["corpus"], given=folder)
         _, facts = self.corpus_data(self.corpus_name(method, task_dataset), config.pretrain.text_source)
         if "text" in method.input.modalities and facts["text"] is None:
             raise ConfigError(
@@ -244,7 +258,13 @@ class Session:
         config = self.method_config(cls.name)
         method = seeded_method(cls, config, seed)
         if spec is not None and mode != "scratch":
-            load_weights(method, self.checkpoint(spec))
+            folder = self.checkpoint(spec)
+            if mode == "zeroshot" and not imported_facts(read_provenance(folder)).get("whole", True):
+                raise ConfigError(
+                    f"{folder.name} was imported from an encoder alone, so that its other weights are random: it cannot "
+                    f"answer zero-shot. Import the whole model, or run linear or finetune."
+                )
+            load_weights(method, folder)
         return method
 
     def checkpoint_facts(self, spec: CheckpointSpec | None, mode: str) -> dict[str, Any]:
@@ -253,7 +273,9 @@ class Session:
         folder = self.checkpoint(spec)
         facts = read_provenance(folder)
         kept = ("key", "weights_sha256", "corpus", "records", "batch_size", "steps", "seconds", "parameters", "notes")
-        return {"name": folder.name} | {k: facts[k] for k in kept}
+        imported = imported_facts(facts)
+        told = {"imported": {k: v for k, v in imported.items() if k != "names"}} if imported else {}
+        return {"name": folder.name} | {k: facts[k] for k in kept} | told
 
     # -- features -----------------------------------------------------------------------------------------------------
 

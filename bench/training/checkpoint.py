@@ -33,6 +33,7 @@ class CheckpointSpec:
     method: type[Method]
     config: MethodConfig
     corpus: dict[str, Any]  # dataset, store digest, partition and text source, as JSON
+    given: Path | None = None  # the folder of a checkpoint that was named, not derived from all this
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,10 +46,12 @@ class CheckpointSpec:
             "input": self.method.input_for(self.config).to_dict(),
             "corpus": self.corpus,
         }
+        if self.given is not None:  # whatever made it, these are its weights
+            determined_by["weights"] = read_provenance(self.given)["weights_sha256"]
         object.__setattr__(self, "key", digest(determined_by))
 
     def folder(self, checkpoints: Path) -> Path:
-        return checkpoints / f"{self.method.name}-{self.key[:16]}"
+        return self.given or checkpoints / f"{self.method.name}-{self.key[:16]}"
 
 
 def seeded_method(method: type[Method], config: MethodConfig, seed: int) -> Method:
@@ -143,6 +146,24 @@ def read_provenance(folder: Path) -> dict[str, Any]:
         raise DataError(
             f"{folder}: not a readable checkpoint ({error}). Delete the folder and pretrain again."
         ) from error
+
+
+def read_config(method: type[Method], folder: Path) -> MethodConfig:
+    """The config that a checkpoint was made with.
+
+    Raises:
+        DataError: unreadable, of another method, or of a version whose config had other fields.
+    """
+    import yaml
+    from pydantic import ValidationError
+
+    made_with = read_provenance(folder)["method"]
+    if made_with != method.name:
+        raise DataError(f"{folder}: a checkpoint of {made_with}, expected one of {method.name}.")
+    try:
+        return method.Config.model_validate(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise DataError(f"{folder / 'config.yaml'}: not a config of {method.name}: {error}") from error
 
 
 def load_weights(method: Method, folder: Path) -> None:

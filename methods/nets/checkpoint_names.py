@@ -7,13 +7,12 @@ that part of it; ``None`` drops the tensor. A name that no rule knows is an erro
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
 from bench.errors import DataError
-
-Rules = Sequence[tuple[str, str | None]]
+from bench.training.published_names import Rules, own_name, within
 
 MERL_RESNET_ENCODER: Rules = (
     (r"conv1\.", "stem.0."),
@@ -61,14 +60,10 @@ _MERL_HEADS: Rules = (
 )
 
 
-def _within(prefix: str, target: str, rules: Rules) -> Rules:
-    return tuple((rf"{re.escape(prefix)}{p}", None if r is None else target + r) for p, r in rules)
-
-
-MERL_RESNET: Rules = (*_within("ecg_encoder.", "encoder.", MERL_RESNET_ENCODER), *_MERL_HEADS)
+MERL_RESNET: Rules = (*within("ecg_encoder.", "encoder.", MERL_RESNET_ENCODER), *_MERL_HEADS)
 """MERL's whole-model checkpoints with a ResNet, for :class:`methods.nets.merl_heads.MERLNet`."""
 
-MERL_VIT: Rules = (*_within("ecg_encoder.", "encoder.", MERL_VIT_ENCODER), *_MERL_HEADS)
+MERL_VIT: Rules = (*within("ecg_encoder.", "encoder.", MERL_VIT_ENCODER), *_MERL_HEADS)
 """MERL's whole-model checkpoints with a ViT."""
 
 ESI_CONVNEXT: Rules = (
@@ -127,7 +122,7 @@ _CAPTIONER: Rules = (
 )
 
 ESI: Rules = (
-    *_within("img_encoder.", "encoder.", ESI_CONVNEXT),
+    *within("img_encoder.", "encoder.", ESI_CONVNEXT),
     (r"img_token_head\.", "ecg_token."),
     (r"img_attn_pool_norm\.gamma$", "ecg_norm.gain"),
     (r"img_attn_pool_norm\.beta$", "ecg_norm.offset"),
@@ -138,7 +133,7 @@ ESI: Rules = (
     (r"pretrained_text_encoder\.(?:pooler\.|embeddings\.position_ids$)", None),
     (r"pretrained_text_encoder\.", "text.trained.transformer."),
     (r"unimodal_layers\.", None),  # the same text encoder, listed twice
-    *_within("", "captioner.", _CAPTIONER),
+    *within("", "captioner.", _CAPTIONER),
 )
 """ESI's whole-model checkpoints, for :class:`methods.esi.ESI` with a text encoder that trains."""
 
@@ -160,7 +155,7 @@ MMCL_MAE: Rules = (
     (r"decoder_blocks\.", "blocks."),
     (r"decoder_norm\.", "norm."),
     (r"decoder_pred\.", "predict."),
-    *_within("", "encoder.", MMCL_VIT[:-2]),
+    *within("", "encoder.", MMCL_VIT[:-2]),
 )
 """MMCL's masked autoencoder, for :class:`methods.nets.mae.MaskedAutoencoder`."""
 
@@ -202,7 +197,7 @@ CRT_ENCODER: Rules = (
 """CRT's encoder, for :class:`methods.nets.crt.CRTEncoder`."""
 
 CRT_MODEL: Rules = (
-    *_within("encoder.", "encoder.", CRT_ENCODER),
+    *within("encoder.", "encoder.", CRT_ENCODER),
     (r"crt\.encoder\.", None),  # the same encoder, listed twice
     (r"crt\.modal_embedding$", None),
     (r"crt\.mask_token$", "mask_tokens"),
@@ -232,14 +227,13 @@ def translate(state: Mapping[str, Tensor], rules: Rules, where: str) -> dict[str
     """
     translated, unknown = {}, []
     for name, tensor in state.items():
-        bare = name.removeprefix("module.")
-        for pattern, replacement in rules:
-            if match := re.match(pattern, bare):
-                if replacement is not None:
-                    translated[match.expand(replacement) + bare[match.end() :]] = tensor
-                break
-        else:
+        try:
+            ours = own_name(name, rules)
+        except KeyError:
             unknown.append(name)
+            continue
+        if ours is not None:
+            translated[ours] = tensor
     if unknown:
         raise DataError(
             f"{where}: {len(unknown)} of {len(state)} tensors have names that this checkpoint format does not know "

@@ -1,0 +1,60 @@
+"""``bench checkpoints``: published weights as checkpoints of this workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import options as o
+
+app = typer.Typer(no_args_is_help=True, help="Published weights as checkpoints of this workspace.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps ``import`` a word of its own while it is the only one."""
+
+
+@app.command(
+    "import", epilog="Example:  bench checkpoints import merl res18_best_ckpt.pth --set merl.text.model=medcpt"
+)
+def import_command(
+    method: Annotated[str, typer.Argument(help="The method that the weights are of.")],
+    file: Annotated[Path, typer.Argument(help="The published file: safetensors, or a saved state dict.")],
+    part: Annotated[
+        str, typer.Option("--part", help="What the file holds: the whole model, or the encoder (no zero-shot then).")
+    ] = "model",
+    set_: o.SetOption = None,
+    json_output: o.Json = False,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Map a file's names to ours, account for every one, and keep the weights as a checkpoint. A file that does not fit
+    whole is refused."""
+    from bench import progress, registry
+    from bench.progress import say
+    from bench.runner.configure import check_overrides, method_config, parse_overrides
+    from bench.training.import_checkpoint import import_checkpoint
+    from bench.workspace import Workspace
+
+    progress.set_quiet(json_output)
+    cls = registry.load(registry.METHODS, method)
+    overrides = parse_overrides(set_ or [], list(registry.entries(registry.METHODS)))
+    check_overrides(overrides, [cls])
+    own = Workspace.at(workspace)
+    own.ensure_writable()
+    config = method_config(cls, "paper", overrides)
+    folder, report = import_checkpoint(cls, config, file, own.checkpoints, part)
+    if json_output:
+        import json
+        from dataclasses import asdict
+
+        typer.echo(json.dumps({"checkpoint": str(folder), **asdict(report)}, indent=2))
+        return
+    for what, names in (("unused", report.unused), ("keeps its initial weights", report.initial)):
+        for name in names:
+            say(f"{what}: {name}")
+    say(f"{len(report.matched)} tensors matched, {len(report.unused)} unused, none missing, none of another shape")
+    say(f"checkpoint {folder}")
+    say(f"run it with: bench run --method {method} --checkpoint {method}={folder.name} --task TASK --mode MODE")

@@ -1,0 +1,171 @@
+"""Published weights as a checkpoint of ours: names mapped, everything accounted for, nothing unpickled, nothing partial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.artifacts import file_digest, write_json, writing
+from bench.errors import ConfigError, DataError, UnknownName
+from bench.training.checkpoint import SCHEMA, CheckpointSpec, seeded_method
+from bench.training.published_names import NameReport, compare
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.method import Method, MethodConfig
+
+CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "weights")
+"""Keys under which published files keep their tensors beside an optimiser's state and an epoch."""
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a published file by name: safetensors, or what ``torch.save`` wrote, without running any of it.
+
+    Raises:
+        DataError: absent, damaged, holding more than tensors and plain values, or holding no named tensors.
+    """
+    import torch
+
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; name the weights that the authors published.")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            content: Any = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged zip, a pickle of code, a truncated header: many classes, one meaning
+        told = str(error).strip().splitlines()
+        raise DataError(
+            f"{path}: not readable as weights alone ({type(error).__name__}: {told[0] if told else 'no details'}). "
+            f"Files that hold Python objects are not unpickled, since that would run code of theirs; load it where it was "
+            f"made and save its state_dict()."
+        ) from error
+    for name in CONTAINERS:
+        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
+            content = content[name]
+            break
+    named = content if isinstance(content, Mapping) else {}
+    tensors = {str(name): value for name, value in named.items() if isinstance(value, torch.Tensor)}
+    if not tensors or len(tensors) < len(named):
+        others = [str(name) for name in named if str(name) not in tensors]
+        found = f"also {', '.join(others[:4])}" if tensors else f"a {type(content).__name__} without named tensors"
+        raise DataError(
+            f"{path}: expected names and tensors, at the top or under one of {', '.join(CONTAINERS)}; found {found}."
+        )
+    return tensors
+
+
+def import_checkpoint(
+    cls: type[Method], config: MethodConfig, path: Path, checkpoints: Path, part: str = "model"
+) -> tuple[Path, NameReport]:
+    """A checkpoint folder made of a published file, and the account of its names.
+
+    Args:
+        part: which of the files that the method's authors publish it is; one that covers the encoder alone serves
+            ``linear`` and ``finetune`` only.
+        checkpoints: where checkpoint folders lie.
+
+    Raises:
+        ConfigError: nobody has written down the published names of this method. UnknownName: no such part.
+        DataError: the file cannot be read, or does not fit whole; the message counts and names what does not.
+    """
+    kinds = cls.published_names(config)
+    if not kinds:
+        raise ConfigError(f"{cls.name}: no layout of published checkpoints is known (Method.published_names).")
+    if part not in kinds:
+        raise UnknownName(f"part of {cls.name}'s published checkpoints", part, kinds)
+    names = kinds[part]
+    published = read_weights(path)
+    method = seeded_method(cls, config, config.pretrain.seed)
+    own = method.state_dict()
+    shapes, own_shapes = ({name: tensor.shape for name, tensor in state.items()} for state in (published, own))
+    report = compare(shapes, own_shapes, names)
+    if not report.fits:
+        fitting = [kind for kind in kinds if compare(shapes, own_shapes, kinds[kind]).fits]
+        raise DataError(_refusal(path, cls.name, part, report, fitting))
+    for theirs, ours in report.matched.items():
+        own[ours] = published[theirs].to(own[ours].dtype)
+    method.load_state_dict(own)
+    digest = file_digest(path)
+    corpus = {
+        "dataset": cls.corpus or "unknown",
+        "data": "real",
+        "version": None,
+        "store": None,
+        "text": None,
+        "partition": None,
+        "published": digest,
+        "part": part,
+    }
+    spec = CheckpointSpec(cls, config, corpus)
+    final = spec.folder(checkpoints)
+    if not final.is_dir():
+        _write(final, spec, method, path, digest, report, names.covers == "")
+    return final, report
+
+
+def imported_facts(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint's provenance says of the file that it was imported from; empty for one that was made here."""
+    return dict(provenance.get("imported") or {})
+
+
+def _write(
+    final: Path, spec: CheckpointSpec, method: Method, path: Path, digest: str, report: NameReport, whole: bool
+) -> None:
+    import yaml
+    from safetensors.torch import save_file
+
+    from bench import provenance
+
+    with writing(final) as folder:
+        weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
+        save_file(weights, folder / "model.safetensors")
+        (folder / "config.yaml").write_text(yaml.safe_dump(spec.config.model_dump(mode="json"), sort_keys=False))
+        write_json(
+            folder / "provenance.json",
+            {
+                "schema": SCHEMA,
+                "key": spec.key,
+                "method": method.name,
+                "weights_sha256": file_digest(folder / "model.safetensors"),
+                "corpus": spec.corpus,
+                "imported": {"file": path.name, "sha256": digest, "whole": whole, "names": asdict(report)},
+                "records": {},
+                "batch_size": None,
+                "steps": None,
+                "seconds": None,
+                "parameters": sum(p.numel() for p in method.parameters()),
+                "notes": method.notes(),
+                "versions": provenance.versions(),
+                "git_commit": provenance.git_commit(),
+                "machine": provenance.machine(),
+                "finished": provenance.now(),
+            },
+        )
+
+
+def _refusal(path: Path, method: str, part: str, report: NameReport, fitting: list[str]) -> str:
+    told = [
+        f"{len(found)} {what} ({', '.join(found[:3])}{', ...' if len(found) > 3 else ''})"
+        for what, found in (
+            ("unknown", report.unknown),
+            ("missing", report.missing),
+            ("that lead nowhere", report.left_over),
+            ("of another shape", report.mismatched),
+        )
+        if found
+    ]
+    cure = (
+        f"It fits as --part {fitting[0]}."
+        if fitting
+        else "Choose the encoder and the text model it was trained with (--set), or another --part."
+    )
+    return (
+        f"{path}: does not fit {method} as --part {part}: {len(report.matched)} tensors match, {'; '.join(told)}. Nothing "
+        f"was imported. {cure}"
+    )

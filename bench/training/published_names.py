@@ -1,0 +1,109 @@
+"""How the parameter names of published checkpoints read here, and what of a file fits a method."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Rules = Sequence[tuple[str, str | None]]
+"""Pairs (pattern, replacement). The first pattern that matches the start of a name rewrites that part of it; None means
+that nothing here has the tensor. A name that no rule knows is an error: silence would leave random weights."""
+
+DATA_PARALLEL = "module."
+"""What data-parallel training prepends to every name."""
+
+
+@dataclass(frozen=True)
+class PublishedNames:
+    """One kind of published file.
+
+    Attributes:
+        rules: from its names to those of the method's state dict.
+        covers: prefix of the method's own names that such a file must give in full; those outside it keep the weights
+            that the method starts from. Empty for a whole model.
+    """
+
+    rules: Rules
+    covers: str = ""
+
+
+@dataclass
+class NameReport:
+    """What of a file fits.
+
+    Attributes:
+        matched: published name -> own name, of the tensors that are used.
+        unused: published names that nothing here has, by rule.
+        unknown: published names that no rule knows.
+        missing: own names that the file should give and does not.
+        left_over: published names that lead to no tensor of this method.
+        mismatched: "name is [2, 3], expected [2, 4]".
+        initial: own names outside what such a file covers.
+    """
+
+    matched: dict[str, str] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    left_over: list[str] = field(default_factory=list)
+    mismatched: list[str] = field(default_factory=list)
+    initial: list[str] = field(default_factory=list)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the file gives all it should, and nothing unexpected."""
+        return not (self.unknown or self.missing or self.left_over or self.mismatched)
+
+
+def own_name(published: str, rules: Rules) -> str | None:
+    """A published name as it reads here; None if a rule drops it.
+
+    Raises:
+        KeyError: no rule knows it.
+    """
+    bare = published.removeprefix(DATA_PARALLEL)
+    for pattern, replacement in rules:
+        if match := re.match(pattern, bare):
+            return None if replacement is None else match.expand(replacement) + bare[match.end() :]
+    raise KeyError(published)
+
+
+def within(prefix: str, target: str, rules: Rules) -> Rules:
+    """The rules for names behind ``prefix``, that read behind ``target`` here."""
+    return tuple((rf"{re.escape(prefix)}{p}", None if r is None else target + r) for p, r in rules)
+
+
+def compare(
+    published: Mapping[str, Sequence[int]], own: Mapping[str, Sequence[int]], names: PublishedNames
+) -> NameReport:
+    """Hold a file's names and shapes against a method's.
+
+    Args:
+        published: name -> shape, as in the file.
+        own: name -> shape, of the method's state dict.
+    """
+    report = NameReport()
+    given: set[str] = set()
+    for name, shape in published.items():
+        try:
+            target = own_name(name, names.rules)
+        except KeyError:
+            report.unknown.append(name)
+            continue
+        if target is None:
+            report.unused.append(name)
+            continue
+        given.add(target)
+        if target not in own:
+            report.left_over.append(name)
+        elif list(shape) != list(own[target]):
+            report.mismatched.append(f"{name} is {list(shape)}, expected {list(own[target])}")
+        else:
+            report.matched[name] = target
+    for name in own:
+        if not name.startswith(names.covers):
+            report.initial.append(name)
+        elif name not in given and not name.endswith("num_batches_tracked"):  # a counter that nothing reads
+            report.missing.append(name)
+    return report

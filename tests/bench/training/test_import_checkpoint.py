@@ -1,0 +1,186 @@
+"""Importing published weights: every name accounted for, nothing partial, nothing unpickled. The method is made up."""
+
+import hashlib
+import pickle
+
+import pytest
+import torch
+from pydantic import Field
+from torch import nn
+
+from bench.errors import ConfigError, DataError, UnknownName
+from bench.method import Method, MethodConfig
+from bench.training.checkpoint import CheckpointSpec, load_weights, read_config, read_provenance, seeded_method
+from bench.training.import_checkpoint import import_checkpoint, read_weights
+from bench.training.published_names import PublishedNames, within
+
+ENCODER = ((r"conv\.", "0."), (r"bn\.", "1."), (r"classifier\.", None))
+
+
+class Small(Method):
+    name = "small"
+    corpus = "somewhere"
+
+    class Config(MethodConfig):
+        width: int = Field(4)
+
+    def build(self, config):
+        self.encoder = nn.Sequential(nn.Conv1d(12, config.width, 3), nn.BatchNorm1d(config.width))
+        self.projector = nn.Linear(config.width, 2)
+
+    @classmethod
+    def published_names(cls, config):
+        return {
+            "model": PublishedNames((*within("backbone.", "encoder.", ENCODER), (r"proj\.", "projector."))),
+            "encoder": PublishedNames(within("", "encoder.", ENCODER), covers="encoder."),
+        }
+
+
+def encoder_file() -> dict[str, torch.Tensor]:
+    draw = torch.Generator().manual_seed(0)
+    state = {
+        "conv.weight": torch.randn(4, 12, 3, generator=draw),
+        "conv.bias": torch.randn(4, generator=draw),
+        "classifier.weight": torch.randn(10, 4, generator=draw),
+    }
+    names = ("weight", "bias", "running_mean", "running_var")
+    return state | {f"bn.{name}": torch.rand(4, generator=draw) for name in names}
+
+
+def model_file() -> dict[str, torch.Tensor]:
+    whole = {f"backbone.{name}": tensor for name, tensor in encoder_file().items()}
+    return whole | {"proj.weight": torch.ones(2, 4), "proj.bias": torch.zeros(2)}
+
+
+def save(path, content):
+    torch.save(content, path)
+    return path
+
+
+def kept(folder) -> Small:
+    method = seeded_method(Small, read_config(Small, folder), 1)
+    load_weights(method, folder)
+    return method
+
+
+@pytest.mark.parametrize("wrapped", [None, "state_dict", "model"])
+def test_a_whole_model_becomes_a_checkpoint_with_an_account_of_its_names(tmp_path, wrapped):
+    state = {f"module.{name}": tensor for name, tensor in model_file().items()}  # as data-parallel training saves it
+    path = save(tmp_path / "best.pth", {"epoch": 3, wrapped: state} if wrapped else state)
+    folder, report = import_checkpoint(Small, Small.Config(), path, tmp_path / "checkpoints")
+    method = kept(folder)
+    assert torch.equal(method.encoder[0].weight, state["module.backbone.conv.weight"])
+    assert torch.equal(method.encoder[1].running_var, state["module.backbone.bn.running_var"])
+    assert torch.equal(method.projector.weight, torch.ones(2, 4))
+    assert report.matched["module.proj.bias"] == "projector.bias"
+    assert report.unused == ["module.backbone.classifier.weight"]
+    assert not report.initial
+
+    facts = read_provenance(folder)
+    assert facts["imported"]["file"] == "best.pth"
+    assert facts["imported"]["whole"]
+    assert facts["imported"]["names"]["unused"] == report.unused
+    assert facts["imported"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert facts["corpus"]["dataset"] == "somewhere"
+    again, _ = import_checkpoint(Small, Small.Config(), path, tmp_path / "checkpoints")
+    assert again == folder
+
+
+def test_an_encoder_alone_is_imported_only_as_such(tmp_path):
+    path = save(tmp_path / "encoder.pth", encoder_file())
+    with pytest.raises(DataError, match=r"7 unknown .*Nothing was imported\. It fits as --part encoder"):
+        import_checkpoint(Small, Small.Config(), path, tmp_path / "checkpoints")
+    assert not (tmp_path / "checkpoints").exists()
+    folder, report = import_checkpoint(Small, Small.Config(), path, tmp_path / "checkpoints", "encoder")
+    assert report.initial == ["projector.weight", "projector.bias"]
+    assert not read_provenance(folder)["imported"]["whole"]
+    assert torch.equal(kept(folder).encoder[0].bias, encoder_file()["conv.bias"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: s.pop("proj.bias"), "1 missing (projector.bias)"),
+        (lambda s: s.update({"brand.new": torch.zeros(1)}), "1 unknown (brand.new)"),
+        (lambda s: s.update({"proj.extra": torch.zeros(1)}), "1 that lead nowhere (proj.extra)"),
+        (
+            lambda s: s.update({"proj.weight": torch.zeros(2, 5)}),
+            "1 of another shape (proj.weight is [2, 5], expected [2, 4])",
+        ),
+    ],
+)
+def test_what_does_not_fit_whole_is_refused(tmp_path, change, words):
+    state = model_file()
+    change(state)
+    with pytest.raises(DataError) as told:
+        import_checkpoint(Small, Small.Config(), save(tmp_path / "a.pth", state), tmp_path / "checkpoints")
+    assert words in str(told.value)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+class Runs:
+    """What a pickle may do when it is opened."""
+
+    def __reduce__(self):
+        return (open, ("/tmp/should-never-be-written", "w"))
+
+
+@pytest.mark.parametrize("content", [{"model": model_file(), "extra": Runs()}, Runs(), nn.Linear(2, 2)])
+def test_objects_are_not_unpickled(tmp_path, content):
+    path = tmp_path / "a.pth"
+    torch.save(content, path)
+    with pytest.raises(DataError, match=r"a\.pth: not readable as weights alone"):
+        read_weights(path)
+
+
+def test_other_files_are_refused_with_the_reason(tmp_path):
+    (tmp_path / "text.pth").write_text("no weights")
+    (tmp_path / "plain.pth").write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(DataError, match="not readable as weights"):
+        read_weights(tmp_path / "text.pth")
+    with pytest.raises(DataError, match=r"not readable|without named tensors"):
+        read_weights(tmp_path / "plain.pth")
+    with pytest.raises(DataError, match="no such file"):
+        read_weights(tmp_path / "absent.pth")
+    with pytest.raises(DataError, match="found also epoch"):
+        read_weights(save(tmp_path / "flat.pth", {"conv.weight": torch.ones(1), "epoch": 3}))
+    with pytest.raises(DataError, match="a list without named tensors"):
+        read_weights(save(tmp_path / "list.pth", [torch.ones(1)]))
+
+
+def test_safetensors_are_read_too(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file(model_file(), tmp_path / "a.safetensors")
+    assert read_weights(tmp_path / "a.safetensors").keys() == model_file().keys()
+
+
+def test_methods_without_published_names_and_unknown_parts(tmp_path):
+    class Unpublished(Method):
+        name = "unpublished"
+
+    with pytest.raises(ConfigError, match="no layout of published checkpoints"):
+        import_checkpoint(Unpublished, Unpublished.Config(), tmp_path / "a", tmp_path)
+    with pytest.raises(UnknownName, match="Did you mean 'encoder'"):
+        import_checkpoint(Small, Small.Config(), tmp_path / "a", tmp_path, "encodr")
+
+
+def test_a_named_checkpoint_is_keyed_by_its_weights(tmp_path):
+    one = import_checkpoint(Small, Small.Config(), save(tmp_path / "a.pth", model_file()), tmp_path / "c")[0]
+    other_state = model_file() | {"proj.bias": torch.ones(2)}
+    other = import_checkpoint(Small, Small.Config(), save(tmp_path / "b.pth", other_state), tmp_path / "c")[0]
+    assert one != other
+    corpus = {"dataset": "x"}
+    keys = {CheckpointSpec(Small, Small.Config(), corpus, given=folder).key for folder in (one, other)}
+    assert len(keys | {CheckpointSpec(Small, Small.Config(), corpus).key}) == 3
+    assert CheckpointSpec(Small, Small.Config(), corpus, given=one).folder(tmp_path) == one
+
+
+def test_a_checkpoint_of_another_method_is_refused(tmp_path):
+    folder = import_checkpoint(Small, Small.Config(), save(tmp_path / "a.pth", model_file()), tmp_path / "c")[0]
+
+    class Other(Small):
+        name = "other"
+
+    with pytest.raises(DataError, match="a checkpoint of small, expected one of other"):
+        read_config(Other, folder)

@@ -47,8 +47,8 @@ class KMERL(Method):
         "heads": 2,
         "depth": 3,
         "query_dim": 64,
-        "query_layers": 2,
-        "pretrain.epochs": 40,
+        "query_layers": 1,
+        "pretrain.epochs": 25,
         "pretrain.batch_size": 64,
         "pretrain.lr": 2e-3,
     }

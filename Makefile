@@ -8,7 +8,7 @@ BENCH := $(BIN)/bench
 
 demo: $(VENV)/.installed
 	$(BENCH) run --method kmerl,random-vit --task ptbxl-super --mode zeroshot
-	@$(BENCH) leaderboard render demo
+	@$(BENCH) leaderboard render zeroshot
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

@@ -35,7 +35,7 @@ class ETP(Method):
     name = "etp"
     corpus = "ptbxl"
     input = InputSpec(fs=500, seconds=10, normalise="minmax", modalities=("text",))
-    smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 40, "pretrain.batch_size": 64}
+    smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 25, "pretrain.batch_size": 64}
 
     class Config(MethodConfig):
         after_training = frozenset({"prompts"})

@@ -24,6 +24,14 @@ def run_command(
         list[str] | None, typer.Option("--task", "-t", help="Tasks; commas, repeats and wildcards ('ptbxl-*').")
     ] = None,
     mode: Annotated[list[str] | None, typer.Option("--mode", help="zeroshot, linear, finetune, scratch.")] = None,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--protocol",
+            help="ours, or merl-released: linear as MERL's released code runs it, the test set choosing epoch and "
+            "thresholds; stamped, and in tables of its own. Both: ours,merl-released. [default: ours]",
+        ),
+    ] = None,
     fraction: Annotated[
         list[str] | None,
         typer.Option("--fraction", help="Labelled share of the training records: 0.01 or 1%. [default: 1]"),
@@ -85,7 +93,7 @@ def run_command(
     options = RunOptions(
         methods=o.split_commas(method),
         tasks=o.split_commas(task),
-        modes=o.split_commas(mode),
+        modes=_modes(o.split_commas(mode), o.split_commas(protocol) or [OURS]),
         fractions=o.numbers(fraction, "--fraction", float) or [1.0],
         leads=[subset for value in leads or () for subset in parse_leads(value)] or [LEADS],
         seeds=o.numbers(seed, "--seed", int) or [0],
@@ -102,6 +110,28 @@ def run_command(
         return _dry_run(options, source, json_output)
     _execute(options, source, json_output)
     return None
+
+
+OURS = "ours"
+
+
+def _modes(modes: list[str], protocols: list[str]) -> list[str]:
+    """The modes under the protocols asked for.
+
+    Raises:
+        ConfigError: no such protocol, or one that none of the modes has.
+    """
+    from bench.modes import RELEASED_PROTOCOLS
+
+    chosen = []
+    for name in protocols:
+        o.choice(name, "--protocol", (OURS, *RELEASED_PROTOCOLS))
+        known = RELEASED_PROTOCOLS.get(name, {})
+        found = modes if name == OURS else [known[mode] for mode in modes if mode in known]
+        if not found:
+            raise ConfigError(f"--protocol {name} is one of --mode {', '.join(known)}; asked: {', '.join(modes)}.")
+        chosen += found
+    return chosen
 
 
 def _dry_run(options: Any, source: Any, json_output: bool) -> None:
@@ -167,10 +197,13 @@ def _show(report: Any, source: Any) -> None:
     from rich.console import Console
 
     from bench.leaderboard import console_tables
+    from bench.leaderboard.inflation import inflation
 
     console = Console()
     for table in console_tables(report.results):
         console.print(table)
+    for line in inflation(report.results):
+        console.print(line, highlight=False, soft_wrap=True)
     workspace = source.workspace
     found = len(report.results) - report.computed
     console.print(f"{report.computed} cells computed, {found} found finished.", highlight=False)

@@ -18,23 +18,26 @@ class Stamp:
         data: ``real`` or ``simulated``.
         profile: ``paper`` or ``smoke``.
         complete: whether the complete published split was scored, or a subset of it.
+        protocol: of somebody's released code that chose on the test set; empty for the protocols of this benchmark.
         population: 0, or the number of a further set of records (another subset, another version) of the same tasks.
     """
 
     data: str
     profile: str
     complete: bool
+    protocol: str = ""
     population: int = 0
 
     @property
     def comparable(self) -> bool:
         """Whether the numbers may stand beside published ones."""
-        return (self.data, self.profile, self.complete) == ("real", "paper", True)
+        return (self.data, self.profile, self.complete, self.protocol) == ("real", "paper", True, "")
 
     @property
     def rank(self) -> tuple:
         """Comparable tables come first, then real ones."""
-        return (not self.comparable, self.data != "real", self.profile != "paper", not self.complete, self.population)
+        order = (self.data != "real", self.profile != "paper", not self.complete, self.protocol, self.population)
+        return (not self.comparable, bool(self.protocol), *order)
 
     def __str__(self) -> str:
         if self.data == "simulated":
@@ -42,6 +45,8 @@ class Stamp:
         else:
             words = ["real data, complete splits" if self.complete else "real data, a subset of the published splits"]
         words.append(f"profile {self.profile}")
+        if self.protocol:
+            words.append(f"protocol {self.protocol}, chosen on the test set")
         if self.population:
             words.append(f"other records ({self.population + 1})")
         return " · ".join(words)
@@ -83,8 +88,9 @@ def stamps_of(results: Sequence[Result]) -> dict[str, Stamp]:
     return stamps
 
 
-def _kind(result: Result) -> tuple[str, str, bool]:
-    return (result.data, result.profile, bool(result.split.get("complete")))
+def _kind(result: Result) -> tuple[str, str, bool, str]:
+    protocol = str(result.provenance.get("protocol") or "")
+    return (result.data, result.profile, bool(result.split.get("complete")), protocol)
 
 
 def _scored(result: Result) -> tuple[str, int, float, str]:

@@ -13,8 +13,24 @@ MODULES = {
     "linear": "bench.modes.linear",
     "finetune": "bench.modes.finetune",
     "scratch": "bench.modes.finetune",
+    "linear-merl-released": "bench.modes.linear_merl_released",
 }
 """Mode -> module with ``Config`` (pydantic), ``SMOKE`` (overrides of the smoke profile) and ``run(CellRun) -> Outcome``."""
+
+RELEASED_PROTOCOLS: dict[str, dict[str, str]] = {"merl-released": {"linear": "linear-merl-released"}}
+"""Protocol of somebody's released code -> mode -> the mode that repeats it, looking at the test set as that code does.
+
+The one door to test targets: no other mode gets them. What comes through it is stamped, and never shares a table."""
+
+
+def honest_mode(mode: str) -> str:
+    """The mode that a repeated protocol takes the place of; any other mode itself."""
+    return next((m for modes in RELEASED_PROTOCOLS.values() for m, name in modes.items() if name == mode), mode)
+
+
+def released_protocol(mode: str) -> str | None:
+    """The protocol that a mode repeats; None for the modes that never see a test target."""
+    return next((name for name, modes in RELEASED_PROTOCOLS.items() if mode in modes.values()), None)
 
 
 def mode_module(mode: str) -> ModuleType:

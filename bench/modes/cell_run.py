@@ -29,6 +29,7 @@ class CellRun:
         features: the frozen representation of every example, float32 [example, dim], computed once and shared.
         seed: derived from the cell's coordinates.
         progress: to report steps to.
+        test_targets: those of the test partition, for the modes of ``RELEASED_PROTOCOLS`` and for no other.
     """
 
     method: Method
@@ -44,6 +45,7 @@ class CellRun:
     seed: int
     progress: Progress
     prompts: Sequence[str] = ()
+    test_targets: np.ndarray | None = None
 
     @property
     def n_outputs(self) -> int:

@@ -18,7 +18,7 @@ from bench.data_source import DataSource
 from bench.errors import BenchError, ConfigError
 from bench.fractions import subset
 from bench.method import Method
-from bench.modes import mode_module
+from bench.modes import mode_module, released_protocol
 from bench.modes.cell_run import CellRun, Outcome
 from bench.progress import say, track
 from bench.runner.cell import Cell
@@ -209,13 +209,16 @@ def run_cell(cell: Cell, session: Session, again: bool = False) -> tuple[Result,
     answered = time.perf_counter()
 
     targets = data.examples.targets
+    told = (targets[partition.validation], outcome.validation)
+    if released_protocol(cell.mode):  # which also takes its thresholds from the test set
+        told = (targets[partition.test], outcome.test)
     scored = score(
         data.task.kind,
         targets[partition.test],
         outcome.test,
         _class_names(data),
         data.examples.patient_ids[partition.test],
-        validation=(targets[partition.validation], outcome.validation),
+        validation=told,
         bootstrap=BOOTSTRAP,
     )
     absent = _absent_classes(data, train) if cell.mode != "zeroshot" else []
@@ -250,6 +253,7 @@ def run_cell(cell: Cell, session: Session, again: bool = False) -> tuple[Result,
             "versions": provenance.versions(),
             "git_commit": provenance.git_commit(),
             "machine": provenance.machine(),
+            "protocol": released_protocol(cell.mode),
             "overrides": [override.text for override in session.overrides],
             "task_version": data.task.version,
             "input": instance.input.to_dict(),
@@ -294,6 +298,7 @@ def _answer(
                 seed=seed_of(cell),
                 progress=progress,
                 prompts=[ClassName(words, code) for code, words in data.task.classes.items()],
+                test_targets=data.examples.targets[partition.test] if released_protocol(cell.mode) else None,
             )
         )
     return outcome, instance

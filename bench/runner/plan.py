@@ -9,7 +9,7 @@ from typing import Literal
 
 from bench import registry
 from bench.errors import ConfigError, UnknownName
-from bench.modes import MODULES
+from bench.modes import MODULES, honest_mode
 from bench.runner.cell import Cell, Profile
 from bench.signals.leads import LEADS
 from bench.splits import load_split
@@ -63,8 +63,8 @@ def plan(options: RunOptions) -> Plan:
     for name in registry.match(registry.METHODS, options.methods):
         method = registry.load(registry.METHODS, name)
         offered = method.modes()
-        modes = [mode for mode in options.modes if mode in offered]
-        missing = [mode for mode in options.modes if mode not in offered]
+        modes = [mode for mode in options.modes if honest_mode(mode) in offered]
+        missing = [mode for mode in options.modes if honest_mode(mode) not in offered]
         if not modes:
             raise ConfigError(
                 f"method {name} cannot answer {', '.join(missing)}; it offers {', '.join(offered) or 'nothing'}."

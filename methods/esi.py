@@ -21,7 +21,7 @@ from methods.losses.contrastive import info_nce, similarities
 from methods.nets import checkpoint_names as names
 from methods.nets.backbones import backbone
 from methods.nets.captioner import Captioner, GainNorm
-from methods.text.cqa import CQAConfig, compose, cqa_texts, demographics, paragraphs
+from methods.text.cqa import CQAConfig, compose, cqa_texts, demographics, paragraphs, with_waveforms
 from methods.text.encoder import TextEncoder, TextEncoderConfig, Tokens
 from methods.text.prompts import PromptConfig, prompts_for
 from methods.text.tower import TextTower
@@ -54,7 +54,7 @@ class ESI(Method):
         "caption_heads": 2,
         "caption_head_dim": 16,
         "caption_vocabulary": "ecg",
-        "pretrain.epochs": 20,
+        "pretrain.epochs": 15,
         "pretrain.warmup_epochs": 2,
         "pretrain.batch_size": 64,
         "pretrain.lr": 1e-3,
@@ -100,7 +100,9 @@ class ESI(Method):
             description="how a class is asked for; ESI prints none: as its reports word a finding",
         )
         prompt_waveforms: bool = Field(
-            False, description="whether a prompt also has the class's waveform description, as its reports do"
+            True,
+            description="whether a prompt also describes the waveform, where cqa.waveforms does so in reports; ESI 4.2.1 "
+            "compares with a class's textual description",
         )
         pretrain: PretrainConfig = Field(
             PretrainConfig(epochs=30, batch_size=192, lr=5e-5, weight_decay=1e-2, warmup_epochs=5, schedule="thirds"),
@@ -207,9 +209,9 @@ class ESI(Method):
 
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
         prompts = prompts_for(class_names, self.config.prompts)
-        if self.config.prompt_waveforms:
+        if self.config.prompt_waveforms and self.config.cqa.waveforms:
             described = paragraphs(class_names)
-            prompts = [f"{p}\n{described[name]}".strip() for p, name in zip(prompts, class_names, strict=True)]
+            prompts = [with_waveforms(p, [described[name]]) for p, name in zip(prompts, class_names, strict=True)]
         text = self.project_text(self.text.prompts(prompts, batch.ecg.device))
         return similarities(self.project_ecg(self.ecg_vector(batch.ecg)), text, temperature=1.0)
 

@@ -117,7 +117,11 @@ def paragraphs(
 
 def compose(first: str, statements: Sequence[str], described: Sequence[str]) -> str:
     """The text of one record, from its demographics, statements and their paragraphs, any of which may be empty."""
-    text = f"{first} {FINDINGS} {', '.join(statements)}.".strip()
+    return with_waveforms(f"{first} {FINDINGS} {', '.join(statements)}.".strip(), described)
+
+
+def with_waveforms(text: str, described: Sequence[str]) -> str:
+    """A text, and under a heading of their own the paragraphs that are not empty, each once."""
     described = list(dict.fromkeys(paragraph for paragraph in described if paragraph))
     return "\n".join([text, WAVEFORMS, *described]) if described else text
 

@@ -177,7 +177,7 @@ class TextEncoder(nn.Module):
     def pool(self, states: Float[Tensor, "text token dim"], tokens: Tokens) -> Float[Tensor, "text dim"]:
         """One vector per text, from the last-layer states of its tokens."""
         if self.pooling == "pooler":
-            return self.transformer.pooler(states)
+            return self.transformer.pooler(states)  # type: ignore[operator]
         if self.pooling == "cls":
             return states[:, 0]
         mask = tokens.mask.unsqueeze(-1).to(states.dtype)

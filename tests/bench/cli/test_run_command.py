@@ -33,7 +33,12 @@ def test_a_run_ends_with_a_table_and_the_second_answers_from_finished_cells(benc
     (result,) = json.loads(again.out)
     assert result["data"] == "simulated"
     assert result["profile"] == "smoke"
-    assert result["provenance"]["overrides"] == ["pretrain.epochs=1", "linear.epochs=3", "kmerl.depth=1", "kmerl.segment=100"]
+    assert result["provenance"]["overrides"] == [
+        "pretrain.epochs=1",
+        "linear.epochs=3",
+        "kmerl.depth=1",
+        "kmerl.segment=100",
+    ]
 
 
 def test_options_are_crossed_and_dry_runs_only_say_so(bench, workspace):

@@ -113,8 +113,8 @@ class MultilabelTask(Task):
             for label in labels:
                 if label in position:
                     targets[row, position[label]] = 1
-        kept = targets.any(axis=1)
-        chosen = records.loc[kept]
+        kept: np.ndarray = targets.any(axis=1)
+        chosen = records[kept]
         return Examples(
             record_ids=chosen.index.to_numpy(dtype=str),
             patient_ids=chosen["patient_id"].to_numpy(dtype=str),
@@ -136,7 +136,7 @@ class SingleLabelTask(Task):
         position = {name: i for i, name in enumerate(self.classes)}
         known = [[position[label] for label in labels if label in position] for labels in records[self.column]]
         kept = np.array([len(found) == 1 for found in known], bool)
-        chosen = records.loc[kept]
+        chosen = records[kept]
         return Examples(
             record_ids=chosen.index.to_numpy(dtype=str),
             patient_ids=chosen["patient_id"].to_numpy(dtype=str),

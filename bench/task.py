@@ -113,7 +113,7 @@ class MultilabelTask(Task):
             for label in labels:
                 if label in position:
                     targets[row, position[label]] = 1
-        kept: np.ndarray = targets.any(axis=1)
+        kept = np.asarray(targets.any(axis=1))
         chosen = records[kept]
         return Examples(
             record_ids=chosen.index.to_numpy(dtype=str),

@@ -84,7 +84,11 @@ def run_command(
 
     progress.set_quiet(json_output)
     o.choice(profile, "--profile", ("paper", "smoke"))
-    if not (method and task and mode):
+    if board and (method or task or mode):
+        raise ConfigError(
+            "--board names its own methods, tasks and modes; give it without --method, --task and --mode."
+        )
+    if not board and not (method and task and mode):
         missing = [name for name, value in (("--method", method), ("--task", task), ("--mode", mode)) if not value]
         raise ConfigError(
             f"{', '.join(missing)} missing. For example: bench run --method kmerl --task ptbxl-super --mode zeroshot "
@@ -93,7 +97,7 @@ def run_command(
     options = RunOptions(
         methods=o.split_commas(method),
         tasks=o.split_commas(task),
-        modes=_modes(o.split_commas(mode), o.split_commas(protocol) or [OURS]),
+        modes=_modes(o.split_commas(mode), o.split_commas(protocol) or [OURS]) if mode else [],
         fractions=o.numbers(fraction, "--fraction", float) or [1.0],
         leads=[subset for value in leads or () for subset in parse_leads(value)] or [LEADS],
         seeds=o.numbers(seed, "--seed", int) or [0],
@@ -106,6 +110,8 @@ def run_command(
         track=track,
     )
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
+    if board:
+        return _run_board(board, options, source, dry_run, json_output)
     if dry_run:
         return _dry_run(options, source, json_output)
     _execute(options, source, json_output)
@@ -132,6 +138,30 @@ def _modes(modes: list[str], protocols: list[str]) -> list[str]:
             raise ConfigError(f"--protocol {name} is one of --mode {', '.join(known)}; asked: {', '.join(modes)}.")
         chosen += found
     return chosen
+
+
+def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output: bool) -> None:
+    """Run what is missing of a board, row by row; the exit code says whether a cell failed."""
+    from bench.leaderboard import load_board
+    from bench.progress import say
+    from bench.runner.board_plan import board_options
+
+    runs, left_out = board_options(load_board(name), options, source)
+    for reason in left_out:
+        say(f"left out: {reason}")
+    failed = False
+    for one in runs:
+        if dry_run:
+            _dry_run(one, source, json_output)
+            continue
+        try:
+            _execute(one, source, json_output)
+        except typer.Exit:
+            failed = True
+    if failed:
+        raise typer.Exit(1)
+    if not runs:
+        raise ConfigError(f"nothing of board {name} can be run here.")
 
 
 def _dry_run(options: Any, source: Any, json_output: bool) -> None:

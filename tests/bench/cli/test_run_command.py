@@ -171,3 +171,12 @@ def test_splits_verify_says_what_agrees(bench):
     assert done.code == 0, done.err
     assert "17,084/2,146/2,158" in done.out
     assert "not comparable" in done.out
+
+
+def test_a_board_names_its_own_cells(bench):
+    done = bench("run", "--board", "zeroshot", "--dry-run")
+    assert done.code == 0, done.err
+    assert "kmerl · ptbxl-super · zeroshot" in done.out
+    assert "random-vit · ptbxl-rhythm · zeroshot" in done.out
+    assert "Did you mean 'zeroshot'" in bench("run", "--board", "zeroshoot").err
+    assert "without --method" in " ".join(bench("run", "--board", "zeroshot", "--method", "kmerl").err.split())

@@ -180,3 +180,10 @@ def test_a_board_names_its_own_cells(bench):
     assert "random-vit · ptbxl-rhythm · zeroshot" in done.out
     assert "Did you mean 'zeroshot'" in bench("run", "--board", "zeroshoot").err
     assert "without --method" in " ".join(bench("run", "--board", "zeroshot", "--method", "kmerl").err.split())
+
+
+def test_a_mode_that_a_method_cannot_answer(bench, workspace):
+    done = bench("run", "-m", "wavelet-nn", "-t", "ptbxl-super", "--mode", "zeroshot")
+    assert done.code == 2
+    assert "wavelet-nn cannot answer zeroshot; it offers scratch" in " ".join(done.err.split())
+    assert made(workspace) == []

@@ -8,7 +8,9 @@ BENCH := $(BIN)/bench
 
 demo: $(VENV)/.installed
 	$(BENCH) run --method kmerl,random-vit --task ptbxl-super --mode zeroshot
-	@$(BENCH) leaderboard render zeroshot
+	@echo; echo "The board, as a file:"; $(BENCH) leaderboard render zeroshot
+	@echo "Next: $(BENCH) methods; $(BENCH) run --help; and on real recordings:"
+	@echo "  $(BENCH) run --method kmerl,merl --task 'ptbxl-*' --mode zeroshot,linear --data-root ptbxl=FOLDER"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

@@ -100,6 +100,14 @@ class Method(nn.Module):
         self.input = self.input_for(self.config)  # type: ignore[misc]  # the class's, unless the config changes it
         self.build(self.config)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, nn.Module) and hasattr(Method, name):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is part of the contract of a method; give the module another name "
+                f"(torch would keep it where self.{name} does not find it)."
+            )
+        super().__setattr__(name, value)
+
     @classmethod
     def input_for(cls, config: Any) -> InputSpec:
         """The input under a config: :attr:`input`, unless a field of the config changes it."""

@@ -244,6 +244,12 @@ class Session:
         rows = np.arange(len(corpus.records))
         view = self.view(spec.method, self.store(spec.corpus["dataset"]), _all_leads(), rows)
         say(f"{spec.method.name} has no checkpoint for this config and corpus yet: it is pretrained first")
+        published, n_train = spec.config.pretrain.batch_size, int(corpus.train.sum())
+        if self.profile == "paper" and spec.config.pretrain.batch_for(n_train) < published:
+            say(
+                f"note: the published settings were made for far more than these {n_train:,} recordings; they take long "
+                f"and may learn little here. --profile smoke is made for this size."
+            )
         return pretrain(
             spec,
             workspace.checkpoints,

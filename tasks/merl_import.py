@@ -18,6 +18,7 @@ from bench.errors import DataError
 from bench.imported_columns import write_imported
 from bench.splits import ColumnRule, Split, load_split
 from bench.task import Examples
+from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,12 +133,8 @@ def _read_set(folder: Path, source: _Source, defects: list[str]) -> pd.DataFrame
     order: list[str] = []
     for partition, suffix in PARTITION_FILES.items():
         path = _find(folder, f"{source.stem}_{suffix}.csv")
-        table = _csv(path)
         required = [source.identity, *source.further, *labels]
-        missing = [column for column in required if column not in table]
-        if missing:
-            found = ", ".join(map(str, table.columns))
-            raise DataError(f"{path}: column {', '.join(missing)} is missing; found {found}. {CURE}")
+        table = read_table(path, required, CURE, keep_default_na=False)
         mine = [column for column in table if column in labels]
         order = order or mine
         if mine != order:
@@ -227,18 +224,3 @@ def _find(folder: Path, name: str) -> Path:
             f"repository (https://github.com/cheliu-computation/MERL-ICML2024)."
         )
     return found[0]
-
-
-def _csv(path: Path) -> pd.DataFrame:
-    """A CSV with every value as text, empty where a field is."""
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 ({error.object[error.start]:#04x}). {CURE}") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {CURE}") from error
-    if not len(table):
-        raise DataError(f"{path} has no rows. {CURE}")
-    return table

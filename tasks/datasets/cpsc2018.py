@@ -15,6 +15,7 @@ from bench.stratification import stratified_folds, stratified_parts
 from tasks.cpsc2018 import CLASSES
 from tasks.datasets.challenge_files import clean_age, clean_sex, read_notes, records_below
 from tasks.datasets.pretraining_rows import outside_every_test
+from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -214,7 +215,7 @@ class CPSC2018(Dataset):
         """Record -> its classes. The three training sets come with one file each, or one for all; they must agree."""
         found: dict[str, list[str]] = {}
         for path in self._references():
-            table = _csv(path, ("Recording", *LABEL_COLUMNS), self.fetch)
+            table = read_table(path, ("Recording", *LABEL_COLUMNS), self.fetch)
             for line, row in enumerate(table.to_dict("records"), start=2):
                 record = str(row["Recording"]).strip()
                 numbers = [str(row[c]).strip() for c in LABEL_COLUMNS if str(row[c]).strip() not in ("", "nan")]
@@ -236,7 +237,7 @@ class CPSC2018(Dataset):
         import pandas as pd
 
         path = self.root / DATABASE
-        table = _csv(path, ("filename", "strat_fold"), "Write it again with Strodthoff's script, or remove it.")
+        table = read_table(path, ("filename", "strat_fold"), "Write it again with Strodthoff's script, or remove it.")
         folds = pd.to_numeric(table["strat_fold"], errors="coerce")
         if not folds.isin(range(1, 11)).all() or table["filename"].duplicated().any():
             raise DataError(f"{path}: expected distinct filenames and folds from 1 to 10 (strat_fold).")
@@ -278,23 +279,6 @@ def read_structure(path: Path) -> dict[str, Any]:
         "age": clean_age(age[0]) if len(age) else float("nan"),
         "sex": clean_sex(sex[0]) if len(sex) else "",
     }
-
-
-def _csv(path: Path, required: tuple[str, ...], cure: str) -> pd.DataFrame:
-    """A CSV with every value as text."""
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=True)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 ({error.object[error.start]:#04x}). {cure}") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {cure}") from error
-    missing = [column for column in required if column not in table]
-    if missing:
-        found = ", ".join(map(str, table.columns))
-        raise DataError(f"{path}: column {', '.join(missing)} is missing; found {found}. {cure}")
-    return table
 
 
 def _age_group(age: float) -> str:

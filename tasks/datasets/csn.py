@@ -14,6 +14,7 @@ from bench.stratification import stratified_parts
 from tasks.csn import CLASSES, substring_labels, whole_labels
 from tasks.datasets.challenge_files import read_notes, records_below
 from tasks.datasets.pretraining_rows import outside_every_test
+from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,19 +167,8 @@ class CSN(Dataset):
 
     def _conditions(self) -> tuple[dict[str, str], dict[str, str]]:
         """(code -> acronym, acronym -> words)."""
-        import pandas as pd
-
         path = self.root / CONDITIONS
-        try:
-            table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False)
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path} is not UTF-8 ({error.object[error.start]:#04x}). {self.fetch}") from error
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
-            raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {self.fetch}") from error
-        missing = [column for column in CONDITION_COLUMNS if column not in table]
-        if missing:
-            found = ", ".join(map(str, table.columns))
-            raise DataError(f"{path}: column {', '.join(missing)} is missing; found {found}. {self.fetch}")
+        table = read_table(path, CONDITION_COLUMNS, self.fetch, keep_default_na=False)
         names: dict[str, str] = {}
         words: dict[str, str] = {}
         for line, (acronym, full, code) in enumerate(table[list(CONDITION_COLUMNS)].itertuples(index=False), start=2):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import DataError
+from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,25 +180,8 @@ class PTBXL(Dataset):
 
     def _table(self, name: str, required: list[str] | tuple[str, ...]) -> pd.DataFrame:
         """A CSV file with every value as text, and the columns that must be there."""
-        import pandas as pd
-
         path = self.root / name
-        try:
-            table = pd.read_csv(path, dtype=str, encoding="utf-8", keep_default_na=True)
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"{path} is not UTF-8 ({error.object[error.start]:#04x}); it has another encoding or is damaged. "
-                f"{self.fetch}"
-            ) from error
-        except FileNotFoundError:
-            raise DataError(f"{path} is missing. {self.fetch}") from None
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
-            raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {self.fetch}") from error
-        missing = [column for column in required if column not in table]
-        if missing:
-            raise DataError(f"{path}: column {', '.join(missing)} is missing; found {_listed(table)}. {self.fetch}")
-        if not len(table):
-            raise DataError(f"{path} has no rows. {self.fetch}")
+        table = read_table(path, required, self.fetch)
         for column in required:
             if column in ("ecg_id", "scp_codes") and table[column].isna().any():
                 row = int(table[column].isna().to_numpy().argmax())

@@ -29,7 +29,13 @@ def make_fabric(precision: str = "auto") -> Fabric:
     """One device: a GPU if there is one. ``auto`` precision is bf16-mixed where the GPU has it, else float32."""
     if precision == "auto":
         precision = "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
-    return Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
+    fabric = Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
+    if fabric.device.type == "cpu":
+        # Without this, threads add the gradients of an indexed parameter (lead embeddings) in whatever order they come.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # Filling fresh memory, which that switches on too, costs time and guards against nothing here.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return fabric
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

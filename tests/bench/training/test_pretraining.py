@@ -11,7 +11,7 @@ from bench.errors import BenchError, DataError
 from bench.method import Method, MethodConfig
 from bench.progress import Progress
 from bench.training.config import PretrainConfig
-from bench.training.loop import STATE, train
+from bench.training.loop import STATE, make_fabric, train
 from bench.training.schedule import warmup_cosine
 
 
@@ -118,3 +118,17 @@ def test_warm_up_then_half_a_cosine():
     assert rates[55] == pytest.approx(0.5)
     assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
     assert rates[-1] < 1e-3
+
+
+def test_several_threads_add_gradients_in_one_order():
+    torch.manual_seed(0)
+    embedding = torch.randn(12, 64, requires_grad=True)
+    index, weights = torch.randint(12, (64, 114)), torch.randn(64, 114, 64)
+    threads = torch.get_num_threads()
+    make_fabric()
+    torch.set_num_threads(2)
+    try:
+        gradients = [torch.autograd.grad((embedding[index] * weights).sum(), embedding)[0] for _ in range(20)]
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(gradients[0], gradient) for gradient in gradients)

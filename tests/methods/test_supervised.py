@@ -75,14 +75,15 @@ def test_answers_for_a_record_alone_as_in_a_batch_and_learns(name):
     method = small(name)
     batch = batch_of(method)
     method.eval()
+    torch.manual_seed(0)  # whatever ran before in this process
     with torch.no_grad():
-        dim = method.encode(batch).shape[1]
-    head = method.head(dim, 4).eval()
-    with torch.no_grad():
-        together = head(method.encode(batch))
-        alone = head(method.encode(ECGBatch(batch.ecg[1:2], batch.leads[1:2], batch.index[1:2])))
-    assert together.shape == (3, 4)
-    torch.testing.assert_close(alone[0], together[1], rtol=1e-4, atol=1e-5)
+        together = method.encode(batch)
+        alone = method.encode(ECGBatch(batch.ecg[1:2], batch.leads[1:2], batch.index[1:2]))
+        head = method.head(together.shape[1], 4).eval()
+        assert head(together).shape == (3, 4)
+    # Untrained activations grow into the millions: rounding follows the largest value, as in the contract suite.
+    size = max(1.0, together.abs().max().item())
+    torch.testing.assert_close(alone[0], together[1], rtol=0, atol=1e-5 * size)
     method.train(), head.train()
     head(method.encode(batch)).square().sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in method.parameters())

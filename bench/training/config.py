@@ -12,7 +12,12 @@ class PretrainConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: int = Field(50, ge=1, description="passes over the corpus")
+    epochs: int = Field(
+        50,
+        ge=0,
+        description="passes over the corpus; 0 leaves the initial weights: the method untrained, beside which what "
+        "pretraining adds can be read",
+    )
     batch_size: int = Field(256, ge=1, description="recordings in one optimiser step, over all devices")
     min_steps_per_epoch: int = Field(
         16,

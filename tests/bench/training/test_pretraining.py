@@ -132,3 +132,12 @@ def test_several_threads_add_gradients_in_one_order():
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(gradients[0], gradient) for gradient in gradients)
+
+
+def test_no_epochs_leave_the_initial_weights(tmp_path):
+    weights, history = run(tmp_path, 0)
+    torch.manual_seed(1)
+    fresh = Denoiser(MethodConfig()).state_dict()
+
+    assert history == []
+    assert all(torch.equal(weights[name], fresh[name]) for name in fresh)

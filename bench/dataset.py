@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bench.errors import ConfigError, DataError
+from bench.publication import Publication
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,7 @@ class Recording:
     signal: np.ndarray  # [lead, time]
     fs: float  # Hz
     gain: np.ndarray | None = None  # [lead], units per mV
+    median_beat: np.ndarray | None = None  # [lead, time], mV at fs, as the recorder computed it
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,20 @@ class Dataset(ABC):
     license: ClassVar[str] = ""
     fetch: ClassVar[str] = ""
     """The command, or the steps, by which a user gets the files. Printed whenever something is missing."""
+    publication: ClassVar[Publication | None] = None
+    """What ``bench data download`` fetches; None where the publisher lets nobody fetch without asking."""
+    companions: ClassVar[tuple[Publication, ...]] = ()
+    """Further publications about the same recordings, fetched on request into folders of their own beside this one."""
+    reads_files_of: ClassVar[str | None] = None
+    """Another dataset whose files these are too; its folder serves where none was named for this one."""
     full_size: ClassVar[dict[str, int]] = {}
     """Version -> number of records of the complete publication, to tell a complete copy from a subset."""
     rates: ClassVar[tuple[int, ...]] = (500,)
     """Sampling rates (Hz) at which the publisher offers the signals, best first."""
     text_sources: ClassVar[tuple[str, ...]] = ()
     """Names of the texts that accompany a recording, default first; empty when there are none."""
+    tabular_variables: ClassVar[tuple[str, ...]] = ()
+    """Columns of the records that accompany a recording as numbers, in this order; empty when there are none."""
     simulated_records: ClassVar[int] = 2000
     """How many recordings the built-in simulated cohort has."""
     format_version: ClassVar[int] = 1
@@ -126,6 +136,33 @@ class Dataset(ABC):
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:
         """The texts of ``records`` from one of :attr:`text_sources`, in order. Pure: reads nothing but the columns."""
         raise ConfigError(f"{cls.name} has no text; text sources: {', '.join(cls.text_sources) or 'none'}.")
+
+    def image_files(self, records: pd.DataFrame) -> list[RecordFile | None]:
+        """Where the images of ``records`` lie, in that order; None for a record without one."""
+        raise ConfigError(f"{self.name} has no images.")
+
+    @staticmethod
+    def read_image(file: RecordFile, size: int) -> np.ndarray:
+        """One image, float32 [3, size, size] in [0, 1]. Static and picklable: it runs in worker processes.
+
+        Raises:
+            DataError: missing, truncated or malformed files, with path and cure.
+        """
+        raise ConfigError(f"{file.path}: this dataset has no images.")
+
+    @classmethod
+    def tabular(cls, records: pd.DataFrame) -> np.ndarray:
+        """:attr:`tabular_variables` of ``records``, float32 [record, variable]; NaN where unknown, sex 1 for male."""
+        import numpy as np
+        import pandas as pd
+
+        if not cls.tabular_variables:
+            raise ConfigError(f"{cls.name} has no tabular data.")
+        columns = []
+        for name in cls.tabular_variables:
+            values = records[name].map({"male": 1, "female": 0}) if name == "sex" else records[name]
+            columns.append(pd.to_numeric(values, errors="coerce").to_numpy(np.float32))
+        return np.stack(columns, axis=1)
 
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from bench.batch import ECGBatch
+from bench.signals.images import Images
 from bench.signals.windows import SignalView
 
 READ_AHEAD = 4
@@ -25,11 +26,15 @@ class BatchSource:
         view: delivers the signals as the InputSpec asks.
         text: one text a row, or None.
         targets: [row, ...], or None.
+        images: of the rows, or None.
+        tabular: float32 [row, variable], NaN where unknown, or None.
     """
 
     view: SignalView
     text: Sequence[str] | None = None
     targets: np.ndarray | None = None
+    images: Images | None = None
+    tabular: np.ndarray | None = None
 
     def batch(self, rows: np.ndarray, rng: np.random.Generator | None = None) -> ECGBatch:
         """One batch; ``rng`` is given in training only, for random crops."""
@@ -39,6 +44,8 @@ class BatchSource:
             leads=torch.from_numpy(leads),
             index=torch.from_numpy(np.asarray(rows, np.int64)),
             text=None if self.text is None else [self.text[row] for row in rows],
+            image=None if self.images is None else torch.from_numpy(self.images.batch(rows)),
+            tabular=None if self.tabular is None else torch.from_numpy(self.tabular[rows]),
             target=None if self.targets is None else torch.from_numpy(self.targets[rows]),
         )
 
@@ -51,7 +58,10 @@ class BatchSource:
         view, owner = self.view.sliding(rows, seconds, stride)
         kept = rows[owner]
         text = None if self.text is None else [self.text[row] for row in kept]
-        return BatchSource(view, text, None if self.targets is None else self.targets[kept]), owner
+        targets = None if self.targets is None else self.targets[kept]
+        images = None if self.images is None else self.images.take(kept)
+        tabular = None if self.tabular is None else self.tabular[kept]
+        return BatchSource(view, text, targets, images, tabular), owner
 
     def in_order(self, rows: np.ndarray, batch_size: int) -> Iterator[ECGBatch]:
         """All ``rows``, in order, the last batch short."""

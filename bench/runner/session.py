@@ -21,6 +21,7 @@ from bench.progress import say, track
 from bench.runner.cell import Cell, Profile
 from bench.runner.configure import Override, method_config, mode_config
 from bench.seeding import derive
+from bench.signals.images import Images, prepare_images
 from bench.signals.windows import SignalView
 from bench.splits import Partition, Split, split_of
 from bench.task import Examples, Task
@@ -89,7 +90,8 @@ class Session:
     _stores: dict[str, SignalStore] = field(default_factory=dict)
     _tasks: dict[str, TaskData] = field(default_factory=dict)
     _configs: dict[str, Any] = field(default_factory=dict)
-    _corpora: dict[tuple[str, str | None], tuple[Corpus, dict[str, Any]]] = field(default_factory=dict)
+    _corpora: dict[tuple[str, str | None, int | None], tuple[Corpus, dict[str, Any]]] = field(default_factory=dict)
+    _images: dict[tuple[str, int], Images] = field(default_factory=dict)
 
     # -- data ---------------------------------------------------------------------------------------------------------
 
@@ -143,7 +145,46 @@ class Session:
     ) -> BatchSource:
         """The task's examples as batches."""
         window = {"start": data.examples.start, "seconds": data.examples.seconds}
-        return BatchSource(self.view(method, data.store, leads, data.rows, **window), targets=targets)
+        view = self.view(method, data.store, leads, data.rows, **window)
+        return BatchSource(view, targets=targets, **self.beside(method, data.task.dataset, data.rows))
+
+    def beside(self, method: type[Method], dataset: str, rows: np.ndarray) -> dict[str, Any]:
+        """Images and tabular data of rows of the dataset's store, if the method reads them downstream.
+
+        Raises:
+            DataError: a row has no image. ConfigError: the dataset has no images, or no tabular data.
+        """
+        spec = method.input_for(self.method_config(method.name))
+        found: dict[str, Any] = {}
+        if "image" in spec.downstream:
+            found["images"] = self.images(dataset, spec.image_size).take(rows)
+            missing = int((~found["images"].available).sum())
+            if missing:
+                raise DataError(
+                    f"{method.name} reads images, and {missing:,} of {len(rows):,} recordings of {dataset} have none that "
+                    f"can be read."
+                )
+        if "tabular" in spec.downstream:
+            found["tabular"] = self.tabular(dataset)[rows]
+        return found
+
+    def images(self, name: str, size: int) -> Images:
+        """The images of all records of a dataset's store."""
+        if (name, size) not in self._images:
+            source = self.source
+            self._images[name, size] = prepare_images(
+                source.dataset(name, say),
+                self.store(name),
+                source.workspace.cache,
+                size,
+                source.workers,
+                source.on_bad_record,
+            )
+        return self._images[name, size]
+
+    def tabular(self, name: str) -> np.ndarray:
+        """The tabular data of all records of a dataset's store, float32 [record, variable]."""
+        return registry.load(registry.DATASETS, name).tabular(self.records(name))
 
     # -- configs ------------------------------------------------------------------------------------------------------
 
@@ -168,8 +209,13 @@ class Session:
             return method.corpus
         return task_dataset
 
-    def corpus_data(self, name: str, text_source: str | None) -> tuple[Corpus, dict[str, Any]]:
-        """The records that may be pretrained on, with their text, and the facts that identify them."""
+    def corpus_data(
+        self, name: str, text_source: str | None, image_size: int | None = None
+    ) -> tuple[Corpus, dict[str, Any]]:
+        """The records that may be pretrained on, with their text, and the facts that identify them.
+
+        With an ``image_size``, only those that have an image.
+        """
         cls = registry.load(registry.DATASETS, name)
         store = self.store(name)
         if text_source is not None and text_source not in cls.text_sources:
@@ -177,8 +223,8 @@ class Session:
                 f"pretrain.text_source = {text_source!r}: {name} offers {', '.join(cls.text_sources) or 'no text'}."
             )
         chosen = text_source or next(iter(cls.text_sources), None)
-        if (name, chosen) in self._corpora:
-            return self._corpora[name, chosen]
+        if (name, chosen, image_size) in self._corpora:
+            return self._corpora[name, chosen, image_size]
         records = self.records(name)
         text = cls.text(records, chosen) if chosen else None
         masks = cls.pretraining_partition(records)
@@ -188,6 +234,12 @@ class Session:
             if silent:
                 say(f"{name}: {silent:,} training recordings have no {chosen} and are not pretrained on")
             masks = {part: mask & worded for part, mask in masks.items()}
+        images = None if image_size is None else self.images(name, image_size)
+        if images is not None:
+            unseen = int((masks["train"] & ~images.available).sum())
+            if unseen:
+                say(f"{name}: {unseen:,} training recordings have no image and are not pretrained on")
+            masks = {part: mask & images.available for part, mask in masks.items()}
         partition = np.where(masks["train"], 1, np.where(masks["validation"], 2, 0)).astype(np.uint8)
         corpus = Corpus(
             name=name,
@@ -205,8 +257,8 @@ class Session:
             "store": store.digest,
             "text": chosen,
             "partition": digest(partition.tobytes().hex()),
-        }
-        self._corpora[name, chosen] = (corpus, facts)
+        } | ({} if images is None else {"images": images.key})
+        self._corpora[name, chosen, image_size] = (corpus, facts)
         return corpus, facts
 
     def checkpoint_spec(self, method: type[Method], task_dataset: str) -> CheckpointSpec | None:
@@ -217,7 +269,9 @@ class Session:
         if method.name in self.checkpoints:
             folder = self.checkpoints[method.name]
             return CheckpointSpec(method, config, read_provenance(folder)["corpus"], given=folder)
-        _, facts = self.corpus_data(self.corpus_name(method, task_dataset), config.pretrain.text_source)
+        spec = method.input_for(config)
+        image_size = spec.image_size if "image" in spec.modalities else None
+        _, facts = self.corpus_data(self.corpus_name(method, task_dataset), config.pretrain.text_source, image_size)
         if "text" in method.input.modalities and facts["text"] is None:
             raise ConfigError(
                 f"{method.name} learns from reports, and {facts['dataset']} has none. "
@@ -240,8 +294,15 @@ class Session:
                 f"{spec.method.name} has no checkpoint for this config and corpus ({final} does not exist) and "
                 f"--no-pretrain was given. Make it with: bench pretrain {spec.method.name} --corpus {spec.corpus['dataset']}"
             )
-        corpus, _ = self.corpus_data(spec.corpus["dataset"], spec.config.pretrain.text_source)
+        name, wanted = spec.corpus["dataset"], spec.method.input_for(spec.config)
+        image_size = wanted.image_size if "image" in wanted.modalities else None
+        corpus, _ = self.corpus_data(name, spec.config.pretrain.text_source, image_size)
         rows = np.arange(len(corpus.records))
+        beside: dict[str, Any] = {}
+        if image_size is not None:
+            beside["images"] = self.images(name, image_size)
+        if "tabular" in wanted.modalities:
+            beside["tabular"] = self.tabular(name)
         view = self.view(spec.method, self.store(spec.corpus["dataset"]), _all_leads(), rows)
         say(f"{spec.method.name} has no checkpoint for this config and corpus yet: it is pretrained first")
         published, n_train = spec.config.pretrain.batch_size, int(corpus.train.sum())
@@ -254,7 +315,7 @@ class Session:
             spec,
             workspace.checkpoints,
             corpus,
-            BatchSource(view, text=corpus.text),
+            BatchSource(view, text=corpus.text, **beside),
             rows[corpus.train],
             rows[corpus.validation],
         )
@@ -292,6 +353,12 @@ class Session:
         store, and shared by every fraction, seed and task on them. Windows of a recording have features of their own."""
         examples = data.examples
         windows = None if examples.start is None else [examples.start.tolist(), examples.seconds, data.rows.tolist()]
+        if windows is None and "image" in cls.input_for(self.method_config(cls.name)).downstream:
+            windows = [
+                None,
+                None,
+                data.rows.tolist(),
+            ]  # recordings of the store that no example needs may have no image
         weights = spec.key if spec else [source_digest(cls.__module__), self.method_config(cls.name), cell.seed]
         key = digest(
             {
@@ -306,7 +373,8 @@ class Session:
         window = {} if windows is None else {"start": examples.start, "seconds": examples.seconds}
 
         def make(folder: Path) -> None:
-            source = BatchSource(self.view(cls, data.store, cell.leads, rows, **window))
+            view = self.view(cls, data.store, cell.leads, rows, **window)
+            source = BatchSource(view, **self.beside(cls, data.task.dataset, rows))
             np.save(folder / "features.npy", encode_all(method(), source, len(rows)))
 
         folder = once(self.source.workspace.features / f"{cls.name}-{key[:16]}", make)

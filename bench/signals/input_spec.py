@@ -24,8 +24,11 @@ class InputSpec:
         partial_leads: True if the method takes any subset of leads (absent ones are then marked in ``batch.leads``);
             otherwise absent leads are rows of zeros, as the papers do, and the result says so.
         filters: names of the signal transforms of :mod:`bench.signals.filters` applied before normalisation, in order.
-        median_beat: replace the recording by its median beat.
+        median_beat: replace the recording by its median beat: the recorder's own where the dataset has it, all leads
+            are available and no filter is asked for; else :mod:`bench.signals.median_beat`'s.
         modalities: what pretraining needs beside the ECG.
+        downstream: what ``encode``, ``zero_shot`` and ``fit`` read beside the ECG; recordings without it cannot take part.
+        image_size: pixels; images come as float32 [record, 3, image_size, image_size] in [0, 1].
     """
 
     fs: int = 500
@@ -36,6 +39,8 @@ class InputSpec:
     filters: tuple[str, ...] = ()
     median_beat: bool = False
     modalities: tuple[Modality, ...] = ()
+    downstream: tuple[Modality, ...] = ()
+    image_size: int = 210
 
     @property
     def length(self) -> int:

@@ -1,0 +1,198 @@
+"""Images that accompany recordings (short-axis CMR): read once from the publisher's files, then memory-mapped.
+
+They lie in a cache folder of their own, so that whoever works on the ECG alone never waits for them, under a key made of
+the files that they come from and the code that reads them. Layout::
+
+    images.npy   uint16 [image, channel, height, width], 65,535 is 1
+    rows.npy     int64 [record of the store], the place in images.npy; -1 where the record has no image
+
+An interrupted preparation goes on where it was: both files only grow, and their lengths say how far they reach.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int64
+
+from bench.artifacts import digest, module_digest, source_digest, write_json
+from bench.errors import DataError
+from bench.progress import say, track
+
+if TYPE_CHECKING:
+    from bench.dataset import Dataset, RecordFile
+    from bench.signals.store import SignalStore
+
+CHANNELS = 3
+CHUNK = 64
+_STEPS = 65_535
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images of some rows.
+
+    Attributes:
+        pixels: [image, channel, height, width], memory-mapped.
+        rows: int64 [row], the place in ``pixels``; -1 where there is none.
+        key: identifies the content.
+    """
+
+    pixels: np.ndarray
+    rows: Int64[np.ndarray, " row"]
+    key: str
+
+    @property
+    def available(self) -> Bool[np.ndarray, " row"]:
+        return self.rows >= 0
+
+    def take(self, rows: np.ndarray) -> Images:
+        """The images of other rows, which index these."""
+        return Images(self.pixels, self.rows[rows], self.key)
+
+    def batch(self, rows: np.ndarray) -> Float32[np.ndarray, "record channel height width"]:
+        """Images in [0, 1].
+
+        Raises:
+            DataError: a row without an image.
+        """
+        places = self.rows[rows]
+        if (places < 0).any():
+            raise DataError(f"{int((places < 0).sum())} of {len(places)} recordings of a batch have no image.")
+        return np.asarray(self.pixels[places], np.float32) / np.float32(_STEPS)
+
+
+def quantise(image: Float[np.ndarray, "channel height width"]) -> np.ndarray:
+    """An image in [0, 1] as it is stored: the error is below 1/131,000."""
+    return np.rint(np.clip(image, 0, 1) * _STEPS).astype("<u2")
+
+
+def prepare_images(
+    dataset: Dataset,
+    store: SignalStore,
+    cache: Path,
+    size: int,
+    workers: int = 1,
+    on_bad_record: Literal["error", "skip"] = "error",
+) -> Images:
+    """The images of all records of a store, read now if they are not in the cache.
+
+    Args:
+        size: pixels; images are square.
+        on_bad_record: ``skip`` leaves out images that cannot be read, and lists them in ``images.json``.
+
+    Raises:
+        DataError: the dataset has none, or one cannot be read.
+    """
+    from filelock import FileLock
+
+    files = dataset.image_files(store.records)
+    if not any(files):
+        raise DataError(f"{dataset.root}: none of the {len(files):,} recordings has an image. {dataset.fetch}")
+    listed = [None if file is None else [file.record_id, str(file.path), _stamp(file.path)] for file in files]
+    code = [module_digest(__name__), source_digest(type(dataset).__module__)]
+    key = digest([dataset.name, dataset.format_version, listed, size, code, on_bad_record], 24)
+    final = cache / "images" / key
+    if not final.is_dir():
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            turn = FileLock(final.parent / f".{key}.lock").acquire()
+        except OSError as error:
+            raise DataError(
+                f"the cache {cache} cannot be written to: {error.strerror or error}. Name another workspace."
+            ) from error
+        with turn:
+            if not final.is_dir():
+                _make(dataset, files, final, size, workers, on_bad_record)
+    return Images(np.load(final / "images.npy", mmap_mode="r"), np.load(final / "rows.npy"), key)
+
+
+def _stamp(path: Path) -> list[int]:
+    """Size and time of change: reading gigabytes to see whether they have changed would take longer than the work."""
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _make(
+    dataset: Dataset,
+    files: Sequence[RecordFile | None],
+    final: Path,
+    size: int,
+    workers: int,
+    on_bad_record: Literal["error", "skip"],
+) -> None:
+    from joblib import Parallel, delayed
+
+    partial = final.with_name(f".{final.name}.partial")
+    partial.mkdir(exist_ok=True)
+    pixels, flags = partial / "pixels.bin", partial / "flags.bin"
+    pixels.touch()
+    flags.touch()
+    one = CHANNELS * size * size * 2
+    wanted = [file for file in files if file is not None]
+    known = np.fromfile(flags, np.uint8)
+    # flags are written after their pixels: what lies beyond them is of a chunk that was interrupted
+    if pixels.stat().st_size < int(known.sum()) * one:
+        known = known[:0]
+        os.truncate(flags, 0)
+    os.truncate(pixels, int(known.sum()) * one)
+    bad: list[str] = []
+    with track(f"reading images of {dataset.name}") as progress, Parallel(n_jobs=workers) as parallel:
+        for first in range(len(known), len(wanted), CHUNK):
+            chunk = wanted[first : first + CHUNK]
+            found = parallel(delayed(_read)(dataset.read_image, file, size) for file in chunk)
+            wrong = [one_found for one_found in found if isinstance(one_found, str)]
+            if wrong and on_bad_record == "error":
+                raise DataError(wrong[0])
+            bad += wrong
+            with open(pixels, "ab") as file:
+                for image in found:
+                    if not isinstance(image, str):
+                        file.write(image.tobytes())
+            with open(flags, "ab") as file:
+                file.write(bytes(not isinstance(image, str) for image in found))
+            progress(first + len(chunk), len(wanted))
+    _finish(files, partial, size)
+    if bad:
+        say(f"{dataset.name}: {len(bad):,} images could not be read and are left out: {bad[0]}")
+    write_json(partial / "images.json", {"dataset": dataset.name, "size": size, "left_out": bad})
+    pixels.unlink()
+    flags.unlink()
+    os.rename(partial, final)
+
+
+def _finish(files: Sequence[RecordFile | None], partial: Path, size: int) -> None:
+    flags = np.fromfile(partial / "flags.bin", np.uint8).astype(bool)
+    if not flags.any():
+        shutil.rmtree(partial)
+        raise DataError("not one image could be read; run with --on-bad-record error to see why.")
+    rows = np.full(len(files), -1, np.int64)
+    there = np.flatnonzero([file is not None for file in files])
+    rows[there[flags]] = np.arange(int(flags.sum()))
+    np.save(partial / "rows.npy", rows)
+    shape = (int(flags.sum()), CHANNELS, size, size)
+    stored = np.memmap(partial / "pixels.bin", "<u2", "r", shape=shape)
+    target = np.lib.format.open_memmap(partial / "images.npy", "w+", "<u2", shape)
+    for first in range(0, len(stored), CHUNK):
+        target[first : first + CHUNK] = stored[first : first + CHUNK]
+    target.flush()
+
+
+def _read(read: Callable[[RecordFile, int], np.ndarray], file: RecordFile, size: int) -> np.ndarray | str:
+    """One image as it is stored, or why there is none: whether to stop is the parent's decision."""
+    try:
+        image = read(file, size)
+    except DataError as error:
+        return f"record {file.record_id}: {error}"
+    if image.shape != (CHANNELS, size, size) or not np.isfinite(image).all():
+        return (
+            f"record {file.record_id}: {file.path}: the reader gave an image of shape {image.shape}; expected finite "
+            f"numbers of shape ({CHANNELS}, {size}, {size})."
+        )
+    return quantise(image)

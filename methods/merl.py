@@ -23,9 +23,15 @@ from methods.text.encoder import TextEncoderConfig
 from methods.text.prompts import PromptConfig, prompts_for
 from methods.text.tower import TextTower
 
-PAPER: dict[str, Any] = {"epochs": 50, "batch_size": 4096, "lr": 2e-4, "weight_decay": 1e-5}
-RELEASED: dict[str, Any] = {"epochs": 21, "batch_size": 1024, "lr": 1e-3, "weight_decay": 1e-8}
-"""The released loop runs one epoch more than the 20 that its file names."""
+PAPER: dict[str, Any] = {"epochs": 50, "batch_size": 4096, "lr": 2e-4, "weight_decay": 1e-5, "schedule": "cosine"}
+RELEASED: dict[str, Any] = {
+    "epochs": 21,
+    "batch_size": 1024,
+    "lr": 1e-3,
+    "weight_decay": 1e-8,
+    "schedule": "cosine-restarts",
+}
+"""The released loop runs one epoch more than the 20 that its file names, and restarts its cosine every 5,000 steps."""
 
 
 class MERL(Method):
@@ -34,8 +40,9 @@ class MERL(Method):
     Source: Liu et al., "Zero-Shot ECG Classification with Multimodal Learning and Test-time Clinical Knowledge
     Enhancement", ICML 2024, and its released code. Class names are the prompts unless a file in the layout of its CKEPE
     prompts is given (``--set merl.prompts.kind=file --set merl.prompts.file=FILE``). Deviations: the packaged MiniLM stands
-    in for Med-CPT (``--set text.model=medcpt``), a single cosine takes the place of warm restarts every 5,000 steps, and
-    leads come in the order of this project, not of MIMIC-IV-ECG. The text encoder is frozen, as it was in the released
+    in for Med-CPT (``--set text.model=medcpt``), and leads come in the order of this project, not of MIMIC-IV-ECG. The paper
+    names a cosine; the released code restarts it every 5,000 steps, which comes with ``hyperparameters=config`` or by
+    ``--set merl.pretrain.schedule=cosine-restarts``. The text encoder is frozen, as it was in the released
     training and so behind the published numbers; the paper's text has its upper half train (``text_grad: top6``).
     """
 
@@ -71,12 +78,13 @@ class MERL(Method):
         dropout: float = Field(0.1, ge=0, lt=1, description="of the two uni-modal branches; MERL's released code")
         hyperparameters: Literal["paper", "config"] = Field(
             "paper",
-            description="config: the released configuration file's 21 epochs of 128 on each of 8 devices, 1e-3, 1e-8, in "
-            "place of whatever stands at the paper's; its author calls the file's values typing errors",
+            description="config: the released configuration file's 21 epochs of 128 on each of 8 devices, 1e-3, 1e-8, and "
+            "its code's restarts, in place of whatever stands at the paper's; its author calls the file's values typing errors",
         )
         pretrain: PretrainConfig = Field(
             PretrainConfig(**PAPER),
-            description="MERL's paper, as K-MERL A quotes it: 512 on each of 8 devices, AdamW 2e-4, 1e-5, 50 epochs",
+            description="MERL's paper, as K-MERL A quotes it: 512 on each of 8 devices, AdamW 2e-4, 1e-5, 50 epochs, "
+            "cosine",
         )
 
         @model_validator(mode="before")

@@ -32,9 +32,16 @@ class PretrainConfig(BaseModel):
     )
     betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW moment decay")
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear warm-up before the cosine")
-    schedule: Literal["cosine", "constant", "thirds"] = Field(
+    schedule: Literal["cosine", "constant", "thirds", "cosine-restarts"] = Field(
         "cosine",
-        description="rate after warm-up, per step: half a cosine to zero, constant, or a tenth after each third",
+        description="rate after warm-up, per step: half a cosine to zero, constant, a tenth after each third, or a half "
+        "cosine to min_lr that begins anew every restart_steps",
+    )
+    restart_steps: int = Field(
+        5000, ge=1, description="optimiser steps from one restart of cosine-restarts to the next; MERL's released code"
+    )
+    min_lr: float = Field(
+        1e-8, ge=0, description="lowest rate of cosine-restarts, the only schedule with one; MERL's released code"
     )
     clip_norm: float | None = Field(None, description="clip the global gradient norm to this; None leaves it")
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(

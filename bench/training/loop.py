@@ -20,7 +20,7 @@ from bench.method import Method
 from bench.progress import Progress
 from bench.seeding import derive, seed_global
 from bench.training.config import PretrainConfig
-from bench.training.schedule import SCHEDULES
+from bench.training.schedule import schedule_of
 
 STATE = "state.pt"
 
@@ -79,6 +79,7 @@ def train(
     steps = len(rows) // batch_size
     total = steps * config.epochs
     warmup = round(config.warmup_epochs * steps)
+    factor_at = schedule_of(config)
     trainable = [p for p in method.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trainable, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay)
     model, optimiser = fabric.setup(method, optimiser)
@@ -102,7 +103,7 @@ def train(
             batch = next(batches).to(fabric.device)
             waited += time.perf_counter() - asked
             step = epoch * steps + i
-            factor = SCHEDULES[config.schedule](step, total, warmup)
+            factor = factor_at(step, total, warmup)
             for group in optimiser.param_groups:
                 group["lr"] = config.lr * factor
             terms: dict[str, Tensor] = model.pretraining_loss(batch)

@@ -73,6 +73,7 @@ def test_hyperparameters_of_the_paper_and_of_the_released_file():
     paper, released = MERL.Config().pretrain, MERL.Config(hyperparameters="config").pretrain
     assert (paper.epochs, paper.batch_size, paper.lr, paper.weight_decay) == (50, 4096, 2e-4, 1e-5)
     assert (released.epochs, released.batch_size, released.lr, released.weight_decay) == (21, 1024, 1e-3, 1e-8)
+    assert (paper.schedule, released.schedule, released.restart_steps) == ("cosine", "cosine-restarts", 5000)
     told = config_with("merl.hyperparameters=config", "merl.pretrain.epochs=3", profile="paper").pretrain
     assert (told.epochs, told.lr) == (3, 1e-3)
     small = config_with("merl.hyperparameters=config").pretrain

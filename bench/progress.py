@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 LOG_EVERY_SECONDS = 15.0
 _quiet = False
@@ -33,25 +33,41 @@ def say(message: str) -> None:
         Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
 
 
+Unit = Literal["count", "bytes"]
+
+
+def byte_size(n: float) -> str:
+    """``3.2 GB``; powers of ten, as publishers and disks count."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if abs(n) < 1000:
+            return f"{n:,.0f} {unit}" if unit == "bytes" else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:.2f} TB"
+
+
 @contextlib.contextmanager
-def track(description: str) -> Iterator[Progress]:
-    """Report progress under ``description`` until the block ends."""
+def track(description: str, unit: Unit = "count") -> Iterator[Progress]:
+    """Report progress under ``description`` until the block ends; ``bytes`` are told as megabytes and with their
+    speed."""
     if _quiet:
         yield lambda done, total, note="": None
     elif sys.stderr.isatty():
-        yield from _bar(description)
+        yield from _bar(description, unit)
     else:
-        yield from _lines(description)
+        yield from _lines(description, unit)
 
 
-def _bar(description: str) -> Iterator[Progress]:
+def _bar(description: str, unit: Unit) -> Iterator[Progress]:
     from rich import progress as rich_progress
     from rich.console import Console
 
+    amount: list[Any] = [rich_progress.MofNCompleteColumn()]
+    if unit == "bytes":
+        amount = [rich_progress.DownloadColumn(), rich_progress.TransferSpeedColumn()]
     with rich_progress.Progress(
         rich_progress.TextColumn("{task.description}"),
         rich_progress.BarColumn(),
-        rich_progress.MofNCompleteColumn(),
+        *amount,
         rich_progress.TimeRemainingColumn(),
         rich_progress.TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
@@ -65,8 +81,9 @@ def _bar(description: str) -> Iterator[Progress]:
         yield report
 
 
-def _lines(description: str) -> Iterator[Progress]:
+def _lines(description: str, unit: Unit) -> Iterator[Progress]:
     started = last = time.monotonic()
+    shown = byte_size if unit == "bytes" else str
 
     def report(done: int, total: int, note: str = "") -> None:
         nonlocal last
@@ -75,7 +92,9 @@ def _lines(description: str) -> Iterator[Progress]:
             last = now
             left = (now - started) / max(done, 1) * (total - done)
             print(
-                f"{description}: {done}/{total}, about {left:.0f} s left {note}".rstrip(), file=sys.stderr, flush=True
+                f"{description}: {shown(done)}/{shown(total)}, about {left:.0f} s left {note}".rstrip(),
+                file=sys.stderr,
+                flush=True,
             )
 
     yield report

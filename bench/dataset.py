@@ -87,6 +87,8 @@ class Dataset(ABC):
     """Sampling rates (Hz) at which the publisher offers the signals, best first."""
     text_sources: ClassVar[tuple[str, ...]] = ()
     """Names of the texts that accompany a recording, default first; empty when there are none."""
+    has_recorder_beats: ClassVar[bool] = False
+    """Whether recordings come with the median beat that the recorder computed."""
     tabular_variables: ClassVar[tuple[str, ...]] = ()
     """Columns of the records that accompany a recording as numbers, in this order; empty when there are none."""
     simulated_records: ClassVar[int] = 2000

@@ -107,10 +107,20 @@ def derive(
 
 
 def transformed(store: SignalStore, rows: np.ndarray, transform: Transform) -> list[np.ndarray]:
-    """Whole recordings, transformed: [lead, time] each. Those of one length are done together."""
+    """Whole recordings, transformed: [lead, time] each. Those of one length are done together.
+
+    A median beat is the recorder's own where the store has it, unless it would tell what was to be kept out: it is of
+    all twelve leads, and was made of the recording as it is.
+    """
     result: list[np.ndarray] = [np.empty(0)] * len(rows)
-    lengths = store.lengths[rows]
-    for length in np.unique(lengths):
+    lengths = store.lengths[rows].copy()
+    if transform.beat_leads == LEADS and not transform.filters:
+        own = store.recorder_beats(rows)
+        if own is not None:
+            for place in np.flatnonzero(np.isfinite(own[:, 0, 0])):
+                result[place] = resample(own[place], store.fs, transform.fs)
+                lengths[place] = -1
+    for length in np.unique(lengths[lengths >= 0]):
         alike = np.flatnonzero(lengths == length)
         done = transform(store.read(rows[alike], 0, int(length)), store.fs)
         for place, signal in zip(alike, done, strict=True):

@@ -20,9 +20,19 @@ from jaxtyping import Float32, Int64
 from bench.dataset import Dataset, RecordFile, Recording
 from bench.errors import BenchError, DataError
 from bench.signals.leads import LEADS
+from bench.signals.median_beat import SECONDS as BEAT_SECONDS
 from bench.signals.quality import repair
 from bench.signals.resample import resample
-from bench.signals.store_writer import SCHEMA, LeftOut, StoredRecording, StoreWriter, recording_digest, stored
+from bench.signals.store_writer import (
+    BEATS_PER_MV,
+    NO_BEAT,
+    SCHEMA,
+    LeftOut,
+    StoredRecording,
+    StoreWriter,
+    recording_digest,
+    stored,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +66,8 @@ class SignalStore:
             self._signals = np.load(path / "signals.npy", mmap_mode="r")
             self._gains = np.load(path / "gains.npy")
             self._offsets = np.load(path / "offsets.npy") if manifest["ragged"] else None
+            beats = path / "beats.npy"
+            self._beats = np.load(beats, mmap_mode="r") if beats.is_file() else None
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"the store {path} is damaged ({error}). Delete it and prepare it again.") from error
         if self._offsets is None:
@@ -145,6 +157,22 @@ class SignalStore:
             np.divide(block, self._gains[row, :, None], out=result[i, :, : block.shape[1]], dtype=np.float32)
         return result
 
+    def recorder_beats(self, rows: np.ndarray) -> Float32[np.ndarray, "row lead beat"] | None:
+        """The median beats that the recorder computed, in mV at the store's rate; NaN for a record without one.
+
+        None if the dataset has no such beats.
+        """
+        if self._beats is None:
+            return None
+        found = np.asarray(self._beats[np.asarray(rows, np.int64)])
+        none = (found == NO_BEAT).all(axis=(1, 2), keepdims=True)
+        return np.where(none, np.float32(np.nan), found / np.float32(BEATS_PER_MV))
+
+    def _stored_beat(self, row: int) -> np.ndarray | None:
+        if self._beats is None or (self._beats[row] == NO_BEAT).all():
+            return None
+        return np.asarray(self._beats[row])
+
     def _block(self, row: int) -> np.ndarray:
         if self._offsets is None:
             return self._signals[row]
@@ -161,7 +189,8 @@ class SignalStore:
         return [
             str(self.records.index[row])
             for row in range(len(self))
-            if recording_digest(self._block(row), self._gains[row]) != self.recording_digests[row].tobytes()
+            if recording_digest(self._block(row), self._gains[row], self._stored_beat(row))
+            != self.recording_digests[row].tobytes()
         ]
 
     def matches(self, dataset: Dataset) -> bool:
@@ -250,7 +279,7 @@ def _prepare(
     files = dataset.files(records, rate)
     fs = float(rate) if rate is not None else first_rate(dataset, files, on_bad_record)
     plan = {"source": source, "fs": fs, "on_bad_record": on_bad_record, "files": _files_digest(files)}
-    writer = StoreWriter(destination, plan)
+    writer = StoreWriter(destination, plan, round(BEAT_SECONDS * fs) if dataset.has_recorder_beats else 0)
     if progress is not None:
         progress(writer.done, len(files))
     try:
@@ -357,7 +386,18 @@ def _read_one(
     if recording.fs != fs:
         in_mv = signal if gain is None else signal / np.asarray(gain)[:, None]
         signal, gain = resample(in_mv.astype(np.float64), recording.fs, fs), None
-    return stored(row, signal, None if gain is None else np.asarray(gain), quality)
+    beat = _beat_of(recording, fs)
+    return stored(row, signal, None if gain is None else np.asarray(gain), quality, beat)
+
+
+def _beat_of(recording: Recording, fs: float) -> np.ndarray | None:
+    """The recorder's median beat at ``fs``, ``BEAT_SECONDS`` long: cut at its end, or zeros put there."""
+    beat = recording.median_beat
+    if beat is None or not np.isfinite(beat).all():
+        return None
+    beat = resample(np.asarray(beat, np.float64), recording.fs, fs)
+    length = round(BEAT_SECONDS * fs)
+    return np.pad(beat[:, :length], ((0, 0), (0, max(0, length - beat.shape[1]))))
 
 
 def _check(recording: Recording, file: RecordFile) -> None:

@@ -9,7 +9,9 @@ Layout of a store::
     signals.npy     int16 [record, lead, time], or [sample] where lengths differ: one [lead, time] block a record
     offsets.npy     int64 [record + 1], only where lengths differ: the sample (per lead) at which each record begins
     gains.npy       float32 [record, lead], units per mV
-    digests.npy     uint8 [record, 16], BLAKE2b of each record's samples and gains
+    beats.npy       int16 [record, lead, time], only where recorders computed median beats: units of 1 microvolt, all of
+                    a record -32768 if it has none
+    digests.npy     uint8 [record, 16], BLAKE2b of each record's samples, gains and median beat
     records.parquet the dataset's metadata (not in derived stores)
     manifest.json   what it is, where it came from, what was left out
 """
@@ -44,6 +46,9 @@ SCHEMA = 1
 _HEADER_BYTES = 128
 _INDEX = np.dtype([("row", "<i8"), ("length", "<i8"), ("gain", "<f4", (len(LEADS),)), ("digest", "u1", (16,))])
 _PEAK = 32_000
+BEATS_PER_MV = 1000
+"""Units of ``beats.npy``: 1 microvolt, a fifth of the finest step that recorders publish."""
+NO_BEAT = np.iinfo(np.int16).min
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class StoredRecording:
     gain: Float32[np.ndarray, " lead"]
     digest: bytes
     quality: Quality = field(default_factory=Quality)
+    beat: Int16[np.ndarray, "lead beat"] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,17 +72,34 @@ class LeftOut:
     quality: Quality = field(default_factory=Quality)
 
 
-def stored(row: int, signal: np.ndarray, gain: np.ndarray | None, quality: Quality | None = None) -> StoredRecording:
-    """A recording as it goes into the store: quantised (:func:`quantise`), with the digest of what is stored."""
+def stored(
+    row: int,
+    signal: np.ndarray,
+    gain: np.ndarray | None,
+    quality: Quality | None = None,
+    beat: np.ndarray | None = None,
+) -> StoredRecording:
+    """A recording as it goes into the store: quantised (:func:`quantise`), with the digest of what is stored.
+
+    ``beat`` is its median beat in mV, or None.
+    """
     values, scale = quantise(signal, gain)
     values = np.ascontiguousarray(values)
-    return StoredRecording(row, values, scale, recording_digest(values, scale), quality or Quality())
+    if beat is not None:
+        beat = np.clip(np.rint(beat * BEATS_PER_MV), -32_767, 32_767).astype("<i2")
+    return StoredRecording(row, values, scale, recording_digest(values, scale, beat), quality or Quality(), beat)
 
 
-def recording_digest(values: Int16[np.ndarray, "lead time"], scale: Float32[np.ndarray, " lead"]) -> bytes:
-    """What identifies one stored recording: its samples and gains."""
+def recording_digest(
+    values: Int16[np.ndarray, "lead time"],
+    scale: Float32[np.ndarray, " lead"],
+    beat: Int16[np.ndarray, "lead beat"] | None = None,
+) -> bytes:
+    """What identifies one stored recording: its samples and gains, and its median beat if it has one."""
     check = hashlib.blake2b(np.ascontiguousarray(values).data, digest_size=16)
     check.update(scale.tobytes())
+    if beat is not None:
+        check.update(np.ascontiguousarray(beat).data)
     return check.digest()
 
 
@@ -117,13 +140,15 @@ class StoreWriter:
         done: source files dealt with so far, by this writer and any interrupted one before it.
     """
 
-    def __init__(self, destination: Path, plan: dict[str, Any]):
+    def __init__(self, destination: Path, plan: dict[str, Any], beat_length: int = 0):
         """Continue the interrupted store of the same plan, or begin.
 
         Args:
             destination: the folder that will appear when :meth:`finish` ends.
             plan: JSON that determines the content of the store.
+            beat_length: samples of the recorders' median beats; 0 if there are none.
         """
+        self._beat_length = beat_length
         self.destination = destination
         self.folder = destination.with_name(f".{destination.name}.partial")
         self._plan = digest(plan)
@@ -139,6 +164,8 @@ class StoreWriter:
         self.folder.mkdir(parents=True)
         (self.folder / "signals.npy").write_bytes(bytes(_HEADER_BYTES))
         (self.folder / "index.bin").touch()
+        if self._beat_length:
+            (self.folder / "beats.npy").write_bytes(bytes(_HEADER_BYTES))
         self._journal.write_text(json.dumps({"plan": self._plan}) + "\n", encoding="utf-8")
 
     def _resume(self) -> bool:
@@ -164,10 +191,13 @@ class StoreWriter:
         return True
 
     def _sizes(self) -> dict[str, int]:
-        return {
+        sizes = {
             "signals.npy": _HEADER_BYTES + self._samples * len(LEADS) * 2,
             "index.bin": self._records * _INDEX.itemsize,
         }
+        if self._beat_length:
+            sizes["beats.npy"] = _HEADER_BYTES + self._records * len(LEADS) * self._beat_length * 2
+        return sizes
 
     def append(self, recordings: Sequence[StoredRecording | LeftOut], record_ids: Sequence[str]) -> None:
         """Add one chunk.
@@ -196,6 +226,11 @@ class StoreWriter:
                     file.write(recording.signal.data)
             with open(self.folder / "index.bin", "ab") as file:
                 file.write(index.tobytes())
+            if self._beat_length:
+                none = np.full((len(LEADS), self._beat_length), NO_BEAT, "<i2")
+                with open(self.folder / "beats.npy", "ab") as file:
+                    for recording in kept:
+                        file.write((none if recording.beat is None else recording.beat).tobytes())
             self.done += len(recordings)
             self._records += len(kept)
             self._samples += int(index["length"].sum())
@@ -228,6 +263,9 @@ class StoreWriter:
             shape = (self._samples * len(LEADS),) if ragged else (self._records, len(LEADS), int(lengths[0]))
             with open(self.folder / "signals.npy", "r+b") as file:
                 file.write(_npy_header(shape))
+            if self._beat_length:
+                with open(self.folder / "beats.npy", "r+b") as file:
+                    file.write(_npy_header((self._records, len(LEADS), self._beat_length)))
             np.save(self.folder / "gains.npy", np.ascontiguousarray(index["gain"]))
             np.save(self.folder / "digests.npy", np.ascontiguousarray(index["digest"]))
             check = hashlib.blake2b(json.dumps([SCHEMA, manifest["fs"], ragged]).encode(), digest_size=16)

@@ -15,9 +15,9 @@ from jaxtyping import Float
 
 from bench.artifacts import digest, source_digest
 from bench.errors import DataError
-from bench.signals.filters import apply_filters, design
 from bench.signals.leads import LEADS
 from bench.signals.median_beat import median_beat
+from bench.signals.preparation import check, looks_across_leads, prepare_signal
 from bench.signals.resample import resample
 from bench.signals.store import SignalStore
 from bench.signals.store_writer import StoreWriter, stored
@@ -30,15 +30,19 @@ class Transform:
     """What is done to whole recordings, in this order: resampled to ``fs``, filtered, reduced to their median beat.
 
     ``beat_leads`` names the leads that are available, which alone decide where the beats are; None keeps the recording.
+    ``leads`` names them for steps that look at several leads at once; without such a step it makes no difference.
     """
 
     fs: float
     filters: tuple[str, ...] = ()
     beat_leads: tuple[str, ...] | None = None
+    leads: tuple[str, ...] = LEADS
 
     def __post_init__(self) -> None:
         for name in self.filters:
-            design(name, self.fs)  # a filter that cannot be designed is refused before anything is read
+            check(name, self.fs)  # a step that cannot be taken is refused before anything is read
+        if not looks_across_leads(self.filters):
+            object.__setattr__(self, "leads", LEADS)  # one cached store serves every choice of leads
 
     def changes(self, fs: float) -> bool:
         """Whether recordings at ``fs`` Hz come out different."""
@@ -50,7 +54,7 @@ class Transform:
         """Recordings of one length, in mV at ``fs`` Hz, transformed."""
         signal = resample(signal, fs, self.fs)
         if self.filters:
-            signal = apply_filters(signal, self.fs, self.filters)
+            signal = prepare_signal(signal, self.fs, self.filters, np.array([lead in self.leads for lead in LEADS]))
         return signal if self.beat_leads is None else beats(signal, self.fs, self.beat_leads)
 
 

@@ -94,7 +94,9 @@ class SignalView:
         part = start is not None or seconds is not None
         # A median beat of part of a recording is made when it is asked for; of whole recordings, once and for all.
         self._beat_leads = named if spec.median_beat and part else None
-        transform = Transform(float(spec.fs), tuple(spec.filters), named if spec.median_beat and not part else None)
+        transform = Transform(
+            float(spec.fs), tuple(spec.filters), named if spec.median_beat and not part else None, named
+        )
         self._transform = None
         self.store = self._store = store
         if transform.changes(store.fs):

@@ -68,13 +68,27 @@ class BatchSource:
         chunks = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
         return _read_ahead(self, chunks, None)
 
-    def shuffled(self, rows: np.ndarray, batch_size: int, seed: Sequence[int]) -> Iterator[ECGBatch]:
-        """``rows`` in the order that ``seed`` gives, in full batches only: the remainder waits for another epoch."""
+    def shuffled(
+        self, rows: np.ndarray, batch_size: int, seed: Sequence[int], strata: np.ndarray | None = None
+    ) -> Iterator[ECGBatch]:
+        """``rows`` in the order that ``seed`` gives, in full batches only: the remainder waits for another epoch.
+
+        With ``strata``, one for each of ``rows``, every batch holds each stratum in its share of all rows, to within one.
+        """
         rng = np.random.default_rng(seed)
-        order = rng.permutation(rows)
+        order = rng.permutation(rows) if strata is None else rows[spread_evenly(strata, rng)]
         full = len(order) // batch_size * batch_size
         chunks = list(order[:full].reshape(-1, batch_size))
         return _read_ahead(self, chunks, rng)
+
+
+def spread_evenly(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random order in which the members of each stratum come at even distances: int64 [row]."""
+    place = np.empty(len(strata))
+    for stratum in np.unique(strata):
+        members = rng.permutation(np.flatnonzero(strata == stratum))
+        place[members] = (np.arange(len(members)) + rng.random()) / len(members)
+    return np.argsort(place, kind="stable")
 
 
 def _read_ahead(source: BatchSource, chunks: list[np.ndarray], rng: np.random.Generator | None) -> Iterator[ECGBatch]:

@@ -11,6 +11,9 @@ implements            offers
 ``combine``           ``scratch`` (a method that trains nothing and reads finished results: an ensemble)
 ``pretraining_loss``  ``bench pretrain``; without it the method runs from its initial weights
 ====================  ======================================================================
+
+Where a paper's training is more than that, four hooks with plain defaults say how: ``stages`` (pretraining in several
+steps), ``begin_finetuning``, ``augmented`` and ``finetune_loss`` (what happens in ``finetune`` and ``scratch``).
 """
 
 from __future__ import annotations
@@ -90,6 +93,8 @@ class Method(nn.Module):
     """Overrides of Config fields (dotted paths) that make the ``smoke`` profile small and quick."""
     protocols: ClassVar[dict[str, dict[str, Any]]] = {}
     """How the method's paper trains it: mode -> fields of that mode's Config (``{"scratch": {"lr": 1e-3}}``)."""
+    only_modes: ClassVar[tuple[str, ...] | None] = None
+    """The modes offered, where they are fewer than what is implemented would give."""
 
     class Config(MethodConfig):
         pass
@@ -119,6 +124,21 @@ class Method(nn.Module):
     def prepare_corpus(self, corpus: Corpus) -> None:
         """Compute once what pretraining looks up at every step (text embeddings, entity labels), before the first step."""
 
+    @classmethod
+    def stages(cls, config: Any) -> dict[str, PretrainConfig]:
+        """Stages of pretraining, one after another, each with an optimisation of its own; one, unless overridden.
+
+        Before a stage begins (or is taken up again) the harness calls ``begin_stage``; ``pretraining_loss`` is then that
+        stage's. A stage ends with the weights of its last epoch, and the next begins with them and a fresh optimiser.
+        """
+        return {"": config.pretrain}
+
+    def begin_stage(self, name: str) -> None:
+        """From now on ``pretraining_loss`` is that of stage ``name``; weights that it leaves alone stop training.
+
+        ``encode`` and the other answers must not depend on it: a checkpoint is loaded without it.
+        """
+
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
         """Named terms whose sum is minimised. Anything drawn at random comes from torch's global generators."""
         raise TypeError(f"{self.name} has no pretraining objective")
@@ -133,6 +153,25 @@ class Method(nn.Module):
         In training it may also give several answers, [answer, record, n_outputs]; their losses are added.
         """
         return nn.Linear(dim, n_outputs)
+
+    def begin_finetuning(self) -> None:
+        """Called once in ``finetune`` and ``scratch``, before the optimiser is made and after weights are loaded: the place
+        to exchange the pooling, to free weights that pretraining kept fixed, to switch drop path on."""
+
+    def augmented(self, batch: ECGBatch) -> ECGBatch:
+        """What ``finetune`` and ``scratch`` train on in place of ``batch``; anew in every step, never in scoring."""
+        return batch
+
+    def finetune_loss(
+        self, batch: ECGBatch, seen: ECGBatch, encoded: Float[Tensor, "record dim"], task_loss: Float[Tensor, ""]
+    ) -> Float[Tensor, ""]:
+        """What ``finetune`` and ``scratch`` minimise: the task's loss, unless the method adds a term of its own.
+
+        Args:
+            batch: as it came; seen: as ``augmented`` made it; encoded: ``encode`` of the latter.
+            task_loss: of the head on ``encoded``.
+        """
+        return task_loss
 
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
         """A score for each class, given only its name in words; higher means more likely.
@@ -153,6 +192,12 @@ class Method(nn.Module):
     def combine(self, scores: Sequence[np.ndarray]) -> np.ndarray:
         """Scores of some records, from those that each member gave them."""
         raise TypeError(f"{self.name} does not combine methods")
+
+    @classmethod
+    def example(cls, folder: Path) -> dict[str, Any]:
+        """Fields of Config without which the method cannot be built, for the contract's checks: a file that it reads, made
+        in ``folder``, say. Most methods need none."""
+        return {}
 
     def notes(self) -> dict[str, Any]:
         """JSON facts worth keeping with a checkpoint (vocabulary, text model digest)."""
@@ -181,4 +226,4 @@ class Method(nn.Module):
             offered += ["linear", "finetune", "scratch"]
         if cls.implements("fit") or cls.implements("combine"):
             offered.append("scratch")
-        return tuple(dict.fromkeys(offered))
+        return tuple(mode for mode in dict.fromkeys(offered) if cls.only_modes is None or mode in cls.only_modes)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from bench.errors import BenchError
+from bench.errors import BenchError, ConfigError
 from bench.loading import BatchSource
 from bench.method import LabelledData
 from bench.modes.cell_run import CellRun, Outcome
@@ -76,6 +76,11 @@ class Config(BaseModel):
         description="s; train on random crops of this length and score windows of it; None: as the method asks",
     )
     stride_seconds: float = Field(1.25, gt=0, description="s between the beginnings of scored windows")
+    batches: Literal["shuffled", "stratified"] = Field(
+        "shuffled",
+        description="stratified: every batch holds events (or classes) in their share of the training set; LLM-DAN III-C",
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="of class labels; MMCL IV-C.2 sweeps 0, 0.1 and 0.2")
     windows: Literal["max", "mean"] = Field("mean", description="scores of a recording from those of its windows")
     select: Literal["best", "last"] = Field("best", description="the epoch with the best validation value, or the last")
     patience: int = Field(10, ge=1, description="epochs without a better validation value before training stops")
@@ -94,15 +99,21 @@ class _Classifier(nn.Module):
     def forward(self, batch: Any) -> torch.Tensor:
         return self.head(self.method.encode(batch).float())
 
+    def training_loss(self, batch: Any, objective: Objective) -> torch.Tensor:
+        seen = self.method.augmented(batch)
+        encoded = self.method.encode(seen).float()
+        return self.method.finetune_loss(batch, seen, encoded, _loss(objective, self.head(encoded), batch.target))
+
 
 def run(cell: CellRun) -> Outcome:
     """Train, keep the chosen epoch, score validation and test with it, once."""
     if cell.method.implements("fit"):
         return _fit(cell)
     config: Any = cell.config
-    objective = Objective(cell.task.kind, cell.n_outputs)
+    objective = Objective(cell.task.kind, cell.n_outputs, config.label_smoothing)
     fabric = make_fabric(config.precision)
     seed_global(cell.seed)
+    cell.method.begin_finetuning()
     source = cell.source if config.crop_seconds is None else cell.source.random_crops(config.crop_seconds)
     classifier = _Classifier(cell.method, source.batch(cell.train[:1]), objective.n_outputs)
     batch_size = min(config.batch_size, len(cell.train))
@@ -119,14 +130,16 @@ def run(cell: CellRun) -> Outcome:
     )
     scheduler = _scheduler(optimiser, config, total)
     model, optimiser = fabric.setup(classifier, optimiser)
+    model.mark_forward_method("training_loss")
+    strata = _strata(cell) if config.batches == "stratified" else None
     best: dict[str, Any] = {"value": -math.inf, "epoch": config.epochs}
     history: list[dict[str, float]] = []
     for epoch in range(config.epochs):
         model.train()
         losses = []
-        for i, batch in enumerate(source.shuffled(cell.train, batch_size, (cell.seed, epoch))):
+        for i, batch in enumerate(source.shuffled(cell.train, batch_size, (cell.seed, epoch), strata)):
             batch = batch.to(fabric.device)
-            loss = _loss(objective, model(batch), batch.target)
+            loss = model.training_loss(batch, objective)
             if not math.isfinite(loss.item()):
                 raise BenchError(
                     f"{cell.method.name} on {cell.task.name}: the loss is {loss.item()} at epoch {epoch + 1}, "
@@ -161,6 +174,19 @@ def run(cell: CellRun) -> Outcome:
     if not math.isfinite(best["value"]):  # no class can be ranked on validation data: the result says so
         best["value"] = None
     return Outcome(validation, test, {"metric": cell.task.metric, **best}, history)
+
+
+def _strata(cell: CellRun) -> np.ndarray:
+    """What every batch holds in its share of the training set: events, or classes."""
+    targets = cell.targets[cell.train]
+    if cell.task.kind == "survival":
+        return targets[:, 1]
+    if targets.ndim > 1 and targets.shape[1] > 1 or cell.task.kind == "regression":
+        raise ConfigError(
+            f"batches = stratified: for survival and one label a recording; {cell.task.name} is {cell.task.kind} with "
+            f"{cell.n_outputs} columns."
+        )
+    return targets.reshape(-1)
 
 
 def _scheduler(optimiser: torch.optim.Optimizer, config: Any, total: int) -> LRScheduler:

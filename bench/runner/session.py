@@ -201,13 +201,23 @@ class Session:
     # -- checkpoints --------------------------------------------------------------------------------------------------
 
     def corpus_name(self, method: type[Method], task_dataset: str) -> str:
-        """The corpus asked for, else the paper's if it is at hand, else the task's own dataset."""
+        """The corpus asked for, else the paper's if it is at hand, else the task's own dataset if that can serve."""
         if self.corpus:
             return self.corpus
         known = registry.entries(registry.DATASETS)
         if method.corpus in known and self.source.has(method.corpus) and self.source.kind == "real":
             return method.corpus
+        if method.corpus in known and self.source.kind == "simulated" and not self._has_text_for(method, task_dataset):
+            return method.corpus
         return task_dataset
+
+    def _has_text_for(self, method: type[Method], dataset: str) -> bool:
+        """Whether a dataset has the text that the method learns from, if it learns from text."""
+        config: Any = self.method_config(method.name)
+        if "text" not in method.input_for(config).modalities:
+            return True
+        offered = registry.load(registry.DATASETS, dataset).text_sources
+        return bool(offered) and config.pretrain.text_source in (None, *offered)
 
     def corpus_data(
         self, name: str, text_source: str | None, image_size: int | None = None
@@ -272,7 +282,7 @@ class Session:
         spec = method.input_for(config)
         image_size = spec.image_size if "image" in spec.modalities else None
         _, facts = self.corpus_data(self.corpus_name(method, task_dataset), config.pretrain.text_source, image_size)
-        if "text" in method.input.modalities and facts["text"] is None:
+        if "text" in spec.modalities and facts["text"] is None:
             raise ConfigError(
                 f"{method.name} learns from reports, and {facts['dataset']} has none. "
                 f"Choose a corpus with text: --corpus NAME."

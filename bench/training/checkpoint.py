@@ -99,18 +99,25 @@ def _make(
     from bench import provenance
     from bench.training.loop import STATE, train
 
-    config = spec.config.pretrain
-    batch = config.batch_for(len(rows))
-    resumed = (partial / STATE).exists()
-    method = seeded_method(spec.method, spec.config, config.seed)
-    say(
-        f"{'continuing' if resumed else 'pretraining'} {method.name} on {corpus.name}: {len(rows):,} recordings, "
-        f"{config.epochs} epochs of {len(rows) // batch} steps of {batch}"
-        + (f" (published batch: {config.batch_size}; the corpus is small)" if batch < config.batch_size else "")
-    )
+    method = seeded_method(spec.method, spec.config, spec.config.pretrain.seed)
     method.prepare_corpus(corpus)
-    with track(f"pretraining {method.name}") as progress:
-        history = train(method, source, rows, validation_rows, config, partial, progress)
+    history: list[dict[str, Any]] = []
+    steps = 0
+    for stage, config in method.stages(spec.config).items():
+        batch = config.batch_for(len(rows))
+        folder = partial / stage
+        folder.mkdir(exist_ok=True)
+        say(
+            f"{'continuing' if (folder / STATE).exists() else 'pretraining'} {method.name} on {corpus.name}"
+            + (f", stage {stage}" if stage else "")
+            + f": {len(rows):,} recordings, {config.epochs} epochs of {len(rows) // batch} steps of {batch}"
+            + (f" (published batch: {config.batch_size}; the corpus is small)" if batch < config.batch_size else "")
+        )
+        method.begin_stage(stage)
+        with track(f"pretraining {method.name}") as progress:
+            entries = train(method, source, rows, validation_rows, config, folder, progress)
+        history += [({"stage": stage} if stage else {}) | entry for entry in entries]
+        steps += config.epochs * (len(rows) // batch)
     with writing(final) as folder:
         weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
         save_file(weights, folder / "model.safetensors")
@@ -126,7 +133,7 @@ def _make(
                 "corpus": spec.corpus,
                 "records": {"train": len(rows), "validation": len(validation_rows)},
                 "batch_size": batch,
-                "steps": config.epochs * (len(rows) // batch),
+                "steps": steps,
                 "seconds": sum(entry["seconds"] for entry in history),
                 "parameters": sum(p.numel() for p in method.parameters()),
                 "notes": method.notes(),

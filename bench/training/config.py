@@ -30,6 +30,12 @@ class PretrainConfig(BaseModel):
     weight_decay: float = Field(
         1e-5, ge=0, description="AdamW weight decay; biases and one-dimensional weights included"
     )
+    decayed: Literal["all", "matrices"] = Field(
+        "all", description="matrices: no weight decay on biases and other one-dimensional weights, as in MAE and its heirs"
+    )
+    optimiser: Literal["adamw", "adam"] = Field(
+        "adamw", description="adam: weight decay as an L2 penalty, as in the released code of MMCL"
+    )
     betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW moment decay")
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear warm-up before the cosine")
     schedule: Literal["cosine", "constant", "thirds", "cosine-restarts"] = Field(

@@ -38,6 +38,20 @@ def make_fabric(precision: str = "auto") -> Fabric:
     return fabric
 
 
+def make_optimiser(method: torch.nn.Module, config: PretrainConfig) -> torch.optim.Optimizer:
+    """AdamW or Adam over the weights that train, as the config says."""
+    trainable = [p for p in method.parameters() if p.requires_grad]
+    kind = torch.optim.AdamW if config.optimiser == "adamw" else torch.optim.Adam
+    if config.decayed == "all":
+        return kind(trainable, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay)
+    matrices, vectors = [p for p in trainable if p.ndim > 1], [p for p in trainable if p.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return kind([group for group in groups if group["params"]], lr=config.lr, betas=config.betas)
+
+
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write aside and rename: a reader sees the state of one epoch or of the one before, never half of it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -80,8 +94,7 @@ def train(
     total = steps * config.epochs
     warmup = round(config.warmup_epochs * steps)
     factor_at = schedule_of(config)
-    trainable = [p for p in method.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trainable, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay)
+    optimiser = make_optimiser(method, config)
     model, optimiser = fabric.setup(method, optimiser)
     model.mark_forward_method("pretraining_loss")
 

@@ -29,18 +29,21 @@ class Objective:
     Args:
         kind: the task's kind.
         n_outputs: classes or regression targets (1 for survival).
+        label_smoothing: share of every class label that is spread evenly over the answers (all classes, or yes and no).
     """
 
-    def __init__(self, kind: str, n_outputs: int):
+    def __init__(self, kind: str, n_outputs: int, label_smoothing: float = 0.0):
         self.kind = kind
+        self.label_smoothing = label_smoothing
         self.n_outputs = 1 if kind == "survival" else n_outputs
 
     def loss(self, outputs: Float[Tensor, "record output"], targets: Tensor) -> Float[Tensor, ""]:
         """Mean loss of a batch: BCE, CE, MSE or Cox."""
         if self.kind == "multilabel":
-            return functional.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype))
+            smoothed = targets.to(outputs.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
+            return functional.binary_cross_entropy_with_logits(outputs, smoothed)
         if self.kind in ("multiclass", "identification"):
-            return functional.cross_entropy(outputs, targets.long())
+            return functional.cross_entropy(outputs, targets.long(), label_smoothing=self.label_smoothing)
         if self.kind == "regression":
             return functional.mse_loss(outputs, targets.to(outputs.dtype))
         return cox_loss(outputs[:, 0], targets[:, 0].to(outputs.dtype), targets[:, 1])

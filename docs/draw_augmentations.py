@@ -1,6 +1,6 @@
 """Draw every augmentation over a simulated recording, and write the page that shows them.
 
-    python docs/draw_augmentations.py        (rewrites docs/reference/augmentations.md and its pictures)
+python docs/draw_augmentations.py        (rewrites docs/reference/augmentations.md and its pictures)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from methods import augment
 from methods.views import AUGMENTATIONS
 
 matplotlib.use("agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 FS = 250
 SHOWN = ("I", "II", "V2")

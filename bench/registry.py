@@ -220,7 +220,22 @@ def split_importer(name: str) -> Any:
     Raises:
         UnknownName: nobody registered it.
     """
-    points = {point.name: point for point in importlib.metadata.entry_points(group="bench.split_importers")}
+    return _extension("bench.split_importers", "split importer", name)
+
+
+def text_store(name: str = "textbooks") -> Any:
+    """The class that keeps texts of the user's and finds passages in them, registered under ``bench.text_stores``.
+
+    It is made by ``of_model(folder, model)``, and has ``ingest(files)`` and ``retrieve(statements, top)``.
+
+    Raises:
+        UnknownName: nobody registered it.
+    """
+    return _extension("bench.text_stores", "text store", name)
+
+
+def _extension(group: str, word: str, name: str) -> Any:
+    points = {point.name: point for point in importlib.metadata.entry_points(group=group)}
     if name not in points:
-        raise UnknownName("split importer", name, points)
+        raise UnknownName(word, name, points)
     return points[name].load()

@@ -58,6 +58,11 @@ class Workspace:
         return self.root / "cache"
 
     @property
+    def textbooks(self) -> Path:
+        """The user's textbooks as passages (``bench text ingest``)."""
+        return self.root / "textbooks"
+
+    @property
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"
 

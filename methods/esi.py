@@ -34,9 +34,9 @@ class ESI(Method):
     Source: Yu et al., "ECG Semantic Integrator (ESI)", TMLR 2024, and its released code. Deviations: the packaged
     MiniLM stands in for BioLinkBERT (``--set text.model=biolinkbert``); waveform descriptions come from the knowledge
     base that ships with the project where the paper asks GPT-3.5 over two textbooks (``esi.cqa.endpoint`` names a
-    language model); one corpus is read where the paper joins three. The released decoder reads states of a
-    bidirectional encoder, which have seen the token to predict; here it reads word embeddings, and
-    ``esi.captioning=as_released`` has the release's way.
+    language model, ``esi.cqa.textbooks`` a store of your books, from ``bench text ingest``); one corpus is read where the
+    paper joins three. The released decoder reads states of a bidirectional encoder, which have seen the token to predict;
+    here it reads word embeddings, and ``esi.captioning=as_released`` has the release's way.
     """
 
     name = "esi"
@@ -222,7 +222,11 @@ class ESI(Method):
         return {"model": PublishedNames(names.ESI), "encoder": PublishedNames(encoder, covers="encoder.")}
 
     def notes(self) -> dict[str, Any]:
-        return {"text": self.text.notes(), "knowledge": default_knowledge().version}
+        """Beside the text encoder: the knowledge base, or the textbooks and their reader."""
+        written = {"knowledge": default_knowledge().version}
+        if self.config.cqa.endpoint is not None:
+            written |= {"writer": self.config.cqa.endpoint.model, "textbooks": self.config.cqa.textbooks_digest}
+        return {"text": self.text.notes(), **written}
 
 
 class ESITiny(ESI):

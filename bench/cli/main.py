@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import checkpoints, data, leaderboard, listing, pretrain, run, runs, splits, tracking
+from bench.cli import checkpoints, data, leaderboard, listing, pretrain, run, runs, splits, text, tracking
 from bench.errors import BenchError
 
 EXIT_CODES = "Exit codes: 0 done, 1 some cells failed (the others are kept), 2 bad input, 130 stopped by Ctrl-C."
@@ -32,6 +32,7 @@ app.command("methods", epilog="Example:  bench methods --verbose")(listing.metho
 app.command("tasks", epilog="Example:  bench tasks 'ptbxl-*'")(listing.tasks_command)
 app.add_typer(splits.app, name="splits")
 app.add_typer(checkpoints.app, name="checkpoints")
+app.add_typer(text.app, name="text")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(tracking.app, name="tracking")
 app.command("runs", epilog=runs.EXAMPLES)(runs.runs_command)

@@ -1,9 +1,10 @@
 """ESI's Cardio Query Assistant (section 3.1): a report becomes who the patient is, what was found, and how that looks.
 
 The text has the layout of ESI's released loader: a sentence with age and sex, ``ECG Findings:`` with the statements,
-and under ``Potential ECG waveforms:`` a paragraph for every statement that something is known about. Where ESI asks a
-language model over two textbooks, paragraphs come from the knowledge base that ships with the project, or from an
-endpoint that is shown it. Either is asked once for every distinct statement.
+and under ``Potential ECG waveforms:`` a paragraph for every statement that something is known about. ESI asks a language
+model over two textbooks: name an endpoint and a store of your own (``bench text ingest``) for that. Without a store the
+endpoint is shown the knowledge base that ships with the project; without an endpoint, that is the paragraph. Whoever
+writes is asked once for every distinct statement.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bench.errors import BenchError, DataError
 from methods.text.endpoint import ChatEndpoint, EndpointConfig, Question
+from methods.text.textbooks import TOP, Textbooks
 from methods.text.waveforms import WaveformKnowledge, default_knowledge
 
 if TYPE_CHECKING:
@@ -27,8 +30,9 @@ FINDINGS, WAVEFORMS = "ECG Findings:", "Potential ECG waveforms:"
 _SENTENCE_END = re.compile(r"[;\n\r]+|\.+(?=\s|$)")
 _SYSTEM = (
     "You teach electrocardiography. Describe in one or two sentences how the given finding shows in a 12-lead ECG: "
-    "which leads, which waves, and the criteria with their numbers. Rely on the reference where there is one. Say "
-    'nothing of treatment. Answer in JSON: {"waveform": "..."}.'
+    "which leads, which waves, and the criteria with their numbers. Rely on the reference where there is one; of several "
+    "passages, use those that bear on the finding. Say nothing of treatment. "
+    'Answer in JSON: {"waveform": "..."}.'
 )
 
 
@@ -45,6 +49,32 @@ class CQAConfig(BaseModel):
         default=None,
         description="Who writes the paragraphs, {url: ..., model: ...}; ESI has GPT-3.5. Default: the knowledge base.",
     )
+    textbooks: Path | None = Field(
+        default=None,
+        description="A store of your textbooks (bench text ingest), whose passages the endpoint writes from; ESI has two "
+        "books. Default: it is shown the knowledge base.",
+    )
+    passages: int = Field(default=TOP, ge=1, description="Passages shown with each statement; ESI's released code.")
+    textbooks_digest: str | None = Field(
+        default=None,
+        description="Of the store; filled in, so that results are keyed to what it holds, not to its name.",
+    )
+
+    @model_validator(mode="after")
+    def _know_the_textbooks(self) -> CQAConfig:
+        if self.textbooks is None:
+            return self
+        if self.endpoint is None:
+            raise ValueError(
+                "cqa.textbooks are read by a language model: name one with cqa.endpoint={url: ..., model: ...}, or leave "
+                "cqa.textbooks out to use the knowledge base"
+            )
+        if self.textbooks_digest is None:
+            try:
+                object.__setattr__(self, "textbooks_digest", Textbooks(self.textbooks).digest)
+            except BenchError as error:
+                raise ValueError(str(error)) from error
+        return self
 
 
 class _Described(BaseModel):
@@ -87,7 +117,7 @@ def paragraphs(
         cache: folder for an endpoint's answers, so that no statement is asked about twice.
 
     Raises:
-        EndpointDown, ConfigError: from the endpoint.
+        EndpointDown, ConfigError: from the endpoint. DataError: the textbooks are not those that the config names.
     """
     knowledge = knowledge or default_knowledge()
     known = {
@@ -97,9 +127,10 @@ def paragraphs(
     if config is None or config.endpoint is None:
         return known
     endpoint = ChatEndpoint(config.endpoint, cache)
+    references = known if config.textbooks is None else _from_textbooks(list(known), config)
     questions = [
         Question(_SYSTEM, f"Finding: {statement}\nReference: {reference or 'none'}", _Described)
-        for statement, reference in known.items()
+        for statement, reference in references.items()
     ]
     answers = endpoint.ask_all(questions)
     unanswered = sum(answer is None for answer in answers)
@@ -112,6 +143,21 @@ def paragraphs(
     return {
         statement: known[statement] if answer is None else " ".join(answer.waveform.split())
         for statement, answer in zip(known, answers, strict=True)
+    }
+
+
+def _from_textbooks(statements: Sequence[str], config: CQAConfig) -> dict[str, str]:
+    """Statement -> the nearest passages of the user's textbooks, numbered, each with where it stands."""
+    assert config.textbooks is not None
+    books = Textbooks(config.textbooks)
+    if books.digest != config.textbooks_digest:
+        raise DataError(
+            f"cqa.textbooks: {config.textbooks} holds other books than when this config was made "
+            f"({config.textbooks_digest}, now {books.digest}). Name the store again to use what it holds now."
+        )
+    return {
+        statement: "".join(f"\n[{i}] {one.text} ({one.citation})" for i, one in enumerate(found, start=1))
+        for statement, found in books.retrieve(statements, config.passages).items()
     }
 
 

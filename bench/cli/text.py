@@ -1,0 +1,87 @@
+"""``bench text``: the user's own textbooks, from which descriptions of findings are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli import options as o
+
+app = typer.Typer(no_args_is_help=True, help="Your own textbooks, for methods that describe findings (ESI).")
+
+Store = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="FOLDER", help="The store. [default: textbooks/ in the workspace]"),
+]
+
+
+@app.command(epilog="Example:  bench text ingest ~/books/atlas.pdf ~/books/notes.md")
+def ingest(
+    files: Annotated[list[Path], typer.Argument(help="PDF, plain text or Markdown files.")],
+    store: Store = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--text-model", help="Text encoder of a new store, by name or folder. [default: the packaged one]"
+        ),
+    ] = None,
+    json_output: o.Json = False,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Cut textbooks into passages that can be found and cited. A file that is there already is not read again."""
+    place = _store(store, model, workspace, writable=True)
+    told = place.ingest([path.expanduser() for path in files])
+    if json_output:
+        return _json({"store": str(place.folder), "files": told})
+    for one in told:
+        parts = f"{one.parts:,} {one.unit}{'s' if one.parts != 1 else ''}"
+        typer.echo(f"{one.name}: {parts}, {one.passages:,} passages{'' if one.new else ', there already'}")
+    typer.echo(f"store {place.folder}")
+    typer.echo(
+        "use it with: bench pretrain esi --set esi.cqa.textbooks="
+        f"{place.folder} --set 'esi.cqa.endpoint={{url: http://HOST:PORT/v1, model: NAME}}'"
+    )
+    return None
+
+
+@app.command(epilog="Example:  bench text retrieve 'left bundle branch block' --top 3")
+def retrieve(
+    statements: Annotated[list[str], typer.Argument(help="Statements as reports word them.")],
+    top: Annotated[int, typer.Option("--top", "-k", min=1, help="Passages for each statement; ESI's code has 3.")] = 3,
+    store: Store = None,
+    json_output: o.Json = False,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Show the passages that a language model would be given for a statement, with page."""
+    from bench.errors import ConfigError
+
+    if blank := [s for s in statements if not s.strip()]:
+        raise ConfigError(f"{len(blank)} of {len(statements)} statements are empty; name findings, in quotes.")
+    found = _store(store, None, workspace).retrieve(statements, top)
+    if json_output:
+        return _json(found)
+    for statement, passages in found.items():
+        typer.echo(statement)
+        for passage in passages:
+            typer.echo(f"  {passage.similarity:.2f}  {passage.citation}")
+            typer.echo(f"        {passage.text}")
+    return None
+
+
+def _store(folder: Path | None, model: str | None, workspace: str | None, writable: bool = False) -> Any:
+    from bench import registry
+    from bench.workspace import Workspace
+
+    place = Workspace.at(workspace)
+    if writable and folder is None:
+        place.ensure_writable()
+    return registry.text_store().of_model(folder.expanduser() if folder else place.textbooks, model)
+
+
+def _json(value: Any) -> None:
+    import json
+    from dataclasses import asdict, is_dataclass
+
+    typer.echo(json.dumps(value, indent=2, default=lambda v: asdict(v) if is_dataclass(v) else str(v)))

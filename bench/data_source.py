@@ -78,7 +78,18 @@ class DataSource:
 
     def has(self, name: str) -> bool:
         """Whether the dataset is at hand: always when simulated, else when its folder exists."""
-        return self.kind == "simulated" or name in self.roots or (self.base is not None and (self.base / name).is_dir())
+        return self.kind == "simulated" or self.real_root(name) is not None
+
+    def real_root(self, name: str) -> Path | None:
+        """The folder of a dataset's real files, or else that of the dataset whose files it reads."""
+        entry = registry.entries(registry.DATASETS).get(name)
+        other = entry.attributes.get("reads_files_of") if entry else None
+        for one in (name, other):
+            if one in self.roots:
+                return self.roots[one]
+            if one is not None and self.base is not None and (self.base / one).is_dir():
+                return self.base / one
+        return None
 
     def dataset(self, name: str, say: Callable[[str], None] = lambda message: None) -> Dataset:
         """The dataset at its root, checked; a simulated one is written first if it is not there yet.
@@ -88,9 +99,10 @@ class DataSource:
         """
         cls = registry.load(registry.DATASETS, name)
         if self.kind == "real":
-            root = self.roots.get(name) or (self.base / name if self.base else None)
-            if root is None or not root.is_dir():
-                where = f"{root} does not exist" if root else f"no folder was named for it (--data-root {name}=FOLDER)"
+            root = self.real_root(name)
+            if root is None:
+                there = f"{self.base / name} does not exist" if self.base else ""
+                where = there or f"no folder was named for it (--data-root {name}=FOLDER)"
                 raise DataError(
                     f"dataset {name} is needed but {where}. {cls.title} is published at {cls.url} ({cls.access}). "
                     f"{cls.fetch}"

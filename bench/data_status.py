@@ -52,16 +52,19 @@ def verify(dataset: Dataset, store: SignalStore | None, workers: int, progress: 
 
 
 def data_status(source: DataSource) -> list[dict[str, Any]]:
-    """One row a dataset: prepared, records, hours, megabytes, version, and where it was found or is published."""
+    """One row a dataset: prepared, records, hours, bytes of the store, version, and where it was found or is published."""
     rows = []
     for name in registry.entries(registry.DATASETS):
-        row: dict[str, Any] = dict.fromkeys(("dataset", "prepared", "records", "hours", "MB", "version", "found"))
+        row: dict[str, Any] = dict.fromkeys(("dataset", "prepared", "records", "hours", "bytes", "version", "found"))
         row["dataset"] = name
         try:
             cls = registry.load(registry.DATASETS, name)
             if source.kind == "real":
                 if not source.has(name):
-                    row["found"] = f"not here; {cls.url}"
+                    how = (
+                        f"bench data download {name}" if cls.publication and cls.access == "open" else f"see {cls.url}"
+                    )
+                    row["found"] = f"not here; {how}"
                 else:
                     _describe(row, source, source.dataset(name))
             else:
@@ -86,4 +89,4 @@ def _describe(row: dict[str, Any], source: DataSource, dataset: Dataset) -> None
     row["prepared"] = "yes" if store.matches(dataset) else "stale"
     row["records"] = len(store)
     row["hours"] = round(float(store.lengths.sum()) / store.fs / 3600, 1)
-    row["MB"] = round(sum(file.stat().st_size for file in path.iterdir()) / 1e6)
+    row["bytes"] = sum(file.stat().st_size for file in path.iterdir())

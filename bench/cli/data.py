@@ -1,4 +1,4 @@
-"""``bench data``: prepare, verify, look at and simulate datasets."""
+"""``bench data``: download, prepare, verify, look at and simulate datasets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,58 @@ import typer
 
 from bench.cli import options as o
 
-app = typer.Typer(no_args_is_help=True, help="Prepare, verify, list and simulate datasets.")
+app = typer.Typer(no_args_is_help=True, help="Download, prepare, verify, list and simulate datasets.")
+
+DOWNLOAD_EXAMPLES = (
+    "Examples:  bench data download ptbxl --to ~/ecg   "
+    "bench data download ptbxl --only '*.csv' --only records100 (the 100 Hz signals alone)   "
+    "bench data download ptbxl --also ptb-xl-plus (median beats)"
+)
+
+
+@app.command(epilog=DOWNLOAD_EXAMPLES)
+def download(
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to",
+            metavar="FOLDER",
+            help="The folder that holds one subfolder a dataset. [default: BENCH_DATA, else ecg-data in this folder]",
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only", metavar="PATTERN", help="Only files of this name or folder; wildcards allowed. Repeats."
+        ),
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--also", metavar="NAME", help="A companion publication too: ptb-xl-plus for ptbxl. Repeats."),
+    ] = None,
+    connections: Annotated[
+        int, typer.Option("--connections", min=1, max=16, help="Files fetched at the same time.")
+    ] = 4,
+    mirror: Annotated[
+        str | None,
+        typer.Option(
+            "--mirror",
+            metavar="URL",
+            help="Fetch from here instead of the publisher: a copy of the version's folder, SHA256SUMS.txt included.",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how much there is, and stop.")] = False,
+) -> None:
+    """Fetch the publisher's files, each held against the publisher's SHA-256 checksum.
+
+    Stop it whenever you like: the same command goes on where it was, and fetches nothing twice. Nothing unverified
+    ever has its final name. Datasets that are not open print where to ask for access.
+    """
+    from bench.download.command import download_dataset
+
+    for line in download_dataset(dataset, to, only or [], o.split_commas(also), connections, mirror, dry_run):
+        typer.echo(line)
 
 
 @app.command(epilog="Example:  bench data prepare ptbxl --data-root ptbxl=~/ecg/ptb-xl")
@@ -78,13 +129,17 @@ def status(data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, js
     from rich.console import Console
     from rich.table import Table
 
+    from bench.progress import byte_size
+
+    for row in rows:
+        row["bytes"] = byte_size(row["bytes"]) if row["bytes"] else None
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in rows[0]:
         table.add_column(
             column,
             overflow="fold",
             no_wrap=column != "found",
-            justify="right" if column in ("records", "hours", "MB") else "left",
+            justify="right" if column in ("records", "hours", "bytes") else "left",
         )
     for row in rows:
         table.add_row(

@@ -1,5 +1,5 @@
-"""One file over HTTP: kept aside until its checksum is right, gone on with where it was cut, asked for again in vain
-moments. The final name is only ever given to a whole, verified file.
+"""One file over HTTP: kept aside until its checksum is right, gone on with where it was cut, asked for again when the
+server was busy or away. The final name is only ever given to a whole, verified file.
 """
 
 from __future__ import annotations
@@ -120,8 +120,9 @@ def fetch(
                 fruitless = 0 if _size(remote.partial) > before else fruitless + 1
                 if fruitless >= PATIENCE:
                     raise Unreachable(
-                        f"{remote.url} cannot be fetched: {error} ({PATIENCE} attempts). What was received so far is kept; run the same "
-                        f"command again when the network or the server is back, and it goes on where it was."
+                        f"{remote.url} cannot be fetched: {error} ({PATIENCE} attempts). What was received so far is "
+                        f"kept; run the same command again when the network or the server is back, and it goes on where "
+                        f"it was."
                     ) from error
                 pause = FIRST_PAUSE * 2 ** max(fruitless - 1, 0) if error.pause is None else error.pause
                 if stopped.wait(min(pause, LONGEST_PAUSE)):

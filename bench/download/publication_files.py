@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bench.artifacts import file_digest
-from bench.download.one_file import NotPublished, Refused, Remote, Stopped, Unreachable, fetch, partial_name
+from bench.download.one_file import NotPublished, Remote, Stopped, fetch, partial_name
 from bench.download.sums import KEPT_ASIDE, chosen, read_sums
 from bench.errors import DataError
 from bench.progress import Progress, byte_size
@@ -284,6 +284,3 @@ def _lines(path: Path) -> Iterator[str]:
 def below(publication: Publication, url: str) -> Publication:
     """The same publication at a mirror's address, which stands for the version's folder."""
     return replace(publication, url=url if url.endswith("/") else url + "/")
-
-
-__all__: Iterable[str] = ("CONNECTIONS", "Downloaded", "NotPublished", "Refused", "Unreachable", "below", "download")

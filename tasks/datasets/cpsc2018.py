@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import DataError
+from bench.publication import Publication
 from bench.stratification import stratified_folds, stratified_parts
 from tasks.cpsc2018 import CLASSES
 from tasks.datasets.challenge_files import clean_age, clean_sex, read_notes, records_below
@@ -56,8 +57,16 @@ class CPSC2018(Dataset):
     access = "open"
     license = "CC BY 4.0"
     fetch = (
-        "Get the challenge's TrainingSet1-3.zip and REFERENCE.csv from http://2018.icbeb.org/Challenge.html, or CinC "
-        "2020's copy with: wget -r -N -c -np https://physionet.org/files/challenge-2020/1.0.2/training/cpsc_2018/"
+        "Get CinC 2020's copy of the files with: bench data download cpsc2018; or the challenge's own "
+        "(TrainingSet1-3.zip and REFERENCE.csv) from http://2018.icbeb.org/Challenge.html."
+    )
+    publication = Publication(
+        "cpsc_2018",
+        "CPSC2018 in CinC 2020's copy",
+        "1.0.2",
+        "https://physionet.org/files/challenge-2020/1.0.2/",
+        license="CC BY 4.0",
+        folder="training/cpsc_2018/",
     )
     full_size: ClassVar[dict[str, int]] = {"2018": 6_877}
     rates = (FS,)

@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import DataError
+from bench.publication import Publication
 from bench.stratification import stratified_parts
 from tasks.csn import CLASSES, substring_labels, whole_labels
 from tasks.datasets.challenge_files import read_notes, records_below
@@ -42,9 +43,13 @@ class CSN(Dataset):
     url = "https://physionet.org/content/ecg-arrhythmia/1.0.0/"
     access = "open"
     license = "CC BY 4.0"
-    fetch = (
-        "Get the files with: wget -r -N -c -np -nH --cut-dirs=3 -P csn "
-        "https://physionet.org/files/ecg-arrhythmia/1.0.0/ (see https://physionet.org/content/ecg-arrhythmia/1.0.0/)."
+    fetch = "Get the files with: bench data download csn"
+    publication = Publication(
+        "ecg-arrhythmia",
+        "Chapman-Shaoxing-Ningbo",
+        "1.0.0",
+        "https://physionet.org/files/ecg-arrhythmia/1.0.0/",
+        license="CC BY 4.0",
     )
     full_size: ClassVar[dict[str, int]] = {"1.0.0": 45_152}
     rates = (500,)
@@ -185,10 +190,11 @@ class CSN(Dataset):
 class Chapman(CSN):
     """10,247 recordings of Chapman University and Shaoxing Hospital: the part of CSN that ESI pretrains on."""
 
-    # Read from CSN's files, of which it takes the records up to JS10646: --data-root chapman=FOLDER names the folder of
-    # CSN. Zheng et al., Scientific Data 7:48, 2020.
+    # Read from CSN's files, of which it takes the records up to JS10646: where no folder is named for it, CSN's serves.
+    # Zheng et al., Scientific Data 7:48, 2020.
     name = "chapman"
     title = "Chapman-Shaoxing"
+    reads_files_of = "csn"
     full_size: ClassVar[dict[str, int]] = {"1.0.0": 10_247}
     simulated_records = 1000
 

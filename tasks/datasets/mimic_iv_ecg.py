@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import ConfigError, DataError
+from bench.publication import Publication
 from bench.stratification import hash_fraction
 from tasks.datasets.mimic_reports import MINIMUM_WORDS, merl_report, merl_words, sentences
 
@@ -36,9 +37,13 @@ class MIMICIVECG(Dataset):
     url = "https://physionet.org/content/mimic-iv-ecg/1.0/"
     access = "open"
     license = "ODbL 1.0"
-    fetch = (
-        "Get the files with: wget -r -N -c -np -nH --cut-dirs=3 -P mimic-iv-ecg "
-        "https://physionet.org/files/mimic-iv-ecg/1.0/ (see https://physionet.org/content/mimic-iv-ecg/1.0/)."
+    fetch = "Get the files (about 95 GB) with: bench data download mimic-iv-ecg"
+    publication = Publication(
+        "mimic-iv-ecg",
+        "MIMIC-IV-ECG",
+        "1.0",
+        "https://physionet.org/files/mimic-iv-ecg/1.0/",
+        license="ODbL 1.0",  # "Open Access", says its page, unlike the other modules of MIMIC-IV
     )
     full_size: ClassVar[dict[str, int]] = {"1.0": 800_035}
     rates = (500,)

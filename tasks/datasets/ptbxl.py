@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import DataError
+from bench.publication import Publication
 from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
@@ -54,9 +55,20 @@ class PTBXL(Dataset):
     url = "https://physionet.org/content/ptb-xl/1.0.3/"
     access = "open"
     license = "CC BY 4.0"
-    fetch = (
-        "Get the files with: wget -r -N -c -np -nH --cut-dirs=3 -P ptbxl https://physionet.org/files/ptb-xl/1.0.3/ "
-        "(see https://physionet.org/content/ptb-xl/1.0.3/)."
+    fetch = "Get the files with: bench data download ptbxl"
+    publication = Publication(
+        "ptb-xl", "PTB-XL", "1.0.3", "https://physionet.org/files/ptb-xl/1.0.3/", license="CC BY 4.0"
+    )
+    companions = (
+        # Strodthoff et al., Scientific Data 10:279, 2023; its features and statements are not read here
+        Publication(
+            "ptb-xl-plus",
+            "PTB-XL+ (median beats)",
+            "1.0.1",
+            "https://physionet.org/files/ptb-xl-plus/1.0.1/",
+            license="CC BY 4.0",
+            include=("median_beats/*", "LICENSE.txt"),
+        ),
     )
     full_size: ClassVar[dict[str, int]] = {"1.0.3": 21_799, "1.0.2": 21_837, "1.0.1": 21_837}
     rates = (500, 100)

@@ -152,7 +152,7 @@ def test_chapman_is_the_first_part_with_csns_partition(small):
 
 
 def test_missing_files_name_the_cure(tmp_path):
-    with pytest.raises(DataError, match=r"ConditionNames_SNOMED-CT.csv is missing.*wget"):
+    with pytest.raises(DataError, match=r"ConditionNames_SNOMED-CT.csv is missing.*bench data download csn"):
         CSN(tmp_path).check()
     (tmp_path / CONDITIONS).write_text("AcronymName,FullName,Snomed_CT\nSR,Sinus Rhythm,426783006\n")
     with pytest.raises(DataError, match="holds no header"):

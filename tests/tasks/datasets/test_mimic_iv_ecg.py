@@ -116,10 +116,10 @@ def test_partition_keeps_patients_whole_and_merls_does_not_ask(tmp_path):
 
 def test_missing_files_name_the_cure(damaged):
     shutil.rmtree(damaged / "files")
-    with pytest.raises(DataError, match=r"no folder files/.*wget"):
+    with pytest.raises(DataError, match=r"no folder files/.*bench data download"):
         MIMICIVECG(damaged).check()
     (damaged / "machine_measurements.csv").unlink()
-    with pytest.raises(DataError, match=r"machine_measurements.csv is missing.*wget"):
+    with pytest.raises(DataError, match=r"machine_measurements.csv is missing.*bench data download"):
         MIMICIVECG(damaged).check()
 
 

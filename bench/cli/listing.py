@@ -20,7 +20,8 @@ _OFFERS = {
 def modes_of(entry: Any) -> list[str]:
     """The modes a method offers, from the functions its class defines."""
     found = [mode for function, modes in _OFFERS.items() if function in entry.defines for mode in modes]
-    return list(dict.fromkeys(found))
+    only = entry.attributes.get("only_modes")
+    return [mode for mode in dict.fromkeys(found) if only is None or mode in only]
 
 
 def methods_command(

@@ -1,0 +1,104 @@
+"""A promise, a function that tests it, and how a failure reads."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.errors import BenchError
+
+
+class Broken(BenchError):
+    """A promise that was not kept: what was found, and how to mend it."""
+
+    def __init__(self, found: str, cure: str):
+        super().__init__(f"{found} {cure}")
+        self.found, self.cure = found, cure
+
+
+class DoesNotApply(Exception):
+    """The plugin need not keep this promise; the text says why."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise of a contract.
+
+    Attributes:
+        promise: what a user can rely on, in words.
+        cure: what to look at when the plugin's own code fails on the way.
+        run: the test.
+        slow: worth its time only now and then (``bench check --all``, ``make slow``).
+    """
+
+    promise: str
+    cure: str
+    run: Callable[[Any], None]
+    slow: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.run.__name__
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of one check on one plugin."""
+
+    promise: str
+    outcome: Literal["kept", "broken", "does not apply"]
+    why: str = ""
+
+
+def collected(checks: list[Check], promise: str, cure: str, slow: bool = False) -> Callable[..., Callable]:
+    """Decorator: adds a function to a list of checks."""
+
+    def add(run: Callable[[Any], None]) -> Callable[[Any], None]:
+        checks.append(Check(promise, cure, run, slow))
+        return run
+
+    return add
+
+
+def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = False) -> Iterator[Verdict]:
+    """Run checks on a subject, which is made first; a plugin that cannot even be made ready fails that one promise.
+
+    Args:
+        subject: makes what the checks look at.
+        slow: run the slow checks too.
+    """
+    ready = "it can be made ready"
+    try:
+        made = subject()
+    except Exception as error:
+        cure = "Mend this first; the other checks need it."
+        yield Verdict(ready, "broken", _explained(error, cure))
+        return
+    yield Verdict(ready, "kept")
+    for check in checks:
+        if check.slow and not slow:
+            yield Verdict(check.promise, "does not apply", "slow; asked for with --all")
+            continue
+        try:
+            check.run(made)
+        except DoesNotApply as reason:
+            yield Verdict(check.promise, "does not apply", str(reason))
+        except Exception as error:
+            yield Verdict(check.promise, "broken", _explained(error, check.cure))
+        else:
+            yield Verdict(check.promise, "kept")
+
+
+def _explained(error: Exception, cure: str) -> str:
+    """One line: what went wrong, where in the plugin's code, and the cure."""
+    if isinstance(error, BenchError):
+        return str(error)
+    here = Path(__file__).parent
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if here not in Path(f.filename).parents]
+    own = [f for f in frames if "site-packages" not in f.filename] or frames
+    where = f" (line {own[-1].lineno} of {own[-1].filename})" if own else ""
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said}{where}. {cure}"

@@ -79,7 +79,8 @@ class MERL(Method):
         hyperparameters: Literal["paper", "config"] = Field(
             "paper",
             description="config: the released configuration file's 21 epochs of 128 on each of 8 devices, 1e-3, 1e-8, and "
-            "its code's restarts, in place of whatever stands at the paper's; its author calls the file's values typing errors",
+            "its code's restarts, in place of whatever stands at the paper's; its author calls the file's values typing "
+            "errors",
         )
         pretrain: PretrainConfig = Field(
             PretrainConfig(**PAPER),

@@ -39,7 +39,12 @@ def warmup_restarts(step: int, total: int, warmup: int, period: int = 5000, floo
     return floor + (1 - floor) * 0.5 * (1.0 + math.cos(math.pi * ((step - warmup) % period) / period))
 
 
-SCHEDULES: dict[str, Callable[[int, int, int], float]] = {"cosine": warmup_cosine, "constant": warmup_constant, "thirds": warmup_thirds, "cosine-restarts": warmup_restarts}
+SCHEDULES: dict[str, Callable[[int, int, int], float]] = {
+    "cosine": warmup_cosine,
+    "constant": warmup_constant,
+    "thirds": warmup_thirds,
+    "cosine-restarts": warmup_restarts,
+}
 
 
 def schedule_of(config: PretrainConfig) -> Callable[[int, int, int], float]:

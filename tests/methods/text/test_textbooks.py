@@ -30,11 +30,11 @@ def pdf(pages: tuple[str, ...], extra: str = "") -> bytes:
         f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
+    fonts = "<< /Font << /F1 3 0 R >> >>"
     for i, text in enumerate(pages):
         shown = f"BT /F1 9 Tf 20 700 Td ({text}) Tj ET" if text else "0 0 m 9 9 l S"
         objects += [
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {5 + 2 * i} 0 R "
-            "/Resources << /Font << /F1 3 0 R >> >> >>",
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {5 + 2 * i} 0 R /Resources {fonts} >>",
             f"<< /Length {len(shown)} >>\nstream\n{shown}\nendstream",
         ]
     body, offsets = b"%PDF-1.4\n", []

@@ -118,6 +118,15 @@ class Method(nn.Module):
         """The input under a config: :attr:`input`, unless a field of the config changes it."""
         return cls.input
 
+    @classmethod
+    def chosen_code(cls, config: Any) -> tuple[str, ...]:
+        """Code that this config chooses by name, where no import leads to it: ``package.module`` or ``package.module:name``.
+
+        A key covers what the class reaches by imports (:mod:`bench.code_digest`) and this. Without it a change there would
+        keep results that it should not; ``bench check`` finds modules of a built method that no key covers.
+        """
+        return ()
+
     def build(self, config: Any) -> None:
         """Create the modules. Weights are drawn from torch's global generator, which the harness has seeded."""
 

@@ -19,7 +19,7 @@ from bench.training.config import PretrainConfig
 from bench.training.published_names import PublishedNames, within
 from methods.losses.contrastive import info_nce, similarities
 from methods.nets import checkpoint_names as names
-from methods.nets.backbones import backbone
+from methods.nets.backbones import backbone, code_of
 from methods.nets.captioner import Captioner, GainNorm
 from methods.text.cqa import CQAConfig, compose, cqa_texts, demographics, paragraphs, with_waveforms
 from methods.text.encoder import TextEncoder, TextEncoderConfig, Tokens
@@ -109,6 +109,10 @@ class ESI(Method):
             description="ESI 4.1: 48 on each of 4 devices, AdamW 5e-5 (torch's decay), 30 epochs, 5 of warm-up, a "
             "tenth after every 10",
         )
+
+    @classmethod
+    def chosen_code(cls, config: Config) -> tuple[str, ...]:
+        return code_of(config.encoder)
 
     @classmethod
     def input_for(cls, config: Config) -> InputSpec:

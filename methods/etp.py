@@ -16,7 +16,7 @@ from bench.method import Corpus, Method, MethodConfig
 from bench.signals.input_spec import InputSpec
 from bench.training.config import PretrainConfig
 from methods.losses.contrastive import info_nce, similarities
-from methods.nets.backbones import backbone
+from methods.nets.backbones import backbone, code_of
 from methods.text.encoder import TextEncoderConfig
 from methods.text.prompts import PromptConfig, prompts_for
 from methods.text.tower import TextTower
@@ -66,6 +66,10 @@ class ETP(Method):
             PretrainConfig(epochs=50, batch_size=128, lr=2e-3, weight_decay=1e-5, schedule="constant"),
             description='ETP 3.2: 50 epochs, batch 128, rate printed as "2 x e^-3", decay 1e-5, no schedule named',
         )
+
+    @classmethod
+    def chosen_code(cls, config: Config) -> tuple[str, ...]:
+        return code_of(config.encoder)
 
     @classmethod
     def input_for(cls, config: Config) -> InputSpec:

@@ -16,7 +16,7 @@ from bench.signals.input_spec import InputSpec
 from bench.training.config import PretrainConfig
 from bench.training.published_names import PublishedNames, within
 from methods.losses.contrastive import merl_losses, similarities
-from methods.nets.backbones import backbone
+from methods.nets.backbones import backbone, code_of
 from methods.nets.checkpoint_names import MERL_RESNET, MERL_RESNET_ENCODER, MERL_VIT, MERL_VIT_ENCODER
 from methods.nets.merl_heads import MERLNet
 from methods.text.encoder import TextEncoderConfig
@@ -100,6 +100,10 @@ class MERL(Method):
                 given = PAPER | _fields(values.get("pretrain"))
                 values["pretrain"] = given | {k: v for k, v in RELEASED.items() if given[k] == PAPER[k]}
             return values
+
+    @classmethod
+    def chosen_code(cls, config: Config) -> tuple[str, ...]:
+        return code_of(config.encoder)
 
     @classmethod
     def input_for(cls, config: Config) -> InputSpec:

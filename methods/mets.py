@@ -15,7 +15,7 @@ from bench.method import Corpus, Method, MethodConfig
 from bench.signals.input_spec import InputSpec
 from bench.training.config import PretrainConfig
 from methods.losses.contrastive import info_nce, similarities
-from methods.nets.backbones import backbone
+from methods.nets.backbones import backbone, code_of
 from methods.text.encoder import TextEncoderConfig
 from methods.text.prompts import PromptConfig, prompts_for
 from methods.text.tower import TextTower
@@ -65,6 +65,10 @@ class METS(Method):
             PretrainConfig(epochs=50, batch_size=128, lr=1e-3, weight_decay=1e-3, schedule="constant"),
             description="a re-implementation: AdamW 1e-3, 1e-3, 50 epochs, batch 128, no schedule",
         )
+
+    @classmethod
+    def chosen_code(cls, config: Config) -> tuple[str, ...]:
+        return code_of(config.encoder)
 
     @classmethod
     def input_for(cls, config: Config) -> InputSpec:

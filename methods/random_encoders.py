@@ -14,7 +14,7 @@ from bench.batch import ECGBatch
 from bench.method import Method, MethodConfig
 from bench.signals.input_spec import InputSpec
 from methods.losses.contrastive import similarities
-from methods.nets.backbones import backbone
+from methods.nets.backbones import backbone, code_of
 from methods.text.encoder import TextEncoderConfig
 from methods.text.tower import TextTower
 
@@ -31,6 +31,10 @@ class RandomEncoder(Method):
             None, ge=4, description="channels of the first stage, or of a ViT's tokens; default: MERL's"
         )
         depth: int | None = Field(None, ge=1, description="blocks of a ViT; default: MERL's 12")
+
+    @classmethod
+    def chosen_code(cls, config: Config) -> tuple[str, ...]:
+        return code_of(config.encoder)
 
     @classmethod
     def input_for(cls, config: Config) -> InputSpec:

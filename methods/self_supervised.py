@@ -16,7 +16,7 @@ from bench.method import Method, MethodConfig
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
 from bench.training.config import PretrainConfig
-from methods.nets.backbones import backbone, serves_one_length
+from methods.nets.backbones import backbone, code_of, serves_one_length
 from methods.views import MEHARI, AugmentationName, random_view
 
 
@@ -58,6 +58,10 @@ class SelfSupervised(Method):
         )
 
     encoder: Any
+
+    @classmethod
+    def chosen_code(cls, config: Any) -> tuple[str, ...]:
+        return code_of(config.encoder)
 
     @classmethod
     def input_for(cls, config: Any) -> InputSpec:

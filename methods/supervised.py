@@ -11,7 +11,7 @@ from torch import Tensor
 from bench.batch import ECGBatch
 from bench.method import Method, MethodConfig
 from bench.signals.input_spec import InputSpec
-from methods.nets.backbones import backbone
+from methods.nets.backbones import backbone, code_of
 
 PTBXL_MEAN, PTBXL_DEVIATION = -0.00077717, 0.23895642
 """mV, over all samples and leads of PTB-XL's training recordings (all statements, 100 Hz). Source: Strodthoff et al.,
@@ -32,6 +32,10 @@ class SupervisedEncoder(Method):
             description="channels of the first stage, of a ViT's tokens or units of an LSTM; default: published",
         )
         depth: int | None = Field(None, ge=1, description="blocks of a ViT; default: published")
+
+    @classmethod
+    def chosen_code(cls, config: Config) -> tuple[str, ...]:
+        return code_of(config.encoder)
 
     @classmethod
     def input_for(cls, config: Config) -> InputSpec:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from bench import provenance, registry
-from bench.artifacts import digest, module_digest, source_digest, write_json
+from bench.artifacts import digest, write_json
+from bench.code_digest import method_digest, module_digest
 from bench.data_source import DataSource
 from bench.errors import BenchError, ConfigError
 from bench.fractions import subset
@@ -172,7 +173,7 @@ def cell_key(cell: Cell, session: Session) -> str:
             "cell": cell.to_dict(),
             "profile": session.profile,
             "data": session.source.kind,
-            "method": source_digest(method.__module__),
+            "method": method_digest(method, session.method_config(cell.method)),
             "config": session.method_config(cell.method),
             "checkpoint": spec.key if spec else None,
             "input": method.input_for(session.method_config(cell.method)).to_dict(),

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from bench import registry
-from bench.artifacts import digest, once, source_digest
+from bench.artifacts import digest, once
+from bench.code_digest import method_digest
 from bench.data_source import DataSource
 from bench.errors import BenchError, ConfigError, DataError
 from bench.imported_columns import with_imported
@@ -369,7 +370,8 @@ class Session:
                 None,
                 data.rows.tolist(),
             ]  # recordings of the store that no example needs may have no image
-        weights = spec.key if spec else [source_digest(cls.__module__), self.method_config(cls.name), cell.seed]
+        config = self.method_config(cls.name)
+        weights = spec.key if spec else [method_digest(cls, config), config, cell.seed]
         key = digest(
             {
                 "weights": weights,

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from bench.artifacts import digest, source_digest
+from bench.artifacts import digest
+from bench.code_digest import source_digest
 from bench.errors import DataError
 from bench.signals.leads import LEADS
 from bench.signals.median_beat import median_beat

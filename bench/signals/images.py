@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
-from bench.artifacts import digest, module_digest, source_digest, write_json
+from bench.artifacts import digest, write_json
+from bench.code_digest import module_digest, source_digest
 from bench.errors import DataError
 from bench.progress import say, track
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.artifacts import digest, file_digest, module_digest, source_digest, write_json, writing
+from bench.artifacts import digest, file_digest, write_json, writing
+from bench.code_digest import method_digest, module_digest
 from bench.errors import DataError
 from bench.progress import say, track
 from bench.seeding import derive, seed_global
@@ -40,7 +41,7 @@ class CheckpointSpec:
         determined_by = {
             "schema": SCHEMA,
             "method": self.method.name,
-            "source": source_digest(self.method.__module__),
+            "source": method_digest(self.method, self.config),
             "loop": [module_digest("bench.training.loop"), module_digest("bench.training.schedule")],
             "config": self.config.model_dump(mode="json", exclude=set(self.config.after_training)),
             "input": self.method.input_for(self.config).to_dict(),

@@ -6,33 +6,35 @@ Every backbone maps [batch, lead, time] to [batch, dim] and has the attribute ``
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from bench.errors import ConfigError, UnknownName
-from methods.nets import convnext, resnet, xresnet
-from methods.nets.conv_blocks import ClocsCNN, TSTCCEncoder
-from methods.nets.inception import Inception
-from methods.nets.mae import PatchViT
-from methods.nets.recurrent import LSTMEncoder
-from methods.nets.transformer import DEPTH, SIZES
-from methods.nets.vit import ViT
-from methods.nets.wang import FCN, FixedWidthResNet
 
-NAMES = (
-    *(f"resnet{depth}" for depth in resnet.BLOCKS),
-    *(f"vit-{size}" for size in SIZES),
-    *(f"convnext-{size}" for size in convnext.SIZES),
-    *(f"xresnet1d{depth}" for depth in xresnet.BLOCKS),
-    "resnet1d-wang",
-    "resnet1d50",
-    "fcn-wang",
-    "inception1d",
-    "lstm",
-    "lstm-bidir",
-    "mmcl-vit",
-    "clocs-cnn",
-    "ts-tcc",
-)
+_FAMILIES = "methods.nets.families"
+"""Looked up by name and not imported: the key of a method then covers the one family that its config chooses
+(:func:`code_of`), and neither the table, which grows, nor the other nets."""
+
+
+def names() -> tuple[str, ...]:
+    """The backbones there are."""
+    return tuple(importlib.import_module(_FAMILIES).FAMILIES)
+
+
+def code_of(name: str) -> tuple[str, ...]:
+    """What a method that builds this backbone returns from ``chosen_code``.
+
+    Raises:
+        UnknownName: there is no such backbone.
+    """
+    return (f"{_FAMILIES}:{_family(name)}",)
+
+
+def _family(name: str) -> str:
+    families = importlib.import_module(_FAMILIES).FAMILIES
+    if name not in families:
+        raise UnknownName("backbone", name, families)
+    return families[name]
 
 
 def serves_one_length(name: str) -> bool:
@@ -46,7 +48,7 @@ def backbone(
     """A backbone with fresh weights.
 
     Args:
-        name: one of ``NAMES``.
+        name: one of :func:`names`.
         samples: input length.
         leads: input channels.
         width: channels of the first stage, which later stages multiply as published; width of a ViT's tokens, units
@@ -56,34 +58,10 @@ def backbone(
     Raises:
         UnknownName: there is no such backbone. ConfigError: it has no width or depth to set.
     """
-    kind, _, size = name.partition("-")
-    if name not in NAMES:
-        raise UnknownName("backbone", name, NAMES)
-    if depth is not None and kind != "vit" and name != "mmcl-vit":
+    families = importlib.import_module(_FAMILIES)
+    build = getattr(families, _family(name))
+    if depth is not None and name in families.OWN_DEPTH_ONLY:
         raise ConfigError(f"depth = {depth}: backbone {name} comes in its own depth only; leave depth out.")
-    if kind == "vit":
-        dim, heads = SIZES[size]
-        return ViT(samples, leads, dim=width or dim, heads=heads, depth=depth or DEPTH)
-    if name == "mmcl-vit":
-        return PatchViT(samples, leads, dim=width or 384, depth=depth or 3)
-    if kind == "convnext":
-        depths, first = convnext.SIZES[size]
-        return convnext.ConvNeXt(depths, [(width or first) * 2**stage for stage in range(4)], leads)
-    if name.startswith("xresnet1d"):
-        return xresnet.XResNet(int(name.removeprefix("xresnet1d")), leads, width=width or 64)
-    if name in ("resnet1d-wang", "resnet1d50"):
-        return FixedWidthResNet("wang" if size else "50", leads, width=width or 128)
-    if kind == "lstm":
-        return LSTMEncoder(leads, width or 256, bidirectional=bool(size))
-    if name == "inception1d":
-        return Inception(leads, width or 32, width or 32)
-    if name == "clocs-cnn":
-        return ClocsCNN(samples, leads, width or 128)
-    if name == "ts-tcc":
-        return TSTCCEncoder(leads, width or 32)
-    if name == "fcn-wang":
-        if width is not None:
-            raise ConfigError(f"width = {width}: backbone fcn-wang comes in its own width only; leave width out.")
-        return FCN(leads)
-    first = width or 64
-    return resnet.ResNet(int(name.removeprefix("resnet")), leads, [first, 2 * first, 4 * first, 8 * first])
+    if width is not None and name in families.OWN_WIDTH_ONLY:
+        raise ConfigError(f"width = {width}: backbone {name} comes in its own width only; leave width out.")
+    return build(name, samples, leads, width, depth)

@@ -6,14 +6,12 @@ is frozen in the released training, so its features come in from outside.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from methods.nets.pooling import AttentionPool
-from methods.nets.resnet import ResNet
-from methods.nets.vit import ViT
 
 
 class MERLEmbeddings(NamedTuple):
@@ -68,7 +66,8 @@ class MERLNet(nn.Module):
     """An ECG encoder with MERL's heads and its text projector.
 
     Args:
-        encoder: a ResNet, whose feature map is read, or a ViT, whose pooled vector is read.
+        encoder: a ResNet, whose feature map is read, or a ViT, whose pooled vector is read. Told apart by what they have, so
+            that a method with one of them does not depend on the other.
         samples: input length, which the ResNet's attention pooling learns positions for.
         dim: width of the shared space, 256 in MERL.
         text_dim: length of the text features, 768 for BERT-base encoders.
@@ -76,12 +75,12 @@ class MERLNet(nn.Module):
     """
 
     def __init__(
-        self, encoder: ResNet | ViT, samples: int = 5000, dim: int = 256, text_dim: int = 768, dropout: float = 0.1
+        self, encoder: Any, samples: int = 5000, dim: int = 256, text_dim: int = 768, dropout: float = 0.1
     ):
         super().__init__()
         self.encoder = encoder
         self.heads: FeatureMapHeads | VectorHeads
-        if isinstance(encoder, ResNet):
+        if hasattr(encoder, "output_length"):
             self.heads = FeatureMapHeads(encoder.dim, encoder.output_length(samples), dim, dropout)
         else:
             self.heads = VectorHeads(encoder.dim, dim, dropout)

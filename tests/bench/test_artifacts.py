@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from bench.artifacts import digest, once, source_digest, writing
+from bench import code_digest
+from bench.artifacts import digest, once, writing
 
 
 def test_digest_depends_on_content_alone():
@@ -35,8 +36,8 @@ def package(tmp_path, monkeypatch):
         for name, text in {**files, **changes}.items():
             (folder / f"{name}.py").write_text(text)
         importlib.invalidate_caches()
-        source_digest.cache_clear()
-        return source_digest("keyed_package.main")
+        code_digest.forget()
+        return code_digest.source_digest("keyed_package.main")
 
     return key
 

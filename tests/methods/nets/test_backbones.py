@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from bench.errors import ConfigError, UnknownName
-from methods.nets.backbones import NAMES, backbone, serves_one_length
+from methods.nets.backbones import backbone, names, serves_one_length
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", names())
 def test_every_name_builds_an_encoder(name):
     deep = name.startswith("vit-") or name == "mmcl-vit"
     narrow = None if name == "fcn-wang" else 24
@@ -16,7 +16,7 @@ def test_every_name_builds_an_encoder(name):
     assert torch.isfinite(vectors).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", names())
 def test_knows_which_encoders_serve_one_length(name):
     narrow = None if name == "fcn-wang" else 24
     encoder = backbone(name, samples=600, width=narrow).eval()

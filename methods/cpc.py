@@ -65,7 +65,7 @@ class CPC(Method):
         negatives = draw_negatives(
             len(batch), encoded.shape[1], self.config.steps, self.config.negatives, self.config.same_sequence
         )
-        return {"cpc": cpc(context, encoded, negatives, self.config.steps)}
+        return {"cpc": cpc(context, encoded, negatives, self.config.steps, self.config.same_sequence)}
 
     def encode(self, batch: ECGBatch) -> Float[Tensor, "batch dim"]:
         """Mean, maximum and last of the summaries: what the released classifier reads."""

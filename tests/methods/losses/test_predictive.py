@@ -17,8 +17,9 @@ def stored_negatives(stored, same_sequence: bool):
 def test_cpc_with_the_stored_negatives(golden, same_sequence):
     stored = golden("cpc.npz")
     negatives = stored_negatives(stored, same_sequence)
-    loss = cpc(stored["context_proj"], stored["encoded"], negatives, steps=stored["steps_predicted"])
-    assert loss.item() == pytest.approx(stored[f"loss_same{int(same_sequence)}"], rel=1e-6)
+    for by_product in {False, same_sequence}:  # the two ways to the same scores
+        loss = cpc(stored["context_proj"], stored["encoded"], negatives, stored["steps_predicted"], by_product)
+        assert loss.item() == pytest.approx(stored[f"loss_same{int(same_sequence)}"], rel=1e-6)
 
 
 @pytest.mark.parametrize("same_sequence", [True, False])

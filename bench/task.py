@@ -16,6 +16,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from bench.cohort import Flow
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -56,6 +58,7 @@ class Examples:
         start: seconds into the recording where the example begins, float [example], or None for the whole recording.
         seconds: the length of each example, or None for what the method's InputSpec asks.
         columns: the record's columns that the split rule reads (folds, dates), one row an example.
+        cohort: how the examples were chosen among the records, where exclusions need telling.
     """
 
     record_ids: np.ndarray
@@ -64,6 +67,7 @@ class Examples:
     columns: pd.DataFrame
     start: np.ndarray | None = None
     seconds: float | None = None
+    cohort: Flow | None = None
 
     def __len__(self) -> int:
         return len(self.record_ids)

@@ -241,7 +241,8 @@ def run_cell(cell: Cell, session: Session, again: bool = False) -> tuple[Result,
             "complete": data.complete,
             "fold": cell.fold,
             "classes_absent_from_training": absent,
-        },
+        }
+        | ({} if data.examples.cohort is None else {"cohort": data.examples.cohort.to_dict()}),
         dataset={"name": data.task.dataset, "version": data.store.manifest["version"], "digest": data.store.digest}
         | {k: data.store.manifest[k] for k in ("n_skipped", "n_nan", "n_flat") if k in data.store.manifest},
         checkpoint=session.checkpoint_facts(spec, cell.mode),

@@ -119,6 +119,8 @@ class Session:
                 raise DataError(
                     f"task {name}: none of the {len(store.records):,} recordings of {task.dataset} has a label."
                 )
+            if examples.cohort is not None:
+                say("\n".join(examples.cohort.lines()))
             split = split_of(task, examples)
             complete = (
                 self.source.kind == "real"

@@ -1,0 +1,275 @@
+"""CardioSoft's resting ECG XML, as UK Biobank delivers it in field 20205.
+
+A file holds the rhythm strip (10 s, 500 Hz), the device's median beats (1.2 s), its intervals, axes and amplitudes, and
+its statements. UK Biobank's format note: https://biobank.ndph.ox.ac.uk/ukb/ukb/docs/CardiosoftFormatECG.pdf
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+import numpy as np
+
+from bench.errors import DataError
+from bench.signals.leads import LEADS, canonical_lead
+
+CURE = (
+    "Fetch the participant's field 20205 again from UK Biobank, or leave the recording out with --on-bad-record skip."
+)
+
+MEASUREMENTS = {
+    "VentricularRate": "ecg_ventricular_rate",  # per minute
+    "PDuration": "ecg_p_duration",  # ms, as all intervals
+    "PQInterval": "ecg_pr_interval",
+    "QRSDuration": "ecg_qrs_duration",
+    "QTInterval": "ecg_qt_interval",
+    "QTCInterval": "ecg_qtc_interval",  # Bazett
+    "RRInterval": "ecg_rr_interval",
+    "PPInterval": "ecg_pp_interval",
+    "PAxis": "ecg_p_axis",  # degrees
+    "RAxis": "ecg_r_axis",
+    "TAxis": "ecg_t_axis",
+    "SokolovLVHIndex": "ecg_sokolow_lyon",  # mV
+    "POnset": "ecg_p_onset",  # ms from the beginning of the median beat, as all on- and offsets
+    "POffset": "ecg_p_offset",
+    "QOnset": "ecg_qrs_onset",
+    "QOffset": "ecg_qrs_offset",
+    "TOffset": "ecg_t_offset",
+}
+"""Element of RestingECGMeasurements -> column."""
+
+AMPLITUDES = {
+    "PAmplitude": "p", "QAmplitude": "q", "RAmplitude": "r", "SAmplitude": "s", "JAmplitude": "j", "TAmplitude": "t",
+}  # fmt: skip
+"""Element of the MeasurementTable (microvolts, one value a lead; Q and S as positive depths) -> wave."""
+
+AMPLITUDE_COLUMNS = tuple(f"ecg_{wave}_amplitude_{lead}" for wave in AMPLITUDES.values() for lead in LEADS)
+COLUMNS = (*MEASUREMENTS.values(), *AMPLITUDE_COLUMNS)
+"""All numbers that the device reports, as columns of the records; NaN where it reports none."""
+
+
+@dataclass(frozen=True)
+class RestingECG:
+    """One file.
+
+    Attributes:
+        signal: float32 [lead, time], mV.
+        fs: Hz.
+        median_beat: float32 [lead, time] at ``fs``, mV, or None.
+        measurements: :data:`COLUMNS` -> value; amplitudes in mV.
+        statements: the device's, in its order.
+        taken: when.
+    """
+
+    signal: np.ndarray
+    fs: float
+    median_beat: np.ndarray | None
+    measurements: dict[str, float]
+    statements: list[str] = field(default_factory=list)
+    taken: datetime.datetime | None = None
+
+
+def read_resting_ecg(path: Path) -> RestingECG:
+    """Read all of a file.
+
+    The limb leads III, aVR, aVL and aVF are computed where they are missing and I and II are there; any other missing
+    lead refuses the recording. A median beat that lacks a lead is as good as none.
+
+    Raises:
+        DataError: missing, truncated or malformed; with entities or references to other files, which are never followed;
+            another document; a missing lead.
+    """
+    root = parse(path)
+    strip = _child(root, "StripData")
+    if strip is None:
+        raise DataError(f"{path} has no StripData, the rhythm strip of a resting ECG; found {_tags(root)}. {CURE}")
+    fs = _rate(strip, path, "StripData")
+    signal = _waveforms(strip, path, "StripData")
+    if signal is None:
+        raise DataError(f"{path}: StripData holds no waveform. {CURE}")
+    measurements, beat = facts(root, path), None
+    block = _child(root, "RestingECGMeasurements")
+    samples = None if block is None else _child(block, "MedianSamples")
+    if samples is not None and _rate(samples, path, "MedianSamples") == fs:
+        try:
+            beat = _waveforms(samples, path, "MedianSamples")
+        except _MissingLead:
+            beat = None
+    return RestingECG(signal, fs, beat, measurements, statements(root), taken(root))
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What the records' columns need: :data:`COLUMNS`, ``statements`` and ``taken``.
+
+    Raises:
+        DataError: as :func:`read_resting_ecg`, leads aside.
+    """
+    root = parse(path)
+    return {**facts(root, path), "statements": statements(root), "taken": taken(root)}
+
+
+def parse(path: Path) -> Element:
+    """The document, namespaces taken off its tags.
+
+    Raises:
+        DataError: not well-formed, not a CardiologyXML document, or one that declares entities or names other files.
+    """
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import parse as parse_safely
+
+    try:
+        root = parse_safely(path).getroot()
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing. {CURE}") from None
+    except DefusedXmlException as error:
+        raise DataError(
+            f"{path} declares entities or refers to other files ({type(error).__name__}), which no recorder's file does: "
+            f"it was tampered with and is not read. {CURE}"
+        ) from error
+    except (ParseError, OSError, ValueError, LookupError) as error:
+        raise DataError(f"{path} is not well-formed XML: {error}; it is truncated or damaged. {CURE}") from error
+    for element in root.iter():
+        element.tag = _local(element.tag)
+    if root.tag != "CardiologyXML":
+        raise DataError(
+            f"{path}: the document is <{root.tag}>; expected <CardiologyXML>, as CardioSoft writes it. {CURE}"
+        )
+    kind = _text(_child(root, "ObservationType"))
+    if kind and kind.lower() != "restecg":
+        raise DataError(f"{path}: ObservationType is {kind!r}; expected RestECG (field 20205). {CURE}")
+    return root
+
+
+def facts(root: Element, path: Path) -> dict[str, float]:
+    """:data:`COLUMNS` -> what the device reports, NaN where it reports nothing."""
+    found = dict.fromkeys(COLUMNS, math.nan)
+    block = _child(root, "RestingECGMeasurements")
+    if block is None:
+        return found
+    for tag, column in MEASUREMENTS.items():
+        element = _child(block, tag)
+        value = _number(_text(element), path, tag)
+        if tag == "SokolovLVHIndex" and element is not None and element.get("units", "").lower() in ("uv", "µv"):
+            value /= 1000
+        found[column] = value
+    table = _child(block, "MeasurementTable")
+    if table is None:
+        return found
+    order = [_lead(name, path) for name in _text(_child(table, "LeadOrder")).split(",") if name.strip()]
+    for tag, wave in AMPLITUDES.items():
+        element = _child(table, tag)
+        values = _text(element).split(",") if element is not None and _text(element) else []
+        for lead, value in zip(order, values, strict=False):
+            found[f"ecg_{wave}_amplitude_{lead}"] = _number(value, path, tag) / 1000
+    return found
+
+
+def statements(root: Element) -> list[str]:
+    """The device's statements, or, where there are none, its conclusion."""
+    for parent, tag in (("Diagnosis", "DiagnosisText"), ("Conclusion", "ConclusionText")):
+        found = [_text(one) for block in root.iter(parent) for one in block if one.tag == tag]
+        if any(found):
+            return [one for one in found if one]
+    return []
+
+
+def taken(root: Element) -> datetime.datetime | None:
+    """When the recording was taken, if the file says so."""
+    when = _child(root, "ObservationDateTime")
+    if when is None:
+        return None
+    parts = {tag: _text(_child(when, tag)) for tag in ("Year", "Month", "Day", "Hour", "Minute", "Second")}
+    try:
+        return datetime.datetime(*(int(parts[tag] or 0) for tag in parts))
+    except ValueError:
+        return None
+
+
+class _MissingLead(DataError):
+    pass
+
+
+def _waveforms(block: Element, path: Path, where: str) -> np.ndarray | None:
+    """float32 [lead, time] in mV, or None where there is no waveform at all."""
+    scale = _number(_text(_child(block, "Resolution")), path, f"{where}/Resolution")  # microvolts per unit
+    found: dict[str, np.ndarray] = {}
+    for element in block:
+        if element.tag == "WaveformData":
+            lead = _lead(element.get("lead", ""), path)
+            try:
+                found[lead] = np.array(_text(element).replace("\t", " ").rstrip(", \n").split(","), np.float32)
+            except ValueError as error:
+                raise DataError(f"{path}: {where}, lead {lead}: {error}; expected numbers. {CURE}") from error
+    if not found:
+        return None
+    if not scale > 0:
+        raise DataError(f"{path}: {where}/Resolution is {scale}; expected microvolts per unit above 0. {CURE}")
+    lengths = {lead: len(values) for lead, values in found.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"{path}: {where}: leads differ in length ({lengths}); the file is damaged. {CURE}")
+    _complete_limb_leads(found)
+    missing = [lead for lead in LEADS if lead not in found]
+    if missing:
+        raise _MissingLead(
+            f"{path}: {where} has {len(lengths)} leads; {', '.join(missing)} missing, and only III, aVR, aVL and aVF can "
+            f"be computed from others (I and II). {CURE}"
+        )
+    return np.stack([found[lead] for lead in LEADS]) * np.float32(scale / 1000)
+
+
+def _complete_limb_leads(found: dict[str, np.ndarray]) -> None:
+    """Einthoven's and Goldberger's relations."""
+    if "I" not in found or "II" not in found:
+        return
+    first, second = found["I"], found["II"]
+    for lead, values in {
+        "III": second - first,
+        "aVR": -(first + second) / 2,
+        "aVL": first - second / 2,
+        "aVF": second - first / 2,
+    }.items():
+        found.setdefault(lead, values)
+
+
+def _rate(block: Element, path: Path, where: str) -> float:
+    rate = _number(_text(_child(block, "SampleRate")), path, f"{where}/SampleRate")
+    if not rate > 0:
+        raise DataError(f"{path}: {where}/SampleRate is {rate}; expected Hz above 0. {CURE}")
+    return rate
+
+
+def _lead(name: str, path: Path) -> str:
+    try:
+        return canonical_lead(name.strip())
+    except Exception as error:
+        raise DataError(f"{path}: {name!r} is no lead of a 12-lead ECG. {CURE}") from error
+
+
+def _number(text: str, path: Path, where: str) -> float:
+    if not text.strip():
+        return math.nan
+    try:
+        return float(text)
+    except ValueError:
+        raise DataError(f"{path}: {where} is {text.strip()!r}; expected a number. {CURE}") from None
+
+
+def _child(element: Element, tag: str) -> Element | None:
+    return next((one for one in element if one.tag == tag), None)
+
+
+def _text(element: Element | None) -> str:
+    return (element.text or "").strip() if element is not None else ""
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+def _tags(root: Element) -> str:
+    return ", ".join(one.tag for one in root) or "nothing"

@@ -1,0 +1,217 @@
+"""UK Biobank's main data set: CSV, TSV or parquet, columns spelled by the data dispensary or by the RAP.
+
+A column is a field, an instance (visit) and an array index: ``p20002_i0_a3`` and ``participant.p20002_i0_a3`` (Research
+Analysis Platform), ``20002-0.3`` (data dispensary), ``f.20002.0.3`` (its R export). Only the columns that are asked for
+are read, so that a delivery with thousands of them costs little memory.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_RAP = re.compile(r"^p(\d+)(?:_i(\d+))?(?:_a(\d+))?$")
+_DISPENSARY = re.compile(r"^(?:f\.)?(\d+)[-.](\d+)\.(\d+)$")
+SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".parquet")
+
+
+@dataclass(frozen=True, order=True)
+class Column:
+    """A field at a visit; ``index`` counts its answers."""
+
+    field: int
+    instance: int = 0
+    index: int = 0
+
+    @classmethod
+    def parse(cls, name: str) -> Column | None:
+        """The column that a header names; None for one that is no field (eid)."""
+        bare = name.strip().removeprefix("participant.")
+        found = _RAP.match(bare) or _DISPENSARY.match(bare)
+        if found is None:
+            return None
+        return cls(int(found[1]), int(found[2] or 0), int(found[3] or 0))
+
+
+class MainTable:
+    """The columns of some fields, over all files of the main data set, one row a participant.
+
+    Attributes:
+        eids: str [participant], ascending; the index of everything returned.
+    """
+
+    def __init__(self, columns: dict[Column, pd.Series], eids: pd.Index):
+        self._columns = columns
+        self.eids = eids
+
+    def has(self, field: int) -> bool:
+        """Whether the delivery holds the field at all."""
+        return any(column.field == field for column in self._columns)
+
+    def text(self, field: int, instance: int = 0, index: int = 0) -> pd.Series:
+        """One column, as text; missing where it is empty or not in the delivery."""
+        import pandas as pd
+
+        column = self._columns.get(Column(field, instance, index))
+        return pd.Series(pd.NA, index=self.eids, dtype="string") if column is None else column
+
+    def number(self, field: int, instance: int = 0) -> pd.Series:
+        """One column, as numbers."""
+        import pandas as pd
+
+        return pd.to_numeric(self.text(field, instance), errors="coerce").astype("float64")
+
+    def date(self, field: int, instance: int = 0, index: int = 0) -> pd.Series:
+        """One column, as dates."""
+        import pandas as pd
+
+        return pd.to_datetime(self.text(field, instance, index), errors="coerce", format="ISO8601")
+
+    def instances(self, field: int) -> list[int]:
+        """Visits at which the field was asked."""
+        return sorted({column.instance for column in self._columns if column.field == field})
+
+    def entries(self, field: int) -> pd.DataFrame:
+        """All answers of a field: columns ``eid``, ``instance``, ``index``, ``value`` (text), empty ones left out.
+
+        The RAP gives some arrays (41270, 41271) as one column of lists, ``["I10", "I500"]`` or ``I10|I500``: their
+        places in the list are the array indices.
+        """
+        import pandas as pd
+
+        parts = []
+        for column in sorted(c for c in self._columns if c.field == field):
+            values = self._columns[column].dropna()
+            values = values[values.str.strip() != ""]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "eid": values.index.to_numpy(),
+                        "instance": column.instance,
+                        "index": column.index,
+                        "value": values.to_numpy(dtype=object),
+                    }
+                )
+            )
+        if not parts:
+            return pd.DataFrame({"eid": [], "instance": [], "index": [], "value": []})
+        table = pd.concat(parts, ignore_index=True)
+        listed = table["value"].str.startswith("[") | table["value"].str.contains("|", regex=False)
+        if not listed.any():
+            return table
+        lists = table[listed].copy()
+        lists["value"] = [_listed(text) for text in lists["value"]]
+        lists = lists.explode("value")
+        lists["index"] = lists.groupby(level=0).cumcount()
+        return pd.concat([table[~listed], lists], ignore_index=True)
+
+
+def _listed(text: str) -> list[str]:
+    if text.startswith("["):
+        try:
+            return [str(one) for one in json.loads(text.replace("'", '"'))]
+        except ValueError:
+            return [one.strip(" '\"") for one in text.strip("[]").split(",")]
+    return [one.strip() for one in text.split("|")]
+
+
+def table_files(root: Path) -> list[Path]:
+    """The files of the main data set: tables with an eid column directly in ``root`` or in ``root/main``.
+
+    Raises:
+        DataError: a table that cannot be read.
+    """
+    candidates = [
+        path
+        for folder in (root / "main", root)
+        if folder.is_dir()
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name.endswith(SUFFIXES)
+    ]
+    return [path for path in candidates if any(Column.parse(name) for name in header(path))]
+
+
+def header(path: Path) -> list[str]:
+    """Column names of a table.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    import pandas as pd
+
+    try:
+        if path.suffix == ".parquet":
+            import pyarrow.parquet
+
+            return list(pyarrow.parquet.read_schema(path).names)
+        return list(pd.read_csv(path, nrows=0, sep=_separator(path), encoding="utf-8-sig").columns)
+    except (ValueError, OSError) as error:  # pandas' and pyarrow's errors are among these
+        raise DataError(
+            f"{path} cannot be read as a table of UK Biobank's main data set: {str(error).strip()}. Convert or download "
+            f"it again (ukbconv, or the RAP's table exporter)."
+        ) from error
+
+
+def read_main(files: Iterable[Path], fields: Iterable[int]) -> MainTable:
+    """Read the columns of ``fields`` from all files; a participant is a row of any of them.
+
+    Raises:
+        DataError: no eid column, an eid twice in one file, or a table that cannot be read.
+    """
+    import pandas as pd
+
+    wanted = set(fields)
+    columns: dict[Column, pd.Series] = {}
+    eids = pd.Index([], dtype=object)
+    for path in files:
+        names = header(path)
+        key = next((n for n in names if n.strip().removeprefix("participant.") in ("eid", "f.eid", "n_eid")), None)
+        if key is None:
+            raise DataError(f"{path}: no eid column; found {', '.join(names[:5])}, ... Export the table with eid.")
+        chosen = {name: column for name in names if (column := Column.parse(name)) and column.field in wanted}
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path, columns=[key, *chosen])
+        else:
+            table = pd.read_csv(
+                path, usecols=[key, *chosen], dtype="string", sep=_separator(path), encoding="utf-8-sig"
+            )
+        ids = table[key].astype("string").str.removesuffix(".0")
+        if ids.isna().any() or ids.duplicated().any():
+            wrong = "an empty eid" if ids.isna().any() else f"eid {ids[ids.duplicated()].iloc[0]} twice"
+            raise DataError(f"{path}: {wrong}; expected one row a participant. Export the table again.")
+        table.index = pd.Index(ids.to_numpy(dtype=object))
+        eids = eids.union(table.index)
+        for name, column in chosen.items():
+            found = _as_text(table[name])
+            columns[column] = found if column not in columns else columns[column].combine_first(found)
+    eids = eids.sort_values()
+    return MainTable({column: values.reindex(eids) for column, values in columns.items()}, eids)
+
+
+def _as_text(values: pd.Series) -> pd.Series:
+    """Parquet keeps numbers, dates and lists; CSV texts. Both become texts."""
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return values.dt.strftime("%Y-%m-%d").astype("string")
+    if values.dtype == object and values.map(lambda v: isinstance(v, list | np.ndarray)).any():
+        return values.map(lambda v: json.dumps(list(v)) if isinstance(v, list | np.ndarray) else pd.NA).astype("string")
+    text = values.astype("string")
+    if pd.api.types.is_float_dtype(values):
+        text = text.str.removesuffix(".0")
+    return text
+
+
+def _separator(path: Path) -> str:
+    return "\t" if path.name.endswith((".tsv", ".txt", ".tsv.gz")) else ","

@@ -1,0 +1,188 @@
+"""Endpoints of UK Biobank as data: which fields and codes say that a participant has a disease, and since when.
+
+Each YAML of ``tasks/endpoints``, and of ``endpoints`` in the user's data root, is one endpoint. Kinds of evidence:
+
+``dated``
+    a field whose value is the date of first occurrence (algorithmically defined outcomes, first occurrences).
+``hospital``
+    a field of diagnosis codes, with a field of dates at the same array indices. Codes match by prefix, without dots.
+``self-report``
+    a field of codes told at a visit, whole codes only. Dated by the year in ``year_field`` where that is known, and
+    never later than the visit.
+
+UK Biobank writes special dates: 1900-01-01 (no date) and 2037-07-07 (a date in the future, a placeholder) tell that
+there is a diagnosis and not when; 1901-01-01, 1902-02-02 and 1903-03-03 stand for birth and childhood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tasks.datasets.ukb_table import MainTable
+
+FOLDER = Path(__file__).with_name("endpoints")
+VISIT_DATE = 53
+"""Field of the date of attending the assessment centre, by visit."""
+UNDATED = ("1900-01-01", "2037-07-07")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Dated(_Model):
+    """A field that holds the date itself."""
+
+    kind: Literal["dated"]
+    field: int
+
+
+class Coded(_Model):
+    """Codes, and where their dates are."""
+
+    field: int
+    codes: tuple[str, ...] = Field(min_length=1)
+
+    @field_validator("codes", mode="before")
+    @classmethod
+    def _as_text(cls, codes: Sequence[object]) -> tuple[str, ...]:
+        if isinstance(codes, str) or not all(isinstance(code, str) for code in codes):
+            raise ValueError("codes are texts: write 410 as '410', lest zeros and dots are lost")
+        return tuple(str(code).replace(".", "").strip().upper() for code in codes)
+
+
+class Hospital(Coded):
+    """Diagnoses of hospital stays."""
+
+    kind: Literal["hospital"]
+    date_field: int
+
+
+class SelfReport(Coded):
+    """What participants told at a visit."""
+
+    kind: Literal["self-report"]
+    year_field: int | None = None
+
+
+class Endpoint(_Model):
+    """One disease."""
+
+    title: str
+    source: str
+    evidence: list[Annotated[Dated | Hospital | SelfReport, Field(discriminator="kind")]] = Field(min_length=1)
+
+    def fields(self) -> set[int]:
+        """Every field that is read."""
+        found = {VISIT_DATE}
+        for one in self.evidence:
+            found |= {getattr(one, name) for name in ("field", "date_field", "year_field") if getattr(one, name, None)}
+        return found
+
+
+def endpoint_files(root: Path | None = None) -> dict[str, Path]:
+    """Name -> file; those of a data root go before ours."""
+    folders = [FOLDER, *([root / "endpoints"] if root is not None else [])]
+    return {path.stem: path for folder in folders if folder.is_dir() for path in sorted(folder.glob("*.yaml"))}
+
+
+def read_endpoint(path: Path) -> Endpoint:
+    """One endpoint from its file.
+
+    Raises:
+        ConfigError: the file is no endpoint, with every field that is wrong.
+    """
+    import yaml
+
+    try:
+        return Endpoint.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"{path} is not an endpoint: {wrong}. tasks/endpoints/heart_failure.yaml is one.") from error
+
+
+def first_dates(endpoint: Endpoint, table: MainTable) -> pd.DataFrame:
+    """When each participant is first known to have the disease.
+
+    Returns:
+        index eid; ``date`` (earliest; NaT without), ``undated`` (there is evidence, but not one date).
+    """
+    import pandas as pd
+
+    found = [_dated(one, table) if isinstance(one, Dated) else _coded(one, table) for one in endpoint.evidence]
+    evidence = pd.concat(found, ignore_index=True)
+    known = evidence.dropna(subset=["date"]).groupby("eid")["date"].min()
+    date = known.reindex(table.eids)
+    some = table.eids.isin(evidence["eid"])
+    return pd.DataFrame({"date": date, "undated": some & date.isna().to_numpy()}, index=table.eids)
+
+
+def _dated(one: Dated, table: MainTable) -> pd.DataFrame:
+    import pandas as pd
+
+    text = table.text(one.field)
+    # the field that follows a date says where it comes from: numbers, which are no evidence of a date
+    there = text.notna() & text.str.match(r"^\d{4}-\d{2}-\d{2}", na=False)
+    dates = pd.to_datetime(text.where(there), errors="coerce", format="ISO8601")
+    return pd.DataFrame({"eid": table.eids[there], "date": _real(dates[there]).to_numpy()})
+
+
+def _coded(one: Hospital | SelfReport, table: MainTable) -> pd.DataFrame:
+    import pandas as pd
+
+    entries = table.entries(one.field)
+    codes = entries["value"].astype("string").str.replace(".", "", regex=False).str.strip().str.upper()
+    if isinstance(one, SelfReport):
+        entries = entries[codes.isin(one.codes)]
+        return pd.DataFrame({"eid": entries["eid"], "date": _told(one, entries, table)})
+    entries = entries[codes.str.startswith(tuple(one.codes), na=False)]
+    dates = table.entries(one.date_field)
+    merged = entries.merge(dates, on=["eid", "instance", "index"], how="left", suffixes=("", "_date"))
+    return pd.DataFrame(
+        {"eid": merged["eid"], "date": _real(pd.to_datetime(merged["value_date"], errors="coerce", format="ISO8601"))}
+    )
+
+
+def _told(one: SelfReport, entries: pd.DataFrame, table: MainTable) -> np.ndarray:
+    """The year of diagnosis where it was told (its middle), else the visit; never after the visit."""
+    import pandas as pd
+
+    visits = {instance: table.date(VISIT_DATE, instance) for instance in entries["instance"].unique()}
+    visit = pd.to_datetime(
+        pd.Series([visits[i].get(eid, pd.NaT) for eid, i in zip(entries["eid"], entries["instance"], strict=True)])
+    )
+    if one.year_field is None or not len(entries):
+        return visit.to_numpy()
+    years = table.entries(one.year_field)
+    years = years.assign(year=pd.to_numeric(years["value"], errors="coerce"))
+    merged = entries.merge(years, on=["eid", "instance", "index"], how="left", suffixes=("", "_year"))
+    year = merged["year"].where(merged["year"] > 1900)  # -1: time uncertain; -3: not answered
+    told = pd.to_datetime(year.round(1).map(_middle), errors="coerce")
+    return told.where(told < visit, visit.where(visit.notna(), told)).to_numpy()
+
+
+def _middle(year: float) -> object:
+    """A date from a year with a fraction (2003.5); a whole year counts from its middle."""
+    import pandas as pd
+
+    if np.isnan(year):
+        return pd.NaT
+    whole = int(year)
+    share = year - whole or 0.5
+    return pd.Timestamp(whole, 1, 1) + pd.Timedelta(days=round(365 * share))
+
+
+def _real(dates: pd.Series) -> pd.Series:
+    return dates.where(~dates.dt.strftime("%Y-%m-%d").isin(UNDATED))

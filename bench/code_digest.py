@@ -76,7 +76,9 @@ def covered(module: str, name: str = "", also: Iterable[str] = ()) -> dict[str, 
                 f"to it."
             )
     reached: dict[str, set[int]] = {}
-    waiting: list[tuple[str, str | None]] = list(roots)  # a name, "" for the whole module, None for what its import runs
+    waiting: list[tuple[str, str | None]] = list(
+        roots
+    )  # a name, "" for the whole module, None for what its import runs
     seen: set[tuple[str, str | None]] = set()
     while waiting:
         item = one, wanted_name = waiting.pop()
@@ -269,7 +271,12 @@ def _resolved(module: str, name: str | None, attribute: str | None) -> Iterator[
 
 @functools.cache
 def _is_module(name: str) -> bool:
-    return _file(name) is not None
+    """Whether a dotted name is a module, found without importing what it lies in."""
+    parent, _, last = name.rpartition(".")
+    package = _file(parent) if parent else None
+    if package is None or package.name != "__init__.py":
+        return False
+    return (package.parent / f"{last}.py").exists() or (package.parent / last / "__init__.py").exists()
 
 
 def _bound(statement: ast.stmt) -> set[str]:

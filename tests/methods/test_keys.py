@@ -1,0 +1,77 @@
+"""A key covers the code that a method runs and no other code; checked on everything registered, none named here."""
+
+import ast
+import copy
+
+import pytest
+
+from bench import code_digest, registry
+from bench.runner.configure import method_config
+from bench.seeding import seeded
+
+METHODS = tuple(registry.entries(registry.METHODS))
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def keyed(request, tmp_path_factory):
+    """A method class, its smoke config, what its key covers, and where the classes that it is built of are defined."""
+    cls = registry.load(registry.METHODS, request.param)
+    config = method_config(cls, "smoke")
+    example = cls.example(tmp_path_factory.mktemp("example")) if hasattr(cls, "example") else {}
+    if example:
+        config = type(config).model_validate(config.model_dump() | example)
+    with seeded(0):
+        built = cls(config)
+    root = cls.__module__.split(".")[0]
+    parts = {(type(m).__module__, type(m).__qualname__.split(".")[0]) for m in built.modules()}
+    own = {(module, name) for module, name in parts if module.split(".")[0] == root}
+    return cls, config, code_digest.covered(cls.__module__, cls.__qualname__, cls.chosen_code(config)), own
+
+
+@pytest.fixture
+def changed(monkeypatch):
+    """``changed(module, names)``: from now on these definitions read differently (all, without names)."""
+
+    def change(module: str, names: frozenset[str] = frozenset()) -> None:
+        original = code_digest._source(module)
+        tree = copy.deepcopy(original.tree)
+        for statement in tree.body:
+            if isinstance(statement, ast.ClassDef | ast.FunctionDef) and (not names or statement.name in names):
+                statement.body.append(ast.parse("changed = 1").body[0])
+        edited = code_digest.Source(module, original.package, tree, original.data)
+        untouched = code_digest._source
+        code_digest.source_digest.cache_clear()
+        monkeypatch.setattr(code_digest, "_source", lambda name: edited if name == module else untouched(name))
+
+    yield change
+    monkeypatch.undo()
+    code_digest.source_digest.cache_clear()
+
+
+def test_every_module_that_a_method_is_built_of_is_in_its_key(keyed):
+    _, _, covered, own = keyed
+    assert [f"{module}:{name}" for module, name in sorted(own) if not code_digest.covers(covered, module, name)] == []
+
+
+def test_a_change_in_what_it_is_built_of_changes_its_key(keyed, changed):
+    cls, config, _, own = keyed
+    before = code_digest.method_digest(cls, config)
+    module, name = max(own - {(cls.__module__, cls.__qualname__)}, default=(cls.__module__, cls.__qualname__))
+    changed(module, frozenset({name}))
+    assert code_digest.method_digest(cls, config) != before
+
+
+def test_a_change_in_what_others_are_built_of_leaves_its_key(keyed, changed):
+    cls, config, covered, _ = keyed
+    before = code_digest.method_digest(cls, config)
+    root = cls.__module__.split(".")[0]
+    others = [
+        module
+        for entry in registry.entries(registry.METHODS).values()
+        if entry.module.split(".")[0] == root
+        for module, statements in code_digest.covered(entry.module, entry.qualname).items()
+        if statements and not covered.get(module)
+    ]
+    for module in sorted(set(others)):
+        changed(module)
+        assert code_digest.method_digest(cls, config) == before, module

@@ -87,8 +87,10 @@ class Dataset(ABC):
     """Sampling rates (Hz) at which the publisher offers the signals, best first."""
     text_sources: ClassVar[tuple[str, ...]] = ()
     """Names of the texts that accompany a recording, default first; empty when there are none."""
-    has_recorder_beats: ClassVar[bool] = False
-    """Whether recordings come with the median beat that the recorder computed."""
+    has_recorder_beats: bool = False
+    """Whether recordings come with a median beat: the recorder's, or that of a further publication at hand."""
+    median_beats_by: str = "the recorder"
+    """Who computed it."""
     tabular_variables: ClassVar[tuple[str, ...]] = ()
     """Columns of the records that accompany a recording as numbers, in this order; empty when there are none."""
     simulated_records: ClassVar[int] = 2000

@@ -260,6 +260,7 @@ def run_cell(cell: Cell, session: Session, again: bool = False) -> tuple[Result,
             "task_version": data.task.version,
             "input": instance.input.to_dict(),
             "absent_leads": "not processed" if instance.input.partial_leads else "zeros",
+            **_median_beats(data, instance, cell),
             "parameters": sum(p.numel() for p in instance.parameters()),
             "prompts": list(data.task.classes.values()) if cell.mode == "zeroshot" else None,
             "started": started,
@@ -274,6 +275,15 @@ def run_cell(cell: Cell, session: Session, again: bool = False) -> tuple[Result,
     if again and folder.is_dir():
         shutil.rmtree(folder)
     return write_result(session.source.workspace.results, result, predictions), True
+
+
+def _median_beats(data: TaskData, instance: Method, cell: Cell) -> dict[str, Any]:
+    """Who computed the median beats that the method was given, and of how many recordings."""
+    spec = instance.input
+    if not spec.median_beat:
+        return {}
+    whole = data.examples.start is None and data.examples.seconds is None
+    return {"median_beats": data.store.beats_used(data.rows, cell.leads, spec.filters, whole)}
 
 
 def _answer(

@@ -168,6 +168,18 @@ class SignalStore:
         none = (found == NO_BEAT).all(axis=(1, 2), keepdims=True)
         return np.where(none, np.float32(np.nan), found / np.float32(BEATS_PER_MV))
 
+    def beats_used(self, rows: np.ndarray, leads: Sequence[str], filters: Sequence[str], whole: bool) -> dict[str, int]:
+        """Whose median beats a method that asks for them gets, and for how many of ``rows``.
+
+        Args:
+            whole: whether whole recordings are asked about, rather than windows of them.
+        """
+        rows, published = np.unique(rows), 0
+        if whole and tuple(leads) == LEADS and not filters and self._beats is not None:
+            published = int((self._beats[rows, 0, 0] != NO_BEAT).sum())
+        found = {self.manifest.get("median_beats_by", "the recorder"): published, "bench": len(rows) - published}
+        return {who: n for who, n in found.items() if n}
+
     def _stored_beat(self, row: int) -> np.ndarray | None:
         if self._beats is None or (self._beats[row] == NO_BEAT).all():
             return None
@@ -203,12 +215,15 @@ def _source(dataset: Dataset) -> dict[str, Any]:
     for path in dataset.index_files():
         with open(path, "rb") as file:
             check.update(hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest())
-    return {
+    facts = {
         "dataset": dataset.name,
         "format_version": dataset.format_version,
         "schema": SCHEMA,
         "index_files": check.hexdigest(),
     }
+    if dataset.has_recorder_beats:  # a publication of median beats may come to a folder that was prepared before
+        facts["median_beats"] = dataset.median_beats_by
+    return facts
 
 
 def prepare(
@@ -299,6 +314,8 @@ def _prepare(
             "on_bad_record": on_bad_record,
             "source": source,
         }
+        if dataset.has_recorder_beats:
+            manifest["median_beats_by"] = dataset.median_beats_by
         writer.finish(manifest, records)
     except DataError as error:
         if not isinstance(error.__cause__, OSError):  # bad input: there is nothing to go on from

@@ -266,6 +266,8 @@ class StoreWriter:
             if self._beat_length:
                 with open(self.folder / "beats.npy", "r+b") as file:
                     file.write(_npy_header((self._records, len(LEADS), self._beat_length)))
+                first = np.load(self.folder / "beats.npy", mmap_mode="r")[:, 0, 0]
+                manifest = manifest | {"n_median_beats": int((first != NO_BEAT).sum())}
             np.save(self.folder / "gains.npy", np.ascontiguousarray(index["gain"]))
             np.save(self.folder / "digests.npy", np.ascontiguousarray(index["digest"]))
             check = hashlib.blake2b(json.dumps([SCHEMA, manifest["fs"], ragged]).encode(), digest_size=16)

@@ -1,7 +1,7 @@
-"""WFDB records: headers, and format 16 signals in ``.dat`` files or behind the 24-byte head of a ``.mat`` file.
+"""WFDB records: headers, and format 16 and 32 signals in ``.dat`` files or behind the 24-byte head of a ``.mat`` file.
 
 PTB-XL, MIMIC-IV-ECG (format 16, ``.dat``), CSN and the CinC challenges (``16+24``, ``.mat``) all store twelve leads as
-interleaved little-endian int16, which one read and one transpose recover; every other WFDB format goes through
+interleaved little-endian int16, PTB-XL+ as int32, which one read and one transpose recover; every other format goes through
 ``wfdb.rdrecord``. Values equal wfdb's either way. File layouts: WFDB Applications Guide, header(5) and signal(5).
 """
 
@@ -19,7 +19,9 @@ from bench.errors import DataError
 from bench.signals.leads import lead_order
 
 INVALID_16 = -32768
-"""The sample value by which format 16 marks an invalid sample; it reads as NaN, as in wfdb."""
+"""The sample value by which format 16 marks an invalid sample, as the smallest integer does in format 32; it reads as
+NaN, as in wfdb."""
+_SAMPLES = {"16": np.dtype("<i2"), "32": np.dtype("<i4")}
 
 CURE = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
 
@@ -184,37 +186,41 @@ def read_recording(record: Path, header: Header | None = None) -> Recording:
     """
     header = header or read_header(record)
     signals = header.signals
-    if header.segments is not None or not _is_plain_16(signals):
+    if header.segments is not None or not _is_plain(signals):
         return _read_with_wfdb(record, header)
     order = lead_order(header.leads, str(header.path))
     frames = _read_frames(header)
     _verify_checksums(header, frames)
     # Gathering whole frames first would copy twice: one transpose puts the leads in order.
     signal = frames.T[order]
-    invalid = signal == INVALID_16
+    invalid = signal == np.iinfo(signal.dtype).min
     baseline = np.array([signals[i].baseline for i in order])
     gain = np.array([signals[i].gain for i in order], np.float64)
     if invalid.any():
         signal = signal.astype(np.float64) - baseline[:, None]
         signal[invalid] = np.nan
     elif baseline.any():
-        signal = signal.astype(np.int32) - baseline[:, None].astype(np.int32)
+        wider = np.int64 if signal.dtype.itemsize > 2 else np.int32
+        signal = signal.astype(wider) - baseline[:, None].astype(wider)
     return Recording(signal=np.ascontiguousarray(signal), fs=header.fs, gain=gain)
 
 
-def _is_plain_16(signals: tuple[SignalLine, ...]) -> bool:
+def _is_plain(signals: tuple[SignalLine, ...]) -> bool:
     first = signals[0]
-    return all(s.format == "16" and s.plain and s.file == first.file and s.offset == first.offset for s in signals)
+    return first.format in _SAMPLES and all(
+        s.format == first.format and s.plain and s.file == first.file and s.offset == first.offset for s in signals
+    )
 
 
 def _read_frames(header: Header) -> np.ndarray:
-    """Samples as stored, int16 [time, signal]."""
+    """Samples as stored, int16 or int32 [time, signal]."""
     first, width = header.signals[0], len(header.signals)
+    sample = _SAMPLES[first.format]
     path = header.path.with_name(first.file)
     count = -1 if header.n_samples is None else header.n_samples * width
     try:
         size = path.stat().st_size
-        expected = first.offset + 2 * (count if count >= 0 else width)
+        expected = first.offset + sample.itemsize * (count if count >= 0 else width)
         if size < expected:
             found = "is empty" if size == 0 else f"is truncated: {size:,} bytes"
             raise DataError(
@@ -222,8 +228,8 @@ def _read_frames(header: Header) -> np.ndarray:
                 f"samples, at least {expected:,} bytes. {CURE}"
             )
         if count < 0:
-            count = (size - first.offset) // 2 // width * width
-        return np.fromfile(path, "<i2", count, offset=first.offset).reshape(-1, width)
+            count = (size - first.offset) // sample.itemsize // width * width
+        return np.fromfile(path, sample, count, offset=first.offset).reshape(-1, width)
     except FileNotFoundError:
         raise DataError(f"{path} is missing ({header.path.name} names it). {CURE}") from None
     except OSError as error:
@@ -232,8 +238,8 @@ def _read_frames(header: Header) -> np.ndarray:
 
 def _verify_checksums(header: Header, frames: np.ndarray) -> None:
     """Compare with the header's sums of samples, modulo 2**16 (written signed by some and unsigned by others)."""
-    # numpy adds int16 into uint16 with wrap-around, which is the modulus wanted.
-    sums = np.add.reduce(frames.view(np.uint16), axis=0, dtype=np.uint16)
+    # numpy adds integers into uint16 with wrap-around, which is the modulus wanted.
+    sums = np.add.reduce(frames.view(np.uint16)[:, :: frames.itemsize // 2], axis=0, dtype=np.uint16)
     for signal, found in zip(header.signals, sums.tolist(), strict=True):
         if signal.checksum is not None and signal.checksum % 65536 != found:
             raise DataError(

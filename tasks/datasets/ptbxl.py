@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import DataError
 from bench.publication import Publication
+from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
 from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
@@ -74,6 +76,13 @@ class PTBXL(Dataset):
     rates = (500, 100)
     text_sources = ("statements", "report")
     format_version = 1
+
+    def __init__(self, root: Path):
+        super().__init__(root)
+        self._beats = find_median_beats(self.root)
+        if self._beats is not None:
+            self.has_recorder_beats = True
+            self.median_beats_by = f"PTB-XL+, {self._beats[0]}"
 
     def check(self) -> None:
         for path in self.index_files():
@@ -158,15 +167,27 @@ class PTBXL(Dataset):
         column, _ = FOLDERS[rate if rate in at_hand else at_hand[0]]
         where = self.root / DATABASE
         return [
-            RecordFile(record, path_inside(self.root, name, f"{where}: ecg_id {record}, column {column}"))
-            for record, name in zip(records.index, records[column], strict=True)
+            RecordFile(record, path_inside(self.root, name, f"{where}: ecg_id {record}, column {column}"), beat)
+            for record, name, beat in zip(records.index, records[column], self._beat_facts(records.index), strict=True)
         ]
+
+    def _beat_facts(self, ids: pd.Index) -> list[dict[str, Any]]:
+        if self._beats is None:
+            return [{} for _ in ids]
+        algorithm, folder = self._beats
+        return [{"beat": path} if (path := median_beat_path(folder, algorithm, one)) else {} for one in ids]
 
     @staticmethod
     def read(file: RecordFile) -> Recording:
+        """With PTB-XL+'s median beat, resampled to the rate of the recording, where there is one."""
+        from bench.signals.resample import resample
         from bench.signals.wfdb_files import read_recording
 
-        return read_recording(file.path)
+        recording = read_recording(file.path)
+        if "beat" not in file.facts:
+            return recording
+        beat, fs = read_median_beat(file.facts["beat"])
+        return replace(recording, median_beat=resample(beat, fs, recording.fs))
 
     @classmethod
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:

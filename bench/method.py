@@ -156,6 +156,11 @@ class Method(nn.Module):
         """The representation that a downstream head reads."""
         raise TypeError(f"{self.name} has no encoder")
 
+    def layer_groups(self) -> Sequence[Sequence[nn.Parameter]] | None:
+        """The encoder's parameters in layers, input first, for ``finetune.layer_decay``; those left out train at the
+        head's end of the scale. None: told from the order in which ``encode`` calls its modules."""
+        return None
+
     def head(self, dim: int, n_outputs: int) -> nn.Module:
         """What ``finetune`` and ``scratch`` train on ``encode``'s [record, dim], to [record, n_outputs].
 

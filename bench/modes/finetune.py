@@ -17,6 +17,7 @@ from bench.method import LabelledData
 from bench.modes.cell_run import CellRun, Outcome
 from bench.scoring.released import aggregate_windows
 from bench.seeding import seed_global
+from bench.training.layers import layer_factors
 from bench.training.loop import make_fabric
 from bench.training.objective import Objective
 from bench.training.schedule import SCHEDULES
@@ -60,7 +61,16 @@ class Config(BaseModel):
     batch_size: int = Field(64, ge=1, description="recordings in a step")
     lr: float = Field(1e-3, gt=0, description="peak rate of the head, and of the encoder in scratch; AdamW")
     encoder_lr: float | None = Field(
-        None, gt=0, description="peak rate of the encoder; default: a tenth of lr in finetune, lr in scratch"
+        None,
+        gt=0,
+        description="peak rate of the encoder; default: a tenth of lr in finetune; lr in scratch, and with layer_decay",
+    )
+    layer_decay: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="factor on the encoder's rate from each layer to the one below it, 1 at the head (0.75 in MAE and in "
+        "MMCL's released code); None: one rate for all of the encoder",
     )
     weight_decay: float = Field(1e-2, ge=0, description="AdamW; torch's default")
     betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW; one-cycle moves the first one itself")
@@ -119,10 +129,11 @@ def run(cell: CellRun) -> Outcome:
     batch_size = min(config.batch_size, len(cell.train))
     steps = len(cell.train) // batch_size
     total = steps * config.epochs
-    encoder_lr = config.encoder_lr or (config.lr if cell.mode == "scratch" else config.lr / 10)
+    whole = cell.mode == "scratch" or config.layer_decay is not None
+    encoder_lr = config.encoder_lr or (config.lr if whole else config.lr / 10)
     optimiser = torch.optim.AdamW(
         [
-            {"params": [p for p in cell.method.parameters() if p.requires_grad], "lr": encoder_lr},
+            *_encoder_groups(cell, source, encoder_lr),
             {"params": list(classifier.head.parameters()), "lr": config.lr},
         ],
         betas=config.betas,
@@ -176,12 +187,22 @@ def run(cell: CellRun) -> Outcome:
     return Outcome(validation, test, {"metric": cell.task.metric, **best}, history)
 
 
+def _encoder_groups(cell: CellRun, source: BatchSource, lr: float) -> list[dict[str, Any]]:
+    """The encoder's parameters with their peak rates."""
+    config: Any = cell.config
+    decay = config.layer_decay
+    if decay is None:
+        return [{"params": [p for p in cell.method.parameters() if p.requires_grad], "lr": lr}]
+    factors = layer_factors(cell.method, source.batch(cell.train[:1]), decay)
+    return [{"params": parameters, "lr": lr * factor} for factor, parameters in factors]
+
+
 def _strata(cell: CellRun) -> np.ndarray:
     """What every batch holds in its share of the training set: events, or classes."""
     targets = cell.targets[cell.train]
     if cell.task.kind == "survival":
         return targets[:, 1]
-    if targets.ndim > 1 and targets.shape[1] > 1 or cell.task.kind == "regression":
+    if (targets.ndim > 1 and targets.shape[1] > 1) or cell.task.kind == "regression":
         raise ConfigError(
             f"batches = stratified: for survival and one label a recording; {cell.task.name} is {cell.task.kind} with "
             f"{cell.n_outputs} columns."

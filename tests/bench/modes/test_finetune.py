@@ -12,6 +12,7 @@ from bench.method import Method
 from bench.modes import finetune
 from bench.modes.cell_run import CellRun
 from bench.progress import track
+from bench.scoring.classification import ovr_auroc
 from bench.seeding import seeded
 from bench.signals.input_spec import InputSpec
 from bench.signals.store import SignalStore
@@ -71,8 +72,14 @@ class BumpTask(Task):
         raise AssertionError("these tests say themselves which recordings there are")
 
 
-def trained(method_class=Bumps, mode="scratch", **settings):
+class OneBumpTask(BumpTask):
+    kind = "multiclass"
+
+
+def trained(method_class=Bumps, mode="scratch", task_class=BumpTask, **settings):
     store = Recordings()
+    if task_class is OneBumpTask:
+        store.targets = store.targets[:, 0]
     settings = {"epochs": 15, "batch_size": 16, "lr": 1e-2, "precision": "32-true"} | settings
     with seeded(0):
         method = method_class()
@@ -82,7 +89,7 @@ def trained(method_class=Bumps, mode="scratch", **settings):
     with track("test") as progress:
         cell = CellRun(
             method=method,
-            task=BumpTask(),
+            task=task_class(),
             mode=mode,
             config=finetune.Config(**settings),
             source=BatchSource(SignalView(store, SPEC), targets=blanked),
@@ -171,3 +178,30 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_nothing():
 def test_the_same_cell_twice_gives_the_same_predictions():
     first, second = (trained(**STRODTHOFF | {"epochs": 2, "crop_seconds": 1.0})[0] for _ in range(2))
     np.testing.assert_array_equal(first.test, second.test)
+
+
+def test_one_class_of_several_is_learned_and_selected_too():
+    windows = {"crop_seconds": 3.5, "stride_seconds": 0.25, "lr": 2e-2, "schedule": "one-cycle", "warmup": 0.3}
+    outcome, _, labels = trained(task_class=OneBumpTask, epochs=60, patience=60, **windows)
+    assert outcome.test.shape == (40, 2)
+    np.testing.assert_allclose(outcome.test.sum(axis=1), 1)
+    assert outcome.selection["value"] == max(epoch["validation"] for epoch in outcome.history)
+    assert ovr_auroc(labels, outcome.test).min() > 0.9
+
+
+def test_training_stops_when_validation_no_longer_gains():
+    outcome, _, _ = trained(epochs=40, patience=3, lr=1e-7)
+    best = outcome.selection["epoch"]
+    assert len(outcome.history) == best + 3 < 40
+
+
+def test_layers_nearer_the_input_learn_more_slowly():
+    with seeded(0):
+        start = Bumps()
+
+    def moved(**settings):
+        _, method, _ = trained(epochs=1, mode="finetune", select="last", clip_norm=None, weight_decay=0.0, **settings)
+        return (method.net[0].weight - start.net[0].weight).abs().max().item()
+
+    assert moved(layer_decay=1e-4) < 1e-2 * moved(layer_decay=1.0)
+    assert moved(layer_decay=1.0) == pytest.approx(moved(encoder_lr=1e-2))  # lr of the head

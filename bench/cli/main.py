@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import checkpoints, data, leaderboard, listing, pretrain, run, runs, splits, text, tracking
+from bench.cli import checkpoints, data, leaderboard, listing, plugins, pretrain, run, runs, splits, text, tracking
 from bench.errors import BenchError
 
 EXIT_CODES = "Exit codes: 0 done, 1 some cells failed (the others are kept), 2 bad input, 130 stopped by Ctrl-C."
@@ -30,6 +30,8 @@ app.command("pretrain", epilog=pretrain.EXAMPLES)(pretrain.pretrain_command)
 app.add_typer(data.app, name="data")
 app.command("methods", epilog="Example:  bench methods --verbose")(listing.methods_command)
 app.command("tasks", epilog="Example:  bench tasks 'ptbxl-*'")(listing.tasks_command)
+app.add_typer(plugins.new, name="new")
+app.command("check", epilog=plugins.CHECK_EXAMPLES)(plugins.check_command)
 app.add_typer(splits.app, name="splits")
 app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(text.app, name="text")

@@ -90,7 +90,7 @@ def _step(method: Method, batch: ECGBatch, seed: int, lr: float = 1e-3) -> float
     with torch.no_grad():
         for parameter in method.parameters():
             if parameter.grad is not None:
-                parameter -= lr * parameter.grad
+                parameter.sub_(lr * parameter.grad)
     return loss.item()
 
 

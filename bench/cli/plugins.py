@@ -1,0 +1,103 @@
+"""``bench new`` and ``bench check``: plugins written, and held to their contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli import options as o
+
+new = typer.Typer(no_args_is_help=True, help="Write a small installable package with a method, task or dataset in it.")
+
+Name = Annotated[str, typer.Argument(help="What it is called in commands and tables: small letters, digits, hyphens.")]
+Into = Annotated[Path | None, typer.Option("--into", help="The folder to write. [default: the name, in this folder]")]
+
+CHECK_EXAMPLES = "Examples:  bench check simclr   bench check my-method --all"
+
+
+@new.command(
+    "method", epilog="Example:  bench new method my-method && pip install -e my-method && bench check my-method"
+)
+def new_method(name: Name, into: Into = None) -> None:
+    """A method: one class with an encoder and a pretraining objective."""
+    _write("method", name, into)
+
+
+@new.command("task", epilog="Example:  bench new task my-question --like ptbxl-super")
+def new_task(
+    name: Name,
+    like: Annotated[
+        str | None,
+        typer.Option("--like", help="The task to begin with: its dataset, classes and split. [default: any]"),
+    ] = None,
+    into: Into = None,
+) -> None:
+    """A task on a registered dataset, with a split file of its own."""
+    from bench.scaffold.task_facts import task_facts
+
+    _write("task", name, into, lambda: task_facts(like))
+
+
+@new.command("dataset", epilog="Example:  bench new dataset my-hospital")
+def new_dataset(name: Name, into: Into = None) -> None:
+    """A dataset: a reader, and a simulation in the same format."""
+    _write("dataset", name, into)
+
+
+def _write(kind: Any, name: str, into: Path | None, facts: Any = dict) -> None:
+    from bench.scaffold import Plugin, write
+
+    plugin = Plugin(kind, name)
+    folder = into or Path(name)
+    for path in write(plugin, folder, facts()):
+        typer.echo(f"wrote {path}")
+    typer.echo(f"Next:  pip install -e {folder}   then   bench check {name}   and change {plugin.package}/{kind}.py")
+
+
+def check_command(
+    names: Annotated[list[str], typer.Argument(help="Methods, tasks or datasets.", metavar="NAME...")],
+    slow: Annotated[bool, typer.Option("--all", help="The slow checks too: methods at their published size.")] = False,
+    json_output: o.Json = False,
+) -> None:
+    """Hold what is registered under a name to its contract, and say of each broken promise why and how to mend it."""
+    import json
+
+    from bench.contract import check_named
+    from bench.progress import say, set_quiet
+
+    set_quiet(json_output)
+    found: list[dict[str, Any]] = []
+    for name in o.split_commas(names):
+        for kind, entry, verdicts in check_named(name, slow):
+            say(f"{kind} {name} ({entry.module}:{entry.qualname}, {entry.distribution})")
+            found += [
+                {"kind": kind, "name": name, "promise": v.promise, "outcome": v.outcome, "why": v.why} for v in verdicts
+            ]
+            if not json_output:
+                _show(verdicts)
+    broken = [row for row in found if row["outcome"] == "broken"]
+    if json_output:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        kept = sum(row["outcome"] == "kept" for row in found)
+        typer.echo(f"{kept} kept, {len(broken)} broken, {len(found) - kept - len(broken)} do not apply")
+    if broken:
+        raise typer.Exit(1)
+
+
+_MARKS = {"kept": ("ok", "green"), "broken": ("BROKEN", "bold red"), "does not apply": ("-", "dim")}
+
+
+def _show(verdicts: Any) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for verdict in verdicts:
+        mark, style = _MARKS[verdict.outcome]
+        line = Text.assemble((f"  {mark:<7}", style), verdict.promise)
+        if verdict.why:
+            line.append(f": {verdict.why}", "dim" if verdict.outcome == "does not apply" else "")
+        console.print(line)

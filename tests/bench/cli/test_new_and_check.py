@@ -1,0 +1,136 @@
+"""A stranger's package: written by ``bench new``, registered, checked, run, and refused where a name cannot be."""
+
+import importlib
+import json
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bench import registry, splits
+
+KINDS = ("method", "task", "dataset")
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Register a written package as pip would: its folder on the path, its entry points in a dist-info."""
+    added = []
+
+    def forget() -> None:
+        importlib.invalidate_caches()
+        registry.entries.cache_clear()
+        registry._classes_in.cache_clear()
+        splits.split_files.cache_clear()
+
+    def install(folder: Path) -> None:
+        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1\n")
+        groups = [
+            f"[{group}]\n" + "\n".join(f"{name} = {value}" for name, value in points.items())
+            for group, points in project["entry-points"].items()
+        ]
+        (info / "entry_points.txt").write_text("\n".join(groups))
+        monkeypatch.syspath_prepend(str(folder))
+        added.append(folder.name.replace("-", "_"))
+        forget()
+
+    yield install
+    monkeypatch.undo()
+    for name in [m for m in sys.modules if m.split(".")[0] in added]:
+        del sys.modules[name]
+    forget()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_package_passes_at_once(bench, install, tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    name = f"strangers-{kind}"
+    assert bench("new", kind, name).code == 0
+    install(tmp_path / name)
+    done = bench("check", name)
+    assert done.code == 0, done.out + done.err
+    assert " 0 broken" in done.out
+    assert f"{kind} {name} (strangers_{kind}.{kind}:Strangers{kind.capitalize()}" in done.err
+    scope: dict = {}
+    exec((tmp_path / name / "tests" / f"test_strangers_{kind}.py").read_text(), scope)
+    scope["test_keeps_the_contract"]()
+
+
+def test_a_new_method_gets_a_row(bench, install, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bench("new", "method", "rowed")
+    install(tmp_path / "rowed")
+    assert "rowed" in bench("methods", "rowed").out
+    run = ("run", "-m", "rowed", "-t", "ptbxl-super", "--mode", "linear", "--no-track", "--set", "linear.epochs=2")
+    done = bench(*run)
+    assert done.code == 0, done.err
+    assert "rowed" in done.out
+    assert "macro_auroc" in done.out
+
+
+def test_names_that_cannot_be_are_refused(bench, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, words in {
+        "kmerl": "is taken: methods.kmerl:KMERL of ecg-bench",
+        "My_Method": "such as 'my-method'",
+        "2d": "a letter first",
+        "class": "a word of Python's",
+        "torch": "installed already",
+        "ok": "exists already",
+    }.items():
+        if name == "ok":
+            (tmp_path / "ok").mkdir()
+        done = bench("new", "method", name)
+        assert (done.code, words in done.err) == (2, True), done.err
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir() and p.name != "workspace"] == ["ok"]
+    assert (
+        "unknown task 'ptbxl-supr'. Did you mean 'ptbxl-super'" in bench("new", "task", "a", "--like", "ptbxl-supr").err
+    )
+
+
+BROKEN = """
+    import torch
+    from bench.method import Method
+    class Mine(Method):
+        '''A method that keeps no promise.'''
+        name = "broken-promises"
+        def build(self, config):
+            self.net = torch.nn.Linear(12, 4)
+        def encode(self, batch):
+            with torch.no_grad():
+                return self.net(batch.ecg.transpose(1, 2)) / (1 - 1)
+        def zero_shot(self, batch, class_names):
+            return self.missing(batch)
+"""
+
+
+def test_each_broken_promise_is_told_with_its_cure(bench, plugin):
+    plugin("promises", BROKEN)
+    done = bench("check", "broken-promises")
+    assert done.code == 1
+    lines = {line.split(":")[0].strip(): line for line in done.out.splitlines()}
+    assert "names no source. Add a sentence" in lines["BROKEN it says where it comes from"]
+    assert "expected (8, dim). Pool over time" in lines["BROKEN it encodes any number of recordings"]
+    crash = lines["BROKEN it scores classes by name"]
+    assert "AttributeError: 'Mine' object has no attribute 'missing' (line 13 of " in crash
+    assert "zero_shot(batch, names) must return a tensor [record, class]" in crash
+    rows = json.loads(bench("check", "broken-promises", "--json").out)
+    assert {row["outcome"] for row in rows} == {"kept", "broken", "does not apply"}
+
+
+def test_what_cannot_be_made_ready_is_one_broken_promise(bench, plugin):
+    plugin("unbuilt", BROKEN.replace("self.net = ", "self.net = nowhere").replace("broken-promises", "unbuilt"))
+    done = bench("check", "unbuilt")
+    assert done.code == 1
+    assert "0 kept, 1 broken" in done.out
+    assert "NameError" in done.out
+
+
+def test_a_wrong_name_is_answered_with_the_nearest(bench):
+    done = bench("check", "kmrel")
+    assert done.code == 2
+    assert "unknown method, task or dataset 'kmrel'. Did you mean 'kmerl'" in done.err

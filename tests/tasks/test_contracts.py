@@ -1,0 +1,18 @@
+"""What the contracts of tasks and datasets promise, checked on everything registered; nothing is named here."""
+
+import pytest
+
+from bench import registry
+from bench.contract import check_dataset, check_task
+
+
+@pytest.mark.parametrize("name", registry.entries(registry.TASKS))
+def test_the_task_keeps_the_contract(name):
+    verdicts = check_task(registry.load(registry.TASKS, name))
+    assert [v for v in verdicts if v.outcome == "broken"] == []
+
+
+@pytest.mark.parametrize("name", registry.entries(registry.DATASETS))
+def test_the_dataset_keeps_the_contract(name):
+    verdicts = check_dataset(registry.load(registry.DATASETS, name))
+    assert [v for v in verdicts if v.outcome == "broken"] == []

@@ -263,3 +263,24 @@ def load_published(net: nn.Module, state: Mapping[str, Tensor], rules: Rules, wh
             f"{f'; and {len(wrong) - 4} more' if len(wrong) > 4 else ''}. Choose the backbone it was trained with."
         )
     net.load_state_dict(own | translated)
+
+_DAN_BLOCK = {"idfunc_0": "up", "idfunc_1": "shortcut", "conv1": "conv1", "conv2": "conv2", "bn1": "norm1", "bn2": "norm2"}
+
+DAN: Rules = (
+    (r"encoder\.input_conv\.", "encoder.input_conv."),
+    *((rf"encoder\.encoder\.(\d+)\.{a}\.", rf"encoder.blocks.\1.{b}.") for a, b in _DAN_BLOCK.items()),
+    (r"encoder\.attention\.lead_mha\.", "encoder.lead_attention.attention."),
+    (r"encoder\.attention\.lead_mlp\.", "encoder.lead_attention."),
+    (r"encoder\.attention\.norm2\.", "encoder.lead_attention.norm1."),
+    (r"encoder\.attention\.lead_norm_1\.", "encoder.lead_attention.norm2."),
+    (r"encoder\.attention\.time_mha\.(\d+)\.", r"encoder.time_attention.\1.attention."),
+    (r"encoder\.attention\.time_mlp\.(\d+)\.", r"encoder.time_attention.\1."),
+    (r"encoder\.attention\.time_norm_1\.(\d+)\.", r"encoder.time_attention.\1.norm1."),
+    (r"encoder\.attention\.mlp_norm_1\.(\d+)\.", r"encoder.time_attention.\1.norm2."),
+    (r"encoder\.attention\.attention_pool_1\.1\.", "encoder.average_pool."),
+    (r"encoder\.attention\.attention_pool_2\.1\.", "encoder.max_pool."),
+    (r"decoder\.linear\.", "decoder.linear."),
+    *((rf"decoder\.decoder\.(\d+)\.{a}\.", rf"decoder.blocks.\1.{b}.") for a, b in _DAN_BLOCK.items()),
+    (r"decoder\.final_conv\.0\.", "decoder.smooth."),
+)
+"""LLM-DAN's encoder and decoder, as released; the norms' names there do not say which comes first."""

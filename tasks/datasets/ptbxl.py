@@ -74,8 +74,8 @@ class PTBXL(Dataset):
     )
     full_size: ClassVar[dict[str, int]] = {"1.0.3": 21_799, "1.0.2": 21_837, "1.0.1": 21_837}
     rates = (500, 100)
-    text_sources = ("statements", "report")
-    format_version = 1
+    text_sources = ("statements", "report", "structured")
+    format_version = 2
 
     def __init__(self, root: Path):
         super().__init__(root)
@@ -143,6 +143,10 @@ class PTBXL(Dataset):
             [kinds[code]["description"] for code in sorted(found, key=lambda code: not kinds[code]["diagnostic"])]
             for found in codes
         ]
+        columns["structured"] = [
+            "\n".join(f"{likelihood:g}\t{kinds[code]['structured']}" for code, likelihood in found.items())
+            for found in codes
+        ]
         for column in NUMBERS:
             values = pd.to_numeric(table[column], errors="coerce") if column in table else float("nan")
             columns[column] = pd.Series(values, index=table.index, dtype="float64")
@@ -192,11 +196,14 @@ class PTBXL(Dataset):
     @classmethod
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:
         """``statements``: descriptions of the SCP statements, diagnostic first, as sentences; ``report``: the report as
-        written, mostly in German."""
+        written, mostly in German; ``structured``: one statement a line, its likelihood in percent (0 where it is not
+        stated), a tab, its category and description, as LLM-DAN reads them."""
         if source == "statements":
             return [". ".join(found) + "." if len(found) else "" for found in records["statements"]]
         if source == "report":
             return list(records["report"])
+        if source == "structured":
+            return list(records["structured"])
         return super().text(records, source)
 
     @classmethod
@@ -244,6 +251,7 @@ class PTBXL(Dataset):
             kinds[str(code)] = {
                 "description": str(row["description"]) if pd.notna(row["description"]) else name,
                 "all": name,
+                "structured": _sentence(row, name),
                 **{group: name if found else None for group, found in holds.items()},
                 "superclass": _class_name(row["diagnostic_class"]) if holds["diagnostic"] else None,
                 "subclass": _class_name(row["diagnostic_subclass"]) if holds["diagnostic"] else None,
@@ -255,11 +263,23 @@ def _listed(table: pd.DataFrame) -> str:
     return ", ".join(map(str, table.columns))
 
 
+def _sentence(row: dict[str, Any], name: str) -> str:
+    """A statement with its category: "other ST-T descriptive statements: long QT-interval"."""
+    description = row.get("SCP-ECG Statement Description")
+    words = next((str(text) for text in (description, row["description"]) if _given(text)), name)
+    category = row.get("Statement Category")
+    return f"{category}: {words}" if _given(category) else words
+
+
 def _holds(value: Any) -> bool:
     try:
         return float(value) == 1
     except (TypeError, ValueError):
         return False
+
+
+def _given(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _class_name(value: Any) -> str | None:

@@ -133,6 +133,11 @@ class Replicates:
         """The mean over the parts that have a value; NaN where none has."""
         return float(self.estimates[self.present].mean()) if self.present.any() else np.nan
 
+    def of_parts(self, columns: Sequence[int]) -> Replicates:
+        """The mean over some of the parts, in the same replicates."""
+        chosen = list(columns)
+        return Replicates(self.estimates[chosen], self.values[:, chosen], self.support[chosen], self.origin)
+
     def spread(self) -> Spread:
         """The standard error of :attr:`value`, corrected for parts that few clusters carry.
 

@@ -76,6 +76,16 @@ def f1(
     return np.where(scorable(targets) & ~np.isnan(thresholds), result, np.nan)
 
 
+def decision_accuracy(
+    targets: Shaped[np.ndarray, "record class"],
+    scores: Real[np.ndarray, "record class"],
+    thresholds: Float[np.ndarray, "class"],
+) -> Float[np.ndarray, "class"]:
+    """The share of records that ``score >= threshold`` puts on the right side of each class; NaN as in :func:`f1`."""
+    right = np.mean((targets != 0) == (scores >= thresholds), axis=0)
+    return np.where(scorable(targets) & ~np.isnan(thresholds), right, np.nan)
+
+
 def best_f1_thresholds(
     targets: Shaped[np.ndarray, "record class"], scores: Real[np.ndarray, "record class"]
 ) -> Float[np.ndarray, "class"]:
@@ -116,6 +126,17 @@ def argmax_f1(
     truth, predicted = one_hot(labels, scores.shape[1]), decisions(scores)
     result = 2.0 * (truth & predicted).sum(axis=0) / np.maximum(truth.sum(axis=0) + predicted.sum(axis=0), 1)
     return np.where(scorable(truth), result, np.nan)
+
+
+def argmax_accuracy(
+    labels: Int[np.ndarray, "record"], scores: Real[np.ndarray, "record class"]
+) -> Float[np.ndarray, "class"]:
+    """The share of records that :func:`decisions` puts on the right side of each class; NaN as in :func:`argmax_f1`.
+
+    Also of a class that is never chosen it is high where the class is rare; :func:`accuracy` is of all classes at once.
+    """
+    truth = one_hot(labels, scores.shape[1])
+    return np.where(scorable(truth), np.mean(truth == decisions(scores), axis=0), np.nan)
 
 
 def ovr_auroc(

@@ -17,7 +17,7 @@ from bench.scoring.bootstrap import Scale
 
 #: What each kind reports, its main metric first, and the scale on which the metric's interval is symmetric.
 METRICS: dict[str, dict[str, Scale]] = {
-    "multilabel": {"macro_auroc": "logit", "macro_auprc": "logit", "macro_f1": "logit"},
+    "multilabel": {"macro_auroc": "logit", "macro_auprc": "logit", "macro_f1": "logit", "macro_accuracy": "logit"},
     "multiclass": {"macro_auroc": "logit", "accuracy": "logit", "macro_f1": "logit"},
     "identification": {"accuracy": "logit", "macro_auroc": "logit"},
     "survival": {"c_index": "logit"},
@@ -49,7 +49,7 @@ class Measured:
 def multilabel(
     targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, classes: Sequence[str], thresholds: np.ndarray | None
 ) -> Measured:
-    """``thresholds`` [class] were chosen on validation data and stay fixed in every replicate; None: no F1."""
+    """``thresholds`` [class] were chosen on validation data and stay fixed in every replicate; None: no decisions."""
     ranking = weighted.Ranking(targets, scores)
     left_out = ~classification.scorable(targets)
     per_class = {
@@ -58,11 +58,14 @@ def multilabel(
     }
     notes = []
     if thresholds is None:
-        notes.append("macro_f1 is not reported: thresholds are chosen on validation data, and there are none.")
+        notes.append(
+            "macro_f1 and macro_accuracy are not reported: thresholds are chosen on validation data, and there are none."
+        )
     else:
         per_class["f1"] = classification.f1(targets, scores, thresholds)
+        per_class["accuracy"] = classification.decision_accuracy(targets, scores, thresholds)
         notes += [
-            f"class {classes[c]!r} is left out of macro_f1: no validation record has it, so it has no threshold."
+            f"class {classes[c]!r} is left out of macro_f1 and macro_accuracy: no validation record has it, so it has no threshold."
             for c in np.flatnonzero(np.isnan(thresholds) & ~left_out).tolist()
         ]
 
@@ -70,6 +73,8 @@ def multilabel(
         values = ranking.measure(weights, tuple(n for n in ("auroc", "auprc") if f"macro_{n}" in names))
         if thresholds is not None and "macro_f1" in names:
             values["f1"] = weighted.f1(targets, scores >= thresholds, weights)
+        if thresholds is not None and "macro_accuracy" in names:
+            values["accuracy"] = weighted.decision_accuracy(targets, scores >= thresholds, weights)
         return {f"macro_{name}": columns for name, columns in values.items()}
 
     return Measured(
@@ -89,7 +94,11 @@ def multiclass(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray) -> 
     """Each class against the rest for AUROC; one decision a record for accuracy and F1."""
     truth = classification.one_hot(labels, scores.shape[1])
     ranking = weighted.Ranking(truth, scores)
-    per_class = {"auroc": classification.ovr_auroc(labels, scores), "f1": classification.argmax_f1(labels, scores)}
+    per_class = {
+        "auroc": classification.ovr_auroc(labels, scores),
+        "f1": classification.argmax_f1(labels, scores),
+        "accuracy": classification.argmax_accuracy(labels, scores),
+    }
     carriers = carrying_clusters(truth, clusters)
 
     def again(weights: np.ndarray, names: Sequence[str]) -> ByMetric:

@@ -2,7 +2,7 @@
 
 | kind | targets | scores | metrics |
 |---|---|---|---|
-| multilabel | {0, 1} [record, class] | any real [record, class] | macro_auroc, macro_auprc, macro_f1 |
+| multilabel | {0, 1} [record, class] | any real [record, class] | macro_auroc, macro_auprc, macro_f1, macro_accuracy |
 | multiclass | class index [record] | probabilities [record, class] | macro_auroc, accuracy, macro_f1 |
 | identification | class index [record] | [record, class] | accuracy, macro_auroc |
 | survival | time (years), event [record, 2] | log-risk [record] | c_index |
@@ -102,22 +102,29 @@ def score(
     bootstrap: int = 1000,
     seed: int = 0,
     metrics: Sequence[str] | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> Score:
     """Score predictions; see the module's table for shapes.
 
     ``classes`` names the columns (the event for survival, the targets for regression); ``clusters`` is the patient of
     each record, or None where each record is a patient. ``validation`` is (targets, scores) of validation records:
-    multilabel ``macro_f1`` takes its thresholds there and is not reported without them. ``bootstrap`` 0 gives no
-    intervals. The thresholds are held fixed in the bootstrap.
+    multilabel ``macro_f1`` and ``macro_accuracy`` take their thresholds there and are not reported without them.
+    ``bootstrap`` 0 gives no intervals. The thresholds are held fixed in the bootstrap. ``groups`` names subsets of the
+    classes, whose macro AUROC is reported too, as ``macro_auroc_GROUP``; a group without a scorable class is not.
 
     Raises DataError for shapes that do not fit, targets outside their range, and non-finite scores; UnknownName for
     an unknown kind or metric.
     """
     measured, cluster = _measure(kind, targets, scores, classes, clusters, validation)
     drawn = _replicates(measured, _chosen(kind, metrics, measured), cluster, bootstrap, seed)
+    estimates = {name: _estimate(replicates, METRICS[kind][name]) for name, replicates in drawn.items()}
+    for group, members in (groups or {}).items():
+        part = drawn["macro_auroc"].of_parts([list(classes).index(label) for label in members])
+        if part.present.any():
+            estimates[f"macro_auroc_{group}"] = _estimate(part, METRICS[kind]["macro_auroc"])
     return Score(
         kind=kind,
-        metrics={name: _estimate(replicates, METRICS[kind][name]) for name, replicates in drawn.items()},
+        metrics=estimates,
         per_class={
             label: {name: _or_none(values[c]) for name, values in measured.per_class.items()}
             for c, label in enumerate(classes)

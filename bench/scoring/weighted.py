@@ -91,6 +91,18 @@ def f1(
     return np.divide(both, either, out=np.full(both.shape, np.nan), where=scored)
 
 
+def decision_accuracy(
+    targets: Shaped[np.ndarray, "record class"], predicted: Bool[np.ndarray, "record class"], weights: Weights
+) -> Float[np.ndarray, "replicate class"]:
+    """The share of records on the right side of each class; NaN where a replicate drew no positive, or no negative."""
+    truth = targets != 0
+    positives = weights.T @ truth.astype(float)
+    total = weights.sum(axis=0)[:, None]
+    right = weights.T @ (truth == predicted).astype(float)
+    scored = (positives > 0) & (positives < total)
+    return np.divide(right, total, out=np.full(right.shape, np.nan), where=scored)
+
+
 def accuracy(
     labels: Int[np.ndarray, "record"], scores: Real[np.ndarray, "record class"], weights: Weights
 ) -> Float[np.ndarray, "replicate"]:

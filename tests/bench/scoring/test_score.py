@@ -22,16 +22,48 @@ def multilabel():
 def test_multilabel_reports_macro_values_over_scorable_classes(multilabel):
     targets, cosines, patients = multilabel
     result = score("multilabel", targets, cosines, CLASSES, patients, validation=(targets, cosines), bootstrap=200)
-    assert list(result.metrics) == ["macro_auroc", "macro_auprc", "macro_f1"]
+    assert list(result.metrics) == ["macro_auroc", "macro_auprc", "macro_f1", "macro_accuracy"]
     assert result.left_out == ["RARE"]
     assert result.metrics["macro_auroc"].value == pytest.approx(classification.auroc(targets, cosines)[:3].mean())
     for estimate in result.metrics.values():
         assert estimate.low < estimate.value < estimate.high
-    assert result.per_class["RARE"] == {"auroc": None, "auprc": None, "f1": None}
+    assert result.per_class["RARE"] == dict.fromkeys(("auroc", "auprc", "f1", "accuracy"))
     assert result.thresholds["RARE"] is None
     assert result.thresholds["MI"] in cosines[:, 1]
     assert (result.n_records, result.n_clusters) == (300, 150)
     assert result.support == dict(zip(CLASSES, targets.sum(axis=0).tolist(), strict=True))
+
+
+def test_accuracy_of_each_class_is_of_the_same_decisions_as_its_f1(multilabel):
+    from sklearn.metrics import accuracy_score, f1_score
+
+    targets, cosines, patients = multilabel
+    result = score("multilabel", targets, cosines, CLASSES, patients, validation=(targets, cosines), bootstrap=50)
+    for c, label in enumerate(CLASSES[:3]):
+        decided = cosines[:, c] >= result.thresholds[label]
+        assert result.per_class[label]["accuracy"] == pytest.approx(accuracy_score(targets[:, c], decided))
+        assert result.per_class[label]["f1"] == pytest.approx(f1_score(targets[:, c], decided))
+    mean = np.mean([result.per_class[label]["accuracy"] for label in CLASSES[:3]])
+    assert result.metrics["macro_accuracy"].value == pytest.approx(mean)
+    labels = np.random.default_rng(3).integers(0, 4, 300)
+    one = score("multiclass", labels, cosines, CLASSES, patients, bootstrap=0)
+    for c, label in enumerate(CLASSES):
+        expected = accuracy_score(labels == c, cosines.argmax(axis=1) == c)
+        assert one.per_class[label]["accuracy"] == pytest.approx(expected)
+
+
+def test_groups_of_classes_get_a_mean_and_an_interval_of_their_own(multilabel):
+    targets, cosines, patients = multilabel
+    groups = {"seen": ["NORM", "STTC"], "unseen": ["MI", "RARE"], "none": ["RARE"]}
+    result = score("multilabel", targets, cosines, CLASSES, patients, bootstrap=200, groups=groups)
+    seen, unseen = result.metrics["macro_auroc_seen"], result.metrics["macro_auroc_unseen"]
+    each = {label: values["auroc"] for label, values in result.per_class.items()}
+    assert seen.value == pytest.approx((each["NORM"] + each["STTC"]) / 2)
+    assert unseen.value == pytest.approx(each["MI"])
+    assert seen.low < seen.value < seen.high
+    assert "macro_auroc_none" not in result.metrics
+    alone = score("multilabel", targets[:, [1]], cosines[:, [1]], ["MI"], patients, bootstrap=200)
+    assert unseen.low == pytest.approx(alone.metrics["macro_auroc"].low)
 
 
 def test_macro_f1_needs_validation_data_and_says_so(multilabel):
@@ -96,7 +128,7 @@ def test_every_kind_survives_json(kind, multilabel):
     targets, scores = cases[kind]
     classes = ["death"] if kind == "survival" else CLASSES
     result = score(kind, targets, scores, classes, multilabel[2], bootstrap=100, seed=3)
-    assert set(result.metrics) == set(METRICS[kind]) - ({"macro_f1"} if kind == "multilabel" else set())
+    assert set(result.metrics) == set(METRICS[kind]) - ({"macro_f1", "macro_accuracy"} if kind == "multilabel" else set())
     for estimate in result.metrics.values():
         assert estimate.low <= estimate.value <= estimate.high
     assert result.left_out == ([] if kind == "survival" else ["RARE"])

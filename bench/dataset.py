@@ -83,6 +83,12 @@ class Dataset(ABC):
     """Another dataset whose files these are too; its folder serves where none was named for this one."""
     full_size: ClassVar[dict[str, int]] = {}
     """Version -> number of records of the complete publication, to tell a complete copy from a subset."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other names of the same publication (CPSC2018 is also called ICBEB)."""
+    overlaps: ClassVar[dict[str, str]] = {}
+    """Other collections, registered here or not, that hold recordings of this one -> which ones, in a few words. Said on
+    one side, it holds for both; it does not go on from there to a third. Audits rest on it
+    (:mod:`bench.contamination.declared`). Neither this nor :attr:`aliases` is inherited."""
     rates: ClassVar[tuple[int, ...]] = (500,)
     """Sampling rates (Hz) at which the publisher offers the signals, best first."""
     text_sources: ClassVar[tuple[str, ...]] = ()

@@ -76,9 +76,7 @@ class Index:
         self._row, self._at, described = _described(corpus)
         self._tree = cKDTree(described, leafsize=32)
 
-    def copies(
-        self, queries: Fingerprints, itself: np.ndarray | None = None, similarity: float = SIMILARITY
-    ) -> Copies:
+    def copies(self, queries: Fingerprints, itself: np.ndarray | None = None, similarity: float = SIMILARITY) -> Copies:
         """Pairs of a query and a recording of the corpus that are of one and the same recording.
 
         Args:

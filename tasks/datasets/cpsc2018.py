@@ -69,6 +69,11 @@ class CPSC2018(Dataset):
         folder="training/cpsc_2018/",
     )
     full_size: ClassVar[dict[str, int]] = {"2018": 6_877}
+    aliases = ("icbeb", "icbeb2018", "cpsc")
+    overlaps: ClassVar = {
+        "cinc2020": "all of it is among its training data, under the same record names",
+        "cinc2021": "all of it is among its training data, under the same record names",
+    }
     rates = (FS,)
     text_sources = ("statements",)
     simulated_records = 1000

@@ -52,6 +52,11 @@ class CSN(Dataset):
         license="CC BY 4.0",
     )
     full_size: ClassVar[dict[str, int]] = {"1.0.0": 45_152}
+    aliases = ("chapman-shaoxing-ningbo", "ecg-arrhythmia")
+    overlaps: ClassVar = {
+        "ningbo": "all of it is part of CSN, under the same record names",
+        "cinc2021": "all of it is among its training data, under the same record names",
+    }
     rates = (500,)
     text_sources = ("statements",)
     simulated_records = 2000
@@ -195,6 +200,11 @@ class Chapman(CSN):
     name = "chapman"
     title = "Chapman-Shaoxing"
     reads_files_of = "csn"
+    aliases = ("chapman-shaoxing",)
+    overlaps: ClassVar = {
+        "csn": "all of it is part of CSN, under the same record names",
+        "cinc2021": "all of it is among its training data, under the same record names",
+    }
     full_size: ClassVar[dict[str, int]] = {"1.0.0": 10_247}
     simulated_records = 1000
 

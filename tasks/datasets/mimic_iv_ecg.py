@@ -46,6 +46,8 @@ class MIMICIVECG(Dataset):
         license="ODbL 1.0",  # "Open Access", says its page, unlike the other modules of MIMIC-IV
     )
     full_size: ClassVar[dict[str, int]] = {"1.0": 800_035}
+    aliases = ("mimic-ecg", "mimic-iv-ecg-diagnostic")
+    overlaps: ClassVar = {"mimic-iv": "patients of the same hospital records; ECGs are here alone"}
     rates = (500,)
     text_sources = ("cleaned", "statements")
     simulated_records = 2000

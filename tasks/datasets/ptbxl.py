@@ -73,6 +73,12 @@ class PTBXL(Dataset):
         ),
     )
     full_size: ClassVar[dict[str, int]] = {"1.0.3": 21_799, "1.0.2": 21_837, "1.0.1": 21_837}
+    aliases = ("ptb-xl",)
+    overlaps: ClassVar = {
+        "cinc2020": "all of version 1.0.1 is among its training data",
+        "cinc2021": "all of version 1.0.1 is among its training data",
+        "ptb-xl+": "features and median beats of the same recordings",
+    }
     rates = (500, 100)
     text_sources = ("statements", "report", "structured")
     format_version = 2

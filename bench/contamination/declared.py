@@ -1,0 +1,85 @@
+"""Which collections share recordings, as their readers declare it (``Dataset.aliases``, ``Dataset.overlaps``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from bench import registry
+from bench.errors import UnknownName
+
+UNKNOWN = "unknown"
+"""The corpus of a checkpoint of which nobody said what it was pretrained on."""
+OTHER = "other:"
+"""Before the name of a collection that no dataset here knows, and that is said to share nothing with any."""
+JOINED = "+"
+"""Between the names of several collections that one checkpoint was pretrained on."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """How two collections are related: one and the same, or one holding recordings of the other; ``why`` in words."""
+
+    kind: Literal["same", "overlap"]
+    why: str
+
+
+def canonical(name: str) -> str:
+    """The registered name of a dataset, where ``name`` is that or an alias; else ``name``, in lower case."""
+    name = name.strip().lower().replace("_", "-")
+    for registered in registry.entries(registry.DATASETS):
+        if name == registered.lower() or name in _of(registered, "aliases"):
+            return registered
+    return name
+
+
+def relation(one: str, other: str) -> Relation | None:
+    """What is declared of two collections; None if nothing is."""
+    one, other = canonical(one), canonical(other)
+    if one == other:
+        return Relation("same", f"{one} itself")
+    for name, partner in ((one, other), (other, one)):
+        declared = _of(name, "overlaps")
+        if partner in declared:
+            return Relation("overlap", f"{name} and {partner} share recordings: {declared[partner]}")
+    return None
+
+
+def known_collections() -> list[str]:
+    """Every name that a corpus can be declared by: datasets, their aliases, and what they overlap with."""
+    names: set[str] = set()
+    for registered in registry.entries(registry.DATASETS):
+        names |= {registered, *_of(registered, "aliases"), *_of(registered, "overlaps")}
+    return sorted(names)
+
+
+def declared_corpus(names: Iterable[str]) -> str:
+    """Several collections as one name (``ptbxl+csn``), each checked.
+
+    Raises:
+        UnknownName: one that nobody declares: a misspelt name must not read as one that shares nothing.
+    """
+    known = known_collections()
+    told = []
+    for name in names:
+        found = canonical(name)
+        if not name.startswith(OTHER) and found not in known:
+            raise UnknownName(
+                f"collection (for one that shares nothing with those here, write {OTHER}NAME)", name, known
+            )
+        told.append(name if name.startswith(OTHER) else found)
+    return JOINED.join(dict.fromkeys(told)) or UNKNOWN
+
+
+def collections(corpus: str | None) -> list[str]:
+    """The collections that a corpus name stands for; none where it is not known."""
+    return [] if not corpus or corpus == UNKNOWN else corpus.split(JOINED)
+
+
+def _of(name: str, attribute: str) -> dict[str, str]:
+    """What a registered dataset declares itself, as a mapping; what it inherits is said of another."""
+    if name not in registry.entries(registry.DATASETS):
+        return {}
+    value = vars(registry.load(registry.DATASETS, name)).get(attribute, {})
+    return value if isinstance(value, dict) else dict.fromkeys(value, "")

@@ -47,7 +47,7 @@ class MIMICIVECG(Dataset):
     )
     full_size: ClassVar[dict[str, int]] = {"1.0": 800_035}
     aliases = ("mimic-ecg", "mimic-iv-ecg-diagnostic")
-    overlaps: ClassVar = {"mimic-iv": "patients of the same hospital records; ECGs are here alone"}
+    overlaps: ClassVar = {"mimic-iv-ecg-ext-icd": "discharge diagnoses of the same recordings"}
     rates = (500,)
     text_sources = ("cleaned", "statements")
     simulated_records = 2000

@@ -52,13 +52,16 @@ def verify(dataset: Dataset, store: SignalStore | None, workers: int, progress: 
 
 
 def data_status(source: DataSource) -> list[dict[str, Any]]:
-    """One row a dataset: prepared, records, hours, bytes of the store, version, and where it was found or is published."""
+    """One row a dataset: prepared, records, hours, bytes of the store, version, texts, and where it is."""
     rows = []
     for name in registry.entries(registry.DATASETS):
-        row: dict[str, Any] = dict.fromkeys(("dataset", "prepared", "records", "hours", "bytes", "version", "found"))
+        row: dict[str, Any] = dict.fromkeys(
+            ("dataset", "prepared", "records", "hours", "bytes", "version", "texts", "found")
+        )
         row["dataset"] = name
         try:
             cls = registry.load(registry.DATASETS, name)
+            row["texts"] = ", ".join(cls.text_sources) or None
             if source.kind == "real":
                 if not source.has(name):
                     how = (

@@ -93,6 +93,8 @@ class Dataset(ABC):
     """Sampling rates (Hz) at which the publisher offers the signals, best first."""
     text_sources: ClassVar[tuple[str, ...]] = ()
     """Names of the texts that accompany a recording, default first; empty when there are none."""
+    partition_rules: ClassVar[tuple[str, ...]] = ()
+    """Names that :meth:`pretraining_partition` takes as its ``rule``, default first; empty when there is one way."""
     has_recorder_beats: bool = False
     """Whether recordings come with a median beat: the recorder's, or that of a further publication at hand."""
     median_beats_by: str = "the recorder"

@@ -31,6 +31,7 @@ def params_of(result: Result) -> dict[str, str]:
         "mode": cell.mode,
         "leads": name_leads(cell.leads),
         "fraction": cell.fraction,
+        "fraction_rule": cell.fraction_rule,
         "seed": cell.seed,
         "fold": cell.fold,
     }

@@ -117,7 +117,7 @@ def verify(
 
 @app.command(epilog="Example:  bench data status")
 def status(data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, json_output: o.Json = False) -> None:
-    """For each dataset: found where, prepared, records, hours, bytes, version."""
+    """For each dataset: prepared, records, hours, bytes of the store, version, texts, and where it was found."""
     import json
 
     from bench.data_status import data_status

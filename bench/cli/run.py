@@ -36,6 +36,14 @@ def run_command(
         list[str] | None,
         typer.Option("--fraction", help="Labelled share of the training records: 0.01 or 1%. [default: 1]"),
     ] = None,
+    fraction_rule: Annotated[
+        str,
+        typer.Option(
+            "--fraction-rule",
+            help="How fractions are drawn. stratified: nested, classes kept where they can be. merl: as MERL's released "
+            "code draws them (random state 42), which reproduces the published subsets.",
+        ),
+    ] = "stratified",
     leads: Annotated[
         list[str] | None,
         typer.Option(
@@ -84,6 +92,7 @@ def run_command(
 
     progress.set_quiet(json_output)
     o.choice(profile, "--profile", ("paper", "smoke"))
+    o.choice(fraction_rule, "--fraction-rule", ("stratified", "merl"))
     if board and (method or task or mode):
         raise ConfigError(
             "--board names its own methods, tasks and modes; give it without --method, --task and --mode."
@@ -99,6 +108,7 @@ def run_command(
         tasks=o.split_commas(task),
         modes=_modes(o.split_commas(mode), o.split_commas(protocol) or [OURS]) if mode else [],
         fractions=o.numbers(fraction, "--fraction", float) or [1.0],
+        fraction_rule=fraction_rule,  # type: ignore[arg-type]
         leads=[subset for value in leads or () for subset in parse_leads(value)] or [LEADS],
         seeds=o.numbers(seed, "--seed", int) or [0],
         profile=profile,  # type: ignore[arg-type]

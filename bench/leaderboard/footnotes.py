@@ -38,12 +38,14 @@ def _left_out(results: Sequence[Result]) -> list[str]:
 
 
 def _untrained_classes(results: Sequence[Result]) -> list[str]:
-    absent: dict[tuple[str, float], set[str]] = defaultdict(set)
+    absent: dict[tuple[str, float, str], set[str]] = defaultdict(set)
     for result in results:
-        absent[(result.cell.task, result.cell.fraction)] |= set(result.split.get("classes_absent_from_training") or ())
+        place = (result.cell.task, result.cell.fraction, result.cell.fraction_rule)
+        absent[place] |= set(result.split.get("classes_absent_from_training") or ())
     return [
-        f"{task} at {fraction:.0%}: no training record has {_listed(names)}; the class is scored all the same."
-        for (task, fraction), names in sorted(absent.items())
+        f"{task} at {fraction:.0%}{'' if rule == 'stratified' else f', drawn by {rule}'}: no training record has "
+        f"{_listed(names)}; the class is scored all the same."
+        for (task, fraction, rule), names in sorted(absent.items())
         if names
     ]
 

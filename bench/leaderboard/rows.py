@@ -117,8 +117,10 @@ def latest(results: Sequence[Result]) -> list[Result]:
 
 
 def protocol_of(result: Result) -> dict[str, Any]:
-    """The config of the cell's mode."""
-    return result.config.get(result.cell.mode, {})
+    """The config of the cell's mode, and by whose draw the labelled fraction came about, where it is not ours."""
+    rule = result.cell.fraction_rule
+    drawn = {} if rule == "stratified" else {"fraction_rule": rule}
+    return result.config.get(result.cell.mode, {}) | drawn
 
 
 def corpus_of(result: Result) -> dict[str, Any]:

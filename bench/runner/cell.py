@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from bench.fractions import Rule
 from bench.signals.leads import LEADS, name_leads
 
 Profile = Literal["paper", "smoke"]
@@ -14,7 +15,8 @@ Profile = Literal["paper", "smoke"]
 class Cell:
     """One (method, task, mode, leads, fraction, seed, fold).
 
-    ``fraction`` is the share of the training partition that is labelled (1.0 for zero-shot, which uses none).
+    ``fraction`` is the share of the training partition that is labelled (1.0 for zero-shot, which uses none), drawn by
+    ``fraction_rule`` (:mod:`bench.fractions`; of all records there is one draw, called ``stratified``).
     """
 
     method: str
@@ -24,20 +26,26 @@ class Cell:
     fraction: float = 1.0
     seed: int = 0
     fold: int = 0
+    fraction_rule: Rule = "stratified"
 
     def __str__(self) -> str:
         parts = [self.method, self.task, self.mode]
         if self.leads != LEADS:
             parts.append(f"leads {name_leads(self.leads)}")
         if self.mode != "zeroshot":
-            parts.append(f"{self.fraction:.0%}")
+            drawn = "" if self.fraction_rule == "stratified" else f", {self.fraction_rule}'s draw"
+            parts.append(f"{self.fraction:.0%}{drawn}")
             parts.append(f"seed {self.seed}")
         if self.fold:
             parts.append(f"fold {self.fold}")
         return " · ".join(parts)
 
     def to_dict(self) -> dict:
-        return asdict(self) | {"leads": list(self.leads)}
+        """As JSON; the default rule is left out, so that cells which have no other keep their keys."""
+        value = asdict(self) | {"leads": list(self.leads)}
+        if self.fraction_rule == "stratified":
+            del value["fraction_rule"]
+        return value
 
     @classmethod
     def from_dict(cls, value: dict) -> Cell:

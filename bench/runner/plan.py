@@ -9,6 +9,7 @@ from typing import Literal
 
 from bench import registry
 from bench.errors import ConfigError, UnknownName
+from bench.fractions import Rule
 from bench.modes import MODULES, honest_mode
 from bench.runner.cell import Cell, Profile
 from bench.signals.leads import LEADS
@@ -23,6 +24,7 @@ class RunOptions:
     tasks: Sequence[str]
     modes: Sequence[str]
     fractions: Sequence[float] = (1.0,)
+    fraction_rule: Rule = "stratified"
     leads: Sequence[tuple[str, ...]] = (LEADS,)
     seeds: Sequence[int] = (0,)
     profile: Profile | None = None
@@ -80,7 +82,8 @@ def plan(options: RunOptions) -> Plan:
             for fraction, seed, fold in itertools.product(
                 (1.0,) if fixed else options.fractions, seeds, load_split(task.split).folds
             ):
-                planned.cells.append(Cell(name, task.name, mode, leads, fraction, seed, fold))
+                rule = options.fraction_rule if fraction < 1 else "stratified"
+                planned.cells.append(Cell(name, task.name, mode, leads, fraction, seed, fold, rule))
     planned.cells = list(dict.fromkeys(planned.cells))
     planned.left_out = list(dict.fromkeys(planned.left_out))
     if not planned.cells:

@@ -91,7 +91,9 @@ class Session:
     _stores: dict[str, SignalStore] = field(default_factory=dict)
     _tasks: dict[str, TaskData] = field(default_factory=dict)
     _configs: dict[str, Any] = field(default_factory=dict)
-    _corpora: dict[tuple[str, str | None, int | None], tuple[Corpus, dict[str, Any]]] = field(default_factory=dict)
+    _corpora: dict[tuple[str, str | None, int | None, str | None], tuple[Corpus, dict[str, Any]]] = field(
+        default_factory=dict
+    )
     _images: dict[tuple[str, int], Images] = field(default_factory=dict)
 
     # -- data ---------------------------------------------------------------------------------------------------------
@@ -223,11 +225,11 @@ class Session:
         return bool(offered) and config.pretrain.text_source in (None, *offered)
 
     def corpus_data(
-        self, name: str, text_source: str | None, image_size: int | None = None
+        self, name: str, text_source: str | None, image_size: int | None = None, rule: str | None = None
     ) -> tuple[Corpus, dict[str, Any]]:
         """The records that may be pretrained on, with their text, and the facts that identify them.
 
-        With an ``image_size``, only those that have an image.
+        With an ``image_size``, only those that have an image. ``rule`` names the way to cut them, where there are several.
         """
         cls = registry.load(registry.DATASETS, name)
         store = self.store(name)
@@ -236,11 +238,15 @@ class Session:
                 f"pretrain.text_source = {text_source!r}: {name} offers {', '.join(cls.text_sources) or 'no text'}."
             )
         chosen = text_source or next(iter(cls.text_sources), None)
-        if (name, chosen, image_size) in self._corpora:
-            return self._corpora[name, chosen, image_size]
+        if rule is not None and rule not in cls.partition_rules:
+            raise ConfigError(
+                f"pretrain.partition = {rule!r}: {name} offers {', '.join(cls.partition_rules) or 'one way only'}."
+            )
+        if (name, chosen, image_size, rule) in self._corpora:
+            return self._corpora[name, chosen, image_size, rule]
         records = self.records(name)
         text = cls.text(records, chosen) if chosen else None
-        masks = cls.pretraining_partition(records)
+        masks = cls.pretraining_partition(records) if rule is None else cls.pretraining_partition(records, rule=rule)  # type: ignore[call-arg]
         if text is not None:
             worded = np.array([bool(t.strip()) for t in text])
             silent = int((masks["train"] & ~worded).sum())
@@ -271,7 +277,7 @@ class Session:
             "text": chosen,
             "partition": digest(partition.tobytes().hex()),
         } | ({} if images is None else {"images": images.key})
-        self._corpora[name, chosen, image_size] = (corpus, facts)
+        self._corpora[name, chosen, image_size, rule] = (corpus, facts)
         return corpus, facts
 
     def checkpoint_spec(self, method: type[Method], task_dataset: str) -> CheckpointSpec | None:
@@ -284,7 +290,8 @@ class Session:
             return CheckpointSpec(method, config, read_provenance(folder)["corpus"], given=folder)
         spec = method.input_for(config)
         image_size = spec.image_size if "image" in spec.modalities else None
-        _, facts = self.corpus_data(self.corpus_name(method, task_dataset), config.pretrain.text_source, image_size)
+        name, wanted = self.corpus_name(method, task_dataset), config.pretrain
+        _, facts = self.corpus_data(name, wanted.text_source, image_size, wanted.partition)
         if "text" in spec.modalities and facts["text"] is None:
             raise ConfigError(
                 f"{method.name} learns from reports, and {facts['dataset']} has none. "
@@ -309,7 +316,8 @@ class Session:
             )
         name, wanted = spec.corpus["dataset"], spec.method.input_for(spec.config)
         image_size = wanted.image_size if "image" in wanted.modalities else None
-        corpus, _ = self.corpus_data(name, spec.config.pretrain.text_source, image_size)
+        settings = spec.config.pretrain
+        corpus, _ = self.corpus_data(name, settings.text_source, image_size, settings.partition)
         rows = np.arange(len(corpus.records))
         beside: dict[str, Any] = {}
         if image_size is not None:

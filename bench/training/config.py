@@ -31,7 +31,8 @@ class PretrainConfig(BaseModel):
         1e-5, ge=0, description="AdamW weight decay; biases and one-dimensional weights included"
     )
     decayed: Literal["all", "matrices"] = Field(
-        "all", description="matrices: no weight decay on biases and other one-dimensional weights, as in MAE and its heirs"
+        "all",
+        description="matrices: no weight decay on biases and other one-dimensional weights, as in MAE and its heirs",
     )
     optimiser: Literal["adamw", "adam"] = Field(
         "adamw", description="adam: weight decay as an L2 penalty, as in the released code of MMCL"
@@ -55,6 +56,11 @@ class PretrainConfig(BaseModel):
     )
     text_source: str | None = Field(
         None, description="which of the corpus's texts to learn from (bench data status lists them); default: its first"
+    )
+    partition: str | None = Field(
+        None,
+        description="the rule by which the corpus is cut into training and validation, where it has several (a wrong "
+        "name is answered with the right ones); default: its first",
     )
     seed: int = Field(0, ge=0, description="initial weights, order of the recordings and everything drawn at random")
 

@@ -50,6 +50,7 @@ class MIMICIVECG(Dataset):
     overlaps: ClassVar = {"mimic-iv-ecg-ext-icd": "discharge diagnoses of the same recordings"}
     rates = (500,)
     text_sources = ("cleaned", "statements")
+    partition_rules = ("patient", "merl")
     simulated_records = 2000
     format_version = 1
 

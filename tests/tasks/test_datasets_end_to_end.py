@@ -48,3 +48,21 @@ def test_mimic_serves_as_a_corpus(source):
     report = run(options, source)
     assert report.failures == {}
     assert report.results[0].checkpoint["corpus"]["dataset"] == "mimic-iv-ecg"
+
+
+def test_mimic_is_cut_by_merl_s_rule_when_asked(source):
+    def run_with(*overrides):
+        options = RunOptions(
+            methods=["simclr"],
+            tasks=["cpsc2018"],
+            modes=["linear"],
+            overrides=[*QUICK, *overrides],
+            corpus="mimic-iv-ecg",
+            track=False,
+        )
+        return run(options, source)
+
+    ours, merl = (run_with(*some).results[0].checkpoint for some in ([], ["pretrain.partition=merl"]))
+    assert ours["corpus"]["partition"] != merl["corpus"]["partition"]
+    (refused,) = run_with("pretrain.partition=mrl").failures.values()
+    assert "pretrain.partition = 'mrl': mimic-iv-ecg offers patient, merl" in refused

@@ -1,0 +1,63 @@
+"""``--fraction-rule``: whose draw of a labelled fraction, told with every result and kept apart on boards."""
+
+from __future__ import annotations
+
+import json
+
+from sklearn.model_selection import train_test_split
+
+from bench.runner.cell import Cell
+
+RUN = ("run", "-m", "random-vit", "-t", "ptbxl-sub", "--mode", "linear", "--set", "linear.epochs=1", "--no-track")
+
+
+def test_both_rules_are_run_kept_apart_and_told(bench, monkeypatch):
+    from bench.runner import execute
+
+    calls = []
+
+    def spy(rows, fraction, seed, targets, rule="stratified"):
+        chosen = original(rows, fraction, seed, targets, rule)
+        calls.append((rule, rows, chosen))
+        return chosen
+
+    original = execute.subset
+    monkeypatch.setattr(execute, "subset", spy)
+    ours = json.loads(bench(*RUN, "--fraction", "5%", "--json").out)
+    merl = json.loads(bench(*RUN, "--fraction", "5%,1", "--fraction-rule", "merl", "--json").out)
+    assert [r["cell"].get("fraction_rule", "stratified") for r in ours + merl] == ["stratified", "merl", "stratified"]
+    assert len({r["key"] for r in ours + merl}) == 3
+    (_, rows, by_merl) = next(call for call in calls if call[0] == "merl")
+    assert list(by_merl) == list(train_test_split(rows, train_size=len(rows) * 5 // 100, random_state=42)[0])
+    for one in ours + merl:
+        assert isinstance(one["split"]["classes_absent_from_training"], list)
+    assert merl[0]["split"]["classes_absent_from_training"]  # 9 recordings cannot hold 23 classes
+    shown = bench(*RUN, "--fraction", "5%", "--fraction-rule", "merl")
+    told = " ".join(shown.out.split())  # a narrow table breaks its lines
+    assert "drawn by merl: no training record has" in told
+
+
+def test_boards_do_not_average_two_draws(bench):
+    bench(*RUN, "--fraction", "1%")
+    bench(*RUN, "--fraction", "1%", "--fraction-rule", "merl")
+    from bench.leaderboard.rows import latest, variants
+    from bench.runner.results import read_results
+    from bench.workspace import Workspace
+
+    results = list(read_results(Workspace.at().results))
+    assert len(latest(results)) == 2
+    assert [len(found) for found in variants(results).values()] == [1, 1]
+    assert any("fraction_rule merl" in name for name in variants(results))
+
+
+def test_another_rule_is_refused(bench):
+    done = bench(*RUN, "--fraction-rule", "random")
+    assert done.code == 2
+    assert "expected one of stratified, merl" in done.err
+
+
+def test_cells_of_the_default_rule_read_and_write_as_ever():
+    assert "fraction_rule" not in Cell("a", "b", "linear").to_dict()
+    merl = Cell("a", "b", "linear", fraction=0.01, fraction_rule="merl")
+    assert Cell.from_dict(merl.to_dict()) == merl
+    assert "merl" in str(merl)

@@ -15,6 +15,10 @@ from bench.progress import Progress
 from bench.task import Task
 
 
+def unreported(epoch: int, value: float) -> None:
+    """Outside of a sweep nobody asks how a cell is coming along."""
+
+
 @dataclass(frozen=True)
 class CellRun:
     """Everything one cell needs. ``train`` is already the labelled fraction; the test targets are not here.
@@ -30,6 +34,8 @@ class CellRun:
         seed: derived from the cell's coordinates.
         progress: to report steps to.
         test_targets: those of the test partition, for the modes of ``RELEASED_PROTOCOLS`` and for no other.
+        report: called with an epoch and its validation value wherever a mode has one; in a sweep it may raise to stop a
+            setting that will not win.
     """
 
     method: Method
@@ -46,6 +52,7 @@ class CellRun:
     progress: Progress
     prompts: Sequence[str] = ()
     test_targets: np.ndarray | None = None
+    report: Callable[[int, float], None] = unreported
 
     @property
     def n_outputs(self) -> int:

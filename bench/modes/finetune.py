@@ -172,6 +172,7 @@ def run(cell: CellRun) -> Outcome:
             cell.targets[cell.validation], _scores(model, cell, cell.validation, objective)
         )
         history[-1]["validation"] = value
+        cell.report(epoch + 1, value)
         if value > best["value"] or "state" not in best:
             state = {k: v.detach().clone() for k, v in classifier.state_dict().items()}
             best = {"value": value, "epoch": epoch + 1, "state": state}

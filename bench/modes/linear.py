@@ -68,6 +68,7 @@ def run(cell: CellRun) -> Outcome:
         with torch.no_grad():
             value = objective.selection_value(validation_targets, objective.scores(head(validation)))
         history.append({"epoch": epoch + 1, "loss": total_loss / len(train), "validation": value})
+        cell.report(epoch + 1, value)
         if value > best["value"]:
             best = {"value": value, "epoch": epoch + 1, "state": {k: v.clone() for k, v in head.state_dict().items()}}
         cell.progress(epoch + 1, config.epochs, f"validation {cell.task.metric} {value:.3f}")

@@ -19,7 +19,7 @@ from bench.scoring.released import aggregate_windows
 from bench.seeding import seed_global
 from bench.training.layers import layer_factors
 from bench.training.loop import make_fabric
-from bench.training.objective import Objective
+from bench.training.objective import Objective, survival_batch
 from bench.training.schedule import SCHEDULES
 
 SCORING_BATCH = 128
@@ -120,13 +120,16 @@ def run(cell: CellRun) -> Outcome:
     if cell.method.implements("fit"):
         return _fit(cell)
     config: Any = cell.config
-    objective = Objective(cell.task.kind, cell.n_outputs, config.label_smoothing)
+    survival = cell.task.kind == "survival"
+    objective = Objective(cell.task.kind, cell.n_outputs, config.label_smoothing, cell.targets[cell.train])
     fabric = make_fabric(config.precision)
     seed_global(cell.seed)
     cell.method.begin_finetuning()
     source = cell.source if config.crop_seconds is None else cell.source.random_crops(config.crop_seconds)
     classifier = _Classifier(cell.method, source.batch(cell.train[:1]), objective.n_outputs)
     batch_size = min(config.batch_size, len(cell.train))
+    if survival:
+        batch_size = survival_batch(batch_size, cell.targets[cell.train])
     steps = len(cell.train) // batch_size
     total = steps * config.epochs
     whole = cell.mode == "scratch" or config.layer_decay is not None
@@ -142,7 +145,7 @@ def run(cell: CellRun) -> Outcome:
     scheduler = _scheduler(optimiser, config, total)
     model, optimiser = fabric.setup(classifier, optimiser)
     model.mark_forward_method("training_loss")
-    strata = _strata(cell) if config.batches == "stratified" else None
+    strata = _strata(cell) if survival or config.batches == "stratified" else None
     best: dict[str, Any] = {"value": -math.inf, "epoch": config.epochs}
     history: list[dict[str, float]] = []
     for epoch in range(config.epochs):
@@ -173,7 +176,9 @@ def run(cell: CellRun) -> Outcome:
         )
         history[-1]["validation"] = value
         cell.report(epoch + 1, value)
-        if value > best["value"] or "state" not in best:
+        if value > best["value"] or not math.isfinite(
+            best["value"]
+        ):  # what cannot be ranked yet gives way to the latest
             state = {k: v.detach().clone() for k, v in classifier.state_dict().items()}
             best = {"value": value, "epoch": epoch + 1, "state": state}
         elif epoch + 1 - best["epoch"] >= config.patience:

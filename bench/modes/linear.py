@@ -12,8 +12,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
+from bench.loading import spread_evenly
 from bench.modes.cell_run import CellRun, Outcome
-from bench.training.objective import Objective
+from bench.training.objective import Objective, survival_batch
 from bench.training.schedule import warmup_cosine
 
 SCORING_BATCH = 65536
@@ -38,7 +39,7 @@ def run(cell: CellRun) -> Outcome:
     """Train the head; keep the epoch with the best validation value; score validation and test with it, once."""
     config: Any = cell.config
     features = torch.from_numpy(cell.features())
-    objective = Objective(cell.task.kind, cell.n_outputs)
+    objective = Objective(cell.task.kind, cell.n_outputs, training_targets=cell.targets[cell.train])
     generator = torch.Generator().manual_seed(cell.seed)
     head = nn.Linear(features.shape[1], objective.n_outputs)
     with torch.no_grad():  # torch's own initial range, from the cell's generator and not from the global one
@@ -50,14 +51,21 @@ def run(cell: CellRun) -> Outcome:
     train, validation = features[cell.train], features[cell.validation]
     train_targets = torch.from_numpy(np.ascontiguousarray(cell.targets[cell.train]))
     validation_targets = cell.targets[cell.validation]
-    steps = -(-len(train) // config.batch_size)
+    batch_size, survival = config.batch_size, cell.task.kind == "survival"
+    if survival:
+        batch_size = survival_batch(batch_size, cell.targets[cell.train])
+    steps = -(-len(train) // batch_size)
     best: dict[str, Any] = {"value": -np.inf}
     history = []
     for epoch in range(config.epochs):
-        order = torch.randperm(len(train), generator=generator)
+        if survival:
+            rng = np.random.default_rng((cell.seed, epoch))
+            order = torch.from_numpy(spread_evenly(cell.targets[cell.train, 1], rng))
+        else:
+            order = torch.randperm(len(train), generator=generator)
         total_loss = 0.0
         for i in range(steps):
-            rows = order[i * config.batch_size : (i + 1) * config.batch_size]
+            rows = order[i * batch_size : (i + 1) * batch_size]
             factor = warmup_cosine(epoch * steps + i, steps * config.epochs, config.warmup_steps)
             optimiser.param_groups[0]["lr"] = config.lr * factor
             loss = objective.loss(head(train[rows]), train_targets[rows])

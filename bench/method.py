@@ -194,6 +194,18 @@ class Method(nn.Module):
         """
         raise TypeError(f"{self.name} cannot answer zero-shot")
 
+    def concepts(self) -> Sequence[str]:
+        """What pretraining put into words, each once: entities, or the statements of its reports.
+
+        Asked when pretraining has ended and kept with the checkpoint, so that zero-shot results can tell classes that were
+        seen from those that were not. Empty where there are no words.
+        """
+        return ()
+
+    def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
+        """For each class the concept whose words mean most nearly the same, and the cosine similarity of the two."""
+        raise TypeError(f"{self.name} does not compare words")
+
     def fit(self, train: LabelledData, validation: LabelledData) -> Predictor:
         """Train without an encoder."""
         raise TypeError(f"{self.name} does not train by fit")

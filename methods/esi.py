@@ -142,6 +142,7 @@ class ESI(Method):
     def prepare_corpus(self, corpus: Corpus) -> None:
         answers = corpus.cache / "cqa" if corpus.cache is not None else None
         self._texts = cqa_texts(corpus.text or (), corpus.records, self.config.cqa, cache=answers)
+        self.text.read(corpus)
         self.text.prepare(replace(corpus, text=self._texts))
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
@@ -218,6 +219,12 @@ class ESI(Method):
             prompts = [with_waveforms(p, [described[name]]) for p, name in zip(prompts, class_names, strict=True)]
         text = self.project_text(self.text.prompts(prompts, batch.ecg.device))
         return similarities(self.project_ecg(self.ecg_vector(batch.ecg)), text, temperature=1.0)
+
+    def concepts(self) -> Sequence[str]:
+        return self.text.statements
+
+    def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
+        return self.text.nearest(class_names, concepts)
 
     @classmethod
     def published_names(cls, config: Config) -> dict[str, PublishedNames]:

@@ -83,6 +83,7 @@ class ETP(Method):
         self.log_scale = nn.Parameter(-torch.tensor(config.temperature).log(), requires_grad=config.learn_temperature)
 
     def prepare_corpus(self, corpus: Corpus) -> None:
+        self.text.read(corpus)
         self.text.prepare(corpus)
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
@@ -97,6 +98,12 @@ class ETP(Method):
         prompts = self.text.prompts(prompts_for(class_names, self.config.prompts), batch.ecg.device)
         ecg = self.project_ecg(self.encoder(batch.ecg))
         return similarities(ecg, self.project_text(prompts), temperature=1.0)
+
+    def concepts(self) -> Sequence[str]:
+        return self.text.statements
+
+    def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
+        return self.text.nearest(class_names, concepts)
 
     def notes(self) -> dict[str, Any]:
         return {"text": self.text.notes()}

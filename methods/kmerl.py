@@ -145,6 +145,7 @@ class KMERL(Method):
         self._labels: Tensor | None = None
 
     def prepare_corpus(self, corpus: Corpus) -> None:
+        self.text.read(corpus)
         self.text.prepare(corpus)
         if self.config.query_loss:
             vocabulary, labels = entity_labels(corpus.text or (), corpus.train, self.config.entities)
@@ -165,7 +166,8 @@ class KMERL(Method):
                 exclude_positive=printed,
             )
         if self._labels is not None:
-            queries = self.text.prompts(self._entities, batch.ecg.device)
+            # In lower case, as class names are asked for (prompts.lower): a cased encoder must not tell them apart by it.
+            queries = self.text.prompts([name.lower() for name in self._entities], batch.ecg.device)
             labels = self._labels[batch.index.cpu()].to(batch.ecg.device, torch.float32)
             losses["entities"] = F.binary_cross_entropy_with_logits(self.query_network(queries, features), labels)
         return losses
@@ -180,6 +182,12 @@ class KMERL(Method):
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
         queries = self.text.prompts(prompts_for(class_names, self.config.prompts), batch.ecg.device)
         return torch.sigmoid(self.query_network(queries, self.features(batch)))
+
+    def concepts(self) -> Sequence[str]:
+        return self._entities or self.text.statements
+
+    def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
+        return self.text.nearest(class_names, concepts)
 
     def notes(self) -> dict[str, Any]:
         return {"text": self.text.notes(), "entities": list(self._entities)}

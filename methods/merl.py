@@ -115,6 +115,7 @@ class MERL(Method):
         self.net = MERLNet(encoder, self.input.length, text_dim=self.text.dim, dropout=config.dropout)
 
     def prepare_corpus(self, corpus: Corpus) -> None:
+        self.text.read(corpus)
         self.text.prepare(corpus)
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
@@ -128,6 +129,12 @@ class MERL(Method):
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
         prompts = self.text.prompts(prompts_for(class_names, self.config.prompts), batch.ecg.device)
         return similarities(self.net(batch.ecg).ecg, self.net.embed_text(prompts), temperature=1.0)
+
+    def concepts(self) -> Sequence[str]:
+        return self.text.statements
+
+    def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
+        return self.text.nearest(class_names, concepts)
 
     @classmethod
     def published_names(cls, config: Config) -> dict[str, PublishedNames]:

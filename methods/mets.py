@@ -80,6 +80,7 @@ class METS(Method):
         self.project = nn.Linear(self.encoder.dim, self.text.dim)
 
     def prepare_corpus(self, corpus: Corpus) -> None:
+        self.text.read(corpus)
         self.text.prepare(replace(corpus, text=self._sentences(corpus.text or ())))
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
@@ -99,6 +100,12 @@ class METS(Method):
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
         prompts = self.text.prompts(prompts_for(class_names, self.config.prompts), batch.ecg.device)
         return similarities(self.project(self.encoder(batch.ecg)), prompts, temperature=1.0)
+
+    def concepts(self) -> Sequence[str]:
+        return self.text.statements
+
+    def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
+        return self.text.nearest(class_names, concepts)
 
     def notes(self) -> dict[str, Any]:
         return {"text": self.text.notes()}

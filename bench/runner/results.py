@@ -39,6 +39,7 @@ class Result:
         config: the method's config and the protocol's (``{"method": ..., "linear": ...}``).
         selection: what was chosen on validation data: metric, value, epoch.
         provenance: versions, git commit, device, seeds, input spec, source digest, the command, start time, seconds by phase.
+        seen: of a zero-shot result, which classes pretraining had named (:mod:`bench.runner.seen`); empty if not known.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Result:
     config: dict[str, Any]
     selection: dict[str, Any]
     provenance: dict[str, Any]
+    seen: dict[str, Any] = field(default_factory=dict)
     predictions_digest: str = ""
     schema: int = SCHEMA
     folder: Path | None = field(default=None, compare=False)

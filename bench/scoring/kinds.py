@@ -65,7 +65,8 @@ def multilabel(
         per_class["f1"] = classification.f1(targets, scores, thresholds)
         per_class["accuracy"] = classification.decision_accuracy(targets, scores, thresholds)
         notes += [
-            f"class {classes[c]!r} is left out of macro_f1 and macro_accuracy: no validation record has it, so it has no threshold."
+            f"class {classes[c]!r} is left out of macro_f1 and macro_accuracy: no validation record has it, so it has no "
+            f"threshold."
             for c in np.flatnonzero(np.isnan(thresholds) & ~left_out).tolist()
         ]
 

@@ -1,4 +1,5 @@
-"""Checkpoints: ``checkpoints/METHOD-KEY/`` with ``model.safetensors``, ``config.yaml``, ``provenance.json``, ``history.csv``.
+"""Checkpoints: ``checkpoints/METHOD-KEY/`` with ``model.safetensors``, ``config.yaml``, ``provenance.json``, ``history.csv``,
+and ``concepts.json`` where pretraining had words.
 
 The key is a digest of what determines the weights: method source and config, corpus digest, input. A checkpoint
 appears whole; a run in progress lies beside it in ``.METHOD-KEY.partial`` and is taken up again by the next run.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bench.method import Corpus, Method, MethodConfig
 
 SCHEMA = 1
+CONCEPTS = "concepts.json"
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ def _make(
         save_file(weights, folder / "model.safetensors")
         (folder / "config.yaml").write_text(yaml.safe_dump(spec.config.model_dump(mode="json"), sort_keys=False))
         pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
+        if concepts := list(method.concepts()):
+            write_json(folder / CONCEPTS, concepts)
         write_json(
             folder / "provenance.json",
             {
@@ -154,6 +158,24 @@ def read_provenance(folder: Path) -> dict[str, Any]:
         raise DataError(
             f"{folder}: not a readable checkpoint ({error}). Delete the folder and pretrain again."
         ) from error
+
+
+def read_concepts(folder: Path) -> list[str]:
+    """What pretraining put into words (:meth:`bench.method.Method.concepts`); empty where the checkpoint keeps none.
+
+    Raises:
+        DataError: the file is not a list of texts.
+    """
+    path = folder / CONCEPTS
+    if not path.exists():
+        return []
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not readable ({error}). Delete the checkpoint and pretrain again.") from error
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise DataError(f"{path}: expected a list of texts. Delete the checkpoint and pretrain again.")
+    return found
 
 
 def read_config(method: type[Method], folder: Path) -> MethodConfig:

@@ -9,7 +9,6 @@ writes is asked once for every distinct statement.
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.errors import BenchError, DataError
 from methods.text.endpoint import ChatEndpoint, EndpointConfig, Question
+from methods.text.statements import statements_of
 from methods.text.textbooks import TOP, Textbooks
 from methods.text.waveforms import WaveformKnowledge, default_knowledge
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 FINDINGS, WAVEFORMS = "ECG Findings:", "Potential ECG waveforms:"
 
-_SENTENCE_END = re.compile(r"[;\n\r]+|\.+(?=\s|$)")
 _SYSTEM = (
     "You teach electrocardiography. Describe in one or two sentences how the given finding shows in a 12-lead ECG: "
     "which leads, which waves, and the criteria with their numbers. Rely on the reference where there is one; of several "
@@ -79,12 +78,6 @@ class CQAConfig(BaseModel):
 
 class _Described(BaseModel):
     waveform: str = Field(min_length=1)
-
-
-def statements_of(report: str) -> list[str]:
-    """The statements of a report, without final full stops, each once."""
-    parts = (" ".join(part.split()) for part in _SENTENCE_END.split(report))
-    return list(dict.fromkeys(part for part in parts if part))
 
 
 def demographics(age: Any = None, sex: Any = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from bench.batch import ECGBatch
 from bench.method import Corpus
 from methods.text.encoder import TextEncoder, TextEncoderConfig, text_encoder
+from methods.text.statements import statements_of
 
 
 class TextTower(nn.Module):
@@ -36,6 +38,7 @@ class TextTower(nn.Module):
         self._table: Tensor | None = None
         self._row: Tensor | None = None
         self._prompts: dict[str, Tensor] = {}
+        self.statements: tuple[str, ...] = ()
 
     @property
     def encoder(self) -> TextEncoder:
@@ -45,7 +48,7 @@ class TextTower(nn.Module):
         """Embed the distinct reports of the corpus, from the cache where they are there."""
         if not self.encoder.constant:
             return
-        self._use_cache(corpus.cache)
+        self.use_cache(corpus.cache)
         texts = list(corpus.text or ())
         used = [text if text.strip() else "empty" for text in texts]  # rows without a report are never trained on
         distinct, row = np.unique(np.asarray(used, dtype=object).astype(str), return_inverse=True)
@@ -75,11 +78,31 @@ class TextTower(nn.Module):
             self._prompts.clear()
         return found
 
+    def read(self, corpus: Corpus) -> None:
+        """Keep the distinct statements of the training reports, in lower case: what was seen in pretraining."""
+        trained = (text for text, used in zip(corpus.text or (), corpus.train, strict=False) if used)
+        found = (statement.lower() for text in dict.fromkeys(trained) for statement in statements_of(text))
+        self.statements = tuple(dict.fromkeys(found))
+
+    def nearest(self, names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
+        """For each name the nearest of ``concepts`` under this encoder, and the cosine similarity; case does not count."""
+        if not concepts:
+            return []
+        wanted, known = (torch.nn.functional.normalize(self._encoded(texts), dim=1) for texts in (names, concepts))
+        similarity, place = (wanted @ known.T).max(dim=1)
+        return [(concepts[i], round(s, 4)) for i, s in zip(place.tolist(), similarity.tolist(), strict=True)]
+
+    def _encoded(self, texts: Sequence[str]) -> Float[Tensor, "text dim"]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # an uncommonly long statement is cut: no news here
+            return self.encoder.encode([text.lower() for text in texts])
+
     def notes(self) -> dict[str, str]:
         """What identifies the encoder."""
         return {"model": self.encoder.config.model, "digest": self.encoder.digest}
 
-    def _use_cache(self, folder: Path | None) -> None:
+    def use_cache(self, folder: Path | None) -> None:
+        """Keep embeddings of texts in a folder, and look there first; only while the encoder is frozen."""
         if folder is not None:
             from methods.text.embedding_cache import EmbeddingCache
 

@@ -9,8 +9,9 @@ import pytest
 
 from bench.errors import DataError
 from methods.text import cqa
-from methods.text.cqa import CQAConfig, cqa_texts, demographics, paragraphs, statements_of
+from methods.text.cqa import CQAConfig, cqa_texts, demographics, paragraphs
 from methods.text.endpoint import EndpointConfig
+from methods.text.statements import statements_of
 from methods.text.waveforms import WaveformKnowledge, default_knowledge
 
 SCP = Path(__file__).parents[3] / "tasks/datasets/scp_statements.csv"

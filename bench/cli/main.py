@@ -9,10 +9,26 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import checkpoints, data, leaderboard, listing, plugins, pretrain, run, runs, splits, text, tracking
+from bench.cli import (
+    audit,
+    checkpoints,
+    data,
+    leaderboard,
+    listing,
+    plugins,
+    pretrain,
+    run,
+    runs,
+    splits,
+    text,
+    tracking,
+)
 from bench.errors import BenchError
 
-EXIT_CODES = "Exit codes: 0 done, 1 some cells failed (the others are kept), 2 bad input, 130 stopped by Ctrl-C."
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 some cells failed (the others are kept), 2 bad input, 3 audit found test records in the corpus, "
+    "130 stopped by Ctrl-C."
+)
 
 app = typer.Typer(
     name="bench",
@@ -33,6 +49,7 @@ app.command("tasks", epilog="Example:  bench tasks 'ptbxl-*'")(listing.tasks_com
 app.add_typer(plugins.new, name="new")
 app.command("check", epilog=plugins.CHECK_EXAMPLES)(plugins.check_command)
 app.add_typer(splits.app, name="splits")
+app.command("audit", epilog=audit.EXAMPLES)(audit.audit_command)
 app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(text.app, name="text")
 app.add_typer(leaderboard.app, name="leaderboard")

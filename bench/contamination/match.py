@@ -211,3 +211,33 @@ _SHIFTS = np.arange(-8, 9) / 8
 _distance = _SHIFTS - np.arange(-TAPS, TAPS + 1)[:, None]
 _INTERPOLATION = np.sinc(_distance) * np.cos(np.pi * np.clip(_distance / (2 * TAPS + 2), -0.5, 0.5)) ** 2
 _WEIGHTS = np.maximum(0, 1 - np.abs(_SHIFTS - np.arange(-1, 2)[:, None]))
+
+
+AT_ONCE = 50_000
+"""Recordings of a corpus that are indexed at a time, which bounds the memory of a corpus of any size (200 MB)."""
+
+
+def find_copies(
+    queries: Fingerprints, corpus: Fingerprints, rows: np.ndarray | None = None, itself: np.ndarray | None = None
+) -> Copies:
+    """Pairs of a query and a recording of the corpus that are of one and the same recording.
+
+    Args:
+        rows: of the corpus that are searched, ascending; all if None. ``found`` and ``itself`` count all rows.
+        itself: for each query, its own row in the corpus, which is not reported.
+    """
+    rows = np.arange(len(corpus)) if rows is None else rows
+    parts = []
+    for first in range(0, len(rows), AT_ONCE):
+        some = rows[first : first + AT_ONCE]
+        own = None
+        if itself is not None:
+            place = np.minimum(np.searchsorted(some, itself), len(some) - 1)
+            own = np.where(some[place] == itself, place, -1)
+        found = Index(corpus.take(some)).copies(queries, own)
+        parts.append(Copies(found.query, some[found.found], found.lag, found.similarity))
+    if not parts:
+        return Copies(*(np.empty(0, kind) for kind in (np.int64, np.int64, float, float)))
+    joined = [np.concatenate([getattr(part, name) for part in parts]) for name in Copies.__dataclass_fields__]
+    order = np.lexsort((joined[1], joined[0], -joined[3]))
+    return Copies(*(one[order] for one in joined))

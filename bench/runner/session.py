@@ -40,6 +40,7 @@ from bench.training.loop import make_fabric
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.contamination.audit import Audit
     from bench.signals.store import SignalStore
 
 FEATURE_BATCH = 128
@@ -95,6 +96,7 @@ class Session:
         default_factory=dict
     )
     _images: dict[tuple[str, int], Images] = field(default_factory=dict)
+    audits: dict[tuple[str, str, int], Audit] = field(default_factory=dict)  # (checkpoint, task, fold): see contamination
 
     # -- data ---------------------------------------------------------------------------------------------------------
 
@@ -279,6 +281,17 @@ class Session:
         } | ({} if images is None else {"images": images.key})
         self._corpora[name, chosen, image_size, rule] = (corpus, facts)
         return corpus, facts
+
+    def pretrained_on(self, spec: CheckpointSpec) -> Corpus | None:
+        """The records of a checkpoint's corpus; None where they are not at hand, or not those that it was made from."""
+        facts, name = spec.corpus, str(spec.corpus.get("dataset"))
+        known = name in registry.entries(registry.DATASETS) and self.source.has(name)
+        if not known or not facts.get("store") or facts.get("data") != self.source.kind:
+            return None
+        wanted = spec.method.input_for(spec.config)
+        image_size = wanted.image_size if "image" in wanted.modalities else None
+        corpus, now = self.corpus_data(name, facts.get("text"), image_size, spec.config.pretrain.partition)
+        return corpus if now == facts else None
 
     def checkpoint_spec(self, method: type[Method], task_dataset: str) -> CheckpointSpec | None:
         """What determines the method's checkpoint; None for a method without a pretraining objective."""

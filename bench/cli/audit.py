@@ -1,0 +1,108 @@
+"""``bench audit``: was the test set in the pretraining corpus?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import options as o
+
+EXAMPLES = (
+    "Examples:  bench audit kmerl ptbxl-super   "
+    "bench audit merl cpsc2018 --checkpoint merl=merl-3f2a --data-root ~/ecg --csv leaked.csv   "
+    "Exit codes: 0 no test recording was found in the corpus, 3 some were, 2 bad input."
+)
+FOUND = 3
+SHOWN = 10
+
+
+def audit_command(
+    method: Annotated[str, typer.Argument(help="The method.")],
+    task: Annotated[str, typer.Argument(help="The task.")],
+    corpus: Annotated[
+        str | None, typer.Option("--corpus", help="The corpus, as bench run takes it. [default: as bench run would]")
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option("--checkpoint", metavar="METHOD=FOLDER", help="The checkpoint, as bench run takes it."),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write every offending recording to a file.")
+    ] = None,
+    data_root: o.DataRoot = None,
+    profile: o.ProfileOption = None,
+    set_: o.SetOption = None,
+    json_output: o.Json = False,
+    simulated_records: o.SimulatedRecords = None,
+    on_bad_record: o.OnBadRecord = "error",
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Tell whether a task's test recordings, its test patients, or their dataset were in the corpus that the method's
+    checkpoint was (or would be) pretrained on: by what datasets declare, by ids, and by fingerprints of the waveforms.
+
+    Nothing is pretrained. Fingerprints find the same recording under another name, rate, gain or lead order, and trimmed
+    by up to a second; they are kept, so that results computed afterwards are stamped by them too. A result says
+    [bold]none[/bold], [bold]same dataset[/bold], [bold]test records[/bold] or [bold]unknown[/bold]; with mode scratch
+    nothing is pretrained, and it says none.
+    """
+    from bench import progress, registry
+    from bench.contamination.audit import audit
+    from bench.runner.execute import prepare_session
+    from bench.runner.plan import RunOptions
+
+    progress.set_quiet(json_output)
+    o.choice(profile, "--profile", ("paper", "smoke"))
+    source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
+    cls = registry.load(registry.METHODS, method)
+    options = RunOptions(
+        methods=[cls.name],
+        tasks=[registry.load(registry.TASKS, task).name],
+        modes=list(cls.modes()),
+        profile=profile,  # type: ignore[arg-type]
+        overrides=set_ or [],
+        corpus=corpus,
+        checkpoints=[checkpoint] if checkpoint else [],
+    )
+    _, session = prepare_session(options, source)
+    source.workspace.ensure_writable()
+    data = session.task_data(task)
+    found = audit(session, cls, data, list(data.split.folds), thorough=True)
+    if csv is not None and found.offending is not None:
+        found.offending.to_csv(csv, index=False)
+    if json_output:
+        import json
+
+        value = {"method": method, "task": task, "data": source.kind, "contamination": found.contamination}
+        typer.echo(json.dumps(value | found.evidence(), indent=2))
+    else:
+        _show(method, task, found, csv)
+    if found.contamination == "test records":
+        raise typer.Exit(FOUND)
+
+
+def _show(method: str, task: str, found, csv: Path | None) -> None:  # type: ignore[no-untyped-def]
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    say = lambda text: console.print(text, highlight=False, soft_wrap=True, markup=False)  # noqa: E731
+    say(f"{method} on {task}: contamination {found.contamination}")
+    say(f"corpus: {found.corpus or 'none'}; {found.tested:,} test recordings; checked: {', '.join(found.checked)}")
+    for reason in found.reasons:
+        say(f"- {reason}")
+    if found.offending is None or not len(found.offending):
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in found.offending.columns:
+        table.add_column(column.replace("_", " "))
+    for row in found.offending.head(SHOWN).itertuples(index=False):
+        table.add_row(*(Text("" if value is None or value != value else str(value)) for value in row))
+    console.print(table)
+    more = len(found.offending) - SHOWN
+    if more > 0 and csv is None:
+        say(f"and {more:,} more; all of them with --csv FILE")
+    if csv is not None:
+        say(f"written: {csv}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +13,7 @@ from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import DataError
 from bench.publication import Publication
 from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
+from tasks.datasets.report_language import language_of
 from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ class PTBXL(Dataset):
         "ptb-xl+": "features and median beats of the same recordings",
     }
     rates = (500, 100)
-    text_sources = ("statements", "report", "structured")
+    text_sources = ("statements", "likelihoods", "report", "english", "report-english", "report-german", "structured")
     format_version = 2
 
     def __init__(self, root: Path):
@@ -201,13 +203,31 @@ class PTBXL(Dataset):
 
     @classmethod
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:
-        """``statements``: descriptions of the SCP statements, diagnostic first, as sentences; ``report``: the report as
-        written, mostly in German; ``structured``: one statement a line, its likelihood in percent (0 where it is not
-        stated), a tab, its category and description, as LLM-DAN reads them."""
+        """The texts of :attr:`text_sources`.
+
+        - ``statements``: descriptions of the SCP statements, in English, diagnostic ones first, as sentences;
+        - ``likelihoods``: the same, each with its likelihood in percent where the publisher states one;
+        - ``report``: as written, 71 % of them German, 28 % English, 1 % Swedish;
+        - ``english``: the report where it is in English, else ``statements``: every recording, in one language;
+        - ``report-english``, ``report-german``: reports in that language; other recordings have none, and are not
+          pretrained on. No translation is published;
+        - ``structured``: one statement a line, its likelihood in percent (0 where it is not stated), a tab, its category
+          and description, as LLM-DAN reads them.
+
+        Which language a report is in, :func:`tasks.datasets.report_language.language_of` tells.
+        """
         if source == "statements":
-            return [". ".join(found) + "." if len(found) else "" for found in records["statements"]]
+            return [_sentences(found) for found in records["statements"]]
+        if source == "likelihoods":
+            return [_sentences(_with_likelihoods(row)) for row in records.to_dict("records")]
         if source == "report":
             return list(records["report"])
+        if source in ("report-english", "report-german"):
+            wanted = source.removeprefix("report-").capitalize()
+            return [text if language_of(text) == wanted else "" for text in records["report"]]
+        if source == "english":
+            both = zip(cls.text(records, "report-english"), cls.text(records, "statements"), strict=True)
+            return [report or statements for report, statements in both]
         if source == "structured":
             return list(records["structured"])
         return super().text(records, source)
@@ -275,6 +295,22 @@ def _sentence(row: dict[str, Any], name: str) -> str:
     words = next((str(text) for text in (description, row["description"]) if _given(text)), name)
     category = row.get("Statement Category")
     return f"{category}: {words}" if _given(category) else words
+
+
+def _sentences(statements: Iterable[str]) -> str:
+    text = ". ".join(statements)
+    return f"{text}." if text else ""
+
+
+def _with_likelihoods(record: dict[str, Any]) -> list[str]:
+    """The statements of a record, in their order, each with its likelihood unless that is 0: not stated."""
+    diagnostic = set(record["diagnostic"])
+    likelihood = json.loads(record["scp_codes"])
+    codes = sorted(likelihood, key=lambda code: code.strip("_") not in diagnostic)
+    return [
+        f"{words} ({likelihood[code]:g} %)" if likelihood[code] else words
+        for code, words in zip(codes, record["statements"], strict=True)
+    ]
 
 
 def _holds(value: Any) -> bool:

@@ -18,7 +18,7 @@ from bench.modes.cell_run import CellRun, Outcome
 from bench.scoring.released import aggregate_windows
 from bench.seeding import seed_global
 from bench.training.layers import layer_factors
-from bench.training.loop import make_fabric
+from bench.training.loop import make_fabric, split_decay
 from bench.training.objective import Objective, survival_batch
 from bench.training.schedule import SCHEDULES
 
@@ -73,6 +73,9 @@ class Config(BaseModel):
         "MMCL's released code); None: one rate for all of the encoder",
     )
     weight_decay: float = Field(1e-2, ge=0, description="AdamW; torch's default")
+    decayed: Literal["all", "matrices"] = Field(
+        "all", description="matrices: no weight decay on biases, gains, positions and class tokens, as in MAE and its heirs"
+    )
     betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW; one-cycle moves the first one itself")
     schedule: Literal["cosine", "constant", "one-cycle"] = Field(
         "cosine",
@@ -134,14 +137,13 @@ def run(cell: CellRun) -> Outcome:
     total = steps * config.epochs
     whole = cell.mode == "scratch" or config.layer_decay is not None
     encoder_lr = config.encoder_lr or (config.lr if whole else config.lr / 10)
-    optimiser = torch.optim.AdamW(
-        [
-            *_encoder_groups(cell, source, encoder_lr),
-            {"params": list(classifier.head.parameters()), "lr": config.lr},
-        ],
-        betas=config.betas,
-        weight_decay=config.weight_decay,
-    )
+    groups = [
+        *_encoder_groups(cell, source, encoder_lr),
+        {"params": list(classifier.head.parameters()), "lr": config.lr},
+    ]
+    if config.decayed == "matrices":
+        groups = [part for group in groups for part in split_decay(group, config.weight_decay)]
+    optimiser = torch.optim.AdamW(groups, betas=config.betas, weight_decay=config.weight_decay)
     scheduler = _scheduler(optimiser, config, total)
     model, optimiser = fabric.setup(classifier, optimiser)
     model.mark_forward_method("training_loss")

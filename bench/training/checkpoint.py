@@ -46,7 +46,7 @@ class CheckpointSpec:
             "source": method_digest(self.method, self.config),
             "loop": [module_digest("bench.training.loop"), module_digest("bench.training.schedule")],
             "config": self.config.model_dump(mode="json", exclude=set(self.config.after_training)),
-            "input": self.method.input_for(self.config).to_dict(),
+            "input": self.method.input_for(self.config).to_dict() | {"downstream": ()},  # read after pretraining
             "corpus": self.corpus,
         }
         if self.given is not None:  # whatever made it, these are its weights

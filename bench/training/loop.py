@@ -44,12 +44,21 @@ def make_optimiser(method: torch.nn.Module, config: PretrainConfig) -> torch.opt
     kind = torch.optim.AdamW if config.optimiser == "adamw" else torch.optim.Adam
     if config.decayed == "all":
         return kind(trainable, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay)
-    matrices, vectors = [p for p in trainable if p.ndim > 1], [p for p in trainable if p.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": config.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return kind([group for group in groups if group["params"]], lr=config.lr, betas=config.betas)
+    groups = split_decay({"params": trainable}, config.weight_decay)
+    return kind(groups, lr=config.lr, betas=config.betas)
+
+
+def split_decay(group: dict[str, Any], weight_decay: float) -> list[dict[str, Any]]:
+    """A group of parameters in two: matrices, which decay, and biases, gains, positions and class tokens, which do not.
+
+    Positions and tokens are told by their shape, [1, n, width].
+    """
+    decays: dict[bool, list[torch.nn.Parameter]] = {True: [], False: []}
+    for p in group["params"]:
+        decays[p.ndim > 1 and not (p.ndim == 3 and len(p) == 1)].append(p)
+    parts = [group | {"params": decays[True], "weight_decay": weight_decay}]
+    parts.append(group | {"params": decays[False], "weight_decay": 0.0})
+    return [part for part in parts if part["params"]]
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

@@ -89,6 +89,15 @@ class PatchViT(nn.Module):
         self.pool = MeanQueryPool(dim, heads) if pool == "attention" else None
         self.reads_class_token, self.norm_twice = pool == "class", norm_twice
 
+    def begin_finetuning(self, pool: Literal["mean", "attention", "class"], drop_path: float, norm_twice: bool) -> None:
+        """From the network of pretraining to that of fine-tuning: see the arguments of the class; positions train."""
+        heads = self.blocks[0].attn.heads
+        self.pool = MeanQueryPool(self.dim, heads).to(self.positions.device) if pool == "attention" else None
+        self.reads_class_token, self.norm_twice = pool == "class", norm_twice
+        self.positions.requires_grad_(True)
+        for block, rate in zip(self.blocks, drop_path_rates(drop_path, len(self.blocks)), strict=True):
+            block.drop_path.rate = rate
+
     @property
     def tokens(self) -> int:
         """Tokens of one recording, class token left out: 300."""

@@ -96,7 +96,9 @@ class Session:
         default_factory=dict
     )
     _images: dict[tuple[str, int], Images] = field(default_factory=dict)
-    audits: dict[tuple[str, str, int], Audit] = field(default_factory=dict)  # (checkpoint, task, fold): see contamination
+    audits: dict[tuple[str, str, int], Audit] = field(
+        default_factory=dict
+    )  # (checkpoint, task, fold): see contamination
 
     # -- data ---------------------------------------------------------------------------------------------------------
 
@@ -126,14 +128,15 @@ class Session:
             if examples.cohort is not None:
                 say("\n".join(examples.cohort.lines()))
             split = split_of(task, examples)
-            complete = (
-                self.source.kind == "real"
-                and store.manifest["version"] == split.version
-                and not store.manifest.get("n_skipped")
-            )
+            complete = self.is_complete(store, split)
             split.verify(examples, complete).raise_if_wrong()
             self._tasks[name] = TaskData(task, store, examples, store.rows(examples.record_ids), split, complete)
         return self._tasks[name]
+
+    def is_complete(self, store: SignalStore, split: Split) -> bool:
+        """Whether a store is all of the real publication for which the split states its numbers."""
+        facts = store.manifest
+        return self.source.kind == "real" and facts["version"] == split.version and not facts.get("n_skipped")
 
     def view(
         self, method: type[Method], store: SignalStore, leads: tuple[str, ...], rows: np.ndarray, **window: Any

@@ -169,8 +169,8 @@ def test_simulate_refuses_to_overwrite(bench, tmp_path):
 def test_splits_verify_says_what_agrees(bench):
     done = bench("splits", "verify", "ptbxl-super")
     assert done.code == 0, done.err
-    assert "17,084/2,146/2,158" in done.out
-    assert "not comparable" in done.out
+    assert "ptbxl-super on ptbxl-super: simulated (train " in done.out
+    assert "17,084/2,146/2,158 of version 1.0.3) are of real recordings: not comparable" in done.out
 
 
 def test_a_board_names_its_own_cells(bench):

@@ -6,13 +6,27 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from errno import EDQUOT, EFBIG, ENOSPC, EROFS
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+
+SEAL = "artifact.json"
+"""Beside the files of an artifact: its kind, what it was made from, and the digests of the files."""
+
+NO_SPACE = (ENOSPC, EROFS, EDQUOT, EFBIG)
+
+def writer() -> str:
+    """Who writes a temporary folder, as part of its name: whoever clears up leaves alone what a living process writes."""
+    return f"{re.sub(r'[^A-Za-z0-9]', '-', platform.node())}-{os.getpid()}"
 
 
 def digest(value: Any, length: int = 32) -> str:
@@ -38,22 +52,25 @@ def _jsonable(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def writing(final: Path) -> Iterator[Path]:
+def writing(final: Path, replace: bool = False) -> Iterator[Path]:
     """A temporary folder beside ``final`` that takes its name if the block ends well, and vanishes if it does not.
 
-    If another process finished the same artifact meanwhile, theirs stands: equal keys mean equal content.
+    If another process finished the same artifact meanwhile, theirs stands: equal keys mean equal content. With ``replace``
+    the new one takes the place of what is there, which goes only once the new one is whole.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}.{writer()}.", dir=final.parent))
     try:
         yield temporary
+        if replace and final.is_dir():
+            discard(final)
         try:
             os.rename(temporary, final)
         except OSError:
             if not final.is_dir():
                 raise
     except OSError as error:
-        if error.errno in (28, 30, 122):  # ENOSPC, EROFS, EDQUOT
+        if error.errno in NO_SPACE:
             raise BenchError(
                 f"{final} could not be written: {error.strerror}. Nothing half-written was kept; free some space or name "
                 f"another folder with --workspace, then run the same command again."
@@ -63,6 +80,41 @@ def writing(final: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def discard(folder: Path) -> None:
+    """Remove a folder; from the first moment on nobody can take what is left of it for the whole."""
+    if folder.is_dir():
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{writer()}.", dir=folder.parent))
+        os.rename(folder, aside / folder.name)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def clear_leftovers(folder: Path) -> list[Path]:
+    """Remove what processes of this machine that are no more were writing into ``folder``; what was removed."""
+    removed = []
+    for entry in os.scandir(folder) if folder.is_dir() else ():
+        if abandoned(entry.name):
+            shutil.rmtree(entry.path, ignore_errors=True)
+            removed.append(Path(entry.path))
+    return removed
+
+
+def abandoned(name: str) -> bool:
+    """Whether a temporary folder's writer was a process of this machine that is no more."""
+    host, _, number = writer().rpartition("-")
+    match = re.fullmatch(rf"\..+\.{re.escape(host)}-(\d+)\.[^.]+", name)
+    return match is not None and match[1] != number and not _alive(int(match[1]))
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it lives, and is somebody else's
+        return True
+    return True
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON, indented, through a temporary name."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -70,15 +122,62 @@ def write_json(path: Path, value: Any) -> None:
     os.replace(temporary, path)
 
 
-def once(final: Path, make: Callable[[Path], None]) -> Path:
-    """The artifact ``final``, made by ``make(folder)`` if it is not there yet; concurrent callers make it once."""
+def seal(folder: Path, kind: str, inputs: dict[str, Any]) -> None:
+    """Say beside an artifact what it was made from, and the digest of each of its files; the last step of writing it."""
+    files = {
+        path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name != SEAL
+    }
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(folder / SEAL, {"kind": kind, "inputs": inputs, "files": files, "made": made})
+
+
+def sealed(folder: Path) -> dict[str, Any] | None:
+    """What :func:`seal` wrote; None where there is nothing readable of it."""
+    try:
+        value = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        return value if isinstance(value, dict) and isinstance(value.get("files"), dict) else None
+    except (OSError, ValueError):
+        return None
+
+
+def damage(folder: Path) -> str | None:
+    """What is wrong with a sealed artifact, in words; None while every byte is as it was written."""
+    facts = sealed(folder)
+    if facts is None:
+        return f"{SEAL} is missing or cannot be read"
+    for name, expected in facts["files"].items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != expected["bytes"]:
+            return f"{name} has {path.stat().st_size:,} bytes, expected {expected['bytes']:,}"
+        if file_digest(path) != expected["sha256"]:
+            return f"{name} was altered: its SHA-256 is not the recorded one"
+    return None
+
+
+def once(final: Path, make: Callable[[Path], None], kind: str = "", inputs: dict[str, Any] | None = None) -> Path:
+    """The artifact ``final``, made by ``make(folder)`` if it is not there yet; concurrent callers make it once.
+
+    With ``inputs`` it is sealed, and checked whenever it is found: one whose bytes were altered is made again.
+    """
     from filelock import FileLock
 
-    if final.is_dir():
+    def found() -> bool:
+        return final.is_dir() and (inputs is None or damage(final) is None)
+
+    if found():
         return final
     final.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(final.parent / f".{final.name}.lock"):
+        if final.is_dir() and not found():
+            warnings.warn(f"{final}: {damage(final)}; it is made again.", stacklevel=2)
+            discard(final)
         if not final.is_dir():
             with writing(final) as folder:
                 make(folder)
+                if inputs is not None:
+                    seal(folder, kind, inputs)
     return final

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, Protocol, runtime_checkable
 
 LOG_EVERY_SECONDS = 15.0
 _quiet = False
+_listener: Callable[[str], None] | None = None
 
 
 @runtime_checkable
@@ -25,9 +26,17 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+def hand_over(listener: Callable[[str], None]) -> None:
+    """Tell another process what there is to say, and show nothing here: a worker has no terminal of its own."""
+    global _listener
+    _listener = listener
+
+
 def say(message: str) -> None:
     """One line for the person at the terminal, on standard error, so that standard output stays for results."""
-    if not _quiet:
+    if _listener is not None:
+        _listener(message)
+    elif not _quiet:
         from rich.console import Console
 
         Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
@@ -49,7 +58,7 @@ def byte_size(n: float) -> str:
 def track(description: str, unit: Unit = "count") -> Iterator[Progress]:
     """Report progress under ``description`` until the block ends; ``bytes`` are told as megabytes and with their
     speed."""
-    if _quiet:
+    if _quiet or _listener is not None:
         yield lambda done, total, note="": None
     elif sys.stderr.isatty():
         yield from _bar(description, unit)

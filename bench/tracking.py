@@ -18,13 +18,13 @@ import socket
 import sqlite3
 import urllib.request
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from bench.artifacts import file_digest, writing
+from bench.artifacts import file_digest, seal, writing
 from bench.errors import BenchError, DataError
 from bench.redaction import redact
 from bench.run_record import KEY_TAG, RESULT_TAG, metrics_of, params_of, run_span, tags_of
@@ -138,6 +138,13 @@ class ResultMirror:
         self._waiting.append(result)
         if len(self._waiting) >= self.batch:
             self.flush()
+
+    def add_all(self, results: Sequence[Result]) -> None:
+        """Take several; where they are more than a batch, they are sent in parts of a thousand."""
+        for first in range(0, len(results), 1000):
+            self._waiting += results[first : first + 1000]
+            if len(self._waiting) >= self.batch:
+                self.flush()
 
     def flush(self) -> None:
         """Send what waits."""
@@ -341,3 +348,4 @@ def _fetch(client: MlflowClient, run: Run, key: str, results: Path) -> None:
             raise DataError(
                 f"{where}: key or predictions are not the recorded ones (digest differs); the cell was not taken."
             )
+        seal(folder, "result", {"key": key} | result.inputs)

@@ -16,6 +16,11 @@ from bench.signals.leads import LEADS
 from bench.splits import load_split
 
 
+Resume = Literal["missing", "always", "never", "collect"]
+"""What becomes of what is recorded: ``missing`` computes cells that have no result, those that failed included;
+``always`` leaves those that failed as they are now; ``never`` computes every cell again; ``collect`` computes none."""
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """One ``bench run``. Names may hold wildcards; everything is crossed."""
@@ -32,7 +37,11 @@ class RunOptions:
     corpus: str | None = None
     checkpoints: Sequence[str] = ()  # METHOD=FOLDER
     allow_pretraining: bool = True
-    resume: Literal["missing", "always"] = "missing"
+    resume: Resume = "missing"
+    limit: int | None = None  # cells to compute at most
+    executor: Literal["local", "ray"] = "local"
+    jobs: int = 1
+    address: str | None = None  # of a Ray cluster
     track: bool = True
 
 

@@ -7,12 +7,12 @@ scored example of the validation and test partitions: ``record_id, patient_id, p
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from bench.artifacts import file_digest, write_json, writing
+from bench.artifacts import file_digest, seal, write_json, writing
 from bench.errors import DataError
 from bench.runner.cell import Cell
 
@@ -38,6 +38,7 @@ class Result:
         checkpoint: key, digest, corpus and pretraining facts; empty for a method that is not pretrained.
         config: the method's config and the protocol's (``{"method": ..., "linear": ...}``).
         selection: what was chosen on validation data: metric, value, epoch.
+        inputs: the digest of each part of the key (:mod:`bench.runner.keys`).
         provenance: versions, git commit, device, seeds, input spec, source digest, the command, start time, seconds by phase.
         seen: of a zero-shot result, which classes pretraining had named (:mod:`bench.runner.seen`); empty if not known.
     """
@@ -54,6 +55,7 @@ class Result:
     config: dict[str, Any]
     selection: dict[str, Any]
     provenance: dict[str, Any]
+    inputs: dict[str, Any] = field(default_factory=dict)
     seen: dict[str, Any] = field(default_factory=dict)
     predictions_digest: str = ""
     schema: int = SCHEMA
@@ -79,14 +81,19 @@ class Result:
 
 
 def write_result(results: Path, result: Result, predictions: pd.DataFrame) -> Result:
-    """Store a finished cell; it appears whole or not at all. Returns it with folder and predictions digest filled in."""
+    """Store a finished cell; it appears whole or not at all, and takes the place of an older one.
+
+    Returns:
+        The result with folder and predictions digest filled in.
+    """
     final = results / result.key
-    with writing(final) as folder:
+    with writing(final, replace=True) as folder:
         path = folder / "predictions.parquet"
         predictions.to_parquet(path, index=False)
         value = asdict(result) | {"cell": result.cell.to_dict(), "predictions_digest": file_digest(path)}
         del value["folder"]
         write_json(folder / "result.json", value)
+        seal(folder, "result", {"key": result.key} | result.inputs)
     return read_result(final)
 
 
@@ -106,6 +113,24 @@ def read_result(folder: Path) -> Result:
         raise DataError(
             f"{path}: not a readable result ({error}). Delete the folder and run the cell again."
         ) from error
+
+
+class StoredResults(Sequence[Result]):
+    """Finished cells, each read when it is asked for: a hundred thousand of them do not fit into memory at once."""
+
+    def __init__(self, folders: Sequence[Path]):
+        self.folders = folders
+
+    def __len__(self) -> int:
+        return len(self.folders)
+
+    @overload
+    def __getitem__(self, index: int) -> Result: ...
+    @overload
+    def __getitem__(self, index: slice) -> StoredResults: ...
+    def __getitem__(self, index: int | slice) -> Result | StoredResults:
+        found = self.folders[index]
+        return read_result(found) if isinstance(found, Path) else StoredResults(found)
 
 
 def read_results(results: Path) -> Iterator[Result]:

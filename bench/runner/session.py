@@ -28,6 +28,7 @@ from bench.splits import Partition, Split, split_of
 from bench.task import Examples, Task
 from bench.training.checkpoint import (
     CheckpointSpec,
+    discard_if_altered,
     load_weights,
     pretrain,
     read_config,
@@ -89,6 +90,8 @@ class Session:
     corpus: str | None = None
     allow_pretraining: bool = True
     checkpoints: Mapping[str, Path] = field(default_factory=dict)  # method -> the folder to use, whatever made it
+    _remembered: dict[tuple, Any] = field(default_factory=dict)
+    _failed: dict[str, Exception] = field(default_factory=dict)  # checkpoint key -> why it could not be made
     _stores: dict[str, SignalStore] = field(default_factory=dict)
     _tasks: dict[str, TaskData] = field(default_factory=dict)
     _configs: dict[str, Any] = field(default_factory=dict)
@@ -101,6 +104,17 @@ class Session:
     )  # (checkpoint, task, fold): see contamination
 
     # -- data ---------------------------------------------------------------------------------------------------------
+
+    def settings(self) -> dict[str, Any]:
+        """What another process needs to open the same session."""
+        names = ("source", "profile", "overrides", "corpus", "allow_pretraining", "checkpoints")
+        return {name: getattr(self, name) for name in names}
+
+    def remembered(self, what: tuple, make: Callable[[], Any]) -> Any:
+        """``make()``, once a session."""
+        if what not in self._remembered:
+            self._remembered[what] = make()
+        return self._remembered[what]
 
     def store(self, name: str) -> SignalStore:
         if name not in self._stores:
@@ -323,8 +337,18 @@ class Session:
         """
         workspace = self.source.workspace
         final = spec.folder(workspace.checkpoints)
-        if final.is_dir():
+        if spec.key in self._failed:  # fifty cells that want it need not try fifty times
+            raise self._failed[spec.key]
+        if final.is_dir() and (spec.given or self.remembered(("intact", final), lambda: discard_if_altered(final))):
             return final
+        try:
+            return self._pretrained(spec, final)
+        except Exception as error:
+            self._failed[spec.key] = error
+            raise
+
+    def _pretrained(self, spec: CheckpointSpec, final: Path) -> Path:
+        workspace = self.source.workspace
         if not self.allow_pretraining:
             raise ConfigError(
                 f"{spec.method.name} has no checkpoint for this config and corpus ({final} does not exist) and "
@@ -383,11 +407,10 @@ class Session:
 
     # -- features -----------------------------------------------------------------------------------------------------
 
-    def features(
-        self, method: Callable[[], Method], cls: type[Method], spec: CheckpointSpec | None, data: TaskData, cell: Cell
-    ) -> np.ndarray:
-        """The frozen representation of every example, float32 [example, dim]: computed once for all recordings of the
-        store, and shared by every fraction, seed and task on them. Windows of a recording have features of their own."""
+    def features_folder(
+        self, cls: type[Method], spec: CheckpointSpec | None, data: TaskData, cell: Cell
+    ) -> tuple[Path, dict[str, Any], bool]:
+        """Where the features of a cell lie, what determines them, and whether they are of all recordings of the store."""
         examples = data.examples
         windows = None if examples.start is None else [examples.start.tolist(), examples.seconds, data.rows.tolist()]
         if windows is None and "image" in cls.input_for(self.method_config(cls.name)).downstream:
@@ -398,26 +421,49 @@ class Session:
             ]  # recordings of the store that no example needs may have no image
         config = self.method_config(cls.name)
         weights = spec.key if spec else [method_digest(cls, config), config, cell.seed]
-        key = digest(
-            {
-                "weights": weights,
-                "store": data.store.digest,
-                "input": cls.input_for(self.method_config(cls.name)).to_dict(),
-                "leads": cell.leads,
-                "windows": windows,
-            }
-        )
-        rows = np.arange(len(data.store.records)) if windows is None else data.rows
-        window = {} if windows is None else {"start": examples.start, "seconds": examples.seconds}
+        inputs = {
+            "method": cls.name,
+            "checkpoint": spec.key if spec else None,
+            "weights": digest(weights),
+            "dataset": data.task.dataset,
+            "store": data.store.digest,
+            "input": cls.input_for(config).to_dict(),
+            "leads": list(cell.leads),
+            "windows": digest(windows),
+        }
+        return self.source.workspace.features / f"{cls.name}-{digest(inputs)[:16]}", inputs, windows is None
 
-        def make(folder: Path) -> None:
+    def features(
+        self,
+        method: Callable[[], Method],
+        cls: type[Method],
+        spec: CheckpointSpec | None,
+        data: TaskData,
+        cell: Cell,
+        fresh: bool = False,
+    ) -> np.ndarray:
+        """The frozen representation of every example, float32 [example, dim]: computed once for all recordings of the
+        store, and shared by every fraction, seed and task on them. Windows of a recording have features of their own.
+
+        Args:
+            fresh: compute them, whether they are there or not, and keep nothing.
+        """
+        final, inputs, whole = self.features_folder(cls, spec, data, cell)
+        examples = data.examples
+        rows = np.arange(len(data.store.records)) if whole else data.rows
+        window = {} if whole else {"start": examples.start, "seconds": examples.seconds}
+
+        def compute() -> np.ndarray:
             view = self.view(cls, data.store, cell.leads, rows, **window)
             source = BatchSource(view, **self.beside(cls, data.task.dataset, rows))
-            np.save(folder / "features.npy", encode_all(method(), source, len(rows)))
+            return encode_all(method(), source, len(rows))
 
-        folder = once(self.source.workspace.features / f"{cls.name}-{key[:16]}", make)
-        features = np.load(folder / "features.npy", allow_pickle=False)
-        return features[data.rows] if windows is None else features
+        if fresh:
+            features = compute()
+        else:
+            folder = once(final, lambda folder: np.save(folder / "features.npy", compute()), "features", inputs)
+            features = np.load(folder / "features.npy", allow_pickle=False)
+        return features[data.rows] if whole else features
 
 
 def encode_all(method: Method, source: BatchSource, n: int) -> np.ndarray:

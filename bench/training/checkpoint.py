@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.artifacts import digest, file_digest, write_json, writing
+from bench.artifacts import digest, discard, file_digest, write_json, writing
 from bench.code_digest import method_digest, module_digest
 from bench.errors import DataError
 from bench.progress import say, track
@@ -194,6 +194,26 @@ def read_config(method: type[Method], folder: Path) -> MethodConfig:
         return method.Config.model_validate(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise DataError(f"{folder / 'config.yaml'}: not a config of {method.name}: {error}") from error
+
+
+def discard_if_altered(folder: Path) -> bool:
+    """Whether the weights are those that were written; if not, the folder goes, so that they are made again."""
+    from filelock import FileLock
+
+    if _unaltered(folder):
+        return True
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        if folder.is_dir() and not _unaltered(folder):
+            say(f"{folder}: its weights were altered since they were written; they are made again")
+            discard(folder)
+    return False
+
+
+def _unaltered(folder: Path) -> bool:
+    try:
+        return file_digest(folder / "model.safetensors") == read_provenance(folder)["weights_sha256"]
+    except (OSError, DataError, KeyError):
+        return False
 
 
 def load_weights(method: Method, folder: Path) -> None:

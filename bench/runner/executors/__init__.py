@@ -1,0 +1,52 @@
+"""Who runs the jobs of a plan: this process, several on this machine, or a Ray cluster. The artifacts are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Literal, Protocol
+
+from bench.runner.executors.worker import Ended
+from bench.runner.jobs import Job, Schedule
+from bench.runner.session import Session
+
+Name = Literal["local", "ray"]
+
+
+class Executor(Protocol):
+    """Runs the jobs of a schedule; yields each as it ends, with what became of it."""
+
+    shares: bool
+    """Whether jobs run beside each other, so that what they share is a job of its own."""
+    gpus: int
+    """How many GPUs there are for jobs."""
+
+    def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, Ended], None, None]: ...
+
+
+def executor_for(name: Name, jobs: int, address: str | None = None) -> Executor:
+    """The executor that the options name; one local job runs in this process.
+
+    Raises:
+        ConfigError: ray is asked for and not installed, or not to be reached.
+    """
+    if name == "ray":
+        from bench.runner.executors.ray_cluster import RayCluster
+
+        return RayCluster(address, jobs)
+    if jobs > 1:
+        from bench.runner.executors.processes import Processes
+
+        return Processes(jobs)
+    from bench.runner.executors.here import Here
+
+    return Here()
+
+
+def settle(schedule: Schedule, job: Job, ended: Ended) -> Iterator[tuple[Job, Ended]]:
+    """What follows from the end of a job: those that waited for it are ready, or lost with it."""
+    yield job, ended
+    if not ended.error:
+        schedule.done(job)
+        return
+    for lost in schedule.failed(job):
+        yield lost, Ended(error=f"{job} failed, which this needs: {ended.error}", trace=ended.trace)

@@ -1,0 +1,26 @@
+"""One job after another, in this process and in the order of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from bench.runner.executors import settle
+from bench.runner.executors.worker import Ended, perform
+from bench.runner.jobs import Job, Schedule
+from bench.runner.session import Session
+
+
+class Here:
+    """The executor of ``--jobs 1``."""
+
+    shares = False
+    gpus = 0
+
+    def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, Ended], None, None]:
+        while (taken := schedule.next(0, 0, alone=True)) is not None:
+            job, put_off = taken
+            ended = perform(job, session, again, wait=put_off)
+            if ended is None:
+                schedule.put_off(job)
+            else:
+                yield from settle(schedule, job, ended)

@@ -1,0 +1,185 @@
+"""Several worker processes on this machine, each with its share of the cores, and a GPU of its own where there are any."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from bench.progress import say, track
+from bench.runner.executors import settle
+from bench.runner.executors.worker import Ended, serve
+from bench.runner.jobs import Job, Schedule
+from bench.runner.session import Session
+
+POLL_SECONDS = 1.0
+STOP_SECONDS = 2.0
+
+
+@dataclass
+class Worker:
+    """A process, the way to it, and what it is at."""
+
+    process: BaseProcess
+    connection: Connection
+    gpu: str | None
+    job: Job | None = None
+
+
+class Processes:
+    """The executor of ``--jobs N``. A worker that dies fails the job it was at, and another takes its place."""
+
+    shares = True
+
+    def __init__(self, jobs: int):
+        self.jobs = jobs
+        self.threads = max(1, cores() // jobs)
+        self._gpus = visible_gpus()
+        self.gpus = len(self._gpus)
+
+    def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, Ended], None, None]:
+        gpus = self._gpus
+        total, memory = len(schedule.jobs), available_memory()
+        workers = [
+            self._start(session, gpus[i] if i < len(gpus) else None, bool(gpus)) for i in range(min(self.jobs, total))
+        ]
+        try:
+            with track("jobs") as progress:
+                while schedule.unfinished:
+                    self._hand_out(workers, schedule, again, memory)
+                    for i, worker in enumerate(workers):
+                        if worker.job is None and not worker.process.is_alive():
+                            workers[i] = self._start(session, worker.gpu, bool(gpus))
+                    busy = [w for w in workers if w.job is not None]
+                    ready = wait([w.connection for w in busy], timeout=POLL_SECONDS)
+                    for worker in busy:
+                        if worker.connection in ready:
+                            yield from self._receive(worker, schedule)
+                    left = schedule.seconds_left / self.jobs
+                    progress(total - len(schedule.jobs), total, f"{len(schedule.running)} running, {_time(left)} of work")
+        finally:
+            stop(workers)
+
+    def _hand_out(self, workers: list[Worker], schedule: Schedule, again: bool, memory: float) -> None:
+        """Give every idle worker a job that fits into what the busy ones leave; those with a GPU choose first."""
+        for worker in sorted(workers, key=lambda w: w.gpu is None):
+            if worker.job is not None or not worker.process.is_alive():
+                continue
+            held = sum(job.resources.memory for job in schedule.running.values())
+            no_gpu = not any(w.gpu for w in workers)
+            taken = schedule.next(
+                gpus=1 if worker.gpu or no_gpu else 0,
+                memory=memory - held,
+                alone=not schedule.running and (worker.gpu is not None or no_gpu),
+            )
+            if taken is None:
+                continue
+            worker.job, put_off = taken
+            try:
+                worker.connection.send((worker.job, again, put_off))
+            except OSError:  # it died while it was idle: the connection tells, as for any other death
+                continue
+
+    def _receive(self, worker: Worker, schedule: Schedule) -> Iterator[tuple[Job, Ended]]:
+        job = worker.job
+        assert job is not None
+        try:
+            message = worker.connection.recv()
+        except (EOFError, OSError):
+            worker.process.join()
+            worker.job = None
+            yield from settle(schedule, job, Ended(error=_death(worker.process.exitcode)))
+            return
+        if isinstance(message, str):
+            say(message)
+            return
+        (ended,) = message
+        worker.job = None
+        if ended is None:
+            schedule.put_off(job)
+        else:
+            yield from settle(schedule, job, ended)
+
+    def _start(self, session: Session, gpu: str | None, any_gpu: bool) -> Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        environment = {"OMP_NUM_THREADS": str(self.threads), "MKL_NUM_THREADS": str(self.threads)}
+        if any_gpu:
+            environment["CUDA_VISIBLE_DEVICES"] = gpu or ""
+        process = context.Process(target=serve, args=(theirs, session.settings(), self.threads, os.getpid()))
+        with _environment(environment):
+            process.start()
+        theirs.close()
+        return Worker(process, ours, gpu)
+
+
+def stop(workers: list[Worker]) -> None:
+    """End the workers, whatever they are at: artifacts appear whole or not at all, and epochs done are kept."""
+    for worker in workers:
+        worker.connection.close()
+        if worker.process.is_alive():
+            worker.process.terminate()
+    for worker in workers:
+        worker.process.join(STOP_SECONDS)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+
+
+def cores() -> int:
+    """Cores that this process may use; OMP_NUM_THREADS lowers them, as everywhere."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(available, int(asked)) if asked.isdigit() and int(asked) else available
+
+
+def visible_gpus() -> list[str]:
+    """GPUs that this process may use, by the names under which a worker finds one of them."""
+    import torch
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name.strip() and name.strip() != "-1"]
+    return [str(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+
+
+def available_memory() -> float:
+    """Bytes that the machine can give; no limit where it does not say."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+        return float(text.split("MemAvailable:")[1].split()[0]) * 1024
+    except (OSError, IndexError, ValueError):
+        return float("inf")
+
+
+def _death(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        why = "; the system most often sends it for want of memory: run fewer --jobs" if -code == signal.SIGKILL else ""
+        return f"its process was ended by signal {-code} ({name}){why}"
+    return f"its process ended with exit code {code} before it was done"
+
+
+def _time(seconds: float) -> str:
+    return f"about {seconds:.0f} s" if seconds < 120 else f"about {seconds / 60:.0f} min"
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Variables that a child must find when it starts: libraries read them when they are imported."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

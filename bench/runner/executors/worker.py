@@ -1,0 +1,109 @@
+"""What a worker does: one job at a time over a session of its own, until it is told to stop or its parent is gone."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from bench import registry
+from bench.runner.cell_result import TakenElsewhere, run_cell
+from bench.runner.failures import explain
+from bench.runner.jobs import Job
+from bench.runner.session import Session
+
+PARENT_CHECK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a job.
+
+    Attributes:
+        folder: of a cell's result.
+        computed: whether it was computed now rather than found.
+        error: why it failed, in a sentence; empty if it did not.
+        trace: the traceback.
+        seconds: how long it took.
+        memory: most memory that the process has held so far, in bytes.
+    """
+
+    folder: Path | None = None
+    computed: bool = False
+    error: str = ""
+    trace: str = ""
+    seconds: float = 0.0
+    memory: int = 0
+
+
+def perform(job: Job, session: Session, again: bool, wait: bool = True) -> Ended | None:
+    """Do a job; errors are part of what is returned. None if another process is at it and ``wait`` is false."""
+    started = time.perf_counter()
+    folder, computed = None, True
+    try:
+        if job.kind == "cell":
+            result, computed = run_cell(job.cell, session, again, wait)
+            folder = result.folder
+        else:
+            method = registry.load(registry.METHODS, job.cell.method)
+            data = session.task_data(job.cell.task)
+            spec = session.checkpoint_spec(method, data.task.dataset)
+            if job.kind == "checkpoint" and spec is not None:
+                session.checkpoint(spec)
+            elif job.kind == "features":
+                session.features(
+                    lambda: session.method(method, spec, job.cell.mode, job.cell.seed), method, spec, data, job.cell
+                )
+    except TakenElsewhere:
+        return None
+    except Exception as error:
+        message, trace = explain(error)
+        return Ended(error=message, trace=trace, seconds=time.perf_counter() - started, memory=peak_memory())
+    return Ended(folder, computed, seconds=time.perf_counter() - started, memory=peak_memory())
+
+
+def peak_memory() -> int:
+    """Most memory that this process has held, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def use_threads(threads: int) -> None:
+    """Give this process its share of the cores."""
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def serve(connection: Connection, settings: dict[str, Any], threads: int, parent: int) -> None:
+    """Do the jobs that come through a connection; what is told on the way goes back through it.
+
+    Ctrl-C reaches every process of a terminal: it is the parent that decides what happens then. A worker whose parent is
+    gone ends at once, for nobody would read what it finds; what it has written aside is no artifact yet.
+    """
+    from bench import progress
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    use_threads(threads)
+    progress.hand_over(lambda message: connection.send(message))
+    session = Session(**settings)
+    while True:
+        try:
+            job, again, wait = connection.recv()
+        except (EOFError, OSError):
+            return
+        connection.send((perform(job, session, again, wait),))
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_SECONDS)
+    os._exit(1)

@@ -1,0 +1,46 @@
+"""Cells that failed: each with its traceback, in a file that goes when the cell succeeds. Never a result."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from typing import Any
+
+from bench import provenance
+from bench.artifacts import digest, write_json
+from bench.errors import BenchError
+from bench.redaction import redact
+from bench.runner.cell import Cell
+from bench.runner.session import Session
+from bench.workspace import Workspace
+
+
+def explain(error: BaseException) -> tuple[str, str]:
+    """An error in a sentence, and its traceback; neither holds a password."""
+    message = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+    return redact(message), redact("".join(traceback.format_exception(error)))
+
+
+def record(cell: Cell, session: Session, key: str, message: str, trace: str) -> None:
+    """Keep a failure under ``failures/``, where ``bench runs --failed`` finds it."""
+    folder = session.source.workspace.failures
+    folder.mkdir(parents=True, exist_ok=True)
+    value = {"cell": cell.to_dict(), "key": key, "error": message, "traceback": trace, "time": provenance.now()}
+    write_json(folder / _name(cell, session), value)
+
+
+def forget(cell: Cell, session: Session) -> None:
+    """The cell succeeded."""
+    (session.source.workspace.failures / _name(cell, session)).unlink(missing_ok=True)
+
+
+def recorded(workspace: Workspace) -> list[dict[str, Any]]:
+    """The recorded failures, newest last."""
+    folder = workspace.failures
+    read = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")] if folder.is_dir() else []
+    return sorted(read, key=lambda f: f["time"])
+
+
+def _name(cell: Cell, session: Session) -> str:
+    """One file for a cell of a profile and data kind."""
+    return f"{digest([cell.to_dict(), session.profile, session.source.kind], 16)}.json"

@@ -1,0 +1,156 @@
+"""The jobs of a run: checkpoints and features that cells share, then the cells, longest first.
+
+A job waits for those it needs, so that fifty cells that want one checkpoint keep no worker waiting while it is made. If
+a job fails, so do those that need it, at once and with its reason.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bench.runner.cell import Cell
+
+Kind = Literal["checkpoint", "features", "cell"]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a job occupies while it runs.
+
+    Attributes:
+        cpus: 1 is a worker's share of the cores.
+        gpus: 1 for what runs a network over many recordings, where there is a GPU; 0 for the rest.
+        memory: bytes, as recorded from earlier cells of its kind, else an estimate.
+    """
+
+    cpus: int = 1
+    gpus: int = 0
+    memory: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A checkpoint, a set of features or a cell; ``cell`` is the cell itself, or one of those that want the other two.
+
+    Attributes:
+        id: of the artifact that it makes.
+        needs: ids of jobs that come first; one that is no job of the run is there already.
+        seconds: how long it takes, as recorded or estimated; only the order depends on it.
+    """
+
+    id: str
+    kind: Kind
+    cell: Cell
+    needs: tuple[str, ...] = ()
+    seconds: float = 1.0
+    resources: Resources = Resources()
+
+    def __str__(self) -> str:
+        if self.kind == "cell":
+            return str(self.cell)
+        return f"the {self.kind} of {self.cell.method}" + (f" for {self.cell.task}" if self.kind == "features" else "")
+
+
+@dataclass
+class Schedule:
+    """Which job comes next, and what became of the others.
+
+    The job with the longest way to the end of the run goes first: its own seconds and those of what waits for it.
+    """
+
+    jobs: dict[str, Job]
+    running: dict[str, Job] = field(default_factory=dict)
+    _waits: dict[str, set[str]] = field(default_factory=dict)
+    _wanted: dict[str, list[str]] = field(default_factory=dict)
+    _ready: list[tuple[bool, float, int, str]] = field(default_factory=list)
+    _order: dict[str, int] = field(default_factory=dict)
+    _length: dict[str, float] = field(default_factory=dict)
+    seconds_left: float = 0.0
+
+    @classmethod
+    def of(cls, jobs: Iterable[Job], longest_first: bool = True) -> Schedule:
+        """Args: longest_first: or in the order given, as far as what waits for what allows."""
+        schedule = cls({job.id: job for job in jobs})
+        schedule.seconds_left = sum(job.seconds for job in schedule.jobs.values())
+        for number, job in enumerate(schedule.jobs.values()):
+            schedule._order[job.id] = number
+            needs = {need for need in job.needs if need in schedule.jobs}
+            schedule._waits[job.id] = needs
+            for need in needs:
+                schedule._wanted.setdefault(need, []).append(job.id)
+        for job in schedule.jobs.values():
+            if longest_first:
+                schedule._measure(job.id)
+        for job in schedule.jobs.values():
+            if not schedule._waits[job.id]:
+                schedule._push(job.id)
+        return schedule
+
+    def _measure(self, start: str) -> None:
+        """Length of the longest way from a job to the end; jobs wait for each other a few deep, not thousands."""
+        if start not in self._length:
+            wanted = self._wanted.get(start, ())
+            for one in wanted:
+                self._measure(one)
+            self._length[start] = self.jobs[start].seconds + max((self._length[one] for one in wanted), default=0.0)
+
+    def _push(self, job: str, late: bool = False) -> None:
+        heapq.heappush(self._ready, (late, -self._length.get(job, 0.0), self._order[job], job))
+
+    @property
+    def unfinished(self) -> bool:
+        return bool(self.running or self._ready)
+
+    def next(self, gpus: int, memory: float, alone: bool = False) -> tuple[Job, bool] | None:
+        """Take the next job that fits into what is free, and whether it was put off; None if none does.
+
+        Args:
+            alone: nothing else runs, so that whatever comes first is taken, however much it wants.
+        """
+        passed = []
+        found = None
+        while self._ready and found is None:
+            entry = heapq.heappop(self._ready)
+            job = self.jobs[entry[-1]]
+            if alone or (job.resources.gpus <= gpus and job.resources.memory <= memory):
+                found = job, entry[0]
+            else:
+                passed.append(entry)
+            if len(passed) >= 64:  # looking through a hundred thousand for one that fits would take longer than waiting
+                break
+        for entry in passed:
+            heapq.heappush(self._ready, entry)
+        if found is not None:
+            self.running[found[0].id] = found[0]
+        return found
+
+    def put_off(self, job: Job) -> None:
+        """Another process is at it: it comes again after everything else."""
+        del self.running[job.id]
+        self._push(job.id, late=True)
+
+    def done(self, job: Job) -> None:
+        """A job succeeded; those that waited for it alone are ready."""
+        self._remove(job)
+        for waiting in self._wanted.get(job.id, ()):
+            if waiting in self.jobs:
+                self._waits[waiting].discard(job.id)
+                if not self._waits[waiting]:
+                    self._push(waiting)
+
+    def failed(self, job: Job) -> list[Job]:
+        """A job failed; the jobs that can no longer be done, all the way down."""
+        self._remove(job)
+        lost: list[Job] = []
+        for waiting in self._wanted.get(job.id, ()):
+            if waiting in self.jobs:
+                lost += [self.jobs[waiting], *self.failed(self.jobs[waiting])]
+        return lost
+
+    def _remove(self, job: Job) -> None:
+        self.running.pop(job.id, None)
+        if self.jobs.pop(job.id, None) is not None:
+            self.seconds_left -= job.seconds

@@ -1,0 +1,81 @@
+"""Models of ``transformers``, from the hub or a local folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from bench.errors import ConfigError
+from methods.text.torchvision_operators import declare_missing_operators
+
+
+def folder_of(path: str, trust: bool) -> Path:
+    """The folder with config.json and weights: a local one, or the hub's, fetched if it is not here yet.
+
+    Raises:
+        ConfigError: neither, with what to do where there is no network.
+    """
+    name, _, revision = path.removeprefix("hf:").partition("@")
+    local = Path(name).expanduser()
+    if local.is_dir():
+        if not (local / "config.json").is_file():
+            raise ConfigError(f"path = {path}: the folder holds no config.json, so it is no transformers model.")
+        return local
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    wanted = ["*.json", "*.safetensors", *(["*.py"] if trust else [])]
+    try:
+        return Path(snapshot_download(name, revision=revision or None, allow_patterns=wanted))
+    except HFValidationError as error:
+        raise ConfigError(
+            f"path = {path}: expected hf:organisation/name, or hf:FOLDER of a folder that exists."
+        ) from error
+    except (HfHubHTTPError, OSError) as error:
+        told = str(error).splitlines()[0]
+        raise ConfigError(
+            f"path = {path}: neither here nor to be had from the hub ({type(error).__name__}: {told}). Without a network, "
+            f"fetch it elsewhere with: hf download {name} --local-dir FOLDER, copy the folder here, and give "
+            f"--set path=hf:FOLDER"
+        ) from error
+
+
+def files_of(path: str, trust: bool) -> list[Path]:
+    """The files that decide what the model answers."""
+    folder = folder_of(path, trust)
+    suffixes = (".json", ".safetensors", *((".py",) if trust else ()))
+    return sorted(file for file in folder.iterdir() if file.suffix in suffixes)
+
+
+class TransformersModel(nn.Module):
+    """``AutoModel``: signals go in as the model's main input, its named outputs come out. It can be fine-tuned.
+
+    Raises:
+        ConfigError: weights that are pickles, code of the model's own that is not trusted, or an unknown model type.
+    """
+
+    trainable = True
+    expected = None
+
+    def __init__(self, path: str, trust: bool):
+        super().__init__()
+        declare_missing_operators()
+        from transformers import AutoModel
+
+        folder = folder_of(path, trust)
+        try:
+            self.model: Any = AutoModel.from_pretrained(
+                folder, trust_remote_code=trust, use_safetensors=True, local_files_only=True
+            )
+        except (OSError, ValueError, ImportError, KeyError) as error:
+            told = " ".join(str(error).split())
+            raise ConfigError(
+                f"{path} cannot be opened: {told}. Weights must be safetensors (pickles are not opened); code of the "
+                f"model's own needs --trust."
+            ) from error
+        self.input_name = self.model.main_input_name
+
+    def forward(self, signals: Tensor) -> Any:
+        return self.model(**{self.input_name: signals}, return_dict=True)

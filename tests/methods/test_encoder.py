@@ -1,0 +1,333 @@
+"""Encoders that others made: opened, fed as they declare, pooled to vectors, and never trusted with more than tensors."""
+
+import json
+import os
+import pickle
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bench.contract.made_up import made_up_corpus
+from bench.errors import BenchError, ConfigError
+from methods.encoder import Encoder
+from methods.text.torchvision_operators import declare_missing_operators
+
+LENGTH = 1000
+
+
+class Net(nn.Module):
+    def __init__(self, leads: int = 12, pool: bool = True):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.norm, self.pool = nn.Conv1d(leads, 8, 15, stride=8, padding=7), nn.BatchNorm1d(8), pool
+
+    def forward(self, x):
+        maps = torch.relu(self.norm(self.conv(x)))
+        return maps.mean(-1) if self.pool else maps
+
+
+def made(**config) -> Encoder:
+    method = Encoder(Encoder.Config(fs=100, **config))
+    return method.eval()
+
+
+def batch_for(method: Encoder, records: int = 5):
+    return made_up_corpus(method.input, records)[1]
+
+
+def export(path, net: nn.Module, shape=(2, 12, LENGTH), dynamic: bool = True):
+    sizes = ({0: torch.export.Dim("record", min=1, max=4096)},) if dynamic else None
+    torch.export.save(torch.export.export(net.eval(), (torch.zeros(shape),), dynamic_shapes=sizes), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    return export(tmp_path_factory.mktemp("exported") / "model.pt2", Net())
+
+
+def test_an_exported_program_answers_as_the_network_did(exported):
+    method = made(path=str(exported))
+    batch = batch_for(method)
+    with torch.no_grad():
+        torch.testing.assert_close(method.encode(batch), Net().eval()(batch.ecg))
+    assert method.config.sha256 == __import__("hashlib").sha256(exported.read_bytes()).hexdigest()
+    method.train()  # the harness does so before it trains a head
+    with pytest.raises(ConfigError, match="is frozen as it was exported.*use --mode linear"):
+        method.head(8, 5)
+
+
+def test_a_program_of_a_fixed_number_of_recordings_is_filled_up(tmp_path):
+    path = export(tmp_path / "four.pt2", Net(), (4, 12, LENGTH), dynamic=False)
+    method = made(path=str(path))
+    batch = batch_for(method, 6)
+    torch.testing.assert_close(method.encode(batch), Net().eval()(batch.ecg), atol=1e-5, rtol=1e-5)
+
+
+def test_leads_scale_and_layout_are_the_encoders_own(tmp_path):
+    class TimeFirst(Net):
+        def forward(self, x):
+            return super().forward(x.transpose(1, 2))
+
+    path = export(tmp_path / "two.pt2", TimeFirst(leads=2), (2, LENGTH, 2))
+    method = made(path=str(path), lead_order="v5, II", layout="time-lead", scale=1000.0)
+    batch = batch_for(method)
+    expected = Net(leads=2).eval()(batch.ecg[:, [10, 1]] * 1000)
+    torch.testing.assert_close(method.encode(batch), expected)
+
+
+@pytest.mark.parametrize(
+    ("pool", "channels", "dim"), [("mean", "first", 8), ("max", "last", 125), ("flatten", "last", 1000)]
+)
+def test_an_output_with_a_time_axis_is_pooled(tmp_path, pool, channels, dim):
+    path = export(tmp_path / "maps.pt2", Net(pool=False))
+    method = made(path=str(path), pool=pool, channels=channels)
+    batch = batch_for(method)
+    maps = Net(pool=False).eval()(batch.ecg)  # [record, dim, time]
+    vectors = {"mean": maps.mean(-1), "max": maps.amax(1), "flatten": maps.flatten(1)}[pool]
+    assert vectors.shape[1] == dim
+    torch.testing.assert_close(method.encode(batch), vectors, atol=1e-5, rtol=1e-5)
+
+
+def test_wrong_shapes_are_explained(exported):
+    for config, words in {
+        (("seconds", 5.0),): "takes signals [any, 12, 1000] and would be given [any, 12, 500]",
+        (("lead_order", "I,II"),): "would be given [any, 2, 1000]. Leads come from lead_order",
+        (("layout", "flat"),): "would be given [any, 12000]",
+        (("output", "features"),): "output = 'features': the model answers 0",
+    }.items():
+        method = made(path=str(exported), **dict(config))
+        with pytest.raises(ConfigError, match="the model|takes signals") as error:
+            method.encode(batch_for(method))
+        assert words in str(error.value)
+
+
+def test_several_outputs_must_be_told_apart(tmp_path):
+    class Two(Net):
+        def forward(self, x):
+            maps = self.conv(x)
+            return maps.mean(-1), maps.amax(-1)
+
+    path = str(export(tmp_path / "two.pt2", Two()))
+    method = made(path=path)
+    with pytest.raises(ConfigError, match=r"answers 0 \[5, 8\], 1 \[5, 8\]; say which"):
+        method.encode(batch_for(method))
+    chosen = made(path=path, output="1")
+    batch = batch_for(chosen)
+    torch.testing.assert_close(chosen.encode(batch), Two().conv(batch.ecg).amax(-1))
+
+
+# -- nothing runs that was not trusted --------------------------------------------------------------------------------
+
+
+class Spy:
+    """Leaves a mark when it is unpickled."""
+
+    def __init__(self, mark):
+        self.mark = str(mark)
+
+    def __reduce__(self):
+        return (os.mkdir, (self.mark,))
+
+
+def rewritten(source, target, change) -> str:
+    """A copy of an archive with some members changed: ``change(name, content) -> content``."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as new:
+        for name in old.namelist():
+            new.writestr(name, change(name.split("/", 1)[1], old.read(name)))
+    return str(target)
+
+
+def with_json(change):
+    def apply(name, content):
+        if name != "models/model.json":
+            return content
+        model = json.loads(content)
+        change(model)
+        return json.dumps(model).encode()
+
+    return apply
+
+
+def test_a_pickle_in_an_archive_is_not_opened(exported, tmp_path):
+    mark = tmp_path / "mark"
+    evil = rewritten(
+        exported,
+        tmp_path / "evil.pt2",
+        lambda n, c: pickle.dumps(Spy(mark)) if n.startswith("data/sample_inputs") else c,
+    )
+    with pytest.raises(ConfigError, match="would run code when it is opened: .*pickle.*add --trust"):
+        made(path=evil)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m["graph_module"]["graph"]["nodes"][0].update(target="torch.os.mkdir"), "it calls 'torch.os.mkdir'"),
+        (lambda m: m["graph_module"]["graph"]["nodes"][0].update(target="torch.ops.load_library"), "it calls"),
+        (lambda m: m["range_constraints"].update({"__import__('os')": {}}), "a size is named"),
+        (
+            lambda m: m["graph_module"]["graph"]["tensor_values"]["x"]["sizes"].append(
+                {"as_expr": {"expr_str": "__import__('os').mkdir('mark')", "hint": None}}
+            ),
+            "a size is",
+        ),
+    ],
+)
+def test_source_code_in_an_archive_is_not_run(exported, tmp_path, change, words):
+    evil = rewritten(exported, tmp_path / "evil.pt2", with_json(change))
+    with pytest.raises(ConfigError, match=words):
+        made(path=evil)
+
+
+def test_pickled_weights_and_compiled_code_are_refused(exported, tmp_path):
+    def pickled(name, content):
+        return (
+            content.replace(b'"use_pickle": false', b'"use_pickle": true') if name.endswith("_config.json") else content
+        )
+
+    with pytest.raises(ConfigError, match="is pickled"):
+        made(path=rewritten(exported, tmp_path / "a.pt2", pickled))
+    compiled = tmp_path / "b.pt2"
+    rewritten(exported, compiled, lambda n, c: c)
+    with zipfile.ZipFile(compiled, "a") as archive:
+        archive.writestr("model/data/aotinductor/model/model.so", b"\x7fELF")
+    with pytest.raises(ConfigError, match="it holds data/aotinductor"):
+        made(path=str(compiled))
+    (tmp_path / "c.pt2").write_bytes(b"nothing")
+    with pytest.raises(ConfigError, match="no archive of torch.export.save"):
+        made(path=str(tmp_path / "c.pt2"))
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("model.pth", r"a \.pth file is a pickle.*torch\.export\.save.*module:function --trust"),
+        ("model.safetensors", "weights without a network"),
+        ("model.onnx", "there is no file"),
+        ("what is this", "expected model.pt2"),
+        ("methods.encoder:small_example", "Python code, which will run with your rights.*--trust"),
+        ("hf:not a name", "expected hf:organisation/name"),
+    ],
+)
+def test_what_cannot_be_opened_is_refused_with_the_cure(path, words):
+    with pytest.raises(ConfigError, match=words):
+        made(path=path)
+
+
+def test_another_file_than_the_one_named_is_refused(exported):
+    with pytest.raises(ConfigError, match=r"digest .*, not 00ff"):
+        made(path=str(exported), sha256="00ff")
+
+
+# -- the other kinds --------------------------------------------------------------------------------------------------
+
+
+def test_a_factory_runs_if_trusted_and_its_weights_are_part_of_the_key(tmp_path, monkeypatch):
+    source = "import torch\ndef net():\n    torch.manual_seed({seed})\n    return torch.nn.Conv1d(12, 8, 15)\n"
+    digests = []
+    for seed in (1, 2):
+        (tmp_path / f"strangers_net{seed}.py").write_text(source.format(seed=seed))
+        monkeypatch.syspath_prepend(str(tmp_path))
+        method = made(path=f"strangers_net{seed}:net", trust=True, channels="first")
+        assert method.encode(batch_for(method)).shape == (5, 8)
+        assert method.head(8, 3).out_features == 3
+        digests.append(method.config.sha256)
+        del sys.modules[f"strangers_net{seed}"]
+    assert digests[0] != digests[1]
+    with pytest.raises(ConfigError, match="No module named 'not_there'"):
+        made(path="not_there:net", trust=True)
+    with pytest.raises(ConfigError, match="returned a OrderedDict"):
+        made(path="collections:OrderedDict", trust=True)
+
+
+def test_an_onnx_graph_answers_by_name(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.default_rng(0).standard_normal((8, 12, 15)).astype(np.float32) / 10
+    nodes = [
+        helper.make_node("Conv", ["ecg", "w"], ["maps"], strides=[8]),
+        helper.make_node("GlobalAveragePool", ["maps"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["embedding"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("ecg", TensorProto.FLOAT, ["record", 12, LENGTH])],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in ("maps", "embedding")],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    method = made(path=str(path))  # "embedding" is one of the usual names
+    batch = batch_for(method)
+    expected = nn.functional.conv1d(batch.ecg, torch.from_numpy(weights), stride=8)
+    torch.testing.assert_close(method.encode(batch), expected.mean(-1), atol=1e-5, rtol=1e-4)
+    maps = made(path=str(path), output="maps", channels="first", pool="max")
+    torch.testing.assert_close(maps.encode(batch), expected.amax(-1), atol=1e-5, rtol=1e-4)
+    with pytest.raises(ConfigError, match=r"takes signals \[any, 12, 1000\]"):
+        half = made(path=str(path), seconds=5.0)
+        half.encode(batch_for(half))
+
+
+def test_a_transformers_model_from_a_folder(tmp_path):
+    declare_missing_operators()
+    from transformers import HubertConfig, HubertModel
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1}
+    layers = {"conv_dim": (8,), "conv_kernel": (10,), "conv_stride": (5,), "num_conv_pos_embeddings": 16}
+    net = HubertModel(HubertConfig(**sizes, **layers, num_conv_pos_embedding_groups=4)).eval()
+    net.save_pretrained(tmp_path / "net")
+    method = made(path=f"hf:{tmp_path / 'net'}", layout="flat", lead_order="I,II")
+    batch = batch_for(method)
+    with torch.no_grad():
+        expected = net(batch.ecg[:, :2].flatten(1)).last_hidden_state.mean(1)
+        torch.testing.assert_close(method.encode(batch), expected)
+    assert method.head(16, 3).in_features == 16
+    assert made(path=str(tmp_path / "net"), layout="flat").config.sha256 == method.config.sha256
+    (tmp_path / "net" / "model.safetensors").rename(tmp_path / "net" / "pytorch_model.bin")
+    with pytest.raises(ConfigError, match="Weights must be safetensors"):
+        made(path=str(tmp_path / "net"), layout="flat")
+    (tmp_path / "net" / "config.json").unlink()
+    with pytest.raises(ConfigError, match="holds no config.json"):
+        made(path=str(tmp_path / "net"))
+
+
+def test_without_a_network_the_hub_is_answered_with_the_cure(monkeypatch):
+    import huggingface_hub
+
+    def offline(*_, **__):
+        raise ConnectionError("[Errno -3] Temporary failure in name resolution")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
+    with pytest.raises(ConfigError, match="hf download somebody/net --local-dir FOLDER"):
+        made(path="hf:somebody/net")
+
+
+def test_from_the_command_line_to_a_row(exported, tmp_path):
+    from bench.data_source import DataSource
+    from bench.runner.execute import run
+    from bench.runner.plan import RunOptions
+    from bench.workspace import Workspace
+
+    source = DataSource(Workspace(tmp_path / "workspace"), simulated_records=150)
+    settings = [
+        f"encoder.path={exported}",
+        "encoder.fs=100",
+        "encoder.lead_order=I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6",
+    ]
+    options = RunOptions(
+        ["encoder"], ["ptbxl-super"], ["linear"], overrides=[*settings, "linear.epochs=2"], track=False
+    )
+    (result,) = run(options, source).results
+    assert result.config["method"]["sha256"] == Encoder.Config(path=str(exported)).sha256
+    with pytest.raises(BenchError, match="method encoder cannot answer zeroshot; it offers linear, finetune"):
+        run(RunOptions(["encoder"], ["ptbxl-super"], ["zeroshot"], overrides=settings), source)

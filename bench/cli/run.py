@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -77,7 +77,28 @@ def run_command(
     pretrain: Annotated[
         bool, typer.Option("--pretrain/--no-pretrain", help="Pretrain a missing checkpoint, or refuse.")
     ] = True,
-    again: Annotated[bool, typer.Option("--again", help="Compute finished cells again.")] = False,
+    resume: Annotated[
+        str,
+        typer.Option(
+            "--resume",
+            help="missing: compute the cells that have no result, those that failed included. always: leave those that "
+            "failed, as they are now. never: compute every cell again. collect: compute nothing, show what is finished.",
+        ),
+    ] = "missing",
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Compute at most this many cells; finished ones do not count.")
+    ] = None,
+    executor: Annotated[
+        str, typer.Option("--executor", help="local: processes of this machine. ray: a Ray cluster (extra: ray).")
+    ] = "local",
+    jobs: Annotated[
+        int,
+        typer.Option("--jobs", "-j", min=1, help="Cells that run beside each other; they share the cores. [default: 1]"),
+    ] = 1,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="Of the Ray cluster, such as auto or ray://HOST:10001. [default: one here]"),
+    ] = None,
     track: Annotated[bool, typer.Option("--track/--no-track", help="Mirror results to MLflow.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and stop.")] = False,
     json_output: o.Json = False,
@@ -87,11 +108,15 @@ def run_command(
 ) -> None:
     """Run methods on tasks and end with a table. Finished cells are never run twice; missing checkpoints are pretrained first."""
     from bench import progress
-    from bench.runner.plan import RunOptions
+    from bench.runner.plan import Resume, RunOptions
     from bench.signals.leads import LEADS, parse_leads
 
     progress.set_quiet(json_output)
     o.choice(profile, "--profile", ("paper", "smoke"))
+    o.choice(resume, "--resume", get_args(Resume))
+    o.choice(executor, "--executor", ("local", "ray"))
+    if address and executor != "ray":
+        raise ConfigError("--address is of a Ray cluster; give it with --executor ray.")
     o.choice(fraction_rule, "--fraction-rule", ("stratified", "merl"))
     if board and (method or task or mode):
         raise ConfigError(
@@ -116,7 +141,11 @@ def run_command(
         corpus=corpus,
         checkpoints=checkpoint or [],
         allow_pretraining=pretrain,
-        resume="always" if again else "missing",
+        resume=resume,  # type: ignore[arg-type]
+        limit=limit,
+        executor=executor,  # type: ignore[arg-type]
+        jobs=jobs,
+        address=address,
         track=track,
     )
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
@@ -208,6 +237,8 @@ def _execute(options: Any, source: Any, json_output: bool) -> None:
         sys.stdout.write("\n")
     elif report.results:
         _show(report, source)
+    if report.missing:
+        say(f"{report.missing:,} cells of the plan have no result yet; the same command without --limit runs them")
     if report.failures:
         say(
             f"{len(report.failures)} of {len(report.failures) + len(report.results)} cells failed; the others are kept. See: bench runs --failed"

@@ -84,9 +84,9 @@ def _number(value: float | None) -> str:
 def _failures(place: Any, verbose: bool, json_output: bool) -> None:
     import json
 
-    from bench.runner.execute import failures
+    from bench.runner.failures import recorded
 
-    found = failures(place)
+    found = recorded(place)
     if json_output:
         typer.echo(json.dumps(found, indent=2))
         return

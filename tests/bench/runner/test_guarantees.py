@@ -11,7 +11,7 @@ import pytest
 
 from bench import registry
 from bench.data_source import DataSource
-from bench.runner import execute
+from bench.runner import execute, failures
 from bench.runner.plan import RunOptions
 from bench.runner.results import read_results
 
@@ -73,12 +73,12 @@ def test_a_failure_is_recorded_never_cached_and_stops_nothing_else(workspace, sp
     )
     assert list(report.failures.values()) == ["RuntimeError: the spy was told to fail"]
     assert {r.cell.mode for r in report.results} == {"scratch", "zeroshot"}
-    (failure,) = execute.failures(workspace)
+    (failure,) = failures.recorded(workspace)
     assert "told to fail" in failure["traceback"]
     spy.fails = False
     again = run(workspace)
     assert again.computed == 1
-    assert execute.failures(workspace) == []
+    assert failures.recorded(workspace) == []
 
 
 def test_the_same_cell_twice_gives_the_same_predictions_bit_for_bit(workspace):

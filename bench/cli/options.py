@@ -44,6 +44,16 @@ SetOption = Annotated[
         help="Override a config field: pretrain.epochs=5 (every method that has it), kmerl.depth=4, linear.lr=0.01. Repeats.",
     ),
 ]
+TextOption = Annotated[
+    str | None,
+    typer.Option(
+        "--text",
+        metavar="SOURCE",
+        help="Which of the corpus's texts to pretrain on; bench data status lists them. Of ptbxl: statements, likelihoods, "
+        "report (as written, mostly German), english, report-english, report-german. Same as --set pretrain.text_source. "
+        "[default: the corpus's first]",
+    ),
+]
 ProfileOption = Annotated[
     str | None,
     typer.Option(
@@ -59,6 +69,11 @@ Json = Annotated[
 def split_commas(values: Sequence[str] | None) -> list[str]:
     """Repeated options and commas alike: ``-m a,b -m c`` is a, b, c."""
     return [part.strip() for value in values or () for part in value.split(",") if part.strip()]
+
+
+def overrides(set_: Sequence[str] | None, text: str | None) -> list[str]:
+    """The ``--set`` values, and those that options of their own stand for; ``--set`` goes before them."""
+    return [*([f"pretrain.text_source={text}"] if text else []), *(set_ or ())]
 
 
 def choice(value: str | None, name: str, allowed: Sequence[str]) -> str | None:

@@ -20,6 +20,7 @@ def pretrain_command(
     data_root: o.DataRoot = None,
     profile: o.ProfileOption = None,
     set_: o.SetOption = None,
+    text: o.TextOption = None,
     simulated_records: o.SimulatedRecords = None,
     on_bad_record: o.OnBadRecord = "error",
     workspace: o.WorkspaceOption = None,
@@ -33,7 +34,7 @@ def pretrain_command(
 
     o.choice(profile, "--profile", ("paper", "smoke"))
     cls = registry.load(registry.METHODS, method)
-    overrides = parse_overrides(set_ or [], list(registry.entries(registry.METHODS)))
+    overrides = parse_overrides(o.overrides(set_, text), list(registry.entries(registry.METHODS)))
     check_overrides(overrides, [cls])
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
     session = Session(source, profile or ("paper" if source.kind == "real" else "smoke"), overrides, corpus)  # type: ignore[arg-type]

@@ -59,6 +59,7 @@ def run_command(
     data_root: o.DataRoot = None,
     profile: o.ProfileOption = None,
     set_: o.SetOption = None,
+    text: o.TextOption = None,
     corpus: Annotated[
         str | None,
         typer.Option(
@@ -137,7 +138,7 @@ def run_command(
         leads=[subset for value in leads or () for subset in parse_leads(value)] or [LEADS],
         seeds=o.numbers(seed, "--seed", int) or [0],
         profile=profile,  # type: ignore[arg-type]
-        overrides=set_ or [],
+        overrides=o.overrides(set_, text),
         corpus=corpus,
         checkpoints=checkpoint or [],
         allow_pretraining=pretrain,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
-from dataclasses import replace
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 

@@ -1,0 +1,18 @@
+"""``--text``: which of the corpus's texts a method is pretrained on."""
+
+import json
+
+
+def test_the_text_is_chosen_and_kept_with_the_checkpoint(bench, workspace):
+    done = bench("pretrain", "etp", "--text", "report-english", "--set", "pretrain.epochs=0")
+    assert done.code == 0, done.err
+    assert "have no report-english and are not pretrained on" in done.err
+    (folder,) = workspace.checkpoints.glob("etp-*")
+    corpus = json.loads((folder / "provenance.json").read_text())["corpus"]
+    assert corpus["text"] == "report-english"
+
+
+def test_a_text_that_is_not_there_is_answered_with_those_that_are(bench):
+    done = bench("pretrain", "etp", "--text", "french")
+    assert done.code == 2
+    assert "ptbxl offers statements, likelihoods, report, english" in done.err

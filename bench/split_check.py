@@ -102,9 +102,8 @@ def check_split(task: str, split: Split, examples: Examples, copy: Copy) -> Spli
             words.append("These numbers rest on an assumption (see the split's file), so they do not stop a run.")
     elif copy == "simulated":
         verdict = "simulated"
-        sizes_of_it = (
-            "/".join(f"{facts.records:,}" for facts in expected.partitions.values()) or f"{expected.records:,}"
-        )
+        stated = [expected.partitions[name].records for name in PARTITIONS if name in expected.partitions]
+        sizes_of_it = "/".join(f"{n:,}" for n in stated or [expected.records])
         words.append(
             f"The stated numbers ({sizes_of_it} of version {expected.version}) are of real recordings: not comparable."
         )

@@ -54,8 +54,10 @@ def test_a_complete_copy_agrees_and_the_words_say_in_what(split):
     assert check.lines() == [
         "t on mine: agrees (train 200, validation 100, test 100)",
         "  No recording or patient is in two partitions.",
-        "  As stated for version 1: numbers of recordings, of patients, of positives of each class, digests over record "
-        "ids and labels.",
+        (
+            "  As stated for version 1: numbers of recordings, of patients, of positives of each class, digests over "
+            "record ids and labels."
+        ),
     ]
 
 

@@ -86,6 +86,8 @@ class Task(ABC):
     user has imported them (:mod:`bench.imported_columns`)."""
     classes: ClassVar[dict[str, str]] = {}
     """Class (or target) name -> its full words, which are the zero-shot prompts. The order is the column order."""
+    groups: ClassVar[dict[str, list[str]]] = {}
+    """Group -> some of the classes (or targets), over which means are reported too."""
     version: ClassVar[int] = 1
     """Raise it whenever the examples or targets change: old results then never mix with new ones."""
     source: ClassVar[str] = ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
-from bench.scoring import classification, regression, survival, weighted
+from bench.scoring import classification, regression, survival, survival_curves, weighted
 from bench.scoring.bootstrap import Scale
 
 #: What each kind reports, its main metric first, and the scale on which the metric's interval is symmetric.
@@ -168,9 +168,19 @@ def identification(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray)
     )
 
 
-def survival_times(targets: np.ndarray, log_risk: np.ndarray, clusters: np.ndarray) -> Measured:
-    """Harrell's C; the clusters that carry it are those with an event."""
+def survival_times(
+    targets: np.ndarray,
+    log_risk: np.ndarray,
+    clusters: np.ndarray,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Measured:
+    """Harrell's C; the clusters that carry it are those with an event. Further measures of the event, without intervals.
+
+    The baseline hazard comes from ``validation`` (targets, log-risks).
+    """
     times, events = targets[:, 0], targets[:, 1]
+    baseline = None if validation is None else (validation[0][:, 0], validation[0][:, 1], validation[1])
+    beside = survival_curves.secondary(times, events, log_risk, baseline)
     value = np.array([survival.harrell_c(times, events, log_risk)])
     undefined = math.isnan(value[0])
     return Measured(
@@ -180,7 +190,7 @@ def survival_times(targets: np.ndarray, log_risk: np.ndarray, clusters: np.ndarr
             "c_index": survival.weighted_harrell_c(times, events, log_risk, weights)[:, None]
         },
         carriers={"c_index": np.array([len(np.unique(clusters[events != 0]))])},
-        per_class={"c_index": value},
+        per_class={"c_index": value, **{name: np.array([one]) for name, one in beside.items()}},
         support=np.array([np.count_nonzero(events)]),
         left_out=np.array([undefined]),
         notes=["c_index is undefined: no two records have a known order of events."] if undefined else [],

@@ -90,6 +90,9 @@ class Score:
 
 _PARTS = ("value", "low", "high")
 
+#: Kind -> the metrics that are also reported for groups of classes or targets.
+GROUPED: dict[str, tuple[str, ...]] = {"multilabel": ("macro_auroc",), "regression": ("pearson_r", "r2")}
+
 
 def score(
     kind: str,
@@ -110,7 +113,8 @@ def score(
     each record, or None where each record is a patient. ``validation`` is (targets, scores) of validation records:
     multilabel ``macro_f1`` and ``macro_accuracy`` take their thresholds there and are not reported without them.
     ``bootstrap`` 0 gives no intervals. The thresholds are held fixed in the bootstrap. ``groups`` names subsets of the
-    classes, whose macro AUROC is reported too, as ``macro_auroc_GROUP``; a group without a scorable class is not.
+    classes, whose metrics of :data:`GROUPED` are reported too, as ``macro_auroc_GROUP``; a group without a scorable class
+    is not.
 
     Raises DataError for shapes that do not fit, targets outside their range, and non-finite scores; UnknownName for
     an unknown kind or metric.
@@ -119,9 +123,12 @@ def score(
     drawn = _replicates(measured, _chosen(kind, metrics, measured), cluster, bootstrap, seed)
     estimates = {name: _estimate(replicates, METRICS[kind][name]) for name, replicates in drawn.items()}
     for group, members in (groups or {}).items():
-        part = drawn["macro_auroc"].of_parts([list(classes).index(label) for label in members])
-        if part.present.any():
-            estimates[f"macro_auroc_{group}"] = _estimate(part, METRICS[kind]["macro_auroc"])
+        for name in GROUPED.get(kind, ()):
+            if name not in drawn:
+                continue
+            part = drawn[name].of_parts([list(classes).index(label) for label in members])
+            if part.present.any():
+                estimates[f"{name}_{group}"] = _estimate(part, METRICS[kind][name])
     return Score(
         kind=kind,
         metrics=estimates,
@@ -183,13 +190,15 @@ def _measure(
         if validation is not None:
             thresholds = classification.best_f1_thresholds(*_checked(kind, *validation, classes, "validation"))
         return kinds.multilabel(targets, scores, cluster, classes, thresholds), cluster
+    if kind == "survival":
+        told = None if validation is None else _checked(kind, *validation, classes, "validation")
+        return kinds.survival_times(targets, scores, cluster, told), cluster
     return _KINDS[kind](targets, scores, cluster), cluster
 
 
 _KINDS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Measured]] = {
     "multiclass": kinds.multiclass,
     "identification": kinds.identification,
-    "survival": kinds.survival_times,
     "regression": kinds.measured_values,
 }
 

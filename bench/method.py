@@ -89,6 +89,9 @@ class Method(nn.Module):
     input: ClassVar[InputSpec] = InputSpec()
     corpus: ClassVar[str | None] = None
     """The corpus of the paper, pretrained on when it is at hand; otherwise the task's own training recordings serve."""
+    published_corpora: ClassVar[tuple[str, ...]] = ()
+    """What the authors' published weights were pretrained on, where that is not just :attr:`corpus`; an imported
+    checkpoint is taken to have seen these."""
     smoke: ClassVar[dict[str, Any]] = {}
     """Overrides of Config fields (dotted paths) that make the ``smoke`` profile small and quick."""
     protocols: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -228,6 +231,12 @@ class Method(nn.Module):
     def notes(self) -> dict[str, Any]:
         """JSON facts worth keeping with a checkpoint (vocabulary, text model digest)."""
         return {}
+
+    @classmethod
+    def trained_on(cls, config: Any) -> tuple[str, ...]:
+        """The collections that weights which a config brings from elsewhere were trained on (``("unknown",)`` where nobody
+        says); empty for a method that brings none. Contamination is told by it."""
+        return ()
 
     @classmethod
     def published_names(cls, config: Any) -> dict[str, PublishedNames]:

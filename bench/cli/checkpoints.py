@@ -26,6 +26,14 @@ def import_command(
     part: Annotated[
         str, typer.Option("--part", help="What the file holds: the whole model, or the encoder (no zero-shot then).")
     ] = "model",
+    corpus: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--corpus",
+            help="What it was pretrained on: datasets, or collections that they overlap with (cinc2021); commas, repeats. "
+            "other:NAME for one that shares nothing with any. Results tell their contamination by it. [default: the paper's]",
+        ),
+    ] = None,
     set_: o.SetOption = None,
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,
@@ -33,6 +41,7 @@ def import_command(
     """Map a file's names to ours, account for every one, and keep the weights as a checkpoint. A file that does not fit
     whole is refused."""
     from bench import progress, registry
+    from bench.contamination.declared import declared_corpus
     from bench.progress import say
     from bench.runner.configure import check_overrides, method_config, parse_overrides
     from bench.training.import_checkpoint import import_checkpoint
@@ -45,7 +54,8 @@ def import_command(
     own = Workspace.at(workspace)
     own.ensure_writable()
     config = method_config(cls, "paper", overrides)
-    folder, report = import_checkpoint(cls, config, file, own.checkpoints, part)
+    corpora = declared_corpus(o.split_commas(corpus)) if corpus else None
+    folder, report = import_checkpoint(cls, config, file, own.checkpoints, part, corpora)
     if json_output:
         import json
         from dataclasses import asdict

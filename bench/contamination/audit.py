@@ -23,7 +23,7 @@ from bench import registry
 from bench.artifacts import digest, once
 from bench.code_digest import module_digest
 from bench.contamination import fingerprint
-from bench.contamination.declared import OTHER, collections, relation
+from bench.contamination.declared import JOINED, OTHER, collections, relation
 from bench.contamination.match import find_copies
 from bench.progress import say
 
@@ -112,24 +112,31 @@ def audit(
     _, first = np.unique(data.examples.record_ids[rows], return_index=True)  # several examples may be of one recording
     rows = rows[first]
     spec = session.checkpoint_spec(method, data.task.dataset)
-    if spec is None:
+    config = session.method_config(method.name)
+    if spec is not None:
+        corpus = spec.corpus.get("dataset")
+        untrained = spec.given is None and config.pretrain.epochs == 0
+    else:
+        corpus = JOINED.join(method.trained_on(config)) or None
+        untrained = corpus is None
+    if untrained:
         return Audit("none", None, [f"{method.name} is not pretrained."], len(rows), ["declarations"])
-    corpus = spec.corpus.get("dataset")
     names = collections(corpus)
     if not names:
         told = (
-            "Nobody said what this checkpoint was pretrained on. Say it when importing it: bench checkpoints import "
+            "Nobody said what its weights were pretrained on. Say it when importing them: bench checkpoints import "
             f"{method.name} FILE --corpus NAME (several: NAME,NAME)."
+            if spec is not None
+            else f"Nobody said what the weights of {method.name} were pretrained on ({method.name}.trained_on)."
         )
         return Audit("unknown", corpus, [told], len(rows))
-    if spec.corpus.get("data", "real") != session.source.kind:
-        told = (
-            f"The checkpoint saw {spec.corpus.get('data')} recordings, the test recordings are {session.source.kind}."
-        )
+    seen = spec.corpus.get("data", "real") if spec is not None else "real"
+    if seen != session.source.kind:
+        told = f"Pretrained on {seen} recordings, tested on {session.source.kind} ones."
         return Audit("none", corpus, [told], len(rows), ["declarations"])
     comparison = _Comparison(session, data, rows, thorough)
     for name in names:
-        comparison.with_collection(name, session.pretrained_on(spec) if len(names) == 1 else None)
+        comparison.with_collection(name, session.pretrained_on(spec) if spec is not None and len(names) == 1 else None)
     return comparison.result(str(corpus))
 
 
@@ -170,7 +177,8 @@ class _Comparison:
             self.reasons.append(f"{related.why[0].upper()}{related.why[1:]}.")
         if corpus is None and related is not None:
             self.unchecked.append(f"Which recordings of {name} were trained on is not recorded with the checkpoint.")
-        if corpus is not None and _files_of(name) == _files_of(dataset):
+        same_ids = name == dataset or (self.session.source.kind == "real" and _files_of(name) == _files_of(dataset))
+        if corpus is not None and same_ids:
             self._by_ids(name, corpus)
         if corpus is not None or related is None or related.kind == "overlap":
             self._by_fingerprint(name, corpus)
@@ -187,7 +195,7 @@ class _Comparison:
             self.found.append((record, patient, "patient id", name, by_patient[patient], patient, None, None))
         of_patients = len(set(self.patients[own | shared]))
         self.reasons.append(
-            f"By id, {_count(own.sum(), 'test recording')} and {_count(of_patients, 'test patient')} were trained on."
+            f"Trained on, by id: {_count(own.sum(), 'test recording')} and {_count(of_patients, 'test patient')}."
         )
 
     def _by_fingerprint(self, name: str, corpus: Corpus | None) -> None:
@@ -215,7 +223,7 @@ class _Comparison:
                      str(records["patient_id"].iloc[int(found)]), round(float(similarity), 4), round(float(lag), 2))
                 )  # fmt: skip
         self.reasons.append(
-            f"By waveform, {_count(len(tested), 'test recording')} {'is' if len(tested) == 1 else 'are'} among the "
+            f"By waveform, {_count(len(tested), 'test recording')} {'is' if len(tested) < 2 else 'are'} among the "
             f"{len(rows):,} recordings of {name}{' trained on' if corpus is not None else ''}"
             f"{', under other ids' if store is self.data.store and tested else ''}."
         )
@@ -275,4 +283,4 @@ def _files_of(name: str) -> str:
 
 
 def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n or 'no':,} {what}s" if n else f"no {what}"
+    return f"no {what}" if not n else f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench import provenance, registry
 from bench.artifacts import damage
+from bench.contamination.audit import contamination_of
 from bench.errors import BenchError
 from bench.fractions import subset
 from bench.method import Method
@@ -126,6 +127,7 @@ def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> 
     if spec is not None and cell.mode == "zeroshot":
         names = data.task.classes
         seen = seen_classes(instance, session.checkpoint(spec), list(names), list(names.values()))
+    stamp = contamination_of(session, method, data, cell.fold, pretrained=cell.mode != "scratch")
     scored = score(
         data.task.kind,
         targets[partition.test],
@@ -165,6 +167,8 @@ def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> 
             cell.mode: session.mode_config(cell.mode, method).model_dump(mode="json"),
         },
         selection=outcome.selection,
+        contamination=stamp.contamination,
+        contamination_evidence=stamp.evidence(),
         seen=seen.to_dict(),
         inputs=inputs,
         provenance={

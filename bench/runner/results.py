@@ -39,6 +39,9 @@ class Result:
         config: the method's config and the protocol's (``{"method": ..., "linear": ...}``).
         selection: what was chosen on validation data: metric, value, epoch.
         inputs: the digest of each part of the key (:mod:`bench.runner.keys`).
+        contamination: whether what was tested on was pretrained on: ``none``, ``same dataset``, ``test records`` or
+            ``unknown`` (:mod:`bench.contamination.audit`); results older than this field are ``unknown``.
+        contamination_evidence: the corpus, the reasons, what could be checked, counts, and the first records found.
         provenance: versions, git commit, device, seeds, input spec, source digest, the command, start time, seconds by phase.
         seen: of a zero-shot result, which classes pretraining had named (:mod:`bench.runner.seen`); empty if not known.
     """
@@ -57,6 +60,8 @@ class Result:
     provenance: dict[str, Any]
     inputs: dict[str, Any] = field(default_factory=dict)
     seen: dict[str, Any] = field(default_factory=dict)
+    contamination: str = "unknown"
+    contamination_evidence: dict[str, Any] = field(default_factory=dict)
     predictions_digest: str = ""
     schema: int = SCHEMA
     folder: Path | None = field(default=None, compare=False)

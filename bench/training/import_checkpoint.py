@@ -61,7 +61,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def import_checkpoint(
-    cls: type[Method], config: MethodConfig, path: Path, checkpoints: Path, part: str = "model"
+    cls: type[Method],
+    config: MethodConfig,
+    path: Path,
+    checkpoints: Path,
+    part: str = "model",
+    corpora: str | None = None,
 ) -> tuple[Path, NameReport]:
     """A checkpoint folder made of a published file, and the account of its names.
 
@@ -69,6 +74,8 @@ def import_checkpoint(
         part: which of the files that the method's authors publish it is; one that covers the encoder alone serves
             ``linear`` and ``finetune`` only.
         checkpoints: where checkpoint folders lie.
+        corpora: what it was pretrained on (:func:`bench.contamination.declared.declared_corpus`); default: what the
+            method's authors say.
 
     Raises:
         ConfigError: nobody has written down the published names of this method. UnknownName: no such part.
@@ -93,7 +100,7 @@ def import_checkpoint(
     method.load_state_dict(own)
     digest = file_digest(path)
     corpus = {
-        "dataset": cls.corpus or "unknown",
+        "dataset": corpora or "+".join(cls.published_corpora) or cls.corpus or "unknown",
         "data": "real",
         "version": None,
         "store": None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from urllib.parse import unquote, urlsplit
 
 _USER_INFO = re.compile(r"(?i)\b(?!sqlite|file)([a-z][a-z0-9+.-]*://)[^\s'\"<>]*@")
 _ASSIGNED = re.compile(
@@ -22,6 +23,14 @@ def redact(text: str) -> str:
         if value:
             text = text.replace(value, "***")
     return text
+
+
+def redact_of(uri: str, text: str) -> str:
+    """A text about what is at a URI, also where it quotes the URI's password by itself."""
+    password = urlsplit(uri).password if "://" in uri else None
+    for secret in {password, unquote(password or "")} - {None, ""}:
+        text = text.replace(str(secret), "***")
+    return redact(text)
 
 
 def is_secret(name: str) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from bench.errors import BenchError
 from bench.fractions import subset
 from bench.method import Method
 from bench.modes import mode_module, released_protocol
-from bench.modes.cell_run import CellRun, Outcome
+from bench.modes.cell_run import CellRun, Outcome, unreported
 from bench.progress import say, track
 from bench.runner.cell import Cell
 from bench.runner.keys import cell_inputs, cell_key, key_of, member_cells
@@ -90,19 +90,27 @@ class Answer:
         return predictions_table(self.data, self.partition, self.outcome)
 
 
-def answer(cell: Cell, session: Session, fresh: bool = False) -> Answer:
+def answer(
+    cell: Cell, session: Session, fresh: bool = False, report: Callable[[int, float], None] | None = None
+) -> Answer:
     """Train as the mode says and score validation and test; nothing is written but shared checkpoints and features.
 
     Args:
         fresh: compute the features anew, too.
+        report: given by a search, which hears each epoch's validation value; the validation split then stands in the
+            place of the test split, so that nothing of the latter is read.
     """
     method = registry.load(registry.METHODS, cell.method)
     data = session.task_data(cell.task)
     spec = session.checkpoint_spec(method, data.task.dataset)
     partition = data.partition(cell.fold)
+    blanked = data.examples.targets.copy()
+    blanked[partition.test] = 0  # the test split is read once, by the scoring, after everything was chosen
+    if report is not None:
+        partition = replace(partition, test=partition.validation)
     # Every seed sees the same labelled subset, as in the papers: seeds then measure the training alone.
     train = subset(partition.train, cell.fraction, 0, data.examples.targets, cell.fraction_rule)
-    outcome, instance = _answer(cell, session, method, spec, data, train, partition, fresh)
+    outcome, instance = _answer(cell, session, method, spec, data, blanked, train, partition, fresh, report or unreported)
     return Answer(outcome, instance, data, partition, train, spec)
 
 
@@ -177,6 +185,7 @@ def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> 
             "machine": provenance.machine(),
             "protocol": released_protocol(cell.mode),
             "overrides": [override.text for override in session.overrides],
+            **({"sweep": dict(session.sweep)} if session.sweep else {}),
             "task_version": data.task.version,
             "input": instance.input.to_dict(),
             "absent_leads": "not processed" if instance.input.partial_leads else "zeros",
@@ -209,12 +218,12 @@ def _answer(
     method: type[Method],
     spec: Any,
     data: TaskData,
+    blanked: np.ndarray,
     train: np.ndarray,
-    partition: Any,
+    partition: Partition,
     fresh: bool,
+    report: Callable[[int, float], None],
 ) -> tuple[Outcome, Method]:
-    blanked = data.examples.targets.copy()
-    blanked[partition.test] = 0  # the test split is read once, by the scoring, after everything was chosen
     instance = session.method(method, spec, cell.mode, cell.seed)
     if method.implements("combine"):
         return _combine(cell, session, instance), instance
@@ -235,6 +244,7 @@ def _answer(
                 progress=progress,
                 prompts=[ClassName(words, code) for code, words in data.task.classes.items()],
                 test_targets=data.examples.targets[partition.test] if released_protocol(cell.mode) else None,
+                report=report,
             )
         )
     return outcome, instance

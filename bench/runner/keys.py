@@ -25,6 +25,7 @@ PARTS = {
     "data": "the prepared data, the task or its split",
     "checkpoint": "the checkpoint",
     "members": "the results that it combines",
+    "sweep": "the sweep that chose its settings",
 }
 """The parts of a key, in words; beside them it has the cell's coordinates, the profile and the kind of data."""
 
@@ -62,6 +63,7 @@ def cell_inputs(cell: Cell, session: Session) -> dict[str, Any]:
         if cell.mode == "scratch"
         else remembered(("checkpoint", cell.method, data.task.dataset), checkpoint_part),
         "members": [cell_key(member, session) for member in member_cells(cell, session)] or None,
+        **({"sweep": digest(session.sweep)} if session.sweep else {}),
     }
 
 

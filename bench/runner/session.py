@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +90,7 @@ class Session:
     corpus: str | None = None
     allow_pretraining: bool = True
     checkpoints: Mapping[str, Path] = field(default_factory=dict)  # method -> the folder to use, whatever made it
+    sweep: Mapping[str, Any] | None = None  # what chose the overrides on validation data: study, trial, space
     _remembered: dict[tuple, Any] = field(default_factory=dict)
     _failed: dict[str, Exception] = field(default_factory=dict)  # checkpoint key -> why it could not be made
     _stores: dict[str, SignalStore] = field(default_factory=dict)
@@ -211,6 +212,10 @@ class Session:
         return registry.load(registry.DATASETS, name).tabular(self.records(name))
 
     # -- configs ------------------------------------------------------------------------------------------------------
+
+    def under(self, overrides: Sequence[Override], sweep: Mapping[str, Any] | None = None) -> Session:
+        """The same session with other overrides; what does not depend on them stays shared."""
+        return replace(self, overrides=overrides, sweep=sweep, _remembered={}, _configs={})
 
     def method_config(self, name: str) -> MethodConfig:
         if name not in self._configs:

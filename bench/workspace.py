@@ -79,6 +79,11 @@ class Workspace:
         return self.root / "failures"
 
     @property
+    def locks(self) -> Path:
+        """One empty file for each cell that is being computed."""
+        return self.root / "locks"
+
+    @property
     def boards(self) -> Path:
         return self.root / "boards"
 

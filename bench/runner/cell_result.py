@@ -29,8 +29,6 @@ from bench.task import ClassName
 from bench.training.checkpoint import CheckpointSpec
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
 BOOTSTRAP = 1000
@@ -54,8 +52,9 @@ def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = Tru
     folder = session.source.workspace.results / key_of(cell, session, inputs)
     if not again and (found := read_intact(folder)):
         return found, False
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    turn = FileLock(folder.parent / f".{folder.name}.lock")
+    locks = session.source.workspace.locks
+    locks.mkdir(parents=True, exist_ok=True)
+    turn = FileLock(locks / f"{folder.name}.lock")
     try:
         with turn.acquire(timeout=-1 if wait else 0):
             if not again and (found := read_intact(folder)):
@@ -63,7 +62,7 @@ def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = Tru
             if folder.is_dir() and not again:
                 say(f"{cell}: the result in {folder} was altered ({damage(folder)}); it is computed again")
             result = _compute(cell, session, folder.name, inputs)
-            (folder.parent / f".{folder.name}.lock").unlink(missing_ok=True)
+            Path(turn.lock_file).unlink(missing_ok=True)  # whoever waits for it finds the result
             return result, True
     except Timeout:
         raise TakenElsewhere(str(cell)) from None

@@ -48,5 +48,7 @@ def settle(schedule: Schedule, job: Job, ended: Ended) -> Iterator[tuple[Job, En
     if not ended.error:
         schedule.done(job)
         return
+    what = f"the result of {job}" if job.kind == "cell" else str(job)
     for lost in schedule.failed(job):
-        yield lost, Ended(error=f"{job} failed, which this needs: {ended.error}", trace=ended.trace)
+        error = f"{lost.cell.method} needs {what}, which failed: {ended.error}"
+        yield lost, Ended(error=error, trace=ended.trace)

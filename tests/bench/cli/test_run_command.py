@@ -29,7 +29,7 @@ def test_a_run_ends_with_a_table_and_the_second_answers_from_finished_cells(benc
     second = bench(*KMERL)
     assert "0 cells computed, 1 found finished" in second.out
     assert "pretraining" not in second.err
-    again = bench(*KMERL, "--again", "--json")
+    again = bench(*KMERL, "--resume", "never", "--json")
     (result,) = json.loads(again.out)
     assert result["data"] == "simulated"
     assert result["profile"] == "smoke"
@@ -132,9 +132,9 @@ def test_runs_lists_what_was_done_and_what_failed(bench, workspace):
     assert "kmerl · ptbxl-super · zeroshot" in listed
     assert "no failures" in bench("runs", "--failed").out
     shutil.rmtree(workspace.checkpoints)
-    assert bench(*KMERL, "--again", "--no-pretrain").code == 1
+    assert bench(*KMERL, "--resume", "never", "--no-pretrain").code == 1
     assert "--no-pretrain was given" in bench("runs", "--failed").out
-    assert bench(*KMERL, "--again").code == 0
+    assert bench(*KMERL, "--resume", "never").code == 0
     assert "no failures" in bench("runs", "--failed").out
 
 
@@ -142,7 +142,7 @@ def test_pretrain_then_run_uses_the_checkpoint(bench, workspace):
     done = bench("pretrain", "merl", "--set", "pretrain.epochs=1")
     assert done.code == 0, done.err
     (folder,) = [p for p in workspace.checkpoints.iterdir() if not p.name.startswith(".")]
-    assert {p.name for p in folder.iterdir()} == {"model.safetensors", "config.yaml", "provenance.json", "history.csv"}
+    assert {p.name for p in folder.iterdir()} >= {"model.safetensors", "config.yaml", "provenance.json", "history.csv"}
     run = bench(
         "run", "-m", "merl", "-t", "ptbxl-super", "--mode", "zeroshot", "--set", "pretrain.epochs=1", "--no-track"
     )

@@ -95,7 +95,11 @@ class PatchViT(nn.Module):
         self.pool = MeanQueryPool(self.dim, heads).to(self.positions.device) if pool == "attention" else None
         self.reads_class_token, self.norm_twice = pool == "class", norm_twice
         self.positions.requires_grad_(True)
-        for block, rate in zip(self.blocks, drop_path_rates(drop_path, len(self.blocks)), strict=True):
+        self.set_drop_path(drop_path)
+
+    def set_drop_path(self, last: float) -> None:
+        """From now on, whole branches are skipped at a rate that rises to ``last`` in the last block."""
+        for block, rate in zip(self.blocks, drop_path_rates(last, len(self.blocks)), strict=True):
             block.drop_path.rate = rate
 
     @property

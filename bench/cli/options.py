@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -66,14 +67,47 @@ Json = Annotated[
 ]
 
 
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Run code that a method's files bring along: the same as --set trust=true. Without it such files are refused.",
+    ),
+]
+
+
+def complete(*groups: str) -> Callable[[str], list[str]]:
+    """Shell completion by the registered names of some groups; what stands before a comma is kept."""
+
+    def names(incomplete: str) -> list[str]:
+        from bench import registry
+
+        before, comma, last = incomplete.rpartition(",")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a broken plugin has no place in a completion
+            known = [name for group in groups for name in registry.entries(group)]
+        return [f"{before}{comma}{name}" for name in known if name.startswith(last)]
+
+    return names
+
+
+def complete_boards(incomplete: str) -> list[str]:
+    """Shell completion by the names of the boards."""
+    from bench import registry
+
+    folders = registry.resource_folders("bench.leaderboards")
+    return sorted(f.stem for folder in folders for f in folder.glob("*.yaml") if f.stem.startswith(incomplete))
+
+
 def split_commas(values: Sequence[str] | None) -> list[str]:
     """Repeated options and commas alike: ``-m a,b -m c`` is a, b, c."""
     return [part.strip() for value in values or () for part in value.split(",") if part.strip()]
 
 
-def overrides(set_: Sequence[str] | None, text: str | None) -> list[str]:
+def overrides(set_: Sequence[str] | None, text: str | None, trust: bool = False) -> list[str]:
     """The ``--set`` values, and those that options of their own stand for; ``--set`` goes before them."""
-    return [*([f"pretrain.text_source={text}"] if text else []), *(set_ or ())]
+    stand_ins = [*([f"pretrain.text_source={text}"] if text else []), *(["trust=true"] if trust else [])]
+    return [*stand_ins, *(set_ or ())]
 
 
 def choice(value: str | None, name: str, allowed: Sequence[str]) -> str | None:

@@ -18,10 +18,19 @@ EXAMPLES = (
 
 def run_command(
     method: Annotated[
-        list[str] | None, typer.Option("--method", "-m", help="Methods; commas, repeats and wildcards.")
+        list[str] | None,
+        typer.Option(
+            "--method", "-m", help="Methods; commas, repeats and wildcards.", autocompletion=o.complete("bench.methods")
+        ),
     ] = None,
     task: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Tasks; commas, repeats and wildcards ('ptbxl-*').")
+        list[str] | None,
+        typer.Option(
+            "--task",
+            "-t",
+            help="Tasks; commas, repeats and wildcards ('ptbxl-*').",
+            autocompletion=o.complete("bench.tasks"),
+        ),
     ] = None,
     mode: Annotated[list[str] | None, typer.Option("--mode", help="zeroshot, linear, finetune, scratch.")] = None,
     protocol: Annotated[
@@ -54,11 +63,16 @@ def run_command(
     seed: Annotated[list[str] | None, typer.Option("--seed", help="Seeds. [default: 0]")] = None,
     board: Annotated[
         str | None,
-        typer.Option("--board", help="Run the cells of a leaderboard instead of naming methods and tasks."),
+        typer.Option(
+            "--board",
+            help="Run the cells of a leaderboard instead of naming methods and tasks.",
+            autocompletion=o.complete_boards,
+        ),
     ] = None,
     data_root: o.DataRoot = None,
     profile: o.ProfileOption = None,
     set_: o.SetOption = None,
+    trust: o.TrustOption = False,
     text: o.TextOption = None,
     corpus: Annotated[
         str | None,
@@ -109,6 +123,7 @@ def run_command(
 ) -> None:
     """Run methods on tasks and end with a table. Finished cells are never run twice; missing checkpoints are pretrained first."""
     from bench import progress
+    from bench.modes import OURS, modes_under
     from bench.runner.plan import Resume, RunOptions
     from bench.signals.leads import LEADS, parse_leads
 
@@ -132,13 +147,13 @@ def run_command(
     options = RunOptions(
         methods=o.split_commas(method),
         tasks=o.split_commas(task),
-        modes=_modes(o.split_commas(mode), o.split_commas(protocol) or [OURS]) if mode else [],
+        modes=modes_under(o.split_commas(mode), o.split_commas(protocol) or [OURS]) if mode else [],
         fractions=o.numbers(fraction, "--fraction", float) or [1.0],
         fraction_rule=fraction_rule,  # type: ignore[arg-type]
         leads=[subset for value in leads or () for subset in parse_leads(value)] or [LEADS],
         seeds=o.numbers(seed, "--seed", int) or [0],
         profile=profile,  # type: ignore[arg-type]
-        overrides=o.overrides(set_, text),
+        overrides=o.overrides(set_, text, trust),
         corpus=corpus,
         checkpoints=checkpoint or [],
         allow_pretraining=pretrain,
@@ -156,28 +171,6 @@ def run_command(
         return _dry_run(options, source, json_output)
     _execute(options, source, json_output)
     return None
-
-
-OURS = "ours"
-
-
-def _modes(modes: list[str], protocols: list[str]) -> list[str]:
-    """The modes under the protocols asked for.
-
-    Raises:
-        ConfigError: no such protocol, or one that none of the modes has.
-    """
-    from bench.modes import RELEASED_PROTOCOLS
-
-    chosen = []
-    for name in protocols:
-        o.choice(name, "--protocol", (OURS, *RELEASED_PROTOCOLS))
-        known = RELEASED_PROTOCOLS.get(name, {})
-        found = modes if name == OURS else [known[mode] for mode in modes if mode in known]
-        if not found:
-            raise ConfigError(f"--protocol {name} is one of --mode {', '.join(known)}; asked: {', '.join(modes)}.")
-        chosen += found
-    return chosen
 
 
 def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output: bool) -> None:

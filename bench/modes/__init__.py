@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from types import ModuleType
 
-from bench.errors import UnknownName
+from bench.errors import ConfigError, UnknownName
 
 MODULES = {
     "zeroshot": "bench.modes.zeroshot",
@@ -31,6 +32,27 @@ def honest_mode(mode: str) -> str:
 def released_protocol(mode: str) -> str | None:
     """The protocol that a mode repeats; None for the modes that never see a test target."""
     return next((name for name, modes in RELEASED_PROTOCOLS.items() if mode in modes.values()), None)
+
+
+OURS = "ours"
+
+
+def modes_under(modes: Sequence[str], protocols: Sequence[str]) -> list[str]:
+    """The modes under the protocols asked for: ``ours``, or somebody's released one.
+
+    Raises:
+        ConfigError: no such protocol, or one that none of the modes has.
+    """
+    chosen = []
+    for name in protocols:
+        if name not in (OURS, *RELEASED_PROTOCOLS):
+            raise ConfigError(f"--protocol {name!r}: expected one of {', '.join((OURS, *RELEASED_PROTOCOLS))}.")
+        known = RELEASED_PROTOCOLS.get(name, {})
+        found = list(modes) if name == OURS else [known[mode] for mode in modes if mode in known]
+        if not found:
+            raise ConfigError(f"--protocol {name} is one of --mode {', '.join(known)}; asked: {', '.join(modes)}.")
+        chosen += found
+    return chosen
 
 
 def mode_module(mode: str) -> ModuleType:

@@ -60,7 +60,7 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
     names = list(dict.fromkeys(cell.method for cell in planned.cells))
     check_overrides(overrides, [registry.load(registry.METHODS, name) for name in names])
     for name in names:
-        session.method_config(name)
+        registry.load(registry.METHODS, name).input_for(session.method_config(name))
     for method, mode in dict.fromkeys((cell.method, cell.mode) for cell in planned.cells):
         session.mode_config(mode, registry.load(registry.METHODS, method))
     return planned, session

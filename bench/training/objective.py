@@ -84,9 +84,15 @@ class Objective:
         if self.kind in ("multiclass", "identification"):
             return functional.cross_entropy(outputs, targets.long(), label_smoothing=self.label_smoothing)
         if self.kind == "regression":
-            mean, scale = (known.to(outputs.device) for known in (self._mean, self._scale))
-            return functional.mse_loss(outputs, ((targets.double() - mean) / scale).to(outputs.dtype))
+            return functional.mse_loss(outputs, self.learned(targets).to(outputs.dtype))
         return cox_loss(outputs[:, 0], targets[:, 0].to(outputs.dtype), targets[:, 1])
+
+    def learned(self, targets: Shaped[Tensor, "record ..."]) -> Shaped[Tensor, "record ..."]:
+        """What the outputs are compared with: regression targets in SDs from their mean, others as they are."""
+        if self.kind != "regression":
+            return targets
+        mean, scale = (known.to(targets.device) for known in (self._mean, self._scale))
+        return (targets.double() - mean) / scale
 
     def scores(self, outputs: Float[Tensor, "record output"]) -> Float[np.ndarray, "record ..."]:
         """Outputs as :func:`bench.scoring.score.score` takes them: probabilities, log risk or values; float64."""

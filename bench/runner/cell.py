@@ -36,6 +36,8 @@ class Cell:
             drawn = "" if self.fraction_rule == "stratified" else f", {self.fraction_rule}'s draw"
             parts.append(f"{self.fraction:.0%}{drawn}")
             parts.append(f"seed {self.seed}")
+        elif self.seed:
+            parts.append(f"seed {self.seed}")
         if self.fold:
             parts.append(f"fold {self.fold}")
         return " · ".join(parts)

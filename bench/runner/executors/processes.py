@@ -61,8 +61,7 @@ class Processes:
                     for worker in busy:
                         if worker.connection in ready:
                             yield from self._receive(worker, schedule)
-                    left = schedule.seconds_left / self.jobs
-                    progress(total - len(schedule.jobs), total, f"{len(schedule.running)} running, {_time(left)} of work")
+                    progress(total - len(schedule.jobs), total, f"{len(schedule.running)} running")
         finally:
             stop(workers)
 
@@ -164,10 +163,6 @@ def _death(code: int | None) -> str:
         why = "; the system most often sends it for want of memory: run fewer --jobs" if -code == signal.SIGKILL else ""
         return f"its process was ended by signal {-code} ({name}){why}"
     return f"its process ended with exit code {code} before it was done"
-
-
-def _time(seconds: float) -> str:
-    return f"about {seconds:.0f} s" if seconds < 120 else f"about {seconds / 60:.0f} min"
 
 
 @contextmanager

@@ -51,6 +51,7 @@ def tags_of(result: Result) -> dict[str, str]:
     tags: dict[str, Any] = {
         "profile": result.profile,
         "data": result.data,
+        "contamination": result.contamination,
         "left_out": ", ".join(result.score.get("left_out") or []),
         "predictions_sha256": result.predictions_digest,
         **flatten(parts),

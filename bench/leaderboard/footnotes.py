@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.artifacts import digest
+from bench.leaderboard.contamination import contamination_notes
 from bench.leaderboard.rows import corpus_of, latest, protocol_of
 from bench.run_record import flatten
 from bench.runner.results import Result
@@ -20,6 +21,7 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
         *_untrained_classes(everything),
         *_seeds(used),
         *_corpora(used),
+        *contamination_notes(used),
         *_protocols(used),
         *_overrides(used),
         *_superseded(used),

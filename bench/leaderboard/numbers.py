@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.leaderboard.board import Board, Column, Published, Row
 from bench.leaderboard.collect import Line, Table
+from bench.leaderboard.contamination import marks
 from bench.leaderboard.summary import Summary
 
 MISSING = "—"
@@ -48,7 +49,10 @@ def beside(table: Table, line: Line, index: int) -> str:
     printed = theirs(table.board, column, published(line.row, index)) if table.shows_published else ""
     if table.stamp is None:
         return printed or MISSING
-    mine = ours(table.board, column, line.summaries[index])
+    summary = line.summaries[index]
+    mine = ours(table.board, column, summary)
+    if summary.value is not None:
+        mine += marks(summary.contamination)
     return f"{mine} ({printed})" if printed else mine
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.errors import DataError
+from bench.leaderboard.contamination import differing
 from bench.runner.results import Result
 
 Z = 1.959964  # normal quantile of a 95 % interval
@@ -25,6 +26,7 @@ class Summary:
     folds: int = 0
     left_out: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    contamination: tuple[str, ...] = ()
     missing: str = ""
 
 
@@ -55,10 +57,13 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
         folds=len(found),
         left_out=tuple(sorted({name for r in results for name in r.score.get("left_out") or ()})),
         keys=tuple(sorted(r.key for r in results)),
+        contamination=tuple(sorted({r.contamination for r in results})),
     )
     if any(value is None for value, _, _ in readings.values()):
         which = f"{metric} of {class_name}" if class_name else metric
         return replace(base, missing=f"{which} is undefined or was not measured")
+    if told := differing(results):
+        return replace(base, missing=told)
     if len(found) < folds:
         return replace(base, missing=f"{len(found)} of {folds} folds")
     absent = [(seed, fold) for seed in seeds for fold in found if (seed, fold) not in readings]
@@ -94,6 +99,7 @@ def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:
         folds=min(s.folds for s in summaries),
         left_out=tuple(sorted({name for s in summaries for name in s.left_out})),
         keys=tuple(sorted({key for s in summaries for key in s.keys})),
+        contamination=tuple(sorted({status for s in summaries for status in s.contamination})),
     )
 
 

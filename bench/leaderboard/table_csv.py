@@ -12,7 +12,7 @@ from bench.leaderboard.collect import Table
 
 FIELDS = (
     "board", "data", "profile", "complete", "population", "row_group", "row", "variant", "column_group", "column",
-    "value", "low", "high", "records", "seeds", "folds", "missing", "published", "published_sd", "results",
+    "value", "low", "high", "records", "seeds", "folds", "contamination", "missing", "published", "published_sd", "results",
 )  # fmt: skip
 
 
@@ -32,7 +32,8 @@ def write(board: Board, tables: Sequence[Table]) -> str:
                 writer.writerow(
                     (
                         board.name, *where, line.row.group, line.row.label, line.variant, column.group, column.label,
-                        *scaled, found.n_records or "", found.seeds or "", found.folds or "", found.missing,
+                        *scaled, found.n_records or "", found.seeds or "", found.folds or "",
+                        ", ".join(found.contamination), found.missing,
                         "" if printed is None else printed.value,
                         "" if printed is None or printed.sd is None else printed.sd,
                         " ".join(found.keys),

@@ -33,6 +33,7 @@ def _result(
     per_class=None,
     started="2026-01-01T00:00:00+00:00",
     corpus="mimic-ecg",
+    contamination="none",
 ) -> Result:
     where = {"leads": tuple(leads)} if leads else {}
     cell = Cell(method, task, mode, fraction=fraction, seed=seed, fold=fold, **where)
@@ -63,6 +64,7 @@ def _result(
         config=config,
         selection={"metric": metric, "value": 0.81, "epoch": 7},
         provenance={"started": started, "seconds": {"encode": 1.5, "probe": 2.0}, "git_commit": "0" * 40},
+        contamination=contamination,
     )
 
 

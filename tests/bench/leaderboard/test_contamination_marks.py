@@ -1,0 +1,86 @@
+import csv
+
+import pytest
+
+from bench.leaderboard.board import Board, Column, Row
+from bench.leaderboard.collect import collect
+from bench.leaderboard.render import render
+
+BOARD = """
+title: Marks
+metric: macro_auroc
+columns:
+  - {label: Super, task: ptbxl-super, mode: linear}
+  - {label: Sub, task: ptbxl-sub, mode: linear}
+  - {label: Mean, mean_of: [Super, Sub]}
+rows:
+  - {label: MERL, method: merl}
+  - {label: K-MERL, method: kmerl}
+"""
+
+
+@pytest.fixture
+def board():
+    return Board(
+        name="marks",
+        title="Marks",
+        metric="macro_auroc",
+        columns=[Column(label="Super", task="ptbxl-super", mode="linear")],
+        rows=[Row(label="MERL", method="merl"), Row(label="K-MERL", method="kmerl")],
+    )
+
+
+def rendered(tmp_path, results, form):
+    path = tmp_path / "marks.yaml"
+    path.write_text(BOARD)
+    (written,) = render(str(path), results, tmp_path / "out", [form])
+    return written.read_text()
+
+
+def test_what_the_checkpoint_saw_stands_beside_each_number(tmp_path, make_result):
+    leaked = make_result(method="merl", value=0.9, contamination="test records")
+    leaked.contamination_evidence.update(test_records=12, tested=2158)
+    results = [leaked, make_result(value=0.8, contamination="same dataset")]
+    text = rendered(tmp_path, results, "markdown")
+    assert "0.900 [0.880, 0.920]‡" in text
+    assert "0.800 [0.780, 0.820]†" in text
+    assert "‡ test records were pretrained on: MERL on ptbxl-super (12 of 2,158)." in text
+    assert r"0.800 [0.780, 0.820]$\dagger$" in rendered(tmp_path, results, "latex")
+    rows = csv.DictReader(rendered(tmp_path, results, "csv").splitlines())
+    assert {(r["row"], r["contamination"]) for r in rows if r["column"] == "Super"} == {
+        ("MERL", "test records"),
+        ("K-MERL", "same dataset"),
+    }
+
+
+def test_a_clean_number_bears_no_mark(tmp_path, make_result):
+    text = rendered(tmp_path, [make_result(value=0.8)], "markdown")
+    assert "| 0.800 [0.780, 0.820] |" in text
+
+
+def test_seeds_that_differ_in_contamination_have_no_mean(board, make_result):
+    (table,) = collect(board, [make_result(seed=0), make_result(seed=1, contamination="unknown")])
+    summary = table.lines[1].summaries[0]
+    assert summary.value is None
+    assert "none, unknown" in summary.missing
+
+
+def test_a_mean_over_columns_that_differ_bears_every_mark(tmp_path, make_result):
+    results = [
+        make_result(value=0.8, contamination="same dataset"),
+        make_result(value=0.6, task="ptbxl-sub", contamination="unknown"),
+    ]
+    assert "0.700 [0.680, 0.720]†?" in rendered(tmp_path, results, "markdown")
+
+
+def test_a_result_older_than_the_stamp_reads_as_unknown(tmp_path, store_result):
+    import json
+
+    from bench.runner.results import read_result
+
+    result = store_result(tmp_path)
+    path = result.folder / "result.json"
+    old = json.loads(path.read_text())
+    del old["contamination"], old["contamination_evidence"]
+    path.write_text(json.dumps(old))
+    assert read_result(result.folder).contamination == "unknown"

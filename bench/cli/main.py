@@ -54,7 +54,7 @@ app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(text.app, name="text")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(tracking.app, name="tracking")
-app.command("runs", epilog=runs.EXAMPLES)(runs.runs_command)
+app.add_typer(runs.app, name="runs")
 
 
 def _version(wanted: bool) -> None:

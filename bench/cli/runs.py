@@ -7,11 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli import options as o
+from bench.cli.show import show_command
 
-EXAMPLES = "Examples:  bench runs   bench runs --failed --verbose"
+EXAMPLES = "Examples:  bench runs   bench runs --failed --verbose   bench runs show 3f2a --classes"
+
+app = typer.Typer(invoke_without_command=True, help="List finished cells, or failures with what went wrong.")
+app.command("show", epilog="Example:  bench runs show 3f2a --classes")(show_command)
 
 
+@app.callback(epilog=EXAMPLES)
 def runs_command(
+    context: typer.Context,
     failed: Annotated[bool, typer.Option("--failed", help="The recorded failures instead of the results.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="With tracebacks (failures) or keys (results).")
@@ -20,6 +26,8 @@ def runs_command(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """List finished cells, or failures with what went wrong."""
+    if context.invoked_subcommand is not None:
+        return None
     import json
 
     from bench.runner.results import read_results

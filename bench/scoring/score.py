@@ -91,7 +91,11 @@ class Score:
 _PARTS = ("value", "low", "high")
 
 #: Kind -> the metrics that are also reported for groups of classes or targets.
-GROUPED: dict[str, tuple[str, ...]] = {"multilabel": ("macro_auroc",), "regression": ("pearson_r", "r2")}
+GROUPED: dict[str, tuple[str, ...]] = {
+    "multilabel": ("macro_auroc",),
+    "multiclass": ("macro_auroc",),
+    "regression": ("pearson_r", "r2"),
+}
 
 
 def score(

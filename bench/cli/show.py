@@ -1,0 +1,95 @@
+"""``bench runs show``: one finished cell, class by class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli import options as o
+
+
+def show_command(
+    key: Annotated[str, typer.Argument(help="The result's key, or its beginning (bench runs --verbose).")],
+    classes: Annotated[
+        bool, typer.Option("--classes", help="Every class: AUROC, AUPRC, F1, accuracy, and whether it was seen.")
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write the classes as CSV; - is standard output.")
+    ] = None,
+    json_output: o.Json = False,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """One finished cell: its metrics with intervals, and with --classes those of every class."""
+    import json
+
+    from bench.runner.class_values import class_values, write_class_values
+    from bench.workspace import Workspace
+
+    result = _found(Workspace.at(workspace).results, key)
+    if csv is not None:
+        if str(csv) == "-":
+            return typer.echo(write_class_values(result, None), nl=False)
+        write_class_values(result, csv)
+        return typer.echo(f"{csv}: {len(result.score['per_class'])} classes of {result.cell}")
+    if json_output:
+        told = {"key": result.key, "cell": result.cell.to_dict(), "metrics": result.score["metrics"]}
+        return typer.echo(json.dumps(told | {"classes": class_values(result), "seen": result.seen}, indent=2))
+    typer.echo(f"{result.cell}\n{result.data} data, {result.profile} profile, {result.counts['test']:,} test records")
+    typer.echo(f"key {result.key}")
+    for name, estimate in result.score["metrics"].items():
+        low, high = estimate["low"], estimate["high"]
+        interval = "" if low is None else f"  [{low:.3f}, {high:.3f}]"
+        typer.echo(f"  {name:20} {_number(estimate['value'])}{interval}")
+    if result.seen:
+        each = result.seen["classes"].values()
+        typer.echo(
+            f"  {sum(c['seen'] for c in each)} of {len(each)} classes were seen in pretraining: similarity of the name to one "
+            f"of {result.seen['concepts']:,} concepts above {result.seen['similarity_above']}"
+        )
+    for note in result.score["notes"]:
+        typer.echo(f"  note: {note}")
+    if classes:
+        _classes(result)
+    return None
+
+
+def _found(results: Path, key: str) -> Any:
+    from bench.errors import ConfigError
+    from bench.runner.results import read_result
+
+    folders = [f for f in results.iterdir() if not f.name.startswith(".")] if results.is_dir() else []
+    found = [folder for folder in folders if folder.name.startswith(key)]
+    if len(found) != 1:
+        how = "no result" if not found else f"{len(found)} results"
+        raise ConfigError(f"{how} in {results} with a key that begins with {key!r}. See: bench runs --verbose")
+    return read_result(found[0])
+
+
+def _classes(result: Any) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from bench.runner.class_values import class_values
+
+    rows = class_values(result)
+    columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("class", "words", "seen", "nearest") else "right")
+    for row in rows:
+        table.add_row(*(Text(_text(row[column])) for column in columns))
+    Console().print(table)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else _number(value) if not isinstance(value, str) else value
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -5,7 +5,7 @@ Implement what the method can do, and nothing else; the modes it offers follow f
 ====================  ======================================================================
 implements            offers
 ====================  ======================================================================
-``encode``            ``linear``, ``finetune``, ``scratch``
+``encode``            ``linear``, ``knn``, ``finetune``, ``scratch``
 ``zero_shot``         ``zeroshot``
 ``fit``               ``scratch`` (a method that trains without an encoder: Cox, XGBoost)
 ``combine``           ``scratch`` (a method that trains nothing and reads finished results: an ensemble)
@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from bench.batch import ECGBatch
 from bench.signals.input_spec import InputSpec
+from bench.sweep.space import Spaces
 from bench.training.config import PretrainConfig
 from bench.training.published_names import PublishedNames
 
@@ -96,6 +97,8 @@ class Method(nn.Module):
     """Overrides of Config fields (dotted paths) that make the ``smoke`` profile small and quick."""
     protocols: ClassVar[dict[str, dict[str, Any]]] = {}
     """How the method's paper trains it: mode -> fields of that mode's Config (``{"scratch": {"lr": 1e-3}}``)."""
+    spaces: ClassVar[dict[str, Spaces]] = {}
+    """What its paper chose on validation data: mode -> field, as for ``--set``, -> space (``bench sweep``)."""
     only_modes: ClassVar[tuple[str, ...] | None] = None
     """The modes offered, where they are fewer than what is implemented would give."""
 
@@ -258,7 +261,7 @@ class Method(nn.Module):
         if cls.implements("zero_shot"):
             offered.append("zeroshot")
         if cls.implements("encode"):
-            offered += ["linear", "finetune", "scratch"]
+            offered += ["linear", "knn", "finetune", "scratch"]
         if cls.implements("fit") or cls.implements("combine"):
             offered.append("scratch")
         return tuple(mode for mode in dict.fromkeys(offered) if cls.only_modes is None or mode in cls.only_modes)

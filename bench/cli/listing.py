@@ -11,7 +11,7 @@ from bench.cli import options as o
 
 _OFFERS = {
     "zero_shot": ["zeroshot"],
-    "encode": ["linear", "finetune", "scratch"],
+    "encode": ["linear", "knn", "finetune", "scratch"],
     "fit": ["scratch"],
     "combine": ["scratch"],
 }

@@ -32,7 +32,7 @@ def run_command(
             autocompletion=o.complete("bench.tasks"),
         ),
     ] = None,
-    mode: Annotated[list[str] | None, typer.Option("--mode", help="zeroshot, linear, finetune, scratch.")] = None,
+    mode: Annotated[list[str] | None, typer.Option("--mode", help="zeroshot, linear, knn, finetune, scratch.")] = None,
     protocol: Annotated[
         list[str] | None,
         typer.Option(
@@ -107,9 +107,9 @@ def run_command(
         str, typer.Option("--executor", help="local: processes of this machine. ray: a Ray cluster (extra: ray).")
     ] = "local",
     jobs: Annotated[
-        int,
+        int | None,
         typer.Option("--jobs", "-j", min=1, help="Cells that run beside each other; they share the cores. [default: 1]"),
-    ] = 1,
+    ] = None,
     address: Annotated[
         str | None,
         typer.Option("--address", help="Of the Ray cluster, such as auto or ray://HOST:10001. [default: one here]"),
@@ -124,11 +124,11 @@ def run_command(
     """Run methods on tasks and end with a table. Finished cells are never run twice; missing checkpoints are pretrained first."""
     from bench import progress
     from bench.modes import OURS, modes_under
+    from bench.project_file import project
     from bench.runner.plan import Resume, RunOptions
     from bench.signals.leads import LEADS, parse_leads
 
     progress.set_quiet(json_output)
-    o.choice(profile, "--profile", ("paper", "smoke"))
     o.choice(resume, "--resume", get_args(Resume))
     o.choice(executor, "--executor", ("local", "ray"))
     if address and executor != "ray":
@@ -152,7 +152,7 @@ def run_command(
         fraction_rule=fraction_rule,  # type: ignore[arg-type]
         leads=[subset for value in leads or () for subset in parse_leads(value)] or [LEADS],
         seeds=o.numbers(seed, "--seed", int) or [0],
-        profile=profile,  # type: ignore[arg-type]
+        profile=o.chosen_profile(profile),
         overrides=o.overrides(set_, text, trust),
         corpus=corpus,
         checkpoints=checkpoint or [],
@@ -160,7 +160,7 @@ def run_command(
         resume=resume,  # type: ignore[arg-type]
         limit=limit,
         executor=executor,  # type: ignore[arg-type]
-        jobs=jobs,
+        jobs=jobs or project().jobs or 1,
         address=address,
         track=track,
     )

@@ -1,5 +1,5 @@
-"""What is trained downstream: ``zeroshot`` nothing, ``linear`` a head on the frozen encoder, ``finetune`` everything,
-``scratch`` everything from random weights."""
+"""What is trained downstream: ``zeroshot`` nothing, ``linear`` a head on the frozen encoder, ``knn`` nothing either (the
+nearest labelled recordings answer), ``finetune`` everything, ``scratch`` everything from random weights."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bench.errors import ConfigError, UnknownName
 MODULES = {
     "zeroshot": "bench.modes.zeroshot",
     "linear": "bench.modes.linear",
+    "knn": "bench.modes.knn",
     "finetune": "bench.modes.finetune",
     "scratch": "bench.modes.finetune",
     "linear-merl-released": "bench.modes.linear_merl_released",

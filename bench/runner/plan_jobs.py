@@ -36,7 +36,7 @@ def jobs_of(
         method = registry.load(registry.METHODS, cell.method)
         needs = tuple(cell_key(member, session) for member in member_cells(cell, session))
         network = method.implements("encode") or method.implements("zero_shot")
-        features = network and honest_mode(cell.mode) == "linear"
+        features = network and honest_mode(cell.mode) in ("linear", "knn")
         if shared and network:
             needs += tuple(_shared(cell, session, features, add))
         add("cell", key, cell, needs, on_gpu=network and not features)

@@ -1,0 +1,102 @@
+"""The nearest labelled recordings answer: nothing is trained, so that a table costs one matrix product a method.
+
+Similarity is the cosine between standardised representations; a neighbour's vote weighs exp(cosine / temperature), as in
+Wu et al., CVPR 2018, whose evaluation this is. The number of neighbours is the one that does best on validation data.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Shaped
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional
+
+from bench.modes.cell_run import CellRun, Outcome
+from bench.training.objective import Objective
+
+CHUNK = 2048  # recordings asked about at a time: memory does not follow the size of the task
+
+
+class Config(BaseModel):
+    """Neighbours and their votes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    smoke: ClassVar[dict[str, Any]] = {}
+
+    neighbours: tuple[int, ...] = Field(
+        (5, 10, 20, 50, 100, 200),
+        min_length=1,
+        description="tried on validation data; Wu et al. use 200, DINO 10 to 200. More than there are labelled recordings "
+        "counts as all of them",
+    )
+    temperature: float = Field(0.07, gt=0, description="of a vote's weight; Wu et al., 3.2")
+
+
+def nearest(
+    asked: Float[Tensor, "asked dim"], known: Float[Tensor, "known dim"], count: int
+) -> tuple[Float[Tensor, "asked count"], Int[Tensor, "asked count"]]:
+    """Cosines to the ``count`` nearest of ``known``, nearest first, and their rows; both sides of unit length."""
+    found = [torch.topk(chunk @ known.T, count) for chunk in asked.split(CHUNK)]
+    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
+
+
+def votes(
+    cosine: Float[Tensor, "asked count"], answers: Float[Tensor, "asked count output"], temperature: float
+) -> Float[Tensor, "asked output"]:
+    """The mean of the neighbours' answers, each weighing exp(cosine / temperature)."""
+    weight = torch.softmax(cosine.double() / temperature, dim=1)
+    return torch.einsum("ac,aco->ao", weight, answers.double())
+
+
+def known_answers(kind: str, targets: Shaped[np.ndarray, "known ..."], n_outputs: int) -> Float[Tensor, "known output"]:
+    """What each labelled recording votes for: its labels or values, its class as one of all, or how much worse it fared
+    than expected (the martingale residual of the Nelson-Aalen estimate: event minus cumulative hazard at its time)."""
+    if kind in ("multiclass", "identification"):
+        return functional.one_hot(torch.from_numpy(targets.astype(np.int64)), n_outputs).float()
+    if kind != "survival":
+        return torch.from_numpy(targets.astype(np.float32))
+    years, event = targets[:, 0], targets[:, 1]
+    times = np.unique(years)
+    at_risk = len(years) - np.searchsorted(np.sort(years), times)
+    happened = np.bincount(np.searchsorted(times, years), weights=event, minlength=len(times))
+    hazard = np.cumsum(happened / at_risk)[np.searchsorted(times, years)]
+    return torch.from_numpy((event - hazard).astype(np.float32))[:, None]
+
+
+def run(cell: CellRun) -> Outcome:
+    """Standardise by the labelled recordings, find neighbours once, choose their number on validation data."""
+    config: Any = cell.config
+    features = torch.from_numpy(cell.features())
+    known = features[cell.train]
+    mean, deviation = known.mean(0), known.std(0, correction=0).clamp(min=1e-6)
+    unit = {
+        part: functional.normalize((features[rows] - mean) / deviation, dim=1)
+        for part, rows in (("train", cell.train), ("validation", cell.validation), ("test", cell.test))
+    }
+    answers = known_answers(cell.task.kind, cell.targets[cell.train], cell.n_outputs)
+    objective = Objective(cell.task.kind, cell.n_outputs)
+    counts = sorted({min(count, len(known)) for count in config.neighbours})
+
+    def scores(found: tuple[Tensor, Tensor], count: int) -> np.ndarray:
+        cosine, rows = found[0][:, :count], found[1][:, :count]
+        parts = zip(cosine.split(CHUNK), rows.split(CHUNK), strict=True)
+        voted = torch.cat([votes(c, answers[r], config.temperature) for c, r in parts])
+        return voted[:, 0].numpy() if cell.task.kind == "survival" else voted.numpy()
+
+    found = nearest(unit["validation"], unit["train"], counts[-1])
+    best: dict[str, Any] = {"value": -np.inf, "neighbours": counts[-1]}
+    history = []
+    for i, count in enumerate(counts):
+        value = objective.selection_value(cell.targets[cell.validation], scores(found, count))
+        history.append({"neighbours": count, "validation": value})
+        if value > best["value"]:
+            best = {"value": value, "neighbours": count}
+        cell.progress(i + 1, len(counts), f"{count} neighbours: validation {cell.task.metric} {value:.3f}")
+    validation = scores(found, best["neighbours"])
+    test = scores(nearest(unit["test"], unit["train"], best["neighbours"]), best["neighbours"])
+    chosen = {"metric": cell.task.metric, **best, "value": best["value"] if np.isfinite(best["value"]) else None}
+    return Outcome(validation, test, chosen, history)

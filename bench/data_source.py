@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from bench import registry
 from bench.artifacts import digest, once
 from bench.errors import ConfigError, DataError, UnknownName
+from bench.project_file import project
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
@@ -45,7 +46,9 @@ class DataSource:
         on_bad_record: Literal["error", "skip"] = "error",
         workers: int | None = None,
     ) -> DataSource:
-        """Read ``--data-root`` values and the environment.
+        """Read ``--data-root`` values, the environment and the project's ``bench.toml``.
+
+        Data that an option or the environment names as a whole (a base folder) take the place of all that the file names.
 
         Raises:
             ConfigError: a folder that does not exist. UnknownName: a dataset nobody registered.
@@ -63,6 +66,15 @@ class DataSource:
             roots[name] = Path(folder).expanduser()
             if not roots[name].is_dir():
                 raise ConfigError(f"--data-root {value}: the folder {roots[name]} does not exist.")
+        file = project()
+        if base is None:
+            base, origin = file.data_root, f"data.root of {file.path}"
+            for name, place in file.data.items():
+                if name not in registry.entries(registry.DATASETS):
+                    raise UnknownName(f"dataset in {file.path}", name, registry.entries(registry.DATASETS))
+                if not place.is_dir():
+                    raise ConfigError(f"{file.path}: data.{name} names {place}, which does not exist.")
+                roots.setdefault(name, place)
         if base is not None and not base.is_dir():
             raise ConfigError(
                 f"{origin} points at {base}, which does not exist. Name the folder that holds one subfolder a dataset "
@@ -70,6 +82,7 @@ class DataSource:
             )
         if simulated_records is None and os.environ.get("BENCH_SIMULATED_RECORDS"):
             simulated_records = int(os.environ["BENCH_SIMULATED_RECORDS"])
+        simulated_records = simulated_records or file.simulated_records
         return cls(workspace, base, roots, simulated_records, on_bad_record, workers or os.cpu_count() or 1)
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import ConfigError
+from bench.project_file import project
 
 DEFAULT = "bench-workspace"
 
@@ -19,8 +20,10 @@ class Workspace:
 
     @classmethod
     def at(cls, path: str | Path | None = None) -> Workspace:
-        """The workspace named by ``path``, else by ``BENCH_WORKSPACE``, else ``bench-workspace`` in this folder."""
-        return cls(Path(path or os.environ.get("BENCH_WORKSPACE") or DEFAULT).expanduser().absolute())
+        """The workspace named by ``path``, else by ``BENCH_WORKSPACE``, else by the project's ``bench.toml``, else
+        ``bench-workspace`` in this folder."""
+        named = path or os.environ.get("BENCH_WORKSPACE") or project().workspace or DEFAULT
+        return cls(Path(named).expanduser().absolute())
 
     def ensure_writable(self) -> None:
         """Create the root.
@@ -75,6 +78,11 @@ class Workspace:
         return self.root / "results"
 
     @property
+    def sweeps(self) -> Path:
+        """Journals of the studies that ``bench sweep`` keeps here, and their pictures."""
+        return self.root / "sweeps"
+
+    @property
     def failures(self) -> Path:
         return self.root / "failures"
 
@@ -89,5 +97,5 @@ class Workspace:
 
     @property
     def tracking_uri(self) -> str:
-        """MLflow's store: ``MLFLOW_TRACKING_URI`` if set, else a SQLite file in the workspace."""
-        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.root / 'mlflow.db'}"
+        """MLflow's store: ``MLFLOW_TRACKING_URI``, else the project's, else a SQLite file in the workspace."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or project().tracking_uri or f"sqlite:///{self.root / 'mlflow.db'}"

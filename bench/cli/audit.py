@@ -53,14 +53,13 @@ def audit_command(
     from bench.runner.plan import RunOptions
 
     progress.set_quiet(json_output)
-    o.choice(profile, "--profile", ("paper", "smoke"))
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
     cls = registry.load(registry.METHODS, method)
     options = RunOptions(
         methods=[cls.name],
         tasks=[registry.load(registry.TASKS, task).name],
         modes=list(cls.modes()),
-        profile=profile,  # type: ignore[arg-type]
+        profile=o.chosen_profile(profile),
         overrides=set_ or [],
         corpus=corpus,
         checkpoints=[checkpoint] if checkpoint else [],

@@ -12,6 +12,7 @@ from bench.errors import ConfigError
 
 if TYPE_CHECKING:
     from bench.data_source import DataSource
+    from bench.runner.cell import Profile
 
 DataRoot = Annotated[
     list[str] | None,
@@ -119,6 +120,17 @@ def choice(value: str | None, name: str, allowed: Sequence[str]) -> str | None:
     if value is not None and value not in allowed:
         raise ConfigError(f"{name} {value!r}: expected one of {', '.join(allowed)}.")
     return value
+
+
+def chosen_profile(value: str | None) -> Profile | None:
+    """``--profile``, else the project's.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
+    from bench.project_file import project
+
+    return choice(value, "--profile", ("paper", "smoke")) or project().profile  # type: ignore[return-value]
 
 
 def numbers(values: Sequence[str] | None, name: str, kind: type) -> list:

@@ -32,12 +32,12 @@ def pretrain_command(
     from bench.runner.configure import check_overrides, parse_overrides
     from bench.runner.session import Session
 
-    o.choice(profile, "--profile", ("paper", "smoke"))
+    wanted = o.chosen_profile(profile)
     cls = registry.load(registry.METHODS, method)
     overrides = parse_overrides(o.overrides(set_, text), list(registry.entries(registry.METHODS)))
     check_overrides(overrides, [cls])
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
-    session = Session(source, profile or ("paper" if source.kind == "real" else "smoke"), overrides, corpus)  # type: ignore[arg-type]
+    session = Session(source, wanted or ("paper" if source.kind == "real" else "smoke"), overrides, corpus)
     if not cls.implements("pretraining_loss"):
         raise ConfigError(f"{method} has no pretraining objective; it runs from its initial weights.")
     session.method_config(method)

@@ -1,0 +1,115 @@
+"""``bench.toml``: what a project sets once. An option goes before the environment, and the environment before the file.
+
+The file of the current folder counts, else the nearest one above it, up to the folder that holds ``.git`` or the home
+folder. ``BENCH_TOML`` names another, or with an empty value none. Paths are relative to the file's folder.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.errors import ConfigError, UnknownName
+
+NAME = "bench.toml"
+
+
+@dataclass(frozen=True)
+class Project:
+    """What a ``bench.toml`` says; None where it is silent.
+
+    Attributes:
+        path: the file, or None if there is none.
+        workspace: where everything made is kept.
+        profile: ``paper`` or ``smoke``.
+        tracking_uri: of MLflow.
+        simulated_records: size of the simulated cohorts.
+        jobs: cells that run beside each other.
+        data_root: folder with one subfolder a dataset.
+        data: dataset -> its own folder.
+    """
+
+    path: Path | None = None
+    workspace: Path | None = None
+    profile: Literal["paper", "smoke"] | None = None
+    tracking_uri: str | None = None
+    simulated_records: int | None = None
+    jobs: int | None = None
+    data_root: Path | None = None
+    data: Mapping[str, Path] = field(default_factory=dict)
+
+
+KEYS: dict[str, type] = {
+    "workspace": str,
+    "profile": str,
+    "tracking_uri": str,
+    "simulated_records": int,
+    "jobs": int,
+    "data": dict,
+}
+
+
+def project() -> Project:
+    """The project of the current folder; an empty one where there is no file.
+
+    Raises:
+        ConfigError: the file is not TOML, or a value is of the wrong kind. UnknownName: a key nobody reads.
+    """
+    path = _find()
+    return Project() if path is None else _read(path, path.stat().st_mtime_ns)
+
+
+def _find() -> Path | None:
+    named = os.environ.get("BENCH_TOML")
+    if named is not None:
+        if not named:
+            return None
+        path = Path(named).expanduser().absolute()
+        if not path.is_file():
+            raise ConfigError(f"BENCH_TOML names {path}, which is no file. Write one with bench init, or unset it.")
+        return path
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / NAME).is_file():
+            return folder / NAME
+        if (folder / ".git").exists() or folder == Path.home():
+            return None
+    return None
+
+
+@functools.lru_cache(maxsize=4)
+def _read(path: Path, changed: int) -> Project:
+    import tomllib
+
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as TOML: {error}.") from error
+    for key, value in content.items():
+        if key not in KEYS:
+            raise UnknownName(f"key of {path}", key, KEYS)
+        if not isinstance(value, KEYS[key]) or isinstance(value, bool):
+            raise ConfigError(f"{path}: {key} = {value!r}; expected {_words(KEYS[key])}.")
+    if content.get("profile", "paper") not in ("paper", "smoke"):
+        raise ConfigError(f"{path}: profile = {content['profile']!r}; expected paper or smoke.")
+    for key, least in (("simulated_records", 50), ("jobs", 1)):
+        if content.get(key, least) < least:
+            raise ConfigError(f"{path}: {key} = {content[key]}; expected {least} or more.")
+    folders = {name: _folder(path, f"data.{name}", value) for name, value in content.pop("data", {}).items()}
+    if "workspace" in content:
+        content["workspace"] = path.parent / Path(content["workspace"]).expanduser()
+    return Project(path=path, data_root=folders.pop("root", None), data=folders, **content)
+
+
+def _folder(path: Path, key: str, value: Any) -> Path:
+    if not isinstance(value, str):
+        raise ConfigError(f"{path}: {key} = {value!r}; expected a folder, as text.")
+    return path.parent / Path(value).expanduser()
+
+
+def _words(kind: type) -> str:
+    return {str: "text, in quotes", int: "a whole number", dict: "a table, [data]"}[kind]

@@ -213,7 +213,7 @@ def short_axis(person: Participant, rng: np.random.Generator) -> np.ndarray:
     y = -(rows - _CENTRE[0] - rng.normal(0, 2)) * _PIXEL_MM
     x = (columns - _CENTRE[1] - rng.normal(0, 2)) * _PIXEL_MM
     radius, angle = np.hypot(x, y), np.degrees(np.arctan2(y, x)) % 360
-    dead = scar_at(person.scar, angle)
+    dead = scar_at(person.scar, np.arange(360.0))[angle.astype(np.int64) % 360].astype(np.float32)
     diastole = 25.5 * (person.volume / 145) ** (1 / 3)
     # a mid-ventricular slice shortens more than its cube root, the long axis less
     systole = diastole * (1 - person.ejection_fraction / 100) ** 0.45
@@ -230,7 +230,7 @@ def short_axis(person: Participant, rng: np.random.Generator) -> np.ndarray:
         image = np.where(radius < outer, 75 + 80 * dead, image)
         image = np.where(radius < inner, 215.0, image)
         phases.append(image)
-    noisy = np.stack(phases) + rng.normal(0, 9, (3, FRAME, FRAME)).astype(np.float32)
+    noisy = np.stack(phases) + 9 * rng.standard_normal((3, FRAME, FRAME), np.float32)
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
 

@@ -1,0 +1,244 @@
+"""The simulated UK Biobank through its real reader, and the six tasks on it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.batch import ECGBatch
+from bench.errors import ConfigError, DataError
+from bench.loading import BatchSource
+from bench.signals.images import prepare_images
+from bench.signals.input_spec import InputSpec
+from bench.signals.store import prepare
+from bench.signals.windows import SignalView
+from bench.splits import load_split
+from tasks import ukb
+from tasks.datasets.ukb import UKBiobank
+from tasks.datasets.ukb_phenotypes import GROUPS, PHENOTYPES, read_phenotypes
+from tasks.datasets.ukb_simulation import simulate_ukb
+
+TASKS = [
+    ukb.HypertensionHeartFailure,
+    ukb.InfarctionHeartFailure,
+    ukb.CoronaryArteryDisease,
+    ukb.AtrialFibrillation,
+    ukb.DiabetesMellitus,
+    ukb.CardiacPhenotypes,
+]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("ukb") / "files"
+    simulate_ukb(root, 200, seed=4)
+    return root
+
+
+@pytest.fixture(scope="module")
+def records(root):
+    return UKBiobank(root).records()
+
+
+@pytest.fixture(scope="module")
+def store(root):
+    return prepare(UKBiobank(root), root.parent / "store")
+
+
+def test_records_hold_people_devices_and_histories(root, records):
+    files = sorted(path.name for path in (root / "20205").iterdir())
+    assert [f"{one}_0.xml".replace("_2_", "_20205_2_") for one in records.index] == files
+    assert records["age"].between(45, 83).all() and set(records["sex"]) == {"male", "female"}
+    assert records["height"].between(135, 205).all() and records["weight"].between(35, 160).all()
+    assert records["ecg_qrs_duration"].between(50, 200).all()
+    assert records["ecg_date"].between("2014-05-01", "2020-05-01").all()
+    assert records["imaged"].mean() > 0.9 and 0.6 < records["LVEF"].notna().mean() < 0.95
+    assert set(records["mmcl_partition"]) == {"train", "validation", "test", ""}
+    assert (records.loc[~records["imaged"], "mmcl_partition"] == "").all()
+    later = records["heart_failure_date"] > records["ecg_date"]
+    assert 0.05 < later.mean() < 0.5
+    # who has it sooner is who was at risk
+    assert records.loc[later, "simulated_true_log_risk"].mean() > records["simulated_true_log_risk"].mean() + 0.5
+
+
+def test_the_same_seed_writes_the_same_bytes_and_both_spellings_read_alike(tmp_path):
+    for name, spelling in (("a", "dispensary"), ("b", "dispensary"), ("c", "rap")):
+        simulate_ukb(tmp_path / name, 12, seed=1, spelling=spelling)
+
+    def content(name):
+        folder = tmp_path / name
+        return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+    assert content("a") == content("b")
+    pd.testing.assert_frame_equal(
+        UKBiobank(tmp_path / "a").records(), UKBiobank(tmp_path / "c").records(), check_dtype=False
+    )
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_tasks_have_their_targets_splits_and_flow_charts(records, task):
+    examples = task().examples(records)
+    split = load_split(task.split)
+    assert examples.cohort.left == len(examples) == len(examples.targets)
+    assert len(set(examples.patient_ids)) == len(examples)
+    partition = split.partition(examples, split.folds[-1])
+    assert sum(len(rows) for _, rows in partition.items()) == len(examples)
+    if task.kind == "multilabel":
+        found = examples.targets[partition.train]
+        assert found.shape[1] == 1 and found.mean() == 0.5  # balanced
+        assert 0 < examples.targets[partition.test].mean() < 0.5  # as in the population
+    if task.kind == "survival":
+        assert len(split.folds) == 10
+        assert examples.targets[:, 0].min() >= 2 and set(examples.targets[:, 1]) == {0.0, 1.0}
+        events = [examples.targets[split.partition(examples, k).test, 1].sum() for k in (0, 1)]
+        assert abs(events[0] - events[1]) <= 1  # stratified
+        assert any("ceiling" in note for note in examples.cohort.notes)
+    if task.kind == "regression":
+        assert examples.targets.shape[1] == 61
+
+
+def test_training_negatives_are_always_the_same(records):
+    first, again = (
+        ukb.DiabetesMellitus().examples(found) for found in (records, records.sample(frac=1, random_state=0))
+    )
+    assert set(first.record_ids) == set(again.record_ids)
+
+
+def test_the_groups_of_phenotypes():
+    assert {name: len(members) for name, members in GROUPS.items()} == {
+        "LV": 6,
+        "RV": 4,
+        "WT": 17,
+        "Ecc": 17,
+        "Err": 17,
+    }
+    assert len(PHENOTYPES) == 61
+    assert [name for names in ukb.CardiacPhenotypes.groups.values() for name in names] == list(
+        ukb.CardiacPhenotypes.classes
+    )
+
+
+def test_pretraining_sees_nobody_whom_the_partition_tests(records):
+    later = records.iloc[:3].assign(instance=3, mmcl_partition="")
+    later.index = [one.replace("_2", "_3") for one in later.index]
+    both = pd.concat([records, later])
+    masks = UKBiobank.pretraining_partition(both)
+    seen = set(both["patient_id"][masks["train"]])
+    assert not seen & set(records["patient_id"][records["mmcl_partition"].isin(["test", "validation"])])
+    assert set(records["patient_id"][records["mmcl_partition"] == "train"]) <= seen
+
+
+def test_batches_bring_images_tabular_data_and_the_recorder_s_beats(root, store):
+    dataset = UKBiobank(root)
+    images = prepare_images(dataset, store, root.parent / "cache", 70)
+    again = prepare_images(dataset, store, root.parent / "cache", 70)
+    assert images.key == again.key and images.pixels.shape[1:] == (3, 70, 70)
+    np.testing.assert_array_equal(images.available, store.records["image_path"] != "")
+    view = SignalView(store, InputSpec(median_beat=True, seconds=1.2), cache=root.parent / "cache")
+    tabular = UKBiobank.tabular(store.records)
+    rows = np.flatnonzero(images.available)[:5]
+    batch = BatchSource(view, images=images, tabular=tabular).batch(rows)
+    assert isinstance(batch, ECGBatch) and batch.image.shape == (5, 3, 70, 70)
+    assert batch.tabular.shape == (5, 4) and set(tabular[:, 1]) == {0.0, 1.0}
+    np.testing.assert_allclose(batch.ecg.numpy(), store.recorder_beats(rows), atol=2e-4)
+    without = np.flatnonzero(~images.available)[:1]
+    with pytest.raises(DataError, match="have no image"):
+        images.batch(without)
+    # two leads alone must not profit from a beat that all twelve were aligned for
+    two = SignalView(store, InputSpec(median_beat=True, seconds=1.2), leads=("I", "II")).batch(rows[:1])[0][0]
+    assert np.abs(two[0] - store.recorder_beats(rows[:1])[0, 0]).max() > 0
+
+
+def test_an_interrupted_preparation_of_images_goes_on(root, store, monkeypatch):
+    from bench.signals import images as module
+
+    monkeypatch.setattr(module, "CHUNK", 16)
+    read, calls = UKBiobank.read_image, []
+
+    def failing(file, size):
+        calls.append(file.record_id)
+        if len(calls) == 40:
+            raise KeyboardInterrupt
+        return read(file, size)
+
+    monkeypatch.setattr(UKBiobank, "read_image", staticmethod(failing))
+    with pytest.raises(KeyboardInterrupt):
+        prepare_images(UKBiobank(root), store, root.parent / "interrupted", 20)
+    done = len(calls)
+    resumed = prepare_images(UKBiobank(root), store, root.parent / "interrupted", 20)
+    assert len(calls) - done == int(resumed.available.sum()) - 32  # two whole chunks were kept
+    monkeypatch.setattr(UKBiobank, "read_image", staticmethod(read))
+    whole = prepare_images(UKBiobank(root), store, root.parent / "whole", 20)
+    np.testing.assert_array_equal(resumed.pixels, whole.pixels)
+
+
+# -- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copy(tmp_path):
+    simulate_ukb(tmp_path / "ukb", 8, seed=2, cine="none")
+    return tmp_path / "ukb"
+
+
+def table(root: Path) -> pd.DataFrame:
+    return pd.read_csv(root / "ukb00000.csv", dtype=str)
+
+
+def test_an_ecg_of_somebody_unknown_is_refused(copy):
+    table(copy).iloc[1:].to_csv(copy / "ukb00000.csv", index=False)
+    with pytest.raises(DataError, match="1 participants with an ECG have no row in the main data set"):
+        UKBiobank(copy).records()
+
+
+def test_a_participant_without_ecg_takes_no_part(copy):
+    before = UKBiobank(copy).records()
+    next((copy / "20205").iterdir()).unlink()
+    assert len(UKBiobank(copy).records()) == len(before) - 1
+
+
+def test_withdrawn_participants_are_left_out(copy):
+    records = UKBiobank(copy).records()
+    (copy / "w12345_20240101.csv").write_text(records["patient_id"].iloc[0] + "\n")
+    assert records.index[0] not in UKBiobank(copy).records().index
+
+
+def test_a_damaged_ecg_is_named_or_skipped(copy, tmp_path):
+    bad = sorted((copy / "20205").iterdir())[0]
+    bad.write_text(bad.read_text()[:5000])
+    with pytest.raises(DataError, match=rf"{bad.name}.*not well-formed"):
+        prepare(UKBiobank(copy), tmp_path / "store")
+    kept = prepare(UKBiobank(copy), tmp_path / "store", on_bad_record="skip")
+    assert kept.manifest["n_skipped"] == 1
+
+
+def test_the_end_of_follow_up_can_be_set(copy):
+    assert str(UKBiobank(copy).records()["end_of_follow_up"].iloc[0].date()) == "2023-01-05"
+    (copy / "follow_up.yaml").write_text("end: 2022-10-31\n")
+    assert str(UKBiobank(copy).records()["end_of_follow_up"].iloc[0].date()) == "2022-10-31"
+    (copy / "follow_up.yaml").write_text("finish: soon\n")
+    with pytest.raises(ConfigError, match="end: 2022-10-31"):
+        UKBiobank(copy).records()
+
+
+def test_missing_parts_say_what_and_where_to_get_it(copy, tmp_path):
+    (copy / "ukb00000.csv").unlink()
+    with pytest.raises(DataError, match="no table of the main data set"):
+        UKBiobank(copy).check()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"no resting ECG.*ukbiobank"):
+        UKBiobank(tmp_path / "empty").check()
+
+
+def test_no_events_and_no_phenotypes_are_told(copy, records):
+    with pytest.raises(DataError, match="none of the .* participants has an event"):
+        ukb.HypertensionHeartFailure().examples(records.assign(heart_failure_date=pd.NaT))
+    with pytest.raises(DataError, match="no table of phenotypes"):
+        ukb.CardiacPhenotypes().examples(records.drop(columns=["LVEF"]))
+    lines = (copy / "phenotypes.csv").read_text().splitlines()
+    (copy / "phenotypes.csv").write_text("\n".join([lines[0].replace("LVEF", "LVEF (%)"), lines[1]]))
+    assert read_phenotypes(copy / "phenotypes.csv").shape == (1, 61)
+    (copy / "phenotypes.csv").write_text("\n".join([lines[0], lines[1].replace(lines[1].split(",")[4], "high")]))
+    with pytest.raises(DataError, match="LVEF: 'high' is no number"):
+        read_phenotypes(copy / "phenotypes.csv")

@@ -32,7 +32,7 @@ class KMERL(Method):
 
     Source: "Knowledge-enhanced Multimodal ECG Representation Learning with Arbitrary-Lead Inputs" (arXiv 2502.17900). No
     code is published. Deviations: the packaged MiniLM stands in for Med-CPT (``--set text.model=medcpt``), and entities come
-    from a lexicon over report statements where the paper asks Llama 3.1 70B. What the paper leaves open is settled in
+    from a lexicon over report statements where the paper asks Llama 3.1 70B (``kmerl.entities.endpoint`` names any). What the paper leaves open is settled in
     the field descriptions and in ``methods/nets/lead_vit.py`` and ``query_network.py``.
     """
 
@@ -148,7 +148,9 @@ class KMERL(Method):
         self.text.read(corpus)
         self.text.prepare(corpus)
         if self.config.query_loss:
-            vocabulary, labels = entity_labels(corpus.text or (), corpus.train, self.config.entities)
+            vocabulary, labels = entity_labels(
+                corpus.text or (), corpus.train, self.config.entities, cache=corpus.cache
+            )
             self._entities = vocabulary.names
             self._labels = torch.from_numpy(labels)
 

@@ -2,25 +2,31 @@
 
 Four stages, as in the paper, the last two switchable (its Table 2c): *extract* the wordings a report holds, *verify*
 that each is meant as present, *merge* wordings of one meaning, *aggregate* subtypes into their superclasses. Extraction
-and verification are an EntityExtractor's, here the lexicon's; a language model may take its place. Merging and
-aggregation are always the lexicon's.
+and verification are an EntityExtractor's, here the lexicon's; a language model may take its place
+(``EntityConfig.endpoint``, :mod:`methods.text.llm`). Merging and aggregation follow a lexicon, which that model may write too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bench.artifacts import digest
 from bench.errors import ConfigError, DataError
+from bench.progress import say, track
+from methods.text.endpoint import ChatEndpoint, EndpointConfig
 from methods.text.lexicon import Lexicon, Match, Term, default_lexicon, fold
+from methods.text.llm import LanguageModelExtractor, mine_lexicon
 
 Status = Literal["affirmed", "hedged", "conjecture", "past", "negated"]
 
@@ -189,6 +195,23 @@ class EntityConfig(BaseModel):
         ge=1,
         description="Entities that fewer reports of the training corpus have are left out of its vocabulary.",
     )
+    endpoint: EndpointConfig | None = Field(
+        default=None,
+        description="A language model that extracts and verifies, {url: ..., model: ...}; K-MERL has Llama3.1-70B-Instruct. "
+        "Default: the lexicon.",
+    )
+    verify: bool = Field(default=True, description="Whether the model is asked again about what it found; K-MERL 3.4.")
+    synonyms: Literal["lexicon", "endpoint"] = Field(
+        default="lexicon",
+        description="Who merges and finds superclasses: the lexicon that ships with the project, or, as in K-MERL 3.4, the "
+        "endpoint.",
+    )
+
+    @model_validator(mode="after")
+    def _has_who_it_asks(self) -> EntityConfig:
+        if self.synonyms == "endpoint" and self.endpoint is None:
+            raise ValueError("entities.synonyms is endpoint: name one, entities.endpoint={url: ..., model: ...}")
+        return self
 
 
 class EntityMiner:
@@ -280,13 +303,52 @@ def entity_labels(
     train: np.ndarray,
     config: EntityConfig | None = None,
     extractor: EntityExtractor | None = None,
+    cache: Path | None = None,
 ) -> tuple[Vocabulary, UInt8[np.ndarray, "report entity"]]:
     """The vocabulary of a corpus' training reports, and the labels of all its reports under it.
+
+    With an endpoint, what asking it would take is told before it begins.
 
     Args:
         reports: one for every record; an empty one has no entity.
         train: bool [report], the rows that the vocabulary may come from.
+        extractor: in place of the one that the config names.
+        cache: folder for an endpoint's answers; a run that was stopped goes on where it was.
+
+    Raises:
+        EndpointDown, ConfigError: from the endpoint; answers so far are kept.
     """
-    miner = EntityMiner(config, extractor)
-    vocabulary = miner.vocabulary([report for report, trained in zip(reports, train, strict=True) if trained])
+    config = config or EntityConfig()
+    trained = [report for report, used in zip(reports, train, strict=True) if used]
+    if extractor is not None or config.endpoint is None:
+        return _labelled(EntityMiner(config, extractor), trained, reports)
+    with track(f"entities by {config.endpoint.model}") as progress:
+        folder = cache / "entities" if cache is not None else None
+        endpoint = ChatEndpoint(config.endpoint, folder, lambda done, of: progress(done, of))
+        asked = LanguageModelExtractor(endpoint, config.verify)
+        say(f"entities by {config.endpoint.model}: {asked.estimate(reports, probe=config.endpoint.concurrency)}")
+        lexicon = None
+        if config.synonyms == "endpoint":
+            found = sorted({wording for wordings in asked.extract(trained) for wording in wordings})
+            lexicon = _mined_lexicon(found, endpoint, folder)
+        labelled = _labelled(EntityMiner(config, asked, lexicon), trained, reports)
+        if asked.invented:
+            say(f"{asked.invented.total():,} answers named an entity that is not in the report; they were refused")
+        return labelled
+
+
+def _labelled(
+    miner: EntityMiner, trained: Sequence[str], reports: Sequence[str]
+) -> tuple[Vocabulary, UInt8[np.ndarray, "report entity"]]:
+    vocabulary = miner.vocabulary(trained)
     return vocabulary, miner.label_matrix(reports, vocabulary)
+
+
+def _mined_lexicon(wordings: Sequence[str], endpoint: ChatEndpoint, folder: Path | None) -> Lexicon:
+    """The lexicon that the endpoint makes of the wordings, kept in the folder under a digest of both."""
+    name = f"lexicon-{digest([endpoint.config.model, list(wordings)])}.yaml"
+    if folder is not None:
+        path = folder / name
+        return Lexicon(path) if path.exists() else mine_lexicon(wordings, endpoint, path)
+    with tempfile.TemporaryDirectory() as temporary:
+        return mine_lexicon(wordings, endpoint, Path(temporary) / name)

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from bench.errors import BenchError, ConfigError
 from methods.text.endpoint import ChatEndpoint, EndpointConfig, EndpointDown
-from methods.text.entities import EntityConfig, EntityMiner
+from methods.text.entities import EntityConfig, EntityMiner, entity_labels
 from methods.text.llm import LanguageModelExtractor, mine_lexicon
 
 REPORTS = [
@@ -285,3 +286,38 @@ def test_superclasses_that_contain_each_other_do_not_close_a_circle(model, endpo
     )
     lexicon = mine_lexicon(["a block", "b block"], endpoint(), tmp_path / "mined.yaml")
     assert lexicon.ancestors("b block") == ("a block",)
+
+
+def config_of(model, **more) -> EntityConfig:
+    return EntityConfig(endpoint={"url": model.url, "model": "loopback", "attempts": 1}, **more)
+
+
+def test_a_config_names_the_endpoint_and_learns_beforehand_what_it_takes(model, tmp_path, capsys):
+    train = np.array([True, True, True, False])
+    vocabulary, labels = entity_labels(REPORTS, train, config_of(model, superclasses=False), cache=tmp_path)
+    assert set(vocabulary.names) == {"sinus rhythm", "left bundle branch block", "atrial fibrillation"}
+    assert labels.sum(axis=1).tolist() == [2, 1, 2, 2]
+    assert "loopback" in vocabulary.version
+    assert "questions to ask" in capsys.readouterr().err
+    asked = len(model.asked)
+    again = entity_labels(REPORTS, train, config_of(model, superclasses=False), cache=tmp_path)
+    assert again[0] == vocabulary
+    assert len(model.asked) == asked
+
+
+def test_the_endpoint_may_also_merge_and_group(model, tmp_path):
+    config = config_of(model, synonyms="endpoint")
+    vocabulary, labels = entity_labels(REPORTS, np.ones(4, bool), config, cache=tmp_path)
+    assert "arrhythmia" in vocabulary.names  # the model's superclass of atrial fibrillation
+    assert labels[1, vocabulary.column("arrhythmia")] == 1
+    assert labels[0].tolist() == labels[3].tolist()  # LBBB is a left bundle branch block
+    kept = entity_labels(REPORTS, np.ones(4, bool), config)  # without a cache, in memory
+    assert kept[0].names == vocabulary.names
+    with pytest.raises(ValidationError, match=r"entities\.endpoint"):
+        EntityConfig(synonyms="endpoint")
+
+
+def test_an_endpoint_that_is_down_stops_mining_with_a_cure(tmp_path):
+    config = EntityConfig(endpoint={"url": "http://127.0.0.1:9/v1", "model": "m", "attempts": 1})
+    with pytest.raises(EndpointDown, match="name another endpoint"):
+        entity_labels(REPORTS, np.ones(4, bool), config, cache=tmp_path)

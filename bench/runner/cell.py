@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from bench.fractions import Rule
@@ -44,7 +44,7 @@ class Cell:
 
     def to_dict(self) -> dict:
         """As JSON; the default rule is left out, so that cells which have no other keep their keys."""
-        value = asdict(self) | {"leads": list(self.leads)}
+        value = {one.name: getattr(self, one.name) for one in fields(self)} | {"leads": list(self.leads)}
         if self.fraction_rule == "stratified":
             del value["fraction_rule"]
         return value

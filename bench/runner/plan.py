@@ -71,6 +71,7 @@ def plan(options: RunOptions) -> Plan:
             )
     planned = Plan([])
     tasks = [registry.load(registry.TASKS, name)() for name in registry.match(registry.TASKS, options.tasks)]
+    folds = {task.name: load_split(task.split).folds for task in tasks}
     for name in registry.match(registry.METHODS, options.methods):
         method = registry.load(registry.METHODS, name)
         offered = method.modes()
@@ -89,7 +90,7 @@ def plan(options: RunOptions) -> Plan:
             fixed = mode == "zeroshot"
             seeds = (0,) if fixed and method.implements("pretraining_loss") else options.seeds
             for fraction, seed, fold in itertools.product(
-                (1.0,) if fixed else options.fractions, seeds, load_split(task.split).folds
+                (1.0,) if fixed else options.fractions, seeds, folds[task.name]
             ):
                 rule = options.fraction_rule if fraction < 1 else "stratified"
                 planned.cells.append(Cell(name, task.name, mode, leads, fraction, seed, fold, rule))

@@ -169,6 +169,21 @@ def push_command(uri: str) -> str:
 
 
 @contextlib.contextmanager
+def writer_at(uri: str, beside: Path, experiment: str) -> Iterator[tuple[MlflowClient, str]]:
+    """A client and the number of an experiment, while no other process of this machine writes there.
+
+    Args:
+        beside: a folder for the lock, where the store is a server.
+
+    Raises:
+        TrackingError: the store cannot be reached or refuses, at any time within the block.
+    """
+    with _failing_as(uri), _turn(uri, beside):
+        client = _client(uri)
+        yield client, _experiment(client, uri, experiment)
+
+
+@contextlib.contextmanager
 def _failing_as(uri: str) -> Iterator[None]:
     """Any failure of the store inside the block is a TrackingError; its traceback is cut, for it may hold the URI."""
     try:

@@ -20,6 +20,7 @@ from bench.cli import (
     run,
     runs,
     splits,
+    sweep,
     text,
     tracking,
 )
@@ -48,6 +49,7 @@ app.command("methods", epilog="Example:  bench methods --verbose")(listing.metho
 app.command("tasks", epilog="Example:  bench tasks 'ptbxl-*'")(listing.tasks_command)
 app.add_typer(plugins.new, name="new")
 app.command("check", epilog=plugins.CHECK_EXAMPLES)(plugins.check_command)
+app.add_typer(sweep.app, name="sweep")
 app.add_typer(splits.app, name="splits")
 app.command("audit", epilog=audit.EXAMPLES)(audit.audit_command)
 app.add_typer(checkpoints.app, name="checkpoints")

@@ -17,6 +17,7 @@ from bench.method import LabelledData
 from bench.modes.cell_run import CellRun, Outcome
 from bench.scoring.released import aggregate_windows
 from bench.seeding import seed_global
+from bench.sweep.space import LogUniform, Spaces
 from bench.training.layers import layer_factors
 from bench.training.loop import make_fabric, split_decay
 from bench.training.objective import Objective, survival_batch
@@ -34,6 +35,8 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     smoke: ClassVar[dict[str, Any]] = {"epochs": 10}
+    space: ClassVar[Spaces] = {"lr": LogUniform(low=1e-5, high=1e-2), "weight_decay": LogUniform(low=1e-4, high=1.0)}
+    """What ``bench sweep`` varies where a method's paper names nothing else."""
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "strodthoff": {
             "epochs": 50,

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.loading import spread_evenly
 from bench.modes.cell_run import CellRun, Outcome
+from bench.sweep.space import LogUniform, Spaces
 from bench.training.linear_head import LinearHead
 from bench.training.objective import Objective, survival_batch
 from bench.training.schedule import warmup_cosine
@@ -23,6 +24,8 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     smoke: ClassVar[dict[str, Any]] = {"epochs": 40}
+    space: ClassVar[Spaces] = {"lr": LogUniform(low=1e-5, high=1e-1), "weight_decay": LogUniform(low=1e-4, high=1.0)}
+    """What ``bench sweep`` varies unless told otherwise; around the default, as no paper of the probe states a search."""
 
     epochs: int = Field(100, ge=1, description="passes over the labelled fraction; K-MERL Table 4")
     batch_size: int = Field(16, ge=1, description="K-MERL Table 4")

@@ -1,0 +1,227 @@
+"""``bench sweep``: settings chosen on validation data; the choice trained again and scored once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli import options as o
+from bench.errors import ConfigError
+
+EXAMPLES = (
+    "Examples:  bench sweep -m kmerl -t ptbxl-super --mode linear   "
+    "bench sweep -m mmcl -t ukb-cad --mode finetune --sampler grid --workers 4   "
+    "bench sweep -m merl -t ptbxl-super --mode linear --vary linear.lr=log:1e-5..1e-1 --trials 20   "
+    "bench sweep show"
+)
+VARIABLE = "BENCH_SWEEP_STORAGE"
+
+app = typer.Typer(
+    help="Choose settings on validation data (the test split stays unread), then train the choice again and score it once. "
+    "`bench sweep show` lists studies and draws them.",
+    epilog=EXAMPLES,
+)
+
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        envvar=VARIABLE,
+        show_envvar=False,
+        metavar="URL",
+        help="Where studies are kept: journal:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE, or sqlite:///FILE for one "
+        f"worker. Also {VARIABLE}, which keeps a password out of the process list. [default: a journal in the workspace]",
+    ),
+]
+
+
+@app.callback(invoke_without_command=True, epilog=EXAMPLES)
+def sweep_command(
+    context: typer.Context,
+    method: Annotated[str | None, typer.Option("--method", "-m", help="One method.")] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", "-t", help="One task. Each of its folds gets a study of its own.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option("--mode", help="zeroshot, linear, finetune, scratch.")] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials", min=1, help="Settings to try, in all and by all workers. [default: 50, or the whole grid]"
+        ),
+    ] = None,
+    sampler: Annotated[str, typer.Option("--sampler", help="tpe, grid, cmaes or random.")] = "tpe",
+    pruner: Annotated[
+        str, typer.Option("--pruner", help="Give settings up early: hyperband, median or none.")
+    ] = "none",
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="FIELD=SPACE",
+            help="What to vary: linear.lr=log:1e-5..1e-1, drop_path=0,0.1,0.2, depth=int:2..8, x=uniform:0..1. Repeats. "
+            "[default: what the method's paper varied, else the mode's rate and weight decay]",
+        ),
+    ] = None,
+    space: Annotated[
+        Path | None, typer.Option("--space", metavar="FILE", help="The same, from a YAML: field -> values or range.")
+    ] = None,
+    sampler_seed: Annotated[
+        int, typer.Option("--sampler-seed", help="With one worker, the same seed tries the same.")
+    ] = 0,
+    storage: Storage = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", "-j", min=1, help="Processes of this machine. Other machines join with the same command."
+        ),
+    ] = 1,
+    heartbeat: Annotated[
+        int,
+        typer.Option(
+            "--heartbeat", min=1, help="Seconds between signs of life on a database; a worker silent for two is dead."
+        ),
+    ] = 60,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try settings again that failed.")] = False,
+    fraction: Annotated[
+        str, typer.Option("--fraction", help="Labelled share of the training records: 0.01 or 1%.")
+    ] = "1",
+    leads: Annotated[str, typer.Option("--leads", help="Leads to show: all, limb, I,II.")] = "all",
+    seed: Annotated[
+        list[str] | None,
+        typer.Option("--seed", help="Seeds: the first one searches, all are scored with what it chose. [default: 0]"),
+    ] = None,
+    data_root: o.DataRoot = None,
+    profile: o.ProfileOption = None,
+    set_: o.SetOption = None,
+    corpus: Annotated[str | None, typer.Option("--corpus", help="Pretrain on this dataset.")] = None,
+    checkpoint: Annotated[
+        list[str] | None, typer.Option("--checkpoint", metavar="METHOD=FOLDER", help="Use this checkpoint. Repeats.")
+    ] = None,
+    pretrain: Annotated[
+        bool, typer.Option("--pretrain/--no-pretrain", help="Pretrain a missing checkpoint, or refuse.")
+    ] = True,
+    track: Annotated[
+        bool, typer.Option("--track/--no-track", help="Mirror results, and trials as nested runs, to MLflow.")
+    ] = True,
+    json_output: o.Json = False,
+    simulated_records: o.SimulatedRecords = None,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Choose settings on validation data, then train the choice again and score it once.
+
+    The same command goes on where it was stopped, and joins where it runs elsewhere: finished trials are never repeated.
+    """
+    if context.invoked_subcommand:
+        return
+    missing = [name for name, value in (("--method", method), ("--task", task), ("--mode", mode)) if not value]
+    if missing:
+        raise ConfigError(
+            f"{', '.join(missing)} missing. For example: bench sweep -m kmerl -t ptbxl-super --mode linear."
+        )
+    assert method and task and mode
+    from typing import get_args
+
+    from bench import progress
+    from bench.runner.plan import RunOptions
+    from bench.signals.leads import parse_leads
+    from bench.sweep.samplers import PrunerName, SamplerName
+    from bench.sweep.sweep import SweepOptions, sweep
+
+    progress.set_quiet(json_output)
+    o.choice(profile, "--profile", ("paper", "smoke"))
+    o.choice(sampler, "--sampler", get_args(SamplerName))
+    o.choice(pruner, "--pruner", get_args(PrunerName))
+    options = SweepOptions(
+        RunOptions(
+            methods=[method],
+            tasks=[task],
+            modes=[mode],
+            fractions=o.numbers([fraction], "--fraction", float),
+            leads=list(parse_leads(leads)),
+            seeds=o.numbers(seed, "--seed", int) or [0],
+            profile=profile,  # type: ignore[arg-type]
+            overrides=set_ or [],
+            corpus=corpus,
+            checkpoints=checkpoint or [],
+            allow_pretraining=pretrain,
+            track=track,
+        ),
+        trials=trials,
+        sampler=sampler,  # type: ignore[arg-type]
+        pruner=pruner,  # type: ignore[arg-type]
+        vary=vary or [],
+        space_file=space,
+        seed=sampler_seed,
+        storage=storage,
+        workers=workers,
+        heartbeat=heartbeat,
+        retry_failed=retry_failed,
+    )
+    report = sweep(options, o.data_source(data_root, workspace, simulated_records))
+    _show_report(report, storage, json_output)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+def _show_report(report: Any, storage: str | None, json_output: bool) -> None:
+    if json_output:
+        import json
+        from dataclasses import asdict
+
+        results = [{"key": r.key, "cell": r.cell.to_dict(), "score": r.score} for r in report.results]
+        typer.echo(json.dumps({"studies": [asdict(s) for s in report.studies], "results": results}, indent=2))
+        return
+    from rich.console import Console
+
+    from bench.leaderboard import console_tables
+
+    console = Console()
+    for table in console_tables(report.results):
+        console.print(table)
+    for study in report.studies:
+        told = ", ".join(f"{number} {state}" for state, number in study.trials.items() if number)
+        setting = ", ".join(f"{field}={value}" for field, value in study.setting.items())
+        line = f"chosen {setting}: validation {study.metric} {study.value:.4f} ({told})"
+        console.print(line, highlight=False, soft_wrap=True)
+        place = "" if storage is None else f' --storage "${VARIABLE}"'
+        console.print(f"study  bench sweep show {study.study}{place}", highlight=False, soft_wrap=True)
+
+
+@app.command("show", epilog="Examples:  bench sweep show   bench sweep show kmerl-ptbxl-super")
+def show_command(
+    study: Annotated[
+        str | None, typer.Argument(help="A study, or the beginning of its name. [default: list them]")
+    ] = None,
+    storage: Storage = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Where the pictures go. [default: in the workspace]")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Trials to list, best first.")] = 20,
+    json_output: o.Json = False,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """A study's trials, its best setting, and pictures of it: history, importances, slices."""
+    import json
+
+    from rich.console import Console
+
+    from bench.sweep import show
+    from bench.workspace import Workspace
+
+    place = Workspace.at(workspace)
+    if study is None:
+        names = show.studies(place, storage)
+        typer.echo(json.dumps(names, indent=2) if json_output else "\n".join(names) or f"no studies in {place.sweeps}")
+        return
+    with show.study_at(place, storage, study) as found:
+        if json_output:
+            typer.echo(json.dumps(show.as_json(found), indent=2))
+            return
+        console = Console()
+        console.print(show.table(found, limit))
+        for line in show.summary(found):
+            console.print(line, highlight=False, soft_wrap=True)
+        for path in show.pictures(found, out or place.sweeps / found.study_name):
+            console.print(f"picture  {path}", highlight=False, soft_wrap=True)

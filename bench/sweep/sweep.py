@@ -1,0 +1,357 @@
+"""From ``bench sweep``'s options to results: a study a fold, its best setting trained again and scored once.
+
+Only validation data are looked at while settings are compared (:func:`bench.runner.cell_result.answer` puts the
+validation split in the place of the test split). The chosen setting then runs as any other cell does, for every seed
+asked for, and its result carries what chose it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench import registry
+from bench.artifacts import digest
+from bench.data_source import DataSource
+from bench.errors import BenchError, ConfigError
+from bench.modes import mode_module, released_protocol
+from bench.progress import say
+from bench.runner import failures
+from bench.runner.cell import Cell
+from bench.runner.cell_result import answer, run_cell
+from bench.runner.configure import check_overrides, fields_of, parse_overrides
+from bench.runner.execute import prepare_session
+from bench.runner.keys import cell_key
+from bench.runner.plan import RunOptions
+from bench.runner.results import Result
+from bench.runner.session import Session
+from bench.sweep.mirror import mirror_study
+from bench.sweep.samplers import PrunerName, SamplerName, pruner_for, sampler_for
+from bench.sweep.search import Search, described, search
+from bench.sweep.space import Spaces, grid_size, parse_vary, read_spaces
+from bench.sweep.storage import opened
+from bench.sweep.trials import best, done
+from bench.training.objective import Objective
+
+if TYPE_CHECKING:
+    from bench.method import Method
+    from bench.runner.configure import Override
+
+TRIALS = 50
+"""Unless asked for otherwise, or the grid is smaller."""
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """One ``bench sweep``.
+
+    Attributes:
+        run: one method, task, mode, fraction and subset of leads. The first seed searches; all are scored in the end.
+        trials: settings to try in each study; None: 50, or all of a grid.
+        vary: ``FIELD=SPACE``; goes before ``space_file``, and both before what method and mode declare.
+        seed: of the sampler.
+        storage: a URL (:mod:`bench.sweep.storage`); None: a journal file for each study in the workspace.
+        workers: processes of this machine on each study.
+        heartbeat: seconds between a worker's signs of life on a database.
+        retry_failed: try settings again that failed.
+    """
+
+    run: RunOptions
+    trials: int | None = None
+    sampler: SamplerName = "tpe"
+    pruner: PrunerName = "none"
+    vary: Sequence[str] = ()
+    space_file: Path | None = None
+    seed: int = 0
+    storage: str | None = None
+    workers: int = 1
+    heartbeat: int = 60
+    retry_failed: bool = False
+
+
+@dataclass
+class SweepReport:
+    """What came of a sweep: each study with what it chose, and the results of the chosen settings."""
+
+    studies: list[Chosen] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    computed: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a study came to."""
+
+    study: str
+    fold: int
+    setting: dict[str, Any]
+    value: float
+    metric: str
+    trials: dict[str, int]  # state -> number
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A study to be: the cell that searches, and the cells that its choice is scored in."""
+
+    what: Search
+    cell: Cell
+    scored: list[Cell]
+
+
+def sweep(
+    options: SweepOptions, source: DataSource, on_result: Callable[[Result, bool], None] | None = None
+) -> SweepReport:
+    """Search, choose on validation data, train the choice again and score it.
+
+    Raises:
+        ConfigError: not one method, task, mode, fraction or subset of leads; a space that cannot be; SQLite for several
+            workers. BenchError: a study none of whose trials was completed, or a storage that does not answer.
+    """
+    planned, session = plan_sweep(options, source)
+    source.workspace.ensure_writable()
+    if options.workers > 1:
+        for study in planned:  # refuses what cannot be, and makes the tables, before any worker starts
+            with opened(_storage(options, source, study), options.workers, options.heartbeat):
+                pass
+        _in_processes(options, session, planned)
+        options = dataclasses.replace(options, retry_failed=False)
+    report = SweepReport()
+    for study in planned:
+        chosen, facts = take_part(options, session, study)
+        report.studies.append(chosen)
+        overrides = [*session.overrides, *_overrides(chosen.setting)]
+        _score(study, session.under(overrides, facts), options.run, report, on_result)
+    return report
+
+
+def plan_sweep(options: SweepOptions, source: DataSource) -> tuple[list[Planned], Session]:
+    """The studies, one a fold, and the session under whose overrides they vary their fields."""
+    asked, session = prepare_session(options.run, source)
+    for word, values in (
+        ("method", {cell.method for cell in asked.cells}),
+        ("task", {cell.task for cell in asked.cells}),
+        ("mode", {cell.mode for cell in asked.cells}),
+        ("subset of leads", {cell.leads for cell in asked.cells}),
+        ("fraction", {cell.fraction for cell in asked.cells}),
+    ):
+        if len(values) > 1:
+            named = ", ".join(str(value) for value in sorted(values))
+            raise ConfigError(f"a sweep is of one {word}; asked: {named}. Run one sweep for each.")
+    first = asked.cells[0]
+    method = registry.load(registry.METHODS, first.method)
+    if released_protocol(first.mode):
+        raise ConfigError(f"{first.mode} chooses on the test set: a sweep has nothing honest to choose by there.")
+    if method.implements("combine"):
+        raise ConfigError(f"{first.method} trains nothing; sweep its members.")
+    spaces = spaces_of(options, method, first.mode)
+    check_spaces(spaces, method, first.mode, session)
+    trials = options.trials or TRIALS
+    if options.sampler == "grid":
+        trials = min(options.trials or grid_size(spaces), grid_size(spaces))
+    epochs = _epochs(spaces, method, first.mode, session)
+    sampler_for(options.sampler, spaces, options.seed)
+    pruner_for(options.pruner, epochs)
+    planned = []
+    for fold in dict.fromkeys(cell.fold for cell in asked.cells):
+        scored = [cell for cell in asked.cells if cell.fold == fold]
+        facts = {
+            "cell": scored[0].to_dict(),
+            "profile": session.profile,
+            "data": session.source.kind,
+            "metric": session.task_data(first.task).task.metric,
+            "space": {name: space.model_dump(mode="json") for name, space in spaces.items()},
+            "sampler": options.sampler,
+            "pruner": options.pruner,
+            "sampler_seed": options.seed,
+        }
+        key = digest([cell_key(scored[0], session), facts], 12)
+        of = [f"fold{fold}"] if len(asked.cells) > len(scored) else []
+        name = "-".join([first.method, first.task, first.mode, *of, key])
+        what = Search(name, spaces, trials, options.sampler, options.pruner, options.seed, epochs, facts)
+        planned.append(Planned(what, scored[0], scored))
+    return planned, session
+
+
+def spaces_of(options: SweepOptions, method: type[Method], mode: str) -> Spaces:
+    """What is asked for; else what the method declares for the mode; else what the mode does.
+
+    Raises:
+        ConfigError: nothing is declared, and nothing asked for.
+    """
+    asked = (read_spaces(options.space_file) if options.space_file else {}) | parse_vary(options.vary)
+    declared = method.spaces.get(mode) or {
+        f"{mode}.{name}": space for name, space in getattr(mode_module(mode).Config, "space", {}).items()
+    }
+    if method.implements("fit") and mode not in method.spaces:
+        declared = {}  # a mode's rates are not those of a method that trains by itself
+    spaces = asked or declared
+    if not spaces:
+        raise ConfigError(
+            f"{method.name} declares nothing to vary in {mode}; say what: --vary FIELD=log:1e-5..1e-1 or --space FILE."
+        )
+    return dict(spaces)
+
+
+def check_spaces(spaces: Spaces, method: type[Method], mode: str, session: Session) -> None:
+    """Refuse fields that are not there, play no role, are also set, or whose ends are no valid values.
+
+    Raises:
+        ConfigError: one of these; :class:`bench.errors.UnknownName` for the first.
+    """
+    fixed = {override.text.partition("=")[0].strip() for override in session.overrides}
+    for name, space in spaces.items():
+        if name in fixed:
+            raise ConfigError(f"{name} is both set (--set) and varied; leave one out.")
+        for value in space.ends():
+            (override,) = _overrides({name: value})
+            check_overrides([override], [method])
+            if override.scope not in (None, mode, method.name) or (
+                override.scope is None and name not in fields_of(method.Config)
+            ):
+                raise ConfigError(f"{name} plays no role for {method.name} in {mode}.")
+            tried = session.under([*session.overrides, override])
+            tried.method_config(method.name)
+            tried.mode_config(mode, method)
+
+
+def take_part(options: SweepOptions, session: Session, planned: Planned) -> tuple[Chosen, dict[str, Any]]:
+    """Search as one worker until the study is done; what it chose, and what a result is told of it."""
+    what, cell = planned.what, planned.cell
+    url = _storage(options, session.source, planned)
+    say(f"study {what.name}: {what.trials} trials over {', '.join(what.spaces)}")
+
+    def evaluate(setting: dict[str, Any], report: Callable[[int, float], None]) -> float:
+        return validation_value(cell, session.under([*session.overrides, *_overrides(setting)]), report)
+
+    with opened(url, options.workers, options.heartbeat) as store:
+        study = search(what, store, evaluate, options.retry_failed)
+        trials = done(study.get_trials(deepcopy=False))
+        found = best(trials)
+        if options.run.track:
+            mirror_study(session.source.workspace, study, trials, found)
+        states = [trial.state.name.lower() for trial in trials]
+    counts = {state: states.count(state) for state in ("complete", "pruned", "fail")}
+    assert what.facts is not None and found.value is not None
+    chosen = Chosen(what.name, cell.fold, dict(found.params), found.value, what.facts["metric"], counts)
+    say(
+        f"study {what.name}: chosen on validation data: {described(chosen.setting)} ({chosen.metric} {chosen.value:.4f})"
+    )
+    told = {name: what.facts[name] for name in ("space", "sampler", "pruner", "sampler_seed", "metric")}
+    facts = {
+        "study": what.name,
+        "trial": [trial.number for trial in trials].index(found.number),
+        "setting": chosen.setting,
+        "value": chosen.value,
+        "trials": len(trials),
+        "states": counts,
+        "search_seed": cell.seed,
+        **told,
+    }
+    return chosen, facts
+
+
+def validation_value(cell: Cell, session: Session, report: Callable[[int, float], None]) -> float:
+    """The task's metric on the validation split, of the cell as the session configures it; nothing of the test split
+    is read."""
+    said = answer(cell, session, report=report)
+    targets = said.data.examples.targets[said.partition.validation]
+    n_outputs = targets.shape[1] if targets.ndim > 1 else max(len(said.data.task.classes), 1)
+    return Objective(said.data.task.kind, n_outputs).selection_value(targets, said.outcome.validation)
+
+
+def _overrides(setting: dict[str, Any]) -> list[Override]:
+    methods = list(registry.entries(registry.METHODS))
+    return parse_overrides([f"{name}={json.dumps(value)}" for name, value in setting.items()], methods)
+
+
+def _epochs(spaces: Spaces, method: type[Method], mode: str, session: Session) -> int | None:
+    """The most epochs that a trial reports of."""
+    config = session.mode_config(mode, method)
+    if method.implements("fit") or not hasattr(config, "epochs") or getattr(config, "select", "best") == "last":
+        return None
+    varied = spaces.get(f"{mode}.epochs")
+    return int(max(varied.ends())) if varied else config.epochs
+
+
+def _storage(options: SweepOptions, source: DataSource, planned: Planned) -> str:
+    return options.storage or f"journal://{source.workspace.sweeps / planned.what.name}.journal"
+
+
+def _in_processes(options: SweepOptions, session: Session, planned: Sequence[Planned]) -> None:
+    """Search in processes of this machine. What one that dies was at, another takes up."""
+    context = multiprocessing.get_context("spawn")
+    threads = max(1, (os.cpu_count() or 1) // options.workers)
+    alone = dataclasses.replace(options, retry_failed=False)
+    processes = [
+        context.Process(target=_work, args=(alone if i else options, session.settings(), list(planned), threads))
+        for i in range(options.workers)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        for process in processes:
+            process.join()
+    finally:
+        for process in processes:
+            if process.is_alive():
+                process.terminate()
+                process.join(5)
+    if all(process.exitcode for process in processes):
+        raise BenchError(
+            "every worker of the sweep ended early; what they said stands above. Finished trials are kept."
+        )
+
+
+def _work(options: SweepOptions, settings: dict[str, Any], planned: Sequence[Planned], threads: int) -> None:
+    torch.set_num_threads(threads)
+    session = Session(**settings)
+    try:
+        for study in planned:
+            take_part(options, session, study)
+    except BenchError as error:
+        say(f"error: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _score(
+    planned: Planned,
+    session: Session,
+    options: RunOptions,
+    report: SweepReport,
+    on_result: Callable[[Result, bool], None] | None,
+) -> None:
+    """The chosen setting as ordinary cells, one a seed; this is where the test split is read."""
+    finished = []
+    for cell in planned.scored:
+        try:
+            result, computed = run_cell(cell, session, again=options.resume == "never")
+        except Exception as error:
+            message, trace = failures.explain(error)
+            failures.record(cell, session, cell_key(cell, session), message, trace)
+            report.failures[str(cell)] = message
+            say(f"failed: {cell}: {message}")
+            continue
+        failures.forget(cell, session)
+        finished.append(result)
+        report.results.append(result)
+        report.computed += computed
+        if on_result:
+            on_result(result, computed)
+    if options.track and finished:
+        from bench.tracking import ResultMirror
+
+        with ResultMirror(session.source.workspace.tracking_uri, warn=lambda text: say(f"warning: {text}")) as mirror:
+            mirror.add_all(finished)

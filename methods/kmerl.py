@@ -32,8 +32,9 @@ class KMERL(Method):
 
     Source: "Knowledge-enhanced Multimodal ECG Representation Learning with Arbitrary-Lead Inputs" (arXiv 2502.17900). No
     code is published. Deviations: the packaged MiniLM stands in for Med-CPT (``--set text.model=medcpt``), and entities come
-    from a lexicon over report statements where the paper asks Llama 3.1 70B (``kmerl.entities.endpoint`` names any). What the paper leaves open is settled in
-    the field descriptions and in ``methods/nets/lead_vit.py`` and ``query_network.py``.
+    from a lexicon over report statements where the paper asks Llama 3.1 70B (``kmerl.entities.endpoint`` names any model).
+    What the paper leaves open is settled in the field descriptions and in ``methods/nets/lead_vit.py`` and
+    ``query_network.py``.
     """
 
     name = "kmerl"

@@ -3,7 +3,7 @@
 Four stages, as in the paper, the last two switchable (its Table 2c): *extract* the wordings a report holds, *verify*
 that each is meant as present, *merge* wordings of one meaning, *aggregate* subtypes into their superclasses. Extraction
 and verification are an EntityExtractor's, here the lexicon's; a language model may take its place
-(``EntityConfig.endpoint``, :mod:`methods.text.llm`). Merging and aggregation follow a lexicon, which that model may write too.
+(``EntityConfig.endpoint``, :mod:`methods.text.llm`). Merging and aggregation follow a lexicon, which it may write too.
 """
 
 from __future__ import annotations

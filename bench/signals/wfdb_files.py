@@ -21,6 +21,8 @@ from bench.signals.leads import lead_order
 INVALID_16 = -32768
 """The sample value by which format 16 marks an invalid sample, as the smallest integer does in format 32; it reads as
 NaN, as in wfdb."""
+_MATLAB_4 = b"\x1e\0\0\0"
+"""How the 24-byte head of a ``.mat`` file of the CinC challenges begins: type 30, little-endian 16-bit integers in full."""
 _SAMPLES = {"16": np.dtype("<i2"), "32": np.dtype("<i4")}
 
 CURE = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
@@ -229,7 +231,14 @@ def _read_frames(header: Header) -> np.ndarray:
             )
         if count < 0:
             count = (size - first.offset) // sample.itemsize // width * width
-        return np.fromfile(path, sample, count, offset=first.offset).reshape(-1, width)
+        with open(path, "rb") as file:
+            head = file.read(first.offset)
+            if first.offset == len(_MATLAB_4) + 20 and path.suffix == ".mat" and not head.startswith(_MATLAB_4):
+                raise DataError(
+                    f"{path} begins with {head[:8]!r}; expected a MATLAB version 4 file of 16-bit integers, which begins "
+                    f"with {_MATLAB_4!r}. {CURE}"
+                )
+            return np.fromfile(file, sample, count).reshape(-1, width)
     except FileNotFoundError:
         raise DataError(f"{path} is missing ({header.path.name} names it). {CURE}") from None
     except OSError as error:

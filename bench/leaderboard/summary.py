@@ -16,11 +16,15 @@ Z = 1.959964  # normal quantile of a 95 % interval
 
 @dataclass(frozen=True)
 class Summary:
-    """What a board shows in one place. ``value`` is None where there is nothing to show, and ``missing`` says why."""
+    """What a board shows in one place. ``value`` is None where there is nothing to show, and ``missing`` says why.
+
+    ``sd`` is the standard deviation of the values that were averaged: over folds (each a mean over seeds), or seeds.
+    """
 
     value: float | None = None
     low: float | None = None
     high: float | None = None
+    sd: float | None = None
     n_records: int = 0
     seeds: int = 0
     folds: int = 0
@@ -73,7 +77,7 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
         value, low, high = _over_folds(results, readings)
     else:
         value, low, high = _over_seeds(list(readings.values()))
-    return replace(base, value=value, low=low, high=high)
+    return replace(base, value=value, low=low, high=high, sd=_deviation(readings))
 
 
 def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:
@@ -135,12 +139,23 @@ def _over_seeds(readings: list[_Reading]) -> _Reading:
     return centre, centre - below, centre + above
 
 
-def _over_folds(results: Sequence[Result], readings: dict[tuple[int, int], _Reading]) -> _Reading:
+def _deviation(readings: dict[tuple[int, int], _Reading]) -> float | None:
+    values = _by_fold(readings) if len({fold for _, fold in readings}) > 1 else [v for v, _, _ in readings.values()]
+    known = [value for value in values if value is not None]
+    return math.sqrt(_variance(known)) if len(known) > 1 else None
+
+
+def _by_fold(readings: dict[tuple[int, int], _Reading]) -> list[float]:
+    """The mean over seeds, fold by fold."""
     by_fold: dict[int, list[float]] = defaultdict(list)
     for (_, fold), (value, _, _) in readings.items():
         if value is not None:
             by_fold[fold].append(value)
-    values = [math.fsum(v) / len(v) for v in by_fold.values()]
+    return [math.fsum(v) / len(v) for v in by_fold.values()]
+
+
+def _over_folds(results: Sequence[Result], readings: dict[tuple[int, int], _Reading]) -> _Reading:
+    values = _by_fold(readings)
     centre = math.fsum(values) / len(values)
     trained = math.fsum(r.counts["train"] + r.counts.get("validation", 0) for r in results)
     ratio = math.fsum(r.counts["test"] for r in results) / trained

@@ -47,6 +47,16 @@ def test_folds_take_the_interval_corrected_for_overlapping_training_sets(make_re
     expected = 3.182446 * np.sqrt((1 / 4 + ratio) * np.var(values, ddof=1))
     assert found.value == pytest.approx(np.mean(values))
     assert found.high - found.value == pytest.approx(expected, rel=1e-5)
+    assert found.sd == pytest.approx(np.std(values, ddof=1))
+
+
+def test_the_deviation_over_folds_is_that_of_their_means_over_seeds(make_result):
+    values = {(0, 0): 0.6, (1, 0): 0.7, (0, 1): 0.7, (1, 1): 0.8}
+    found = summarise(
+        [make_result(value=v, seed=s, fold=k, metric="c_index") for (s, k), v in values.items()], "c_index", folds=2
+    )
+    assert found.sd == pytest.approx(np.std([0.65, 0.75], ddof=1))
+    assert summarise([make_result(value=0.8)], "macro_auroc").sd is None
 
 
 def test_a_mean_over_too_few_folds_is_refused(make_result):

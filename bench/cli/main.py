@@ -19,6 +19,7 @@ from bench.cli import (
     pretrain,
     run,
     runs,
+    setup,
     splits,
     sweep,
     text,
@@ -27,7 +28,8 @@ from bench.cli import (
 from bench.errors import BenchError
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 some cells failed (the others are kept), 2 bad input, 3 audit found test records in the corpus, "
+    "Exit codes: 0 done, 1 done in part (cells failed and the others are kept; check or doctor found something to mend), "
+    "2 bad input, 3 audit found test records in the corpus, "
     "130 stopped by Ctrl-C."
 )
 
@@ -47,6 +49,8 @@ app.command("pretrain", epilog=pretrain.EXAMPLES)(pretrain.pretrain_command)
 app.add_typer(data.app, name="data")
 app.command("methods", epilog="Example:  bench methods --verbose")(listing.methods_command)
 app.command("tasks", epilog="Example:  bench tasks 'ptbxl-*'")(listing.tasks_command)
+app.command("doctor", epilog=setup.DOCTOR_EXAMPLES)(setup.doctor_command)
+app.command("init", epilog=setup.INIT_EXAMPLE)(setup.init_command)
 app.add_typer(plugins.new, name="new")
 app.command("check", epilog=plugins.CHECK_EXAMPLES)(plugins.check_command)
 app.add_typer(sweep.app, name="sweep")

@@ -1,0 +1,60 @@
+"""``bench doctor`` and ``bench init``: what there is, and what a project always wants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import options as o
+
+DOCTOR_EXAMPLES = "Examples:  bench doctor   bench doctor --data-root ~/ecg --json"
+INIT_EXAMPLE = "Example:  bench init ~/my-study"
+_STYLES = {"ok": "green", "note": "dim", "warning": "yellow", "problem": "bold red"}
+
+
+def doctor_command(
+    data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, json_output: o.Json = False
+) -> None:
+    """Look at versions, plugins, devices, data, encoders, disk and tracking, and say what to do about what is missing.
+    Exit code 1 if something would stop a run."""
+    import json
+    from dataclasses import asdict
+
+    from bench.doctor import examine
+
+    findings = []
+    for finding in examine(data_root, workspace):
+        findings.append(finding)
+        if not json_output:
+            _show(finding)
+    problems = sum(f.state == "problem" for f in findings)
+    if json_output:
+        typer.echo(json.dumps([asdict(f) for f in findings], indent=2))
+    else:
+        warned = sum(f.state == "warning" for f in findings)
+        typer.echo(f"{problems} problems, {warned} warnings")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _show(finding) -> None:  # type: ignore[no-untyped-def]
+    from rich.console import Console
+    from rich.text import Text
+
+    line = Text.assemble((f"{finding.state:<8}", _STYLES[finding.state]), f"{finding.area:<10} {finding.found}")
+    if finding.cure:
+        line.append(f"\n{'':19}{finding.cure}", "dim")
+    Console(highlight=False, soft_wrap=True).print(line)
+
+
+def init_command(
+    folder: Annotated[Path, typer.Argument(help="The project's folder; made if it does not exist.")] = Path(),
+) -> None:
+    """Write a commented bench.toml: workspace, data, profile and tracking that every command in this folder then uses."""
+    from bench.scaffold.project import write_project
+
+    path = write_project(folder)
+    typer.echo(f"wrote {path}")
+    typer.echo("Next:  change it, then   bench doctor")

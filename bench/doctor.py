@@ -1,0 +1,220 @@
+"""What bench finds on this machine, and what to do about what is missing. Nothing is downloaded or prepared.
+
+Installed packages may add findings of their own (models that their methods use): a function without arguments that
+returns Findings, registered under ``bench.doctor``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import socket
+import sqlite3
+import urllib.request
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from bench import registry
+from bench.data_source import DataSource
+from bench.errors import BenchError
+from bench.project_file import project
+from bench.redaction import redact, redact_of
+from bench.workspace import Workspace
+
+State = Literal["ok", "note", "warning", "problem"]
+GROUP = "bench.doctor"
+ENOUGH_DISK = 20e9
+"""Bytes; PTB-XL prepared at 500 Hz takes 2.6 GB, with resampled and filtered copies some times that."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: ``note`` costs nothing, ``warning`` a part of what bench can do, ``problem`` a run."""
+
+    area: str
+    state: State
+    found: str
+    cure: str = ""
+
+
+def examine(data_roots: list[str] | None = None, workspace: str | None = None) -> Iterator[Finding]:
+    """Everything, area by area. A part that fails is itself a finding."""
+    parts: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+        ("versions", _versions),
+        ("plugins", _plugins),
+        ("devices", _devices),
+        ("project", _project),
+        ("workspace", lambda: _workspace(Workspace.at(workspace))),
+        ("data", lambda: _data(DataSource.from_options(Workspace.at(workspace), data_roots or ()))),
+        ("encoders", lambda: _encoders(Workspace.at(workspace))),
+        ("tracking", lambda: _tracking(Workspace.at(workspace))),
+    ]
+    for area, part in parts:
+        try:
+            yield from part()
+        except BenchError as error:
+            yield Finding(area, "problem", str(error))
+        except Exception as error:  # the doctor's own mistakes must not hide the other findings
+            yield Finding(area, "problem", f"{type(error).__name__}: {error}", "Please report this.")
+
+
+def _versions() -> Iterator[Finding]:
+    from packaging.requirements import Requirement
+
+    yield Finding(
+        "versions", "ok", f"bench {importlib.metadata.version('ecg-bench')}, Python {platform.python_version()}"
+    )
+    wrong: list[tuple[str, str]] = []
+    extras: dict[str, list[str]] = {}
+    for line in importlib.metadata.requires("ecg-bench") or ():
+        required = Requirement(line)
+        installed = _version(required.name)
+        extra = re.search(r"""extra\s*==\s*['"]([\w-]+)""", line)
+        if extra is not None:
+            if installed is None:
+                extras.setdefault(extra[1], []).append(required.name)
+            continue
+        if required.marker is not None and not required.marker.evaluate():
+            continue
+        if installed is None:
+            wrong.append((line, "is not installed"))
+        elif not required.specifier.contains(installed, prereleases=True):
+            wrong.append((line, f"is {installed}"))
+    for line, what in wrong:
+        yield Finding("versions", "problem", f"{line} {what}", f"pip install '{line.split(';')[0].strip()}'")
+    if not wrong:
+        shown = ", ".join(f"{name} {_version(name)}" for name in ("torch", "numpy", "pandas", "transformers", "mlflow"))
+        yield Finding("versions", "ok", f"all requirements are met: {shown}")
+    for extra_name, absent in sorted(extras.items()):
+        if extra_name not in ("dev", "site"):
+            cure = f"If you need it: pip install 'ecg-bench[{extra_name}]'"
+            yield Finding("versions", "note", f"extra {extra_name}: {', '.join(absent)} not installed", cure)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _plugins() -> Iterator[Finding]:
+    counts, outside = [], set()
+    for group, word in ((registry.METHODS, "methods"), (registry.TASKS, "tasks"), (registry.DATASETS, "datasets")):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            registry.entries.cache_clear()
+            known = registry.entries(group)
+        counts.append(f"{len(known)} {word}")
+        outside |= {entry.distribution for entry in known.values()} - {"ecg-bench"}
+        for warning in caught:
+            yield Finding("plugins", "warning", str(warning.message), "Mend or uninstall that package.")
+    others = f"; also from {', '.join(sorted(outside))}" if outside else ""
+    yield Finding("plugins", "ok", f"{', '.join(counts)}{others}")
+
+
+def _devices() -> Iterator[Finding]:
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    yield Finding("devices", "ok", f"{cores} processor cores, {torch.get_num_threads()} threads for torch")
+    if torch.cuda.is_available():
+        for i in range(torch.cuda.device_count()):
+            facts = torch.cuda.get_device_properties(i)
+            yield Finding("devices", "ok", f"GPU {i}: {facts.name}, {facts.total_memory / 1e9:.0f} GB")
+    elif shutil.which("nvidia-smi"):
+        built = torch.version.cuda or "without CUDA"
+        cure = "Install the torch build for your driver: https://pytorch.org/get-started/locally/"
+        yield Finding("devices", "warning", f"there is an NVIDIA driver, but torch ({built}) sees no GPU", cure)
+    elif torch.backends.mps.is_available():
+        yield Finding("devices", "ok", "Apple GPU (mps)")
+    else:
+        yield Finding("devices", "note", "no GPU: published settings take long; --profile smoke is made for this")
+
+
+def _project() -> Iterator[Finding]:
+    file = project()
+    if file.path is None:
+        yield Finding("project", "note", "no bench.toml here or above", "If you want one: bench init")
+    else:
+        yield Finding("project", "ok", f"{file.path}")
+
+
+def _workspace(place: Workspace) -> Iterator[Finding]:
+    folder = place.root
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        yield Finding("workspace", "problem", f"{place.root} cannot be written to", "Name another: --workspace FOLDER")
+    state = "ok" if place.root.is_dir() else "note"
+    yield Finding("workspace", state, f"{place.root}{'' if place.root.is_dir() else ' (made when first needed)'}")  # type: ignore[arg-type]
+    free = shutil.disk_usage(folder).free
+    enough = free >= ENOUGH_DISK
+    cure = "" if enough else "Prepared data, checkpoints and features need room: free some, or --workspace elsewhere."
+    yield Finding("workspace", "ok" if enough else "warning", f"{free / 1e9:.0f} GB free on its disk", cure)
+
+
+def _data(source: DataSource) -> Iterator[Finding]:
+    names = list(registry.entries(registry.DATASETS))
+    if source.kind == "simulated":
+        cure = "Real data: --data-root FOLDER, BENCH_DATA, or [data] in bench.toml; bench data download NAME gets some."
+        yield Finding("data", "note", f"no real data are named: all {len(names)} datasets are simulated", cure)
+        return
+    for name in names:
+        cls = registry.load(registry.DATASETS, name)
+        if not source.has(name):
+            yield Finding("data", "note", f"{name} is not here", f"{cls.url}: {cls.fetch}")
+            continue
+        try:
+            dataset = source.dataset(name)
+        except BenchError as error:
+            yield Finding("data", "problem", f"{name}: {error}")
+            continue
+        prepared = "prepared" if source.store_path(dataset).is_dir() else "prepared when first used"
+        yield Finding("data", "ok", f"{name} in {dataset.root}, {prepared}")
+
+
+def _encoders(place: Workspace) -> Iterator[Finding]:
+    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.name):
+        yield from point.load()()
+    made = [p.parent for p in place.checkpoints.glob("[!.]*/provenance.json")] if place.checkpoints.is_dir() else []
+    shown = f": {', '.join(sorted(p.name for p in made)[:5])}{' ...' if len(made) > 5 else ''}" if made else ""
+    yield Finding("encoders", "ok" if made else "note", f"{len(made)} pretrained checkpoints in the workspace{shown}")
+
+
+def _tracking(place: Workspace) -> Iterator[Finding]:
+    uri = place.tracking_uri
+    cure = "Start the server, mend MLFLOW_TRACKING_URI, or run with --no-track: results are kept all the same."
+    database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+    if database is not None and not database.exists():
+        yield Finding("tracking", "ok", f"{uri} (made when first needed)")
+        return
+    try:
+        _reach(uri, database)
+    except (OSError, ValueError, sqlite3.Error) as error:
+        yield Finding("tracking", "warning", f"{redact(uri)} does not answer: {redact_of(uri, str(error))}", cure)
+    else:
+        yield Finding("tracking", "ok", f"{redact(uri)} answers")
+
+
+def _reach(uri: str, database: Path | None) -> None:
+    """Raise what the database or the server raises if it does not answer within seconds."""
+    if database is not None:
+        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            connection.execute("SELECT name FROM sqlite_master").fetchone()
+        return
+    parts = urlsplit(uri)
+    if parts.scheme in ("http", "https"):
+        host = parts.netloc.rpartition("@")[2]
+        with urllib.request.urlopen(f"{parts.scheme}://{host}{parts.path.rstrip('/')}/health", timeout=5):
+            return
+    if parts.hostname and parts.port:
+        socket.create_connection((parts.hostname, parts.port), timeout=5).close()

@@ -37,7 +37,8 @@ def rounded(signal, step):
 CHANGES = {
     "nothing": lambda x, rng: (x, FS),
     "gain": lambda x, rng: (rounded(x * rng.uniform(0.2, 10), 0.001), FS),
-    "a gain for each lead, some negative": lambda x, rng: (x * rng.uniform(0.3, 3, (12, 1)) * rng.choice([-1, 1], (12, 1)), FS),
+    "a gain for each lead": lambda x, rng: (x * rng.uniform(0.3, 3, (12, 1)), FS),
+    "leads turned upside down": lambda x, rng: (x * rng.choice([-1, 1], (12, 1)), FS),
     "100 Hz": lambda x, rng: (at_rate(x, 100), 100),
     "257 Hz": lambda x, rng: (at_rate(x, 257), 257),
     "400 Hz": lambda x, rng: (at_rate(x, 400), 400),

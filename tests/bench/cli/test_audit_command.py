@@ -1,0 +1,38 @@
+import json
+
+import numpy as np
+import pandas as pd
+
+from bench import registry
+
+
+def test_a_leak_is_listed_and_the_exit_code_says_so(bench, monkeypatch, tmp_path):
+    ptbxl = registry.load(registry.DATASETS, "ptbxl")
+    monkeypatch.setattr(ptbxl, "pretraining_partition", classmethod(lambda cls, r: {
+        "train": np.ones(len(r), bool), "validation": np.zeros(len(r), bool)}))  # fmt: skip
+    done = bench("audit", "simclr", "ptbxl-super", "--csv", str(tmp_path / "leak.csv"))
+    assert done.code == 3
+    assert "contamination test records" in done.out
+    leaked = pd.read_csv(tmp_path / "leak.csv", dtype=str)
+    assert len(leaked) > 10
+    assert "more; all of them" not in done.out
+    assert set(leaked.by) == {"record id"}
+
+
+def test_without_a_leak_it_ends_well_and_says_what_was_checked(bench):
+    done = bench("audit", "simclr", "ptbxl-super", "--json")
+    assert done.code == 0
+    found = json.loads(done.out)
+    assert found["contamination"] == "same dataset"
+    assert found["checked"] == ["declarations", "ids", "fingerprints"]
+
+
+def test_unknown_names_are_refused(bench):
+    assert bench("audit", "simclr", "ptbxl-supr").code == 2
+    assert bench("audit", "simclr", "ptbxl-super", "--corpus", "ptbxxl").code == 2
+
+
+def test_help_teaches(bench):
+    done = bench("audit", "--help")
+    assert "bench audit kmerl ptbxl-super" in " ".join(done.out.split())
+    assert "3 some were" in " ".join(done.out.split())

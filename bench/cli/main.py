@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import (
+    artifacts,
     audit,
     checkpoints,
     data,
@@ -17,6 +18,7 @@ from bench.cli import (
     listing,
     plugins,
     pretrain,
+    replay,
     run,
     runs,
     setup,
@@ -58,6 +60,9 @@ app.add_typer(splits.app, name="splits")
 app.command("audit", epilog=audit.EXAMPLES)(audit.audit_command)
 app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(text.app, name="text")
+app.add_typer(artifacts.app, name="artifacts")
+app.command("replay", epilog=replay.REPLAY_EXAMPLES)(replay.replay_command)
+app.command("recompute", epilog=replay.RECOMPUTE_EXAMPLES)(replay.recompute_command)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(tracking.app, name="tracking")
 app.add_typer(runs.app, name="runs")

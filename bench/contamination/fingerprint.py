@@ -133,7 +133,8 @@ def of_store(store: SignalStore, workers: int = 1) -> Fingerprints:
         DataError: the folder holds something else.
     """
     folder = place(store)
-    once(folder, lambda made: _write(made, _compute(store, workers)))
+    inputs = {"store": store.signals_digest}
+    once(folder, lambda made: _write(made, _compute(store, workers)), "fingerprints", inputs)
     try:
         found = Fingerprints(
             np.load(folder / "values.npy", mmap_mode="r"), np.load(folder / "offsets.npy", allow_pickle=False)

@@ -175,9 +175,7 @@ def _finished(keys: dict[Cell, str], results: Path) -> dict[Cell, Path]:
     return {cell: folder for cell, folder in wanted.items() if damage(folder) is None}
 
 
-def _tell_found(
-    finished: dict[Cell, Path], session: Session, on_result: Callable[[Result, bool], None] | None
-) -> None:
+def _tell_found(finished: dict[Cell, Path], session: Session, on_result: Callable[[Result, bool], None] | None) -> None:
     for cell in finished:
         failures.forget(cell, session)
     if len(finished) > TOLD_ONE_BY_ONE:

@@ -108,7 +108,7 @@ class Session:
 
     def settings(self) -> dict[str, Any]:
         """What another process needs to open the same session."""
-        names = ("source", "profile", "overrides", "corpus", "allow_pretraining", "checkpoints")
+        names = ("source", "profile", "overrides", "corpus", "allow_pretraining", "checkpoints", "sweep")
         return {name: getattr(self, name) for name in names}
 
     def remembered(self, what: tuple, make: Callable[[], Any]) -> Any:

@@ -1,0 +1,80 @@
+"""``bench replay`` and ``bench recompute``: finished cells held to what they say."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench.cli import options as o
+
+REPLAY_EXAMPLES = "Example:  bench replay 3f9c   (bench runs --verbose lists the keys)"
+RECOMPUTE_EXAMPLES = "Examples:  bench recompute   bench recompute 3f9c --write"
+
+
+def replay_command(
+    run: Annotated[list[str], typer.Argument(help="Keys of results, or how they begin.")],
+    data_root: o.DataRoot = None,
+    json_output: o.Json = False,
+    simulated_records: o.SimulatedRecords = None,
+    on_bad_record: o.OnBadRecord = "error",
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Compute finished cells again from their recorded inputs and compare the predictions. Exit code 1 if any differ."""
+    import json
+
+    from bench import progress
+    from bench.runner.recompute import named_results, replay
+
+    progress.set_quiet(json_output)
+    source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
+    told = []
+    for result in named_results(source.workspace, run):
+        found = replay(result, source)
+        told.append({"key": result.key, "cell": str(result.cell), **found.__dict__})
+        if not json_output:
+            outcome = (
+                "the same predictions, bit for bit"
+                if found.identical
+                else "other records are scored"
+                if found.largest is None
+                else f"predictions differ by {found.largest:.3g} at most"
+            )
+            since = f"; changed since: {', '.join(found.changed)}" if found.changed else ""
+            typer.echo(f"{result.key[:12]}  {result.cell}: {outcome}{since}")
+    if json_output:
+        typer.echo(json.dumps(told, indent=2))
+    if not all(one["identical"] for one in told):
+        raise typer.Exit(1)
+
+
+def recompute_command(
+    run: Annotated[list[str] | None, typer.Argument(help="Keys of results, or how they begin. [default: all]")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Store the new metrics in the place of the old ones.")] = False,
+    json_output: o.Json = False,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Compute the metrics of stored predictions again and say which results differ. Exit code 1 if any do and stay so."""
+    import json
+
+    from bench.runner.recompute import differences, named_results, rescored, with_score
+    from bench.workspace import Workspace
+
+    results = named_results(Workspace.at(workspace), run or ())
+    told = []
+    for result in results:
+        now = rescored(result)
+        found = differences(json.loads(json.dumps(result.score)), json.loads(json.dumps(now)))
+        if found:
+            told.append({"key": result.key, "cell": str(result.cell), "differences": found})
+            if write:
+                with_score(result, now)
+        if found and not json_output:
+            typer.echo(f"{result.key[:12]}  {result.cell}: {'; '.join(found[:4])}{'; ...' if len(found) > 4 else ''}")
+    if json_output:
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        stored = ", and stored" if write and told else ""
+        typer.echo(f"{len(results):,} results, {len(told):,} with other metrics than stored{stored}")
+    if told and not write:
+        raise typer.Exit(1)

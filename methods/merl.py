@@ -66,6 +66,16 @@ class MERL(Method):
         text: TextEncoderConfig = Field(
             TextEncoderConfig(), description="text encoder; MERL uses medcpt, minilm is the one that is packaged"
         )
+        padding: Literal["after", "before"] = Field(
+            "after",
+            description="of recordings under 10 s, after or before scaling; before: MERL's released loader of CPSC2018, which "
+            "reads 5 s of them (task cpsc2018-5s)",
+        )
+        pretraining_signal: Literal["whole", "thousandths"] = Field(
+            "whole",
+            description="thousandths: what is pretrained on, and nothing downstream, is cut to steps of 0.001 after "
+            "scaling, as MERL's released code stores it",
+        )
         text_grad: Literal["frozen", "top6"] | None = Field(
             None,
             description="which of the text encoder trains: frozen as released, or its top 6 layers as in the paper; sets "
@@ -107,7 +117,7 @@ class MERL(Method):
 
     @classmethod
     def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, fs=config.fs)
+        return replace(cls.input, fs=config.fs, padding=config.padding)
 
     def build(self, config: Config) -> None:
         self.text = TextTower(config.text)
@@ -119,7 +129,8 @@ class MERL(Method):
         self.text.prepare(corpus)
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
-        ecg = self.net(batch.ecg)
+        signal = thousandths(batch.ecg) if self.config.pretraining_signal == "thousandths" else batch.ecg
+        ecg = self.net(signal)
         text = self.net.embed_text(self.text.reports(batch))
         return merl_losses(ecg.ecg, text, ecg.branch1, ecg.branch2, self.config.temperature)
 
@@ -150,6 +161,11 @@ class MERL(Method):
 
     def notes(self) -> dict[str, Any]:
         return {"text": self.text.notes()}
+
+
+def thousandths(ecg: Float[Tensor, "record lead time"]) -> Float[Tensor, "record lead time"]:
+    """Cut to steps of 0.001, towards zero: MERL's released code keeps scaled signals as int16 of their thousandfold."""
+    return (ecg * 1000).trunc() / 1000
 
 
 def _fields(config: Any) -> dict[str, Any]:

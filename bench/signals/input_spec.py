@@ -15,7 +15,9 @@ class InputSpec:
 
     Attributes:
         fs: Hz. Other rates are resampled with an anti-aliasing polyphase filter.
-        seconds: length of the window; shorter recordings are zero-padded at the end after normalisation.
+        seconds: length of the window; shorter recordings are zero-padded at the end.
+        padding: ``after`` normalisation, which then takes no part in it; ``before``, so that what is padded is scaled with
+            the rest, to a plateau (MERL's released loader).
         normalise: ``minmax`` scales one recording to [0, 1] by its extremes over all leads and samples (MERL's
             pre-processing), ``zscore`` by mean and SD over all leads and samples, ``zscore-lead`` lead by lead;
             ``none`` leaves mV. Absent leads take no part in it.
@@ -35,6 +37,7 @@ class InputSpec:
     fs: int = 500
     seconds: float = 10.0
     normalise: Normalisation = "none"
+    padding: Literal["after", "before"] = "after"
     crop: Literal["first", "random"] = "first"
     partial_leads: bool = False
     filters: tuple[str, ...] = ()

@@ -175,7 +175,8 @@ class SignalView:
             ``ecg``, float32 [record, 12, spec.length]; ``leads``, which of its leads are real.
         """
         positions = np.asarray(positions, np.int64)
-        ecg, lengths = self._read(positions, rng)
+        ecg, real = self._read(positions, rng)
+        lengths = real if self.spec.padding == "after" else None
         available = self._available
         if available.all():
             ecg = normalise(ecg, self.spec.normalise, lengths)

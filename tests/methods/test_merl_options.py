@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from bench.runner.configure import method_config, parse_overrides
 from bench.seeding import seeded
+from bench.signals.windows import normalise
 from bench.task import ClassName
-from methods.merl import MERL
+from methods.merl import MERL, thousandths
 from methods.nets.backbones import backbone
 from methods.nets.merl_heads import FeatureMapHeads, MERLNet, VectorHeads
 
@@ -94,3 +95,20 @@ def test_prompts_come_from_a_file_by_the_code_of_the_class(small_corpus, tmp_pat
     torch.testing.assert_close(scores, expected)
     with pytest.raises(ValidationError, match="no file"):
         MERL.Config(prompts={"kind": "file", "file": tmp_path / "absent.json"})
+
+
+def test_thousandths_are_those_of_the_released_pretraining_data(golden, small_corpus):
+    """Reference: MERL's preparation of MIMIC-IV-ECG, on a synthetic recording in mV."""
+    stored = golden("merl_mimic_preproc.npz")
+    raw = (golden("inputs_ecg8.npz")["ecg8"][3].double() - 0.5) * 3
+    raw[7] *= 2
+    torch.testing.assert_close(raw[:, ::25], stored["raw_slice"], atol=1e-12, rtol=0)
+    cut = thousandths(torch.from_numpy(normalise(raw[None].float().numpy(), "minmax")))
+    assert torch.equal((cut[0, :, ::25] * 1000).round(), stored["int16_slice"].float())
+    method, batch = made(small_corpus, "merl.pretraining_signal=thousandths")
+    reads = []
+    method.net.register_forward_pre_hook(lambda _, inputs: reads.append(inputs[0]))
+    method.eval().pretraining_loss(batch)
+    method.zero_shot(batch, CLASSES)
+    assert torch.equal(reads[0], thousandths(batch.ecg))
+    assert torch.equal(reads[1], batch.ecg)

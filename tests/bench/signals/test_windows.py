@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,31 @@ def test_minmax_equals_merl(name):
     expected = np.load(GOLDEN / "merl_downstream_preproc.npz")[name]
     found = normalise(mv[None].astype(np.float32), "minmax")[0, :, ::25]
     np.testing.assert_allclose(found[[0, 1, 2, 3, 5, 4, *range(6, 12)]], expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["icbeb_7000", "icbeb_3000"])
+def test_padding_before_scaling_equals_merl_on_cpsc2018(name, tmp_path, folder_dataset):
+    """Reference: MERL's loader of CPSC2018, which reads 5 s, pads them to 10 s and scales both together."""
+    raw = (np.load(GOLDEN / "inputs_ecg8.npz")["ecg8"][3].astype(np.float64) - 0.5) * 3
+    raw[7] *= 2
+    raw = np.concatenate([raw, 1.5 * raw[:, :2000]], axis=1) if name == "icbeb_7000" else raw[:, :3000]
+    expected = np.load(GOLDEN / "merl_downstream_preproc.npz")[name]
+    padded = np.zeros((1, 12, 5000), np.float32)
+    padded[0, :, :2500] = raw[:, :2500]
+    found = normalise(padded, "minmax")[0, :, ::25]
+    np.testing.assert_allclose(found[[0, 1, 2, 3, 5, 4, *range(6, 12)]], expected, rtol=0, atol=1e-6)
+
+
+def test_padding_before_scaling_is_a_plateau(ragged):
+    asked = spec(seconds=1.2, normalise="minmax")
+    after, _ = SignalView(ragged, asked).batch(np.array([1]))
+    before, _ = SignalView(ragged, replace(asked, padding="before")).batch(np.array([1]))
+    assert (after[0, :, 150:] == 0).all()
+    assert 0 < before[0, 0, 200] < 1
+    assert (before[0, :, 150:] == before[0, 0, 200]).all()
+    whole, real = ragged.read(np.array([1]), 0, 600), np.arange(600) < 150
+    whole = np.where(real, whole, 0)
+    np.testing.assert_allclose(before, normalise(whole, "minmax"))
 
 
 def test_scalings_are_what_they_say(store):

@@ -14,7 +14,7 @@ import wfdb
 from bench.errors import DataError
 from bench.signals.store import prepare
 from bench.splits import load_split
-from tasks.cpsc2018 import ICBEB, CPSC2018Labels, CPSC2018Single
+from tasks.cpsc2018 import ICBEB, CPSC2018FirstSeconds, CPSC2018Labels, CPSC2018Single
 from tasks.datasets.cpsc2018 import CLASSES, CPSC2018, read_structure
 from tasks.datasets.cpsc2018_simulation import simulate_cpsc2018
 
@@ -244,3 +244,10 @@ def test_real_structures_equal_scipy_and_the_released_labels(real_data, tmp_path
     row = records.index.get_loc("A1988")
     truth = scipy.io.loadmat(tmp_path / "A1988.mat")["ECG"][0, 0]["data"]
     assert np.abs(store.read(np.array([row]))[0] - truth).max() < 1e-4  # mV, of a recording that peaks at 5 mV
+
+
+def test_the_first_five_seconds_are_a_task_of_their_own():
+    records = pd.DataFrame({"labels": [["AFIB"], []], "patient_id": ["1", "2"]}, index=pd.Index(["A1", "A2"]))
+    examples = CPSC2018FirstSeconds().examples(records)
+    assert examples.seconds == 5.0
+    assert examples.start.tolist() == [0.0]

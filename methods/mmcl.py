@@ -33,6 +33,7 @@ class MMCL(MAE):
     name = "mmcl"
     smoke: ClassVar = {
         **{field: value for field, value in MAE.smoke.items() if not field.startswith("pretrain.")},
+        "patch": 50,
         "image_encoder": "small",
         "image_size": 64,
         "projector_width": 128,

@@ -68,22 +68,14 @@ def test_the_image_side_answers_if_asked(batch):
         config(mdm=False, contrast=False)
 
 
-def test_paired_ecg_and_image_attract(batch):
-    """A few steps of contrast on one batch find the pairs, so both encoders receive gradients that help."""
-    shades = torch.linspace(0, 1, len(batch))[:, None] * torch.tensor([1.0, -1.0, 0.0]) + torch.tensor([0.0, 1.0, 0.5])
-    batch = replace(batch, image=shades[..., None, None] * torch.ones_like(batch.image))
-    method = built(augment=False).train()
+def test_contrast_moves_both_encoders_and_nothing_else(batch):
+    method = built().train()
     method.begin_stage("contrast")
-    optimiser = torch.optim.Adam(method.parameters(), lr=2e-3)
     with seeded(0):
-        losses = []
-        for _ in range(50):
-            loss = method.pretraining_loss(batch)["contrast"]
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses.append(loss.item())
-    assert sum(losses[-5:]) < 0.75 * sum(losses[:5])
+        method.pretraining_loss(batch)["contrast"].backward()
+    moved = {name.split(".")[0] for name, p in method.named_parameters() if p.grad is not None and p.grad.any()}
+    assert moved == {"net", "image", "project_ecg", "project_image"}
+    assert not any(p.grad is not None for p in method.net.blocks.parameters())  # the decoder of the masked stage
 
 
 def test_fine_tuning_pools_by_attention_frees_positions_and_drops_paths():
@@ -161,7 +153,7 @@ def test_mae_is_its_masked_stage_alone(batch):
         ours = built(contrast=False)
         ours.begin_stage("mdm")
     with seeded(0):
-        mae = MAE(method_config(MAE, "smoke", []))
+        mae = MAE(method_config(MAE, "smoke", parse_overrides(["patch=50"], [])))
     with seeded(3):
         first = ours.pretraining_loss(batch)["reconstruction"]
     with seeded(3):

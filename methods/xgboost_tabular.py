@@ -1,0 +1,98 @@
+"""Age, sex, height and weight in boosted trees: what an ECG must beat."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from bench.errors import ConfigError
+from bench.method import LabelledData, Method, MethodConfig
+from bench.signals.input_spec import InputSpec
+from bench.training.objective import Objective
+
+OBJECTIVES = {
+    "multilabel": "binary:logistic",
+    "multiclass": "multi:softprob",
+    "identification": "multi:softprob",
+    "regression": "reg:squarederror",
+    "survival": "survival:cox",
+}
+
+
+class XGBoostTabular(Method):
+    """Boosted trees on demographic data; the setting with the best validation value is kept.
+
+    Source: Turgut et al. (MMCL), Medical Image Analysis 2025, IV-D.1 and Table I: XGBoost (Chen and Guestrin, KDD 2016),
+    cross-entropy or squared error, all 270 settings of the grid. Several columns get trees of their own.
+    """
+
+    name = "xgboost-tabular"
+    input = InputSpec(fs=100, seconds=0.5, downstream=("tabular",))  # the signal is not looked at
+    smoke: ClassVar = {"rounds": (50,), "depths": (3, 5), "rates": (0.1,), "subsamples": (1.0,)}
+
+    class Config(MethodConfig):
+        rounds: tuple[int, ...] = Field((50, 75, 100, 125, 150), min_length=1, description="of boosting; MMCL IV-D.1")
+        depths: tuple[int, ...] = Field((3, 4, 5, 6, 7, 8), min_length=1, description="of the trees; MMCL IV-D.1")
+        rates: tuple[float, ...] = Field((0.1, 0.2, 0.3), min_length=1, description="learning rates; MMCL IV-D.1")
+        subsamples: tuple[float, ...] = Field((0.5, 0.75, 1.0), min_length=1, description="of the records; MMCL IV-D.1")
+
+    def fit(self, train: LabelledData, validation: LabelledData) -> XGBoostTabular:
+        try:
+            import xgboost
+        except ImportError as error:
+            raise ConfigError("xgboost-tabular needs XGBoost: pip install 'ecg-bench[xgboost]'.") from error
+        config = self.config
+        self.objective = Objective(train.kind, train.n_outputs)
+        known = xgboost.DMatrix(_tabular(train))
+        held = xgboost.DMatrix(_tabular(validation))
+        columns = self._labels(train)
+        seed = int(np.random.default_rng(train.targets.shape[0]).integers(2**31))
+        best = -np.inf
+        for depth, rate, subsample in itertools.product(config.depths, config.rates, config.subsamples):
+            settings: dict[str, Any] = {
+                "objective": OBJECTIVES[train.kind],
+                "max_depth": depth,
+                "eta": rate,
+                "subsample": subsample,
+                "seed": seed,
+                "nthread": 1,
+            }
+            if OBJECTIVES[train.kind] == "multi:softprob":
+                settings["num_class"] = self.objective.n_outputs
+            boosters = []
+            for column in columns:
+                known.set_label(column)
+                boosters.append(xgboost.train(settings, known, max(config.rounds)))
+            for rounds in config.rounds:
+                value = self.objective.selection_value(validation.targets, _scores(boosters, held, rounds, train.kind))
+                if value > best or not hasattr(self, "boosters"):
+                    best = value
+                    self.boosters, self.rounds, self.chosen = boosters, rounds, settings | {"rounds": rounds}
+        return self
+
+    def predict(self, data: LabelledData) -> np.ndarray:
+        """Scores of a partition."""
+        import xgboost
+
+        return _scores(self.boosters, xgboost.DMatrix(_tabular(data)), self.rounds, data.kind)
+
+    @staticmethod
+    def _labels(data: LabelledData) -> list[np.ndarray]:
+        targets = data.targets
+        if data.kind == "survival":  # XGBoost marks censored times by their sign
+            return [np.where(targets[:, 1] > 0, targets[:, 0], -targets[:, 0])]
+        return [targets] if targets.ndim == 1 else list(targets.T)
+
+
+def _tabular(data: LabelledData) -> np.ndarray:
+    return np.concatenate([batch.tabular.numpy() for batch in data.batches])
+
+
+def _scores(boosters: list[Any], table: Any, rounds: int, kind: str) -> np.ndarray:
+    found = [booster.predict(table, iteration_range=(0, rounds)).astype(np.float64) for booster in boosters]
+    if kind == "survival":
+        return np.log(np.maximum(found[0], 1e-300))
+    return found[0] if kind in ("multiclass", "identification") else np.stack(found, axis=1)

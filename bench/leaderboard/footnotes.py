@@ -24,6 +24,7 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
         *contamination_notes(used),
         *_protocols(used),
         *_overrides(used),
+        *_sweeps(used),
         *_superseded(used),
     ]
 
@@ -93,9 +94,29 @@ def _protocols(used: Mapping[str, Sequence[Result]]) -> list[str]:
 def _overrides(used: Mapping[str, Sequence[Result]]) -> list[str]:
     labels: dict[str, list[str]] = defaultdict(list)
     for label, results in used.items():
-        for told in sorted({" ".join(r.provenance.get("overrides") or ()) for r in results} - {""}):
+        for told in sorted({" ".join(_set_by_hand(r)) for r in results} - {""}):
             labels[told].append(label)
     return [f"Not the profile's own settings, but --set {told}: {', '.join(names)}." for told, names in labels.items()]
+
+
+def _set_by_hand(result: Result) -> list[str]:
+    swept = (result.provenance.get("sweep") or {}).get("space", {})
+    return [text for text in result.provenance.get("overrides") or () if text.partition("=")[0].strip() not in swept]
+
+
+def _sweeps(used: Mapping[str, Sequence[Result]]) -> list[str]:
+    labels: dict[str, list[str]] = defaultdict(list)
+    for label, results in used.items():
+        for sweep in {digest(s): s for r in results if (s := _how_swept(r))}.values():
+            space = "; ".join(f"{field} of {values}" for field, values in sweep["space"].items())
+            told = f"{space} ({sweep['sampler']}, {sweep['trials']} trials)"
+            labels[told].append(label)
+    return [f"Chosen on validation data: {told}: {', '.join(names)}." for told, names in labels.items()]
+
+
+def _how_swept(result: Result) -> dict[str, Any] | None:
+    sweep = result.provenance.get("sweep")
+    return sweep and {k: sweep[k] for k in ("space", "sampler", "trials")}
 
 
 def _superseded(used: Mapping[str, Sequence[Result]]) -> list[str]:

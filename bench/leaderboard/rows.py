@@ -64,7 +64,7 @@ def variants(results: Sequence[Result]) -> dict[str, list[Result]]:
     """
     configs: dict[str, list[Result]] = defaultdict(list)
     for result in results:
-        configs[digest(result.config.get("method", {}))].append(result)
+        configs[digest(stated_config(result).get("method", {}))].append(result)
     found: list[tuple[dict[str, Any], list[Result]]] = []
     for same_config in configs.values():
         # an untrained encoder has no corpus and goes with each
@@ -72,7 +72,7 @@ def variants(results: Sequence[Result]) -> dict[str, list[Result]]:
         for corpus in corpora:
             same_corpus = [r for r in same_config if corpus_of(r) in ({}, corpus)]
             found += [
-                (flatten(same_corpus[0].config.get("method", {})) | corpus | told, chosen)
+                (flatten(stated_config(same_corpus[0]).get("method", {})) | corpus | told, chosen)
                 for told, chosen in _by_protocol(same_corpus)
             ]
     if len(found) < 2:
@@ -120,7 +120,26 @@ def protocol_of(result: Result) -> dict[str, Any]:
     """The config of the cell's mode, and by whose draw the labelled fraction came about, where it is not ours."""
     rule = result.cell.fraction_rule
     drawn = {} if rule == "stratified" else {"fraction_rule": rule}
-    return result.config.get(result.cell.mode, {}) | drawn
+    return stated_config(result).get(result.cell.mode, {}) | drawn
+
+
+def stated_config(result: Result) -> dict[str, Any]:
+    """The config; in the place of what a sweep chose, how it chose: folds that chose differently did the same."""
+    config, sweep = result.config, result.provenance.get("sweep") or {}
+    for field, space in sweep.get("space", {}).items():
+        scope, *rest = field.split(".")
+        named = (
+            [scope, *rest]
+            if scope == result.cell.mode
+            else ["method", *(rest if scope == result.cell.method else [scope, *rest])]
+        )
+        config = _replaced(config, named, f"chosen by {sweep['sampler']} of {space} in {sweep['trials']} trials")
+    return config
+
+
+def _replaced(config: dict[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    first, *rest = path
+    return config | {first: _replaced(config.get(first, {}), rest, value) if rest else value}
 
 
 def corpus_of(result: Result) -> dict[str, Any]:

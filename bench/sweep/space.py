@@ -24,6 +24,8 @@ Value = bool | int | float | str | None
 
 
 class _Space(BaseModel):
+    """``str`` gives it in the words of the command line."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def grid(self) -> list[Any]:
@@ -57,6 +59,9 @@ class _Range(_Space):
     def ends(self) -> list[Any]:
         return [self.low, self.high]
 
+    def _written(self, word: str) -> str:
+        return f"{word}:{self.low:g}..{self.high:g}{'' if self.points is None else f'/{self.points}'}"
+
     def _between(self, value: Callable[[float], float]) -> list[float]:
         if self.points is None:
             raise ConfigError(
@@ -73,6 +78,9 @@ class Uniform(_Range):
 
     kind: Literal["uniform"] = "uniform"
 
+    def __str__(self) -> str:
+        return self._written("uniform")
+
     def grid(self) -> list[Any]:
         return self._between(lambda f: self.low + f * (self.high - self.low))
 
@@ -85,6 +93,9 @@ class LogUniform(_Range):
 
     kind: Literal["log-uniform"] = "log-uniform"
     low: float = Field(gt=0)
+
+    def __str__(self) -> str:
+        return self._written("log")
 
     def grid(self) -> list[Any]:
         return self._between(lambda f: self.low * (self.high / self.low) ** f)
@@ -100,6 +111,9 @@ class Integer(_Space):
     low: int
     high: int
     step: int = Field(1, ge=1)
+
+    def __str__(self) -> str:
+        return f"int:{self.low}..{self.high}{'' if self.step == 1 else f'/{self.step}'}"
 
     @model_validator(mode="after")
     def _ordered(self) -> Any:
@@ -119,6 +133,9 @@ class Categorical(_Space):
 
     kind: Literal["categorical"] = "categorical"
     choices: tuple[Value, ...] = Field(min_length=1)
+
+    def __str__(self) -> str:
+        return ",".join("null" if choice is None else str(choice) for choice in self.choices)
 
     @model_validator(mode="after")
     def _distinct(self) -> Any:

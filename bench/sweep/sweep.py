@@ -170,7 +170,7 @@ def plan_sweep(options: SweepOptions, source: DataSource) -> tuple[list[Planned]
             "profile": session.profile,
             "data": session.source.kind,
             "metric": session.task_data(first.task).task.metric,
-            "space": {name: space.model_dump(mode="json") for name, space in spaces.items()},
+            "space": {name: str(space) for name, space in spaces.items()},
             "sampler": options.sampler,
             "pruner": options.pruner,
             "sampler_seed": options.seed,

@@ -243,9 +243,9 @@ def _execute(options: Any, source: Any, json_output: bool) -> None:
 def _line(result: Any, computed: bool) -> str:
     metric, estimate = next(iter(result.score["metrics"].items()))
     split = result.counts
+    value, low, high = ("-" if n is None else f"{n:.3f}" for n in (estimate[k] for k in ("value", "low", "high")))
     return (
-        f"{'done' if computed else 'found'}: {result.cell}: {metric} {estimate['value']:.3f} "
-        f"[{estimate['low']:.3f}, {estimate['high']:.3f}]  "
+        f"{'done' if computed else 'found'}: {result.cell}: {metric} {value} [{low}, {high}]  "
         f"(train {split['train']:,}, validation {split['validation']:,}, test {split['test']:,} recordings)"
     )
 

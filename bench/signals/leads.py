@@ -98,5 +98,7 @@ def _ordered(leads: Iterable[str]) -> tuple[str, ...]:
 
 
 def name_leads(leads: Sequence[str]) -> str:
-    """The shortest usual name of a subset: ``all``, ``limb``, ``precordial`` or the leads joined by commas."""
-    return next((group for group, members in LEAD_GROUPS.items() if tuple(leads) == members), ",".join(leads))
+    """The shortest name of a subset that :func:`parse_leads` reads back: ``all``, ``limb``, ``precordial``, a count in
+    K-MERL's order (from 4 on) or the leads joined by commas."""
+    named = dict(LEAD_GROUPS) | {str(n): _ordered(PROGRESSIVE_ORDER[:n]) for n in range(4, len(LEADS))}
+    return next((name for name, members in named.items() if tuple(leads) == members), ",".join(leads))

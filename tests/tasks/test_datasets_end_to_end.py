@@ -41,6 +41,16 @@ def test_a_task_of_each_dataset_is_scored(source, task, metric):
     assert result.score["n_records"] == result.counts["test"]
 
 
+@pytest.mark.parametrize("task", ["ptbxl-identification", "icbeb-identification", "ptbxl-identification-across"])
+def test_persons_are_identified_by_fine_tuning_too(source, task):
+    options = RunOptions(["random-resnet"], [task], ["finetune"], overrides=["finetune.epochs=1"], track=False)
+    report = run(options, source)
+    assert report.failures == {}
+    (result,) = report.results
+    assert result.score["metrics"]["accuracy"]["value"] >= 0
+    assert result.score["n_records"] == result.counts["test"]
+
+
 def test_mimic_serves_as_a_corpus(source):
     options = RunOptions(
         methods=["simclr"], tasks=["cpsc2018"], modes=["linear"], overrides=QUICK, corpus="mimic-iv-ecg", track=False

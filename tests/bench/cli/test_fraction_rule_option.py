@@ -12,7 +12,7 @@ RUN = ("run", "-m", "random-vit", "-t", "ptbxl-sub", "--mode", "linear", "--set"
 
 
 def test_both_rules_are_run_kept_apart_and_told(bench, monkeypatch):
-    from bench.runner import execute
+    from bench.runner import cell_result
 
     calls = []
 
@@ -21,8 +21,8 @@ def test_both_rules_are_run_kept_apart_and_told(bench, monkeypatch):
         calls.append((rule, rows, chosen))
         return chosen
 
-    original = execute.subset
-    monkeypatch.setattr(execute, "subset", spy)
+    original = cell_result.subset
+    monkeypatch.setattr(cell_result, "subset", spy)
     ours = json.loads(bench(*RUN, "--fraction", "5%", "--json").out)
     merl = json.loads(bench(*RUN, "--fraction", "5%,1", "--fraction-rule", "merl", "--json").out)
     assert [r["cell"].get("fraction_rule", "stratified") for r in ours + merl] == ["stratified", "merl", "stratified"]

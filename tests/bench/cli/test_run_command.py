@@ -187,3 +187,15 @@ def test_a_mode_that_a_method_cannot_answer(bench, workspace):
     assert done.code == 2
     assert "wavelet-nn cannot answer zeroshot; it offers scratch" in " ".join(done.err.split())
     assert made(workspace) == []
+
+
+def test_a_value_that_cannot_be_computed_is_a_dash():
+    """One person among so few recordings: chance and intervals do not exist."""
+    from bench.cli import run
+
+    class Told:
+        cell = "a cell"
+        score = {"metrics": {"accuracy": {"value": 1.0, "low": None, "high": None}}}  # noqa: RUF012
+        counts = {"train": 1, "validation": 1, "test": 1}  # noqa: RUF012
+
+    assert run._line(Told, True).startswith("done: a cell: accuracy 1.000 [-, -]  (train 1")

@@ -36,7 +36,7 @@ def _write_record(
     folder.mkdir(parents=True, exist_ok=True)
     offset = int(layout.partition("+")[2] or 0)
     file = f"{name}.mat" if offset else f"{name}.dat"
-    (folder / file).write_bytes(bytes(offset) + samples.astype("<i2").tobytes())
+    (folder / file).write_bytes((b"\x1e\0\0\0" + bytes(20) if offset else b"") + samples.astype("<i2").tobytes())
     sums = samples.astype(np.int64).sum(axis=0) % 65536
     lines = [f"{name} {len(leads)} {fs} {len(samples)}"]
     lines += [f"{file} {layout} {gain} 16 0 {samples[0, i]} {sums[i]} 0 {lead}" for i, lead in enumerate(leads)]

@@ -1,7 +1,7 @@
 """Fingerprints: how much the heart's electricity changes, moment by moment, whatever the leads are called or scaled by.
 
 A recording's fingerprint is one curve of 50 samples a second, one byte each (500 bytes for ten seconds). Every lead is
-band-passed around the QRS complex, scaled to unit power and squared; the mean over leads, compressed by a fourth root and
+band-passed around the QRS complex, scaled to unit strength and squared; the mean over leads, compressed by a fourth root and
 smoothed, is the curve. By its making it does not depend on the order, names, signs or gains of the leads, nor on the
 sampling rate, offset, baseline, or anything above 25 Hz; a trimmed recording has the curve of what remains of it, at
 another place. :mod:`bench.contamination.match` finds one such curve within another.
@@ -42,7 +42,7 @@ SMOOTHING = 0.015
 """Seconds: spread of the Gaussian that smooths the curve."""
 
 FAINT = 0.01
-"""A lead of less than this share of the power of the median lead weighs less: it may hold rounding noise alone."""
+"""A lead of less than this share of the median lead's power weighs less: it may hold rounding noise alone."""
 
 CHUNK = 16
 """Recordings filtered at a time: what the processor's cache holds."""
@@ -103,7 +103,7 @@ def fingerprint(signal: Float[np.ndarray, "record lead time"], fs: float) -> lis
 
 
 def _energy(signal: Float32[np.ndarray, "record lead time"], fs: float) -> Float32[np.ndarray, "record out"]:
-    """Mean over leads of the squared, band-passed signal, each lead scaled to unit power, at ``ENERGY_RATE``."""
+    """Mean over leads of the squared, band-passed signal at ``ENERGY_RATE``, each lead scaled to unit strength."""
     from scipy import fft
 
     ratio = Fraction(ENERGY_RATE / fs).limit_denominator(1000)
@@ -119,7 +119,7 @@ def _energy(signal: Float32[np.ndarray, "record lead time"], fs: float) -> Float
     filtered = fft.irfft(spectrum[:, :, :kept] * response.astype(np.float32), n_out, axis=2)
     filtered = filtered[:, :, : n_in * ratio.numerator // ratio.denominator]
     squared = filtered * filtered
-    power = squared.mean(axis=2)
+    power = np.abs(filtered).mean(axis=2) ** 2  # of the mean square, one artefact that is trimmed off would be much
     alive = power > 0
     typical = np.array([np.median(p[a]) if a.any() else 1.0 for p, a in zip(power, alive, strict=True)], np.float32)
     weight = np.where(alive, 1 / (power + FAINT * typical[:, None]), 0) / np.maximum(alive.sum(axis=1), 1)[:, None]

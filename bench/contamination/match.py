@@ -16,7 +16,7 @@ from jaxtyping import Float, Float32, Int64
 
 from bench.contamination.fingerprint import RATE, Fingerprints
 
-SIMILARITY = 0.995
+SIMILARITY = 0.993
 """Correlation from which two fingerprints are of one recording. Planted copies lie above it, and the recordings of
 different people, or of one person at different times, below: see ``benchmarks/fingerprint.py``."""
 

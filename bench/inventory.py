@@ -148,10 +148,10 @@ def verify(one: Artifact) -> str | None:
         from bench.signals.store import SignalStore
 
         try:
-            altered = SignalStore.open(one.path).altered()
+            changed = SignalStore.open(one.path).altered()
         except (BenchError, OSError, ValueError) as error:
             return str(error)
-        return f"{len(altered):,} recordings were altered, the first is {altered[0]}" if altered else None
+        return f"{len(changed):,} recordings were altered, the first is {changed[0]}" if changed else None
     if one.kind == "result" or sealed(one.path) is not None:
         return damage(one.path)
     raise LookupError(one.kind)

@@ -1,0 +1,103 @@
+"""The jobs of a plan on a Ray cluster: the same jobs, the same artifacts, in a workspace that every node reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from bench.errors import ConfigError
+from bench.progress import track
+from bench.runner.executors import settle
+from bench.runner.executors.worker import Ended
+from bench.runner.jobs import Job, Schedule
+from bench.runner.session import Session
+
+TRIES = 2
+"""How often a job is tried again when its process or its machine dies; an error of its own is final."""
+
+POLL_SECONDS = 1.0
+
+
+class RayCluster:
+    """The executor of ``--executor ray``.
+
+    Args:
+        address: ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT`` of a cluster; a cluster on this machine without one.
+        jobs: jobs at a time of a cluster started here; a named one runs as many as fit.
+    """
+
+    shares = True
+
+    def __init__(self, address: str | None, jobs: int):
+        try:
+            import ray
+        except ImportError as error:
+            raise ConfigError("--executor ray needs Ray: pip install 'ecg-bench[ray]'.") from error
+        self._ray, self._started = ray, not ray.is_initialized()
+        options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+        if self._started:
+            here = {"num_cpus": jobs, "include_dashboard": False} if address is None else {"address": address}
+            try:
+                ray.init(**here, **options)
+            except Exception as error:
+                raise ConfigError(f"no Ray cluster can be reached at {address or 'this machine'}: {error}") from error
+        resources = ray.cluster_resources()
+        self.gpus = int(resources.get("GPU", 0))
+        self.slots = max(1, int(resources.get("CPU", 1)))
+
+    def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, Ended], None, None]:
+        """Hand out as many jobs as the cluster has places for, so that what is ready later can still come first."""
+        ray = self._ray
+        settings = ray.put(session.settings())
+        total = len(schedule.jobs)
+        waiting: dict[Any, Job] = {}
+        try:
+            with track("jobs") as progress:
+                while schedule.unfinished:
+                    while len(waiting) < 2 * self.slots and (taken := schedule.next(self.gpus, float("inf"))):
+                        job, put_off = taken
+                        waiting[self._submit(settings, job, again, put_off)] = job
+                    ready, _ = ray.wait(list(waiting), timeout=POLL_SECONDS)
+                    for one in ready:
+                        job = waiting.pop(one)
+                        ended = self._ended(one)
+                        if ended is None:
+                            schedule.put_off(job)
+                        else:
+                            yield from settle(schedule, job, ended)
+                    progress(total - len(schedule.jobs), total, f"{len(waiting)} handed out")
+        finally:
+            for one in waiting:
+                ray.cancel(one, force=True)
+            if self._started:
+                ray.shutdown()
+
+    def _submit(self, settings: Any, job: Job, again: bool, wait: bool) -> Any:
+        wanted = job.resources
+        remote = self._ray.remote(_perform).options(
+            num_cpus=wanted.cpus, num_gpus=wanted.gpus, memory=wanted.memory or None, max_retries=TRIES, name=str(job)
+        )
+        return remote.remote(settings, job, again, wait)
+
+    def _ended(self, one: Any) -> Ended | None:
+        try:
+            return self._ray.get(one)
+        except self._ray.exceptions.RayError as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            return Ended(error=f"its process or machine was lost {TRIES + 1} times: {reason}")
+
+
+_session: tuple[dict[str, Any], Session] | None = None
+
+
+def _perform(settings: dict[str, Any], job: Job, again: bool, wait: bool) -> Ended | None:
+    """In a process of the cluster, which keeps the session for the next job of the same run."""
+    global _session
+    from bench import progress
+    from bench.runner.executors.worker import perform, use_threads
+
+    if _session is None or _session[0] != settings:
+        progress.set_quiet(True)
+        use_threads(max(1, job.resources.cpus))
+        _session = settings, Session(**settings)
+    return perform(job, _session[1], again, wait)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bench.workspace import Workspace
 
 SIMULATION_SEED = 0
+SHOWN = 5
+"""Skipped recordings told with their reasons; the manifest lists all."""
 
 
 @dataclass(frozen=True)
@@ -154,10 +156,11 @@ class DataSource:
         if path.is_dir():
             store = SignalStore.open(path)
             if store.matches(dataset):
+                _say_skipped(store, say)
                 return store
             say(f"{name}: the files under {dataset.root} have changed since they were prepared; preparing again")
         with track(f"preparing {name}") as progress:
-            return prepare(
+            store = prepare(
                 dataset,
                 path,
                 rate=rate,
@@ -165,3 +168,17 @@ class DataSource:
                 on_bad_record=self.on_bad_record,
                 progress=progress,
             )
+        _say_skipped(store, say)
+        return store
+
+
+def _say_skipped(store: SignalStore, say: Callable[[str], None]) -> None:
+    """Name the recordings that were left out: the first few with their reasons, all of them in the manifest."""
+    skipped = store.manifest.get("skipped") or []
+    if skipped:
+        say(
+            f"{store.manifest['dataset']}: {len(skipped):,} of {store.manifest['n_source_records']:,} recordings left out "
+            f"(--on-bad-record skip); all are listed in {store.path / 'manifest.json'}"
+        )
+    for one in skipped[:SHOWN]:
+        say(f"  {one['record_id']}: {one['reason']}")

@@ -19,6 +19,7 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
     return [
         *_left_out(everything),
         *_untrained_classes(everything),
+        *_skipped(everything),
         *_seeds(used),
         *_corpora(used),
         *contamination_notes(used),
@@ -50,6 +51,18 @@ def _untrained_classes(results: Sequence[Result]) -> list[str]:
         f"{_listed(names)}; the class is scored all the same."
         for (task, fraction, rule), names in sorted(absent.items())
         if names
+    ]
+
+
+def _skipped(results: Sequence[Result]) -> list[str]:
+    counts: dict[str, int] = defaultdict(int)
+    for result in results:
+        name = str(result.dataset.get("name"))
+        counts[name] = max(counts[name], int(result.dataset.get("n_skipped") or 0))
+    return [
+        f"{n:,} recordings of {name} could not be read and were left out (--on-bad-record skip)."
+        for name, n in sorted(counts.items())
+        if n
     ]
 
 

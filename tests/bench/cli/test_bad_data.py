@@ -107,6 +107,8 @@ def test_a_bad_record_can_be_skipped_and_is_counted(bench, root):
     assert done.code == 0, done.err
     assert "59 recordings" in done.out
     assert "skipped: 1" in done.out
+    assert "1 of 60 recordings left out" in done.err
+    assert f"{name}.dat is missing" in " ".join(done.err.split())
     verified = bench("data", "verify", "ptbxl", "--data-root", f"ptbxl={root}")
     assert verified.code == 2
     assert name in verified.err
@@ -124,3 +126,18 @@ def test_shuffled_leads_are_put_in_order_by_name(bench, root, pristine, workspac
     np.ascontiguousarray(samples[:, ::-1]).tofile(path.with_suffix(".dat"))
     original = read_recording(pristine / path.relative_to(root).with_suffix(""))
     assert np.array_equal(read_recording(path.with_suffix("")).signal, original.signal)
+
+
+def test_a_run_lists_what_it_skipped_and_its_result_counts_it(bench, root):
+    import json
+
+    name = missing_dat(root)
+    skip = ["--data-root", f"ptbxl={root}", "--on-bad-record", "skip", "--no-track"]
+    run = ["run", "-m", "random-resnet", "-t", "ptbxl-super", "--mode", "zeroshot", "--profile", "smoke", *skip]
+    done = bench(*run)
+    assert done.code == 0, done.err
+    assert f"{name}.dat is missing" in " ".join(done.err.split())
+    assert "1 recordings of ptbxl could not be read and were left out" in " ".join(done.out.split())
+    (result,) = json.loads(bench(*run, "--json").out)
+    assert result["dataset"]["n_skipped"] == 1
+    assert result["split"]["complete"] is False

@@ -13,7 +13,18 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from bench.errors import DataError
-from bench.scoring.survival import Events, Risks, Times, breslow_survival, integrated_brier, time_dependent_auc, uno_c
+from bench.scoring.survival import (
+    Events,
+    Risks,
+    Times,
+    TrainEvents,
+    TrainRisks,
+    TrainTimes,
+    breslow_survival,
+    integrated_brier,
+    time_dependent_auc,
+    uno_c,
+)
 
 HORIZON = 5.0
 """Years at which calibration is read."""
@@ -88,7 +99,7 @@ def calibration(
 
 
 def secondary(
-    times: Times, events: Events, log_risk: Risks, baseline: tuple[Times, Events, Risks] | None = None
+    times: Times, events: Events, log_risk: Risks, baseline: tuple[TrainTimes, TrainEvents, TrainRisks] | None = None
 ) -> dict[str, float]:
     """What a survival result reports beside Harrell's C; NaN for what these records do not allow.
 

@@ -164,8 +164,8 @@ def facts(root: Element, path: Path) -> dict[str, float]:
     for tag, wave in AMPLITUDES.items():
         element = _child(table, tag)
         values = _text(element).split(",") if element is not None and _text(element) else []
-        for lead, value in zip(order, values, strict=False):
-            found[f"ecg_{wave}_amplitude_{lead}"] = _number(value, path, tag) / 1000
+        for lead, amplitude in zip(order, values, strict=False):
+            found[f"ecg_{wave}_amplitude_{lead}"] = _number(amplitude, path, tag) / 1000
     return found
 
 
@@ -183,9 +183,11 @@ def taken(root: Element) -> datetime.datetime | None:
     when = _child(root, "ObservationDateTime")
     if when is None:
         return None
-    parts = {tag: _text(_child(when, tag)) for tag in ("Year", "Month", "Day", "Hour", "Minute", "Second")}
     try:
-        return datetime.datetime(*(int(parts[tag] or 0) for tag in parts))
+        year, month, day, hour, minute, second = (
+            int(_text(_child(when, tag)) or 0) for tag in ("Year", "Month", "Day", "Hour", "Minute", "Second")
+        )
+        return datetime.datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
 

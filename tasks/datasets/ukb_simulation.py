@@ -202,7 +202,7 @@ def write_dicom_zip(path: Path, phases: np.ndarray, slices: int = 3, frames: int
     The outer slices are darker, so that a reader that takes one of them is caught.
     """
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
     systole, diastole, between = phases
     cycle = [diastole, between, systole, systole, between, diastole, diastole, diastole, diastole]
@@ -214,7 +214,7 @@ def write_dicom_zip(path: Path, phases: np.ndarray, slices: int = 3, frames: int
                 dicom = Dataset()
                 dicom.file_meta = FileMetaDataset()
                 dicom.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-                dicom.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+                dicom.file_meta.MediaStorageSOPClassUID = MRImageStorage
                 dicom.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[path.name, f"{s}.{f}"])
                 dicom.SOPClassUID = dicom.file_meta.MediaStorageSOPClassUID
                 dicom.SOPInstanceUID = dicom.file_meta.MediaStorageSOPInstanceUID

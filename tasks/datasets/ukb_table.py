@@ -173,7 +173,7 @@ def read_main(files: Iterable[Path], fields: Iterable[int]) -> MainTable:
 
     wanted = set(fields)
     columns: dict[Column, pd.Series] = {}
-    eids = pd.Index([], dtype=object)
+    eids: pd.Index = pd.Index([], dtype=object)
     for path in files:
         names = header(path)
         key = next((n for n in names if n.strip().removeprefix("participant.") in ("eid", "f.eid", "n_eid")), None)

@@ -152,6 +152,21 @@ def _entries_of(point: importlib.metadata.EntryPoint) -> Iterator[Entry]:
             )
 
 
+_OFFERS = {
+    "zero_shot": ["zeroshot"],
+    "encode": ["linear", "knn", "finetune", "scratch"],
+    "fit": ["scratch"],
+    "combine": ["scratch"],
+}
+
+
+def modes_of(entry: Entry) -> list[str]:
+    """The modes a method offers, from the functions its class defines."""
+    found = [mode for function, modes in _OFFERS.items() if function in entry.defines for mode in modes]
+    only = entry.attributes.get("only_modes")
+    return [mode for mode in dict.fromkeys(found) if only is None or mode in only]
+
+
 @functools.cache
 def entries(group: str) -> dict[str, Entry]:
     """Everything registered in a group, by name. A plugin that cannot be read is warned about and left out.

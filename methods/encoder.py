@@ -28,7 +28,7 @@ class Encoder(Method):
     """
 
     name = "encoder"
-    only_modes = ("linear", "finetune")
+    only_modes = ("linear", "knn", "finetune")
 
     class Config(MethodConfig):
         path: str | None = Field(

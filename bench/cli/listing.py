@@ -8,20 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli import options as o
-
-_OFFERS = {
-    "zero_shot": ["zeroshot"],
-    "encode": ["linear", "knn", "finetune", "scratch"],
-    "fit": ["scratch"],
-    "combine": ["scratch"],
-}
-
-
-def modes_of(entry: Any) -> list[str]:
-    """The modes a method offers, from the functions its class defines."""
-    found = [mode for function, modes in _OFFERS.items() if function in entry.defines for mode in modes]
-    only = entry.attributes.get("only_modes")
-    return [mode for mode in dict.fromkeys(found) if only is None or mode in only]
+from bench.registry import modes_of
 
 
 def methods_command(

@@ -1,0 +1,237 @@
+"""The command line, from Python: the same plans, the same cells, the same keys; tables are tidy DataFrames.
+
+>>> import bench
+>>> table = bench.run(methods="kmerl,random-resnet", tasks="ptbxl-super", modes="linear", fractions=[0.1, 1])
+>>> vectors = bench.encoder("kmerl", fs=500).transform(signals)
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bench import registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.data_source import DataSource
+    from bench.frozen_encoder import FrozenEncoder
+    from bench.runner.results import Result
+
+Names = str | Sequence[str]
+DataRoots = str | Path | Mapping[str, str | Path] | None
+
+COLUMNS = (
+    "method", "task", "mode", "leads", "fraction", "seed", "fold", "metric", "value", "low", "high", "n_train", "n_test",
+    "data", "profile", "complete", "corpus", "key",
+)  # fmt: skip
+
+
+class FailedCells(UserWarning):
+    """Some cells of a run failed; the others are in the table."""
+
+
+def run(
+    methods: Names,
+    tasks: Names,
+    modes: Names,
+    *,
+    fractions: float | Sequence[float] = 1.0,
+    leads: Names = "all",
+    seeds: int | Sequence[int] = 0,
+    profile: Literal["paper", "smoke"] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    protocols: Names = "ours",
+    fraction_rule: Literal["stratified", "merl"] = "stratified",
+    text: str | None = None,
+    corpus: str | None = None,
+    checkpoints: Mapping[str, str | Path] | None = None,
+    pretrain: bool = True,
+    resume: Literal["missing", "always", "never", "collect"] = "missing",
+    limit: int | None = None,
+    executor: Literal["local", "ray"] = "local",
+    jobs: int | None = None,
+    address: str | None = None,
+    track: bool = True,
+    trust: bool = False,
+    data_root: DataRoots = None,
+    simulated_records: int | None = None,
+    on_bad_record: Literal["error", "skip"] = "error",
+    workspace: str | Path | None = None,
+) -> pd.DataFrame:
+    """``bench run``: cross methods, tasks, modes and the rest; one row for each metric of each cell.
+
+    Args:
+        methods, tasks, modes, leads, protocols: names as on the command line (commas, wildcards), or a list of them. A list
+            of leads is a list of subsets: ``["I,II", "limb"]``.
+        settings: what ``--set`` takes: ``{"pretrain.epochs": 5, "kmerl.depth": 4, "linear.lr": 0.01}``.
+        text: which of the corpus's texts to pretrain on.
+        checkpoints: method -> folder, or name in the workspace.
+        data_root: a folder with one subfolder a dataset, or dataset -> its own folder.
+
+    Returns:
+        a DataFrame with the columns of :data:`COLUMNS`. Where cells failed, a :class:`FailedCells` warning says so and
+        ``table.attrs["failures"]`` has their messages; ``attrs["left_out"]`` what the cross product left out.
+
+    Raises:
+        BenchError: the options or the data are wrong; nothing was computed.
+    """
+    from bench.modes import modes_under
+    from bench.project_file import project
+    from bench.runner.execute import run as run_plan
+    from bench.runner.plan import RunOptions
+    from bench.signals.leads import parse_leads
+
+    stand_ins = ({"pretrain.text_source": text} if text else {}) | ({"trust": True} if trust else {})
+    options = RunOptions(
+        methods=_names(methods),
+        tasks=_names(tasks),
+        modes=modes_under(_names(modes), _names(protocols)),
+        fractions=[float(fraction) for fraction in _list(fractions)],  # 1 and 1.0 would be two keys
+        fraction_rule=fraction_rule,
+        leads=[subset for value in _list(leads) for subset in parse_leads(value)],
+        seeds=[int(seed) for seed in _list(seeds)],
+        profile=profile or project().profile,
+        overrides=[f"{field}={json.dumps(value)}" for field, value in {**stand_ins, **(settings or {})}.items()],
+        corpus=corpus,
+        checkpoints=[f"{method}={folder}" for method, folder in (checkpoints or {}).items()],
+        allow_pretraining=pretrain,
+        resume=resume,
+        limit=limit,
+        executor=executor,
+        jobs=jobs or project().jobs or 1,
+        address=address,
+        track=track,
+    )
+    report = run_plan(options, _source(data_root, workspace, simulated_records, on_bad_record))
+    table = tidy(report.results)
+    table.attrs |= {"failures": dict(report.failures), "left_out": list(report.left_out)}
+    if report.failures:
+        first = next(iter(report.failures.items()))
+        warnings.warn(
+            f"{len(report.failures)} cells failed, the first: {first[0]}: {first[1]} (table.attrs['failures'] has all)",
+            FailedCells,
+            stacklevel=2,
+        )
+    return table
+
+
+def results(workspace: str | Path | None = None) -> pd.DataFrame:
+    """Every finished cell of a workspace, as :func:`run` gives them; nothing is run."""
+    from bench.runner.results import read_results
+    from bench.workspace import Workspace
+
+    return tidy(read_results(Workspace.at(workspace).results))
+
+
+def encoder(method: str, **settings: Any) -> FrozenEncoder:
+    """A frozen encoder with scikit-learn's ``fit``, ``transform`` and ``get_feature_names_out``.
+
+    Keywords are those of :class:`bench.frozen_encoder.FrozenEncoder`: ``fs`` and ``leads`` of the signals, ``checkpoint``,
+    ``settings``, ``workspace``, ...
+
+    Raises:
+        UnknownName: no such method.
+    """
+    from bench.errors import UnknownName
+    from bench.frozen_encoder import FrozenEncoder
+
+    known = registry.entries(registry.METHODS)
+    if method not in known:
+        raise UnknownName("method", method, known)
+    return FrozenEncoder(method, **settings)
+
+
+def board(name: str, workspace: str | Path | None = None) -> pd.DataFrame:
+    """A leaderboard in long form, published numbers beside ours: one row for each place of each of its tables."""
+    import io
+
+    import pandas as pd
+
+    from bench.leaderboard import collect, load_board
+    from bench.leaderboard.table_csv import write
+    from bench.runner.results import read_results
+    from bench.workspace import Workspace
+
+    wanted = load_board(name)
+    text = write(wanted, collect(wanted, read_results(Workspace.at(workspace).results)))
+    return pd.read_csv(io.StringIO(text))
+
+
+def methods(pattern: str = "*") -> pd.DataFrame:
+    """The registered methods, read from source without importing them."""
+    return _listed(registry.METHODS, pattern, lambda entry: {"modes": registry.modes_of(entry)})
+
+
+def tasks(pattern: str = "*") -> pd.DataFrame:
+    """The registered tasks, read from source without importing them."""
+    fields = ("dataset", "kind", "split")
+    return _listed(registry.TASKS, pattern, lambda entry: {field: entry.attributes.get(field) for field in fields})
+
+
+def tidy(found: Iterable[Result]) -> pd.DataFrame:
+    """One row for each metric of each result."""
+    import pandas as pd
+
+    from bench.signals.leads import name_leads
+
+    rows = []
+    for result in found:
+        about = {
+            **result.cell.to_dict(),
+            "leads": name_leads(result.cell.leads),
+            "n_train": result.counts["train"],
+            "n_test": result.counts["test"],
+            "data": result.data,
+            "profile": result.profile,
+            "complete": result.split["complete"],
+            "corpus": (result.checkpoint.get("corpus") or {}).get("dataset"),
+            "key": result.key,
+        }
+        rows += [about | {"metric": name, **_estimate(value)} for name, value in result.score["metrics"].items()]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _estimate(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.get(name) for name in ("value", "low", "high")}
+
+
+def _listed(group: str, pattern: str, facts: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    known = registry.entries(group)
+    rows = [
+        {
+            "name": name,
+            **facts(known[name]),
+            "description": known[name].summary,
+            "distribution": known[name].distribution,
+        }
+        for name in registry.match(group, _names(pattern))
+    ]
+    return pd.DataFrame(rows).set_index("name")
+
+
+def _source(
+    data_root: DataRoots, workspace: Any, simulated_records: int | None, on_bad_record: Literal["error", "skip"]
+) -> DataSource:
+    from bench.data_source import DataSource
+    from bench.workspace import Workspace
+
+    if isinstance(data_root, Mapping):
+        roots = [f"{name}={folder}" for name, folder in data_root.items()]
+    else:
+        roots = [] if data_root is None else [str(data_root)]
+    return DataSource.from_options(Workspace.at(workspace), roots, simulated_records, on_bad_record)
+
+
+def _names(value: Names) -> list[str]:
+    return [part.strip() for text in _list(value) for part in text.split(",") if part.strip()]
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]

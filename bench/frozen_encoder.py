@@ -1,0 +1,185 @@
+"""A frozen encoder as a scikit-learn transformer: recordings in, one vector a recording out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from bench import registry
+from bench.errors import ConfigError, DataError
+from bench.loading import BatchSource
+from bench.method import Method
+from bench.progress import track
+from bench.runner.configure import check_overrides, method_config, parse_overrides
+from bench.signals.in_memory import ArrayStore, in_leads_order
+from bench.signals.leads import LEADS, canonical_lead
+from bench.signals.windows import SignalView
+from bench.training.checkpoint import load_weights, read_config, read_provenance, seeded_method
+from bench.training.loop import make_fabric
+from bench.workspace import Workspace
+
+Recordings = Any
+"""numpy [record, lead, time]; a sequence of [lead, time] of any lengths; or a DataFrame with one row a record and one
+column a lead, whose cells are one-dimensional arrays."""
+
+
+class FrozenEncoder(TransformerMixin, BaseEstimator):
+    """The frozen representation of a method, exactly as ``linear`` sees it: resampled, filtered, cut and scaled as its
+    InputSpec says. Nothing is learned by ``fit``; weights are loaded when they are first needed.
+
+    Args:
+        method: a registered name.
+        fs: Hz of the signals that will be given.
+        leads: which leads their rows are, in that order; a DataFrame names its own.
+        checkpoint: a folder, or the name of one in the workspace; None takes the only one of this method there is.
+        settings: config fields (``{"depth": 4, "encoder.path": "model.pt2"}``) of a method that is not pretrained; a
+            checkpoint brings its own.
+        profile: ``paper`` or ``smoke``, likewise.
+        seed: of initial weights, where there is no checkpoint.
+        batch_size: recordings at once; changes speed alone.
+        workspace: folder; as for the command line if None.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        *,
+        fs: float = 500,
+        leads: Sequence[str] = LEADS,
+        checkpoint: str | Path | None = None,
+        settings: Mapping[str, Any] | None = None,
+        profile: str = "paper",
+        seed: int = 0,
+        batch_size: int = 64,
+        workspace: str | Path | None = None,
+    ):
+        self.method = method
+        self.fs = fs
+        self.leads = leads
+        self.checkpoint = checkpoint
+        self.settings = settings
+        self.profile = profile
+        self.seed = seed
+        self.batch_size = batch_size
+        self.workspace = workspace
+
+    def fit(self, X: Recordings, y: Any = None) -> FrozenEncoder:
+        """Check the recordings and load the weights; nothing is learned from either argument."""
+        signals, _, _ = self._arranged(X)
+        del signals
+        self._load()
+        return self
+
+    def transform(self, X: Recordings) -> Any:
+        """The representation, float32 [record, dim]; a DataFrame with the same index for a DataFrame.
+
+        Raises:
+            DataError: recordings of another shape or unit; the message names the record.
+        """
+        signals, leads, index = self._arranged(X)
+        model, fabric, spec = self._load()
+        source = BatchSource(SignalView(ArrayStore(signals, self.fs), spec, leads=leads))
+        parts: list[np.ndarray] = []
+        done = 0
+        with torch.no_grad(), track(f"encoding with {self.method}") as progress:
+            for batch in source.in_order(np.arange(len(signals)), self.batch_size):
+                parts.append(model.encode(batch.to(fabric.device)).float().cpu().numpy())
+                done += len(batch)
+                progress(done, len(signals))
+        vectors = np.concatenate(parts)
+        self._dim = vectors.shape[1]
+        return vectors if index is None else pd.DataFrame(vectors, index=index, columns=self.get_feature_names_out())
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """``METHOD_0``, ``METHOD_1``, ...: one name a dimension of the representation."""
+        if getattr(self, "_dim", None) is None:
+            model, fabric, spec = self._load()
+            silent = ArrayStore([np.zeros((len(LEADS), spec.length), np.float32)], spec.fs)
+            batch = BatchSource(SignalView(silent, spec)).batch(np.zeros(1, np.int64)).to(fabric.device)
+            with torch.no_grad():
+                self._dim = model.encode(batch).shape[1]
+        return np.array([f"{self.method}_{i}" for i in range(self._dim)], dtype=object)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k != "_loaded"}  # weights are loaded again elsewhere
+
+    def _arranged(self, X: Recordings) -> tuple[list[np.ndarray], tuple[str, ...], Any]:
+        if isinstance(X, pd.DataFrame):
+            leads = [canonical_lead(str(column)) for column in X.columns]
+            rows = [[np.asarray(cell) for cell in row] for row in X.itertuples(index=False, name=None)]
+            for name, row in zip(X.index, rows, strict=True):
+                if {cell.ndim for cell in row} != {1} or len({len(cell) for cell in row}) != 1:
+                    raise DataError(f"record {name}: leads must be one-dimensional and of one length.")
+            recordings: Sequence[np.ndarray] = [np.stack(row) for row in rows]
+            index = X.index
+        else:
+            recordings, leads, index = X, list(self.leads), None
+            if isinstance(X, np.ndarray) and X.ndim != 3 and X.dtype != object:
+                raise DataError(f"signals have shape {list(X.shape)}; expected [record, lead, time] (X[None] for one).")
+        if not len(recordings):
+            raise DataError("no recordings were given.")
+        return (*in_leads_order(recordings, leads), index)
+
+    def _load(self) -> Any:
+        """(model on its device, fabric, InputSpec), loaded once."""
+        if getattr(self, "_loaded", None) is None:
+            cls = registry.load(registry.METHODS, self.method)
+            if not cls.implements("encode"):
+                raise ConfigError(f"{self.method} has no encoder (it offers {', '.join(cls.modes())}).")
+            made = self._pretrained(cls) if cls.implements("pretraining_loss") else self._unpretrained(cls)
+            fabric = make_fabric()
+            model = fabric.setup_module(made)
+            model.mark_forward_method("encode")
+            model.eval()
+            self._loaded = (model, fabric, made.input)
+        return self._loaded
+
+    def _unpretrained(self, cls: type[Method]) -> Method:
+        texts = [
+            f"{self.method}.{k.removeprefix(f'{self.method}.')}={json.dumps(v)}"
+            for k, v in (self.settings or {}).items()
+        ]
+        overrides = parse_overrides(texts, [self.method])
+        check_overrides(overrides, [cls])
+        return seeded_method(cls, method_config(cls, self.profile, overrides), self.seed)
+
+    def _pretrained(self, cls: type[Method]) -> Method:
+        if self.settings:
+            raise ConfigError(f"{self.method} is pretrained: its config is that of its checkpoint; leave settings out.")
+        folder = self._checkpoint_folder()
+        made = seeded_method(cls, read_config(cls, folder), self.seed)
+        load_weights(made, folder)
+        return made
+
+    def _checkpoint_folder(self) -> Path:
+        place = Workspace.at(self.workspace).checkpoints
+        if self.checkpoint is not None:
+            for folder in (Path(self.checkpoint).expanduser(), place / self.checkpoint):
+                if (folder / "provenance.json").is_file():
+                    return folder
+            raise ConfigError(
+                f"checkpoint = {self.checkpoint}: no checkpoint folder, nor is one of that name in {place}."
+            )
+        there = [file.parent for file in sorted(place.glob("[!.]*/provenance.json"))] if place.is_dir() else []
+        own = [folder for folder in there if read_provenance(folder)["method"] == self.method]
+        if not own:
+            raise ConfigError(
+                f"{place} holds no checkpoint of {self.method}. Make one: bench pretrain {self.method} --corpus NAME, or "
+                f"bench checkpoints import; then name it with checkpoint=..."
+            )
+        if len(own) > 1:
+            told = ", ".join(f"{f.name} ({read_provenance(f)['corpus'].get('dataset', 'imported')})" for f in own)
+            raise ConfigError(
+                f"there are {len(own)} checkpoints of {self.method}: {told}. Name one with checkpoint=..."
+            )
+        return own[0]

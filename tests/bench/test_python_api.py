@@ -1,0 +1,179 @@
+"""From Python as from the command line: the same cells and keys, tidy tables, frozen encoders in a scikit-learn pipeline."""
+
+import contextlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+import bench
+from bench.api import COLUMNS, FailedCells
+from bench.data_source import DataSource
+from bench.errors import BenchError, ConfigError, DataError, UnknownName
+from bench.signals.leads import LEADS
+
+QUICK = {"linear.epochs": 2, "random-resnet.width": 4}
+
+
+@pytest.fixture
+def here(workspace, monkeypatch):
+    monkeypatch.setenv("BENCH_WORKSPACE", str(workspace.root))
+    monkeypatch.setenv("BENCH_SIMULATED_RECORDS", "240")
+    return workspace
+
+
+def test_importing_bench_is_light():
+    code = (
+        "import sys, bench; assert 'run' in dir(bench); "
+        "heavy = {'torch', 'pandas', 'numpy', 'mlflow', 'sklearn'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        bench.nothing  # noqa: B018
+
+
+def test_a_run_is_a_tidy_table_and_the_command_lines_own_cells(here, capsys, monkeypatch):
+    table = bench.run(
+        methods="random-resnet", tasks="ptbxl-super", modes="linear", fractions=[0.5, 1], settings=QUICK, track=False
+    )
+    assert tuple(table.columns) == COLUMNS
+    assert sorted(table.fraction.unique()) == [0.5, 1.0]
+    auroc = table[table.metric == "macro_auroc"]
+    assert len(auroc) == 2
+    assert ((auroc.low <= auroc.value) & (auroc.value <= auroc.high)).all()
+    assert set(auroc.data) == {"simulated"}
+    from bench.cli.main import main
+
+    settings = [part for field, value in QUICK.items() for part in ("--set", f"{field}={value}")]
+    arguments = ["-m", "random-resnet", "-t", "ptbxl-super", "--mode", "linear", "--fraction", "50%,1", "--no-track"]
+    monkeypatch.setattr(sys, "argv", ["bench", "run", *arguments, "--json", *settings])
+    capsys.readouterr()
+    with contextlib.suppress(SystemExit):
+        main()
+    assert {r["key"] for r in json.loads(capsys.readouterr().out)} == set(table.key)
+    pd.testing.assert_frame_equal(
+        bench.results().sort_values(["key", "metric"]), table.sort_values(["key", "metric"]), check_like=True
+    )
+
+
+def test_names_are_lists_and_wrong_ones_are_told(here):
+    assert {"kmerl", "merl"} <= set(bench.methods("*merl").index)
+    assert bench.methods().loc["kmerl", "modes"][0] == "zeroshot"
+    assert bench.tasks("ptbxl-super").loc["ptbxl-super", "dataset"] == "ptbxl"
+    with pytest.raises(UnknownName, match="Did you mean 'kmerl'"):
+        bench.encoder("kmrel")
+    with pytest.raises(ConfigError, match="expected one of ours"):
+        bench.run("kmerl", "ptbxl-super", "linear", protocols="theirs")
+
+
+def test_failed_cells_warn_and_are_told(here):
+    settings = {"encoder.path": "methods.encoder:small_example", "encoder.fs": 100, "encoder.seconds": 0.1}
+    with pytest.warns(FailedCells, match="1 cells failed"):
+        table = bench.run("encoder", "ptbxl-super", "linear", settings=settings, trust=True, track=False)
+    assert table.empty
+    assert "does not take signals" in next(iter(table.attrs["failures"].values()))
+
+
+@pytest.fixture(scope="module")
+def recordings(simulated_workspace):
+    store = DataSource(simulated_workspace, simulated_records=240).store("ptbxl")
+    return store, store.read(np.arange(20))
+
+
+def resnet(**settings):
+    return bench.encoder("random-resnet", fs=500, profile="smoke", settings={"width": 4}, **settings)
+
+
+def test_an_encoder_gives_what_the_linear_mode_sees(here, recordings):
+    bench.run("random-resnet", "ptbxl-super", "linear", settings=QUICK, track=False)
+    (folder,) = (f for f in here.features.iterdir() if f.is_dir())
+    seen = np.load(folder / "features.npy")[:20]
+    store, signals = recordings
+    assert store.fs == 500
+    vectors = resnet().transform(signals)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, seen, atol=1e-3 * np.abs(seen).max())  # the store of resampled signals is int16
+
+
+def test_arrays_lists_and_frames_alike(recordings):
+    _, signals = recordings
+    encoder = resnet()
+    whole = encoder.transform(signals)
+    np.testing.assert_array_equal(encoder.transform(list(signals)), whole)
+    frame = pd.DataFrame(
+        {lead: list(signals[:, i]) for i, lead in reversed(list(enumerate(LEADS)))}, index=[f"r{i}" for i in range(20)]
+    )
+    found = encoder.transform(frame)
+    assert list(found.index) == list(frame.index)
+    assert list(found.columns) == list(encoder.get_feature_names_out())
+    np.testing.assert_allclose(found.to_numpy(), whole, atol=1e-5)
+    limb = resnet(leads=LEADS[:6]).transform(signals[:, :6])
+    zeroed = signals.copy()
+    zeroed[:, 6:] = 0
+    assert limb.shape == whole.shape
+    assert not np.allclose(limb, whole)
+    ragged = encoder.transform([signals[0], signals[1][:, :3000]])
+    np.testing.assert_allclose(ragged[0], whole[0], atol=1e-5)
+
+
+def test_in_a_pipeline(recordings):
+    _, signals = recordings
+    labels = np.arange(20) % 2
+    model = make_pipeline(resnet(), LogisticRegression(max_iter=200))
+    assert model.fit(signals, labels).predict(signals).shape == (20,)
+    assert list(model[:-1].get_feature_names_out())[:2] == ["random-resnet_0", "random-resnet_1"]
+    copy = clone(model[0])
+    assert copy.get_params()["settings"] == {"width": 4}
+    named = copy.set_output(transform="pandas").fit(signals).transform(signals)
+    assert isinstance(named, pd.DataFrame)
+    import pickle
+
+    again = pickle.loads(pickle.dumps(resnet().fit(signals)))
+    np.testing.assert_array_equal(again.transform(signals), resnet().transform(signals))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: s[0], r"shape \[12, 5000\]; expected \[record, lead, time\]"),
+        (lambda s: s[:, :8], r"record 0 has shape \[8, 5000\]; expected \[12, time\]"),
+        (lambda s: s * 1000, "expected millivolts. Divide by 1000"),
+        (lambda s: np.where(np.arange(5000) == 7, np.nan, s), "record 0, lead I, holds a value that is not finite"),
+        (lambda s: s[:0], "no recordings were given"),
+    ],
+)
+def test_wrong_recordings_are_told(recordings, change, words):
+    with pytest.raises(DataError, match=words):
+        resnet().transform(change(recordings[1]))
+
+
+def test_a_pretrained_method_needs_its_checkpoint(here, recordings):
+    _, signals = recordings
+    with pytest.raises(ConfigError, match="holds no checkpoint of simclr. Make one: bench pretrain simclr"):
+        bench.encoder("simclr").transform(signals)
+    small = {"pretrain.epochs": 1, "simclr.width": 4, "linear.epochs": 1}
+    bench.run("simclr", "ptbxl-super", "linear", settings=small, track=False)
+    vectors = bench.encoder("simclr").transform(signals)
+    assert vectors.shape[0] == 20
+    bench.run("simclr", "ptbxl-super", "linear", settings=small | {"simclr.width": 2}, track=False)
+    with pytest.raises(ConfigError, match="there are 2 checkpoints of simclr: .*Name one with checkpoint="):
+        bench.encoder("simclr").transform(signals)
+    names = sorted(f.name for f in here.checkpoints.glob("simclr-*"))
+    chosen = [bench.encoder("simclr", checkpoint=name).transform(signals) for name in names]
+    assert any(np.array_equal(v, vectors) for v in chosen)
+    with pytest.raises(BenchError, match="leave settings out"):
+        bench.encoder("simclr", settings={"width": 3}, checkpoint=names[0]).transform(signals)
+
+
+def test_a_board_is_a_table(here):
+    bench.run("random-resnet", "ptbxl-super", "zeroshot", settings={"random-resnet.width": 4}, track=False)
+    table = bench.board("zeroshot")
+    assert "random" in " ".join(table.row.astype(str)).lower()
+    assert {"column", "value", "published"} <= set(table.columns)

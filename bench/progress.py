@@ -1,14 +1,16 @@
-"""Progress of long work: a bar with the time left on a terminal, a plain line now and then in a log."""
+"""Progress of long work: a bar with the time left on a terminal or in a notebook, a plain line now and then in a log."""
 
 from __future__ import annotations
 
 import contextlib
+import html
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, Protocol, runtime_checkable
 
 LOG_EVERY_SECONDS = 15.0
+NOTEBOOK_EVERY_SECONDS = 0.3
 _quiet = False
 _listener: Callable[[str], None] | None = None
 
@@ -60,6 +62,8 @@ def track(description: str, unit: Unit = "count") -> Iterator[Progress]:
     speed."""
     if _quiet or _listener is not None:
         yield lambda done, total, note="": None
+    elif _in_notebook():
+        yield from _notebook(description, unit)
     elif sys.stderr.isatty():
         yield from _bar(description, unit)
     else:
@@ -88,6 +92,39 @@ def _bar(description: str, unit: Unit) -> Iterator[Progress]:
             bar.update(task, completed=done, total=total, note=note)
 
         yield report
+
+
+def _in_notebook() -> bool:
+    """Whether this is a Jupyter kernel, whose standard error is no terminal but which can show a bar."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def _notebook(description: str, unit: Unit) -> Iterator[Progress]:
+    """One output that is replaced a few times a second, and is empty at the end as on a terminal."""
+    from IPython.display import HTML, display
+
+    started = last = time.monotonic()
+    shown = display(HTML(_html(description, 0, 0, unit, "")), display_id=True)
+
+    def report(done: int, total: int, note: str = "") -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= NOTEBOOK_EVERY_SECONDS:
+            last = now
+            left = (now - started) / max(done, 1) * (total - done)
+            shown.update(HTML(_html(description, done, total, unit, f"about {left:.0f} s left {note}".rstrip())))
+
+    try:
+        yield report
+    finally:
+        shown.update(HTML(""))
+
+
+def _html(description: str, done: int, total: int, unit: Unit, note: str) -> str:
+    amount = f"{byte_size(done)} of {byte_size(total)}" if unit == "bytes" else f"{done}/{total}"
+    bar = f'<progress value="{done}" max="{total}"></progress> {amount}' if total else "<progress></progress>"
+    return f"<span>{html.escape(description)} {bar} {html.escape(note)}</span>"
 
 
 def _lines(description: str, unit: Unit) -> Iterator[Progress]:

@@ -68,8 +68,8 @@ class MERL(Method):
         )
         padding: Literal["after", "before"] = Field(
             "after",
-            description="of recordings under 10 s, after or before scaling; before: MERL's released loader of CPSC2018, which "
-            "reads 5 s of them (task cpsc2018-5s)",
+            description="of recordings under 10 s, after or before scaling; before: MERL's released loader of CPSC2018, "
+            "which reads 5 s of them (task cpsc2018-5s)",
         )
         pretraining_signal: Literal["whole", "thousandths"] = Field(
             "whole",

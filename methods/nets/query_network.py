@@ -15,16 +15,20 @@ from methods.nets.transformer import MLP, SelfAttention, key_mask
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention of queries over a memory of another sequence."""
+    """Multi-head attention of queries over a memory of another sequence.
+
+    Where ``dim`` is not a multiple of ``heads``, each head has the width that fits, and the whole is a little narrower:
+    Table 6c has 3 and 5 heads.
+    """
 
     def __init__(self, dim: int, heads: int, dropout: float = 0.0):
         super().__init__()
-        if dim % heads:
-            raise ConfigError(f"query network: width {dim} is not a multiple of {heads} heads.")
-        self.heads = heads
-        self.query = nn.Linear(dim, dim)
-        self.key_value = nn.Linear(dim, 2 * dim)
-        self.proj = nn.Linear(dim, dim)
+        if heads > dim:
+            raise ConfigError(f"query network: width {dim} is less than one channel for each of {heads} heads.")
+        self.heads, inner = heads, heads * (dim // heads)
+        self.query = nn.Linear(dim, inner)
+        self.key_value = nn.Linear(dim, 2 * inner)
+        self.proj = nn.Linear(inner, dim)
         self.dropout = nn.Dropout(dropout)
 
     def forward(
@@ -38,7 +42,7 @@ class CrossAttention(nn.Module):
         q = self.query(x).view(batch, queries, self.heads, width).transpose(1, 2)
         k, v = self.key_value(memory).view(batch, -1, 2, self.heads, width).permute(2, 0, 3, 1, 4)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=key_mask(mask))
-        return self.dropout(self.proj(out.transpose(1, 2).reshape(batch, queries, dim)))
+        return self.dropout(self.proj(out.transpose(1, 2).flatten(2)))
 
 
 class QueryLayer(nn.Module):

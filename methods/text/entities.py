@@ -200,6 +200,10 @@ class EntityConfig(BaseModel):
         description="A language model that extracts and verifies, {url: ..., model: ...}; K-MERL has Llama3.1-70B-Instruct. "
         "Default: the lexicon.",
     )
+    model: str | None = Field(
+        default=None,
+        description="The endpoint's model, in place of the one that it names; K-MERL Table 6a compares four.",
+    )
     verify: bool = Field(default=True, description="Whether the model is asked again about what it found; K-MERL 3.4.")
     synonyms: Literal["lexicon", "endpoint"] = Field(
         default="lexicon",
@@ -209,8 +213,13 @@ class EntityConfig(BaseModel):
 
     @model_validator(mode="after")
     def _has_who_it_asks(self) -> EntityConfig:
-        if self.synonyms == "endpoint" and self.endpoint is None:
-            raise ValueError("entities.synonyms is endpoint: name one, entities.endpoint={url: ..., model: ...}")
+        asks = self.synonyms == "endpoint" or self.model is not None
+        if asks and self.endpoint is None:
+            raise ValueError(
+                "entities.synonyms and entities.model are of an endpoint: name one, entities.endpoint={url: ..., model: ...}"
+            )
+        if self.endpoint is not None and self.model is not None:
+            object.__setattr__(self, "endpoint", self.endpoint.model_copy(update={"model": self.model}))
         return self
 
 

@@ -63,5 +63,6 @@ def test_published_size_and_bad_width():
         net = QueryNetwork()
     assert len(net.layers) == 4
     assert net.layers[0].cross_attention.heads == 4
-    with pytest.raises(ConfigError, match="width 10"):
-        QueryNetwork(dim=10, heads=4)
+    assert QueryNetwork(8, 6, dim=10, layers=1, heads=3).layers[0].cross_attention.query.out_features == 9
+    with pytest.raises(ConfigError, match="width 2"):
+        QueryNetwork(dim=2, heads=3)

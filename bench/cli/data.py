@@ -131,21 +131,18 @@ def status(data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, js
 
     from bench.progress import byte_size
 
-    for row in rows:
-        row["bytes"] = byte_size(row["bytes"]) if row["bytes"] else None
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in rows[0]:
-        table.add_column(
-            column,
-            overflow="fold",
-            no_wrap=column != "found",
-            justify="right" if column in ("records", "hours", "bytes") else "left",
-        )
+    for column in ("dataset", "prepared", "records", "hours", "bytes", "version"):
+        right = column in ("records", "hours", "bytes")
+        table.add_column(column, overflow="fold", no_wrap=column != "version", justify="right" if right else "left")
     for row in rows:
-        table.add_row(
-            *(f"{value:,}" if isinstance(value, int | float) else str(value or "-") for value in row.values())
-        )
+        shown = row | {"bytes": byte_size(row["bytes"]) if row["bytes"] else None}
+        values = [shown[str(column.header)] for column in table.columns]
+        table.add_row(*(f"{v:,}" if isinstance(v, int | float) else str(v or "-") for v in values))
     Console().print(table)
+    for row in rows:
+        texts = f" (texts: {row['texts']})" if row["texts"] else ""
+        typer.echo(f"{row['dataset']}: {row['found']}{texts}")
 
 
 @app.command(epilog="Example:  bench data simulate ptbxl /tmp/simulated-ptbxl --records 500")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.data_source import DataSource
+from bench.data_status import verify
 from bench.runner.execute import run
 from bench.runner.plan import RunOptions
 from bench.workspace import Workspace
@@ -51,13 +52,24 @@ def test_persons_are_identified_by_fine_tuning_too(source, task):
     assert result.score["n_records"] == result.counts["test"]
 
 
-def test_mimic_serves_as_a_corpus(source):
+@pytest.mark.parametrize("corpus", ["mimic-iv-ecg", "chapman"])
+def test_a_dataset_serves_as_a_corpus(source, corpus):
     options = RunOptions(
-        methods=["simclr"], tasks=["cpsc2018"], modes=["linear"], overrides=QUICK, corpus="mimic-iv-ecg", track=False
+        methods=["simclr"], tasks=["cpsc2018"], modes=["linear"], overrides=QUICK, corpus=corpus, track=False
     )
     report = run(options, source)
     assert report.failures == {}
-    assert report.results[0].checkpoint["corpus"]["dataset"] == "mimic-iv-ecg"
+    assert report.results[0].checkpoint["corpus"]["dataset"] == corpus
+
+
+@pytest.mark.parametrize("dataset", ["ptbxl", "cpsc2018", "csn", "mimic-iv-ecg", "chapman"])
+def test_every_dataset_is_simulated_prepared_and_verified(source, dataset):
+    store = source.store(dataset)
+    report = verify(source.dataset(dataset), store, 1, lambda done, total, note="": None)
+    assert report.problems == []
+    assert report.n_read == report.n_records == len(store)
+    assert report.store == "intact"
+    assert store.lengths.min() > 0
 
 
 def test_mimic_is_cut_by_merl_s_rule_when_asked(source):

@@ -65,6 +65,14 @@ def test_a_corpus_that_is_part_of_another_names_the_other_s_folder(bench, mirror
     assert str(tmp_path / "csn") in done.err
 
 
+def test_uk_biobank_is_asked_for_and_not_fetched(bench, tmp_path):
+    done = bench("data", "download", "ukb", "--to", str(tmp_path / "ecg"))
+    assert done.code == 2
+    assert "is not open" in done.err
+    assert "ukbiobank.ac.uk" in done.err
+    assert not (tmp_path / "ecg").exists()
+
+
 def test_access_that_must_be_asked_for_is_said_where(bench, plugin):
     plugin(
         "closed",

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from bench.explain.attributions import Attributions, Score
+
 
 class MethodConfig(BaseModel):
     """Base of every method's Config. Each field's description cites where its default comes from."""
@@ -230,6 +232,15 @@ class Method(nn.Module):
         """Fields of Config without which the method cannot be built, for the contract's checks: a file that it reads, made
         in ``folder``, say. Most methods need none."""
         return {}
+
+    def attributions(self, batch: ECGBatch, score: Score) -> Attributions:
+        """What ``score``, read off ``encode``'s output, rests on, for ``bench explain``: attention, activation, similarity.
+
+        What a method leaves out is drawn from its gradient, or not at all.
+        """
+        from bench.explain.attributions import Attributions
+
+        return Attributions()
 
     def notes(self) -> dict[str, Any]:
         """JSON facts worth keeping with a checkpoint (vocabulary, text model digest)."""

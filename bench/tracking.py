@@ -284,7 +284,7 @@ def _without_finished(uri: str, experiment: str, results: dict[str, Result]) -> 
     if found is None:
         return results
     done = {
-        key for key in results if any(r.info.status == "FINISHED" for r in _runs_of(client, found.experiment_id, key))
+        key for key in results if any(r.info.status == "FINISHED" for r in runs_of(client, found.experiment_id, key))
     }
     return {key: result for key, result in results.items() if key not in done}
 
@@ -304,7 +304,8 @@ def _finished_in_sqlite(database: Path, experiment: str) -> set[str] | None:
         return None
 
 
-def _runs_of(client: MlflowClient, experiment_id: str, key: str) -> list[Run]:
+def runs_of(client: MlflowClient, experiment_id: str, key: str) -> list[Run]:
+    """The runs of a cell, by its key."""
     return list(client.search_runs([experiment_id], f"tags.`{KEY_TAG}` = '{key}'", max_results=10))
 
 
@@ -322,7 +323,7 @@ def _log(client: MlflowClient, experiment_id: str, result: Result) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     start, end = run_span(result)
-    unfinished = _runs_of(client, experiment_id, result.key)
+    unfinished = runs_of(client, experiment_id, result.key)
     run = (
         unfinished[0]
         if unfinished

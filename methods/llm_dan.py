@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from pydantic import Field
 
+from bench.batch import ECGBatch
+from bench.explain.attributions import Attributions, Score
 from bench.training.published_names import PublishedNames, within
 from methods.nets.checkpoint_names import DAN
 from methods.nets.dual_attention import BeatDecoder, DualAttentionEncoder
@@ -38,6 +42,28 @@ class LLMDAN(ReportInformed):
         )
         self.decoder = BeatDecoder(config.samples, self.encoder.dim, config.as_released)
         return self.encoder.dim
+
+    def attributions(self, batch: ECGBatch, score: Score) -> Attributions:
+        """Attention between leads, and activation over time by the paper's appendix A.
+
+        Grad-CAM at every position of every lead's features, weighted by the attention that the position receives in its
+        lead (the column sums of the temporal attention), on the samples of the beat.
+        """
+        encoder = self.encoder
+        with torch.enable_grad():
+            features = encoder.features(self.beat(batch)).detach().requires_grad_(True)
+            attended, lead_weights, time_weights = encoder.attend(features)
+            (gradient,) = torch.autograd.grad(score(encoder.pool(attended)).sum(), features)
+        raised = F.relu((features * gradient).sum(1)).detach()  # [record, lead, position]
+        if time_weights is not None:
+            raised = raised * time_weights.detach().sum(-2)
+        samples, length = self.config.samples, batch.ecg.shape[-1]
+        spread = F.interpolate(raised, size=samples, mode="linear", align_corners=False)
+        first = (samples - length) // 2
+        return Attributions(
+            activation=spread[..., first : first + length],
+            lead_attention=None if lead_weights is None else lead_weights.detach(),
+        )
 
     @classmethod
     def published_names(cls, config: Any) -> dict[str, PublishedNames]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from bench.batch import ECGBatch
+from bench.explain.attributions import Attributions, Score
 from bench.signals.input_spec import InputSpec
 from bench.training.config import PretrainConfig
 from methods.image_augment import augmented_image, heart
@@ -163,6 +165,13 @@ class MMCL(MAE):
             return super().augmented(batch)
         assert batch.image is not None, "the harness delivers images downstream"
         return replace(batch, image=augmented_image(batch.image))
+
+    def attributions(self, batch: ECGBatch, score: Score) -> Attributions:
+        """How alike the ECG and each place of the image are, where there is an image."""
+        if batch.image is None or not self.config.contrast:
+            return Attributions()
+        with torch.no_grad():
+            return Attributions(similarity=self.similarity(batch))
 
     def similarity(self, batch: ECGBatch) -> Float[Tensor, "record row column"]:
         """Cosine of the ECG's projection and that of every place of the image's feature map (III-C)."""

@@ -14,6 +14,7 @@ from bench.cli import (
     audit,
     checkpoints,
     data,
+    explain,
     leaderboard,
     listing,
     plugins,
@@ -58,6 +59,7 @@ app.command("check", epilog=plugins.CHECK_EXAMPLES)(plugins.check_command)
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(splits.app, name="splits")
 app.command("audit", epilog=audit.EXAMPLES)(audit.audit_command)
+app.command("explain", epilog=explain.EXAMPLES)(explain.explain_command)
 app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(text.app, name="text")
 app.add_typer(artifacts.app, name="artifacts")

@@ -70,3 +70,5 @@ class Outcome:
     test: np.ndarray
     selection: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
+    head: Any = field(default=None, repr=False, compare=False)
+    """What reads the scores off ``encode``'s output, trained; None in modes without one."""

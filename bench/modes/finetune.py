@@ -195,7 +195,7 @@ def run(cell: CellRun) -> Outcome:
         best["value"] = objective.selection_value(cell.targets[cell.validation], validation)
     if not math.isfinite(best["value"]):  # no class can be ranked on validation data: the result says so
         best["value"] = None
-    return Outcome(validation, test, {"metric": cell.task.metric, **best}, history)
+    return Outcome(validation, test, {"metric": cell.task.metric, **best}, history, classifier.head)
 
 
 def _encoder_groups(cell: CellRun, source: BatchSource, lr: float) -> list[dict[str, Any]]:

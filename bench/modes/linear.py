@@ -72,4 +72,4 @@ def run(cell: CellRun) -> Outcome:
         best = {"value": None, "epoch": config.epochs, "state": head.state()}
     head.load(best.pop("state"))
     scored = [objective.scores(head.outputs(features[rows])) for rows in (cell.validation, cell.test)]
-    return Outcome(scored[0], scored[1], {"metric": cell.task.metric, **best}, history)
+    return Outcome(scored[0], scored[1], {"metric": cell.task.metric, **best}, history, head)

@@ -1,0 +1,68 @@
+"""``bench explain``: pictures of what a method looked at, and of what its scores mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import options as o
+
+EXAMPLES = "Example:  bench explain llm-dan ukb-hyp-hf --record 1000123_2_0 --out pictures"
+
+
+def explain_command(
+    method: Annotated[str, typer.Argument(help="The method.", autocompletion=o.complete("bench.methods"))],
+    task: Annotated[str, typer.Argument(help="The task.", autocompletion=o.complete("bench.tasks"))],
+    record: Annotated[
+        str | None, typer.Option("--record", help="A test record. [default: the one with the highest score]")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="The class or target whose score is explained. [default: the first]")
+    ] = None,
+    mode: Annotated[str, typer.Option("--mode", help="linear, finetune or scratch.")] = "finetune",
+    fold: Annotated[int, typer.Option("--fold", min=0, help="Of a task with folds.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="As in bench run.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the pictures. [default: WORKSPACE/explained/METHOD-TASK]")
+    ] = None,
+    data_root: o.DataRoot = None,
+    profile: o.ProfileOption = None,
+    set_: o.SetOption = None,
+    simulated_records: o.SimulatedRecords = None,
+    on_bad_record: o.OnBadRecord = "error",
+    track: Annotated[bool, typer.Option("--track/--no-track", help="Put the pictures beside the cell's run.")] = True,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Draw ECG with activation, attention, risk groups, survival or phenotypes as PNG and SVG. Trains the cell again first."""
+    from bench.errors import ConfigError
+    from bench.explain.explain import explain, log_pictures
+    from bench.progress import say
+    from bench.runner.execute import prepare_session
+    from bench.runner.keys import cell_key
+    from bench.runner.plan import RunOptions
+
+    o.choice(mode, "--mode", ("linear", "finetune", "scratch"))
+    source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
+    options = RunOptions(
+        methods=[method],
+        tasks=[task],
+        modes=[mode],
+        seeds=[seed],
+        profile=o.chosen_profile(profile),
+        overrides=o.overrides(set_, None),
+    )
+    plan, session = prepare_session(options, source)
+    cells = [cell for cell in plan.cells if cell.method == method and cell.fold == fold]
+    if len(cells) != 1:
+        folds = sorted({cell.fold for cell in plan.cells if cell.method == method})
+        raise ConfigError(f"--fold {fold}: {task} has the folds {', '.join(map(str, folds))}.")
+    source.workspace.ensure_writable()
+    folder = out or source.workspace.root / "explained" / f"{method}-{task}"
+    found = explain(cells[0], session, folder, record, target)
+    if track:
+        key = cell_key(cells[0], session)
+        logged = log_pictures(source.workspace.tracking_uri, key, found.files, source.workspace.results)
+        say("logged beside the cell's run in MLflow" if logged else "not logged: this cell has no run in MLflow yet")
+    typer.echo(f"record {found.record}, score {found.score:.4g}: {len(found.files)} files in {folder}")

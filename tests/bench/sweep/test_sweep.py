@@ -1,0 +1,271 @@
+"""From a sweep to a result: only validation data choose, the choice is an ordinary result, and folds choose for themselves."""
+
+import dataclasses
+import sys
+
+import numpy as np
+import pytest
+
+from bench import registry, splits
+from bench.data_source import DataSource
+from bench.errors import ConfigError, UnknownName
+from bench.leaderboard import console_tables
+from bench.runner.plan import RunOptions
+from bench.runner.results import read_results
+from bench.runner.session import Session
+from bench.sweep.storage import opened
+from bench.sweep.sweep import SweepOptions, plan_sweep, spaces_of, sweep
+
+TUNED = '''
+    import numpy as np
+    from pydantic import Field
+    from bench.method import Method, MethodConfig
+    from bench.signals.input_spec import InputSpec
+    from bench.sweep.space import Categorical, Uniform
+
+    class Tuned(Method):
+        """Trains nothing: scores by the records' own noise and by its setting, and remembers what it was shown."""
+        name = "tuned"
+        input = InputSpec(fs=100, seconds=1)
+        spaces = {"scratch": {"angle": Uniform(low=0.0, high=6.28)}}
+        shown = []
+
+        class Config(MethodConfig):
+            angle: float = Field(0.0, ge=0, le=6.3)
+            other: int = 1
+
+        def fit(self, train, validation):
+            self.look("train", train)
+            self.look("validation", validation)
+            return self
+
+        def predict(self, data):
+            self.look("scored", data)
+            rows = np.arange(len(data.targets))[:, None] + np.arange(data.targets.shape[1]) * 7
+            return np.sin(rows * 12.9898 + self.config.angle)
+
+        @classmethod
+        def look(cls, what, data):
+            cls.shown.append((what, list(data.records.index), data.targets.copy()))
+'''
+
+CV = """
+    from tasks.ptbxl import PTBXLSuperclass
+
+    class InFolds(PTBXLSuperclass):
+        name = "super-cv"
+        split = "super-cv"
+"""
+
+CV_SPLIT = """
+description: two folds
+source: made up
+classes: [HYP, NORM, MI, CD, STTC]
+rule: {kind: repeated-stratified-cv, folds: 2, seeds: [1], validation: 0.25}
+"""
+
+
+@pytest.fixture
+def tuned(plugin, monkeypatch):
+    monkeypatch.delitem(sys.modules, "tuned_plugin", raising=False)
+    plugin("tuned_plugin", TUNED)
+    return registry.load(registry.METHODS, "tuned")
+
+
+@pytest.fixture
+def in_folds(plugin, tmp_path, monkeypatch):
+    """A task in two folds."""
+    monkeypatch.delitem(sys.modules, "cv_plugin", raising=False)
+    folder = tmp_path / "cv_splits"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "super-cv.yaml").write_text(CV_SPLIT)
+    plugin("cv_files", "", group="bench.splits", value="cv_splits")
+    plugin("cv_plugin", CV, group="bench.tasks")
+    splits.split_files.cache_clear()
+    yield
+    splits.split_files.cache_clear()
+
+
+def options(trials=8, run=None, **more):
+    asked = {"methods": ["tuned"], "tasks": ["ptbxl-super"], "modes": ["scratch"], "track": False}
+    return SweepOptions(RunOptions(**(asked | (run or {}))), trials=trials, **more)
+
+
+def source(workspace):
+    return DataSource(workspace, simulated_records=240)
+
+
+def test_the_test_split_is_not_read_before_the_choice(workspace, tuned):
+    tuned.shown.clear()
+    report = sweep(options(), source(workspace))
+    (result,) = report.results
+    table = result.predictions()
+    test_ids = set(table.loc[table.partition == "test", "record_id"])
+    assert test_ids
+    reads = [bool(test_ids & set(ids)) for _, ids, _ in tuned.shown]
+    assert len(reads) == 9 * 4  # eight trials and the choice: training, validation, and both scored partitions
+    assert sum(reads) == 1
+    assert reads[-1]
+    assert all(targets.any() for what, ids, targets in tuned.shown[:-1])
+
+
+def test_poisoned_test_targets_change_the_score_and_not_the_choice(workspace, tuned, tmp_path, monkeypatch):
+    (honest,) = (report := sweep(options(), source(workspace))).results
+    original = Session.task_data
+
+    def poisoned(self, name):
+        data = original(self, name)
+        targets = data.examples.targets.copy()
+        rows = data.partition(0).test
+        targets[rows] = 1 - targets[rows]
+        return dataclasses.replace(data, examples=dataclasses.replace(data.examples, targets=targets), _digests={})
+
+    monkeypatch.setattr(Session, "task_data", poisoned)
+    (fooled,) = (other := sweep(options(), source(workspace))).results
+    assert other.studies[0].study != report.studies[0].study  # the split's digest covers the labels
+    assert other.studies[0].setting == report.studies[0].setting
+    assert other.studies[0].value == report.studies[0].value
+    assert fooled.score["metrics"] != honest.score["metrics"]
+
+
+def test_the_choice_is_trained_again_as_it_was_tried_and_its_result_tells_how_it_was_chosen(workspace):
+    asked = options(
+        trials=4,
+        run={"methods": ["random-resnet"], "modes": ["linear"], "overrides": ["linear.epochs=3"], "seeds": [0, 1]},
+        vary=["linear.lr=log:1e-4..1e-1"],
+    )
+    report = sweep(asked, source(workspace))
+    assert [result.cell.seed for result in report.results] == [0, 1]
+    (chosen,) = report.studies
+    first = report.results[0]
+    assert first.selection["value"] == chosen.value  # the same setting, seed and weights, bit for bit
+    assert first.config["linear"]["lr"] == chosen.setting["linear.lr"]
+    told = first.provenance["sweep"]
+    assert told["study"] == chosen.study
+    assert told["trials"] == 4
+    assert told["space"] == {"linear.lr": "log:0.0001..0.1"}
+    assert told["setting"] == chosen.setting
+    assert told["search_seed"] == 0
+    again = sweep(asked, source(workspace))
+    assert again.computed == 0
+    assert again.studies == report.studies
+    assert len(list(read_results(workspace.results))) == 2
+    longer = sweep(dataclasses.replace(asked, trials=5), source(workspace))
+    assert longer.studies[0].study == chosen.study
+    assert longer.results[0].provenance["sweep"]["trials"] == 5
+
+
+def test_each_fold_chooses_for_itself_and_folds_are_averaged_all_the_same(workspace, tuned, in_folds):
+    report = sweep(options(run={"tasks": ["super-cv"]}), source(workspace))
+    first, second = report.studies
+    assert first.study != second.study
+    assert first.setting != second.setting
+    assert [result.cell.fold for result in report.results] == [0, 1]
+    (table,) = console_tables(report.results)
+    assert len(table.rows) == 1
+    footnotes = str(table.caption)
+    assert "Chosen on validation data: angle of uniform:0..6.28 (tpe, 8 trials): tuned." in footnotes.replace("\n", " ")
+    assert "--set" not in footnotes
+
+
+@pytest.mark.slow
+def test_workers_of_one_machine_end_where_one_worker_does(workspace, tmp_path):
+    grid = {"sampler": "grid", "vary": ["linear.lr=1e-4,1e-3,1e-2"], "trials": None}
+    run = {"methods": ["random-resnet"], "modes": ["linear"], "overrides": ["linear.epochs=2"]}
+    two = sweep(options(run=run, workers=2, **grid), source(workspace))
+    one = sweep(options(run=run, storage=f"journal://{tmp_path / 'one.journal'}", **grid), source(workspace))
+    assert two.studies == one.studies
+    assert two.studies[0].trials == {"complete": 3, "pruned": 0, "fail": 0}
+    assert one.computed == 0  # the same choice of the same grid is the same cell
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"vary": ["depht=1,2"]}, "unknown config field 'depht'"),
+        ({"vary": ["linear.lr=log:1e-3..1"]}, "linear.lr plays no role for tuned in scratch"),
+        ({"vary": ["angle=uniform:0..9"]}, "angle = 9.0"),
+        ({"vary": ["other=1,2"], "run": {"overrides": ["other=3"]}}, "both set .--set. and varied"),
+        ({"run": {"modes": ["scratch"], "fractions": [0.1, 1.0]}}, "a sweep is of one fraction; asked: 0.1, 1.0"),
+        ({"pruner": "median"}, "nothing is told of a setting before it is done"),
+        ({"sampler": "grid"}, "a grid needs values"),
+        ({"run": {"methods": ["random-resnet"], "modes": ["linear-merl-released"]}}, "chooses on the test set"),
+        ({"workers": 2, "storage": "sqlite:////tmp/never.db"}, "SQLite locks its whole file"),
+    ],
+)
+def test_what_cannot_be_swept_is_refused_before_anything_runs(workspace, tuned, more, told):
+    with pytest.raises((ConfigError, UnknownName), match=told):
+        sweep(options(**more), source(workspace))
+    assert not tuned.shown or not workspace.results.exists()
+
+
+def test_a_method_declares_what_its_paper_varied_and_else_the_mode_does(workspace, tuned):
+    declared = spaces_of(options(), tuned, "scratch")
+    assert list(declared) == ["angle"]
+    resnet = registry.load(registry.METHODS, "random-resnet")
+    assert list(spaces_of(options(), resnet, "linear")) == ["linear.lr", "linear.weight_decay"]
+    assert list(spaces_of(options(vary=["other=1,2"]), tuned, "scratch")) == ["other"]
+    tuned.spaces = {}
+    with pytest.raises(ConfigError, match="tuned declares nothing to vary in scratch; say what: --vary"):
+        spaces_of(options(), tuned, "scratch")
+
+
+def test_every_declared_space_is_of_fields_that_are_there(workspace):
+    declared = [
+        (name, mode)
+        for name in registry.entries(registry.METHODS)
+        for mode in registry.load(registry.METHODS, name).spaces
+    ]
+    for name, mode in declared:
+        method = registry.load(registry.METHODS, name)
+        assert mode in method.modes(), name
+        session = Session(source(workspace), "paper")
+        from bench.sweep.sweep import check_spaces
+
+        check_spaces(method.spaces[mode], method, mode, session)
+
+
+@pytest.mark.slow
+def test_trials_are_nested_runs_of_mlflow(workspace, tuned):
+    report = sweep(options(trials=3, run={"track": True}), source(workspace))
+    sweep(options(trials=4, run={"track": True}), source(workspace))
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(workspace.tracking_uri)
+    runs = client.search_runs([client.get_experiment_by_name("bench-sweeps").experiment_id])
+    (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert len(children) == 4
+    assert all(set(run.data.params) == {"angle"} and "value" in run.data.metrics for run in children)
+    assert parent.data.tags["bench.study"] == report.studies[0].study
+    cells = client.search_runs([client.get_experiment_by_name("bench").experiment_id])
+    assert {run.data.tags["provenance.sweep.study"] for run in cells} == {report.studies[0].study}
+
+
+def test_a_study_is_named_by_what_determines_its_values(workspace, tuned):
+    def name(**more):
+        (planned,), _ = plan_sweep(options(**more), source(workspace))
+        return planned.what.name
+
+    assert name() == name(trials=99)
+    others = {
+        name(),
+        name(seed=1),
+        name(sampler="random"),
+        name(vary=["angle=1,2"]),
+        name(run={"overrides": ["other=2"]}),
+    }
+    assert len(others) == 5
+
+
+def test_the_storage_is_told_to_nobody(workspace, tuned, closed_port):
+    url = f"postgresql://lab:hunter2@127.0.0.1:{closed_port}/studies"
+    with pytest.raises(Exception, match="failed") as refused:
+        sweep(options(storage=url), source(workspace))
+    assert "hunter2" not in str(refused.value)
+    with opened(f"journal://{workspace.sweeps / 'x.journal'}"):
+        pass
+    report = sweep(options(trials=2), source(workspace))
+    assert "storage" not in report.results[0].provenance["sweep"]
+    assert np.isfinite(report.studies[0].value)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli import options as o
+
+if TYPE_CHECKING:
+    from bench.contamination.audit import Audit
 
 EXAMPLES = (
     "Examples:  bench audit kmerl ptbxl-super   "
@@ -44,7 +47,7 @@ def audit_command(
 
     Nothing is pretrained. Fingerprints find the same recording under another name, rate, gain or lead order, and trimmed
     by up to a second; they are kept, so that results computed afterwards are stamped by them too. A result says
-    [bold]none[/bold], [bold]same dataset[/bold], [bold]test records[/bold] or [bold]unknown[/bold]; with mode scratch
+    **none**, **same dataset**, **test records** or **unknown**; with mode scratch
     nothing is pretrained, and it says none.
     """
     from bench import progress, registry
@@ -81,7 +84,7 @@ def audit_command(
         raise typer.Exit(FOUND)
 
 
-def _show(method: str, task: str, found, csv: Path | None) -> None:  # type: ignore[no-untyped-def]
+def _show(method: str, task: str, found: Audit, csv: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -39,12 +39,12 @@ EXIT_CODES = (
 app = typer.Typer(
     name="bench",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="One harness for ECG representation learning: every method on every task, under fixed splits and honest "
     "protocols, with results that can be replayed.\n\n"
-    "Start with:  [bold]bench run --method kmerl --task ptbxl-super --mode zeroshot[/bold]",
+    "Start with:  **bench run --method kmerl --task ptbxl-super --mode zeroshot**",
     epilog=EXIT_CODES,
 )
 app.command("run", epilog=run.EXAMPLES)(run.run_command)

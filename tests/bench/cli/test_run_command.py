@@ -199,3 +199,10 @@ def test_a_value_that_cannot_be_computed_is_a_dash():
         counts = {"train": 1, "validation": 1, "test": 1}  # noqa: RUF012
 
     assert run._line(Told, True).startswith("done: a cell: accuracy 1.000 [-, -]  (train 1")
+
+
+def test_help_shows_the_defaults_that_are_told_in_words(bench, monkeypatch):
+    """Square brackets are markup to rich: it swallows them where help texts are read as such."""
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "[default: bench-workspace]" in bench("run", "--help").out
+    assert "[default: all cores]" in bench("data", "prepare", "--help").out

@@ -3,10 +3,10 @@
     python benchmarks/fingerprint.py [--data-root DATASET=FOLDER ...] [--planted 300] [--recordings 20000]
 
 Every ``--data-root`` is a real dataset (one may be given twice, with two folders); without any, the simulated PTB-XL is
-used. The time is processor time, hence that of one core: reading the store, fingerprinting, searching all among all; where there are fewer
-than ``--recordings``, the stores are read over again, and the search has further recordings made by stretching the time of
-real ones by 3 to 25 %. Pairs found among the recordings themselves are listed: they are duplicates of the publications,
-the same record id in two folders, or false matches, as their ids and patients tell.
+used. The time is processor time, hence that of one core: reading the store, fingerprinting, searching all among all. Where
+there are fewer than ``--recordings``, the stores are read over again, and the search has further recordings made by
+stretching the time of real ones by 3 to 25 %. Pairs found among the recordings themselves are listed: they are duplicates
+of the publications, the same record id in two folders, or false matches, as their ids and patients tell.
 """
 
 from __future__ import annotations
@@ -147,7 +147,8 @@ def measure(stores: list[SignalStore], n_planted: int, n_recordings: int, rng: n
     search = time.process_time() - started
     print(
         f"{n_recordings:,} recordings, processor time: fingerprints {seconds:.1f} s "
-        f"({1e3 * seconds / n_recordings:.2f} ms each), all searched among all {search:.1f} s ({1e3 * search / n_recordings:.2f} ms each)"
+        f"({1e3 * seconds / n_recordings:.2f} ms each), all searched among all "
+        f"{search:.1f} s ({1e3 * search / n_recordings:.2f} ms each)"
     )
 
     index = Index(prints)

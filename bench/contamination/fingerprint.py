@@ -12,6 +12,7 @@ patient repeats. It cannot be turned back into an ECG, so that fingerprints of r
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -167,7 +168,7 @@ def _compute(store: SignalStore, workers: int) -> Fingerprints:
     return Fingerprints.joined(curves)
 
 
-def _chunks(store: SignalStore, starts: range, workers: int):  # type: ignore[no-untyped-def]
+def _chunks(store: SignalStore, starts: range, workers: int) -> Iterator[list[np.ndarray]]:
     if workers <= 1 or len(starts) < 64 * workers:  # starting a process takes as long as a thousand fingerprints
         return (_chunk(store, first) for first in starts)
     from joblib import Parallel, delayed

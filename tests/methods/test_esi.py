@@ -5,9 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from bench.artifacts import file_digest
 from bench.batch import ECGBatch
+from bench.errors import DataError
 from bench.runner.configure import method_config
 from bench.seeding import seeded
+from bench.training.checkpoint import load_weights, read_provenance
+from bench.training.import_checkpoint import import_checkpoint
 from methods import esi
 from methods.esi import ESI, ESITiny
 from methods.nets.captioner import Captioner
@@ -100,6 +104,33 @@ def test_losses_and_gradients_are_those_of_the_release(golden, released, weights
     left_out = {name.rpartition(".")[0] for i, name in enumerate(order) if i not in ours}
     assert without <= left_out
     assert all(p.grad is not None for p in method.parameters())
+
+
+def test_a_released_checkpoint_is_imported_with_every_name_accounted_for(released, bert_folder, weights, tmp_path):
+    method, batch = released("causal")
+    whole, encoder = tmp_path / "esi.pt", tmp_path / "encoder.pt"
+    torch.save({f"module.{name}": tensor for name, tensor in weights.items()}, whole)
+    inside = "img_encoder."
+    torch.save({n.removeprefix(inside): t for n, t in weights.items() if n.startswith(inside)}, encoder)
+
+    folder, report = import_checkpoint(ESI, method.config, whole, tmp_path / "checkpoints")
+    assert set(report.matched) | set(report.unused) == {f"module.{name}" for name in weights}
+    assert not (report.missing or report.initial or report.mismatched)
+    assert {name.split(".")[1] for name in report.unused} >= {"text_cls_norm", "unimodal_layers"}
+    loaded = ESI(method.config).eval()
+    load_weights(loaded, folder)
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.ecg_vector(batch.ecg), method.ecg_vector(batch.ecg))
+    assert read_provenance(folder)["imported"]["sha256"] == file_digest(whole)
+
+    with pytest.raises(DataError, match="It fits as --part encoder"):
+        import_checkpoint(ESI, method.config, encoder, tmp_path / "checkpoints")
+    folder, report = import_checkpoint(ESI, method.config, encoder, tmp_path / "checkpoints", "encoder")
+    assert all(ours.startswith("encoder.") for ours in report.matched.values())
+    assert report.initial
+    torch.save(weights | {"brand.new": torch.zeros(1)}, whole)
+    with pytest.raises(DataError, match=r"1 unknown \(brand\.new\).*Nothing was imported"):
+        import_checkpoint(ESI, method.config, whole, tmp_path / "checkpoints")
 
 
 def change_of_logits(released, captioning: str, golden) -> torch.Tensor:

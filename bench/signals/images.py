@@ -11,9 +11,11 @@ An interrupted preparation goes on where it was: both files only grow, and their
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -128,8 +130,6 @@ def _make(
     workers: int,
     on_bad_record: Literal["error", "skip"],
 ) -> None:
-    from joblib import Parallel, delayed
-
     partial = final.with_name(f".{final.name}.partial")
     partial.mkdir(exist_ok=True)
     pixels, flags = partial / "pixels.bin", partial / "flags.bin"
@@ -144,10 +144,11 @@ def _make(
         os.truncate(flags, 0)
     os.truncate(pixels, int(known.sum()) * one)
     bad: list[str] = []
-    with track(f"reading images of {dataset.name}") as progress, Parallel(n_jobs=workers) as parallel:
+    partial_read = functools.partial(_read, dataset.read_image, size=size)
+    with track(f"reading images of {dataset.name}") as progress, _workers(workers) as every:
         for first in range(len(known), len(wanted), CHUNK):
             chunk = wanted[first : first + CHUNK]
-            found = parallel(delayed(_read)(dataset.read_image, file, size) for file in chunk)
+            found = list(every(partial_read, chunk))
             wrong = [one_found for one_found in found if isinstance(one_found, str)]
             if wrong and on_bad_record == "error":
                 raise DataError(wrong[0])
@@ -166,6 +167,17 @@ def _make(
     pixels.unlink()
     flags.unlink()
     os.rename(partial, final)
+
+
+@contextlib.contextmanager
+def _workers(workers: int) -> Iterator[Callable[..., Iterable]]:
+    """``map`` over worker processes, or in this one. joblib.Parallel would trip over the pool that prepares stores."""
+    if workers <= 1:
+        yield map
+        return
+    from joblib.externals.loky import get_reusable_executor
+
+    yield functools.partial(get_reusable_executor(max_workers=workers).map, chunksize=8)
 
 
 def _finish(files: Sequence[RecordFile | None], partial: Path, size: int) -> None:

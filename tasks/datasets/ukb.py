@@ -285,9 +285,9 @@ def _filled(table: MainTable, eid: str, instance: int) -> bool:
 def _all_facts(paths: list[Path]) -> list[dict[str, Any]]:
     if len(paths) < _MANY or (os.cpu_count() or 1) == 1:
         return [_facts(path) for path in paths]
-    from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor  # the pool in which stores are prepared
 
-    return list(Parallel(n_jobs=-1, batch_size=64)(delayed(_facts)(path) for path in paths))
+    return list(get_reusable_executor(max_workers=os.cpu_count()).map(_facts, paths, chunksize=64))
 
 
 def _facts(path: Path) -> dict[str, Any]:

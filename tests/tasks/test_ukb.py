@@ -131,7 +131,7 @@ def test_pretraining_sees_nobody_whom_the_partition_tests(records):
 
 def test_batches_bring_images_tabular_data_and_the_recorder_s_beats(root, store):
     dataset = UKBiobank(root)
-    images = prepare_images(dataset, store, root.parent / "cache", 70)
+    images = prepare_images(dataset, store, root.parent / "cache", 70, workers=2)
     again = prepare_images(dataset, store, root.parent / "cache", 70)
     assert images.key == again.key and images.pixels.shape[1:] == (3, 70, 70)
     np.testing.assert_array_equal(images.available, store.records["image_path"] != "")

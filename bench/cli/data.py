@@ -20,7 +20,7 @@ DOWNLOAD_EXAMPLES = (
 
 @app.command(epilog=DOWNLOAD_EXAMPLES)
 def download(
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    dataset: Annotated[str, typer.Argument(help="The dataset.", autocompletion=o.complete("bench.datasets"))],
     to: Annotated[
         Path | None,
         typer.Option(
@@ -65,7 +65,7 @@ def download(
 
 @app.command(epilog="Example:  bench data prepare ptbxl --data-root ptbxl=~/ecg/ptb-xl")
 def prepare(
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    dataset: Annotated[str, typer.Argument(help="The dataset.", autocompletion=o.complete("bench.datasets"))],
     data_root: o.DataRoot = None,
     rate: Annotated[
         int | None, typer.Option("--rate", help="Hz; of the publisher's rates. [default: the best]")
@@ -90,7 +90,7 @@ def prepare(
 
 @app.command(epilog="Example:  bench data verify ptbxl --data-root ~/ecg")
 def verify(
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    dataset: Annotated[str, typer.Argument(help="The dataset.", autocompletion=o.complete("bench.datasets"))],
     data_root: o.DataRoot = None,
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,

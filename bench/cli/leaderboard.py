@@ -23,7 +23,7 @@ def list_command() -> None:
 
 @app.command(epilog="Example:  bench leaderboard render kmerl_table1 --format markdown,latex")
 def render(
-    board: Annotated[str, typer.Argument(help="A board (bench leaderboard list).")],
+    board: Annotated[str, typer.Argument(help="A board (bench leaderboard list).", autocompletion=o.complete_boards)],
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="markdown, latex, csv. [default: markdown]")
     ] = None,

@@ -30,7 +30,11 @@ def new_task(
     name: Name,
     like: Annotated[
         str | None,
-        typer.Option("--like", help="The task to begin with: its dataset, classes and split. [default: any]"),
+        typer.Option(
+            "--like",
+            help="The task to begin with: its dataset, classes and split. [default: any]",
+            autocompletion=o.complete("bench.tasks"),
+        ),
     ] = None,
     into: Into = None,
 ) -> None:
@@ -57,7 +61,14 @@ def _write(kind: Any, name: str, into: Path | None, facts: Any = dict) -> None:
 
 
 def check_command(
-    names: Annotated[list[str], typer.Argument(help="Methods, tasks or datasets.", metavar="NAME...")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            help="Methods, tasks or datasets.",
+            metavar="NAME...",
+            autocompletion=o.complete("bench.methods", "bench.tasks", "bench.datasets"),
+        ),
+    ],
     slow: Annotated[bool, typer.Option("--all", help="The slow checks too: methods at their published size.")] = False,
     json_output: o.Json = False,
 ) -> None:

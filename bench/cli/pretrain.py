@@ -12,7 +12,7 @@ EXAMPLES = "Example:  bench pretrain kmerl --corpus ptbxl --set pretrain.epochs=
 
 
 def pretrain_command(
-    method: Annotated[str, typer.Argument(help="The method.")],
+    method: Annotated[str, typer.Argument(help="The method.", autocompletion=o.complete("bench.methods"))],
     corpus: Annotated[
         str | None,
         typer.Option("--corpus", help="The dataset to learn from. [default: the paper's if at hand, else ptbxl]"),

@@ -1,0 +1,38 @@
+"""``bench artifacts``, ``bench replay`` and ``bench recompute`` from the terminal."""
+
+import json
+
+RUN = ("run", "-m", "random-resnet", "-t", "ptbxl-super", "--mode", "linear", "--set", "linear.epochs=2", "--no-track")
+
+
+def test_from_a_run_to_its_artifacts_and_back(bench, workspace):
+    assert bench(*RUN).code == 0
+    listed = bench("artifacts", "list").out
+    assert "random-resnet · ptbxl-super · linear" in listed
+    (features,) = json.loads(bench("artifacts", "list", "--kind", "features", "--json").out)
+    assert features["inputs"]["dataset"] == "ptbxl"
+    assert json.loads(bench("artifacts", "show", features["key"][:20]).out)["kind"] == "features"
+    (result,) = json.loads(bench("artifacts", "list", "--kind", "result", "--json").out)
+    done = bench("replay", result["key"][:8])
+    assert (done.code, "bit for bit" in done.out) == (0, True), done.err
+    assert "1 results, 0 with other metrics" in bench("recompute").out
+    assert bench("artifacts", "verify", "--kind", "result,features,store").code == 0
+
+    (workspace.features / features["key"] / "features.npy").write_bytes(b"x")
+    damaged = bench("artifacts", "verify")
+    assert damaged.code == 1
+    assert "features.npy has 1 bytes" in damaged.out
+    assert "would remove features" in bench("artifacts", "prune", "--kind", "features").out
+    assert len(list(workspace.features.glob("random*"))) == 1
+    assert "removed features" in bench("artifacts", "prune", "--kind", "features", "--yes").out
+    assert list(workspace.features.glob("random*")) == []
+
+
+def test_wrong_words_are_answered(bench):
+    assert "say what is to go" in bench("artifacts", "prune").err
+    assert "expected one of" in bench("artifacts", "list", "--kind", "weights").err
+    assert "no result" in bench("replay", "abc").err
+    assert "expected one of missing, always, never, collect" in " ".join(
+        bench(*RUN, "--resume", "sometimes").err.split()
+    )
+    assert "--executor ray" in bench(*RUN, "--address", "auto").err

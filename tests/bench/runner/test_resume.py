@@ -1,0 +1,160 @@
+"""What becomes of what is recorded: resume, limit, damaged bytes, a clock that moves, replay and recompute."""
+
+import json
+import time
+
+import pytest
+
+from bench.artifacts import SEAL, damage
+from bench.data_source import DataSource
+from bench.runner import execute, failures, recompute
+from bench.runner.plan import RunOptions
+from bench.runner.results import read_results
+
+OPTIONS = {
+    "methods": ["small"],
+    "tasks": ["ptbxl-super"],
+    "modes": ["linear"],
+    "seeds": [0, 1, 2],
+    "overrides": ["linear.epochs=2"],
+    "track": False,
+}
+
+
+@pytest.fixture
+def run(workspace, small):
+    return lambda **options: execute.run(
+        RunOptions(**(OPTIONS | options)), DataSource(workspace, simulated_records=240)
+    )
+
+
+def scores(report):
+    return [(r.key, r.score) for r in report.results]
+
+
+def flip(path, place: int = -20) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def folders(place):
+    return [path for path in place.iterdir() if not path.name.startswith(".")]
+
+
+def test_limit_counts_cells_that_are_computed_and_the_rest_comes_later(run):
+    first = run(limit=2)
+    assert (first.computed, first.missing) == (2, 1)
+    rest = run(limit=2)
+    assert (rest.computed, len(rest.results), rest.missing) == (1, 3, 0)
+
+
+def test_collect_computes_nothing(run, workspace):
+    assert run(resume="collect").missing == 3
+    assert not workspace.results.exists()
+    run(limit=1)
+    report = run(resume="collect")
+    assert (report.computed, len(report.results), report.missing) == (0, 1, 2)
+
+
+def test_never_computes_all_again_and_finds_the_same(run):
+    first = run()
+    again = run(resume="never")
+    assert again.computed == 3
+    assert scores(again) == scores(first)
+
+
+def test_always_leaves_what_failed_as_it_is_now(run, workspace, monkeypatch):
+    from bench.modes import linear
+
+    def fail(cell):
+        raise RuntimeError("token=hunter2 was told to fail")
+
+    good = linear.run
+    monkeypatch.setattr(linear, "run", fail)
+    assert len(run().failures) == 3
+    monkeypatch.setattr(linear, "run", good)
+    left = run(resume="always")
+    assert (left.computed, len(left.failures)) == (0, 3)
+    assert len(run(resume="always", overrides=["linear.epochs=3"]).results) == 3  # another key: not what failed
+    assert run().computed == 3
+    recorded = failures.recorded(workspace)
+    assert recorded == []
+
+
+def test_a_failure_keeps_its_traceback_and_no_secret(run, workspace, monkeypatch):
+    from bench.modes import linear
+
+    def fail(cell):
+        raise RuntimeError("https://me:hunter2@host said no")
+
+    monkeypatch.setattr(linear, "run", fail)
+    report = run(limit=1)
+    (failure,) = failures.recorded(workspace)
+    assert "Traceback" in failure["traceback"]
+    assert "hunter2" not in json.dumps(failure) + str(report.failures)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("results", "predictions.parquet"),
+        ("results", "result.json"),
+        ("results", SEAL),
+        ("features", "features.npy"),
+        ("checkpoints", "model.safetensors"),
+        ("checkpoints", "provenance.json"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*made again")
+def test_bytes_that_were_altered_are_made_again(run, workspace, kind, name):
+    first = run()
+    (damaged, *_) = folders(getattr(workspace, kind))
+    before = (damaged / name).read_bytes()
+    flip(damaged / name, 40 if name == "provenance.json" else 3 if name == SEAL else -20)
+    if kind != "results":  # it is not looked at while every result is there
+        for folder in folders(workspace.results):
+            for path in folder.iterdir():
+                path.unlink()
+            folder.rmdir()
+    again = run()
+    assert again.computed == (1 if kind == "results" else 3)
+    assert scores(again) == scores(first)
+    assert all(damage(r.folder) is None for r in again.results)
+    if name in ("features.npy", "model.safetensors", "predictions.parquet"):
+        assert (damaged / name).read_bytes() == before
+
+
+def test_a_clock_that_moves_back_changes_nothing(run, workspace, monkeypatch):
+    first = run(limit=1)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 400 * 86400)
+    rest = run()
+    assert rest.computed == 2
+    assert scores(rest)[:1] == scores(first)
+    assert not run().computed
+
+
+def test_a_replay_gives_the_same_predictions_from_nothing_but_the_inputs(run, workspace):
+    (result, *_) = run(limit=1).results
+    source = DataSource(workspace, simulated_records=240)
+    flip(folders(workspace.features)[0] / "features.npy")  # not looked at
+    found = recompute.replay(result, source)
+    assert found == recompute.Replay(True, 0.0, [])
+    other = recompute.replay(result, DataSource(workspace, simulated_records=200))
+    assert (other.identical, other.largest) == (False, None)
+    assert "the prepared data, the task or its split" in other.changed
+
+
+def test_recompute_finds_metrics_that_are_not_of_the_predictions(run, workspace):
+    result, *_ = run().results
+    assert recompute.differences(result.score, recompute.rescored(result)) == []
+    value = json.loads((result.folder / "result.json").read_text())
+    value["score"]["metrics"]["macro_auroc"]["value"] = 0.999
+    (result.folder / "result.json").write_text(json.dumps(value))
+    (claimed,) = recompute.named_results(workspace, [result.key[:10]])
+    now = recompute.rescored(claimed)
+    (line,) = recompute.differences(claimed.score, now)
+    assert line.startswith("metrics.macro_auroc.value: 0.999 is now")
+    assert recompute.with_score(claimed, now).score == json.loads(json.dumps(result.score))
+    assert len(list(read_results(workspace.results))) == 3

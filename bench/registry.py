@@ -178,8 +178,8 @@ def entries(group: str) -> dict[str, Entry]:
     for point in sorted(importlib.metadata.entry_points(group=group), key=lambda p: (p.name, p.value)):
         try:
             listed = list(_entries_of(point))
-        except (ImportError, SyntaxError, OSError, UnicodeDecodeError) as error:
-            warnings.warn(f"plugin {point.name} = {point.value} ({group}) was left out: {error}", stacklevel=2)
+        except Exception as error:  # to find a module is to import its package, which may do anything
+            warnings.warn(_left_out(point, group, error), stacklevel=2)
             continue
         for entry in listed:
             other = found.setdefault(entry.name, entry)
@@ -204,8 +204,11 @@ def load(group: str, name: str) -> Any:
     entry = known[name]
     try:
         return entry.load()
-    except ImportError as error:
-        raise BenchError(f"{_WORD[group]} {name!r} ({entry.module}) cannot be imported: {error}") from error
+    except Exception as error:  # whatever a plugin's module does when it is imported
+        said = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise BenchError(
+            f"{_WORD[group]} {name!r} ({entry.module} of {entry.distribution}) cannot be imported: {said}"
+        ) from error
 
 
 def match(group: str, patterns: Iterable[str]) -> list[str]:
@@ -224,9 +227,18 @@ def resource_folders(group: str) -> list[Path]:
     """Folders of data files (``bench.splits``, ``bench.leaderboards``) that installed packages offer."""
     folders = []
     for point in importlib.metadata.entry_points(group=group):
-        spec = importlib.util.find_spec(point.value)
+        try:
+            spec = importlib.util.find_spec(point.value)
+        except Exception as error:  # to find a module is to import its package, which may do anything
+            warnings.warn(_left_out(point, group, error), stacklevel=2)
+            continue
         folders += [Path(p) for p in (spec.submodule_search_locations or ())] if spec else []
     return folders
+
+
+def _left_out(point: importlib.metadata.EntryPoint, group: str, error: Exception) -> str:
+    what = f"{type(error).__name__}: {error}"
+    return f"plugin {point.name} = {point.value} ({group}) was left out: {what}. Mend or uninstall it."
 
 
 def split_importer(name: str) -> Any:

@@ -60,6 +60,27 @@ def test_a_broken_plugin_warns_and_costs_nothing_else(plugin):
     assert "kmerl" in known
 
 
+def test_a_package_that_fails_when_it_is_looked_for_costs_nothing_else(plugin, tmp_path):
+    (tmp_path / "failing").mkdir()
+    (tmp_path / "failing" / "__init__.py").write_text("raise RuntimeError('no licence')")
+    plugin("failing_method", "", value="failing.method:Mine")
+    plugin("failing_splits", "", group="bench.splits", value="failing.splits")
+    with pytest.warns(
+        UserWarning, match=r"failing_method .* was left out: RuntimeError: no licence. Mend or uninstall"
+    ):
+        assert "kmerl" in registry.entries(registry.METHODS)
+    with pytest.warns(UserWarning, match=r"failing_splits .* was left out"):
+        assert registry.resource_folders("bench.splits")
+
+
+def test_a_plugin_that_fails_on_import_is_told_without_a_traceback(plugin):
+    plugin("careless", "undefined_name\n" + textwrap.dedent(METHOD.format(name="careless-method")))
+    with pytest.raises(
+        BenchError, match="'careless-method' .*careless.* cannot be imported: NameError.*undefined_name"
+    ):
+        registry.load(registry.METHODS, "careless-method")
+
+
 def test_a_plugin_that_cannot_be_imported_says_so(plugin):
     plugin("needy", "import a_package_that_is_not_there\n" + textwrap.dedent(METHOD.format(name="needy-method")))
     with pytest.raises(BenchError, match="'needy-method'.*cannot be imported.*a_package_that_is_not_there"):

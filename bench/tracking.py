@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from bench.artifacts import file_digest, seal, writing
+from bench.artifacts import abandoned, file_digest, seal, writer, writing
 from bench.errors import BenchError, DataError
 from bench.redaction import redact
 from bench.run_record import KEY_TAG, RESULT_TAG, metrics_of, params_of, run_span, tags_of
@@ -254,6 +254,15 @@ def _client(uri: str) -> MlflowClient:
 
     for name in ("mlflow", "alembic"):  # table creation and migrations are announced at INFO
         logging.getLogger(name).setLevel(logging.ERROR)
+    database = _sqlite_path(uri)
+    if database is not None and not database.stat().st_size:
+        # mlflow makes its tables in dozens of steps and cannot go on from the middle: made aside, they are there or not
+        for leftover in database.parent.glob(f".{database.name}.*.new*"):
+            if abandoned(leftover.name):
+                leftover.unlink(missing_ok=True)
+        aside = database.with_name(f".{database.name}.{writer()}.new")
+        MlflowClient(f"sqlite:///{aside}").search_experiments(max_results=1)
+        os.replace(aside, database)
     return MlflowClient(uri)
 
 

@@ -195,7 +195,7 @@ class _Comparison:
             self.found.append((record, patient, "patient id", name, by_patient[patient], patient, None, None))
         of_patients = len(set(self.patients[own | shared]))
         self.reasons.append(
-            f"Trained on, by id: {_count(own.sum(), 'test recording')} and {_count(of_patients, 'test patient')}."
+            f"Trained on, by id: {_count(int(own.sum()), 'test recording')} and {_count(of_patients, 'test patient')}."
         )
 
     def _by_fingerprint(self, name: str, corpus: Corpus | None) -> None:

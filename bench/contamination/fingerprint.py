@@ -59,7 +59,7 @@ class Fingerprints:
     """
 
     values: UInt8[np.ndarray, " sample"]
-    offsets: Int64[np.ndarray, " record+1"]
+    offsets: Int64[np.ndarray, " recordings_and_one"]
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -1,0 +1,127 @@
+"""Pictures hold what they should: paper at scale, every lead, groups, numbers at risk; attributions add up."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from bench.batch import ECGBatch
+from bench.explain.attributions import Attributions, attributions, gradient_activation
+from bench.explain.ecg_paper import GAIN, SPEED, draw_beats, draw_recording
+from bench.explain.figure import save
+from bench.explain.groups import draw_groups, draw_lead_attention
+from bench.explain.outcomes import draw_kaplan_meier, draw_predicted_measured, draw_similarity
+from bench.signals.input_spec import InputSpec
+from bench.signals.leads import LEADS
+
+FS = 500
+
+
+@pytest.fixture(scope="module")
+def signal():
+    return np.sin(2 * np.pi * np.arange(10 * FS) / FS) * np.linspace(0.2, 1, 12)[:, None]
+
+
+def texts(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_paper_is_at_scale(signal):
+    figure = draw_recording(signal, FS, "a record")
+    axes = figure.axes[0]
+    width, height = figure.get_size_inches() * 25.4
+    box = axes.get_position()
+    across, down = np.diff(axes.get_xlim())[0], np.diff(axes.get_ylim())[0]
+    assert box.width * width == pytest.approx(across, rel=1e-6)  # one unit is one millimetre of paper
+    assert box.height * height == pytest.approx(down, rel=1e-6)
+    strip = max((line for line in axes.lines), key=lambda line: len(line.get_xdata()))
+    assert np.ptp(strip.get_xdata()) == pytest.approx(SPEED * 10, abs=0.1)
+    assert np.ptp(strip.get_ydata()) == pytest.approx(GAIN * np.ptp(signal[LEADS.index("II")]), rel=1e-3)
+
+
+def test_every_lead_is_named_and_the_rhythm_strip_again(signal):
+    assert sorted(texts(draw_recording(signal, FS, "a record"))) == sorted([*LEADS, "II"])
+    assert sorted(texts(draw_beats(signal[:, :600], FS, "a beat"))) == sorted(LEADS)
+
+
+def test_activation_is_drawn_where_it_is_given(signal):
+    activation = np.zeros((12, 5 * FS))  # of the first half alone
+    assert len(draw_recording(signal, FS, "a record", activation).axes[0].images) == 7  # 6 leads and half the strip
+    assert not draw_recording(signal, FS, "a record").axes[0].images
+
+
+def test_numbers_at_risk_are_those_of_the_data():
+    draw = np.random.default_rng(0)
+    risk, times = draw.normal(size=200), draw.uniform(0.1, 5, 200)
+    events = draw.random(200) < 0.2
+    figure = draw_kaplan_meier(times, events.astype(float), risk, "people")
+    told = texts(figure)
+    first = next(int(text) for text in told if text.isdigit())
+    assert first == 200 - int(np.ceil(100 * events.mean()) / 100 * 200)
+    assert any(text.startswith("log-rank p") for text in told)
+
+
+def test_nobody_with_an_event_still_gives_a_picture():
+    draw_kaplan_meier(np.linspace(1, 5, 30), np.zeros(30), np.arange(30.0), "nobody")
+
+
+def test_panels_tell_the_correlation():
+    measured = np.random.default_rng(0).normal(size=(50, 7))
+    figure = draw_predicted_measured(measured, measured * 2 + 1, [f"t{i}" for i in range(7)], "targets")
+    assert texts(figure).count("r = 1.00") == 7
+    draw_predicted_measured(np.ones((9, 1)), measured[:9, :1], ["constant"], "targets")
+
+
+def test_groups_and_matrices_are_drawn_and_saved_the_same_again(tmp_path):
+    draw = np.random.default_rng(0)
+    matrix = draw.dirichlet(np.ones(12), 12)
+    low, high = draw.normal(size=(2, 9, 12, 600))
+    for name, make in {
+        "lead": lambda: draw_lead_attention([("low", matrix), ("difference", matrix - matrix.T)], "attention"),
+        "groups": lambda: draw_groups(low, high, FS, "mV", "groups", (low[0], high[0])),
+        "similarity": lambda: draw_similarity(np.ones((3, 64, 64)), matrix[:4, :4], "similarity"),
+    }.items():
+        first = [path.read_bytes() for path in save(make(), tmp_path / "a", name)]
+        again = [path.read_bytes() for path in save(make(), tmp_path / "b", name)]
+        assert first == again
+        assert first[0].startswith(b"\x89PNG")
+        assert b"<svg" in first[1][:800]
+
+
+class Reads(torch.nn.Module):
+    """Reads lead V2 between samples 100 and 200."""
+
+    def __init__(self, own=False):
+        super().__init__()
+        self.input, self.own = InputSpec(fs=FS), own
+
+    def encode(self, batch):
+        return batch.ecg[:, 7, 100:200].mean(1, keepdim=True)
+
+    def attributions(self, batch, score):
+        matrix = torch.eye(12).expand(len(batch), 12, 12)
+        return Attributions(lead_attention=matrix) if self.own else Attributions()
+
+
+def batch(n=3):
+    return ECGBatch(torch.rand(n, 12, 400) + 0.1, torch.ones(n, 12, dtype=torch.bool), torch.arange(n))
+
+
+def test_the_gradient_finds_what_is_read():
+    activation = gradient_activation(Reads(), batch(), lambda z: z[:, 0], smooth=0.01)
+    assert activation.shape == (3, 12, 400)
+    assert (activation[:, 7, 105:195] > 0).all()
+    assert activation[:, 7, :95].max() == 0
+    assert activation[:, [i for i in range(12) if i != 7]].max() == 0
+    lowered = gradient_activation(Reads(), batch(), lambda z: -z[:, 0])
+    assert lowered.max() == 0  # it only ever lowers the score
+
+
+def test_a_methods_own_account_is_kept_and_completed():
+    found = attributions(Reads(own=True), batch(), lambda z: z[:, 0])
+    assert found.lead_attention is not None
+    assert found.activation is not None
+    image = Reads()
+    image.input = replace(image.input, downstream=("image",))
+    assert attributions(image, batch(), lambda z: z[:, 0]).activation is None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli import options as o
+
+if TYPE_CHECKING:
+    from bench.doctor import Finding
 
 DOCTOR_EXAMPLES = "Examples:  bench doctor   bench doctor --data-root ~/ecg --json"
 INIT_EXAMPLE = "Example:  bench init ~/my-study"
@@ -39,7 +42,7 @@ def doctor_command(
         raise typer.Exit(1)
 
 
-def _show(finding) -> None:  # type: ignore[no-untyped-def]
+def _show(finding: Finding) -> None:
     from rich.console import Console
     from rich.text import Text
 

@@ -78,8 +78,8 @@ def check_split(task: str, split: Split, examples: Examples, copy: Copy) -> Spli
         drawn = [split.content.rule.partition(examples, fold) for fold in split.folds]
         empty = [name for name in PARTITIONS if any(not len(getattr(fold, name)) for fold in drawn)]
         if empty and not complete:
-            words = f"None of the {len(examples):,} examples at hand is in {' or in '.join(empty)}: too small a part."
-            return SplitCheck(task, split.name, "not checked", words=[words])
+            small = f"None of the {len(examples):,} examples at hand is in {' or in '.join(empty)}: too small a part."
+            return SplitCheck(task, split.name, "not checked", words=[small])
         folds = [split.partition(examples, fold) for fold in split.folds]
         report = split.verify(examples, complete)
     except BenchError as error:

@@ -270,7 +270,7 @@ class Session:
             return self._corpora[name, chosen, image_size, rule]
         records = self.records(name)
         text = cls.text(records, chosen) if chosen else None
-        masks = cls.pretraining_partition(records) if rule is None else cls.pretraining_partition(records, rule=rule)  # type: ignore[call-arg]
+        masks = cls.pretraining_partition(records) if rule is None else cls.pretraining_partition(records, rule=rule)
         if text is not None:
             worded = np.array([bool(t.strip()) for t in text])
             silent = int((masks["train"] & ~worded).sum())

@@ -23,7 +23,7 @@ INVALID_16 = -32768
 NaN, as in wfdb."""
 _MATLAB_4 = b"\x1e\0\0\0"
 """How the 24-byte head of a ``.mat`` file of the CinC challenges begins: type 30, little-endian 16-bit integers in full."""
-_SAMPLES = {"16": np.dtype("<i2"), "32": np.dtype("<i4")}
+_SAMPLES: dict[str, np.dtype] = {"16": np.dtype("<i2"), "32": np.dtype("<i4")}
 
 CURE = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
 

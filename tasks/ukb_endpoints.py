@@ -185,4 +185,6 @@ def _middle(year: float) -> object:
 
 
 def _real(dates: pd.Series) -> pd.Series:
-    return dates.where(~dates.dt.strftime("%Y-%m-%d").isin(UNDATED))
+    import pandas as pd
+
+    return dates.where(~dates.isin(pd.to_datetime(list(UNDATED))))

@@ -110,8 +110,9 @@ class UKBiobank(Dataset):
 
         endpoints = {name: read_endpoint(path) for name, path in endpoint_files(self.root).items()}
         fields = {SEX, AGE_AT_VISIT, HEIGHT, WEIGHT, DEATH, LOST, ECG, CINE, VISIT_DATE}
-        table = read_main(table_files(self.root), fields.union(*(one.fields() for one in endpoints.values())))
         found = self._recordings()
+        fields = fields.union(*(one.fields() for one in endpoints.values()))
+        table = read_main(table_files(self.root), fields, {eid for eid, _ in found})
         withdrawn = self._withdrawn()
         rows = [(eid, instance) for eid, instance in sorted(found) if eid not in withdrawn]
         unknown = [eid for eid, _ in rows if eid not in table.eids]
@@ -270,16 +271,18 @@ class UKBiobank(Dataset):
         paths = [at_hand.get(row) for row in rows]
         listed = np.array([path is not None for path in paths], bool)
         if table.has(CINE):  # the main data set knows who was imaged, also where the images are not at hand
-            listed |= np.array([_filled(table, eid, instance) for eid, instance in rows], bool)
+            at_visit = {instance: _filled(table, instance) for instance in table.instances(CINE)}
+            listed |= np.array([eid in at_visit.get(instance, ()) for eid, instance in rows], bool)
         return {
             "imaged": listed,
             "image_path": ["" if path is None else path.relative_to(self.root).as_posix() for path in paths],
         }
 
 
-def _filled(table: MainTable, eid: str, instance: int) -> bool:
-    value = table.text(CINE, instance).get(eid)
-    return isinstance(value, str) and bool(value.strip())
+def _filled(table: MainTable, instance: int) -> set[str]:
+    """Participants with a cine of that visit."""
+    values = table.text(CINE, instance)
+    return set(table.eids[(values.notna() & (values.str.strip() != "")).to_numpy(bool)])
 
 
 def _all_facts(paths: list[Path]) -> list[dict[str, Any]]:

@@ -53,6 +53,7 @@ class MainTable:
 
     def __init__(self, columns: dict[Column, pd.Series], eids: pd.Index):
         self._columns = columns
+        self._entries: dict[int, pd.DataFrame] = {}
         self.eids = eids
 
     def has(self, field: int) -> bool:
@@ -88,6 +89,11 @@ class MainTable:
         The RAP gives some arrays (41270, 41271) as one column of lists, ``["I10", "I500"]`` or ``I10|I500``: their
         places in the list are the array indices.
         """
+        if field not in self._entries:
+            self._entries[field] = self._gathered(field)
+        return self._entries[field]
+
+    def _gathered(self, field: int) -> pd.DataFrame:
         import pandas as pd
 
         parts = []
@@ -163,8 +169,11 @@ def header(path: Path) -> list[str]:
         ) from error
 
 
-def read_main(files: Iterable[Path], fields: Iterable[int]) -> MainTable:
+def read_main(files: Iterable[Path], fields: Iterable[int], eids_wanted: set[str] | None = None) -> MainTable:
     """Read the columns of ``fields`` from all files; a participant is a row of any of them.
+
+    Args:
+        eids_wanted: keep only these participants; everybody if None.
 
     Raises:
         DataError: no eid column, an eid twice in one file, or a table that cannot be read.
@@ -191,6 +200,8 @@ def read_main(files: Iterable[Path], fields: Iterable[int]) -> MainTable:
             wrong = "an empty eid" if ids.isna().any() else f"eid {ids[ids.duplicated()].iloc[0]} twice"
             raise DataError(f"{path}: {wrong}; expected one row a participant. Export the table again.")
         table.index = pd.Index(ids.to_numpy(dtype=object))
+        if eids_wanted is not None:
+            table = table[table.index.isin(eids_wanted)]
         eids = eids.union(table.index)
         for name, column in chosen.items():
             found = _as_text(table[name])

@@ -1,4 +1,4 @@
-"""From a sweep to a result: only validation data choose, the choice is an ordinary result, and folds choose for themselves."""
+"""From a sweep to a result: validation data alone choose, the choice is an ordinary result, folds choose for themselves."""
 
 import dataclasses
 import sys

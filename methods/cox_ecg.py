@@ -67,7 +67,7 @@ class CoxECG(Method):
 
     def _features(self, data: LabelledData) -> np.ndarray:
         reported: list[dict[Any, Any]] = data.records.to_dict("records")
-        rows = []
+        rows: list[np.ndarray] = []
         for batch in data.batches:
             for signal in batch.ecg.numpy():
                 rows.append(ecg_parameters(signal, self.input.fs, reported[len(rows)]))

@@ -20,7 +20,6 @@ from methods.losses.siamese import simsiam
 from methods.nets.mae import MaskedAutoencoder, PatchViT, kept_tokens, random_masking, reconstruction_loss
 from methods.nets.projectors import mlp
 
-
 FINETUNING: dict[str, Any] = {
     "epochs": 400,
     "batch_size": 32,
@@ -42,12 +41,14 @@ class MAE(Method):
     """A transformer sees a fifth of an ECG's patches, and a small decoder rebuilds all of them.
 
     Source: He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR 2022, as the ECG-only stage of Turgut
-    et al. (MMCL), arXiv 2308.05764, "MDM". A row of MMCL Table III. A high-pass filter and one z-score stand in for
-    MMCL's cleaning (asymmetric least squares, clipping at 4 SD, z-score by group of leads).
+    et al. (MMCL), arXiv 2308.05764, "MDM". A row of MMCL Table III; cleaning and fine-tuning are MMCL's. Deviation: random
+    crops in fine-tuning as well, as in MMCL's code (its paper crops in pretraining alone).
     """
 
     name = "mae"
-    input = InputSpec(fs=500, seconds=5, normalise="zscore", crop="random", filters=("highpass:0.5",))
+    corpus = "ukb"
+    input = InputSpec(fs=500, seconds=5, crop="random", filters=CLEANING)
+    protocols: ClassVar = {"finetune": FINETUNING, "scratch": FINETUNING}
     smoke: ClassVar = {
         "fs": 100,
         "patch": 20,
@@ -82,7 +83,8 @@ class MAE(Method):
             "less is seen",
         )
         augment: bool = Field(
-            True, description="phase surrogates, noise and one gain a record, in pretraining and fine-tuning; MMCL IV-C.2"
+            True,
+            description="phase surrogates, noise and one gain a record, in pretraining and fine-tuning; MMCL IV-C.2",
         )
         noise_scale: float = Field(0.5, ge=0, description="of the noise; MMCL IV-C.2; its code has 0.6")
         pool: Literal["attention", "mean", "class"] = Field(
@@ -90,7 +92,8 @@ class MAE(Method):
         )
         drop_path: float = Field(0.1, ge=0, lt=1, description="in fine-tuning; MMCL IV-C.2 sweeps 0, 0.1 and 0.2")
         norm_twice: bool = Field(
-            False, description="in fine-tuning, the last LayerNorm of a pooled vector applied twice, as the release does"
+            False,
+            description="in fine-tuning, the last LayerNorm of a pooled vector applied twice, as the release does",
         )
         pretrain: PretrainConfig = Field(
             PretrainConfig(
@@ -107,10 +110,10 @@ class MAE(Method):
         )
 
     @classmethod
-    def input_for(cls, config: Config) -> InputSpec:
+    def input_for(cls, config: Any) -> InputSpec:
         return replace(cls.input, fs=config.fs)
 
-    def build(self, config: Config) -> None:
+    def build(self, config: Any) -> None:
         encoder = PatchViT(
             self.input.length, patch=config.patch, dim=config.dim, heads=config.heads, depth=config.depth
         )

@@ -64,20 +64,25 @@ class MMCL(MAE):
         image_pretraining: Literal["simclr", "none"] = Field(
             "simclr", description="the stage that pretrains the image encoder; MMCL IV-C.1"
         )
-        projector_width: int = Field(512, ge=8, description="hidden layer of both projectors; MMCL IV-C.1; its code has 2048")
+        projector_width: int = Field(
+            512, ge=8, description="hidden layer of both projectors; MMCL IV-C.1; its code has 2048"
+        )
         dimensions: int = Field(128, ge=8, description="of the shared space; MMCL IV-C.1")
-        temperature: float = Field(0.1, gt=0, description="of the contrast; the code's default; IV-C.2 sweeps 0.1, 0.2, 0.3")
+        temperature: float = Field(
+            0.1, gt=0, description="of the contrast; the code's default; IV-C.2 sweeps 0.1, 0.2, 0.3"
+        )
         image_weight: float = Field(
-            0.5, ge=0, le=1, description="lambda of eq. 6, on the image's term; the code's default; IV-C.2 sweeps 0.25 to 0.75"
+            0.5,
+            ge=0,
+            le=1,
+            description="lambda of eq. 6, on the image's term; the code's default; IV-C.2 sweeps 0.25 to 0.75",
         )
         contrast_drop_path: float = Field(
             0.0, ge=0, lt=1, description="of the ECG encoder in contrast; the paper has none, the code 0.1"
         )
         downstream: Literal["ecg", "image"] = Field("ecg", description="whose encoder answers; Table VII: the image's")
         image_pretrain: PretrainConfig = Field(
-            PretrainConfig(
-                epochs=300, batch_size=256, lr=3e-3, weight_decay=1e-4, warmup_epochs=30, optimiser="adam"
-            ),
+            PretrainConfig(epochs=300, batch_size=256, lr=3e-3, weight_decay=1e-4, warmup_epochs=30, optimiser="adam"),
             description="SimCLR on images, after MMCL's code: Adam, 300 epochs of 256, 10 % warm-up, temperature 0.1",
         )
         mdm_pretrain: PretrainConfig = Field(
@@ -98,12 +103,10 @@ class MMCL(MAE):
             return self
 
     @classmethod
-    def input_for(cls, config: Config) -> InputSpec:
+    def input_for(cls, config: Any) -> InputSpec:
         image = ("image",) if config.contrast else ()
         downstream = ("image",) if config.downstream == "image" else ()
-        return replace(
-            cls.input, fs=config.fs, modalities=image, downstream=downstream, image_size=config.image_size
-        )  # type: ignore[arg-type]
+        return replace(cls.input, fs=config.fs, modalities=image, downstream=downstream, image_size=config.image_size)  # type: ignore[arg-type]
 
     @classmethod
     def stages(cls, config: Any) -> dict[str, PretrainConfig]:
@@ -123,7 +126,7 @@ class MMCL(MAE):
         if name == "contrast":
             self.net.encoder.set_drop_path(self.config.contrast_drop_path)
 
-    def build(self, config: Config) -> None:
+    def build(self, config: Any) -> None:
         super().build(config)
         self.stage = "contrast" if config.contrast else "mdm"
         if config.contrast:
@@ -137,8 +140,8 @@ class MMCL(MAE):
         if self.stage == "mdm":
             return super().pretraining_loss(batch)
         if self.stage == "image":
-            views = (self.project_simclr(self.image(self.image_view(batch))) for _ in range(2))
-            return {"simclr": nt_xent(*views, temperature=0.1)}
+            first, second = (self.project_simclr(self.image(self.image_view(batch))) for _ in range(2))
+            return {"simclr": nt_xent(first, second, temperature=0.1)}
         ecg = self.view(batch, phase=0.1, noise=0.25) if self.training else batch.ecg
         image, signal = self.project_image(self.image(self.image_view(batch))), self.project_ecg(self.net.encoder(ecg))
         return {"contrast": weighted_clip(image, signal, self.config.temperature, self.config.image_weight)}

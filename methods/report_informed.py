@@ -96,7 +96,10 @@ class ReportInformed(Method):
             "code: mean over 100 positions, padding included",
         )
         masked_share: float = Field(
-            0.5, ge=0, le=1, description="of the batches in which leads may be masked; released code (IV-B names no number)"
+            0.5,
+            ge=0,
+            le=1,
+            description="of the batches in which leads may be masked; released code (IV-B names no number)",
         )
         alpha: float = Field(0.5, ge=0, le=1, description="weight of the reconstruction in fine-tuning; eq. 8 and IV-B")
         finetune_target: Literal["given", "masked"] = Field(
@@ -120,8 +123,8 @@ class ReportInformed(Method):
                 return dict(values) | {"pretrain": default | given | {"text_source": source}}
             return values
 
-    encoder: nn.Module
-    decoder: nn.Module
+    encoder: Any
+    decoder: Any
 
     @classmethod
     def input_for(cls, config: Config) -> InputSpec:

@@ -31,7 +31,9 @@ class ResNet50CMR(Method):
     protocols: ClassVar = {"scratch": SCRATCH}
 
     class Config(MethodConfig):
-        encoder: ImageEncoderName = Field("resnet50", description="MMCL IV-D.1; vit_base_patch16 is the other of Table IV")
+        encoder: ImageEncoderName = Field(
+            "resnet50", description="MMCL IV-D.1; vit_base_patch16 is the other of Table IV"
+        )
         image_size: int = Field(210, ge=32, description="pixels; MMCL IV-A")
 
     @classmethod

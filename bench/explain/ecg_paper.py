@@ -60,7 +60,10 @@ def draw_recording(
 
 
 def draw_beats(
-    beat: Float[np.ndarray, "lead time"], fs: float, title: str, activation: Float[np.ndarray, "lead time"] | None = None
+    beat: Float[np.ndarray, "lead time"],
+    fs: float,
+    title: str,
+    activation: Float[np.ndarray, "lead time"] | None = None,
 ) -> Any:
     """A median beat in every lead, in the same three rows of four, at the same scale."""
     width = beat.shape[1] / fs * SPEED
@@ -123,7 +126,9 @@ def _trace(axes: Any, x: np.ndarray, level: float, values: np.ndarray, part: np.
             interpolation="bilinear",
             zorder=1,
         )
-    axes.plot(x, np.clip(y, level - 0.62 * ROW, level + 0.62 * ROW), color=INK, lw=0.8, zorder=2, solid_joinstyle="round")
+    axes.plot(
+        x, np.clip(y, level - 0.62 * ROW, level + 0.62 * ROW), color=INK, lw=0.8, zorder=2, solid_joinstyle="round"
+    )
 
 
 def _transparent() -> Any:

@@ -42,7 +42,9 @@ class Explained:
     files: list[Path]
 
 
-def explain(cell: Cell, session: Session, folder: Path, record: str | None = None, target: str | None = None) -> Explained:
+def explain(
+    cell: Cell, session: Session, folder: Path, record: str | None = None, target: str | None = None
+) -> Explained:
     """Draw what a cell's method sees in one test record, in groups of them, and what its scores mean.
 
     The method is trained again as the cell trains it, from the same seeds: weights of finished cells are not kept.
@@ -60,7 +62,7 @@ def explain(cell: Cell, session: Session, folder: Path, record: str | None = Non
     scores = found.outcome.test if found.outcome.test.ndim == 1 else found.outcome.test[:, column]
     ids = found.data.examples.record_ids[test]
     place = _place(ids, scores, record, cell)
-    about = f"{cell.method} on {cell.task}"
+    about = f"{cell.method} on {cell.task}" + (", simulated data" if session.source.kind == "simulated" else "")
     files: list[Path] = []
 
     def keep(figure: Any, name: str) -> None:
@@ -171,7 +173,9 @@ def _seen(
         pictures.append(("groups", figure))
     if seen.similarity is not None:
         image = source.images.batch(test[[place]])[0]
-        figure = outcomes.draw_similarity(image, seen.similarity[0].cpu().numpy(), f"Similarity of ECG and image: {title}")
+        figure = outcomes.draw_similarity(
+            image, seen.similarity[0].cpu().numpy(), f"Similarity of ECG and image: {title}"
+        )
         pictures.append(("similarity", figure))
     return pictures
 
@@ -189,9 +193,7 @@ def _joined(parts: list[Attributions]) -> Attributions:
         values = [pick(part) for part in parts]
         return None if any(value is None for value in values) else torch.cat(values)  # type: ignore[arg-type]
 
-    return Attributions(
-        join(lambda p: p.activation), join(lambda p: p.lead_attention), join(lambda p: p.similarity)
-    )
+    return Attributions(join(lambda p: p.activation), join(lambda p: p.lead_attention), join(lambda p: p.similarity))
 
 
 def _recording(found: Answer, row: int, title: str, activation: np.ndarray | None = None, fs: float = 0.0) -> Any:
@@ -224,4 +226,3 @@ def log_pictures(uri: str, key: str, files: list[Path], beside: Path) -> bool:
         for path in files if runs else ():
             client.log_artifact(runs[0].info.run_id, str(path), "explain")
     return bool(runs)
-

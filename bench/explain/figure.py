@@ -10,7 +10,7 @@ INK, MUTED, LOW, HIGH = "#1a1a1a", "#6b6b6b", "#2a6f97", "#c1440e"
 
 DIVERGING, SEQUENTIAL = "RdBu_r", "magma_r"
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,

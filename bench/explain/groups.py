@@ -54,7 +54,7 @@ def draw_groups(
     reach = max(float(np.abs(np.concatenate(means)).max()) * 1.15, 1e-9)
     order = ("I", "aVR", "V1", "V4", "II", "aVL", "V2", "V5", "III", "aVF", "V3", "V6")
     more = None if activation is None else activation[1] - activation[0]
-    scale = None if more is None else max(float(np.quantile(np.abs(more), 0.99)), 1e-12)
+    scale = 1.0 if more is None else max(float(np.quantile(np.abs(more), 0.99)), 1e-12)
     for panel, name in zip(axes.flat, order, strict=True):
         lead = LEADS.index(name)
         if more is not None:
@@ -82,7 +82,12 @@ def draw_groups(
     for panel in axes[:, 0]:
         panel.set_ylabel(unit)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
-    note = "" if more is None else "   (background: red where activation is stronger in the high group, blue in the low)"
-    figure.suptitle(title + note, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    if more is not None:
+        from matplotlib.patches import Patch
+
+        colours = ((0.84, 0.38, 0.3, 0.45), (0.26, 0.58, 0.76, 0.45))
+        handles += [Patch(color=colour) for colour in colours]
+        labels += ["activation stronger in high", "activation stronger in low"]
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    figure.suptitle(title, fontsize=10.5, fontweight="bold", x=0.01, ha="left")
     return figure

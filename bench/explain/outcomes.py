@@ -45,7 +45,8 @@ def draw_kaplan_meier(
     p = log_rank(times, events, group) if group.any() and not group.all() else float("nan")
     told = "log-rank p < 0.001" if p < 0.001 else f"log-rank p = {p:.3f}"
     if np.isfinite(p):
-        panel.text(0.98, 0.95, told, transform=panel.transAxes, ha="right", va="top")
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
+        panel.text(0.98, 0.04, told, transform=panel.transAxes, ha="right", va="bottom", bbox=box)
     table.set(ylim=(-0.6, 2.0), yticks=[], xlabel="years since the ECG", xticks=ticks)
     table.set_title("at risk", loc="left", fontsize=8, color=MUTED, pad=1)
     for side in ("left", "top", "right"):
@@ -105,7 +106,11 @@ def draw_similarity(
     size = image.shape[1:]
     axes[3].imshow(image[1], cmap="gray", vmin=0, vmax=1)
     drawn = axes[3].imshow(
-        similarity, cmap="inferno", alpha=0.5, extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5), interpolation="bicubic"
+        similarity,
+        cmap="inferno",
+        alpha=0.5,
+        extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5),
+        interpolation="bicubic",
     )
     axes[3].set_title("similarity to the ECG")
     bar = figure.colorbar(drawn, ax=axes[3], shrink=0.85)

@@ -77,7 +77,8 @@ class Config(BaseModel):
     )
     weight_decay: float = Field(1e-2, ge=0, description="AdamW; torch's default")
     decayed: Literal["all", "matrices"] = Field(
-        "all", description="matrices: no weight decay on biases, gains, positions and class tokens, as in MAE and its heirs"
+        "all",
+        description="matrices: no weight decay on biases, gains, positions and class tokens, as in MAE and its heirs",
     )
     betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW; one-cycle moves the first one itself")
     schedule: Literal["cosine", "constant", "one-cycle"] = Field(

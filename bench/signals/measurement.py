@@ -60,7 +60,7 @@ def measure_beat(beat: Float[np.ndarray, "lead time"], fs: float) -> BeatMeasure
     start, end = _qrs(smooth, fs)
     if start is None:
         nothing = np.full(len(beat), np.nan)
-        return BeatMeasurements(*[np.nan] * 7, *[nothing] * 7)
+        return BeatMeasurements(*[np.nan] * 7, *[nothing] * 7)  # type: ignore[arg-type]
     smooth = smooth - smooth[:, max(0, start - samples(0.02)) : start + 1].mean(axis=1, keepdims=True)
     size = np.linalg.norm(smooth, axis=0)
     qrs = smooth[:, start : end + 1]

@@ -71,7 +71,7 @@ def prepare_signal(
     for name in names:
         kind = name.partition(":")[0]
         if kind == "clip":
-            result = clip_deviations(result, *_numbers(name), part)
+            result = clip_deviations(result, _numbers(name)[0], part)
         elif kind == "als":
             smoothness, asymmetry, iterations = _numbers(name)
             result = result - als_baseline(result, smoothness, asymmetry, int(iterations))

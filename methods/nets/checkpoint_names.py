@@ -264,7 +264,15 @@ def load_published(net: nn.Module, state: Mapping[str, Tensor], rules: Rules, wh
         )
     net.load_state_dict(own | translated)
 
-_DAN_BLOCK = {"idfunc_0": "up", "idfunc_1": "shortcut", "conv1": "conv1", "conv2": "conv2", "bn1": "norm1", "bn2": "norm2"}
+
+_DAN_BLOCK = {
+    "idfunc_0": "up",
+    "idfunc_1": "shortcut",
+    "conv1": "conv1",
+    "conv2": "conv2",
+    "bn1": "norm1",
+    "bn2": "norm2",
+}
 
 DAN: Rules = (
     (r"encoder\.input_conv\.", "encoder.input_conv."),

@@ -157,7 +157,9 @@ class DualAttentionEncoder(nn.Module):
     ):
         super().__init__()
         if samples % 32:
-            raise ConfigError(f"samples = {samples}: five halvings need a multiple of 32, such as {padded_length(samples)}.")
+            raise ConfigError(
+                f"samples = {samples}: five halvings need a multiple of 32, such as {padded_length(samples)}."
+            )
         self.as_released, self.samples = as_released, samples
         channels, time, width = LEADS * FEATURES, samples // 32, WIDTHS[-1]
         self.input_conv = nn.Sequential(

@@ -42,7 +42,9 @@ def batch(small_corpus):
 def test_stages(fields, stages, batch):
     method = built(**fields)
     assert list(method.stages(method.config)) == stages
-    for stage, terms in zip(stages, ({"image": "simclr", "mdm": "reconstruction"}.get(s, s) for s in stages), strict=True):
+    for stage, terms in zip(
+        stages, ({"image": "simclr", "mdm": "reconstruction"}.get(s, s) for s in stages), strict=True
+    ):
         method.begin_stage(stage)
         with seeded(1):
             assert set(method.pretraining_loss(batch)) == {terms}
@@ -94,7 +96,10 @@ def test_published_sizes():
         method = MMCL(MMCL.Config())
     encoder = sum(p.numel() for p in method.net.encoder.parameters() if p.requires_grad)
     assert encoder == 5_363_328
-    count = {name: sum(p.numel() for p in getattr(method, name).parameters()) for name in ("image", "project_ecg", "project_image")}
+    count = {
+        name: sum(p.numel() for p in getattr(method, name).parameters())
+        for name in ("image", "project_ecg", "project_image")
+    }
     assert count == {"image": 23_508_032, "project_ecg": 262_784, "project_image": 1_114_752}
     with torch.device("meta"):
         released = MMCL(MMCL.Config(projector_width=2048))
@@ -171,3 +176,10 @@ def test_the_rates_of_pretraining_are_those_of_the_release(golden):
         if step >= 0:
             found = stored["lr"] * warmup_cosine(step, stored["epochs"] * steps, stored["warmup"] * steps)
             assert found == pytest.approx(value, rel=1e-9, abs=1e-15)
+
+
+def test_both_methods_clean_and_fine_tune_as_published():
+    for method in (MAE, MMCL):
+        assert method.input.filters == ("clip:4", "als:1e7:0.3:5", "zscore-groups")
+        assert method.protocols["finetune"]["layer_decay"] == 0.75
+        assert method.protocols["finetune"]["decayed"] == "matrices"

@@ -71,8 +71,15 @@ def test_what_the_recorder_reports_goes_first():
     reported = {"ecg_ventricular_rate": 71, "ecg_qrs_duration": 104, "ecg_r_axis": -40, "ecg_p_axis": -5.0}
     told = found(ecg(), **reported, ecg_pr_interval=np.nan)
     assert told["ventricular rate"] == 71
-    assert [told[n] for n in ("prolonged QRS", "left-axis deviation", "abnormal P axis", "prolonged PR interval")] == [1, 1, 1, 0]
-    assert [found(ecg(), ecg_r_axis=40, ecg_t_axis=120, sex=sex)["abnormal QRS-T angle"] for sex in ("female", "male")] == [1, 0]
+    assert [told[n] for n in ("prolonged QRS", "left-axis deviation", "abnormal P axis", "prolonged PR interval")] == [
+        1,
+        1,
+        1,
+        0,
+    ]
+    assert [
+        found(ecg(), ecg_r_axis=40, ecg_t_axis=120, sex=sex)["abnormal QRS-T angle"] for sex in ("female", "male")
+    ] == [1, 0]
 
 
 class Batches:
@@ -131,7 +138,13 @@ def test_boosted_trees_learn_from_age(kind):
             "regression": np.stack([age, -age], 1).astype(np.float64),
             "survival": survival(n, seed, age),
         }[kind]
-        return LabelledData(targets, pd.DataFrame(index=range(n)), Batches(torch.zeros(n, 12, 4), table), kind, 2 if kind != "multilabel" else 1), age
+        return LabelledData(
+            targets,
+            pd.DataFrame(index=range(n)),
+            Batches(torch.zeros(n, 12, 4), table),
+            kind,
+            2 if kind != "multilabel" else 1,
+        ), age
 
     (train, _), (validation, _), (test, age) = data(200, 0), data(100, 1), data(50, 2)
     with seeded(0):

@@ -18,7 +18,11 @@ from methods.llm_dan import LLMDAN
 from methods.report_informed import KEPT, cosine_distance, kept_leads
 from methods.report_informed_baselines import CNNVAE
 
-STRUCTURED = ("15\tMyocardial Infarction: inferior\n100\tother: long QT-interval", "0\tnormal\n0\tsinus rhythm", "80\tnormal")
+STRUCTURED = (
+    "15\tMyocardial Infarction: inferior\n100\tother: long QT-interval",
+    "0\tnormal\n0\tsinus rhythm",
+    "80\tnormal",
+)
 
 
 def config(method=LLMDAN, **fields):

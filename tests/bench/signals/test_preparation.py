@@ -27,7 +27,9 @@ def stored():
     ],
 )
 def test_the_baseline_is_that_of_the_release(stored, key, values):
-    np.testing.assert_allclose(als_baseline(stored["raw"][1], *values), stored[key], atol=1e-7 * np.abs(stored[key]).max())
+    np.testing.assert_allclose(
+        als_baseline(stored["raw"][1], *values), stored[key], atol=1e-7 * np.abs(stored[key]).max()
+    )
 
 
 def test_mmcls_cleaning_is_that_of_the_release(stored):
@@ -61,7 +63,9 @@ def test_one_cached_store_serves_all_leads_unless_a_step_looks_across_them():
     assert Transform(500.0, ("clip:4",), leads=("I",)) != Transform(500.0, ("clip:4",))
 
 
-@pytest.mark.parametrize("name", ["clip", "clip:-1", "als:1e7:0.3", "als:1e7:2:5", "als:1e7:0.3:2.5", "zscore-groups:1"])
+@pytest.mark.parametrize(
+    "name", ["clip", "clip:-1", "als:1e7:0.3", "als:1e7:2:5", "als:1e7:0.3:2.5", "zscore-groups:1"]
+)
 def test_wrong_numbers_are_refused(name):
     with pytest.raises(ConfigError, match="expected"):
         check(name, 500)

@@ -59,6 +59,7 @@ def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = Tru
     try:
         with turn.acquire(timeout=-1 if wait else 0):
             if not again and (found := read_intact(folder)):
+                Path(turn.lock_file).unlink(missing_ok=True)
                 return found, False
             if folder.is_dir() and not again:
                 say(f"{cell}: the result in {folder} was altered ({damage(folder)}); it is computed again")

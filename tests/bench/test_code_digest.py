@@ -9,7 +9,7 @@ from bench import code_digest
 
 FILES = {
     "__init__": "",
-    "main": "from keyed.hub import used\n\nclass Method:\n    def run(self):\n        return used()\n\nclass Other:\n    x = 1\n",
+    "main": "from keyed.hub import used\nclass Method:\n    def run(self):\n        return used()\nclass Other:\n    x = 1\n",
     "hub": "from keyed import far\nSIZE = 1\ndef used():\n    return SIZE\ndef unused():\n    return far.f()\n",
     "far": "def f():\n    return 1\n",
 }

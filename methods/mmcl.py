@@ -174,7 +174,7 @@ class MMCL(MAE):
         if batch.image is None or not self.config.contrast:
             return Attributions()
         with torch.no_grad():
-            return Attributions(similarity=self.similarity(batch))
+            return Attributions(similarity=self.similarity(batch), image=heart(batch.image))
 
     def similarity(self, batch: ECGBatch) -> Float[Tensor, "record row column"]:
         """Cosine of the ECG's projection and that of every place of the image's feature map (III-C)."""

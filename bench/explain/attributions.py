@@ -25,12 +25,14 @@ class Attributions:
         activation: how much each sample of each lead contributed to a higher score, 0 or more, on the samples of
             ``batch.ecg``; comparable within a record.
         lead_attention: how much each lead (row) read from each lead (column); rows add up to one.
-        similarity: cosine of the ECG with each place of the record's image.
+        similarity: cosine of the ECG with each place of ``image``.
+        image: the record's image as the method saw it (cropped, say), in [0, 1].
     """
 
     activation: Float[Tensor, "record lead time"] | None = None
     lead_attention: Float[Tensor, "record lead lead"] | None = None
     similarity: Float[Tensor, "record row column"] | None = None
+    image: Float[Tensor, "record channel height width"] | None = None
 
 
 def attributions(method: Any, batch: ECGBatch, score: Score, smooth: float = 0.05) -> Attributions:

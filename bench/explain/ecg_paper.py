@@ -59,6 +59,30 @@ def draw_recording(
     return figure
 
 
+def draw_window(
+    signal: Float[np.ndarray, "lead time"], fs: float, title: str, activation: Float[np.ndarray, "lead time"]
+) -> Any:
+    """Five seconds or less that a method saw, all of them in every lead: limb leads beside chest leads, six rows of two.
+
+    Args:
+        signal: mV, twelve leads; its beginning is drawn, as long as ``activation``.
+    """
+    signal = signal[:, : activation.shape[1]]
+    width = signal.shape[1] / fs * SPEED
+    figure, axes = _paper(2 * width + 6, 6, title, True)
+    limit = _limit(activation)
+    for lead, name in enumerate(LEADS):
+        column, row = divmod(lead, 6)
+        level = (5 - row) * ROW + ROW / 2
+        if not column:
+            _pulse(axes, level)
+        x = LEFT + column * (width + 6) + np.arange(signal.shape[1]) / fs * SPEED
+        _trace(axes, x, level, signal[lead], activation[lead], limit)
+        _name(axes, x[0], level, name)
+    _legend(figure, axes, activation)
+    return figure
+
+
 def draw_beats(
     beat: Float[np.ndarray, "lead time"],
     fs: float,

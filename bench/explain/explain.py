@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 GROUP_SIZE = 200
 """Records of the low- and of the high-score group that are averaged, at most."""
 BATCH = 32
+SHORT = 5.0
+"""Seconds up to which what a method saw is drawn whole in every lead; longer windows stand in columns of 2.5 s."""
 
 
 @dataclass(frozen=True)
@@ -171,12 +173,9 @@ def _seen(
         unit = "SD of the lead" if method.input.normalise != "none" else "mV"
         figure = groups.draw_groups(low, high, fs, unit, f"Beats with the lowest and highest scores: {about}", both)
         pictures.append(("groups", figure))
-    if seen.similarity is not None:
-        image = source.images.batch(test[[place]])[0]
-        figure = outcomes.draw_similarity(
-            image, seen.similarity[0].cpu().numpy(), f"Similarity of ECG and image: {title}"
-        )
-        pictures.append(("similarity", figure))
+    if seen.similarity is not None and seen.image is not None:
+        grid, image = seen.similarity[0].cpu().numpy(), seen.image[0].cpu().numpy()
+        pictures.append(("similarity", outcomes.draw_similarity(image, grid, f"Similarity of ECG and image: {title}")))
     return pictures
 
 
@@ -193,7 +192,12 @@ def _joined(parts: list[Attributions]) -> Attributions:
         values = [pick(part) for part in parts]
         return None if any(value is None for value in values) else torch.cat(values)  # type: ignore[arg-type]
 
-    return Attributions(join(lambda p: p.activation), join(lambda p: p.lead_attention), join(lambda p: p.similarity))
+    return Attributions(
+        join(lambda p: p.activation),
+        join(lambda p: p.lead_attention),
+        join(lambda p: p.similarity),
+        join(lambda p: p.image),
+    )
 
 
 def _recording(found: Answer, row: int, title: str, activation: np.ndarray | None = None, fs: float = 0.0) -> Any:
@@ -203,6 +207,8 @@ def _recording(found: Answer, row: int, title: str, activation: np.ndarray | Non
     if activation is not None and fs != store.fs:
         at = np.arange(round(activation.shape[1] / fs * store.fs)) / store.fs * fs
         activation = np.stack([np.interp(at, np.arange(len(lead)), lead) for lead in activation])
+    if activation is not None and activation.shape[1] <= SHORT * store.fs:
+        return ecg_paper.draw_window(signal, store.fs, title, activation)
     return ecg_paper.draw_recording(signal, store.fs, title, activation)
 
 

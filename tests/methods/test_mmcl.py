@@ -183,3 +183,10 @@ def test_both_methods_clean_and_fine_tune_as_published():
         assert method.input.filters == ("clip:4", "als:1e7:0.3:5", "zscore-groups")
         assert method.protocols["finetune"]["layer_decay"] == 0.75
         assert method.protocols["finetune"]["decayed"] == "matrices"
+
+
+def test_similarity_lies_over_the_image_that_was_seen(batch):
+    found = built().eval().attributions(batch, lambda z: z[:, 0])
+    assert torch.equal(found.image, heart(batch.image))
+    assert found.similarity.shape == (len(batch), 2, 2)
+    assert built().attributions(replace(batch, image=None), lambda z: z[:, 0]).similarity is None

@@ -8,7 +8,7 @@ import torch
 
 from bench.batch import ECGBatch
 from bench.explain.attributions import Attributions, attributions, gradient_activation
-from bench.explain.ecg_paper import GAIN, SPEED, draw_beats, draw_recording
+from bench.explain.ecg_paper import GAIN, SPEED, draw_beats, draw_recording, draw_window
 from bench.explain.figure import save
 from bench.explain.groups import draw_groups, draw_lead_attention
 from bench.explain.outcomes import draw_kaplan_meier, draw_predicted_measured, draw_similarity
@@ -49,6 +49,14 @@ def test_activation_is_drawn_where_it_is_given(signal):
     activation = np.zeros((12, 5 * FS))  # of the first half alone
     assert len(draw_recording(signal, FS, "a record", activation).axes[0].images) == 7  # 6 leads and half the strip
     assert not draw_recording(signal, FS, "a record").axes[0].images
+
+
+def test_a_short_window_is_drawn_whole_in_every_lead(signal):
+    axes = draw_window(signal, FS, "five seconds", np.ones((12, 5 * FS))).axes[0]
+    assert len(axes.images) == 12
+    assert sorted(text.get_text() for text in axes.texts) == sorted(LEADS)
+    traces = [line for line in axes.lines if len(line.get_xdata()) > 100]
+    assert {round(np.ptp(line.get_xdata())) for line in traces} == {125}
 
 
 def test_numbers_at_risk_are_those_of_the_data():

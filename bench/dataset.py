@@ -101,6 +101,9 @@ class Dataset(ABC):
     """Who computed it."""
     tabular_variables: ClassVar[tuple[str, ...]] = ()
     """Columns of the records that accompany a recording as numbers, in this order; empty when there are none."""
+    measurements: ClassVar[tuple[str, ...]] = ()
+    """Further columns of the records that the recorder measured (rate, intervals, axes). A method that trains by ``fit`` sees
+    these and the tabular variables; all other columns may hold answers (labels, dates of diagnoses) and are withheld."""
     simulated_records: ClassVar[int] = 2000
     """How many recordings the built-in simulated cohort has."""
     format_version: ClassVar[int] = 1

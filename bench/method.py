@@ -69,7 +69,11 @@ class Corpus:
 
 @dataclass(frozen=True)
 class LabelledData:
-    """One partition of a task, for methods that train by ``fit``: raw signals are read through ``batches``."""
+    """One partition of a task, for methods that train by ``fit``: raw signals are read through ``batches``.
+
+    ``records`` has the columns that a dataset declares as tabular variables or measurements, and no others: the rest may
+    hold the answers of the test partition, whose ``targets`` are blank.
+    """
 
     targets: np.ndarray
     records: pd.DataFrame

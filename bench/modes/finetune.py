@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
+from bench import registry
 from bench.errors import BenchError, ConfigError
 from bench.loading import BatchSource
 from bench.method import LabelledData
@@ -63,10 +64,16 @@ class Config(BaseModel):
     epochs: int = Field(50, ge=1, description="passes over the labelled fraction, at most")
     batch_size: int = Field(64, ge=1, description="recordings in a step")
     lr: float = Field(1e-3, gt=0, description="peak rate of the head, and of the encoder in scratch; AdamW")
-    encoder_lr: float | None = Field(
+    encoder_lr: Annotated[float, Field(gt=0)] | Literal["lr"] | None = Field(
         None,
-        gt=0,
-        description="peak rate of the encoder; default: a tenth of lr in finetune; lr in scratch, and with layer_decay",
+        description="peak rate of the encoder; lr: that of the head, whatever it is; default: a tenth of lr in finetune; lr "
+        "in scratch, and with layer_decay",
+    )
+    lr_batch: int | None = Field(
+        None,
+        ge=1,
+        description="the batch that lr and encoder_lr are stated for: the rates used are by batch_size / lr_batch larger "
+        "(MMCL's released code: 4); None: they are as they stand",
     )
     layer_decay: float | None = Field(
         None,
@@ -140,10 +147,10 @@ def run(cell: CellRun) -> Outcome:
     steps = len(cell.train) // batch_size
     total = steps * config.epochs
     whole = cell.mode == "scratch" or config.layer_decay is not None
-    encoder_lr = config.encoder_lr or (config.lr if whole else config.lr / 10)
+    lr, encoder_lr = _rates(config, whole)
     groups = [
         *_encoder_groups(cell, source, encoder_lr),
-        {"params": list(classifier.head.parameters()), "lr": config.lr},
+        {"params": list(classifier.head.parameters()), "lr": lr},
     ]
     if config.decayed == "matrices":
         groups = [part for group in groups for part in split_decay(group, config.weight_decay)]
@@ -163,7 +170,7 @@ def run(cell: CellRun) -> Outcome:
             if not math.isfinite(loss.item()):
                 raise BenchError(
                     f"{cell.method.name} on {cell.task.name}: the loss is {loss.item()} at epoch {epoch + 1}, "
-                    f"step {i + 1}; lower {'lr' if encoder_lr == config.lr else 'encoder_lr'} (now {encoder_lr:g})."
+                    f"step {i + 1}; lower {'lr' if encoder_lr == lr else 'encoder_lr'} (now {encoder_lr:g})."
                 )
             optimiser.zero_grad()
             fabric.backward(loss)
@@ -197,6 +204,15 @@ def run(cell: CellRun) -> Outcome:
     if not math.isfinite(best["value"]):  # no class can be ranked on validation data: the result says so
         best["value"] = None
     return Outcome(validation, test, {"metric": cell.task.metric, **best}, history, classifier.head)
+
+
+def _rates(config: Any, whole: bool) -> tuple[float, float]:
+    """Peak rates of the head and of the encoder; ``whole``: the encoder's is the head's unless it is stated."""
+    scale = 1.0 if config.lr_batch is None else config.batch_size / config.lr_batch
+    stated = config.encoder_lr
+    if stated == "lr" or (stated is None and whole):
+        stated = config.lr
+    return config.lr * scale, (config.lr / 10 if stated is None else stated) * scale
 
 
 def _encoder_groups(cell: CellRun, source: BatchSource, lr: float) -> list[dict[str, Any]]:
@@ -274,9 +290,12 @@ class _Batches:
 
 def _labelled(cell: CellRun, rows: np.ndarray) -> LabelledData:
     view = cell.source.view
+    dataset = registry.load(registry.DATASETS, cell.task.dataset)
+    shown = [*dataset.tabular_variables, *dataset.measurements]
+    records = view.store.records.iloc[view.rows[rows]]
     return LabelledData(
         targets=cell.targets[rows],
-        records=view.store.records.iloc[view.rows[rows]],
+        records=records[[name for name in shown if name in records]],
         batches=_Batches(cell.source, rows),
         kind=cell.task.kind,
         n_outputs=cell.n_outputs,

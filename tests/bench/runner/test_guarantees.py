@@ -25,12 +25,14 @@ SPY = '''
         name = "spy"
         input = InputSpec(fs=100, seconds=1)
         seen = []
+        columns = set()
         fails = False
 
         def fit(self, train, validation):
             if Spy.fails:
                 raise RuntimeError("the spy was told to fail")
             Spy.seen += [train.targets.copy(), validation.targets.copy()]
+            Spy.columns |= {*train.records.columns}
             return self
 
         def predict(self, data):
@@ -58,6 +60,7 @@ def test_no_mode_ever_sees_a_test_target(workspace, spy):
     assert labelled.any()
     assert validation.any()
     assert shown_validation.any()
+    assert not spy.columns & {"superclass", "scp_codes", "report"}  # a test record's own answers
     assert not test.any()  # blanked: it has labels, as the stored predictions show
     table = result.predictions()
     assert table.loc[table.partition == "test", "target_NORM"].any()

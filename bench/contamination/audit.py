@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
 Status = Literal["none", "same dataset", "test records", "unknown"]
 
-CHEAP = 50_000
-"""Recordings that a run fingerprints and searches by itself: half a minute on one core, beside a pretraining of hours. More
-than these wait for ``bench audit``, which keeps what it finds for all later runs."""
+CHEAP = 100_000
+"""Recordings, those to fingerprint and those to search added up, up to which a run does it by itself: a minute on one core,
+beside the pretraining that came before. More wait for ``bench audit``, which keeps what it finds for all later runs."""
 
 COLUMNS = (
     "record_id",
@@ -250,7 +250,7 @@ class _Comparison:
         folder = self.session.source.workspace.cache / "copies" / key
         stores = {one.path: one for one in (self.data.store, store)}
         missing = sum(len(one) for one in stores.values() if not fingerprint.place(one).is_dir())
-        if not folder.is_dir() and not self.thorough and missing + len(rows) > 2 * CHEAP:
+        if not folder.is_dir() and not self.thorough and missing + len(rows) > CHEAP:
             return None
         workers = self.session.source.workers
 

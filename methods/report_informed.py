@@ -22,6 +22,7 @@ from bench.errors import ConfigError, DataError
 from bench.method import Corpus, Method, MethodConfig
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
+from bench.sweep.space import LogUniform
 from bench.training.config import PretrainConfig
 from methods.nets.classifier_head import ClassifierHead
 from methods.nets.dual_attention import RiskHead, centred
@@ -54,7 +55,7 @@ class ReportInformed(Method):
             "epochs": 100,
             "batch_size": 128,
             "lr": 1e-4,
-            "encoder_lr": 1e-4,
+            "encoder_lr": "lr",
             "weight_decay": 1e-2,
             "schedule": "constant",
             "warmup": 0.0,
@@ -77,6 +78,12 @@ class ReportInformed(Method):
     """IV-B: 100 epochs (400 without pretraining, V-A), stratified batches of 128 (1024 on UKB-HYP:
     ``--set finetune.batch_size=1024``), the epoch with the best validation C-index; released code: AdamW with decay 1e-2,
     clipping at 100 and, before a learning-rate finder takes over, 1e-4."""
+
+    spaces: ClassVar = {
+        "finetune": {"finetune.lr": LogUniform(low=1e-7, high=1e-2)},
+        "scratch": {"scratch.lr": LogUniform(low=1e-7, high=1e-2)},
+    }
+    """IV-C: the learning rate is chosen on the inner validation data; the ends are those of the released finder."""
 
     class Config(MethodConfig):
         samples: int = Field(

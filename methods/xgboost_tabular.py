@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from bench.errors import ConfigError
 from bench.method import LabelledData, Method, MethodConfig
 from bench.signals.input_spec import InputSpec
+from bench.sweep.space import Categorical
 from bench.training.objective import Objective
+
+ROUNDS, DEPTHS = (50, 75, 100, 125, 150), (3, 4, 5, 6, 7, 8)
+RATES, SUBSAMPLES = (0.1, 0.2, 0.3), (0.5, 0.75, 1.0)
+
+
+def _several(value: Any) -> Any:
+    """A single value, as a sweep sets it, is a list of one."""
+    return (value,) if isinstance(value, int | float) else value
+
+
+Whole = Annotated[tuple[int, ...], BeforeValidator(_several)]
+Numbers = Annotated[tuple[float, ...], BeforeValidator(_several)]
 
 OBJECTIVES = {
     "multilabel": "binary:logistic",
@@ -33,11 +46,21 @@ class XGBoostTabular(Method):
     input = InputSpec(fs=100, seconds=0.5, downstream=("tabular",))  # the signal is not looked at
     smoke: ClassVar = {"rounds": (50,), "depths": (3, 5), "rates": (0.1,), "subsamples": (1.0,)}
 
+    spaces: ClassVar = {
+        "scratch": {
+            "rounds": Categorical(choices=ROUNDS),
+            "depths": Categorical(choices=DEPTHS),
+            "rates": Categorical(choices=RATES),
+            "subsamples": Categorical(choices=SUBSAMPLES),
+        }
+    }
+    """The same grid, for ``bench sweep``: one setting a trial, where ``fit`` by itself tries all of them."""
+
     class Config(MethodConfig):
-        rounds: tuple[int, ...] = Field((50, 75, 100, 125, 150), min_length=1, description="of boosting; MMCL IV-D.1")
-        depths: tuple[int, ...] = Field((3, 4, 5, 6, 7, 8), min_length=1, description="of the trees; MMCL IV-D.1")
-        rates: tuple[float, ...] = Field((0.1, 0.2, 0.3), min_length=1, description="learning rates; MMCL IV-D.1")
-        subsamples: tuple[float, ...] = Field((0.5, 0.75, 1.0), min_length=1, description="of the records; MMCL IV-D.1")
+        rounds: Whole = Field(ROUNDS, min_length=1, description="of boosting; MMCL IV-D.1")
+        depths: Whole = Field(DEPTHS, min_length=1, description="of the trees; MMCL IV-D.1")
+        rates: Numbers = Field(RATES, min_length=1, description="learning rates; MMCL IV-D.1")
+        subsamples: Numbers = Field(SUBSAMPLES, min_length=1, description="of the records; MMCL IV-D.1")
 
     def fit(self, train: LabelledData, validation: LabelledData) -> XGBoostTabular:
         try:

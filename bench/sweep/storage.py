@@ -26,7 +26,7 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateF
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, PendingRollbackError, ProgrammingError
 
 from bench.errors import BenchError, ConfigError
 from bench.progress import say
@@ -230,7 +230,8 @@ def _refused(url: str, error: BaseException) -> StorageError:
 def _is_outage(error: Exception) -> bool:
     while isinstance(error, StorageInternalError) and isinstance(error.__cause__, Exception):
         error = error.__cause__
-    return isinstance(error, OperationalError | InterfaceError)
+    # a session whose commit lost its connection says the last of these
+    return isinstance(error, OperationalError | InterfaceError | PendingRollbackError)
 
 
 def _patient(function: Callable[..., Any]) -> Callable[..., Any]:

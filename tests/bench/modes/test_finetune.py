@@ -205,3 +205,14 @@ def test_layers_nearer_the_input_learn_more_slowly():
 
     assert moved(layer_decay=1e-4) < 1e-2 * moved(layer_decay=1.0)
     assert moved(layer_decay=1.0) == pytest.approx(moved(encoder_lr=1e-2))  # lr of the head
+
+
+def test_rates_follow_what_is_stated_of_them():
+    def rates(whole=False, **fields):
+        return finetune._rates(finetune.Config(**fields), whole)
+
+    assert rates(lr=1e-3) == (1e-3, 1e-4)
+    assert rates(lr=1e-3, whole=True) == (1e-3, 1e-3)
+    assert rates(lr=1e-3, encoder_lr=5e-6) == (1e-3, 5e-6)
+    assert rates(lr=1e-3, encoder_lr="lr") == (1e-3, 1e-3)
+    assert rates(lr=1e-5, encoder_lr="lr", batch_size=32, lr_batch=4) == pytest.approx((8e-5, 8e-5))  # MMCL's rule

@@ -13,6 +13,7 @@ from bench.leaderboard import console_tables
 from bench.runner.plan import RunOptions
 from bench.runner.results import read_results
 from bench.runner.session import Session
+from bench.sweep.space import grid_size
 from bench.sweep.storage import opened
 from bench.sweep.sweep import SweepOptions, plan_sweep, spaces_of, sweep
 
@@ -269,3 +270,13 @@ def test_the_storage_is_told_to_nobody(workspace, tuned, closed_port):
     report = sweep(options(trials=2), source(workspace))
     assert "storage" not in report.results[0].provenance["sweep"]
     assert np.isfinite(report.studies[0].value)
+
+
+def test_the_grids_of_the_papers_have_as_many_settings_as_they_say():
+    def size(method, mode):
+        return grid_size(registry.load(registry.METHODS, method).spaces[mode])
+
+    assert size("mmcl", "finetune") == 648
+    assert size("xgboost-tabular", "scratch") == 270
+    assert registry.load(registry.METHODS, "cox-ecg").Config(penalties=0.1).penalties == (0.1,)
+    assert registry.load(registry.METHODS, "xgboost-tabular").Config(rounds=50).rounds == (50,)

@@ -118,8 +118,12 @@ def _alive(process: int) -> bool:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON, indented, through a temporary name."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(value, indent=2, default=_jsonable, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(json.dumps(value, indent=2, default=_jsonable, allow_nan=False) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def seal(folder: Path, kind: str, inputs: dict[str, Any]) -> None:

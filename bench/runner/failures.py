@@ -9,6 +9,7 @@ from typing import Any
 from bench import provenance
 from bench.artifacts import digest, write_json
 from bench.errors import BenchError
+from bench.progress import say
 from bench.redaction import redact
 from bench.runner.cell import Cell
 from bench.runner.session import Session
@@ -24,9 +25,12 @@ def explain(error: BaseException) -> tuple[str, str]:
 def record(cell: Cell, session: Session, key: str, message: str, trace: str) -> None:
     """Keep a failure under ``failures/``, where ``bench runs --failed`` finds it."""
     folder = session.source.workspace.failures
-    folder.mkdir(parents=True, exist_ok=True)
     value = {"cell": cell.to_dict(), "key": key, "error": message, "traceback": trace, "time": provenance.now()}
-    write_json(folder / _name(cell, session), value)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / _name(cell, session), value)
+    except OSError as error:  # most often what the cell failed of, too; the run goes on and tells
+        say(f"warning: the failure of {cell} could not be recorded ({error.strerror or error})")
 
 
 def forget(cell: Cell, session: Session) -> None:

@@ -60,7 +60,7 @@ class UKBiobank(Dataset):
     text_sources = ("statements",)
     has_recorder_beats = True
     tabular_variables: ClassVar[tuple[str, ...]] = ("age", "sex", "height", "weight")  # MMCL section IV-D
-    measurements: ClassVar[tuple[str, ...]] = tuple(COLUMNS.values())
+    measurements: ClassVar[tuple[str, ...]] = COLUMNS
     simulated_records = 800
     format_version = 1
 

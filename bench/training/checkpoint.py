@@ -78,7 +78,7 @@ def pretrain(
     if final.is_dir():
         return final
     partial = final.with_name(f".{final.name}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
+    final.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(final.with_name(f".{final.name}.lock")):
         if not final.is_dir():
             _make(spec, final, partial, corpus, source, rows, validation_rows)
@@ -109,7 +109,7 @@ def _make(
     for stage, config in method.stages(spec.config).items():
         batch = config.batch_for(len(rows))
         folder = partial / stage
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         say(
             f"{'continuing' if (folder / STATE).exists() else 'pretraining'} {method.name} on {corpus.name}"
             + (f", stage {stage}" if stage else "")

@@ -132,9 +132,10 @@ def train(
             loss = torch.stack(list(terms.values())).sum()
             values = {name: value.item() for name, value in terms.items()}
             if not all(math.isfinite(v) for v in values.values()):
+                kept = f"The state of epoch {epoch} is kept in {folder}" if epoch else "Nothing was kept"
                 raise BenchError(
                     f"pretraining {method.name}: the loss is not finite at epoch {epoch + 1}, step {i + 1} "
-                    f"({_show(values)}). The state of epoch {epoch} is kept in {folder}; lower pretrain.lr "
+                    f"({_show(values)}). {kept}; lower pretrain.lr "
                     f"(now {config.lr:g}) or set pretrain.clip_norm, which starts a checkpoint of its own."
                 )
             optimiser.zero_grad()

@@ -216,16 +216,22 @@ class TextEncoder(nn.Module):
         """Pairs of (padded length in tokens, text), shortest first; warns about texts that are cut."""
         if not texts:
             return []
+        padded = (
+            -(-min(length, self.max_tokens) // _LENGTH_STEP) * _LENGTH_STEP for length in self.warn_of_cuts(texts)
+        )
+        return sorted(zip(padded, texts, strict=True), key=lambda pair: pair[0])
+
+    def warn_of_cuts(self, texts: Sequence[str]) -> list[int]:
+        """The length of every text in tokens; one warning counts those that are cut at ``max_tokens``."""
         lengths = [len(ids) for ids in self.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]]
         cut = [length for length in lengths if length > self.max_tokens]
         if cut:
             warnings.warn(
                 f"{len(cut)} of {len(texts)} distinct texts are longer than {self.max_tokens} tokens (up to {max(cut)})"
                 f" and were cut there; raise text.max_tokens, up to what the model takes, to keep them whole.",
-                stacklevel=3,
+                stacklevel=4,
             )
-        padded = (-(-min(length, self.max_tokens) // _LENGTH_STEP) * _LENGTH_STEP for length in lengths)
-        return sorted(zip(padded, texts, strict=True), key=lambda pair: pair[0])
+        return lengths
 
     def _embed(self, by_length: Sequence[tuple[int, str]]) -> dict[str, Float[np.ndarray, " dim"]]:
         buckets: dict[int, list[str]] = {}

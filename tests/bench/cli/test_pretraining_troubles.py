@@ -1,0 +1,41 @@
+"""What can go wrong before and while a text method is pretrained: told in words, with nothing half-written."""
+
+import pytest
+
+from tasks.datasets.ptbxl import PTBXL
+
+DOWN = '{url: "http://127.0.0.1:9/v1", model: m, attempts: 1}'
+
+
+@pytest.mark.parametrize("setting", ["esi.cqa.endpoint", "kmerl.entities.endpoint"])
+def test_an_endpoint_that_is_down(bench, workspace, setting):
+    method = setting.partition(".")[0]
+    done = bench("pretrain", method, "--set", f"{setting}={DOWN}")
+    assert done.code == 2
+    assert "run again when it is up, or name another endpoint" in done.err
+    assert not list(workspace.checkpoints.glob("[!.]*"))
+    assert not list(workspace.checkpoints.glob(".*.partial"))
+
+
+def test_a_corpus_without_text(bench, workspace, monkeypatch):
+    monkeypatch.setattr(PTBXL, "text_sources", ())
+    done = bench("pretrain", "merl", "--corpus", "ptbxl")
+    assert done.code == 2
+    assert "merl learns from reports, and ptbxl has none. Choose a corpus with text" in done.err
+    assert not workspace.checkpoints.exists()
+
+
+def test_a_corpus_whose_texts_are_empty(bench, workspace, monkeypatch):
+    monkeypatch.setattr(PTBXL, "text", classmethod(lambda cls, records, source: [" "] * len(records)))
+    done = bench("pretrain", "etp")
+    assert done.code == 2
+    assert "needs at least 2 recordings; the corpus has 0" in " ".join(done.err.split())
+    assert not list(workspace.checkpoints.glob("[!.]*"))
+
+
+def test_a_loss_that_is_not_finite(bench, workspace):
+    done = bench("pretrain", "merl", "--set", "pretrain.lr=1e30", "--set", "pretrain.epochs=2")
+    assert done.code == 2
+    assert "the loss is not finite at epoch 1" in done.err
+    assert "Nothing was kept; lower pretrain.lr" in done.err
+    assert not list(workspace.checkpoints.glob("[!.]*"))

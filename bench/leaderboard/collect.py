@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.footnotes import footnotes
+from bench.leaderboard.guests import with_guests
 from bench.leaderboard.rows import Place, claim, latest, place_of, places_of, variants
 from bench.leaderboard.stamp import Stamp, stamps_of
 from bench.leaderboard.summary import Summary, mean, summarise
@@ -54,8 +55,11 @@ def collect(board: Board, results: Iterable[Result]) -> list[Table]:
     """The board's tables, one for each kind of result that must not be mixed with another; comparable ones first.
 
     Of a cell that was finished more than once (the code having changed in between) the latest counts. If nothing of
-    ours may stand beside the published numbers, they get a table of their own.
+    ours may stand beside the published numbers, they get a table of their own. Methods of other packages get rows below
+    the board's own (:mod:`bench.leaderboard.guests`).
     """
+    results = list(results)
+    board = with_guests(board, results)
     claimed = claim(board, results)
     stamps = stamps_of([result for _, result in claimed])
     by_stamp: dict[Stamp, list[tuple[int, Result]]] = defaultdict(list)

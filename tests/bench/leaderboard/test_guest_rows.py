@@ -29,5 +29,5 @@ def test_a_guest_is_written_to_the_files_beside_no_published_number(make_result,
         make_result(method=m, task="ptbxl-super", mode="linear", fraction=0.01) for m in ("merl", "strangers-method")
     ]
     (path,) = render("kmerl_table1", ours, tmp_path, ("markdown",))
-    (line,) = [line for line in path.read_text().splitlines() if line.startswith("| strangers-method")]
-    assert "80" in line
+    lines = [line for line in path.read_text().splitlines() if line.startswith("| strangers-method")]  # one a section
+    assert [line for line in lines if "80" in line]

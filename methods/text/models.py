@@ -59,6 +59,13 @@ KNOWN_MODELS: dict[str, KnownModel] = {
         max_tokens=256,
         provenance="ETP 2.1 names the model, not pooling or length: [CLS] as in re-runs of METS, length as in MERL",
     ),
+    "med-kebert": KnownModel(
+        source="xmcmic/Med-KEBERT",
+        pooling="cls",
+        max_tokens=256,
+        provenance="K-MERL Table 2e names the model (Zhang et al., KAD, 2023), not pooling or length: [CLS], length as in "
+        "KAD's released code and in MERL",
+    ),
     "biolinkbert": KnownModel(
         source="michiyasunaga/BioLinkBERT-base",
         pooling="cls",

@@ -19,3 +19,11 @@ def test_the_fields_a_row_asks_for_exist(board, row):
         pytest.skip(f"{row.method} is not a method yet")
     known = set(fields_of(registry.load(registry.METHODS, row.method).Config))
     assert set(flatten(row.config)) <= known
+
+
+def test_the_text_models_that_rows_ask_for_are_known():
+    from methods.text.models import KNOWN_MODELS
+
+    asked = {value for _, row in ROWS for field, value in flatten(row.config).items() if field == "text.model"}
+    assert asked
+    assert asked <= set(KNOWN_MODELS)

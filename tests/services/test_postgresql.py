@@ -87,13 +87,14 @@ def start(tmp_path):
 
 
 def until(true, commands, seconds=400):
-    """Wait for something, unless a command that should bring it about ends."""
+    """Wait for something and return it, unless a command that should bring it about ends."""
     began = time.monotonic()
-    while not true():
+    while not (found := true()):
         for command in commands:
             assert command.process.poll() in (None, 0), command.text()
         assert time.monotonic() - began < seconds, "\n\n".join(command.text() for command in commands)
         time.sleep(0.1)
+    return found
 
 
 def test_workers_and_servers_die_and_nothing_is_lost_or_doubled(
@@ -125,11 +126,11 @@ def test_workers_and_servers_die_and_nothing_is_lost_or_doubled(
             studies = optuna.get_all_study_names(store.storage)
             return optuna.load_study(study_name=studies[0], storage=store.storage).trials if studies else []
 
-        def under_way():
-            return [t for t in trials() if t.state.name == "RUNNING" and WORKER in t.user_attrs]
+        def victims():
+            seen = trials()
+            return len(seen) >= 8 and [t for t in seen if t.state.name == "RUNNING" and WORKER in t.user_attrs]
 
-        until(lambda: len(trials()) >= 8 and under_way(), workers)
-        victim = under_way()[-1]
+        victim = until(victims, workers)[-1]
         killed = int(victim.user_attrs[WORKER].split("-")[0])
         os.kill(killed, signal.SIGKILL)
     mlflow_server.kill()

@@ -1,0 +1,3 @@
+-- Run once, when the cluster is made.
+CREATE DATABASE mlflow;
+CREATE DATABASE studies;

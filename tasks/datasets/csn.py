@@ -43,7 +43,7 @@ class CSN(Dataset):
     url = "https://physionet.org/content/ecg-arrhythmia/1.0.0/"
     access = "open"
     license = "CC BY 4.0"
-    fetch = "Get the files with: bench data download csn"
+    fetch = "Get the files with: bench data download csn (from https://physionet.org/content/ecg-arrhythmia/1.0.0/)"
     publication = Publication(
         "ecg-arrhythmia",
         "Chapman-Shaoxing-Ningbo",
@@ -52,7 +52,7 @@ class CSN(Dataset):
         license="CC BY 4.0",
     )
     full_size: ClassVar[dict[str, int]] = {"1.0.0": 45_152}
-    aliases = ("chapman-shaoxing-ningbo", "ecg-arrhythmia")
+    aliases: ClassVar[tuple[str, ...]] = ("chapman-shaoxing-ningbo", "ecg-arrhythmia")
     overlaps: ClassVar = {
         "ningbo": "all of it is part of CSN, under the same record names",
         "cinc2021": "all of it is among its training data, under the same record names",
@@ -200,7 +200,7 @@ class Chapman(CSN):
     name = "chapman"
     title = "Chapman-Shaoxing"
     reads_files_of = "csn"
-    aliases = ("chapman-shaoxing",)
+    aliases: ClassVar[tuple[str, ...]] = ("chapman-shaoxing",)
     overlaps: ClassVar = {
         "csn": "all of it is part of CSN, under the same record names",
         "cinc2021": "all of it is among its training data, under the same record names",

@@ -37,7 +37,10 @@ class MIMICIVECG(Dataset):
     url = "https://physionet.org/content/mimic-iv-ecg/1.0/"
     access = "open"
     license = "ODbL 1.0"
-    fetch = "Get the files (about 95 GB) with: bench data download mimic-iv-ecg"
+    fetch = (
+        "Get the files (about 95 GB) with: bench data download mimic-iv-ecg (from "
+        "https://physionet.org/content/mimic-iv-ecg/1.0/)"
+    )
     publication = Publication(
         "mimic-iv-ecg",
         "MIMIC-IV-ECG",
@@ -46,7 +49,7 @@ class MIMICIVECG(Dataset):
         license="ODbL 1.0",  # "Open Access", says its page, unlike the other modules of MIMIC-IV
     )
     full_size: ClassVar[dict[str, int]] = {"1.0": 800_035}
-    aliases = ("mimic-ecg", "mimic-iv-ecg-diagnostic")
+    aliases: ClassVar[tuple[str, ...]] = ("mimic-ecg", "mimic-iv-ecg-diagnostic")
     overlaps: ClassVar = {"mimic-iv-ecg-ext-icd": "discharge diagnoses of the same recordings"}
     rates = (500,)
     text_sources = ("cleaned", "statements")

@@ -59,7 +59,7 @@ class PTBXL(Dataset):
     url = "https://physionet.org/content/ptb-xl/1.0.3/"
     access = "open"
     license = "CC BY 4.0"
-    fetch = "Get the files with: bench data download ptbxl"
+    fetch = "Get the files with: bench data download ptbxl (from https://physionet.org/content/ptb-xl/1.0.3/)"
     publication = Publication(
         "ptb-xl", "PTB-XL", "1.0.3", "https://physionet.org/files/ptb-xl/1.0.3/", license="CC BY 4.0"
     )
@@ -75,7 +75,7 @@ class PTBXL(Dataset):
         ),
     )
     full_size: ClassVar[dict[str, int]] = {"1.0.3": 21_799, "1.0.2": 21_837, "1.0.1": 21_837}
-    aliases = ("ptb-xl",)
+    aliases: ClassVar[tuple[str, ...]] = ("ptb-xl",)
     overlaps: ClassVar = {
         "cinc2020": "all of version 1.0.1 is among its training data",
         "cinc2021": "all of version 1.0.1 is among its training data",

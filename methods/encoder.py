@@ -55,9 +55,14 @@ class Encoder(Method):
         trust: bool = Field(
             False, description="run Python code that the encoder needs: factories, pickles, remote code"
         )
+        trained_on: tuple[str, ...] = Field(
+            ("unknown",),
+            description="what it was trained on, which tells contamination: datasets, or collections that they overlap with "
+            "(ptbxl,cinc2021); other:NAME for one that shares nothing with any",
+        )
         sha256: str | None = Field(None, description="of its weights; filled in, and if given, another file is refused")
 
-        @field_validator("lead_order", "filters", mode="before")
+        @field_validator("lead_order", "filters", "trained_on", mode="before")
         @classmethod
         def _split(cls, value: Any) -> Any:
             return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
@@ -95,6 +100,10 @@ class Encoder(Method):
                 "--set fs=, seconds=, lead_order= as it was trained."
             )
         return InputSpec(config.fs, config.seconds, config.normalise, filters=config.filters)
+
+    @classmethod
+    def trained_on(cls, config: Config) -> tuple[str, ...]:
+        return config.trained_on
 
     def build(self, config: Config) -> None:
         assert config.path is not None  # input_for was asked first

@@ -23,7 +23,7 @@ from bench import registry
 from bench.artifacts import digest, once
 from bench.code_digest import module_digest
 from bench.contamination import fingerprint
-from bench.contamination.declared import JOINED, OTHER, collections, relation
+from bench.contamination.declared import OTHER, UNKNOWN, collections, declared_corpus, relation
 from bench.contamination.match import find_copies
 from bench.progress import say
 
@@ -117,7 +117,8 @@ def audit(
         corpus = spec.corpus.get("dataset")
         untrained = spec.given is None and config.pretrain.epochs == 0
     else:
-        corpus = JOINED.join(method.trained_on(config)) or None
+        brought = method.trained_on(config)
+        corpus = declared_corpus([name for name in brought if name != UNKNOWN]) if brought else None
         untrained = corpus is None
     if untrained:
         return Audit("none", None, [f"{method.name} is not pretrained."], len(rows), ["declarations"])
@@ -127,7 +128,8 @@ def audit(
             "Nobody said what its weights were pretrained on. Say it when importing them: bench checkpoints import "
             f"{method.name} FILE --corpus NAME (several: NAME,NAME)."
             if spec is not None
-            else f"Nobody said what the weights of {method.name} were pretrained on ({method.name}.trained_on)."
+            else f"Nobody said what the weights of {method.name} were pretrained on. Say it with: --set "
+            f"{method.name}.trained_on=NAME (several: NAME,NAME)."
         )
         return Audit("unknown", corpus, [told], len(rows))
     seen = spec.corpus.get("data", "real") if spec is not None else "real"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from bench import registry
-from bench.errors import UnknownName
+from bench.errors import BenchError, UnknownName
 
 UNKNOWN = "unknown"
 """The corpus of a checkpoint of which nobody said what it was pretrained on."""
@@ -81,5 +82,10 @@ def _of(name: str, attribute: str) -> dict[str, str]:
     """What a registered dataset declares itself, as a mapping; what it inherits is said of another."""
     if name not in registry.entries(registry.DATASETS):
         return {}
-    value = vars(registry.load(registry.DATASETS, name)).get(attribute, {})
+    try:
+        cls = registry.load(registry.DATASETS, name)
+    except BenchError as error:  # another's broken plugin must not stop an audit that does not concern it
+        warnings.warn(f"what {name} overlaps with is not known: {error}", stacklevel=2)
+        return {}
+    value = vars(cls).get(attribute, {})
     return value if isinstance(value, dict) else dict.fromkeys(value, "")

@@ -69,7 +69,7 @@ class CPSC2018(Dataset):
         folder="training/cpsc_2018/",
     )
     full_size: ClassVar[dict[str, int]] = {"2018": 6_877}
-    aliases = ("icbeb", "icbeb2018", "cpsc")
+    aliases: ClassVar[tuple[str, ...]] = ("icbeb", "icbeb2018", "cpsc")
     overlaps: ClassVar = {
         "cinc2020": "all of it is among its training data, under the same record names",
         "cinc2021": "all of it is among its training data, under the same record names",

@@ -92,6 +92,18 @@ def test_a_method_that_is_not_pretrained_is_clean(workspace):
     assert found_by(workspace, "random-vit").contamination == "none"
 
 
+@pytest.mark.parametrize(
+    ("declared", "status"),
+    [(("unknown",), "unknown"), (("ICBEB", "cinc2021"), "same dataset"), (("other:heedb",), "none"), ((), "none")],
+)
+def test_weights_from_elsewhere_are_judged_by_what_their_method_says_of_them(workspace, monkeypatch, declared, status):
+    one, method = session(workspace), registry.load(registry.METHODS, "random-vit")
+    task = one.task_data("ptbxl-super")
+    monkeypatch.setattr(method, "trained_on", lambda config: declared)
+    monkeypatch.setattr(DataSource, "kind", "real")  # as such weights are; simulated recordings nobody else has
+    assert audit(one, method, task).contamination == status
+
+
 def test_training_on_the_test_fold_is_found_by_id(workspace, monkeypatch):
     ptbxl = registry.load(registry.DATASETS, "ptbxl")
     monkeypatch.setattr(ptbxl, "pretraining_partition", classmethod(lambda cls, r: {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -37,7 +36,8 @@ def layer_factors(method: Any, example: Any, decay: float) -> list[tuple[float, 
 
 def _by_call_order(method: nn.Module, example: Any) -> tuple[int, dict[str, int | None]]:
     """The number of layers, and the layer of every parameter by name: 0 before the first, None if it is not used."""
-    called = _called(method, partial(method.encode, example))  # type: ignore[operator]
+    encode: Any = method.encode
+    called = _called(method, lambda: encode(example))
     modules = dict(method.named_modules())
     blocks = list(dict.fromkeys(block for name in called if (block := _block(name, modules)) is not None))
     if len(blocks) < 2:  # no chain of blocks: every module that holds weights is a layer

@@ -69,12 +69,12 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, out: int, change: str):
         super().__init__()
-        self.double = change == "double"
-        first = out if self.double else channels
-        if self.double:
+        self.doubles = change == "double"
+        first = out if self.doubles else channels
+        if self.doubles:
             self.up = nn.ConvTranspose2d(channels, out, (1, 4), stride=(1, 2), padding=(0, 1))
         self.pool = nn.MaxPool2d((1, 2)) if change == "half" else nn.Identity()
-        self.shortcut = nn.Conv2d(first, out, 1, bias=not self.double)
+        self.shortcut = nn.Conv2d(first, out, 1, bias=not self.doubles)
         stride = (1, 2) if change == "half" else (1, 1)
         self.conv1 = nn.Conv2d(first, out, (1, 5), stride=stride, padding=(0, 2), bias=False)
         self.norm1 = nn.BatchNorm2d(out)
@@ -82,11 +82,11 @@ class Residual(nn.Module):
         self.norm2 = nn.BatchNorm2d(out)
 
     def forward(self, x: Float[Tensor, "batch channels lead time"]) -> Float[Tensor, "batch out lead changed"]:
-        if self.double:
+        if self.doubles:
             x = self.shortcut(self.up(x))
         body = F.leaky_relu(self.norm1(self.conv1(x)))
         body = F.leaky_relu(self.norm2(self.conv2(body)))
-        return F.gelu(body + (x if self.double else self.shortcut(self.pool(x))))
+        return F.gelu(body + (x if self.doubles else self.shortcut(self.pool(x))))
 
 
 def sinusoids(tokens: int, width: int) -> Float[Tensor, "token width"]:
@@ -104,6 +104,8 @@ class AttentionModule(nn.Module):
         heads: of the attention; 8 in the released code.
         dropout: after the positions, batch-wise, and in the feed-forward network of the released code; 0.2 there.
     """
+
+    positions: Tensor
 
     def __init__(self, tokens: int, width: int, as_released: bool, heads: int = 8, dropout: float = 0.2):
         super().__init__()

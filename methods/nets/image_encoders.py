@@ -21,6 +21,7 @@ class TimmResNet(nn.Module):
     """ResNet50 without its classifier (23,508,032 parameters); the mean over its last map."""
 
     dim = 2048
+    net: Any
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,6 +38,7 @@ class TimmViT(nn.Module):
     """ViT-B/16 without its classifier; the class token. Images are resized to its 224 pixels."""
 
     dim = 768
+    net: Any
 
     def __init__(self) -> None:
         super().__init__()

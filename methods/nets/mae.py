@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from bench.errors import ConfigError
 from methods.nets.pooling import MeanQueryPool
-from methods.nets.transformer import TransformerBlock, drop_path_rates
+from methods.nets.transformer import DropPath, TransformerBlock, drop_path_rates
 
 EPS = 1e-6
 """Of every LayerNorm, as in MAE."""
@@ -77,7 +77,7 @@ class PatchViT(nn.Module):
         super().__init__()
         if samples % patch:
             raise ConfigError(f"{samples} samples do not divide into patches of {patch}; choose a divisor as patch.")
-        self.dim, self.patch, self.grid = dim, patch, (leads, samples // patch)
+        self.dim, self.heads, self.patch, self.grid = dim, heads, patch, (leads, samples // patch)
         self.class_token = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
         positions = sincos_positions(dim, *self.grid).float()[None]
         self.positions = nn.Parameter(positions, requires_grad=trainable_positions)
@@ -91,16 +91,16 @@ class PatchViT(nn.Module):
 
     def begin_finetuning(self, pool: Literal["mean", "attention", "class"], drop_path: float, norm_twice: bool) -> None:
         """From the network of pretraining to that of fine-tuning: see the arguments of the class; positions train."""
-        heads = self.blocks[0].attn.heads
-        self.pool = MeanQueryPool(self.dim, heads).to(self.positions.device) if pool == "attention" else None
+        self.pool = MeanQueryPool(self.dim, self.heads).to(self.positions.device) if pool == "attention" else None
         self.reads_class_token, self.norm_twice = pool == "class", norm_twice
         self.positions.requires_grad_(True)
         self.set_drop_path(drop_path)
 
     def set_drop_path(self, last: float) -> None:
         """From now on, whole branches are skipped at a rate that rises to ``last`` in the last block."""
-        for block, rate in zip(self.blocks, drop_path_rates(last, len(self.blocks)), strict=True):
-            block.drop_path.rate = rate
+        dropped = [module for module in self.blocks.modules() if isinstance(module, DropPath)]
+        for module, rate in zip(dropped, drop_path_rates(last, len(dropped)), strict=True):
+            module.rate = rate
 
     @property
     def tokens(self) -> int:

@@ -219,7 +219,7 @@ class PTBXL(Dataset):
         if source == "statements":
             return [_sentences(found) for found in records["statements"]]
         if source == "likelihoods":
-            return [_sentences(_with_likelihoods(row)) for row in records.to_dict("records")]
+            return [_sentences(_with_likelihoods(row)) for row in _rows(records)]
         if source == "report":
             return list(records["report"])
         if source in ("report-english", "report-german"):
@@ -271,7 +271,7 @@ class PTBXL(Dataset):
         )
         codes = table[table.columns[0]]  # the publisher leaves this column unnamed
         kinds: dict[str, dict[str, Any]] = {}
-        for code, row in zip(codes, table.to_dict("records"), strict=True):
+        for code, row in zip(codes, _rows(table), strict=True):
             name = str(code).strip("_")
             holds = {group: _holds(row[group]) for group in ("diagnostic", "form", "rhythm")}
             kinds[str(code)] = {
@@ -287,6 +287,10 @@ class PTBXL(Dataset):
 
 def _listed(table: pd.DataFrame) -> str:
     return ", ".join(map(str, table.columns))
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _sentence(row: dict[str, Any], name: str) -> str:

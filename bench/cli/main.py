@@ -99,7 +99,8 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         _print_error("stopped. Finished cells and epochs are kept; run the same command again to go on.")
-        sys.exit(130)
+        sys.stdout.flush()
+        os._exit(130)  # taking torch and mlflow down in order takes seconds, and nothing is left to write
 
 
 def _print_error(message: str) -> None:

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from bench.progress import say, track
 from bench.runner.executors import settle
-from bench.runner.executors.worker import Ended, serve
+from bench.runner.executors.worker import Ended
 from bench.runner.jobs import Job, Schedule
 from bench.runner.session import Session
 
 POLL_SECONDS = 1.0
 STOP_SECONDS = 2.0
+START = "import sys; from bench.runner.executors.worker import serve; serve(int(sys.argv[1]), int(sys.argv[2]))"
 
 
 @dataclass
 class Worker:
     """A process, the way to it, and what it is at."""
 
-    process: BaseProcess
+    process: subprocess.Popen
     connection: Connection
     gpu: str | None
     job: Job | None = None
@@ -54,7 +55,7 @@ class Processes:
                 while schedule.unfinished:
                     self._hand_out(workers, schedule, again, memory)
                     for i, worker in enumerate(workers):
-                        if worker.job is None and not worker.process.is_alive():
+                        if worker.job is None and worker.process.poll() is not None:
                             workers[i] = self._start(session, worker.gpu, bool(gpus))
                     busy = [w for w in workers if w.job is not None]
                     ready = wait([w.connection for w in busy], timeout=POLL_SECONDS)
@@ -68,7 +69,7 @@ class Processes:
     def _hand_out(self, workers: list[Worker], schedule: Schedule, again: bool, memory: float) -> None:
         """Give every idle worker a job that fits into what the busy ones leave; those with a GPU choose first."""
         for worker in sorted(workers, key=lambda w: w.gpu is None):
-            if worker.job is not None or not worker.process.is_alive():
+            if worker.job is not None or worker.process.poll() is not None:
                 continue
             held = sum(job.resources.memory for job in schedule.running.values())
             no_gpu = not any(w.gpu for w in workers)
@@ -91,9 +92,9 @@ class Processes:
         try:
             message = worker.connection.recv()
         except (EOFError, OSError):
-            worker.process.join()
+            code = worker.process.wait()
             worker.job = None
-            yield from settle(schedule, job, Ended(error=_death(worker.process.exitcode)))
+            yield from settle(schedule, job, Ended(error=_death(code)))
             return
         if isinstance(message, str):
             say(message)
@@ -106,15 +107,25 @@ class Processes:
             yield from settle(schedule, job, ended)
 
     def _start(self, session: Session, gpu: str | None, any_gpu: bool) -> Worker:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        environment = {"OMP_NUM_THREADS": str(self.threads), "MKL_NUM_THREADS": str(self.threads)}
+        ours, theirs = Pipe()
+        environment = os.environ | {  # libraries read the number of threads when they are imported
+            "OMP_NUM_THREADS": str(self.threads),
+            "MKL_NUM_THREADS": str(self.threads),
+            "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+        }
         if any_gpu:
             environment["CUDA_VISIBLE_DEVICES"] = gpu or ""
-        process = context.Process(target=serve, args=(theirs, session.settings(), self.threads, os.getpid()))
-        with _environment(environment):
-            process.start()
+        # Not multiprocessing's own start, which runs the caller's script again; and a group of its own, so that Ctrl-C
+        # reaches the parent alone, which then decides.
+        process = subprocess.Popen(
+            [sys.executable, "-c", START, str(theirs.fileno()), str(os.getpid())],
+            env=environment,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
         theirs.close()
+        ours.send((session.settings(), self.threads))
         return Worker(process, ours, gpu)
 
 
@@ -122,13 +133,13 @@ def stop(workers: list[Worker]) -> None:
     """End the workers, whatever they are at: artifacts appear whole or not at all, and epochs done are kept."""
     for worker in workers:
         worker.connection.close()
-        if worker.process.is_alive():
-            worker.process.terminate()
+        worker.process.terminate()
     for worker in workers:
-        worker.process.join(STOP_SECONDS)
-        if worker.process.is_alive():
+        try:
+            worker.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
             worker.process.kill()
-            worker.process.join()
+            worker.process.wait()
 
 
 def cores() -> int:
@@ -163,18 +174,3 @@ def _death(code: int | None) -> str:
         why = "; the system most often sends it for want of memory: run fewer --jobs" if -code == signal.SIGKILL else ""
         return f"its process was ended by signal {-code} ({name}){why}"
     return f"its process ended with exit code {code} before it was done"
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Variables that a child must find when it starts: libraries read them when they are imported."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

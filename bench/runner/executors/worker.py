@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from bench import registry
 from bench.runner.cell_result import TakenElsewhere, run_cell
@@ -82,18 +80,19 @@ def use_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def serve(connection: Connection, settings: dict[str, Any], threads: int, parent: int) -> None:
+def serve(descriptor: int, parent: int) -> None:
     """Do the jobs that come through a connection; what is told on the way goes back through it.
 
-    Ctrl-C reaches every process of a terminal: it is the parent that decides what happens then. A worker whose parent is
-    gone ends at once, for nobody would read what it finds; what it has written aside is no artifact yet.
+    A worker whose parent is gone ends at once, for nobody would read what it finds; what it has written aside is no
+    artifact yet.
     """
     from bench import progress
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    connection = Connection(descriptor)
+    settings, threads = connection.recv()
     use_threads(threads)
-    progress.hand_over(lambda message: connection.send(message))
+    progress.hand_over(connection.send)
     session = Session(**settings)
     while True:
         try:

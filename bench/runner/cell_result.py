@@ -111,7 +111,9 @@ def answer(
         partition = replace(partition, test=partition.validation)
     # Every seed sees the same labelled subset, as in the papers: seeds then measure the training alone.
     train = subset(partition.train, cell.fraction, 0, data.examples.targets, cell.fraction_rule)
-    outcome, instance = _answer(cell, session, method, spec, data, blanked, train, partition, fresh, report or unreported)
+    outcome, instance = _answer(
+        cell, session, method, spec, data, blanked, train, partition, fresh, report or unreported
+    )
     return Answer(outcome, instance, data, partition, train, spec)
 
 

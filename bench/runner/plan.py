@@ -15,7 +15,6 @@ from bench.runner.cell import Cell, Profile
 from bench.signals.leads import LEADS
 from bench.splits import load_split
 
-
 Resume = Literal["missing", "always", "never", "collect"]
 """What becomes of what is recorded: ``missing`` computes cells that have no result, those that failed included;
 ``always`` leaves those that failed as they are now; ``never`` computes every cell again; ``collect`` computes none."""

@@ -17,7 +17,7 @@ os.environ["BENCH_TRACEBACK"] = ""
 
 install_import_hook(
     ["bench.batch", "bench.contamination", "bench.method", "bench.scoring", "bench.signals", "bench.training.objective", "methods"],
-    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",  # an int is a float, as for every type checker
+    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",  # an int passes for a float
 )
 
 REAL = Path(__file__).parents[2] / "shared" / "data"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from bench.leaderboard.board import Board, Column, Row
+from bench.leaderboard.comparisons import Ranks, ranks_of
 from bench.leaderboard.footnotes import footnotes
 from bench.leaderboard.guests import with_guests
 from bench.leaderboard.rows import Place, claim, latest, place_of, places_of, variants
 from bench.leaderboard.stamp import Stamp, stamps_of
+from bench.leaderboard.standing import Standing, standing
 from bench.leaderboard.summary import Summary, mean, summarise
 from bench.runner.results import Result
 from bench.signals.leads import LEADS, name_leads
@@ -39,12 +42,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """A board filled with results that may be compared; ``stamp`` is None for the published numbers alone."""
+    """A board filled with results that may be compared; ``stamp`` is None for the published numbers alone.
+
+    ``ranks`` (by column number) and ``standing`` are there once :func:`compared` made them.
+    """
 
     board: Board
     stamp: Stamp | None
     lines: list[Line]
     footnotes: list[str] = field(default_factory=list)
+    ranks: Mapping[int, Ranks] = field(default_factory=dict)
+    standing: Standing | None = None
 
     @property
     def shows_published(self) -> bool:
@@ -69,6 +77,19 @@ def collect(board: Board, results: Iterable[Result]) -> list[Table]:
     if board.has_published and not any(table.shows_published for table in tables):
         tables.insert(0, Table(board, None, [_empty(board, row) for row in board.rows]))
     return tables
+
+
+def compared(tables: Sequence[Table], results: Iterable[Result], cache: Path | None = None) -> list[Table]:
+    """The tables with paired tests within each column and mean ranks over columns; reads stored predictions.
+
+    Args:
+        cache: a folder where p values are kept (:func:`bench.leaderboard.comparisons.ranks_of`).
+    """
+    by_key = {result.key: result for result in results}
+    return [
+        table if table.stamp is None else replace(table, ranks=ranks_of(table, by_key, cache), standing=standing(table))
+        for table in tables
+    ]
 
 
 def collect_all(results: Iterable[Result]) -> list[Table]:

@@ -17,7 +17,9 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
     """Footnotes of a table, from the results behind each of its lines (label -> results)."""
     everything = [result for results in used.values() for result in results]
     return [
+        *_classes(everything),
         *_left_out(everything),
+        *_few_positives(everything),
         *_untrained_classes(everything),
         *_skipped(everything),
         *_seeds(used),
@@ -27,6 +29,42 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
         *_overrides(used),
         *_sweeps(used),
         *_superseded(used),
+    ]
+
+
+FEW = 10
+"""A class with fewer positives in test is flagged: one of them moves its AUROC by several hundredths."""
+
+
+def _by_task(results: Sequence[Result]) -> dict[str, Result]:
+    """A result of each task whose classes can be listed."""
+    return {r.cell.task: r for r in results if r.score.get("kind") in ("multilabel", "multiclass")}
+
+
+def _classes(results: Sequence[Result]) -> list[str]:
+    notes = []
+    for task, result in sorted(_by_task(results).items()):
+        absent = set(result.score.get("left_out") or ())
+        names = [name for name in result.score.get("per_class") or {} if name not in absent]
+        if len(names) > 1:
+            notes.append(f"{task}: macro means are over {len(names)} classes: {', '.join(names)}.")
+    return notes
+
+
+def _few_positives(results: Sequence[Result]) -> list[str]:
+    fewest: dict[str, dict[str, int]] = defaultdict(dict)
+    for result in results:
+        if result.cell.task in _by_task([result]):
+            for name, count in (result.score.get("support") or {}).items():
+                if 0 < count < FEW:
+                    known = fewest[result.cell.task]
+                    known[name] = min(count, known.get(name, count))
+    return [
+        f"{task}: under {FEW} positives in test, so that these classes say little by themselves: "
+        + ", ".join(f"{name} ({count})" for name, count in found.items())
+        + "."
+        for task, found in sorted(fewest.items())
+        if found
     ]
 
 

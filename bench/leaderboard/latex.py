@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.leaderboard import numbers
 from bench.leaderboard.board import Board
-from bench.leaderboard.collect import Table
+from bench.leaderboard.collect import Line, Table
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -29,7 +29,7 @@ def _table(board: Board, table: Table) -> Iterator[str]:
     caption = f"{board.title}. " + (str(table.stamp) if table.stamp else f"Published numbers ({board.source})") + "."
     if table.shows_published and table.stamp:
         caption += f" Ours [95 % interval] (published: {board.source})."
-    yield rf"\caption{{{_text(' '.join([caption, *table.footnotes]))}}}"
+    yield rf"\caption{{{_text(' '.join([caption, *numbers.comparison_notes(table), *table.footnotes]))}}}"
     yield rf"\begin{{tabular}}{{l{'r' * len(columns)}}}"
     yield r"\toprule"
     groups = [(g, len(list(i))) for g, i in itertools.groupby(columns, key=lambda i: board.columns[i].group)]
@@ -48,13 +48,18 @@ def _table(board: Board, table: Table) -> Iterator[str]:
         if line.row.group and line.row.group != group:
             yield rf"\multicolumn{{{len(columns) + 1}}}{{l}}{{\emph{{{_text(line.row.group)}}}}} \\"
         group = line.row.group
-        yield " & ".join([_text(line.label), *[_text(numbers.beside(table, line, i)) for i in columns]]) + r" \\"
+        yield " & ".join([_text(line.label), *[_place(table, line, i) for i in columns]]) + r" \\"
     if table.stamp is not None:
         yield r"\midrule"
         yield " & ".join(["records scored", *[_text(numbers.records(table, i)) for i in columns]]) + r" \\"
     yield r"\bottomrule"
     yield r"\end{tabular}"
     yield r"\end{table}"
+
+
+def _place(table: Table, line: Line, index: int) -> str:
+    letters = numbers.letters(table, line, index)
+    return _text(numbers.beside(table, line, index)) + (f"$^{{{letters}}}$" if letters else "")
 
 
 def _text(text: str) -> str:

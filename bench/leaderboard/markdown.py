@@ -49,7 +49,7 @@ def _table(table: Table) -> Iterator[str]:
         if group:
             yield f"### {group}"
         yield _grid(table, lines, indices, bool(group))
-    notes = list(table.footnotes)
+    notes = [*numbers.comparison_notes(table), *table.footnotes]
     if absent_rows:
         notes.append(f"Not run: {', '.join(absent_rows)}.")
     if absent_columns:
@@ -94,10 +94,15 @@ def _grid(table: Table, lines: Sequence[Line], columns: Sequence[int], grouped: 
         if line.row.group != group and line.row.group:
             rows.append([f"**{line.row.group}**", *[""] * len(columns)])
         group = line.row.group
-        rows.append([line.label, *[numbers.beside(table, line, i) for i in columns]])
+        rows.append([line.label, *[_place(table, line, i) for i in columns]])
     if table.stamp is not None:
         rows.append(["*records scored*", *[f"*{numbers.records(table, i)}*" for i in columns]])
     return "\n".join("| " + " | ".join(_cell(text) for text in row) + " |" for row in rows)
+
+
+def _place(table: Table, line: Line, index: int) -> str:
+    letters = numbers.letters(table, line, index)
+    return numbers.beside(table, line, index) + (f" <sup>{letters}</sup>" if letters else "")
 
 
 def _mismatches(board: Board) -> list[str]:

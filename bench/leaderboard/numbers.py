@@ -93,3 +93,48 @@ def reasons(table: Table) -> list[str]:
             if summary.value is None and summary.missing not in ("not run", "published only") and line.found:
                 told.append(f"{line.label}, {column.name}: {summary.missing}")
     return told
+
+
+def letters(table: Table, line: Line, index: int) -> str:
+    """The groups of rows of this column that the line is in; empty where nothing was tested, or nothing differs."""
+    ranks = table.ranks.get(index)
+    if ranks is None or len(ranks.groups) < 2 or ranks.letters is None:
+        return ""
+    number = next(k for k, other in enumerate(table.lines) if other is line)
+    return ranks.letters.get(number, "")
+
+
+def rank(table: Table, line: Line, index: int) -> int | None:
+    """One plus the number of rows significantly better; None where nothing was tested."""
+    ranks = table.ranks.get(index)
+    if ranks is None or ranks.rank is None:
+        return None
+    return ranks.rank.get(next(k for k, other in enumerate(table.lines) if other is line))
+
+
+def comparison_notes(table: Table) -> list[str]:
+    """What the letters mean, which columns have none and why, and the mean ranks over tasks."""
+    notes = []
+    tests: dict[str, list[str]] = {}
+    for index, ranks in table.ranks.items():
+        name = table.board.columns[index].name
+        if ranks.test and len(ranks.groups) < 2:
+            tests.setdefault(f"no two rows can be told apart ({ranks.test}, Holm over the column, 5 %)", []).append(name)
+        elif ranks.test:
+            told = f"rows that share a letter cannot be told apart ({ranks.test}, Holm over the column, 5 %)"
+            tests.setdefault(told, []).append(name)
+        else:
+            tests.setdefault(f"rows are not tested against each other: {ranks.why}", []).append(name)
+    for told, names in tests.items():
+        where = ", ".join(names) if len(tests) > 1 or len(names) < len(table.ranks) else ""
+        notes.append(f"{where}: {told}." if where else f"{told[0].upper()}{told[1:]}.")
+    if table.standing is not None:
+        found = table.standing
+        notes.append(found.sentence())
+        each = zip(found.labels, found.mean_ranks, found.intervals, strict=True)
+        notes.append(
+            "Mean rank [95 % interval over tasks]: "
+            + "; ".join(f"{label} {mean:.2f} [{low:.2f}, {high:.2f}]" for label, mean, (low, high) in each)
+            + "."
+        )
+    return notes

@@ -50,7 +50,7 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
     """
     if not results:
         return Summary(missing="not run")
-    readings = {(r.cell.seed, r.cell.fold): _reading(r, metric, class_name) for r in results}
+    readings = {(r.cell.seed, r.cell.fold): reading(r, metric, class_name) for r in results}
     if len(readings) != len(results):
         raise DataError(f"{len(results)} results share {len(readings)} places (seed, fold); a mean takes one of each.")
     seeds = sorted({seed for seed, _ in readings})
@@ -110,7 +110,7 @@ def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:
 _Reading = tuple[float | None, float | None, float | None]
 
 
-def _reading(result: Result, metric: str, class_name: str | None) -> _Reading:
+def reading(result: Result, metric: str, class_name: str | None) -> _Reading:
     if class_name is not None:
         return ((result.score.get("per_class") or {}).get(class_name, {}).get(metric), None, None)
     estimate = result.score["metrics"].get(metric, {})

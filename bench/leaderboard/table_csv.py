@@ -12,7 +12,8 @@ from bench.leaderboard.collect import Table
 
 FIELDS = (
     "board", "data", "profile", "complete", "population", "row_group", "row", "variant", "column_group", "column",
-    "value", "low", "high", "records", "seeds", "folds", "contamination", "missing", "published", "published_sd", "results",
+    "value", "low", "high", "records", "seeds", "folds", "contamination", "missing", "published", "published_sd",
+    "rank", "not_told_apart_group", "results",
 )  # fmt: skip
 
 
@@ -36,6 +37,8 @@ def write(board: Board, tables: Sequence[Table]) -> str:
                         ", ".join(found.contamination), found.missing,
                         "" if printed is None else printed.value,
                         "" if printed is None or printed.sd is None else printed.sd,
+                        "" if (rank := numbers.rank(table, line, index)) is None else rank,
+                        numbers.letters(table, line, index),
                         " ".join(found.keys),
                     )
                 )  # fmt: skip

@@ -44,6 +44,39 @@ def paired_difference(first: Replicates, second: Replicates, level: float = 0.95
     return _tested(both.value, both.spread(), level)
 
 
+def difference_of_means(
+    first: Sequence[Replicates], second: Sequence[Replicates], level: float = 0.95
+) -> Difference:
+    """The difference of two methods of which each was trained with several seeds; one seed each is
+    :func:`paired_difference`.
+
+    The records' part is that of the seeds' averages, paired. To it comes, for each method, the variance between its
+    seeds over their number: seeds of two methods have nothing to do with each other. Degrees of freedom after
+    Satterthwaite, as in :func:`bench.scoring.bootstrap.pooled`.
+
+    Raises DataError where records, targets, patients, draws or classes differ.
+    """
+    require_same_origin([*first, *second])
+    means = [
+        Replicates(
+            np.mean([run.estimates for run in runs], axis=0),
+            np.mean([run.values for run in runs], axis=0),
+            runs[0].support,
+            runs[0].origin,
+        )
+        for runs in (first, second)
+    ]
+    both = Replicates(means[0].estimates - means[1].estimates, means[0].values - means[1].values, means[0].support)
+    records = both.spread()
+    variance, parts = records.standard_error**2, records.standard_error**4 / records.freedom
+    for runs in (first, second):
+        if len(runs) > 1:
+            between = float(np.var([run.value for run in runs], ddof=1)) / len(runs)
+            variance += between
+            parts += between**2 / (len(runs) - 1)
+    return _tested(both.value, Spread(variance**0.5, variance**2 / parts if parts > 0 else np.inf), level)
+
+
 def _tested(value: float, spread: Spread, level: float) -> Difference:
     low, high = interval(value, spread, "plain", level)
     if spread.standard_error > 0:

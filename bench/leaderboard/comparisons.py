@@ -1,0 +1,277 @@
+"""Which lines of a column can be told apart: every pair tested on the same records, Holm over the column.
+
+| column | test |
+|---|---|
+| one split | bootstrap of the paired difference, patients drawn; seeds add their own variance |
+| one class's AUROC, a recording each patient, one seed | DeLong |
+| repeated cross-validation | corrected resampled t (Nadeau and Bengio 2003), fold by fold |
+
+A rank is one plus the number of lines that are significantly better; lines that share a letter cannot be told apart. A
+column that averages others, or several tasks, is not tested: its parts are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import registry
+from bench.artifacts import digest, write_json
+from bench.errors import BenchError, DataError
+from bench.leaderboard.board import Board, Column, Row
+from bench.leaderboard.rows import places_of
+from bench.leaderboard.summary import Summary
+from bench.runner.results import Result
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.leaderboard.collect import Table
+
+LEVEL = 0.05
+REPLICATES = 1000
+VERSION = 1  # of what is kept in the cache
+LOWER_IS_BETTER = ("rmse", "mae", "integrated_brier")
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+Results = Mapping[str, Result]
+"""By key."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """How the lines of one column stand to each other.
+
+    Attributes:
+        test: the test's name; empty where none could be made, and then ``why`` says why.
+        lines: the lines compared, by number, best first.
+        rank: line -> 1 + the number of lines significantly better.
+        letters: line -> the groups it is in.
+        groups: lines of which no two can be told apart, best first.
+    """
+
+    test: str = ""
+    why: str = ""
+    lines: tuple[int, ...] = ()
+    rank: Mapping[int, int] | None = None
+    letters: Mapping[int, str] | None = None
+    groups: tuple[tuple[int, ...], ...] = ()
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a smaller value of the metric is the better one."""
+    return metric.startswith(LOWER_IS_BETTER) or (metric.startswith("cost_") and not metric.endswith("_per_second"))
+
+
+def ranks_of(table: Table, results: Results, cache: Path | None = None) -> dict[int, Ranks]:
+    """Column number -> how its lines stand to each other, for the columns in which two lines or more have a value.
+
+    Args:
+        results: those behind the table, with their predictions on disk.
+        cache: a folder for p values, which depend on the results alone and take seconds.
+    """
+    found = {}
+    for index, column in enumerate(table.board.columns):
+        filled = [k for k, line in enumerate(table.lines) if line.summaries[index].value is not None]
+        if len(filled) < 2 or column.mean_of or (column.metric or table.board.metric).startswith("cost_"):
+            continue
+        found[index] = _column(table, index, filled, results, cache)
+    return found
+
+
+def _column(table: Table, index: int, filled: list[int], results: Results, cache: Path | None) -> Ranks:
+    import numpy as np
+
+    from bench.scoring.comparison import holm, indistinguishable
+
+    board, column = table.board, table.board.columns[index]
+    asked = {_asked(board, table.lines[k].row, column) for k in filled}
+    if len(asked) > 1:
+        return Ranks(why="its rows show different metrics or classes")
+    if any(len(places_of(table.lines[k].row, column)) > 1 for k in filled):
+        return Ranks(why="it averages several tasks")
+    metric, class_name = asked.pop()
+    summaries = [table.lines[k].summaries[index] for k in filled]
+    test, values, why = _kept_p_values(summaries, metric, class_name, results, cache)
+    if why:
+        return Ranks(why=why)
+    count = len(filled)
+    pairs = list(itertools.combinations(range(count), 2))
+    adjusted = holm(np.array([np.nan if p is None else p for p in values]))
+    different = np.zeros((count, count), bool)
+    for (i, j), p in zip(pairs, adjusted, strict=True):
+        different[i, j] = different[j, i] = bool(p < LEVEL)
+    shown = [s.value if s.value is not None else np.nan for s in summaries]
+    sign = 1 if lower_is_better(metric) else -1
+    order = sorted(range(count), key=lambda i: sign * shown[i])
+    place = {i: k for k, i in enumerate(order)}
+    groups = indistinguishable(different, order)
+    return Ranks(
+        test=test,
+        lines=tuple(filled[i] for i in order),
+        rank={filled[i]: 1 + sum(bool(different[i, j]) and place[j] < place[i] for j in range(count)) for i in order},
+        letters={filled[i]: "".join(_letter(g) for g, members in enumerate(groups) if i in members) for i in order},
+        groups=tuple(tuple(filled[i] for i in members) for members in groups),
+    )
+
+
+def _letter(number: int) -> str:
+    return LETTERS[number] if number < len(LETTERS) else f"({number + 1})"
+
+
+def _asked(board: Board, row: Row, column: Column) -> tuple[str, str | None]:
+    return row.metric or column.metric or board.metric, row.class_name or column.class_name
+
+
+_Tested = tuple[str, list[float | None], str]
+"""The test's name, a p value for each pair, and why there are none."""
+
+
+def _kept_p_values(
+    summaries: Sequence[Summary], metric: str, class_name: str | None, results: Results, cache: Path | None
+) -> _Tested:
+    path = None
+    if cache is not None:
+        path = cache / f"{digest([VERSION, metric, class_name, [list(s.keys) for s in summaries]])}.json"
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            return kept["test"], kept["p"], kept["why"]
+        except (OSError, ValueError, KeyError):
+            pass
+    try:
+        tested = _p_values([[results[key] for key in s.keys] for s in summaries], metric, class_name)
+    except BenchError as error:
+        return "", [], str(error).rstrip(".")  # not kept: what is wrong with a file can be mended
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"test": tested[0], "p": tested[1], "why": tested[2]})
+    return tested
+
+
+def _p_values(lines: list[list[Result]], metric: str, class_name: str | None) -> _Tested:
+    folds = [sorted({r.cell.fold for r in line}) for line in lines]
+    if any(found != folds[0] for found in folds):
+        return "", [], "its rows were tested on different folds"
+    if len(folds[0]) > 1:
+        return _over_folds(lines, metric, class_name)
+    if any(r.folder is None for line in lines for r in line):
+        return "", [], "predictions of some results are not at hand"
+    tables = [[_Answers.of(r) for r in line] for line in lines]
+    ids = tables[0][0].records
+    if any(list(answers.records) != list(ids) for line in tables for answers in line):
+        return "", [], "its rows were tested on different records"
+    if class_name is not None and metric == "auroc" and all(len(line) == 1 for line in tables):
+        first = tables[0][0]
+        if len(set(first.patients)) == len(first.patients):
+            return _delong([line[0] for line in tables], first.names.index(class_name))
+    replicates = [[answers.replicates(metric, class_name) for answers in line] for line in tables]
+    return _bootstrapped(replicates)
+
+
+def _bootstrapped(replicates: list[list[Any]]) -> _Tested:
+    from bench.scoring.comparison import difference_of_means
+
+    pairs = itertools.combinations(replicates, 2)
+    return "bootstrap of the paired difference", [_or_none(difference_of_means(*p).p_value) for p in pairs], ""
+
+
+def _delong(answers: list[_Answers], column: int) -> _Tested:
+    import numpy as np
+
+    from bench.scoring.comparison import delong
+
+    found = delong(answers[0].targets[:, column], np.stack([a.scores[:, column] for a in answers]))
+    pairs = itertools.combinations(range(len(answers)), 2)
+    return "DeLong", [_or_none(found.difference(i, j).p_value) for i, j in pairs], ""
+
+
+def _over_folds(lines: list[list[Result]], metric: str, class_name: str | None) -> _Tested:
+    import numpy as np
+
+    from bench.leaderboard.summary import reading
+    from bench.scoring.comparison import corrected_resampled_t
+
+    def means(line: list[Result]) -> np.ndarray:
+        by_fold: dict[int, list[float]] = defaultdict(list)
+        for result in line:
+            value = reading(result, metric, class_name)[0]
+            by_fold[result.cell.fold].append(np.nan if value is None else value)
+        return np.array([np.mean(by_fold[fold]) for fold in sorted(by_fold)])
+
+    counts = lines[0]
+    train = sum(r.counts["train"] + r.counts.get("validation", 0) for r in counts) // len(counts)
+    test = sum(r.counts["test"] for r in counts) // len(counts)
+    pairs = itertools.combinations([means(line) for line in lines], 2)
+    values = [_or_none(corrected_resampled_t(a - b, train, test).p_value) for a, b in pairs]
+    return "corrected resampled t", values, ""
+
+
+def _or_none(value: float) -> float | None:
+    return None if value != value else float(value)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """The stored predictions of a result."""
+
+    result: Result
+    records: np.ndarray
+    patients: np.ndarray
+    targets: np.ndarray
+    scores: np.ndarray
+    validation: tuple[np.ndarray, np.ndarray]
+
+    @classmethod
+    def of(cls, result: Result) -> _Answers:
+        table = result.predictions()
+        test, validation = table[table.partition == "test"], table[table.partition == "validation"]
+        told = (matrix(validation, "target"), matrix(validation, "score"))
+        patients = test.patient_id.to_numpy(str)
+        return cls(
+            result, test.record_id.to_numpy(str), patients, matrix(test, "target"), matrix(test, "score"), told
+        )
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.result.score["per_class"])
+
+    def replicates(self, metric: str, class_name: str | None) -> Any:
+        """The metric in every replicate. Of a class or a group it is the same metric over fewer parts."""
+        from bench.scoring.kinds import METRICS
+        from bench.scoring.score import score_replicates
+
+        kind = self.result.score["kind"]
+        known = METRICS[kind]
+        name, group = metric, None
+        if class_name is not None:
+            name, group = next((m for m in (f"macro_{metric}", metric) if m in known), metric), [class_name]
+        elif metric not in known:
+            name = next((m for m in known if metric.startswith(f"{m}_")), metric)
+            group = self._groups().get(metric.removeprefix(f"{name}_"))
+        if name not in known or (group is None and name != metric):
+            raise DataError(f"differences of {metric} are not tested.")
+        validation = self.validation if len(self.validation[0]) else None
+        drawn = score_replicates(
+            kind, self.targets, self.scores, self.names, self.patients,
+            validation=validation, bootstrap=REPLICATES, metrics=[name],
+        )  # fmt: skip
+        if name not in drawn:
+            raise DataError(f"differences of {metric} cannot be tested without validation predictions.")
+        return drawn[name] if group is None else drawn[name].of_parts([self.names.index(label) for label in group])
+
+    def _groups(self) -> dict[str, list[str]]:
+        from bench.runner.seen import SeenClasses
+
+        entry = registry.entries(registry.TASKS).get(self.result.cell.task)
+        own = dict(getattr(entry.load(), "groups", {})) if entry else {}
+        return own | SeenClasses(self.result.seen.get("classes", {})).groups
+
+
+def matrix(table: Any, prefix: str) -> np.ndarray:
+    """Targets or scores of a table of predictions: [record], or [record, column] where there are several."""
+    return (table[prefix] if prefix in table else table.filter(regex=f"^{prefix}_")).to_numpy()

@@ -80,7 +80,7 @@ def search(what: Search, store: Store, evaluate: Evaluate, retry_failed: bool = 
         taken = counted(study.get_trials(deepcopy=False))
         waiting = any(trial.state == TrialState.WAITING for trial in taken)
         if len(taken) < what.trials or waiting:
-            study.optimize(worker.objective, n_trials=1, catch=(Exception,))
+            worker.take_one(study)
         elif all(trial.state.is_finished() for trial in taken):
             return study
         else:
@@ -90,10 +90,24 @@ def search(what: Search, store: Store, evaluate: Evaluate, retry_failed: bool = 
 class _Worker:
     def __init__(self, what: Search, store: Store, evaluate: Evaluate):
         self.what, self.store, self.evaluate = what, store, evaluate
+        self.number: int | None = None  # of the trial it is at
+
+    def take_one(self, study: Study) -> None:
+        """Compute the next trial. If this worker was silent for so long that it was taken for dead, the trial's stand-in
+        counts, and it goes on."""
+        self.number = None
+        try:
+            study.optimize(self.objective, n_trials=1, catch=(Exception,))
+        except Exception:
+            trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
+            mine = None if self.number is None else trials[self.number]
+            if mine is None or mine.state != TrialState.FAIL or ERROR in mine.user_attrs:
+                raise
+            say(f"trial {mine.number} was given to another worker, as nothing was heard of this one for too long")
 
     def objective(self, trial: Trial) -> float:
         """The value of the setting that the sampler proposes for a trial, computed unless it is known."""
-        study = trial.study
+        study, self.number = trial.study, trial.number
         trial.set_user_attr(WORKER, self.store.worker)
         number = place(study, trial.number)
         if number >= self.what.trials:  # two workers took the last place at once

@@ -156,7 +156,7 @@ def test_workers_and_servers_die_and_nothing_is_lost_or_doubled(
     assert [trial.state.name for trial in done] == ["COMPLETE"] * TRIALS
     assert all(trial.state.is_finished() for trial in everything)
     assert victim.number in {trial.user_attrs.get(RETRY_OF) for trial in done}
-    stand_ins = sum(RETRY_OF in trial.user_attrs for trial in done)
+    stand_ins = sum(RETRY_OF in trial.user_attrs for trial in everything)
     times_tried = Counter(tried.read_text().split())
     chosen = repr(best(done).params["angle"])
     times_tried[chosen] -= 1  # the choice, trained again

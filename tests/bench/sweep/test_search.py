@@ -12,7 +12,7 @@ from bench.sweep.samplers import pruner_for, sampler_for
 from bench.sweep.search import Search, search
 from bench.sweep.space import parse_vary
 from bench.sweep.storage import StorageError, opened
-from bench.sweep.trials import ERROR, RETRY_OF, best, counted, done
+from bench.sweep.trials import ERROR, RETRY_OF, best, counted, done, retry
 
 LR = ["lr=log:1e-5..1e-1", "depth=int:1..9"]
 
@@ -106,6 +106,28 @@ def test_what_a_living_worker_is_at_is_left_to_it_and_waited_for(url, monkeypatc
         finish.join()
     assert [t.number for t in trials] == [0, 1, 2]
     assert trials[1].value == 0.5
+
+
+@pytest.mark.parametrize("reports", [False, True])
+def test_a_worker_that_was_taken_for_dead_goes_on_and_its_stand_in_counts(url, reports):
+    seen = []
+
+    def evaluate(setting, report):
+        seen.append(setting)
+        if len(seen) == 2:  # an outage: another worker gives its trial up meanwhile
+            with opened(url, reading=True) as store:
+                study = optuna.load_study(study_name="a", storage=store.storage)
+                (mine,) = study.get_trials(states=(optuna.trial.TrialState.RUNNING,))
+                study.tell(mine.number, state=optuna.trial.TrialState.FAIL)
+                retry(study, mine)
+        if reports:
+            report(1, hill(setting))
+        return hill(setting)
+
+    trials = study_of(url, evaluate, trials=4, pruner="median" if reports else "none")
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 4
+    assert len(seen) == 5
+    assert seen[1] == seen[2]
 
 
 def test_several_workers_share_a_study_to_the_last_trial(url, monkeypatch):

@@ -23,6 +23,12 @@ install_import_hook(
 REAL = Path(__file__).parents[2] / "shared" / "data"
 
 
+@pytest.fixture(autouse=True)
+def heard(monkeypatch):
+    """A command that was told to be quiet leaves no silence for the next test."""
+    monkeypatch.setattr("bench.progress._quiet", False)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Real recordings beside the checkout; tests that use them skip where they are absent."""

@@ -16,7 +16,15 @@ for name in ("BENCH_DATA", "BENCH_WORKSPACE", "BENCH_SIMULATED_RECORDS", "MLFLOW
 os.environ["BENCH_TRACEBACK"] = ""
 
 install_import_hook(
-    ["bench.batch", "bench.contamination", "bench.method", "bench.scoring", "bench.signals", "bench.training.objective", "methods"],
+    [
+        "bench.batch",
+        "bench.contamination",
+        "bench.method",
+        "bench.scoring",
+        "bench.signals",
+        "bench.training.objective",
+        "methods",
+    ],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",  # an int passes for a float
 )
 

@@ -23,7 +23,7 @@ def write(board: Board, tables: Sequence[Table]) -> str:
         parts += list(_table(table))
     if board.footnotes or board.mismatches:
         parts.append("## About the published numbers")
-        parts.append("\n".join(f"- {_cell(note)}" for note in [*board.footnotes, *_mismatches(board)]))
+        parts.append("\n".join(f"- {_cell(note)}" for note in [*board.footnotes, *mismatches(board)]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -37,13 +37,13 @@ def _about(board: Board) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    yield f"## {_heading(table)}"
+    yield f"## {heading(table)}"
     if table.stamp is None:
         yield "Nothing of ours may stand beside these yet: that takes complete real data and the profile `paper`."
     elif table.shows_published:
         yield "Ours [95 % interval] (published). — is missing: it was not run, or not all of it."
     elif table.board.has_published:
-        yield "These stand beside no published number: " + _why_not(table) + "."
+        yield "These stand beside no published number: " + why_not(table) + "."
     lines, columns, absent_rows, absent_columns = numbers.shown(table)
     for group, indices in _cut(table, columns):
         if group:
@@ -62,11 +62,11 @@ def _table(table: Table) -> Iterator[str]:
         yield "\n".join(f"- {_cell(note)}" for note in notes)
 
 
-def _heading(table: Table) -> str:
+def heading(table: Table) -> str:
     return "Published" if table.stamp is None else str(table.stamp)[0].upper() + str(table.stamp)[1:]
 
 
-def _why_not(table: Table) -> str:
+def why_not(table: Table) -> str:
     assert table.stamp is not None
     reasons = []
     if table.stamp.data != "real":
@@ -105,7 +105,7 @@ def _place(table: Table, line: Line, index: int) -> str:
     return numbers.beside(table, line, index) + (f" <sup>{letters}</sup>" if letters else "")
 
 
-def _mismatches(board: Board) -> list[str]:
+def mismatches(board: Board) -> list[str]:
     return [
         f"{m.row}, {m.column}: printed {m.printed:g}, though the printed numbers average {m.recomputed:g}. {m.reason}"
         for m in board.mismatches

@@ -1,4 +1,4 @@
-"""Boards as files: markdown to read, LaTeX to paste, CSV to compute with."""
+"""Boards as files: markdown and HTML to read, LaTeX to paste, CSV to compute with, the diagram of mean ranks."""
 
 from __future__ import annotations
 
@@ -7,29 +7,41 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bench.errors import UnknownName
-from bench.leaderboard import latex, markdown, table_csv
+from bench.leaderboard import html, latex, markdown, table_csv
 from bench.leaderboard.board import Board, load_board
-from bench.leaderboard.collect import Table, collect
+from bench.leaderboard.collect import Table, collect, compared
+from bench.leaderboard.standing import diagram
 from bench.runner.results import Result
 
-FORMATS: dict[str, tuple[str, Callable[[Board, Sequence[Table]], str]]] = {
+FORMATS: dict[str, tuple[str, Callable[[Board, Sequence[Table]], str] | None]] = {
     "markdown": (".md", markdown.write),
+    "html": (".html", None),
     "latex": (".tex", latex.write),
     "csv": (".csv", table_csv.write),
+    "diagram": (".svg", None),
 }
+"""Name -> suffix and writer; ``html`` also reads results, and ``diagram`` is an SVG and a PNG for each table with ranks."""
 
 
 def render(
-    board_name: str, results: Iterable[Result], destination: Path, formats: Sequence[str] = ("markdown",)
+    board_name: str,
+    results: Iterable[Result],
+    destination: Path,
+    formats: Sequence[str] = ("markdown",),
+    *,
+    compare: bool = False,
+    cache: Path | None = None,
 ) -> list[Path]:
     """Write a board, filled with whatever results there are, as ``destination/BOARD.md`` and the like.
 
     Args:
         board_name: a name in :func:`bench.leaderboard.board.boards`, or a path that ends in ``.yaml``.
         results: those that do not belong to the board are ignored.
+        compare: whether rows are tested against each other, which reads stored predictions.
+        cache: a folder that keeps what the tests found.
 
     Returns:
-        the files written, one a format.
+        the files written.
 
     Raises:
         UnknownName: there is no such board or format. ConfigError: the board's file is malformed.
@@ -38,14 +50,31 @@ def render(
         if name not in FORMATS:
             raise UnknownName("format", name, FORMATS)
     board = load_board(board_name)
+    results = list(results)
     tables = collect(board, results)
+    if compare or "diagram" in formats:
+        tables = compared(tables, results, cache)
     destination.mkdir(parents=True, exist_ok=True)
     written = []
     for name in dict.fromkeys(formats):
         suffix, write = FORMATS[name]
-        path = destination / f"{board.name}{suffix}"
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(write(board, tables), encoding="utf-8")
-        os.replace(temporary, path)
-        written.append(path)
+        if write is not None:
+            written.append(_write(destination / f"{board.name}{suffix}", write(board, tables).encode()))
+        elif name == "html":
+            text = html.write(board, tables, {result.key: result for result in results})
+            written.append(_write(destination / f"{board.name}{suffix}", text.encode()))
+        else:
+            for number, table in enumerate(tables):
+                if table.standing is not None:
+                    stem = f"{board.name}-ranks" + (f"-{number + 1}" if number else "")
+                    written += [
+                        _write(destination / f"{stem}.{form}", diagram(table.standing, form)) for form in ("svg", "png")
+                    ]
     return written
+
+
+def _write(path: Path, content: bytes) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+    return path

@@ -126,8 +126,7 @@ def diagram(found: Standing, form: str = "svg", ink: str = "#1b1f24") -> bytes:
         try:
             scikit_posthocs.critical_difference_diagram(
                 ranks, p_values, ax=axes, color_palette=[ink] * len(names), label_fmt_left="{label} ({rank:.2f})  ",
-                label_fmt_right="  ({rank:.2f}) {label}", crossbar_props={"color": ink, "linewidth": 3},
-                elbow_props={"color": ink}, marker_props={"color": ink}, text_h_margin=0.02,
+                label_fmt_right="  ({rank:.2f}) {label}", crossbar_props={"color": ink, "linewidth": 3}, text_h_margin=0.02,
             )  # fmt: skip
             out = io.BytesIO()
             told = {"Date": None} if form == "svg" else None

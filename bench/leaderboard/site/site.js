@@ -1,0 +1,88 @@
+// Sorting, searching and filtering by DataTables (from itables), charts by Plotly, and the theme. Without scripts the
+// pages are plain tables.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+
+  async function tables() {
+    if (!window.benchTables) return;
+    const { jQuery } = await import(window.benchTables);
+    for (const table of document.querySelectorAll("table.display")) {
+      const board = table.classList.contains("board");
+      const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
+      const options = {
+        paging: !board && table.tBodies[0].rows.length > 100,
+        pageLength: 100,
+        lengthChange: false,
+        order: [],
+        autoWidth: false,
+        info: table.tBodies[0].rows.length > 12,
+        searching: table.tBodies[0].rows.length > 5,
+        language: { search: table.dataset.searchLabel, zeroRecords: "No row fits." },
+        layout: { topStart: "search", topEnd: null, bottomStart: "info", bottomEnd: "paging" },
+        columnDefs: heads.map((head, k) => ({
+          targets: k,
+          orderSequence: board && k > 1 && head.dataset.ascending !== "1" ? ["desc", "asc", ""] : ["asc", "desc", ""],
+        })),
+      };
+      const view = jQuery(table).DataTable(options);
+      const form = document.querySelector(`form[data-for="${table.id}"]`);
+      if (board && form) filters(form, table, view, heads);
+    }
+    root.dataset.tables = "ready";
+  }
+
+  function filters(form, table, view, heads) {
+    const of = (name) => form.querySelector(`[data-filter="${name}"]`);
+    const [group, columns, found] = [of("group"), of("columns"), of("found")];
+    view.search.fixed("bench", (text, data, index) => {
+      const row = view.row(index).node();
+      if (found?.checked && row.dataset.found !== "1") return false;
+      return !group?.value || row.querySelector(".rowgroup").textContent === group.value;
+    });
+    form.addEventListener("change", () => {
+      heads.forEach((head, k) => {
+        if (k > 1) view.column(k).visible(!columns?.value || head.dataset.group === columns.value, false);
+      });
+      view.draw();
+    });
+    form.addEventListener("submit", (event) => event.preventDefault());
+  }
+
+  function themed() {
+    const read = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+    const axis = { gridcolor: read("--line"), zerolinecolor: read("--line"), linecolor: read("--line"), automargin: true };
+    return { axis, font: { color: read("--ink"), family: "system-ui, sans-serif", size: 12 } };
+  }
+
+  function draw() {
+    if (!window.Plotly) return;
+    const { axis, font } = themed();
+    for (const figure of document.querySelectorAll("figure.chart")) {
+      const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
+      const narrow = figure.clientWidth < 520;
+      window.Plotly.react(figure.querySelector(".plot"), data, {
+        ...layout,
+        xaxis: { ...layout.xaxis, ...axis },
+        yaxis: { ...layout.yaxis, ...axis },
+        font,
+        colorway: ["#3b82c4", "#d97a2b", "#3f9b63", "#c0504d", "#8e6cc0", "#99745e", "#cf75b3", "#8a8f98", "#a8a432", "#2fa5b5"],
+        paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)",
+        margin: { l: 50, r: 10, t: 10, b: 40 },
+        height: narrow ? 420 + 16 * data.length : 400,
+        showlegend: true,
+        legend: narrow ? { orientation: "h", y: -0.2, font: { size: 10 } } : { font: { size: 11 } },
+      }, { responsive: true, displaylogo: false, displayModeBar: false });
+    }
+  }
+
+  document.getElementById("theme").addEventListener("click", () => {
+    const dark = root.classList.toggle("dark");
+    try { localStorage.setItem("bench-theme", dark ? "dark" : "light"); } catch { /* nothing is remembered */ }
+    draw();
+  });
+
+  // Scripts are at the end of the body or deferred: the document is there. Charts wait until the tables can be used.
+  tables().then(() => requestAnimationFrame(draw));
+})();

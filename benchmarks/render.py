@@ -1,0 +1,135 @@
+"""How long all boards take from 10,000 stored cells on disk: read, collected, and written in four formats and as a site.
+
+    python benchmarks/render.py                 # asked: under 20 s
+    python benchmarks/render.py --cells 500 --keep FOLDER
+
+The cells are made up (their predictions are drawn, 200 test records of five classes) and lie in a folder that is thrown away.
+Two times are told: with every comparison to be made, and with comparisons kept from before, which is what a new result
+costs: its own column alone is tested again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.artifacts import digest
+from bench.leaderboard.board import Board, boards
+from bench.leaderboard.pages import write_site
+from bench.leaderboard.rows import places_of
+from bench.registry import TASKS, entries
+from bench.runner.cell import Cell
+from bench.runner.results import Result, read_results, write_result
+from bench.scoring.score import score
+
+CLASSES = ["A", "B", "C", "D", "E"]
+RECORDS = 200
+
+
+def cells(found: dict[str, Board], wanted: int) -> Iterator[tuple[Cell, dict]]:
+    """Cells that boards ask for, over and over with further seeds."""
+    known = entries(TASKS)
+    asked: dict[Cell, dict] = {}
+    for board in found.values():
+        for row, column in itertools.product(board.rows, board.columns):
+            for task, mode, fraction, leads in [] if column.mean_of else places_of(row, column):
+                if task in known and not row.config:
+                    for fold in range(column.folds):
+                        asked[Cell(str(row.method), task, mode, leads, fraction, fold=fold)] = {}
+    for seed in itertools.count():
+        for cell in asked:
+            if wanted == 0:
+                return
+            wanted -= 1
+            yield Cell(cell.method, cell.task, cell.mode, cell.leads, cell.fraction, seed, cell.fold), {}
+
+
+def made_up(results: Path, wanted: int, found: dict[str, Board]) -> int:
+    """Write the cells; the truth of a task is the same for all, as it is on disk."""
+    rng = np.random.default_rng(0)
+    known = entries(TASKS)
+    written = 0
+    scored: dict[tuple, tuple] = {}
+    for cell, _ in cells(found, wanted):
+        kind = str(known[cell.task].attributes.get("kind", "multilabel"))
+        place = (cell.method, cell.task, cell.mode, cell.fraction, len(cell.leads), cell.fold)
+        if place not in scored:
+            truth = np.random.default_rng(int(digest([cell.task, cell.fold])[:8], 16))
+            skill = 0.4 + 1.4 * int(digest(cell.method)[:4], 16) / 65535 + 0.25 * np.log10(cell.fraction)
+            scored[place] = _answers(kind, truth, rng, skill)
+        told, table = scored[place]
+        result = Result(
+            key=digest([cell.to_dict(), "made up"]), cell=cell, profile="paper", data="real", score=told,
+            counts={"train": 1000, "validation": 0, "test": RECORDS, "expected": None},
+            split={"name": cell.task, "digest": digest([cell.task, cell.fold]), "complete": True, "fold": cell.fold},
+            dataset={"name": str(known[cell.task].attributes["dataset"]), "version": "1", "digest": "0"},
+            checkpoint={}, config={"method": {}, cell.mode: {}}, selection={}, contamination="none",
+            provenance={"started": "2026-01-01T00:00:00+00:00", "parameters": 10**7, "gflops": 1.5,
+                        "seconds": {"pretrain": 0.0, "answer": 60.0, "score": 1.0}},
+        )  # fmt: skip
+        write_result(results, result, table)
+        written += 1
+    return written
+
+
+def _answers(kind: str, truth: np.random.Generator, rng: np.random.Generator, skill: float) -> tuple[dict, pd.DataFrame]:
+    names = CLASSES
+    if kind == "survival":
+        log_risk = truth.normal(size=RECORDS)
+        years = truth.exponential(8 * np.exp(-log_risk))
+        targets = np.stack([np.minimum(years, 10), years < 10], axis=1).astype(float)
+        scores, names, columns = log_risk * skill + rng.normal(size=RECORDS), ["event"], ["years", "event"]
+    elif kind == "regression":
+        targets = truth.normal(size=(RECORDS, len(names)))
+        scores, columns = targets * skill + rng.normal(size=targets.shape), names
+    elif kind in ("multiclass", "identification"):
+        targets = truth.integers(0, len(names), RECORDS)
+        raw = np.eye(len(names))[targets] * 2 * skill + rng.normal(size=(RECORDS, len(names)))
+        scores, columns = np.exp(raw) / np.exp(raw).sum(1, keepdims=True), [""]
+    else:
+        targets = (truth.random((RECORDS, len(names))) < [0.5, 0.3, 0.2, 0.1, 0.03]).astype(np.uint8)
+        scores, columns = targets * 1.5 * skill + rng.normal(size=targets.shape), names
+    ids = np.array([str(k) for k in range(RECORDS)])
+    told = score(kind, targets, scores, names, ids, bootstrap=50).to_dict()
+    matrix = targets.reshape(RECORDS, -1)
+    table = {"record_id": ids, "patient_id": ids, "partition": "test"}
+    table |= {f"target_{c}".rstrip("_"): matrix[:, k] for k, c in enumerate(columns)}
+    table |= {"score": scores} if scores.ndim == 1 else {f"score_{c}": scores[:, k] for k, c in enumerate(names)}
+    return told, pd.DataFrame(table)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--cells", type=int, default=10_000)
+    parser.add_argument("--keep", type=Path, help="leave results and site in this folder")
+    asked = parser.parse_args()
+    folder = asked.keep or Path(tempfile.mkdtemp())
+    try:
+        found = boards()
+        count = len(list((folder / "results").glob("*"))) or made_up(folder / "results", asked.cells, found)
+        times = []
+        for compare, cache in ((False, None), (True, folder / "comparisons"), (True, folder / "comparisons")):
+            began = time.perf_counter()
+            write_site(found, read_results(folder / "results"), folder / "site", cache, compare)
+            times.append(time.perf_counter() - began)
+    finally:
+        if asked.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(
+        f"{len(found)} boards from {count:,} cells: {times[2]:.1f} s with comparisons kept, {times[1]:.1f} s with all of them to "
+        f"be made, {times[0]:.1f} s without"
+    )
+    return 0 if times[2] < 20 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -66,8 +66,8 @@ def run(
     """``bench run``: cross methods, tasks, modes and the rest; one row for each metric of each cell.
 
     Args:
-        methods, tasks, modes, leads, protocols: names as on the command line (commas, wildcards), or a list of them. A list
-            of leads is a list of subsets: ``["I,II", "limb"]``.
+        methods: names as on the command line (commas, wildcards), or a list of them; tasks, modes and protocols likewise.
+        leads: one subset as on the command line, or a list of subsets: ``["I,II", "limb"]``.
         settings: what ``--set`` takes: ``{"pretrain.epochs": 5, "kmerl.depth": 4, "linear.lr": 0.01}``.
         text: which of the corpus's texts to pretrain on.
         checkpoints: method -> folder, or name in the workspace.

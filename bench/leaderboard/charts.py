@@ -71,6 +71,7 @@ def _charts(
             printed = [(at[i], p.value) for i in order if (p := numbers.published(line.row, i)) is not None]
             if table.shows_published and len(printed) > 1:
                 traces.append(_published(line.label, printed, bool(ours)))
+        traces.sort(key=lambda trace: "symbol" in trace.get("marker", {}))  # ours, then what was published
         if traces:
             title = f"{task}, {mode or 'as the row says'}: {metric}"
             ticks = sorted(set(at.values()))

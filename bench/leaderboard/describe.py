@@ -13,13 +13,19 @@ from bench.leaderboard.footnotes import FEW
 from bench.modes import MODULES
 from bench.registry import Entry, modes_of
 
+PAPER = ("Source", "Sources", "As released")
+"""How the paragraphs of a method's docstring begin that tell of its paper."""
+
 Paragraphs = list[tuple[str, Any]]
 """(``text``, words), (``code``, lines as they are) or (``list``, items)."""
 
 
 def paragraphs(text: str | None) -> Paragraphs:
     """A docstring in parts."""
-    found: Paragraphs = []
+    found: PAPER = ("Source", "Sources", "As released")
+"""How the paragraphs of a method's docstring begin that tell of its paper."""
+
+Paragraphs = []
     for block in inspect.cleandoc(text or "").split("\n\n"):
         lines = block.splitlines()
         if not block.strip():
@@ -80,8 +86,10 @@ def method_facts(entry: Entry) -> dict[str, Any]:
     }
     try:
         cls = entry.load()
-        facts["about"] = paragraphs(cls.__doc__)
-        facts["background"] = paragraphs(importlib.import_module(entry.module).__doc__)
+        parts = paragraphs(cls.__doc__)
+        told = [part for part in parts if str(part[1]).startswith(PAPER) or "Deviation" in str(part[1])]
+        facts["about"] = [part for part in parts if part not in told]
+        facts["background"] = told + paragraphs(importlib.import_module(entry.module).__doc__)[1:]
         facts["config"] = fields(cls.Config)
         facts["input"] = _input(cls.input)
     except Exception as error:  # whatever a plugin's module does when it is imported

@@ -115,7 +115,7 @@ def _grouped(overview: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[st
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in overview:
         paper, colon, title = one["title"].partition(": ")
-        of_paper = bool(colon) and bool(one["source"]) and any(c.isdigit() or c == "I" for c in paper)
+        of_paper = bool(colon) and (" Table " in paper or " Figure " in paper)
         name = paper.split(" Table ")[0].split(" Figure ")[0] if of_paper else OURS
         groups[name].append(one | {"title": f"{paper.removeprefix(name).strip()}: {title}" if of_paper else one["title"]})
     return sorted(groups.items(), key=lambda item: (item[0] != OURS, item[0]))

@@ -87,7 +87,7 @@ def standing(table: Table) -> Standing | None:
     metrics = {metric for _, metric in blocks}
     return Standing(
         lines=tuple(complete[i] for i in order),
-        labels=tuple(table.lines[complete[i]].label for i in order),
+        labels=tuple(_label(table, complete[i]) for i in order),
         blocks=tuple(task if len(metrics) == 1 else f"{task} {metric}" for task, metric in blocks),
         mean_ranks=tuple(ranks[i][0] for i in order),
         intervals=tuple((ranks[i][1].low, ranks[i][1].high) for i in order),
@@ -96,6 +96,13 @@ def standing(table: Table) -> Standing | None:
         p_values=tested.p_values[np.ix_(order, order)],
         absent=tuple(line.label for k, line in enumerate(table.lines) if line.found and k not in complete),
     )
+
+
+def _label(table: Table, line: int) -> str:
+    """The line's label, with its group where another line has the same."""
+    one = table.lines[line]
+    twice = sum(other.label == one.label for other in table.lines) > 1
+    return f"{one.label} ({one.row.group})" if twice and one.row.group else one.label
 
 
 def _value(table: Table, line: int, column: int) -> float:
@@ -125,8 +132,8 @@ def diagram(found: Standing, form: str = "svg", ink: str = "#1b1f24") -> bytes:
         figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.16 * len(names) + 0.06 * len(names)), layout="constrained")
         try:
             scikit_posthocs.critical_difference_diagram(
-                ranks, p_values, ax=axes, color_palette=[ink] * len(names), label_fmt_left="{label} ({rank:.2f})  ",
-                label_fmt_right="  ({rank:.2f}) {label}", crossbar_props={"color": ink, "linewidth": 3}, text_h_margin=0.02,
+                ranks, p_values, ax=axes, color_palette=[ink] * len(names), label_fmt_left="{label} ({rank:.2f})\u00a0\u00a0",
+                label_fmt_right="\u00a0\u00a0({rank:.2f}) {label}", crossbar_props={"color": ink, "linewidth": 3}, text_h_margin=0.02,
             )  # fmt: skip
             out = io.BytesIO()
             told = {"Date": None} if form == "svg" else None

@@ -16,6 +16,7 @@
         lengthChange: false,
         order: [],
         autoWidth: false,
+        titleRow: table.tHead.rows.length - 1,
         info: table.tBodies[0].rows.length > 12,
         searching: table.tBodies[0].rows.length > 5,
         language: { search: table.dataset.searchLabel, zeroRecords: "No row fits." },

@@ -1,10 +1,10 @@
-# make demo, make test: from nothing to a table, and the tests. make check: lint, types, import arrows.
+# make demo, make test: from nothing to a table, and the tests. make check: lint, types, import arrows. make docs: site/.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := $(BIN)/bench
 
-.PHONY: demo test slow check install clean
+.PHONY: demo test slow check docs install clean
 
 demo: $(VENV)/.installed
 	$(BENCH) run --method kmerl,random-vit --task ptbxl-super --mode zeroshot
@@ -24,6 +24,9 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 install: $(VENV)/.installed
 
 $(VENV)/bin/python:
@@ -38,5 +41,9 @@ $(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
+$(VENV)/.installed-docs: pyproject.toml $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[site]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) bench-workspace .mypy_cache .ruff_cache
+	rm -rf $(VENV) site bench-workspace .mypy_cache .ruff_cache

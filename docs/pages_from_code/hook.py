@@ -1,0 +1,53 @@
+"""mkdocs hook: the pages that are written from the code at every build, and never committed.
+
+mkdocs loads hooks by path, one module each; this one imports the others from its folder.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import command_line
+import methods_pages
+import settings_pages
+import tasks_pages
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[2]
+SOURCES = (command_line, methods_pages, settings_pages, tasks_pages)
+ROLE = re.compile(r":(?:class|func|meth|mod|data|attr|exc):(?=<code>|<a |<autoref )")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Fill the navigation's entries ``methods`` and ``tasks`` with a page for each registered name."""
+    _fill(config.nav, {"METHODS": methods_pages.navigation(), "TASKS": tasks_pages.navigation()})
+    return config
+
+
+def _fill(nav: Any, lists: dict[str, list]) -> None:
+    for item in (item for item in nav if isinstance(item, dict)):
+        for title, value in item.items():
+            if isinstance(value, str) and value in lists:
+                item[title] = lists[value]
+            elif isinstance(value, list):
+                _fill(value, lists)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    for source in SOURCES:
+        for path, text in source.pages().items():
+            files.append(File.generated(config, path, content=text))
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    files.append(File.generated(config, "changelog.md", content=changelog))
+    return files
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Docstrings name things in Sphinx's way, which mkdocstrings leaves as it stands."""
+    return ROLE.sub("", html)

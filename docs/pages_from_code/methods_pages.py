@@ -1,0 +1,116 @@
+"""A page for each registered method: what its docstring says, what it reads, what it can do, its settings."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import settings_pages
+from words import cell, default, markdown, table
+
+from bench import registry
+from bench.method import MethodConfig
+
+
+def navigation() -> list:
+    names = registry.entries(registry.METHODS)
+    return ["reference/methods/index.md", *({name: f"reference/methods/{name}.md"} for name in names)]
+
+
+def pages() -> dict[str, str]:
+    entries = registry.entries(registry.METHODS)
+    found = {"reference/methods/index.md": _index(entries)}
+    for name, entry in entries.items():
+        found[f"reference/methods/{name}.md"] = _page(entry, entry.load())
+    return found
+
+
+def _index(entries: dict[str, registry.Entry]) -> str:
+    rows = [
+        (
+            f"[`{name}`]({name}.md)",
+            ", ".join(registry.modes_of(entry)),
+            "yes" if "pretraining_loss" in entry.defines else "no",
+            cell(entry.summary),
+        )
+        for name, entry in entries.items()
+    ]
+    return (
+        "# Methods\n\nWritten from the code, as `bench methods` prints it. Every page says what the method is, where it comes "
+        "from, what it reads, and each of its settings with its source. Settings that all methods share: "
+        "[Settings](../config.md).\n\n" + table(("name", "modes", "pretrains", ""), rows)
+    )
+
+
+def _page(entry: registry.Entry, method: Any) -> str:
+    spec = method.input
+    facts = [
+        ("modes", ", ".join(registry.modes_of(entry))),
+        ("pretrains", _corpus(method) if method.implements("pretraining_loss") else "no"),
+        ("reads", _reads(spec)),
+        ("leads", "any subset" if spec.partial_leads else "twelve; absent ones are rows of zeros"),
+        ("code", f"`{entry.module}`, class `{entry.qualname}` ({entry.distribution})"),
+    ]
+    parts = [f"# {entry.name}\n", markdown(method.__doc__) + "\n", table(("", ""), [(a, cell(b)) for a, b in facts])]
+    parts += ["```\n" + _example(entry) + "\n```\n"]
+    parts += _settings(entry, method)
+    if method.smoke:
+        small = ", ".join(f"`{field}={default(value)}`" for field, value in method.smoke.items())
+        parts += ["## Small and quick\n", f"The `smoke` profile sets {small}.\n"]
+    for title, values in (("How its paper trains it downstream", method.protocols), ("What its paper searched", method.spaces)):
+        if values:
+            parts += [f"## {title}\n", _by_mode(values)]
+    return "\n".join(parts)
+
+
+def _settings(entry: registry.Entry, method: Any) -> list[str]:
+    config = method.Config
+    if settings_pages.required_fields(config):
+        with tempfile.TemporaryDirectory() as folder:
+            values = method.example(Path(folder))
+        return _shown(entry, lambda: config(**values), MethodConfig)
+    return _shown(entry, config, MethodConfig)
+
+
+def _shown(entry: registry.Entry, config: Any, beside: type[MethodConfig]) -> list[str]:
+    rows = settings_pages.fields_table(config, "", beside)
+    if not rows:
+        return []
+    return [
+        "## Settings\n",
+        f"`--set FIELD=VALUE`, or `--set {entry.name}.FIELD=VALUE` where several methods run. Fields of `pretrain` that are as "
+        "everywhere are [among the settings of all](../config.md#pretraining).\n",
+        rows,
+    ]
+
+
+def _corpus(method: Any) -> str:
+    return f"on {method.corpus} if it is at hand, else on the task's training recordings" if method.corpus else "yes"
+
+
+def _reads(spec: Any) -> str:
+    parts = [f"{spec.seconds:g} s at {spec.fs} Hz" if not spec.median_beat else f"the median beat at {spec.fs} Hz"]
+    parts += [f"scaled by {spec.normalise}" if spec.normalise != "none" else "in mV"]
+    if spec.filters:
+        parts.append("after " + ", ".join(spec.filters))
+    if spec.modalities:
+        parts.append("in pretraining also " + ", ".join(spec.modalities))
+    if spec.downstream:
+        parts.append("downstream also " + ", ".join(spec.downstream))
+    return "; ".join(parts)
+
+
+def _example(entry: registry.Entry) -> str:
+    modes = registry.modes_of(entry)
+    return f"bench run --method {entry.name} --task TASK --mode {modes[0]}"
+
+
+def _by_mode(values: dict[str, Any]) -> str:
+    rows = []
+    for mode, fields in values.items():
+        if hasattr(fields, "items"):
+            rows += [(mode, f"`{field}`", cell(f"`{default(value)}`")) for field, value in fields.items()]
+        else:
+            rows.append((mode, "", cell(f"`{fields}`")))
+    return table(("mode", "field", "value"), rows)

@@ -1,0 +1,84 @@
+"""Configs of pretraining and of the modes, from the descriptions of their fields."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+from words import cell, code_cell, default, markdown, table
+
+from bench.modes import MODULES, honest_mode, mode_module
+from bench.training.config import PretrainConfig
+
+
+def pages() -> dict[str, str]:
+    return {"reference/config.md": _page()}
+
+
+def _page() -> str:
+    parts = [
+        "# Settings\n",
+        "Written from the code. `--set FIELD=VALUE` overrides any field; the value is YAML. A description says where the "
+        "default comes from. What a wrong name or value is answered with names the right ones. The fields of a method stand "
+        "on [its page](methods/index.md).\n",
+        "## Pretraining\n",
+        "`--set pretrain.FIELD=VALUE` for every method, `--set METHOD.pretrain.FIELD=VALUE` for one. These are the harness's "
+        "own defaults; most methods have defaults of their paper.\n",
+        fields_table(PretrainConfig, "pretrain."),
+        "## Modes\n",
+    ]
+    told = set()
+    for mode, module in MODULES.items():
+        if module in told:
+            continue
+        told.add(module)
+        config = mode_module(mode).Config
+        names = [name for name, other in MODULES.items() if other == module]
+        parts += [f"### {' and '.join(names)}\n", markdown(config.__doc__) + "\n"]
+        if honest_mode(mode) != mode:
+            parts.append("Repeats a released protocol that looks at the test set; asked for by `--protocol`.\n")
+        prefix = f"{mode}."
+        parts.append(fields_table(config, prefix))
+        smoke = getattr(config, "smoke", {})
+        if smoke:
+            parts.append("In the `smoke` profile: " + ", ".join(f"`{k}={default(v)}`" for k, v in smoke.items()) + ".\n")
+    return "\n".join(parts)
+
+
+def fields_table(config: type[BaseModel], prefix: str = "", beside: type[BaseModel] | None = None) -> str:
+    """A row for each field, nested configs included. ``beside``: leave out what is the same there."""
+    rows = _rows(config(), prefix)
+    if beside is not None:
+        same = set(_rows(beside(), prefix))
+        rows = [row for row in rows if row not in same]
+    return table(("field", "default", "what it is, and where the default comes from"), rows) if rows else ""
+
+
+def _rows(config: BaseModel, prefix: str) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for name, info in type(config).model_fields.items():
+        value = getattr(config, name)
+        if isinstance(value, BaseModel):
+            rows += _rows(value, f"{prefix}{name}.")
+            continue
+        rows.append((code_cell(prefix + name), code_cell(default(value)), cell(_told(info.description, info.annotation))))
+    return rows
+
+
+def _told(description: str | None, annotation: Any) -> str:
+    choices = [repr(c).strip("'") for c in _literals(annotation)]
+    told = markdown(description).replace("<", "&lt;").replace("[", "\\[")
+    listed = "One of " + ", ".join(f"`{c}`" for c in choices) + "." if choices else ""
+    return " ".join(part for part in (told and told.rstrip(".") + ".", listed) if part)
+
+
+def _literals(annotation: Any) -> list[Any]:
+    if typing.get_origin(annotation) is typing.Literal:
+        return list(typing.get_args(annotation))
+    return [c for part in typing.get_args(annotation) for c in _literals(part) if part is not type(None)]
+
+
+def required_fields(config: type[BaseModel]) -> list[str]:
+    return [name for name, info in config.model_fields.items() if info.is_required() or info.default is PydanticUndefined]

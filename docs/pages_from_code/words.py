@@ -1,0 +1,42 @@
+"""Docstrings and values as Markdown."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+ROLE = re.compile(r":(?:class|func|meth|mod|data|attr|exc):`~?([^`]+)`")
+
+
+def markdown(docstring: str | None) -> str:
+    """A docstring without Sphinx's roles and double backticks."""
+    text = inspect.cleandoc(docstring or "")
+    return ROLE.sub(r"`\1`", text).replace("``", "`")
+
+
+def cell(text: object) -> str:
+    """Text that may stand in a table's cell."""
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def code_cell(value: object) -> str:
+    """A value as code in a table's cell."""
+    text = cell(value)
+    return f"`{text}`" if text else ""
+
+
+def default(value: Any) -> str:
+    """A default as ``--set`` would take it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (tuple, list, set, frozenset)):
+        return "[" + ", ".join(default(part) for part in value) + "]"
+    return str(value)
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"

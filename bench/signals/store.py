@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int64, Shaped
 
 from bench.dataset import Dataset, RecordFile, Recording
 from bench.errors import BenchError, DataError
@@ -156,6 +156,14 @@ class SignalStore:
             block = self._block(row)[:, first : first + length]
             np.divide(block, self._gains[row, :, None], out=result[i, :, : block.shape[1]], dtype=np.float32)
         return result
+
+    @functools.cached_property
+    def samples(
+        self,
+    ) -> tuple[Shaped[np.ndarray, " sample"], Int64[np.ndarray, " record"], Float32[np.ndarray, "record lead"]]:
+        """All stored samples one after another, where each recording begins among them, and gains in units per mV."""
+        first = np.cumsum(self.lengths) - self.lengths if self._offsets is None else self._offsets[:-1]
+        return self._signals.reshape(-1), first * len(LEADS), self._gains
 
     def recorder_beats(self, rows: np.ndarray) -> Float32[np.ndarray, "row lead beat"] | None:
         """The median beats that the recorder computed, in mV at the store's rate; NaN for a record without one.

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.method import Corpus, Method
-    from bench.runner.session import Session, TaskData
+    from bench.runner.session import Session
+    from bench.runner.task_data import TaskData
     from bench.signals.store import SignalStore
 
 Status = Literal["none", "same dataset", "test records", "unknown"]

@@ -14,16 +14,19 @@ from bench import provenance, registry
 from bench.artifacts import damage
 from bench.contamination.audit import contamination_of
 from bench.errors import BenchError
+from bench.flops import cost_of
 from bench.fractions import subset
 from bench.method import Method
 from bench.modes import mode_module, released_protocol
 from bench.modes.cell_run import CellRun, Outcome, unreported
 from bench.progress import say, track
 from bench.runner.cell import Cell
+from bench.runner.features import features
 from bench.runner.keys import cell_inputs, cell_key, key_of, member_cells
 from bench.runner.results import Result, read_result, write_result
 from bench.runner.seen import SeenClasses, seen_classes
-from bench.runner.session import Session, TaskData, seed_of
+from bench.runner.session import Session, seed_of
+from bench.runner.task_data import TaskData
 from bench.scoring.score import score
 from bench.splits import Partition
 from bench.task import ClassName
@@ -194,6 +197,7 @@ def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> 
             "absent_leads": "not processed" if instance.input.partial_leads else "zeros",
             **_median_beats(data, instance, cell),
             "parameters": sum(p.numel() for p in instance.parameters()),
+            **cost_of(instance),
             "prompts": list(data.task.classes.values()) if cell.mode == "zeroshot" else None,
             "started": started,
             "seconds": {
@@ -242,7 +246,7 @@ def _answer(
                 train=train,
                 validation=partition.validation,
                 test=partition.test,
-                features=lambda: session.features(lambda: instance, method, spec, data, cell, fresh),
+                features=lambda: features(session, lambda: instance, method, spec, data, cell, fresh),
                 seed=seed_of(cell),
                 progress=progress,
                 prompts=[ClassName(words, code) for code, words in data.task.classes.items()],

@@ -9,6 +9,7 @@ from bench import registry
 from bench.modes import honest_mode
 from bench.runner.cell import Cell
 from bench.runner.costs import MEMORY, Costs, estimate
+from bench.runner.features import features_folder
 from bench.runner.jobs import Job, Kind, Resources
 from bench.runner.keys import cell_key, member_cells
 from bench.runner.session import Session
@@ -56,7 +57,7 @@ def _shared(cell: Cell, session: Session, features: bool, add: Any) -> Iterator[
             yield from needs
     if features:
         made_of = ("features", cell.method, cell.task, cell.leads, None if spec else cell.seed)
-        folder, _, _ = session.remembered(made_of, lambda: session.features_folder(method, spec, data, cell))
+        folder, _, _ = session.remembered(made_of, lambda: features_folder(session, method, spec, data, cell))
         if not session.remembered(("there", folder), folder.is_dir):
             yield add("features", str(folder), cell, needs, True)
 

@@ -8,24 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from bench import registry
-from bench.artifacts import digest, once
-from bench.code_digest import method_digest
+from bench.artifacts import digest
 from bench.data_source import DataSource
-from bench.errors import BenchError, ConfigError, DataError
+from bench.errors import ConfigError, DataError
 from bench.imported_columns import with_imported
 from bench.loading import BatchSource
 from bench.method import Corpus, Method, MethodConfig
-from bench.progress import say, track
+from bench.progress import say
 from bench.runner.cell import Cell, Profile
 from bench.runner.configure import Override, method_config, mode_config
+from bench.runner.task_data import TaskData
 from bench.seeding import derive
 from bench.signals.images import Images, prepare_images
 from bench.signals.windows import SignalView
-from bench.splits import Partition, Split, split_of
-from bench.task import Examples, Task
+from bench.splits import Split, split_of
 from bench.training.checkpoint import (
     CheckpointSpec,
     discard_if_altered,
@@ -43,41 +41,6 @@ if TYPE_CHECKING:
 
     from bench.contamination.audit import Audit
     from bench.signals.store import SignalStore
-
-FEATURE_BATCH = 128
-
-
-@dataclass(frozen=True)
-class TaskData:
-    """A task over a prepared store."""
-
-    task: Task
-    store: SignalStore
-    examples: Examples
-    rows: np.ndarray  # of the store, one an example
-    split: Split
-    complete: bool  # whether the store is the complete publication
-    _partitions: dict[int, Partition] = field(default_factory=dict)
-    _digests: dict[int, str] = field(default_factory=dict)
-
-    def partition(self, fold: int) -> Partition:
-        """Rows of ``examples`` in each part of a fold, drawn once."""
-        if fold not in self._partitions:
-            self._partitions[fold] = self.split.partition(self.examples, fold)
-        return self._partitions[fold]
-
-    def split_digest(self, fold: int) -> str:
-        """Digest of who is in which part, with which labels."""
-        if fold not in self._digests:
-            parts = [[name, self.split.digest(self.examples, rows)] for name, rows in self.partition(fold).items()]
-            self._digests[fold] = digest([self.split.name, parts])
-        return self._digests[fold]
-
-    @property
-    def expected_counts(self) -> dict[str, int] | None:
-        """Records of each part of the complete publication, where they are known."""
-        whole = self.split.content.complete
-        return {name: facts.records for name, facts in whole.partitions.items()} if whole else None
 
 
 @dataclass
@@ -409,86 +372,6 @@ class Session:
         imported = imported_facts(facts)
         told = {"imported": {k: v for k, v in imported.items() if k != "names"}} if imported else {}
         return {"name": folder.name} | {k: facts[k] for k in kept} | told
-
-    # -- features -----------------------------------------------------------------------------------------------------
-
-    def features_folder(
-        self, cls: type[Method], spec: CheckpointSpec | None, data: TaskData, cell: Cell
-    ) -> tuple[Path, dict[str, Any], bool]:
-        """Where the features of a cell lie, what determines them, and whether they are of all recordings of the store."""
-        examples = data.examples
-        windows = None if examples.start is None else [examples.start.tolist(), examples.seconds, data.rows.tolist()]
-        if windows is None and "image" in cls.input_for(self.method_config(cls.name)).downstream:
-            windows = [
-                None,
-                None,
-                data.rows.tolist(),
-            ]  # recordings of the store that no example needs may have no image
-        config = self.method_config(cls.name)
-        weights = spec.key if spec else [method_digest(cls, config), config, cell.seed]
-        inputs = {
-            "method": cls.name,
-            "checkpoint": spec.key if spec else None,
-            "weights": digest(weights),
-            "dataset": data.task.dataset,
-            "store": data.store.digest,
-            "input": cls.input_for(config).to_dict(),
-            "leads": list(cell.leads),
-            "windows": digest(windows),
-        }
-        return self.source.workspace.features / f"{cls.name}-{digest(inputs)[:16]}", inputs, windows is None
-
-    def features(
-        self,
-        method: Callable[[], Method],
-        cls: type[Method],
-        spec: CheckpointSpec | None,
-        data: TaskData,
-        cell: Cell,
-        fresh: bool = False,
-    ) -> np.ndarray:
-        """The frozen representation of every example, float32 [example, dim]: computed once for all recordings of the
-        store, and shared by every fraction, seed and task on them. Windows of a recording have features of their own.
-
-        Args:
-            fresh: compute them, whether they are there or not, and keep nothing.
-        """
-        final, inputs, whole = self.features_folder(cls, spec, data, cell)
-        examples = data.examples
-        rows = np.arange(len(data.store.records)) if whole else data.rows
-        window = {} if whole else {"start": examples.start, "seconds": examples.seconds}
-
-        def compute() -> np.ndarray:
-            view = self.view(cls, data.store, cell.leads, rows, **window)
-            source = BatchSource(view, **self.beside(cls, data.task.dataset, rows))
-            return encode_all(method(), source, len(rows))
-
-        if fresh:
-            features = compute()
-        else:
-            folder = once(final, lambda folder: np.save(folder / "features.npy", compute()), "features", inputs)
-            features = np.load(folder / "features.npy", allow_pickle=False)
-        return features[data.rows] if whole else features
-
-
-def encode_all(method: Method, source: BatchSource, n: int) -> np.ndarray:
-    """``encode`` over rows 0..n-1 in evaluation mode, float32 [row, dim]."""
-    fabric = make_fabric()
-    model = fabric.setup_module(method)
-    model.mark_forward_method("encode")
-    model.eval()
-    parts: list[np.ndarray] = []
-    done = 0
-    with torch.no_grad(), track(f"encoding with {method.name}") as progress:
-        for batch in source.in_order(np.arange(n), FEATURE_BATCH):
-            encoded = model.encode(batch.to(fabric.device)).float().cpu().numpy()
-            if not np.isfinite(encoded).all():
-                row = done + int(np.argmin(np.isfinite(encoded).all(axis=1)))
-                raise BenchError(f"{method.name}.encode gave a value that is not finite for row {row} of the store.")
-            parts.append(encoded)
-            done += len(batch)
-            progress(done, n)
-    return np.concatenate(parts)
 
 
 def seed_of(cell: Cell) -> int:

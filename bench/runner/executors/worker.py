@@ -14,6 +14,7 @@ from pathlib import Path
 from bench import registry
 from bench.runner.cell_result import TakenElsewhere, run_cell
 from bench.runner.failures import explain
+from bench.runner.features import features
 from bench.runner.jobs import Job
 from bench.runner.session import Session
 
@@ -56,8 +57,13 @@ def perform(job: Job, session: Session, again: bool, wait: bool = True) -> Ended
             if job.kind == "checkpoint" and spec is not None:
                 session.checkpoint(spec)
             elif job.kind == "features":
-                session.features(
-                    lambda: session.method(method, spec, job.cell.mode, job.cell.seed), method, spec, data, job.cell
+                features(
+                    session,
+                    lambda: session.method(method, spec, job.cell.mode, job.cell.seed),
+                    method,
+                    spec,
+                    data,
+                    job.cell,
                 )
     except TakenElsewhere:
         return None

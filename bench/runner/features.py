@@ -1,0 +1,101 @@
+"""Frozen representations: computed once for all recordings of a store, and shared by every cell that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.artifacts import digest, once
+from bench.code_digest import method_digest
+from bench.errors import BenchError
+from bench.loading import BatchSource
+from bench.method import Method
+from bench.progress import track
+from bench.runner.cell import Cell
+from bench.runner.session import Session
+from bench.runner.task_data import TaskData
+from bench.training.checkpoint import CheckpointSpec
+from bench.training.loop import make_fabric
+
+BATCH = 128
+
+
+def features_folder(
+    session: Session, cls: type[Method], spec: CheckpointSpec | None, data: TaskData, cell: Cell
+) -> tuple[Path, dict[str, Any], bool]:
+    """Where the features of a cell lie, what determines them, and whether they are of all recordings of the store."""
+    examples = data.examples
+    windows = None if examples.start is None else [examples.start.tolist(), examples.seconds, data.rows.tolist()]
+    if windows is None and "image" in cls.input_for(session.method_config(cls.name)).downstream:
+        # Recordings of the store that no example needs may have no image.
+        windows = [None, None, data.rows.tolist()]
+    config = session.method_config(cls.name)
+    weights = spec.key if spec else [method_digest(cls, config), config, cell.seed]
+    inputs = {
+        "method": cls.name,
+        "checkpoint": spec.key if spec else None,
+        "weights": digest(weights),
+        "dataset": data.task.dataset,
+        "store": data.store.digest,
+        "input": cls.input_for(config).to_dict(),
+        "leads": list(cell.leads),
+        "windows": digest(windows),
+    }
+    return session.source.workspace.features / f"{cls.name}-{digest(inputs)[:16]}", inputs, windows is None
+
+
+def features(
+    session: Session,
+    method: Callable[[], Method],
+    cls: type[Method],
+    spec: CheckpointSpec | None,
+    data: TaskData,
+    cell: Cell,
+    fresh: bool = False,
+) -> np.ndarray:
+    """The frozen representation of every example, float32 [example, dim]: computed once for all recordings of the
+    store, and shared by every fraction, seed and task on them. Windows of a recording have features of their own.
+
+    Args:
+        fresh: compute them, whether they are there or not, and keep nothing.
+    """
+    final, inputs, whole = features_folder(session, cls, spec, data, cell)
+    examples = data.examples
+    rows = np.arange(len(data.store.records)) if whole else data.rows
+    window = {} if whole else {"start": examples.start, "seconds": examples.seconds}
+
+    def compute() -> np.ndarray:
+        view = session.view(cls, data.store, cell.leads, rows, **window)
+        source = BatchSource(view, **session.beside(cls, data.task.dataset, rows))
+        return encode_all(method(), source, len(rows))
+
+    if fresh:
+        found = compute()
+    else:
+        folder = once(final, lambda folder: np.save(folder / "features.npy", compute()), "features", inputs)
+        found = np.load(folder / "features.npy", allow_pickle=False)
+    return found[data.rows] if whole else found
+
+
+def encode_all(method: Method, source: BatchSource, n: int) -> np.ndarray:
+    """``encode`` over rows 0..n-1 in evaluation mode, float32 [row, dim]."""
+    fabric = make_fabric()
+    model = fabric.setup_module(method)
+    model.mark_forward_method("encode")
+    model.eval()
+    parts: list[np.ndarray] = []
+    done = 0
+    with torch.no_grad(), track(f"encoding with {method.name}") as progress:
+        for batch in source.in_order(np.arange(n), BATCH):
+            encoded = model.encode(batch.to(fabric.device)).float().cpu().numpy()
+            if not np.isfinite(encoded).all():
+                row = done + int(np.argmin(np.isfinite(encoded).all(axis=1)))
+                raise BenchError(f"{method.name}.encode gave a value that is not finite for row {row} of the store.")
+            parts.append(encoded)
+            done += len(batch)
+            progress(done, n)
+    return np.concatenate(parts)

@@ -1,0 +1,48 @@
+"""A task over a prepared store: who is asked what, and who is in which part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.artifacts import digest
+from bench.splits import Partition, Split
+from bench.task import Examples, Task
+
+if TYPE_CHECKING:
+    from bench.signals.store import SignalStore
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """A task over a prepared store."""
+
+    task: Task
+    store: SignalStore
+    examples: Examples
+    rows: np.ndarray  # of the store, one an example
+    split: Split
+    complete: bool  # whether the store is the complete publication
+    _partitions: dict[int, Partition] = field(default_factory=dict)
+    _digests: dict[int, str] = field(default_factory=dict)
+
+    def partition(self, fold: int) -> Partition:
+        """Rows of ``examples`` in each part of a fold, drawn once."""
+        if fold not in self._partitions:
+            self._partitions[fold] = self.split.partition(self.examples, fold)
+        return self._partitions[fold]
+
+    def split_digest(self, fold: int) -> str:
+        """Digest of who is in which part, with which labels."""
+        if fold not in self._digests:
+            parts = [[name, self.split.digest(self.examples, rows)] for name, rows in self.partition(fold).items()]
+            self._digests[fold] = digest([self.split.name, parts])
+        return self._digests[fold]
+
+    @property
+    def expected_counts(self) -> dict[str, int] | None:
+        """Records of each part of the complete publication, where they are known."""
+        whole = self.split.content.complete
+        return {name: facts.records for name, facts in whole.partitions.items()} if whole else None

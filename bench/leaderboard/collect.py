@@ -11,6 +11,7 @@ from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.comparisons import Ranks, ranks_of
 from bench.leaderboard.footnotes import footnotes
 from bench.leaderboard.guests import with_guests
+from bench.leaderboard.inflation import MINUS, differences
 from bench.leaderboard.rows import Place, claim, latest, place_of, places_of, variants
 from bench.leaderboard.stamp import Stamp, stamps_of
 from bench.leaderboard.standing import Standing, standing
@@ -67,6 +68,8 @@ def collect(board: Board, results: Iterable[Result]) -> list[Table]:
     the board's own (:mod:`bench.leaderboard.guests`).
     """
     results = list(results)
+    if any(MINUS in (one.mode or "") for one in (*board.columns, *board.rows)):
+        results += differences(results)
     board = with_guests(board, results)
     claimed = claim(board, results)
     stamps = stamps_of([result for _, result in claimed])

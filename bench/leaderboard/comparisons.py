@@ -24,6 +24,7 @@ from bench import registry
 from bench.artifacts import digest, write_json
 from bench.errors import BenchError, DataError
 from bench.leaderboard.board import Board, Column, Row
+from bench.leaderboard.costs import is_cost
 from bench.leaderboard.rows import places_of
 from bench.leaderboard.summary import Summary
 from bench.runner.results import Result
@@ -65,7 +66,7 @@ class Ranks:
 
 def lower_is_better(metric: str) -> bool:
     """Whether a smaller value of the metric is the better one."""
-    return metric.startswith(LOWER_IS_BETTER) or (metric.startswith("cost_") and not metric.endswith("_per_second"))
+    return metric.startswith(LOWER_IS_BETTER) or (is_cost(metric) and not metric.endswith("_per_second"))
 
 
 def ranks_of(table: Table, results: Results, cache: Path | None = None) -> dict[int, Ranks]:
@@ -78,7 +79,7 @@ def ranks_of(table: Table, results: Results, cache: Path | None = None) -> dict[
     found = {}
     for index, column in enumerate(table.board.columns):
         filled = [k for k, line in enumerate(table.lines) if line.summaries[index].value is not None]
-        if len(filled) < 2 or column.mean_of or (column.metric or table.board.metric).startswith("cost_"):
+        if len(filled) < 2 or column.mean_of or is_cost(column.metric or table.board.metric):
             continue
         found[index] = _column(table, index, filled, results, cache)
     return found
@@ -135,6 +136,8 @@ _Tested = tuple[str, list[float | None], str]
 def _kept_p_values(
     summaries: Sequence[Summary], metric: str, class_name: str | None, results: Results, cache: Path | None
 ) -> _Tested:
+    if any(key not in results for s in summaries for key in s.keys):
+        return "", [], "they are differences already"
     path = None
     if cache is not None:
         path = cache / f"{digest([VERSION, metric, class_name, [list(s.keys) for s in summaries]])}.json"
@@ -161,7 +164,7 @@ def _p_values(lines: list[list[Result]], metric: str, class_name: str | None) ->
         return _over_folds(lines, metric, class_name)
     if any(r.folder is None for line in lines for r in line):
         return "", [], "predictions of some results are not at hand"
-    tables = [[_Answers.of(r) for r in line] for line in lines]
+    tables = [[Answers.of(r) for r in line] for line in lines]
     ids = tables[0][0].records
     if any(list(answers.records) != list(ids) for line in tables for answers in line):
         return "", [], "its rows were tested on different records"
@@ -180,7 +183,7 @@ def _bootstrapped(replicates: list[list[Any]]) -> _Tested:
     return "bootstrap of the paired difference", [_or_none(difference_of_means(*p).p_value) for p in pairs], ""
 
 
-def _delong(answers: list[_Answers], column: int) -> _Tested:
+def _delong(answers: list[Answers], column: int) -> _Tested:
     import numpy as np
 
     from bench.scoring.comparison import delong
@@ -216,7 +219,7 @@ def _or_none(value: float) -> float | None:
 
 
 @dataclass(frozen=True)
-class _Answers:
+class Answers:
     """The stored predictions of a result."""
 
     result: Result
@@ -227,7 +230,7 @@ class _Answers:
     validation: tuple[np.ndarray, np.ndarray]
 
     @classmethod
-    def of(cls, result: Result) -> _Answers:
+    def of(cls, result: Result) -> Answers:
         table = result.predictions()
         test, validation = table[table.partition == "test"], table[table.partition == "validation"]
         told = (matrix(validation, "target"), matrix(validation, "score"))
@@ -248,12 +251,14 @@ class _Answers:
         kind = self.result.score["kind"]
         known = METRICS[kind]
         name, group = metric, None
-        if class_name is not None:
+        if class_name is not None and class_name not in self.names:
+            name, group = metric, self._groups().get(class_name)
+        elif class_name is not None:
             name, group = next((m for m in (f"macro_{metric}", metric) if m in known), metric), [class_name]
         elif metric not in known:
             name = next((m for m in known if metric.startswith(f"{m}_")), metric)
             group = self._groups().get(metric.removeprefix(f"{name}_"))
-        if name not in known or (group is None and name != metric):
+        if name not in known or (group is None and (name != metric or class_name)):
             raise DataError(f"differences of {metric} are not tested.")
         validation = self.validation if len(self.validation[0]) else None
         drawn = score_replicates(

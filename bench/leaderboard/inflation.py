@@ -2,11 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from bench.artifacts import digest
+from bench.errors import BenchError
 from bench.modes import honest_mode
 from bench.runner.results import Result
+
+MINUS = "-minus-"
+"""Between two modes, as a board writes their difference: ``linear-merl-released-minus-linear``."""
+
+
+def differences(results: Iterable[Result]) -> list[Result]:
+    """Released minus honest for each cell that was run under both, as results of the mode ``RELEASED-minus-HONEST``.
+
+    The interval is that of the paired difference on the same test records; there is none where predictions are not at hand.
+    Such a result has no protocol of its own: it says how much one adds, and so may stand where neither would by itself.
+    """
+    results = list(results)
+    honest = {(r.cell, r.profile, r.data, r.split.get("digest")): r for r in results if not r.provenance.get("protocol")}
+    found = []
+    for released in results:
+        if not released.provenance.get("protocol"):
+            continue
+        cell = replace(released.cell, mode=honest_mode(released.cell.mode))
+        ours = honest.get((cell, released.profile, released.data, released.split.get("digest")))
+        if ours is None or released.config.get("method") != ours.config.get("method"):
+            continue
+        mode = f"{released.cell.mode}{MINUS}{cell.mode}"
+        metrics = {name: _difference(released, ours, name) for name in ours.score["metrics"] if name in released.score["metrics"]}
+        found.append(
+            replace(
+                ours,
+                key=digest([released.key, ours.key]),
+                cell=replace(cell, mode=mode),
+                score=ours.score | {"metrics": metrics, "per_class": {}},
+                config={"method": ours.config.get("method", {}), mode: released.config.get(released.cell.mode, {})},
+                folder=None,
+            )
+        )
+    return found
+
+
+def _difference(released: Result, ours: Result, metric: str) -> dict[str, float | None]:
+    from bench.leaderboard.comparisons import Answers
+    from bench.scoring.comparison import paired_difference
+
+    theirs_value, our_value = released.metric(metric)["value"], ours.metric(metric)["value"]
+    if theirs_value is None or our_value is None:
+        return {"value": None, "low": None, "high": None}
+    told: dict[str, float | None] = {"value": theirs_value - our_value, "low": None, "high": None}
+    if metric == next(iter(ours.score["metrics"])) and released.folder is not None and ours.folder is not None:
+        try:
+            pair = [Answers.of(r).replicates(metric, None) for r in (released, ours)]
+            tested = paired_difference(*pair)
+        except BenchError:
+            return told
+        told |= {"low": tested.low, "high": tested.high} if tested.low == tested.low else {}
+    return told
+
+
+def both_modes(mode: str) -> Sequence[str]:
+    """The modes that must be run for a board's mode: two for a difference."""
+    return mode.split(MINUS)
 
 
 def inflation(results: Iterable[Result]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.leaderboard.comparisons import lower_is_better
+from bench.leaderboard.costs import is_cost
 from bench.leaderboard.rows import places_of
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def standing(table: Table) -> Standing | None:
             return None  # rows of one column ask different questions
         blocks[(", ".join(places.pop()), column.metric or table.board.metric)].append(index)
     asked = [index for indices in blocks.values() for index in indices]
-    if any(metric.startswith("cost_") for _, metric in blocks):
+    if any(is_cost(metric) for _, metric in blocks):
         return None
     complete = [k for k, line in enumerate(table.lines) if all(line.summaries[i].value is not None for i in asked)]
     if len(complete) < FEWEST_LINES or len(blocks) < FEWEST_BLOCKS:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from bench.errors import DataError
 from bench.leaderboard.contamination import differing
+from bench.leaderboard.costs import cost, is_cost
 from bench.runner.results import Result
 
 Z = 1.959964  # normal quantile of a 95 % interval
@@ -111,6 +112,11 @@ _Reading = tuple[float | None, float | None, float | None]
 
 
 def reading(result: Result, metric: str, class_name: str | None) -> _Reading:
+    """Value and interval of a metric, of one class or group of classes, or of a cost."""
+    if is_cost(metric):
+        return (cost(result, metric), None, None)
+    if class_name is not None and class_name not in (result.score.get("per_class") or {}):
+        metric, class_name = f"{metric}_{class_name}", None  # a group of classes (or targets) has a metric of its own
     if class_name is not None:
         return ((result.score.get("per_class") or {}).get(class_name, {}).get(metric), None, None)
     estimate = result.score["metrics"].get(metric, {})

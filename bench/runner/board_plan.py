@@ -8,6 +8,7 @@ from dataclasses import replace
 from bench import registry
 from bench.data_source import DataSource
 from bench.leaderboard.board import Board
+from bench.leaderboard.inflation import both_modes
 from bench.runner.plan import RunOptions
 from bench.signals.leads import LEADS
 
@@ -50,7 +51,7 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
             options,
             methods=[method],
             tasks=names,
-            modes=[mode],
+            modes=list(both_modes(mode)),
             leads=[leads],
             fractions=[fraction or 1.0],
             overrides=[*options.overrides, *overrides],

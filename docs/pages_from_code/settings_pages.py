@@ -53,6 +53,7 @@ def fields_table(config: type[BaseModel], prefix: str = "", beside: type[BaseMod
     if beside is not None:
         same = set(_rows(beside(), prefix))
         rows = [row for row in rows if row not in same]
+    rows.sort(key=lambda row: row[0].startswith("`pretrain.") and prefix == "")  # the method's own first
     return table(("field", "default", "what it is, and where the default comes from"), rows) if rows else ""
 
 

@@ -16,13 +16,14 @@ def markdown(docstring: str | None) -> str:
 
 
 def cell(text: object) -> str:
-    """Text that may stand in a table's cell."""
-    return " ".join(str(text).split()).replace("|", "\\|")
+    """Text that may stand in a table's cell; a bar within code is no border."""
+    parts = re.split(r"(`[^`]*`)", " ".join(str(text).split()))
+    return "".join(part if part.startswith("`") else part.replace("|", "\\|") for part in parts)
 
 
 def code_cell(value: object) -> str:
     """A value as code in a table's cell."""
-    text = cell(value)
+    text = " ".join(str(value).split())
     return f"`{text}`" if text else ""
 
 

@@ -22,7 +22,7 @@ def script(page: str) -> str:
         if block["file"]:
             lines.append(f"cat > {block['file']} <<'END-OF-FILE'\n{block['text']}END-OF-FILE")
         else:
-            lines += [line[2:] for line in block["text"].splitlines() if line.startswith("$ ")]
+            lines += re.findall(r"^\$ ((?:.*\\\n)*.*)", block["text"], re.MULTILINE)
     return "\n".join(lines)
 
 

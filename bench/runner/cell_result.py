@@ -15,7 +15,6 @@ from bench.artifacts import damage
 from bench.contamination.audit import contamination_of
 from bench.errors import BenchError
 from bench.flops import cost_of
-from bench.flops import cost_of
 from bench.fractions import subset
 from bench.method import Method
 from bench.modes import mode_module, released_protocol
@@ -198,7 +197,6 @@ def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> 
             "absent_leads": "not processed" if instance.input.partial_leads else "zeros",
             **_median_beats(data, instance, cell),
             "parameters": sum(p.numel() for p in instance.parameters()),
-            **cost_of(instance),
             **cost_of(instance),
             "prompts": list(data.task.classes.values()) if cell.mode == "zeroshot" else None,
             "started": started,

@@ -43,14 +43,17 @@ def named_results(workspace: Workspace, names: Iterable[str]) -> list[Result]:
 # -- metrics from predictions ------------------------------------------------------------------------------------------
 
 
-def rescored(result: Result) -> dict[str, Any]:
+def rescored(result: Result, table: pd.DataFrame | None = None) -> dict[str, Any]:
     """The score of a result's stored predictions, as it is computed today.
+
+    Args:
+        table: the predictions, where they do not lie beside the result.
 
     Raises:
         DataError: the predictions are not those that were stored, or not of this task as it is now.
     """
     task = registry.load(registry.TASKS, result.cell.task)()
-    table = result.predictions()
+    table = result.predictions() if table is None else table
     parts = {name: table[table.partition == name] for name in ("validation", "test")}
     values = {name: (_matrix(part, "target"), _matrix(part, "score")) for name, part in parts.items()}
     targets, scores = values["test"]

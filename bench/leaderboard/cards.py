@@ -1,0 +1,341 @@
+"""Result cards: finished cells as small JSON files that can be sent to somebody, and held to what they say.
+
+A card is a result without its predictions, which it names by their digest. :func:`check` is what a CI needs to accept one by
+pull request: it recomputes whatever can be recomputed from the card, the registered task and its split file, and with the
+predictions every metric. What it cannot tell is whether the predictions came from the method; ``bench runs replay`` can.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench import registry
+from bench.artifacts import digest, write_json
+from bench.errors import BenchError, DataError
+from bench.leaderboard.board import Board
+from bench.leaderboard.rows import claim
+from bench.redaction import redact
+from bench.runner.cell import Cell
+from bench.runner.results import SCHEMA, Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.splits import Split
+
+CARD = 1
+HEX = r"^[0-9a-f]{32}$"
+LEFT_OUT = ("schema", "folder", "predictions_digest")
+"""Fields of a result that a card says otherwise, or not at all."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EstimateCard(_Strict):
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class ScoreCard(_Strict):
+    kind: Literal["multilabel", "multiclass", "identification", "survival", "regression"]
+    metrics: dict[str, EstimateCard] = Field(min_length=1)
+    per_class: dict[str, dict[str, float | None]]
+    left_out: list[str]
+    thresholds: dict[str, float | None] | None
+    n_records: int = Field(ge=1)
+    n_clusters: int = Field(ge=1)
+    support: dict[str, int]
+    bootstrap: int = Field(ge=0)
+    seed: int
+    notes: list[str]
+
+
+class SplitCard(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    digest: str = Field(pattern=HEX)
+    complete: bool
+    fold: int = Field(ge=0)
+
+
+class CountsCard(_Strict):
+    train: int = Field(ge=0)
+    validation: int = Field(ge=0)
+    test: int = Field(ge=1)
+    expected: dict[str, int] | None
+
+
+class PredictionsCard(_Strict):
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Card(_Strict):
+    """One finished cell. ``digest`` is over everything else in the card."""
+
+    card: Literal[1]
+    result_schema: int
+    key: str = Field(pattern=HEX)
+    cell: dict[str, Any]
+    profile: Literal["paper", "smoke"]
+    data: Literal["real", "simulated"]
+    score: ScoreCard
+    counts: CountsCard
+    split: SplitCard
+    dataset: dict[str, Any]
+    checkpoint: dict[str, Any]
+    config: dict[str, Any]
+    selection: dict[str, Any]
+    inputs: dict[str, Any]
+    seen: dict[str, Any]
+    contamination: Literal["none", "same dataset", "test records", "unknown"]
+    contamination_evidence: dict[str, Any]
+    provenance: dict[str, Any]
+    predictions: PredictionsCard
+    digest: str = Field(pattern=HEX)
+
+    def result(self) -> Result:
+        """The result that the card is of; its predictions are elsewhere."""
+        value = self.model_dump(mode="json")
+        named = {one.name for one in fields(Result)} - set(LEFT_OUT)
+        kept = {name: value[name] for name in named}
+        return Result(
+            **(kept | {"cell": Cell.from_dict(self.cell)}), schema=self.result_schema, predictions_digest=self.predictions.sha256
+        )
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def card_of(result: Result) -> dict[str, Any]:
+    """A result as a card. Passwords and tokens in its texts become ``***``."""
+    value = {one.name: getattr(result, one.name) for one in fields(Result) if one.name not in LEFT_OUT}
+    value |= {"cell": result.cell.to_dict(), "predictions": {"sha256": result.predictions_digest}}
+    plain = json.loads(redact(json.dumps({"card": CARD, "result_schema": result.schema} | value, default=str)))
+    plain = Card.model_validate(plain | {"digest": "0" * 32}).model_dump(mode="json", exclude={"digest"})
+    return plain | {"digest": digest(plain)}
+
+
+def export(board: Board, results: Iterable[Result], destination: Path) -> list[Path]:
+    """Write a card for each result on a board.
+
+    Raises:
+        DataError: none of the results is on it.
+    """
+    chosen = {result.key: result for _, result in claim(board, results)}
+    if not chosen:
+        raise DataError(f"no finished cell is on the board {board.name}. bench run --board {board.name} runs them.")
+    destination.mkdir(parents=True, exist_ok=True)
+    written = []
+    for result in sorted(chosen.values(), key=lambda r: (r.cell, r.key)):
+        cell = result.cell
+        path = destination / f"{cell.method}.{cell.task}.{cell.mode}.{result.key[:12]}.json"
+        write_json(path, card_of(result))
+        written.append(path)
+    return written
+
+
+# -- reading and checking ----------------------------------------------------------------------------------------------
+
+
+def read_card(path: Path) -> Card:
+    """A card as it stands; only its form is checked.
+
+    Raises:
+        DataError: it is no card, with every field that is wrong.
+    """
+    try:
+        return Card.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        if isinstance(error, ValidationError):
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise DataError(f"{path} is not a result card: {wrong}.") from error
+        raise DataError(f"{path} cannot be read: {error}.") from error
+
+
+def read_cards(folder: Path) -> Iterator[Result]:
+    """The results of all cards in a folder.
+
+    Raises:
+        DataError: one of them does not hold what :func:`check` asks.
+    """
+    for path in sorted(folder.glob("*.json")):
+        card = read_card(path)
+        if wrong := check(card):
+            raise DataError(f"{path}: {'; '.join(wrong)}. bench leaderboard validate tells the same.")
+        yield card.result()
+
+
+def check(card: Card, predictions: Path | None = None) -> list[str]:
+    """What does not hold of a card, in words; empty if everything that can be recomputed agrees.
+
+    Args:
+        predictions: the file that the card names, of whose metrics each is then recomputed.
+    """
+    wrong = [*_digests(card), *_counts(card), *_scores(card)]
+    entry = registry.entries(registry.TASKS).get(str(card.cell.get("task")))
+    if entry is None:
+        wrong.append(f"cell.task: nobody registered {card.cell.get('task')!r}, so that its split cannot be checked")
+    else:
+        wrong += _task(card, entry)
+    if predictions is not None and not wrong:
+        wrong += _predictions(card, predictions)
+    return wrong
+
+
+def _digests(card: Card) -> Iterator[str]:
+    plain = card.model_dump(mode="json")
+    told = plain.pop("digest")
+    if digest(plain) != told:
+        yield f"digest: {told} is not that of the card ({digest(plain)}): it was edited after it was exported"
+    if card.result_schema != SCHEMA:
+        yield f"result_schema: {card.result_schema}, expected {SCHEMA}; run the cell again and export it"
+    try:
+        cell = Cell.from_dict(card.cell)
+    except (TypeError, KeyError) as error:
+        yield f"cell: not a cell ({error})"
+        return
+    key = digest([SCHEMA, list(cell.to_dict().values()), card.profile, card.data, list(card.inputs.values())])
+    if not card.inputs:
+        yield "inputs: empty, so that the key cannot be checked; run the cell again with this version"
+    elif key != card.key:
+        yield f"key: {card.key} is not the digest of cell, profile, data and inputs ({key})"
+    if cell.fold != card.split.fold:
+        yield f"split.fold: {card.split.fold}, but the cell's is {cell.fold}"
+
+
+def _counts(card: Card) -> Iterator[str]:
+    score, counts = card.score, card.counts
+    if score.n_records != counts.test:
+        yield f"score.n_records: {score.n_records:,}, but counts.test is {counts.test:,}"
+    if score.n_clusters > score.n_records:
+        yield f"score.n_clusters: {score.n_clusters:,} patients in {score.n_records:,} records"
+    for name, n in score.support.items():
+        if not 0 <= n <= score.n_records:
+            yield f"score.support: {n:,} positives of {name} in {score.n_records:,} records"
+    if score.kind == "multiclass" and sum(score.support.values()) != score.n_records:
+        yield f"score.support: {sum(score.support.values()):,} in all, but {score.n_records:,} records"
+    absent = {name for name, n in score.support.items() if n == 0}
+    if score.kind in ("multilabel", "multiclass") and not absent <= set(score.left_out):
+        yield f"score.left_out: lacks {', '.join(sorted(absent - set(score.left_out)))}, of which there is no positive"
+    if card.split.complete and card.data == "real" and counts.expected:
+        for part in ("validation", "test"):
+            if part in counts.expected and getattr(counts, part) != counts.expected[part]:
+                yield f"counts.{part}: {getattr(counts, part):,} of a complete split that has {counts.expected[part]:,}"
+
+
+RANGES = {"pearson_r": (-1.0, 1.0), "r2": (-math.inf, 1.0), "rmse": (0.0, math.inf), "mae": (0.0, math.inf)}
+"""Of the metrics that are not shares of one."""
+MEANS = {"macro_auroc": "auroc", "macro_auprc": "auprc", "pearson_r": "pearson_r", "r2": "r2"}
+"""Metrics that are means of per-class values."""
+
+
+def _scores(card: Card) -> Iterator[str]:
+    for name, estimate in card.score.metrics.items():
+        low, high = next((span for m, span in RANGES.items() if name.startswith(m)), (0.0, 1.0))
+        for part in ("value", "low", "high"):
+            found = getattr(estimate, part)
+            bounded = part == "value" or name in MEANS or name == "c_index"
+            if found is not None and bounded and not low - 1e-9 <= found <= high + 1e-9:
+                yield f"score.metrics.{name}.{part}: {found:g} is not within {low:g} and {high:g}"
+        if None not in (estimate.value, estimate.low, estimate.high) and not (
+            estimate.low - 1e-9 <= estimate.value <= estimate.high + 1e-9  # type: ignore[operator]
+        ):
+            yield f"score.metrics.{name}: {estimate.value:g} is outside its interval [{estimate.low:g}, {estimate.high:g}]"
+        if name not in MEANS or estimate.value is None:
+            continue
+        each = [v.get(MEANS[name]) for label, v in card.score.per_class.items() if label not in card.score.left_out]
+        known = [v for v in each if v is not None]
+        if known and len(known) == len(each) and abs(math.fsum(known) / len(known) - estimate.value) > 1e-6:
+            mean = math.fsum(known) / len(known)
+            yield f"score.metrics.{name}.value: {estimate.value:.6g}, but the classes' values average {mean:.6g}"
+
+
+def _task(card: Card, entry: Any) -> Iterator[str]:
+    from bench.splits import load_split
+
+    known = entry.attributes
+    if card.score.kind != known.get("kind", "multilabel"):
+        yield f"score.kind: {card.score.kind}, but {entry.name} is {known.get('kind', 'multilabel')}"
+    if card.dataset.get("name") != known.get("dataset"):
+        yield f"dataset.name: {card.dataset.get('name')}, but {entry.name} is on {known.get('dataset')}"
+    if card.split.name not in (known.get("split"), known.get("released_split")):
+        yield f"split.name: {card.split.name}, but {entry.name} is split by {known.get('split')}"
+        return
+    try:
+        split = load_split(card.split.name)
+    except BenchError as error:
+        yield f"split.name: {error}"
+        return
+    if card.data == "real" and card.split.complete:
+        yield from _complete(card, split)
+
+
+def _complete(card: Card, split: Split) -> Iterator[str]:
+    """What a complete copy of the data must hold, from the split's file."""
+    whole = split.content.complete
+    if card.split.fold not in split.folds:
+        yield f"split.fold: {card.split.fold}, but {split.name} has folds 0 to {split.folds[-1]}"
+    if whole is None:
+        return
+    parts = whole.partitions
+    for name, facts in parts.items():
+        found = getattr(card.counts, name)
+        # fewer may train: a labelled fraction
+        if (found != facts.records and name != "train") or found > facts.records:
+            yield f"counts.{name}: {found:,}, but {split.name} has {facts.records:,}"
+    test = parts.get("test")
+    for label, n in (test.classes or {}).items() if test else ():
+        if card.score.support.get(label, n) != n:
+            yield f"score.support: {card.score.support[label]:,} positives of {label}, but {split.name} has {n:,} in test"
+    if test and test.patients is not None and card.score.n_clusters != test.patients:
+        yield f"score.n_clusters: {card.score.n_clusters:,} patients, but {split.name} has {test.patients:,} in test"
+    order = ("train", "validation", "test")
+    if whole.binding and all(name in parts and parts[name].digest for name in order):
+        expected = digest([split.name, [[name, parts[name].digest] for name in order]])
+        if card.split.digest != expected:
+            yield f"split.digest: {card.split.digest}, but that of {split.name} is {expected}"
+
+
+def _predictions(card: Card, path: Path) -> Iterator[str]:
+    """Every metric again, from the predictions."""
+    import pandas as pd
+
+    from bench.artifacts import file_digest
+    from bench.runner.recompute import differences, rescored
+
+    found = file_digest(path)
+    if found != card.predictions.sha256:
+        yield f"predictions: SHA-256 {found} of {path.name} is not the card's ({card.predictions.sha256})"
+        return
+    table: pd.DataFrame = pd.read_parquet(path)
+    test = int((table.partition == "test").sum())
+    if test != card.counts.test:
+        yield f"predictions: {test:,} test records, but counts.test is {card.counts.test:,}"
+        return
+    try:
+        now = rescored(card.result(), table)
+    except BenchError as error:
+        yield f"predictions: they cannot be scored: {error}"
+        return
+    told = card.score.model_dump(mode="json")
+    for name in [name for name in now if name != "notes"]:
+        for line in differences(_rounded(told[name]), _rounded(now[name]), f"score.{name}"):
+            yield f"{line} when it is computed from the predictions"
+
+
+def _rounded(value: Any) -> Any:
+    """Another machine's sums end in other digits."""
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -44,7 +44,7 @@ def test_the_commands_run_to_the_letter(page, tmp_path):
     assert "Traceback" not in done.stderr
     if page == "tutorial.md":
         assert "0 cells computed, 4 found finished" in done.stdout
-        assert "random-resnet" in (tmp_path / "bench-workspace/boards/zeroshot.md").read_text(encoding="utf-8").lower()
+        assert "Random ResNet" in (tmp_path / "bench-workspace/boards/zeroshot.md").read_text(encoding="utf-8")
 
 
 def test_pages_name_commands_that_exist():

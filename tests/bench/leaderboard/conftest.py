@@ -1,0 +1,48 @@
+"""Finished cells with predictions that were really scored, for tests of what compares, draws and checks them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.artifacts import digest
+from bench.runner.results import SCHEMA, Result, write_result
+from bench.scoring.score import score
+
+CLASSES = ["HYP", "NORM", "MI", "CD", "STTC"]
+
+
+@pytest.fixture(scope="session")
+def scored_result(make_result):
+    """A function that stores a cell of ptbxl-super whose predictions are as good as ``skill`` says."""
+
+    def store(results, method, skill, *, noise=0, records=200, patients=None, **keywords) -> Result:
+        keywords = {"task": "ptbxl-super", "data": "simulated", "profile": "smoke", "complete": False} | keywords
+        truth = np.random.default_rng(int(digest([keywords["task"], keywords.get("fold", 0)])[:8], 16))
+        both = 2 * records
+        targets = (truth.random((both, 5)) < [0.5, 0.4, 0.3, 0.2, 0.1]).astype(np.uint8)
+        own = np.random.default_rng([noise, int(digest(method)[:8], 16)])
+        scores = skill * targets + own.normal(size=targets.shape)
+        ids = np.array([str(k) for k in range(both)])
+        who = ids if patients is None else patients
+        half = slice(0, records), slice(records, both)
+        told = score(
+            "multilabel", targets[half[1]], scores[half[1]], CLASSES, who[half[1]], validation=(targets[half[0]], scores[half[0]])
+        )
+        base = make_result(method, n_records=records, **keywords)
+        inputs = {"method": digest(method), "data": "0" * 32}
+        cell = base.cell
+        key = digest([SCHEMA, list(cell.to_dict().values()), base.profile, base.data, list(inputs.values())])
+        result = replace(
+            base, key=key, inputs=inputs, score=told.to_dict(), split=base.split | {"name": "ptbxl-super"},
+            counts={"train": 400, "validation": records, "test": records, "expected": None},
+        )  # fmt: skip
+        table = {"record_id": ids, "patient_id": who, "partition": ["validation"] * records + ["test"] * records}
+        table |= {f"target_{c}": targets[:, k] for k, c in enumerate(CLASSES)}
+        table |= {f"score_{c}": scores[:, k] for k, c in enumerate(CLASSES)}
+        return write_result(results, result, pd.DataFrame(table))
+
+    return store

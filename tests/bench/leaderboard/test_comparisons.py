@@ -1,0 +1,197 @@
+import itertools
+import shutil
+
+import numpy as np
+import pytest
+
+from bench.leaderboard import numbers
+from bench.leaderboard.board import Board, Column, Row
+from bench.leaderboard.collect import collect, compared
+from bench.leaderboard.comparisons import ranks_of
+from bench.leaderboard.render import render
+from bench.leaderboard.standing import diagram
+from bench.scoring.comparison import corrected_resampled_t, difference_of_means, holm, paired_difference
+from bench.scoring.score import score_replicates
+
+METHODS = ("kmerl", "merl", "etp")
+
+
+def board(tasks=("ptbxl-super",), metric="macro_auroc", class_name=None, folds=1) -> Board:
+    columns = [Column(label=t, task=t, mode="linear", folds=folds, **{"class": class_name}) for t in tasks]
+    rows = [Row(label=m, method=m) for m in METHODS]
+    return Board(name="b", title="B", metric=metric, columns=columns, rows=rows)
+
+
+def table_of(board, results, cache=None):
+    (table,) = compared(collect(board, results), results, cache)
+    return table
+
+
+@pytest.fixture
+def three(tmp_path, scored_result):
+    """A good method, and two that are equally poor."""
+    return [scored_result(tmp_path / "results", m, skill, noise=2) for m, skill in (("kmerl", 2.0), ("merl", 0.4), ("etp", 0.4))]
+
+
+def test_what_differs_is_told_apart_and_what_does_not_shares_a_letter(three):
+    ranks = table_of(board(), three).ranks[0]
+    assert ranks.test == "bootstrap of the paired difference"
+    assert ranks.letters == {0: "a", 1: "b", 2: "b"}
+    assert ranks.rank == {0: 1, 1: 2, 2: 2}
+
+
+def test_one_class_is_tested_by_delong_unless_patients_have_several_recordings(tmp_path, scored_result, three):
+    assert table_of(board(metric="auroc", class_name="NORM"), three).ranks[0].test == "DeLong"
+    patients = np.array([str(k // 2) for k in range(400)])
+    again = [scored_result(tmp_path / "two", m, 1.0, patients=patients) for m in METHODS]
+    assert table_of(board(metric="auroc", class_name="NORM"), again).ranks[0].test.startswith("bootstrap")
+
+
+def test_folds_are_tested_pair_by_pair_with_the_correction_and_holm(tmp_path, scored_result):
+    results = [
+        scored_result(tmp_path / "results", m, skill, fold=fold)
+        for m, skill in (("kmerl", 1.4), ("merl", 1.0), ("etp", 0.9))
+        for fold in range(4)
+    ]
+    ranks = table_of(board(folds=4), results).ranks[0]
+    assert ranks.test == "corrected resampled t"
+    values = {
+        m: np.array([r.metric("macro_auroc")["value"] for r in results if r.cell.method == m], float) for m in METHODS
+    }
+    pairs = list(itertools.combinations(range(3), 2))
+    raw = [corrected_resampled_t(values[METHODS[i]] - values[METHODS[j]], 600, 200).p_value for i, j in pairs]
+    apart = {pair for pair, p in zip(pairs, holm(np.array(raw)), strict=True) if p < 0.05}
+    shared = {(i, j) for i, j in pairs if set(ranks.letters[i]) & set(ranks.letters[j])}
+    assert apart == set(pairs) - shared
+    assert (0, 2) in apart
+
+
+def test_different_test_records_are_not_compared(tmp_path, scored_result):
+    results = [
+        scored_result(tmp_path / "results", "kmerl", 1.0, records=200),
+        scored_result(tmp_path / "results", "merl", 1.0, records=150),
+    ]
+    (table,) = collect(board(), results)  # one split digest, as a forged or damaged result would have
+    ranks = ranks_of(table, {r.key: r for r in results})[0]
+    assert ranks.why == "its rows were tested on different records"
+    assert ranks.rank is None
+
+
+def test_altered_predictions_are_told_and_nothing_is_ranked(three):
+    with (three[0].folder / "predictions.parquet").open("ab") as file:
+        file.write(b"x")
+    table = table_of(board(), three)
+    assert "altered" in table.ranks[0].why
+    assert any("not tested against each other" in note for note in numbers.comparison_notes(table))
+
+
+def test_what_was_found_is_kept_and_predictions_are_not_read_again(tmp_path, three):
+    first = table_of(board(), three, tmp_path / "cache").ranks[0]
+    for result in three:
+        (result.folder / "predictions.parquet").unlink()
+    assert table_of(board(), three, tmp_path / "cache").ranks[0] == first
+    shutil.rmtree(tmp_path / "cache")
+    assert table_of(board(), three, tmp_path / "cache").ranks[0].rank is None
+
+
+def test_seeds_widen_the_difference_and_one_seed_each_is_the_paired_difference():
+    rng = np.random.default_rng(0)
+    targets = (rng.random((150, 3)) < 0.4).astype(np.uint8)
+
+    def runs(shift):
+        drawn = [targets * 0.8 * (1 + shift * k) + rng.normal(size=targets.shape) for k in range(3)]
+        names = ["a", "b", "c"]
+        return [
+            score_replicates("multilabel", targets, s, names, None, bootstrap=200, metrics=["macro_auroc"])["macro_auroc"]
+            for s in drawn
+        ]
+
+    first, second, unsteady = runs(0.0), runs(0.0), runs(2.0)
+    assert difference_of_means(first[:1], second[:1]).p_value == pytest.approx(
+        paired_difference(first[0], second[0]).p_value
+    )
+    steady, moved = difference_of_means(first, second), difference_of_means(first, unsteady)
+    assert moved.high - moved.low > steady.high - steady.low
+
+
+@pytest.mark.slow
+def test_two_methods_that_are_alike_differ_in_at_most_6_percent_of_experiments():
+    rng = np.random.default_rng(5)
+    found = 0
+    for _ in range(500):
+        targets = (rng.random((150, 3)) < 0.4).astype(np.uint8)
+        each = [
+            [
+                score_replicates(
+                    "multilabel", targets, targets + rng.normal(size=targets.shape), ["a", "b", "c"], None,
+                    bootstrap=200, metrics=["macro_auroc"],
+                )["macro_auroc"]
+                for _ in range(2)
+            ]
+            for _ in range(2)
+        ]  # fmt: skip
+        found += difference_of_means(*each).p_value < 0.05
+    assert found / 500 <= 0.06
+
+
+# Over tasks
+
+
+@pytest.fixture
+def tasks(tmp_path, scored_result):
+    return [
+        scored_result(tmp_path / "results", m, skill, task=task)
+        for m, skill in (("kmerl", 2.0), ("merl", 1.0), ("etp", 0.2))
+        for task in ("ptbxl-super", "csn", "cpsc2018")
+    ]
+
+
+def test_mean_ranks_are_over_tasks(tasks):
+    found = table_of(board(("ptbxl-super", "csn", "cpsc2018")), tasks).standing
+    assert found.labels == ("kmerl", "merl", "etp")
+    assert found.mean_ranks == (1.0, 2.0, 3.0)
+    assert found.blocks == ("ptbxl-super", "csn", "cpsc2018")
+    assert diagram(found).lstrip().startswith(b"<?xml")
+    assert diagram(found, "png").startswith(b"\x89PNG")
+
+
+def test_a_row_that_lacks_a_task_has_no_mean_rank_and_is_named(tasks, tmp_path, scored_result):
+    more = scored_result(tmp_path / "results", "mets", 1.0)
+    asked = board(("ptbxl-super", "csn", "cpsc2018"))
+    asked = asked.model_copy(update={"rows": [*asked.rows, Row(label="mets", method="mets")]})
+    found = table_of(asked, [*tasks, more]).standing
+    assert "mets" not in found.labels
+    assert found.absent == ("mets",)
+    assert "Without a mean rank" in found.sentence()
+
+
+def test_two_fractions_of_a_task_are_one_piece_of_evidence(tasks):
+    asked = board(("ptbxl-super", "csn", "cpsc2018"))
+    twice = asked.columns[0].model_copy(update={"label": "again"})
+    found = table_of(asked.model_copy(update={"columns": [*asked.columns, twice]}), tasks).standing
+    assert found.blocks == ("ptbxl-super", "csn", "cpsc2018")
+
+
+# As files
+
+
+def test_every_format_tells_who_can_be_told_apart(tmp_path, three):
+    (tmp_path / "b.yaml").write_text(
+        "title: B\nmetric: macro_auroc\ncolumns:\n  - {label: super, task: ptbxl-super, mode: linear}\nrows:\n"
+        + "".join(f"  - {{label: {m}, method: {m}}}\n" for m in METHODS)
+    )
+    written = render(str(tmp_path / "b.yaml"), three, tmp_path / "out", ["markdown", "latex", "csv", "html"], compare=True)
+    text = {path.suffix: path.read_text() for path in written}
+    assert "<sup>a</sup>" in text[".md"]
+    assert "Holm over the column" in text[".md"]
+    assert "$^{a}$" in text[".tex"]
+    assert ",1,a," in text[".csv"]
+    assert "<sup>a</sup>" in text[".html"]
+
+
+def test_classes_are_listed_and_rare_ones_flagged(make_result):
+    result = make_result(per_class={"NORM": {"auroc": 0.8}, "MI": {"auroc": 0.8}, "LAFB": {"auroc": None}}, left_out=["LAFB"])
+    result.score["support"] = {"NORM": 963, "MI": 4, "LAFB": 0}
+    (table,) = collect(board(), [result])
+    assert "ptbxl-super: macro means are over 2 classes: NORM, MI." in table.footnotes
+    assert any("under 10 positives" in note and "MI (4)" in note and "LAFB" not in note for note in table.footnotes)

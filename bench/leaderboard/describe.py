@@ -22,10 +22,7 @@ Paragraphs = list[tuple[str, Any]]
 
 def paragraphs(text: str | None) -> Paragraphs:
     """A docstring in parts."""
-    found: PAPER = ("Source", "Sources", "As released")
-"""How the paragraphs of a method's docstring begin that tell of its paper."""
-
-Paragraphs = []
+    found: Paragraphs = []
     for block in inspect.cleandoc(text or "").split("\n\n"):
         lines = block.splitlines()
         if not block.strip():

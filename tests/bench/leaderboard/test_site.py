@@ -1,0 +1,237 @@
+"""The site: built from results, whole by itself, and in a browser (slow)."""
+
+import html.parser
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from bench.leaderboard.board import Board, Column, Row
+from bench.leaderboard.html import write as write_html
+from bench.leaderboard.collect import collect
+from bench.leaderboard.pages import write_site
+
+METHODS = ("kmerl", "merl", "etp", "random-resnet", "simclr", "byol", "cpc")
+
+
+def boards() -> dict[str, Board]:
+    columns = [
+        Column(group=task, label=f"{100 * f:g}%", task=task, mode="linear", fraction=f)
+        for task in ("ptbxl-super", "csn")
+        for f in (0.1, 1.0)
+    ]
+    rows = [Row(label=f"{m} <b>", method=m, group="Text" if k < 3 else "ECG", published=[60 + k] * 4) for k, m in enumerate(METHODS)]
+    one = {"metric": "macro_auroc", "scale": 100, "columns": columns, "rows": rows}
+    return {n: Board(name=n, title=t, source="A paper", **one) for n, t in (("one", "Paper Table 1: a"), ("two", "Ours"))}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory, scored_result):
+    folder = tmp_path_factory.mktemp("cells") / "results"
+    real = {"data": "real", "profile": "paper", "complete": True}
+    return [
+        scored_result(folder, m, 0.3 + 0.4 * k, task=task, fraction=f, records=80, **real)
+        for k, m in enumerate(METHODS[:-1])
+        for task in ("ptbxl-super", "csn")
+        for f in (0.1, 1.0)
+    ]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, results) -> Path:
+    return write_site(boards(), results, tmp_path_factory.mktemp("site")).parent
+
+
+class Page(html.parser.HTMLParser):
+    """What a page loads and links, and the ids it has."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.loads, self.links, self.ids, self.unlabelled = [], [], set(), []
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attributes):
+        told = dict(attributes)
+        if "id" in told:
+            self.ids.add(told["id"])
+        if tag in ("script", "img", "iframe", "source") and told.get("src"):
+            self.loads.append(told["src"])
+        if tag == "link":
+            self.loads.append(told["href"])
+        if tag == "a":
+            self.links.append(told["href"])
+        if tag == "img" and "alt" not in told:
+            self.unlabelled.append(told)
+
+
+def test_nothing_is_loaded_from_elsewhere_and_every_link_leads_somewhere(site):
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 50
+    for path in pages:
+        page = Page(path)
+        for target in [*page.loads, *page.links]:
+            if target == "data:,":
+                continue
+            assert "://" not in target, f"{path}: {target}"
+            place, _, anchor = target.partition("#")
+            if place:
+                assert (path.parent / unquote(place)).is_file(), f"{path}: {target}"
+            elif anchor:
+                assert anchor in page.ids, f"{path}: {target}"
+    css = (site / "assets" / "style.css").read_text() + (site / "assets" / "tables.css").read_text()
+    assert "@import" not in css
+    assert "url(http" not in css.replace('"', "")
+
+
+def test_a_board_shows_ours_theirs_intervals_letters_curves_and_ranks(site):
+    text = (site / "boards" / "one.html").read_text()
+    assert text.count('<tr data-found="1">') == 6
+    assert text.count('<tr data-found="0">') == 1
+    assert '<svg class="whisker"' in text
+    assert "<sup>a</sup>" in text
+    assert "◇" in text
+    assert "labelled training records (%)" in text
+    assert "kmerl &lt;b&gt;" in text  # a label is text, never markup
+    assert "kmerl <b>" not in text
+    for suffix in ("md", "tex", "csv"):
+        assert (site / "boards" / f"one.{suffix}").stat().st_size
+
+
+def test_pages_of_methods_tasks_and_protocols_say_what_one_looks_for(site):
+    method = (site / "methods" / "kmerl.html").read_text()
+    assert "arXiv 2502.17900" in method
+    assert "Deviations" in method
+    assert "pretrain.epochs" in method
+    assert method.count("../tasks/ptbxl-super.html") == 2  # a line for each result
+    task = (site / "tasks" / "ptbxl-super.html").read_text()
+    assert "conduction disturbance" in task
+    assert "2,158" in task
+    from bench.splits import load_split
+
+    assert str(load_split("ptbxl-super").content.complete.digest) in task
+    assert "Nadeau and Bengio" in (site / "protocols.html").read_text()
+
+
+def test_a_board_by_itself_is_one_file(results, tmp_path):
+    board = boards()["one"]
+    path = tmp_path / "one.html"
+    path.write_text(write_html(board, collect(board, results), {}))
+    page = Page(path)
+    assert page.loads == ["data:,"]
+    assert all(link.startswith("#") for link in page.links)
+
+
+# In a browser
+
+PROBE = """
+<script>
+  window.said = [];
+  addEventListener("error", (e) => said.push("error: " + e.message), true);
+  addEventListener("unhandledrejection", (e) => said.push("rejected: " + e.reason));
+  console.error = (...words) => said.push("console: " + words.join(" "));
+</script>
+"""
+STEPS = """
+<script>
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+  const rows = () => [...document.querySelectorAll("table.board tbody tr")].filter((r) => r.cells.length > 1);
+  const values = () => rows().map((r) => parseFloat(r.cells[2].dataset.order));
+  (async () => {
+    const told = {};
+    const began = performance.now();
+    while (document.documentElement.dataset.tables !== "ready" && performance.now() - began < 20000) await wait(20);
+    told.ready = document.documentElement.dataset.tables;
+    told.ms = Math.round(performance.now());
+    const heads = document.querySelector("table.board thead").rows;
+    const head = heads[heads.length - 1].cells[2];
+    head.click(); await wait(200);
+    told.descending = values();
+    head.click(); await wait(200);
+    told.ascending = values();
+    const group = document.querySelector("[data-filter=group]");
+    if (group) {
+      group.value = group.options[1].value;
+      group.dispatchEvent(new Event("change", { bubbles: true })); await wait(200);
+      told.filtered = rows().length;
+      group.value = ""; group.dispatchEvent(new Event("change", { bubbles: true })); await wait(200);
+    }
+    const search = document.querySelector("input[type=search]");
+    search.value = "merl"; search.dispatchEvent(new Event("input", { bubbles: true })); await wait(600);
+    told.searched = rows().length;
+    const ground = () => getComputedStyle(document.body).backgroundColor;
+    const before = ground();
+    document.getElementById("theme").click(); await wait(300);
+    told.theme = before !== ground();
+    await wait(1500);
+    told.plots = document.querySelectorAll(".plot .main-svg").length;
+    told.sideways = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    told.said = said;
+    const out = document.createElement("pre");
+    out.id = "told"; out.textContent = JSON.stringify(told); document.body.append(out);
+  })();
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+    if found is None:
+        pytest.skip("no Chromium on this machine; on Debian: apt-get install chromium")
+    return found
+
+
+def visit(browser, path: Path, width: int, tmp_path: Path) -> dict:
+    """What a page came to when it was used."""
+    import json
+
+    probed = path.with_name(f"probed-{width}-{path.name}")
+    text = path.read_text().replace("<head>", "<head>" + PROBE, 1)
+    head, _, tail = text.rpartition("</body>")
+    probed.write_text(head + STEPS + "</body>" + tail)
+    try:
+        dom = subprocess.run(
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
+             f"--user-data-dir={tmp_path / str(width)}", "--virtual-time-budget=30000", "--dump-dom", probed.as_uri()],
+            capture_output=True, text=True, timeout=120, check=True,
+        ).stdout  # fmt: skip
+    finally:
+        probed.unlink()
+    import html as entities
+
+    assert '<pre id="told">' in dom, dom[-2000:]
+    return json.loads(entities.unescape(dom.split('<pre id="told">')[1].split("</pre>")[0]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 390])
+def test_in_chromium_a_board_sorts_filters_searches_and_switches_theme(browser, site, tmp_path, width):
+    told = visit(browser, site / "boards" / "one.html", width, tmp_path)
+    assert told["said"] == []
+    assert told["ready"] == "ready"
+    assert told["descending"] == sorted(told["descending"], reverse=True)
+    assert told["ascending"] == sorted(told["ascending"])
+    assert len(told["ascending"]) == 7
+    assert told["filtered"] == 3
+    assert told["searched"] == 2
+    assert told["theme"]
+    assert told["plots"]
+    assert told["sideways"] <= 0
+
+
+@pytest.mark.slow
+def test_in_chromium_a_wide_board_is_there_within_3_seconds(browser, make_result, tmp_path):
+    columns = [Column(group=f"g{k // 4}", label=str(k), task=f"t{k}", mode="linear") for k in range(24)]
+    rows = [Row(label=f"m{k} merl", method=f"m{k}", group="ab"[k % 2]) for k in range(40)]
+    board = Board(name="wide", title="Wide", metric="macro_auroc", columns=columns, rows=rows)
+    found = [make_result(f"m{m}", f"t{t}", value=0.5 + m / 100) for m in range(40) for t in range(24)]
+    site = write_site({"wide": board}, found, tmp_path / "site", compare=False).parent
+    began = time.perf_counter()
+    told = visit(browser, site / "boards" / "wide.html", 1280, tmp_path)
+    assert time.perf_counter() - began < 60
+    assert told["said"] == []
+    assert told["ms"] < 3000
+    assert len(told["ascending"]) == 40

@@ -229,9 +229,20 @@ def test_in_chromium_a_wide_board_is_there_within_3_seconds(browser, make_result
     board = Board(name="wide", title="Wide", metric="macro_auroc", columns=columns, rows=rows)
     found = [make_result(f"m{m}", f"t{t}", value=0.5 + m / 100) for m in range(40) for t in range(24)]
     site = write_site({"wide": board}, found, tmp_path / "site", compare=False).parent
-    began = time.perf_counter()
     told = visit(browser, site / "boards" / "wide.html", 1280, tmp_path)
-    assert time.perf_counter() - began < 60
     assert told["said"] == []
-    assert told["ms"] < 3000
     assert len(told["ascending"]) == 40
+    (site / "blank.html").write_text("<!doctype html><title>blank</title>")
+
+    def seconds(page: str) -> float:
+        began = time.perf_counter()
+        subprocess.run(
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'timed'}",
+             "--virtual-time-budget=1000", "--dump-dom", (site / page).as_uri()],
+            capture_output=True, timeout=120, check=True,
+        )  # fmt: skip
+        return time.perf_counter() - began
+
+    seconds("blank.html")  # the profile is made
+    # the browser's own clock is virtual here; what a page takes is what it takes longer than an empty one
+    assert (took := min(seconds("boards/wide.html") for _ in range(3)) - min(seconds("blank.html") for _ in range(3))) < 3, took

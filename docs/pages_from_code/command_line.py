@@ -30,7 +30,12 @@ def _command(path: str, command: Any, level: int = 2) -> list[str]:
     arguments = [p for p in shown if p.param_type_name == "argument"]
     options = [p for p in shown if p.param_type_name == "option"]
     children = getattr(command, "commands", {})
-    usage = [path, *(_argument(p) for p in arguments), *(["[OPTIONS]"] if options else []), *(["COMMAND"] * bool(children))]
+    usage = [
+        path,
+        *(_argument(p) for p in arguments),
+        *(["[OPTIONS]"] if options else []),
+        *(["COMMAND"] * bool(children)),
+    ]
     parts = [f"{'#' * level} {path}\n", _prose(command.help), f"```\n{' '.join(usage)}\n```\n"]
     rows = [(code_cell(_argument(p)), "", _prose(p.help)) for p in arguments]
     rows += [(_names(p), _default(p), cell(_prose(p.help))) for p in options]
@@ -64,8 +69,8 @@ def _default(parameter: Any) -> str:
 
 
 def _prose(text: str | None) -> str:
-    """Help texts, whose square brackets and angle brackets are meant as written."""
-    return re.sub(r"(?<!\\)([<\[])(?![^`]*`)", r"\\\1", text or "").replace("\b", "") + "\n" * (text is not None and "\n" in text)
+    """Help texts, whose square and angle brackets are meant as written."""
+    return re.sub(r"(?<!\\)([<\[])(?![^`]*`)", r"\\\1", text or "").replace("\b", "")
 
 
 def _examples(epilog: str) -> str:

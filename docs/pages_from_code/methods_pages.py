@@ -37,8 +37,8 @@ def _index(entries: dict[str, registry.Entry]) -> str:
         for name, entry in entries.items()
     ]
     return (
-        "# Methods\n\nWritten from the code, as `bench methods` prints it. Every page says what the method is, where it comes "
-        "from, what it reads, and each of its settings with its source. Settings that all methods share: "
+        "# Methods\n\nWritten from the code, as `bench methods` prints it. Every page says what the method is, where it "
+        "comes from, what it reads, and each of its settings with its source. Settings that all methods share: "
         "[Settings](../config.md).\n\n" + table(("name", "modes", "pretrains", ""), rows)
     )
 
@@ -58,7 +58,10 @@ def _page(entry: registry.Entry, method: Any) -> str:
     if method.smoke:
         small = ", ".join(f"`{field}={default(value)}`" for field, value in method.smoke.items())
         parts += ["## Small and quick\n", f"The `smoke` profile sets {small}.\n"]
-    for title, values in (("How its paper trains it downstream", method.protocols), ("What its paper searched", method.spaces)):
+    for title, values in (
+        ("How its paper trains it downstream", method.protocols),
+        ("What its paper searched", method.spaces),
+    ):
         if values:
             parts += [f"## {title}\n", _by_mode(values)]
     return "\n".join(parts)
@@ -77,12 +80,11 @@ def _shown(entry: registry.Entry, config: Any, beside: type[MethodConfig]) -> li
     rows = settings_pages.fields_table(config, "", beside)
     if not rows:
         return []
-    return [
-        "## Settings\n",
-        f"`--set FIELD=VALUE`, or `--set {entry.name}.FIELD=VALUE` where several methods run. Fields of `pretrain` that are as "
-        "everywhere are [among the settings of all](../config.md#pretraining).\n",
-        rows,
-    ]
+    how = (
+        f"`--set FIELD=VALUE`, or `--set {entry.name}.FIELD=VALUE` where several methods run. Fields of `pretrain` that are "
+        "as everywhere are [among the settings of all](../config.md#pretraining).\n"
+    )
+    return ["## Settings\n", how, rows]
 
 
 def _corpus(method: Any) -> str:

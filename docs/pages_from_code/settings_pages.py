@@ -12,23 +12,22 @@ from words import cell, code_cell, default, markdown, table
 from bench.modes import MODULES, honest_mode, mode_module
 from bench.training.config import PretrainConfig
 
+SETTINGS = """# Settings
+
+Written from the code. `--set FIELD=VALUE` overrides any field; the value is YAML. A description says where the default comes
+from. A wrong name or value is answered with the right ones. The fields of a method stand on [its page](methods/index.md).
+"""
+PRETRAINING = """`--set pretrain.FIELD=VALUE` for every method, `--set METHOD.pretrain.FIELD=VALUE` for one. These are the
+harness's own defaults; most methods have defaults of their paper.
+"""
+
 
 def pages() -> dict[str, str]:
     return {"reference/config.md": _page()}
 
 
 def _page() -> str:
-    parts = [
-        "# Settings\n",
-        "Written from the code. `--set FIELD=VALUE` overrides any field; the value is YAML. A description says where the "
-        "default comes from. What a wrong name or value is answered with names the right ones. The fields of a method stand "
-        "on [its page](methods/index.md).\n",
-        "## Pretraining\n",
-        "`--set pretrain.FIELD=VALUE` for every method, `--set METHOD.pretrain.FIELD=VALUE` for one. These are the harness's "
-        "own defaults; most methods have defaults of their paper.\n",
-        fields_table(PretrainConfig, "pretrain."),
-        "## Modes\n",
-    ]
+    parts = [SETTINGS, "## Pretraining\n", PRETRAINING, fields_table(PretrainConfig, "pretrain."), "## Modes\n"]
     told = set()
     for mode, module in MODULES.items():
         if module in told:
@@ -43,7 +42,9 @@ def _page() -> str:
         parts.append(fields_table(config, prefix))
         smoke = getattr(config, "smoke", {})
         if smoke:
-            parts.append("In the `smoke` profile: " + ", ".join(f"`{k}={default(v)}`" for k, v in smoke.items()) + ".\n")
+            parts.append(
+                "In the `smoke` profile: " + ", ".join(f"`{k}={default(v)}`" for k, v in smoke.items()) + ".\n"
+            )
     return "\n".join(parts)
 
 
@@ -64,7 +65,9 @@ def _rows(config: BaseModel, prefix: str) -> list[tuple[str, ...]]:
         if isinstance(value, BaseModel):
             rows += _rows(value, f"{prefix}{name}.")
             continue
-        rows.append((code_cell(prefix + name), code_cell(default(value)), cell(_told(info.description, info.annotation))))
+        rows.append(
+            (code_cell(prefix + name), code_cell(default(value)), cell(_told(info.description, info.annotation)))
+        )
     return rows
 
 
@@ -82,4 +85,6 @@ def _literals(annotation: Any) -> list[Any]:
 
 
 def required_fields(config: type[BaseModel]) -> list[str]:
-    return [name for name, info in config.model_fields.items() if info.is_required() or info.default is PydanticUndefined]
+    return [
+        name for name, info in config.model_fields.items() if info.is_required() or info.default is PydanticUndefined
+    ]

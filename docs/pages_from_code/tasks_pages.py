@@ -49,20 +49,24 @@ def _page(entry: registry.Entry, task: Any) -> str:
     ]
     if task.released_split:
         parts.append(
-            f"The partition of the published numbers is `{task.released_split}`; its lists are not ours to ship. It is used as "
-            "soon as they are imported: [`bench splits import`](../cli.md#bench-splits-import).\n"
+            f"The partition of the published numbers is `{task.released_split}`; its lists are not ours to ship. It is used "
+            "as soon as they are imported: [`bench splits import`](../cli.md#bench-splits-import).\n"
         )
     parts.append(_rule(split.content.rule))
     complete = split.content.complete
     if complete:
-        binding = "A complete copy that does not agree is refused." if complete.binding else "These numbers do not bind."
+        binding = (
+            "A complete copy that does not agree is refused." if complete.binding else "These numbers do not bind."
+        )
         parts.append(f"In a complete copy (version {complete.version}): {complete.records:,} examples. {binding}\n")
         counts = [(p, f"{f.records:,}", f"{f.patients:,}") for p in PARTITIONS if (f := complete.partitions.get(p))]
         parts.append(table(("partition", "examples", "patients"), counts))
     if task.classes:
         parts += ["## Targets\n" if task.kind == "regression" else "## Classes\n", _classes(task, complete)]
     if task.groups:
-        parts.append("Means are also told for: " + ", ".join(f"`{g}` ({len(m)})" for g, m in task.groups.items()) + ".\n")
+        parts.append(
+            "Means are also told for: " + ", ".join(f"`{g}` ({len(m)})" for g, m in task.groups.items()) + ".\n"
+        )
     return "\n".join(parts)
 
 
@@ -72,8 +76,8 @@ def _rule(rule: Any) -> str:
         text = "; ".join(f"{p}: {', '.join(map(str, values))}" for p, values in named.items())
         return f"The rule: column `{rule.column}` of the records ({text}).\n"
     return (
-        f"The rule: {rule.folds}-fold cross-validation, once for each of the seeds {', '.join(map(str, rule.seeds))}, stratified "
-        f"on the outcome, no patient in two folds; {rule.validation:.0%} of the training part validates.\n"
+        f"The rule: {rule.folds}-fold cross-validation, once for each of the seeds {', '.join(map(str, rule.seeds))}, "
+        f"stratified on the outcome, no patient in two folds; {rule.validation:.0%} of the training part validates.\n"
     )
 
 

@@ -9,6 +9,8 @@ from words import cell, code_cell, markdown, table
 from bench import registry
 from bench.splits import PARTITIONS, load_split
 
+TITLE = {"regression": "Targets", "survival": "Event"}
+
 
 def navigation() -> list:
     names = registry.entries(registry.TASKS)
@@ -62,7 +64,7 @@ def _page(entry: registry.Entry, task: Any) -> str:
         counts = [(p, f"{f.records:,}", f"{f.patients:,}") for p in PARTITIONS if (f := complete.partitions.get(p))]
         parts.append(table(("partition", "examples", "patients"), counts))
     if task.classes:
-        parts += ["## Targets\n" if task.kind == "regression" else "## Classes\n", _classes(task, complete)]
+        parts += [f"## {TITLE.get(task.kind, 'Classes')}\n", _classes(task, complete)]
     if task.groups:
         parts.append(
             "Means are also told for: " + ", ".join(f"`{g}` ({len(m)})" for g, m in task.groups.items()) + ".\n"
@@ -87,4 +89,5 @@ def _classes(task: Any, complete: Any) -> str:
     for code, words in task.classes.items():
         counts = [f"{complete.partitions[p].classes.get(code, 0):,}" for p in parts]
         rows.append((code_cell(code), cell(words), *counts))
-    return table(("name", "in words (what zero-shot asks for)", *parts), rows)
+    words = "in words, as zero-shot asks for it" if task.kind in ("multilabel", "multiclass") else "in words"
+    return table(("name", words, *parts), rows)

@@ -30,7 +30,7 @@ def code_cell(value: object) -> str:
 def default(value: Any) -> str:
     """A default as ``--set`` would take it."""
     if value is None:
-        return "none"
+        return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (tuple, list, set, frozenset)):

@@ -51,5 +51,7 @@ def cost_of(method: Method) -> dict[str, float]:
     except Exception:  # a method may encode what this cannot make up; its cost is then not known
         return {}
     operations = counter.get_total_flops() / 1e9
-    _known[name] = {"recordings_per_second": round(TIMED / seconds, 2)} | ({"gflops": round(operations, 4)} if operations else {})
+    _known[name] = {"recordings_per_second": round(TIMED / seconds, 2)} | (
+        {"gflops": round(operations, 4)} if operations else {}
+    )
     return dict(_known[name])

@@ -22,7 +22,9 @@ Cards = Annotated[
     typer.Option("--cards", help="Show the results of these cards too (a folder of them); each is validated first."),
 ]
 
-app = typer.Typer(no_args_is_help=True, help="Boards from stored results, as files and as a site; result cards. Nothing is run.")
+app = typer.Typer(
+    no_args_is_help=True, help="Boards from stored results, as files and as a site; result cards. Nothing is run."
+)
 
 
 @app.command("list", epilog="Example:  bench leaderboard list")
@@ -38,7 +40,10 @@ def list_command() -> None:
 def render(
     board: Annotated[str, typer.Argument(help="A board (bench leaderboard list).", autocompletion=o.complete_boards)],
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help="markdown, html, latex, csv, diagram (mean ranks, SVG and PNG). [default: markdown]")
+        list[str] | None,
+        typer.Option(
+            "--format", help="markdown, html, latex, csv, diagram (mean ranks, SVG and PNG). [default: markdown]"
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder to write to. [default: boards/ in the workspace]")
@@ -67,7 +72,8 @@ def render(
 @app.command(epilog="Example:  bench leaderboard site --output public")
 def site(
     board: Annotated[
-        list[str] | None, typer.Option("--board", help="Only these boards. [default: all]", autocompletion=o.complete_boards)
+        list[str] | None,
+        typer.Option("--board", help="Only these boards. [default: all]", autocompletion=o.complete_boards),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder to write to. [default: site/ in the workspace]")

@@ -110,7 +110,9 @@ class Card(_Strict):
         named = {one.name for one in fields(Result)} - set(LEFT_OUT)
         kept = {name: value[name] for name in named}
         return Result(
-            **(kept | {"cell": Cell.from_dict(self.cell)}), schema=self.result_schema, predictions_digest=self.predictions.sha256
+            **(kept | {"cell": Cell.from_dict(self.cell)}),
+            schema=self.result_schema,
+            predictions_digest=self.predictions.sha256,
         )
 
 
@@ -283,6 +285,8 @@ def _task(card: Card, entry: Any) -> Iterator[str]:
 
 def _complete(card: Card, split: Split) -> Iterator[str]:
     """What a complete copy of the data must hold, from the split's file."""
+    from bench.splits import PARTITIONS
+
     whole = split.content.complete
     if card.split.fold not in split.folds:
         yield f"split.fold: {card.split.fold}, but {split.name} has folds 0 to {split.folds[-1]}"
@@ -300,9 +304,9 @@ def _complete(card: Card, split: Split) -> Iterator[str]:
             yield f"score.support: {card.score.support[label]:,} positives of {label}, but {split.name} has {n:,} in test"
     if test and test.patients is not None and card.score.n_clusters != test.patients:
         yield f"score.n_clusters: {card.score.n_clusters:,} patients, but {split.name} has {test.patients:,} in test"
-    order = ("train", "validation", "test")
-    if whole.binding and all(name in parts and parts[name].digest for name in order):
-        expected = digest([split.name, [[name, parts[name].digest] for name in order]])
+    stated = [[name, parts[name].digest] for name in PARTITIONS if name in parts]
+    if whole.binding and len(stated) == len(PARTITIONS) and all(one for _, one in stated):
+        expected = digest([split.name, stated])
         if card.split.digest != expected:
             yield f"split.digest: {card.split.digest}, but that of {split.name} is {expected}"
 

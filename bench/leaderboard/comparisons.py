@@ -235,9 +235,7 @@ class Answers:
         test, validation = table[table.partition == "test"], table[table.partition == "validation"]
         told = (matrix(validation, "target"), matrix(validation, "score"))
         patients = test.patient_id.to_numpy(str)
-        return cls(
-            result, test.record_id.to_numpy(str), patients, matrix(test, "target"), matrix(test, "score"), told
-        )
+        return cls(result, test.record_id.to_numpy(str), patients, matrix(test, "target"), matrix(test, "score"), told)
 
     @property
     def names(self) -> list[str]:

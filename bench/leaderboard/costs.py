@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from bench.runner.results import Result
 
-COSTS = ("cost_parameters_m", "cost_gflops", "cost_recordings_per_second", "cost_pretraining_hours", "cost_downstream_seconds")
+COSTS = (
+    "cost_parameters_m",
+    "cost_gflops",
+    "cost_recordings_per_second",
+    "cost_pretraining_hours",
+    "cost_downstream_seconds",
+)
 
 
 def is_cost(metric: str) -> bool:

@@ -7,7 +7,6 @@ import inspect
 import warnings
 from typing import Any
 
-from bench import registry
 from bench.errors import BenchError
 from bench.leaderboard.footnotes import FEW
 from bench.modes import MODULES
@@ -53,7 +52,10 @@ def fields(model: Any, prefix: str = "", depth: int = 0) -> list[dict[str, str]]
         if isinstance(default, BaseModel) and depth < 2:
             rows += fields(type(default), f"{prefix}{name}.", depth + 1) if not one.description or depth else []
             if one.description and not depth:
-                rows += [_of_instance(row, default, f"{prefix}{name}.") for row in fields(type(default), f"{prefix}{name}.", 1)]
+                rows += [
+                    _of_instance(row, default, f"{prefix}{name}.")
+                    for row in fields(type(default), f"{prefix}{name}.", 1)
+                ]
             continue
         shown = "(must be given)" if default is PydanticUndefined else str(default)
         rows.append({"name": prefix + name, "default": shown, "description": one.description or ""})
@@ -96,7 +98,10 @@ def method_facts(entry: Entry) -> dict[str, Any]:
 
 
 def _input(spec: Any) -> str:
-    words = [f"{spec.seconds:g} s at {spec.fs} Hz", "millivolts" if spec.normalise == "none" else f"{spec.normalise} scaling"]
+    words = [
+        f"{spec.seconds:g} s at {spec.fs} Hz",
+        "millivolts" if spec.normalise == "none" else f"{spec.normalise} scaling",
+    ]
     words += [f"filters {', '.join(spec.filters)}"] if spec.filters else []
     words += ["median beat"] if spec.median_beat else []
     words.append("any subset of leads" if spec.partial_leads else "absent leads as zeros")

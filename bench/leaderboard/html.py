@@ -28,9 +28,7 @@ def write(board: Board, tables: Sequence[Table], results: Results) -> str:
     Raises:
         BenchError: itables or plotly is not installed.
     """
-    return page(
-        "board.html", inline=_inline(), root="", section="", linked=(), **board_content(board, tables, results)
-    )
+    return page("board.html", inline=_inline(), root="", section="", linked=(), **board_content(board, tables, results))
 
 
 def board_content(board: Board, tables: Sequence[Table], results: Results) -> dict[str, Any]:

@@ -21,7 +21,9 @@ def differences(results: Iterable[Result]) -> list[Result]:
     Such a result has no protocol of its own: it says how much one adds, and so may stand where neither would by itself.
     """
     results = list(results)
-    honest = {(r.cell, r.profile, r.data, r.split.get("digest")): r for r in results if not r.provenance.get("protocol")}
+    honest = {
+        (r.cell, r.profile, r.data, r.split.get("digest")): r for r in results if not r.provenance.get("protocol")
+    }
     found = []
     for released in results:
         if not released.provenance.get("protocol"):
@@ -31,7 +33,11 @@ def differences(results: Iterable[Result]) -> list[Result]:
         if ours is None or released.config.get("method") != ours.config.get("method"):
             continue
         mode = f"{released.cell.mode}{MINUS}{cell.mode}"
-        metrics = {name: _difference(released, ours, name) for name in ours.score["metrics"] if name in released.score["metrics"]}
+        metrics = {
+            name: _difference(released, ours, name)
+            for name in ours.score["metrics"]
+            if name in released.score["metrics"]
+        }
         found.append(
             replace(
                 ours,

@@ -119,7 +119,9 @@ def comparison_notes(table: Table) -> list[str]:
     for index, ranks in table.ranks.items():
         name = table.board.columns[index].name
         if ranks.test and len(ranks.groups) < 2:
-            tests.setdefault(f"no two rows can be told apart ({ranks.test}, Holm over the column, 5 %)", []).append(name)
+            tests.setdefault(f"no two rows can be told apart ({ranks.test}, Holm over the column, 5 %)", []).append(
+                name
+            )
         elif ranks.test:
             told = f"rows that share a letter cannot be told apart ({ranks.test}, Holm over the column, 5 %)"
             tests.setdefault(told, []).append(name)

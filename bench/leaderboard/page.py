@@ -145,7 +145,7 @@ def _cell(table: Table, line: Line, index: int, span: tuple[float, float] | None
         return None if value is None or span is None else round(100 * (value - span[0]) / (span[1] - span[0]), 1)
 
     theirs = numbers.theirs(board, column, printed)
-    common = {"published": theirs, "published_at": at(printed.value) if printed else None}
+    common: dict[str, Any] = {"published": theirs, "published_at": at(printed.value) if printed else None}
     if found.value is None:
         order = printed.value if printed is not None and table.stamp is None else None
         return CellView(missing=found.missing, order=order, **common)

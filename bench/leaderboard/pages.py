@@ -24,7 +24,10 @@ OURS = "Across papers"
 
 
 def write_site(
-    boards: Mapping[str, Board], results: Iterable[Result], destination: Path, cache: Path | None = None,
+    boards: Mapping[str, Board],
+    results: Iterable[Result],
+    destination: Path,
+    cache: Path | None = None,
     compare: bool = True,
 ) -> Path:
     """Write all pages below ``destination``; what is there of the same name is replaced.
@@ -52,7 +55,8 @@ def write_site(
             folder = destination / "boards"
             content = board_content(board, tables, by_key)
             _write(
-                folder / f"{board.name}.html", page("board.html", root="../", section="boards", linked=methods, **content)
+                folder / f"{board.name}.html",
+                page("board.html", root="../", section="boards", linked=methods, **content),
             )
             for suffix, module in ((".md", markdown), (".tex", latex), (".csv", table_csv)):
                 _write(folder / f"{board.name}{suffix}", module.write(board, tables))
@@ -61,7 +65,9 @@ def write_site(
     _write(destination / "index.html", page("index.html", root="", section="boards", groups=_grouped(overview)))
     _write_listings(destination, methods, tasks, told)
     for name, entry in methods.items():
-        rows = [row | {"name": row["task"], "link": f"../tasks/{row['task']}.html"} for row in told if row["method"] == name]
+        rows = [
+            row | {"name": row["task"], "link": f"../tasks/{row['task']}.html"} for row in told if row["method"] == name
+        ]
         on = [(b.name, b.title) for b in boards.values() if any(row.method == name for row in b.rows)]
         facts = method_facts(entry) | {"results": _linked(rows, tasks), "boards": on}
         _write(
@@ -70,7 +76,9 @@ def write_site(
         )
     for name, entry in tasks.items():
         rows = [
-            row | {"name": row["method"], "link": f"../methods/{row['method']}.html"} for row in told if row["task"] == name
+            row | {"name": row["method"], "link": f"../methods/{row['method']}.html"}
+            for row in told
+            if row["task"] == name
         ]
         facts = task_facts(entry) | {"results": _linked(rows, methods)}
         _write(
@@ -78,7 +86,8 @@ def write_site(
             page("task.html", root="../", section="tasks", tables=True, **facts),
         )
     _write(
-        destination / "protocols.html", page("protocols.html", root="", section="protocols", modes=mode_facts(), few=FEW)
+        destination / "protocols.html",
+        page("protocols.html", root="", section="protocols", modes=mode_facts(), few=FEW),
     )
     return destination / "index.html"
 
@@ -117,7 +126,9 @@ def _grouped(overview: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[st
         paper, colon, title = one["title"].partition(": ")
         of_paper = bool(colon) and (" Table " in paper or " Figure " in paper)
         name = paper.split(" Table ")[0].split(" Figure ")[0] if of_paper else OURS
-        groups[name].append(one | {"title": f"{paper.removeprefix(name).strip()}: {title}" if of_paper else one["title"]})
+        groups[name].append(
+            one | {"title": f"{paper.removeprefix(name).strip()}: {title}" if of_paper else one["title"]}
+        )
     return sorted(groups.items(), key=lambda item: (item[0] != OURS, item[0]))
 
 
@@ -162,7 +173,11 @@ def _result_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
                 "task": cell.task,
                 "mode": cell.mode,
                 "fraction": cell.fraction,
-                "labels": "none" if cell.mode == "zeroshot" else f"{cell.fraction:.3g}" if cell.fraction < 0.001 else f"{100 * cell.fraction:g} %",
+                "labels": "none"
+                if cell.mode == "zeroshot"
+                else f"{cell.fraction:.3g}"
+                if cell.fraction < 0.001
+                else f"{100 * cell.fraction:g} %",
                 "leads": "all" if cell.leads == LEADS else name_leads(cell.leads),
                 "metric": metric,
                 "value": estimate["value"],

@@ -49,8 +49,8 @@ class Standing:
         p = "< 0.001" if self.p_value < 0.001 else f"= {self.p_value:.3f}"
         told = (
             f"Mean ranks over {len(self.blocks)} tasks ({', '.join(self.blocks)}): the {len(self.lines)} rows {apart} "
-            f"(Friedman p {p}); two differ where their mean ranks are more than {self.critical_difference:.2f} apart (Nemenyi, "
-            f"5 %). Tasks that share recordings count as separate, which makes this optimistic."
+            f"(Friedman p {p}); two differ where their mean ranks are more than {self.critical_difference:.2f} apart "
+            f"(Nemenyi, 5 %). Tasks that share recordings count as separate, which makes this optimistic."
         )
         if self.absent:
             told += f" Without a mean rank, as a column is missing: {', '.join(self.absent)}."
@@ -129,12 +129,13 @@ def diagram(found: Standing, form: str = "svg", ink: str = "#1b1f24") -> bytes:
         "text.color": ink, "axes.edgecolor": ink, "axes.labelcolor": ink, "xtick.color": ink, "lines.color": ink,
         "svg.fonttype": "none", "svg.hashsalt": "bench", "font.size": 10, "font.family": "sans-serif",
     }  # fmt: skip
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(style):  # type: ignore[arg-type]  # a plain dict of settings
         figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.16 * len(names) + 0.06 * len(names)), layout="constrained")
         try:
             scikit_posthocs.critical_difference_diagram(
                 ranks, p_values, ax=axes, color_palette=[ink] * len(names), label_fmt_left="{label} ({rank:.2f})\u00a0\u00a0",
-                label_fmt_right="\u00a0\u00a0({rank:.2f}) {label}", crossbar_props={"color": ink, "linewidth": 3}, text_h_margin=0.02,
+                label_fmt_right="\u00a0\u00a0({rank:.2f}) {label}", crossbar_props={"color": ink, "linewidth": 3},
+                text_h_margin=0.02,
             )  # fmt: skip
             out = io.BytesIO()
             told = {"Date": None} if form == "svg" else None

@@ -30,7 +30,12 @@ def scored_result(make_result):
         who = ids if patients is None else patients
         half = slice(0, records), slice(records, both)
         told = score(
-            "multilabel", targets[half[1]], scores[half[1]], CLASSES, who[half[1]], validation=(targets[half[0]], scores[half[0]])
+            "multilabel",
+            targets[half[1]],
+            scores[half[1]],
+            CLASSES,
+            who[half[1]],
+            validation=(targets[half[0]], scores[half[0]]),
         )
         base = make_result(method, n_records=records, **keywords)
         inputs = {"method": digest(method), "data": "0" * 32}

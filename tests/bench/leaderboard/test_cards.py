@@ -106,7 +106,11 @@ def test_other_predictions_are_refused(card, tmp_path, scored_result):
     ("place", "to", "field"),
     [
         (("score", "metrics"), {}, "score.metrics"),
-        (("score", "metrics", "macro_auroc"), {"value": "high", "low": 0, "high": 1}, "score.metrics.macro_auroc.value"),
+        (
+            ("score", "metrics", "macro_auroc"),
+            {"value": "high", "low": 0, "high": 1},
+            "score.metrics.macro_auroc.value",
+        ),
         (("data",), "synthetic", "data"),
         (("split", "digest"), "abc", "split.digest"),
         (("surprise",), 1, "surprise"),
@@ -148,7 +152,9 @@ def test_a_real_complete_result_is_held_to_the_split_file(result):
 
 
 def test_secrets_do_not_travel(result):
-    leaky = replace(result, provenance=result.provenance | {"overrides": ["kmerl.entities.endpoint=http://me:pass@host/"]})
+    leaky = replace(
+        result, provenance=result.provenance | {"overrides": ["kmerl.entities.endpoint=http://me:pass@host/"]}
+    )
     assert "pass" not in json.dumps(card_of(leaky)["provenance"])
 
 

@@ -30,7 +30,10 @@ def table_of(board, results, cache=None):
 @pytest.fixture
 def three(tmp_path, scored_result):
     """A good method, and two that are equally poor."""
-    return [scored_result(tmp_path / "results", m, skill, noise=2) for m, skill in (("kmerl", 2.0), ("merl", 0.4), ("etp", 0.4))]
+    return [
+        scored_result(tmp_path / "results", m, skill, noise=2)
+        for m, skill in (("kmerl", 2.0), ("merl", 0.4), ("etp", 0.4))
+    ]
 
 
 def test_what_differs_is_told_apart_and_what_does_not_shares_a_letter(three):
@@ -102,7 +105,9 @@ def test_seeds_widen_the_difference_and_one_seed_each_is_the_paired_difference()
         drawn = [targets * 0.8 * (1 + shift * k) + rng.normal(size=targets.shape) for k in range(3)]
         names = ["a", "b", "c"]
         return [
-            score_replicates("multilabel", targets, s, names, None, bootstrap=200, metrics=["macro_auroc"])["macro_auroc"]
+            score_replicates("multilabel", targets, s, names, None, bootstrap=200, metrics=["macro_auroc"])[
+                "macro_auroc"
+            ]
             for s in drawn
         ]
 
@@ -180,7 +185,9 @@ def test_every_format_tells_who_can_be_told_apart(tmp_path, three):
         "title: B\nmetric: macro_auroc\ncolumns:\n  - {label: super, task: ptbxl-super, mode: linear}\nrows:\n"
         + "".join(f"  - {{label: {m}, method: {m}}}\n" for m in METHODS)
     )
-    written = render(str(tmp_path / "b.yaml"), three, tmp_path / "out", ["markdown", "latex", "csv", "html"], compare=True)
+    written = render(
+        str(tmp_path / "b.yaml"), three, tmp_path / "out", ["markdown", "latex", "csv", "html"], compare=True
+    )
     text = {path.suffix: path.read_text() for path in written}
     assert "<sup>a</sup>" in text[".md"]
     assert "Holm over the column" in text[".md"]
@@ -190,7 +197,9 @@ def test_every_format_tells_who_can_be_told_apart(tmp_path, three):
 
 
 def test_classes_are_listed_and_rare_ones_flagged(make_result):
-    result = make_result(per_class={"NORM": {"auroc": 0.8}, "MI": {"auroc": 0.8}, "LAFB": {"auroc": None}}, left_out=["LAFB"])
+    result = make_result(
+        per_class={"NORM": {"auroc": 0.8}, "MI": {"auroc": 0.8}, "LAFB": {"auroc": None}}, left_out=["LAFB"]
+    )
     result.score["support"] = {"NORM": 963, "MI": 4, "LAFB": 0}
     (table,) = collect(board(), [result])
     assert "ptbxl-super: macro means are over 2 classes: NORM, MI." in table.footnotes

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import pytest
 
 from bench.leaderboard.board import Board, Column, Row
-from bench.leaderboard.html import write as write_html
 from bench.leaderboard.collect import collect
+from bench.leaderboard.html import write as write_html
 from bench.leaderboard.pages import write_site
 
 METHODS = ("kmerl", "merl", "etp", "random-resnet", "simclr", "byol", "cpc")
@@ -23,9 +23,14 @@ def boards() -> dict[str, Board]:
         for task in ("ptbxl-super", "csn")
         for f in (0.1, 1.0)
     ]
-    rows = [Row(label=f"{m} <b>", method=m, group="Text" if k < 3 else "ECG", published=[60 + k] * 4) for k, m in enumerate(METHODS)]
+    rows = [
+        Row(label=f"{m} <b>", method=m, group="Text" if k < 3 else "ECG", published=[60 + k] * 4)
+        for k, m in enumerate(METHODS)
+    ]
     one = {"metric": "macro_auroc", "scale": 100, "columns": columns, "rows": rows}
-    return {n: Board(name=n, title=t, source="A paper", **one) for n, t in (("one", "Paper Table 1: a"), ("two", "Ours"))}
+    return {
+        n: Board(name=n, title=t, source="A paper", **one) for n, t in (("one", "Paper Table 1: a"), ("two", "Ours"))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -245,4 +250,6 @@ def test_in_chromium_a_wide_board_is_there_within_3_seconds(browser, make_result
 
     seconds("blank.html")  # the profile is made
     # the browser's own clock is virtual here; what a page takes is what it takes longer than an empty one
-    assert (took := min(seconds("boards/wide.html") for _ in range(3)) - min(seconds("blank.html") for _ in range(3))) < 3, took
+    assert (
+        took := min(seconds("boards/wide.html") for _ in range(3)) - min(seconds("blank.html") for _ in range(3))
+    ) < 3, took

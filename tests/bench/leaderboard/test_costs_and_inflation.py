@@ -1,0 +1,90 @@
+import pytest
+
+from bench.leaderboard import load_board
+from bench.leaderboard.board import Board, Column, Row
+from bench.leaderboard.collect import collect, compared
+from bench.leaderboard.inflation import MINUS, both_modes
+
+RELEASED = "linear-merl-released"
+
+
+def board(mode, metric="macro_auroc") -> Board:
+    columns = [Column(label="super", task="ptbxl-super", mode=mode, metric=metric)]
+    return Board(name="b", title="B", metric=metric, columns=columns, rows=[Row(label=m, method=m) for m in ("kmerl", "merl")])
+
+
+def released(tmp_path, scored_result, skill, **keywords):
+    result = scored_result(tmp_path / "results", "kmerl", skill, mode=RELEASED, **keywords)
+    result.provenance["protocol"] = "merl-released"
+    return result
+
+
+def test_inflation_is_the_paired_difference_on_one_cell(tmp_path, scored_result):
+    honest = scored_result(tmp_path / "results", "kmerl", 0.5)
+    theirs = released(tmp_path, scored_result, 2.0)
+    found = [honest, theirs]
+    (table,) = compared(collect(board(f"{RELEASED}{MINUS}linear"), found), found)
+    summary = table.lines[0].summaries[0]
+    added = theirs.metric("macro_auroc")["value"] - honest.metric("macro_auroc")["value"]
+    assert summary.value == pytest.approx(added)
+    assert summary.low < added < summary.high
+    assert "chosen on the test set" not in str(table.stamp)
+
+
+def test_a_protocol_that_nobody_ran_honestly_inflates_nothing(tmp_path, scored_result):
+    theirs = released(tmp_path, scored_result, 2.0)
+    other = scored_result(tmp_path / "results", "kmerl", 0.5, fraction=0.1)
+    assert collect(board(f"{RELEASED}{MINUS}linear"), [theirs, other]) == []
+
+
+def test_the_protocols_still_share_no_table(tmp_path, scored_result):
+    found = [scored_result(tmp_path / "results", "kmerl", 0.5), released(tmp_path, scored_result, 2.0)]
+    (table,) = collect(board("linear"), found)
+    assert table.lines[0].summaries[0].keys == (found[0].key,)
+
+
+def test_a_difference_asks_for_both_modes_to_be_run():
+    column = load_board("protocol_inflation").columns[0]
+    assert both_modes(column.mode) == [RELEASED, "linear"]
+    assert both_modes("linear") == ["linear"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [("cost_parameters_m", 12.5), ("cost_gflops", 3.4), ("cost_pretraining_hours", 2.0), ("cost_recordings_per_second", None)],
+)
+def test_costs_are_read_from_results(make_result, metric, value):
+    result = make_result()
+    result.provenance.update(parameters=12_500_000, gflops=3.4)
+    result.checkpoint.update(seconds=7200)
+    (table,) = compared(collect(board("linear", metric), [result, make_result("merl")]), [result])
+    assert table.lines[0].summaries[0].value == value
+    assert not table.ranks
+
+
+def test_a_group_of_targets_is_read_under_its_own_name(make_result):
+    result = make_result(metric="macro_auroc_rhythm", value=0.7)
+    asked = board("linear", "macro_auroc")
+    column = asked.columns[0].model_copy(update={"class_name": "rhythm"})
+    (table,) = collect(asked.model_copy(update={"columns": [column]}), [result])
+    assert table.lines[0].summaries[0].value == 0.7
+
+
+def test_what_an_encoder_costs_is_counted():
+    import torch
+
+    from bench.flops import cost_of
+    from bench.method import Method
+
+    class Matrix(Method):
+        name = "one-matrix"
+
+        def build(self, config):
+            self.weights = torch.nn.Linear(5000, 100, bias=False)
+
+        def encode(self, batch):
+            return self.weights(batch.ecg[:, 0])
+
+    found = cost_of(Matrix())
+    assert found["gflops"] == pytest.approx(2 * 5000 * 100 / 1e9)
+    assert found["recordings_per_second"] > 0

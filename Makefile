@@ -9,6 +9,7 @@ BENCH := $(BIN)/bench
 demo: $(VENV)/.installed
 	$(BENCH) run --method kmerl,random-vit --task ptbxl-super --mode zeroshot
 	@echo; echo "The board, as a file:"; $(BENCH) leaderboard render zeroshot
+	@echo; echo "All boards, methods and tasks, as a site:"; $(BENCH) leaderboard site
 	@echo "Next: $(BENCH) methods; $(BENCH) run --help; and on real recordings:"
 	@echo "  $(BENCH) run --method kmerl,merl --task 'ptbxl-*' --mode zeroshot,linear --data-root ptbxl=FOLDER"
 

@@ -192,3 +192,12 @@ def test_a_view_leaves_absent_leads_at_zero(ecg):
     assert view.shape == (6, 3, 250)
     assert (view[:, 1] == 0).all()
     assert (view[:, 0] != 0).any()
+
+
+@pytest.mark.parametrize("time", [1, 2, 500])
+def test_the_compiled_interpolation_is_the_plain_formula(time):
+    generator = torch.Generator().manual_seed(0)
+    ecg = torch.randn(5, 12, time, generator=generator)
+    position = torch.rand(5, 300, generator=generator) * (time + 4) - 2  # some of them outside
+    plain = augment.resample_at(ecg.clone().requires_grad_(), position).detach()  # with a gradient: torch throughout
+    assert torch.equal(augment.resample_at(ecg, position), plain)

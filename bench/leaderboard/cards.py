@@ -2,7 +2,7 @@
 
 A card is a result without its predictions, which it names by their digest. :func:`check` is what a CI needs to accept one by
 pull request: it recomputes whatever can be recomputed from the card, the registered task and its split file, and with the
-predictions every metric. What it cannot tell is whether the predictions came from the method; ``bench runs replay`` can.
+predictions every metric. What it cannot tell is whether the predictions came from the method; ``bench replay`` can.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def survival_charts(table: Table, lines: Sequence[Line], columns: Sequence[int],
                 followed = _followed(found)
             except BenchError:
                 continue  # predictions are not at hand: the row has no curve
-            traces += _kaplan_meier(line.label, *followed, first=not traces)
+            traces += _kaplan_meier(_name(table, line), *followed, first=not traces)
         if traces:
             title = f"{column.name}: survival by predicted risk"
             charts.append(
@@ -164,6 +164,11 @@ def survival_charts(table: Table, lines: Sequence[Line], columns: Sequence[int],
                 }
             )
     return charts
+
+
+def _name(table: Table, line: Line) -> str:
+    twice = sum(other.label == line.label for other in table.lines) > 1
+    return f"{line.label} ({line.row.group})" if twice and line.row.group else line.label
 
 
 def _followed(results: Sequence[Result]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -130,7 +130,10 @@ def diagram(found: Standing, form: str = "svg", ink: str = "#1b1f24") -> bytes:
         "svg.fonttype": "none", "svg.hashsalt": "bench", "font.size": 10, "font.family": "sans-serif",
     }  # fmt: skip
     with matplotlib.rc_context(style):  # type: ignore[arg-type]  # a plain dict of settings
-        figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.16 * len(names) + 0.06 * len(names)), layout="constrained")
+        figure, axes = pyplot.subplots(
+            figsize=(max(9.0, 5 + 0.13 * max(map(len, names))), 1.2 + 0.16 * len(names) + 0.06 * len(names)),
+            layout="constrained",
+        )
         try:
             scikit_posthocs.critical_difference_diagram(
                 ranks, p_values, ax=axes, color_palette=[ink] * len(names), label_fmt_left="{label} ({rank:.2f})\u00a0\u00a0",

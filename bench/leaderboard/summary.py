@@ -66,7 +66,7 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
     )
     if any(value is None for value, _, _ in readings.values()):
         which = f"{metric} of {class_name}" if class_name else metric
-        return replace(base, missing=f"{which} is undefined or was not measured")
+        return replace(base, missing="not recorded" if is_cost(metric) else f"{which} is undefined or was not measured")
     if told := differing(results):
         return replace(base, missing=told)
     if len(found) < folds:
@@ -78,6 +78,8 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
         value, low, high = _over_folds(results, readings)
     else:
         value, low, high = _over_seeds(list(readings.values()))
+    if is_cost(metric):
+        return replace(base, value=value)  # of a machine, not of a sample
     return replace(base, value=value, low=low, high=high, sd=_deviation(readings))
 
 

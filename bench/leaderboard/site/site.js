@@ -61,7 +61,7 @@
     const { axis, font } = themed();
     for (const figure of document.querySelectorAll("figure.chart")) {
       const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
-      const narrow = figure.clientWidth < 520;
+      const narrow = figure.clientWidth < 520 || data.some((trace) => trace.name.length > 40);
       window.Plotly.react(figure.querySelector(".plot"), data, {
         ...layout,
         xaxis: { ...layout.xaxis, ...axis },

@@ -10,7 +10,8 @@ RELEASED = "linear-merl-released"
 
 def board(mode, metric="macro_auroc") -> Board:
     columns = [Column(label="super", task="ptbxl-super", mode=mode, metric=metric)]
-    return Board(name="b", title="B", metric=metric, columns=columns, rows=[Row(label=m, method=m) for m in ("kmerl", "merl")])
+    rows = [Row(label=m, method=m) for m in ("kmerl", "merl")]
+    return Board(name="b", title="B", metric=metric, columns=columns, rows=rows)
 
 
 def released(tmp_path, scored_result, skill, **keywords):
@@ -51,7 +52,12 @@ def test_a_difference_asks_for_both_modes_to_be_run():
 
 @pytest.mark.parametrize(
     ("metric", "value"),
-    [("cost_parameters_m", 12.5), ("cost_gflops", 3.4), ("cost_pretraining_hours", 2.0), ("cost_recordings_per_second", None)],
+    [
+        ("cost_parameters_m", 12.5),
+        ("cost_gflops", 3.4),
+        ("cost_pretraining_hours", 2.0),
+        ("cost_recordings_per_second", None),
+    ],
 )
 def test_costs_are_read_from_results(make_result, metric, value):
     result = make_result()

@@ -22,6 +22,7 @@ experiments).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -35,6 +36,9 @@ from bench.errors import DataError
 
 #: Numbers held at once by the weights of one block of replicates (float64).
 _WEIGHTS_HELD = 2**20
+
+#: Numbers of the last draws that are kept (float64, 32 MiB).
+_DRAWS_KEPT = 2**22
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 
@@ -58,10 +62,28 @@ def cluster_numbers(clusters: Shaped[np.ndarray, "record"] | None, records: int)
 def draws(
     clusters: Int[np.ndarray, "record"], replicates: int, seed: int
 ) -> Iterator[Float[np.ndarray, "record replicate"]]:
-    """Blocks of replicates: how often each record was drawn. The block size changes memory, never the draws."""
+    """Blocks of replicates: how often each record was drawn. The block size changes memory, never the draws.
+
+    The last draws are kept if they are small, read-only: a board asks for the same ones for each of its methods.
+    """
+    block = int(np.clip(_WEIGHTS_HELD // len(clusters), 16, 128))
+    if len(clusters) * replicates <= _DRAWS_KEPT:
+        yield from _kept_draws(clusters.tobytes(), clusters.dtype.str, replicates, seed, block)
+    else:
+        yield from _drawn(clusters, replicates, seed, block)
+
+
+@functools.lru_cache(maxsize=1)
+def _kept_draws(clusters: bytes, kind: str, replicates: int, seed: int, block: int) -> tuple[np.ndarray, ...]:
+    blocks = tuple(_drawn(np.frombuffer(clusters, kind), replicates, seed, block))
+    for weights in blocks:
+        weights.flags.writeable = False
+    return blocks
+
+
+def _drawn(clusters: np.ndarray, replicates: int, seed: int, block: int) -> Iterator[np.ndarray]:
     count = int(clusters.max()) + 1
     rng = np.random.default_rng(seed)
-    block = int(np.clip(_WEIGHTS_HELD // len(clusters), 16, 128))
     for start in range(0, replicates, block):
         size = min(block, replicates - start)
         drawn = rng.integers(count, size=(size, count)) + count * np.arange(size)[:, None]

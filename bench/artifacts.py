@@ -24,6 +24,7 @@ SEAL = "artifact.json"
 
 NO_SPACE = (ENOSPC, EROFS, EDQUOT, EFBIG)
 
+
 def writer() -> str:
     """Who writes a temporary folder, as part of its name: whoever clears up leaves alone what a living process writes."""
     return f"{re.sub(r'[^A-Za-z0-9]', '-', platform.node())}-{os.getpid()}"

@@ -108,7 +108,9 @@ def run_command(
     ] = "local",
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, help="Cells that run beside each other; they share the cores. [default: 1]"),
+        typer.Option(
+            "--jobs", "-j", min=1, help="Cells that run beside each other; they share the cores. [default: 1]"
+        ),
     ] = None,
     address: Annotated[
         str | None,

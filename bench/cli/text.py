@@ -84,4 +84,8 @@ def _json(value: Any) -> None:
     import json
     from dataclasses import asdict, is_dataclass
 
-    typer.echo(json.dumps(value, indent=2, default=lambda v: asdict(v) if is_dataclass(v) and not isinstance(v, type) else str(v)))
+    typer.echo(
+        json.dumps(
+            value, indent=2, default=lambda v: asdict(v) if is_dataclass(v) and not isinstance(v, type) else str(v)
+        )
+    )

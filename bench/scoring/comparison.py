@@ -44,9 +44,7 @@ def paired_difference(first: Replicates, second: Replicates, level: float = 0.95
     return _tested(both.value, both.spread(), level)
 
 
-def difference_of_means(
-    first: Sequence[Replicates], second: Sequence[Replicates], level: float = 0.95
-) -> Difference:
+def difference_of_means(first: Sequence[Replicates], second: Sequence[Replicates], level: float = 0.95) -> Difference:
     """The difference of two methods of which each was trained with several seeds; one seed each is
     :func:`paired_difference`.
 

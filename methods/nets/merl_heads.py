@@ -74,9 +74,7 @@ class MERLNet(nn.Module):
         dropout: of the two branches; 0.1 in the code.
     """
 
-    def __init__(
-        self, encoder: Any, samples: int = 5000, dim: int = 256, text_dim: int = 768, dropout: float = 0.1
-    ):
+    def __init__(self, encoder: Any, samples: int = 5000, dim: int = 256, text_dim: int = 768, dropout: float = 0.1):
         super().__init__()
         self.encoder = encoder
         self.heads: FeatureMapHeads | VectorHeads

@@ -27,8 +27,10 @@ class ASTCL(SelfSupervised):
     two augmentations; a game between discriminator and encoder; spatiotemporal prediction and patient discrimination
     with patient-level positives only; a predictor with stop-gradient against collapse. How each is built is our
     choice: the noise is baseline wander, mains hum and white noise; denoising is a band-pass filter (the field's
-    other means is wavelets); the prediction is TS-TCC's, the discrimination SimSiam's; the game is played by
-    reversing gradients; all terms weigh the same. A row of K-MERL Table 1 and ETP Table 1.
+    other means is wavelets); the prediction is TS-TCC's, between both views of one window; the discrimination is
+    SimSiam's, between windows of a patient that need not overlap (views of one window share the place of every beat,
+    which is enough to tell patients apart in a batch); the game is played by reversing gradients; all terms weigh the
+    same. A row of K-MERL Table 1 and ETP Table 1.
     """
 
     name = "astcl"
@@ -78,17 +80,18 @@ class ASTCL(SelfSupervised):
         return augment.bandpass(ecg, self.input.fs, *self.config.band)
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
-        window = random_view(batch.ecg, batch.leads, self.input.fs, self.view_length, ())
+        here, elsewhere = (random_view(batch.ecg, batch.leads, self.input.fs, self.view_length, ()) for _ in range(2))
         present = batch.leads[..., None]
-        noisy, clean = (self.encoder.features(v(window) * present) for v in (self.enhance_noise, self.denoise))
-        pooled = [noisy.mean(-1), clean.mean(-1)]
+        noisy, clean = (self.encoder.features(v(here) * present) for v in (self.enhance_noise, self.denoise))
+        other = self.encoder.features(self.denoise(elsewhere) * present)
+        pooled = [noisy.mean(-1), other.mean(-1)]
 
         guess = self.discriminator(reverse_gradient(torch.cat(pooled), self.config.adversary))[:, 0]
         is_noisy = torch.arange(len(guess), device=guess.device) < len(batch)
         projected = [self.projector(p) for p in pooled]
         predicted = [self.predictor(p) for p in projected]
         who = batch.index.cpu() if self._patients is None else self._patients[batch.index.cpu()]
-        same = (who[:, None] == who[None, :]).to(window.device)
+        same = (who[:, None] == who[None, :]).to(here.device)
         return {
             "adversary": F.binary_cross_entropy_with_logits(guess, is_noisy.to(guess.dtype)),
             "prediction": self.temporal(noisy, clean)[0] + self.temporal(clean, noisy)[0],

@@ -145,10 +145,11 @@ def _session_of(result: Result, source: DataSource) -> Session:
     overrides = parse_overrides(result.provenance.get("overrides", []), list(registry.entries(registry.METHODS)))
     corpus = (result.checkpoint.get("corpus") or {}).get("dataset")
     known = corpus in registry.entries(registry.DATASETS)
-    session = Session(source, result.profile, overrides, corpus if known else None)  # type: ignore[arg-type]
+    sweep = result.provenance.get("sweep")  # what chose the overrides is part of the key
+    session = Session(source, result.profile, overrides, corpus if known else None, sweep=sweep)  # type: ignore[arg-type]
     folder = source.workspace.checkpoints / str(result.checkpoint.get("name"))
     if result.checkpoint and folder.is_dir():
         spec = session.checkpoint_spec(registry.load(registry.METHODS, result.cell.method), result.dataset["name"])
         if spec is not None and spec.key != result.checkpoint["key"]:  # it was named, or imported
-            return Session(source, result.profile, overrides, checkpoints={result.cell.method: folder})  # type: ignore[arg-type]
+            return replace(session, corpus=None, checkpoints={result.cell.method: folder}, _remembered={}, _configs={})
     return session

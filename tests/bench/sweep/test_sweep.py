@@ -11,6 +11,7 @@ from bench.data_source import DataSource
 from bench.errors import ConfigError, UnknownName
 from bench.leaderboard import console_tables
 from bench.runner.plan import RunOptions
+from bench.runner.recompute import replay
 from bench.runner.results import read_results
 from bench.runner.session import Session
 from bench.sweep.space import grid_size
@@ -148,6 +149,9 @@ def test_the_choice_is_trained_again_as_it_was_tried_and_its_result_tells_how_it
     assert told["space"] == {"linear.lr": "log:0.0001..0.1"}
     assert told["setting"] == chosen.setting
     assert told["search_seed"] == 0
+    replayed = replay(first, source(workspace))
+    assert replayed.identical
+    assert replayed.changed == []
     again = sweep(asked, source(workspace))
     assert again.computed == 0
     assert again.studies == report.studies

@@ -32,7 +32,11 @@ class Recordings(SignalStore):
         for row, lead in zip(*np.nonzero(self.targets), strict=True):
             begin = rng.integers(0, 350)
             ecg[row, 3 * lead, begin : begin + 50] += 2 * np.hanning(50)
-        self._signals, self._gains, self._offsets = np.rint(1000 * ecg).astype(np.int16), np.full((n, 12), 1000.0), None
+        self._signals, self._gains, self._offsets = (
+            np.rint(1000 * ecg).astype(np.int16),
+            np.full((n, 12), 1000, np.float32),
+            None,
+        )
         self.fs, self.path, self.lengths = 100.0, Path("memory"), np.full(n, 400)
 
 

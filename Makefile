@@ -17,7 +17,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow --durations=15
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow --durations=15
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

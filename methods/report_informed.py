@@ -7,6 +7,7 @@ fine-tunes with the reconstruction beside the task's loss.
 from __future__ import annotations
 
 import itertools
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -137,9 +138,9 @@ class ReportInformed(Method):
     def input_for(cls, config: Config) -> InputSpec:
         return replace(cls.input, modalities=("text",) if config.alignment in ("structured", "raw") else ())
 
+    @abstractmethod
     def build_networks(self, config: Any) -> int:
         """Make ``encoder`` and ``decoder``; returns the width of the features between them."""
-        raise NotImplementedError
 
     def build(self, config: Config) -> None:
         dim = self.build_networks(config)

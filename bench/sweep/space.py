@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,26 +24,26 @@ if TYPE_CHECKING:
 Value = bool | int | float | str | None
 
 
-class _Space(BaseModel):
+class _Space(BaseModel, ABC):
     """``str`` gives it in the words of the command line."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @abstractmethod
     def grid(self) -> list[Any]:
         """The values a grid takes.
 
         Raises:
             ConfigError: a range that does not say how many.
         """
-        raise NotImplementedError
 
     def ends(self) -> list[Any]:
         """Values that must be valid for the field if all others between them are."""
         return self.grid()
 
+    @abstractmethod
     def suggest(self, trial: Trial, field: str) -> Any:
         """The value that the trial's sampler chooses."""
-        raise NotImplementedError
 
 
 class _Range(_Space):

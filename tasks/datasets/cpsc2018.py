@@ -16,6 +16,7 @@ from bench.stratification import stratified_folds, stratified_parts
 from tasks.cpsc2018 import CLASSES
 from tasks.datasets.challenge_files import clean_age, clean_sex, read_notes, records_below
 from tasks.datasets.pretraining_rows import outside_every_test
+from tasks.datasets.sentences import sentences
 from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class CPSC2018(Dataset):
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:
         """``statements``: the labels in words, as sentences."""
         if source == "statements":
-            return [". ".join(found) + "." if len(found) else "" for found in records["statements"]]
+            return [sentences(found) for found in records["statements"]]
         return super().text(records, source)
 
     @classmethod

@@ -15,6 +15,7 @@ from bench.stratification import stratified_parts
 from tasks.csn import CLASSES, substring_labels, whole_labels
 from tasks.datasets.challenge_files import read_notes, records_below
 from tasks.datasets.pretraining_rows import outside_every_test
+from tasks.datasets.sentences import sentences
 from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class CSN(Dataset):
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:
         """``statements``: the conditions in words, as sentences."""
         if source == "statements":
-            return [". ".join(found) + "." if len(found) else "" for found in records["statements"]]
+            return [sentences(found) for found in records["statements"]]
         return super().text(records, source)
 
     @classmethod

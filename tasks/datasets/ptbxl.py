@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,6 +13,7 @@ from bench.errors import DataError
 from bench.publication import Publication
 from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
 from tasks.datasets.report_language import language_of
+from tasks.datasets.sentences import sentences
 from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
@@ -217,9 +217,9 @@ class PTBXL(Dataset):
         Which language a report is in, :func:`tasks.datasets.report_language.language_of` tells.
         """
         if source == "statements":
-            return [_sentences(found) for found in records["statements"]]
+            return [sentences(found) for found in records["statements"]]
         if source == "likelihoods":
-            return [_sentences(_with_likelihoods(row)) for row in _rows(records)]
+            return [sentences(_with_likelihoods(row)) for row in _rows(records)]
         if source == "report":
             return list(records["report"])
         if source in ("report-english", "report-german"):
@@ -299,11 +299,6 @@ def _sentence(row: dict[str, Any], name: str) -> str:
     words = next((str(text) for text in (description, row["description"]) if _given(text)), name)
     category = row.get("Statement Category")
     return f"{category}: {words}" if _given(category) else words
-
-
-def _sentences(statements: Iterable[str]) -> str:
-    text = ". ".join(statements)
-    return f"{text}." if text else ""
 
 
 def _with_likelihoods(record: dict[str, Any]) -> list[str]:

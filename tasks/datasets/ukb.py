@@ -12,6 +12,7 @@ import numpy as np
 from bench.dataset import Dataset, RecordFile, Recording
 from bench.errors import ConfigError, DataError
 from bench.stratification import stratified_parts
+from tasks.datasets.sentences import sentences
 from tasks.datasets.ukb_cine import SUFFIXES, read_three_phases
 from tasks.datasets.ukb_ecg_xml import COLUMNS, read_facts, read_resting_ecg
 from tasks.datasets.ukb_phenotypes import FILE as PHENOTYPES_FILE
@@ -170,7 +171,7 @@ class UKBiobank(Dataset):
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:
         """``statements``: the recorder's, as sentences."""
         if source == "statements":
-            return [". ".join(found) + "." if len(found) else "" for found in records["statements"]]
+            return [sentences(found) for found in records["statements"]]
         return super().text(records, source)
 
     @classmethod

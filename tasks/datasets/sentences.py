@@ -1,0 +1,11 @@
+"""Findings in words, put together as a report reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def sentences(statements: Iterable[str]) -> str:
+    """``["sinus rhythm", "normal ECG"]`` as "sinus rhythm. normal ECG."; empty without a statement."""
+    text = ". ".join(statements)
+    return f"{text}." if text else ""

@@ -2,6 +2,7 @@
 
 >>> import bench
 >>> table = bench.run(methods="kmerl,random-resnet", tasks="ptbxl-super", modes="linear", fractions=[0.1, 1])
+>>> table = bench.run(board="kmerl_table1")
 >>> vectors = bench.encoder("kmerl", fs=500).transform(signals)
 """
 
@@ -36,10 +37,11 @@ class FailedCells(UserWarning):
 
 
 def run(
-    methods: Names,
-    tasks: Names,
-    modes: Names,
+    methods: Names = (),
+    tasks: Names = (),
+    modes: Names = (),
     *,
+    board: str | None = None,
     fractions: float | Sequence[float] = 1.0,
     leads: Names = "all",
     seeds: int | Sequence[int] = 0,
@@ -67,6 +69,7 @@ def run(
 
     Args:
         methods: names as on the command line (commas, wildcards), or a list of them; tasks, modes and protocols likewise.
+        board: run what is missing of a leaderboard instead; it names its own methods, tasks and modes.
         leads: one subset as on the command line, or a list of subsets: ``["I,II", "limb"]``.
         settings: what ``--set`` takes: ``{"pretrain.epochs": 5, "kmerl.depth": 4, "linear.lr": 0.01}``.
         text: which of the corpus's texts to pretrain on.
@@ -80,17 +83,25 @@ def run(
     Raises:
         BenchError: the options or the data are wrong; nothing was computed.
     """
+    from bench.errors import ConfigError
+    from bench.leaderboard import load_board
     from bench.modes import modes_under
     from bench.project_file import project
+    from bench.runner.board_plan import board_options
     from bench.runner.execute import run as run_plan
     from bench.runner.plan import RunOptions
     from bench.signals.leads import parse_leads
 
+    if board and (_names(methods) or _names(tasks) or _names(modes)):
+        raise ConfigError("board= names its own methods, tasks and modes; give it without methods, tasks and modes.")
+    for argument, given in (("methods", methods), ("tasks", tasks), ("modes", modes)):
+        if not board and not _names(given):
+            raise ConfigError(f"{argument} is missing: name methods, tasks and modes, or a board.")
     stand_ins = ({"pretrain.text_source": text} if text else {}) | ({"trust": True} if trust else {})
     options = RunOptions(
         methods=_names(methods),
         tasks=_names(tasks),
-        modes=modes_under(_names(modes), _names(protocols)),
+        modes=modes_under(_names(modes), _names(protocols)) if modes else [],
         fractions=[float(fraction) for fraction in _list(fractions)],  # 1 and 1.0 would be two keys
         fraction_rule=fraction_rule,
         leads=[subset for value in _list(leads) for subset in parse_leads(value)],
@@ -107,13 +118,21 @@ def run(
         address=address,
         track=track,
     )
-    report = run_plan(options, _source(data_root, workspace, simulated_records, on_bad_record))
-    table = tidy(report.results)
-    table.attrs |= {"failures": dict(report.failures), "left_out": list(report.left_out)}
-    if report.failures:
-        first = next(iter(report.failures.items()))
+    source = _source(data_root, workspace, simulated_records, on_bad_record)
+    runs, left_out = board_options(load_board(board), options, source) if board else ([options], [])
+    if not runs:
+        raise ConfigError(f"nothing of board {board} can be run here: {'; '.join(left_out)}.")
+    reports = [run_plan(one, source) for one in runs]
+    table = tidy(result for report in reports for result in report.results)
+    failures = {cell: message for report in reports for cell, message in report.failures.items()}
+    table.attrs |= {
+        "failures": failures,
+        "left_out": list(dict.fromkeys([*left_out, *(reason for report in reports for reason in report.left_out)])),
+    }
+    if failures:
+        first = next(iter(failures.items()))
         warnings.warn(
-            f"{len(report.failures)} cells failed, the first: {first[0]}: {first[1]} (table.attrs['failures'] has all)",
+            f"{len(failures)} cells failed, the first: {first[0]}: {first[1]} (table.attrs['failures'] has all)",
             FailedCells,
             stacklevel=2,
         )

@@ -84,7 +84,7 @@ def _shown(entry: registry.Entry, config: Any, beside: type[MethodConfig]) -> li
         f"`--set FIELD=VALUE`, or `--set {entry.name}.FIELD=VALUE` where several methods run. Fields of `pretrain` that are "
         "as everywhere are [among the settings of all](../config.md#pretraining).\n"
     )
-    return ["## Settings\n", how, rows]
+    return ["## Settings\n", how, settings_pages.groups(type(config()), rows), rows]
 
 
 def _corpus(method: Any) -> str:

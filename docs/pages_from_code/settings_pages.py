@@ -58,6 +58,16 @@ def fields_table(config: type[BaseModel], prefix: str = "", beside: type[BaseMod
     return table(("field", "default", "what it is, and where the default comes from"), rows) if rows else ""
 
 
+def groups(config: type[BaseModel], shown: str) -> str:
+    """What a config says of each of its nested configs of which ``shown`` has fields: the source of all of them."""
+    told = [
+        f"- `{name}.*`: {_told(info.description, None)}"
+        for name, info in config.model_fields.items()
+        if info.description and f"`{name}." in shown
+    ]
+    return "\n".join([*told, ""]) if told else ""
+
+
 def _rows(config: BaseModel, prefix: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for name, info in type(config).model_fields.items():

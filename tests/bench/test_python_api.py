@@ -62,6 +62,31 @@ def test_a_run_is_a_tidy_table_and_the_command_lines_own_cells(here, capsys, mon
     pd.testing.assert_frame_equal(stored, told, check_like=True)
 
 
+BOARD = """
+title: two ways to use one random encoder
+metric: macro_auroc
+columns:
+  - {label: probe, task: ptbxl-super, mode: linear}
+rows:
+  - {label: narrow, method: random-resnet, config: {width: 4}}
+  - {label: wide, method: random-resnet, config: {width: 8}}
+  - {label: elsewhere, method: nobodys-method}
+"""
+
+
+def test_a_board_is_run_from_python_and_names_its_own_methods(here, tmp_path):
+    board = tmp_path / "mine.yaml"
+    board.write_text(BOARD)
+    table = bench.run(board=str(board), settings={"linear.epochs": 2}, track=False)
+    assert table.key.nunique() == 2
+    assert any("nobodys-method" in reason for reason in table.attrs["left_out"])
+    assert set(bench.board(str(board)).row) >= {"narrow", "wide"}
+    with pytest.raises(ConfigError, match="without methods"):
+        bench.run("merl", board=str(board))
+    with pytest.raises(ConfigError, match="modes is missing"):
+        bench.run("merl", "ptbxl-super")
+
+
 def test_names_are_lists_and_wrong_ones_are_told(here):
     assert {"kmerl", "merl"} <= set(bench.methods("*merl").index)
     assert bench.methods().loc["kmerl", "modes"][0] == "zeroshot"

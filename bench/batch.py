@@ -37,6 +37,11 @@ class ECGBatch:
     def __len__(self) -> int:
         return self.ecg.shape[0]
 
+    def part(self, rows: slice) -> ECGBatch:
+        """Some of its recordings, with what accompanies them."""
+        taken = {f.name: value[rows] for f in fields(self) if (value := getattr(self, f.name)) is not None}
+        return replace(self, **taken)
+
     def to(self, device: torch.device | str) -> ECGBatch:
         """The same batch with its tensors on ``device``."""
         moved: dict[str, Any] = {

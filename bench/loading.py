@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from bench.batch import ECGBatch
+from bench.errors import ConfigError
 from bench.signals.images import Images
 from bench.signals.windows import SignalView
 
@@ -69,17 +70,30 @@ class BatchSource:
         return _read_ahead(self, chunks, None)
 
     def shuffled(
-        self, rows: np.ndarray, batch_size: int, seed: Sequence[int], strata: np.ndarray | None = None
+        self,
+        rows: np.ndarray,
+        batch_size: int,
+        seed: Sequence[int],
+        strata: np.ndarray | None = None,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> Iterator[ECGBatch]:
         """``rows`` in the order that ``seed`` gives, in full batches only: the remainder waits for another epoch.
 
         With ``strata``, one for each of ``rows``, every batch holds each stratum in its share of all rows, to within one.
+        Of ``ranks`` processes each reads its part of every batch; the batches are those of one process, in its order, and
+        random crops are drawn by each for itself.
+
+        Raises:
+            ConfigError: a batch that cannot be shared out evenly.
         """
+        if batch_size % ranks:
+            raise ConfigError(f"a batch of {batch_size} recordings cannot be shared out evenly over {ranks} processes.")
         rng = np.random.default_rng(seed)
         order = rng.permutation(rows) if strata is None else rows[spread_evenly(strata, rng)]
         full = len(order) // batch_size * batch_size
-        chunks = list(order[:full].reshape(-1, batch_size))
-        return _read_ahead(self, chunks, rng)
+        parts = order[:full].reshape(-1, ranks, batch_size // ranks)[:, rank]
+        return _read_ahead(self, list(parts), rng if rank == 0 else np.random.default_rng([*seed, rank]))
 
 
 def spread_evenly(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:

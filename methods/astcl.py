@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from bench.batch import ECGBatch
 from bench.method import Corpus
+from bench.training.distributed import gather
 from methods import augment
 from methods.losses.adversarial import reverse_gradient
 from methods.nets.projectors import mlp
@@ -91,7 +92,8 @@ class ASTCL(SelfSupervised):
         projected = [self.projector(p) for p in pooled]
         predicted = [self.predictor(p) for p in projected]
         who = batch.index.cpu() if self._patients is None else self._patients[batch.index.cpu()]
-        same = (who[:, None] == who[None, :]).to(here.device)
+        who = gather(who.to(here.device))
+        same = who[:, None] == who[None, :]
         return {
             "adversary": F.binary_cross_entropy_with_logits(guess, is_noisy.to(guess.dtype)),
             "prediction": self.temporal(noisy, clean)[0] + self.temporal(clean, noisy)[0],
@@ -100,6 +102,6 @@ class ASTCL(SelfSupervised):
 
 
 def agreement(prediction: Tensor, target: Tensor, same: Tensor) -> Tensor:
-    """Minus the mean cosine over pairs of one patient; no gradient reaches the target."""
-    cosine = F.normalize(prediction, dim=-1) @ F.normalize(target.detach(), dim=-1).T
+    """Minus the mean cosine over pairs of one patient in the batch of all processes; no gradient reaches the target."""
+    cosine = F.normalize(gather(prediction), dim=-1) @ F.normalize(gather(target.detach()), dim=-1).T
     return -cosine[same].mean()

@@ -1,6 +1,7 @@
 """Losses that pull matching pairs together and push all other pairs of a batch apart.
 
-Rows of the two arguments match one to one. All vectors are L2-normalised here, so callers need not do it.
+Rows of the two arguments match one to one. All vectors are L2-normalised here, so callers need not do it. The batch is that
+of all processes that train together, whose embeddings are gathered here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from bench.training.distributed import gather, gather_list
 
 
 def similarities(
@@ -40,7 +43,7 @@ def info_nce(
         exclude_positive: leave the matching pair out of the denominator, as K-MERL prints it; the loss may then be
             negative.
     """
-    logits = similarities(first, second, temperature)
+    logits = similarities(gather(first), gather(second), temperature)
     rows = _diagonal_nll(logits, exclude_positive)
     if directions == "row":
         return rows
@@ -74,7 +77,7 @@ def weighted_clip(
     Source: MMCL (Turgut et al., Medical Image Analysis 2025) equation 6, with the image first and the ECG second;
     temperature 0.1 and weight 0.5 are the defaults of its code, the paper sweeps {0.1, 0.2, 0.3} and {0.25, 0.5, 0.75}.
     """
-    logits = similarities(first, second, temperature)
+    logits = similarities(gather(first), gather(second), temperature)
     return weight * _diagonal_nll(logits) + (1 - weight) * _diagonal_nll(logits.T)
 
 
@@ -85,6 +88,7 @@ def nt_xent(
 
     Source: Chen et al., ICML 2020, equation 1; temperature 0.1 is that of MMCL's and CLOCS's ECG settings.
     """
+    first, second = gather(first), gather(second)
     views = torch.cat([first, second])
     batch = len(first)
     logits = similarities(views, views, temperature)
@@ -113,6 +117,7 @@ def clocs(
             released loop keeps the last pair alone and divides it by the number of pairs, so that all other views
             receive no gradient. Two views are unaffected.
     """
+    views, patients = [gather(view) for view in views], gather_list(patients)
     index = {patient: i for i, patient in enumerate(dict.fromkeys(patients))}
     ids = torch.tensor([index[patient] for patient in patients], device=views[0].device)
     same = ids[:, None] == ids[None, :]

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bench.training.distributed import gather, ranks
+
 
 def draw_negatives(
     batch: int,
@@ -20,7 +22,7 @@ def draw_negatives(
     """Distractors for :func:`cpc`: positions in the batch's encodings flattened to [batch * time].
 
     The distractors of an anchor never lie at the time of its target; they come from the anchor's own sequence
-    (Mehari and Strodthoff 2022) or from any sequence of the batch.
+    (Mehari and Strodthoff 2022) or from any sequence of the batch, that of all processes.
     """
     anchors = time - steps
     device = generator.device if generator is not None else None
@@ -31,7 +33,7 @@ def draw_negatives(
     if same_sequence:
         sequence = torch.arange(batch, device=device)[:, None, None].expand(shape)
     else:
-        sequence = torch.randint(batch, shape, generator=generator, device=device)
+        sequence = torch.randint(ranks() * batch, shape, generator=generator, device=device)
     return sequence * time + position
 
 
@@ -62,7 +64,7 @@ def cpc(
     if same_sequence:
         scores = (past @ encoded.transpose(1, 2)).gather(2, negatives % encoded.shape[1])
     else:
-        scores = torch.einsum("btd,btnd->btn", past, encoded.flatten(0, 1)[negatives])
+        scores = torch.einsum("btd,btnd->btn", past, gather(encoded).flatten(0, 1)[negatives])
     logits = torch.cat([positive, scores], dim=-1)
     return (logits.logsumexp(-1) - logits[..., 0]).mean(0).sum()
 
@@ -75,7 +77,7 @@ def temporal_contrast(
     Source: Eldele et al., IJCAI 2021, equation 3: dot products, mean over steps and records.
     """
     losses = []
-    for prediction, target in zip(predictions, targets, strict=True):
+    for prediction, target in zip(map(gather, predictions), map(gather, targets), strict=True):
         logits = target @ prediction.T
         losses.append((logits.logsumexp(dim=1) - logits.diagonal()).mean())
     return torch.stack(losses).mean()

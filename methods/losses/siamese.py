@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from bench.training.distributed import gather
+
 
 def negative_cosine(prediction: Float[Tensor, "batch dim"], target: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
     """Minus the mean cosine similarity; no gradient reaches the target."""
@@ -61,7 +63,7 @@ def update_target(target: nn.Module, online: nn.Module, momentum: float) -> None
 
 
 class BarlowTwins(nn.Module):
-    """Cross-correlation of two views, over the batch, towards the identity.
+    """Cross-correlation of two views, over the batch of all processes, towards the identity.
 
     Source: Zbontar et al., ICML 2021, equation 1. The embeddings are standardised by one BatchNorm without affine
     that both views pass through (biased variance, eps 1e-5), so in eval mode its running statistics are used.
@@ -78,6 +80,7 @@ class BarlowTwins(nn.Module):
         self.off_diagonal, self.scale = off_diagonal, scale
 
     def forward(self, first: Float[Tensor, "batch dim"], second: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
+        first, second = gather(first), gather(second)
         # Divided by the rows at hand: MMCL divides by the configured batch size, wrong for a short last batch.
         correlation = self.standardise(first).T @ self.standardise(second) / len(first)
         diagonal = correlation.diagonal()

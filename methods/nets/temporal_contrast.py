@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from bench.training.distributed import agreed
 from methods.losses.predictive import temporal_contrast
 
 
@@ -82,12 +83,12 @@ class TemporalContrast(nn.Module):
 
         Args:
             features1, features2: feature maps of the two views; each position is L2-normalised over channels.
-            now: last position of the past; drawn at random when not given.
+            now: last position of the past; drawn at random, for all processes, when not given.
         """
         past = F.normalize(features1, dim=1).transpose(1, 2)
         future = F.normalize(features2, dim=1).transpose(1, 2)
         if now is None:
-            now = int(torch.randint(past.shape[1] - self.steps, ()))
+            now = agreed(int(torch.randint(past.shape[1] - self.steps, ())))
         tokens = self.embed(past[:, : now + 1])
         x = torch.cat([self.summary_token.expand(len(tokens), -1, -1), tokens], dim=1)
         for block in self.blocks:

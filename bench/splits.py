@@ -278,10 +278,10 @@ class Split:
         return hashlib.blake2b("".join(sorted(lines)).encode(), digest_size=16).hexdigest()
 
     def _label(self, target: Any) -> str:
-        if np.ndim(target) == 1 and np.issubdtype(target.dtype, np.integer):
-            return ",".join(sorted(self.content.classes[i] for i in np.flatnonzero(target)))
-        if np.ndim(target) == 0 and np.issubdtype(np.asarray(target).dtype, np.integer):
-            return self.content.classes[int(target)] if self.content.classes else str(int(target))
+        """Classes by name; by column where the split, being about no labels, names none."""
+        if np.issubdtype(np.asarray(target).dtype, np.integer):
+            columns = [int(target)] if np.ndim(target) == 0 else np.flatnonzero(target)
+            return ",".join(sorted(self.content.classes[i] if self.content.classes else str(i) for i in columns))
         return ",".join(f"{value:.9g}" for value in np.atleast_1d(target))
 
     def facts(self, examples: Examples, rows: np.ndarray) -> PartitionFacts:

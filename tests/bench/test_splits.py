@@ -228,6 +228,14 @@ def test_the_digest_knows_windows_and_ignores_the_order_of_classes(tmp_path, spl
     assert split(COLUMN).digest(windows) != first
 
 
+def test_a_split_without_classes_tells_label_sets_by_their_columns(split):
+    data = examples()
+    nameless = split(COLUMN, classes=[])
+    changed = Examples(data.record_ids, data.patient_ids, 1 - data.targets, data.columns)
+    assert nameless.verify(data, complete=False).empty_classes["test"] == []
+    assert nameless.digest(data) == nameless.digest(examples()) != nameless.digest(changed)
+
+
 def test_another_number_of_classes_is_refused(split):
     with pytest.raises(ConfigError, match="lists 2 classes and the task has 3"):
         split(COLUMN, classes=["A", "B"]).verify(examples(), complete=False)

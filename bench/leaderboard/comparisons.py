@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,31 +76,50 @@ def ranks_of(table: Table, results: Results, cache: Path | None = None) -> dict[
         results: those behind the table, with their predictions on disk.
         cache: a folder for p values, which depend on the results alone and take seconds.
     """
-    found = {}
+    return {index: _ranks(table, index, results, cache) for index in _tested_columns(table)}
+
+
+def kept_names(table: Table) -> Iterator[str]:
+    """The names under which a cache keeps the p values of the table's columns."""
+    for index in _tested_columns(table):
+        summaries, metric, class_name, why = _asked_of(table, index)
+        if not why:
+            yield _name(summaries, metric, class_name)
+
+
+def _tested_columns(table: Table) -> Iterator[int]:
     for index, column in enumerate(table.board.columns):
-        filled = [k for k, line in enumerate(table.lines) if line.summaries[index].value is not None]
-        if len(filled) < 2 or column.mean_of or is_cost(column.metric or table.board.metric):
-            continue
-        found[index] = _column(table, index, filled, results, cache)
-    return found
+        if len(_filled(table, index)) > 1 and not column.mean_of and not is_cost(column.metric or table.board.metric):
+            yield index
 
 
-def _column(table: Table, index: int, filled: list[int], results: Results, cache: Path | None) -> Ranks:
+def _filled(table: Table, index: int) -> list[int]:
+    return [k for k, line in enumerate(table.lines) if line.summaries[index].value is not None]
+
+
+def _asked_of(table: Table, index: int) -> tuple[list[Summary], str, str | None, str]:
+    """What a column compares: its summaries, the metric, the class; and why it compares nothing."""
+    column, filled = table.board.columns[index], _filled(table, index)
+    asked = {_asked(table.board, table.lines[k].row, column) for k in filled}
+    if len(asked) > 1:
+        return [], "", None, "its rows show different metrics or classes"
+    if any(len(places_of(table.lines[k].row, column)) > 1 for k in filled):
+        return [], "", None, "it averages several tasks"
+    return [table.lines[k].summaries[index] for k in filled], *asked.pop(), ""
+
+
+def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ranks:
     import numpy as np
 
     from bench.scoring.comparison import holm, indistinguishable
 
-    board, column = table.board, table.board.columns[index]
-    asked = {_asked(board, table.lines[k].row, column) for k in filled}
-    if len(asked) > 1:
-        return Ranks(why="its rows show different metrics or classes")
-    if any(len(places_of(table.lines[k].row, column)) > 1 for k in filled):
-        return Ranks(why="it averages several tasks")
-    metric, class_name = asked.pop()
-    summaries = [table.lines[k].summaries[index] for k in filled]
+    summaries, metric, class_name, why = _asked_of(table, index)
+    if why:
+        return Ranks(why=why)
     test, values, why = _kept_p_values(summaries, metric, class_name, results, cache)
     if why:
         return Ranks(why=why)
+    filled = _filled(table, index)
     count = len(filled)
     pairs = list(itertools.combinations(range(count), 2))
     adjusted = holm(np.array([np.nan if p is None else p for p in values]))
@@ -129,6 +148,10 @@ def _asked(board: Board, row: Row, column: Column) -> tuple[str, str | None]:
     return row.metric or column.metric or board.metric, row.class_name or column.class_name
 
 
+def _name(summaries: Sequence[Summary], metric: str, class_name: str | None) -> str:
+    return digest([VERSION, metric, class_name, [list(s.keys) for s in summaries]])
+
+
 _Tested = tuple[str, list[float | None], str]
 """The test's name, a p value for each pair, and why there are none."""
 
@@ -140,7 +163,7 @@ def _kept_p_values(
         return "", [], "they are differences already"
     path = None
     if cache is not None:
-        path = cache / f"{digest([VERSION, metric, class_name, [list(s.keys) for s in summaries]])}.json"
+        path = cache / f"{_name(summaries, metric, class_name)}.json"
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
             return kept["test"], kept["p"], kept["why"]
@@ -177,10 +200,9 @@ def _p_values(lines: list[list[Result]], metric: str, class_name: str | None) ->
 
 
 def _bootstrapped(replicates: list[list[Any]]) -> _Tested:
-    from bench.scoring.comparison import difference_of_means
+    from bench.scoring.comparison import p_values_of_all_pairs
 
-    pairs = itertools.combinations(replicates, 2)
-    return "bootstrap of the paired difference", [_or_none(difference_of_means(*p).p_value) for p in pairs], ""
+    return "bootstrap of the paired difference", [_or_none(p) for p in p_values_of_all_pairs(replicates)], ""
 
 
 def _delong(answers: list[Answers], column: int) -> _Tested:

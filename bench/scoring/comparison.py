@@ -8,6 +8,7 @@ two-sided.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,15 +56,7 @@ def difference_of_means(first: Sequence[Replicates], second: Sequence[Replicates
     Raises DataError where records, targets, patients, draws or classes differ.
     """
     require_same_origin([*first, *second])
-    means = [
-        Replicates(
-            np.mean([run.estimates for run in runs], axis=0),
-            np.mean([run.values for run in runs], axis=0),
-            runs[0].support,
-            runs[0].origin,
-        )
-        for runs in (first, second)
-    ]
+    means = [_mean(runs) for runs in (first, second)]
     both = Replicates(means[0].estimates - means[1].estimates, means[0].values - means[1].values, means[0].support)
     records = both.spread()
     variance, parts = records.standard_error**2, records.standard_error**4 / records.freedom
@@ -73,6 +66,73 @@ def difference_of_means(first: Sequence[Replicates], second: Sequence[Replicates
             variance += between
             parts += between**2 / (len(runs) - 1)
     return _tested(both.value, Spread(variance**0.5, variance**2 / parts if parts > 0 else np.inf), level)
+
+
+def p_values_of_all_pairs(lines: Sequence[Sequence[Replicates]]) -> Float[np.ndarray, "pair"]:
+    """The p value of :func:`difference_of_means` for every two lines, in the order of ``itertools.combinations``.
+
+    What a pair needs of its replicates are the variances of differences, which the covariances of all lines hold at once:
+    780 pairs of 40 lines cost one product of matrices instead of 780 passes. Lines so much alike that rounding would show are
+    compared one by one.
+
+    Raises DataError where records, targets, patients, draws or classes differ.
+    """
+    pairs = list(itertools.combinations(range(len(lines)), 2))
+    runs = [run for line in lines for run in line]
+    if not pairs:
+        return np.empty(0)
+    require_same_origin(runs)
+    kept = runs[0].present
+    carried = runs[0].support[kept]
+    repeated = carried >= 2
+    missing = np.isnan(runs[0].values)
+    if not repeated.any() or any((np.isnan(run.values) != missing).any() for run in runs):
+        return np.array([difference_of_means(lines[i], lines[j]).p_value for i, j in pairs])
+    means = [_mean(line) for line in lines]
+    estimates = np.stack([mean.estimates[kept] for mean in means])
+    moved = np.nan_to_num(np.stack([mean.values[:, kept] for mean in means]) - estimates[:, None])
+    moved *= np.where(repeated, np.sqrt(carried / np.maximum(carried - 1, 1)), 0.0)
+    moved -= moved.mean(axis=1, keepdims=True)
+    first, second = np.array(pairs).T
+
+    def of_differences(deviations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """[line, replicate] -> for each pair the variance of the difference, and whether rounding shows in it."""
+        covariance = deviations @ deviations.T / deviations.shape[1]
+        own = np.diag(covariance)
+        variance = own[first] + own[second] - 2 * covariance[first, second]
+        return np.maximum(variance, 0), variance < 1e-9 * (own[first] + own[second])
+
+    variance, alike = of_differences(moved.sum(axis=2))
+    by_part = np.stack([of_differences(moved[:, :, p])[0] for p in range(len(carried))])
+    of_one_cluster = np.mean(by_part[repeated] * carried[repeated, None], axis=0)
+    by_part[~repeated] = of_one_cluster
+    variance = (variance + of_one_cluster * np.count_nonzero(~repeated)) / len(carried) ** 2
+    own = np.maximum(carried - 1, 1)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = variance**2 / (by_part.sum(axis=0) ** 2 / np.sum(by_part**2 / (own + 2), axis=0) - 2)
+    for line in (first, second):
+        between = np.array(
+            [np.var([r.value for r in runs], ddof=1) / len(runs) if len(runs) > 1 else 0 for runs in lines]
+        )
+        freedom = np.array([max(len(runs) - 1, 1) for runs in lines])
+        variance = variance + between[line]
+        parts = parts + between[line] ** 2 / freedom[line]
+    value = np.abs((estimates[first] - estimates[second]).mean(axis=1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = 2 * stats.t.sf(value / np.sqrt(variance), variance**2 / parts)
+    for k in np.flatnonzero(alike | ~(parts > 0)):
+        found[k] = difference_of_means(lines[first[k]], lines[second[k]]).p_value
+    return found
+
+
+def _mean(runs: Sequence[Replicates]) -> Replicates:
+    """The average over runs, in every replicate."""
+    return Replicates(
+        np.mean([run.estimates for run in runs], axis=0),
+        np.mean([run.values for run in runs], axis=0),
+        runs[0].support,
+        runs[0].origin,
+    )
 
 
 def _tested(value: float, spread: Spread, level: float) -> Difference:

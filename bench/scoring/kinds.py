@@ -218,7 +218,7 @@ def carrying_clusters(
     """How many clusters have a positive record of each class, or how many have a negative one if they are fewer."""
 
     def having(rows: np.ndarray) -> int:
-        return len(np.unique(clusters[rows]))
+        return int(np.count_nonzero(np.bincount(clusters[rows])))
 
     return np.array([min(having(column != 0), having(column == 0)) for column in targets.T], dtype=np.int64)
 

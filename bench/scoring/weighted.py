@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real, Shaped
-from scipy import sparse
 
 from bench.scoring.classification import one_hot
 
@@ -18,17 +17,10 @@ Weights = Float[np.ndarray, "record replicate"]
 
 
 class Ranking:
-    """Multilabel scores sorted once; :meth:`auroc` and :meth:`auprc` then cost one sparse product a class.
-
-    For a class, only the scores of its positive records matter: between two of them, and exactly at one of them,
-    all that counts is how much negative weight lies there. Those sums are a 0/1 matrix [segment, record] times the
-    weights. Its last m rows are the positives, at their m distinct scores. The rows before are the negatives, in
-    order of score: 2m + 1 of them, where even ones lie between positive scores and odd ones tie with one, or, for a
-    class without such ties, only the m + 1 even ones.
-    """
+    """Multilabel scores sorted once; :meth:`measure` then passes once over the ranked records of each class."""
 
     def __init__(self, targets: Shaped[np.ndarray, "record class"], scores: Real[np.ndarray, "record class"]):
-        self._segments = [_segments(targets[:, c] != 0, scores[:, c]) for c in range(scores.shape[1])]
+        self._ranked = [_ranked(targets[:, c] != 0, scores[:, c]) for c in range(scores.shape[1])]
 
     def auroc(self, weights: Weights) -> Float[np.ndarray, "replicate class"]:
         """AUROC of each class; NaN where a replicate drew no positive, or no negative, of the class."""
@@ -40,42 +32,24 @@ class Ranking:
 
     def measure(self, weights: Weights, names: tuple[str, ...]) -> dict[str, Float[np.ndarray, "replicate class"]]:
         """Several of "auroc" and "auprc" from one pass over the weights."""
-        result = {name: np.full((weights.shape[1], len(self._segments)), np.nan) for name in names}
-        for c, (matrix, m) in enumerate(self._segments):
-            if m == 0:
-                continue
-            sums = matrix @ weights
-            positive, negative = sums[-m:], sums[:-m]
-            upto = np.cumsum(negative, axis=0)
-            total_positive, total_negative = positive.sum(axis=0), upto[-1]
-            scored = (total_positive > 0) & (total_negative > 0)
-            tied = len(negative) == 2 * m + 1
-            below = upto[:-1:2] if tied else upto[:-1]
-            if "auroc" in names:
-                wins = below + 0.5 * negative[1::2] if tied else below
-                area = np.einsum("sr,sr->r", positive, wins)
-                np.divide(area, total_positive * total_negative, out=result["auroc"][:, c], where=scored)
-            if "auprc" in names:
-                at_least = total_positive - np.cumsum(positive, axis=0) + positive
-                predicted = at_least + (total_negative - below)
-                # A replicate may hold no record at or above a score: then it gains no recall there either.
-                precision = np.divide(at_least, predicted, out=np.zeros_like(predicted), where=predicted > 0)
-                area = np.einsum("sr,sr->r", positive, precision)
-                np.divide(area, total_positive, out=result["auprc"][:, c], where=scored)
-        return result
+        from bench.compiled_ranking import areas  # numba takes half a second to import
+
+        weights = np.ascontiguousarray(weights, dtype=float)
+        shape = (len(self._ranked), weights.shape[1])
+        found = {"auroc": np.full(shape, np.nan), "auprc": np.full(shape, np.nan)}
+        for c, (order, positive, ends) in enumerate(self._ranked):
+            if positive.any():
+                areas(weights, order, positive, ends, found["auroc"][c], found["auprc"][c], "auprc" in names)
+        return {name: found[name].T for name in names}
 
 
-def _segments(positive: Bool[np.ndarray, "record"], score: Real[np.ndarray, "record"]) -> tuple[sparse.csr_array, int]:
-    distinct = np.unique(score[positive])
-    m = len(distinct)
-    segment = np.searchsorted(distinct, score, "left") + np.searchsorted(distinct, score, "right")
-    tied = bool(np.any(segment[~positive] % 2))
-    negatives = 2 * m + 1 if tied else m + 1
-    row = np.where(positive, negatives + (segment - 1) // 2, segment if tied else segment // 2)
-    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=negatives + m))])
-    records = np.argsort(row, kind="stable")
-    entries = (np.ones(len(score)), records.astype(np.int32), starts.astype(np.int32))
-    return sparse.csr_array(entries, shape=(negatives + m, len(score))), m
+def _ranked(
+    positive: Bool[np.ndarray, "record"], score: Real[np.ndarray, "record"]
+) -> tuple[Int[np.ndarray, "record"], Bool[np.ndarray, "record"], Bool[np.ndarray, "record"]]:
+    """Records by falling score, which of them are positive, and which are the last of their score."""
+    order = np.argsort(score, kind="stable")[::-1]
+    ranked = score[order]
+    return np.ascontiguousarray(order), positive[order], np.append(ranked[1:] != ranked[:-1], True)
 
 
 def f1(

@@ -54,6 +54,20 @@ def test_a_method_does_not_differ_from_itself(cohort):
     assert comparison.paired_difference(a, a) == comparison.Difference(0.0, 0.0, 0.0, 1.0)
 
 
+def test_all_pairs_at_once_are_the_pairs_one_by_one(cohort):
+    """Lines of one and several seeds, a class that one patient carries, a line twice, and one that is nearly another."""
+    rng = np.random.default_rng(2)
+    targets = cohort[0].copy()
+    targets[:, 2] = np.arange(400) == 7
+    scores = [cohort[1], cohort[2], cohort[1], cohort[1] + 1e-7 * rng.normal(size=(400, 3)), rng.normal(size=(400, 3))]
+    lines = [[replicates(targets, s)] for s in scores]
+    lines.append([replicates(targets, cohort[2] + 0.1 * rng.normal(size=(400, 3))) for _ in range(3)])
+    expected = [comparison.difference_of_means(a, b).p_value for a, b in itertools.combinations(lines, 2)]
+    assert len(set(np.round(expected, 6))) > 5
+    np.testing.assert_allclose(comparison.p_values_of_all_pairs(lines), expected, rtol=1e-6)
+    assert len(comparison.p_values_of_all_pairs(lines[:1])) == 0
+
+
 def test_what_was_not_scored_on_the_same_records_is_not_paired(cohort):
     targets, good, poor = cohort
     a = replicates(targets, good)

@@ -57,9 +57,10 @@ def render(
     from bench.workspace import Workspace
 
     place = Workspace.at(workspace)
+    found = _results(place, cards)
     written = render_board(
         board,
-        _results(place, cards),
+        found,
         output or place.boards,
         o.split_commas(formats) or ("markdown",),
         compare=compare,
@@ -114,9 +115,59 @@ def export(
     typer.echo(f"{len(written)} cards in {written[0].parent}")
 
 
+@app.command(epilog="Example:  bench leaderboard keep leaderboards/mine --board ptbxl_super,few_labels")
+def keep(
+    folder: Annotated[Path, typer.Argument(help="Where to.", metavar="FOLDER")],
+    board: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--board",
+            help="Boards. [default, with --again: those in the folder]",
+            autocompletion=o.complete_boards,
+        ),
+    ] = None,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Write the boards again from the folder's own cards; the workspace is not read."),
+    ] = False,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            "--into",
+            help="Put each board's first table into this markdown file, between <!-- board NAME --> and <!-- end of board -->.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Keep boards in a folder with all that they were made from but predictions: cards, p values, markdown, CSV, LaTeX.
+    `bench leaderboard validate FOLDER` then tells whether anything was edited."""
+    from bench.errors import ConfigError
+    from bench.leaderboard.kept import keep as keep_boards
+    from bench.leaderboard.kept import put_table, write_again
+    from bench.runner.results import read_results
+    from bench.workspace import Workspace
+
+    names = o.split_commas(board)
+    if again:
+        written = write_again(folder, names)
+    elif names:
+        place = Workspace.at(workspace)
+        written = keep_boards(names, read_results(place.results), folder, place.cache / "comparisons")
+    else:
+        raise ConfigError("--board is missing: the boards to keep. bench leaderboard list lists them.")
+    for path in written:
+        typer.echo(str(path))
+        if into is not None and path.suffix == ".md":
+            text = put_table(into.read_text(encoding="utf-8"), path.stem, path.read_text(encoding="utf-8"))
+            into.write_text(text, encoding="utf-8")
+            typer.echo(str(into))
+
+
 @app.command(epilog="Example:  bench leaderboard validate CARD.json --predictions predictions.parquet")
 def validate(
-    cards: Annotated[list[Path], typer.Argument(help="Result cards.", exists=True, dir_okay=False)],
+    cards: Annotated[list[Path], typer.Argument(help="Result cards, or folders of kept boards.", exists=True)],
     predictions: Annotated[
         Path | None,
         typer.Option(
@@ -127,35 +178,39 @@ def validate(
         ),
     ] = None,
 ) -> None:
-    """Hold result cards to what they say: form, digests, key, split, counts, and with predictions every metric."""
+    """Hold result cards to what they say: form, digests, key, split, counts, and with predictions every metric; and kept
+    boards to their cards, of which every number is written again."""
     from bench.errors import BenchError, ConfigError
     from bench.leaderboard.cards import check, read_card
+    from bench.leaderboard.kept import check_kept
 
     if predictions is not None and len(cards) > 1:
         raise ConfigError(f"--predictions is of one card; {len(cards)} were named.")
     rejected = 0
     for path in cards:
         try:
-            wrong = check(read_card(path), predictions)
+            wrong = check_kept(path) if path.is_dir() else check(read_card(path), predictions)
         except BenchError as error:
             wrong = [str(error)]
         rejected += bool(wrong)
         typer.echo(f"{path}: {'rejected' if wrong else 'accepted'}")
         for line in wrong:
             typer.echo(f"  {line}")
-        if not wrong and predictions is None:
+        if not wrong and predictions is None and not path.is_dir():
             typer.echo("  its metrics were not computed again, for want of --predictions")
     if rejected:
         raise typer.Exit(1)
 
 
 def _results(place: Any, cards: Path | None) -> list[Any]:
-    """All stored results, and those of cards that are not among them."""
+    """All stored results, and those of cards that are not among them; kept p values go to the others."""
     from bench.runner.results import read_results
 
     found = {result.key: result for result in read_results(place.results)}
     if cards is not None:
         from bench.leaderboard.cards import read_cards
+        from bench.leaderboard.kept import unpack_comparisons
 
+        unpack_comparisons(cards, place.cache / "comparisons")
         found = {result.key: result for result in read_cards(cards)} | found
     return list(found.values())

@@ -7,7 +7,9 @@ predictions every metric. What it cannot tell is whether the predictions came fr
 
 from __future__ import annotations
 
+import itertools
 import json
+import lzma
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from bench.splits import Split
 
 CARD = 1
+PACK = "cards.jsonl.xz"
+"""The cards of a folder in one file, a line each: a board has hundreds, and they differ little."""
+COMPARISONS = "comparisons.json"
+"""Beside cards, but none: p values of paired tests (:mod:`bench.leaderboard.kept`)."""
 HEX = r"^[0-9a-f]{32}$"
 LEFT_OUT = ("schema", "folder", "predictions_digest")
 """Fields of a result that a card says otherwise, or not at all."""
@@ -166,16 +172,30 @@ def read_card(path: Path) -> Card:
 
 
 def read_cards(folder: Path) -> Iterator[Result]:
-    """The results of all cards in a folder.
+    """The results of all cards in a folder, packed ones among them.
 
     Raises:
         DataError: one of them does not hold what :func:`check` asks.
     """
-    for path in sorted(folder.glob("*.json")):
-        card = read_card(path)
+    cards = itertools.chain(
+        ((path, read_card(path)) for path in sorted(folder.glob("*.json")) if path.name != COMPARISONS),
+        ((folder / PACK, card) for card in _packed(folder / PACK)),
+    )
+    for path, card in cards:
         if wrong := check(card):
-            raise DataError(f"{path}: {'; '.join(wrong)}. bench leaderboard validate tells the same.")
+            raise DataError(f"{path}: {card.key}: {'; '.join(wrong)}. bench leaderboard validate tells the same.")
         yield card.result()
+
+
+def _packed(path: Path) -> Iterator[Card]:
+    """The cards of a compressed file, one a line; none where there is no such file."""
+    if not path.exists():
+        return
+    try:
+        for line in lzma.decompress(path.read_bytes()).decode("utf-8").splitlines():
+            yield Card.model_validate_json(line)
+    except (OSError, EOFError, UnicodeDecodeError, ValueError, lzma.LZMAError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
 
 
 def check(card: Card, predictions: Path | None = None) -> list[str]:

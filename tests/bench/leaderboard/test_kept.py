@@ -1,0 +1,104 @@
+"""Kept boards: what was written from cards is accepted, and what was edited is told."""
+
+import json
+import lzma
+
+import pytest
+from typer.testing import CliRunner
+
+from bench.cli.main import app
+from bench.errors import DataError
+from bench.leaderboard.cards import COMPARISONS, PACK
+from bench.leaderboard.kept import check_kept, keep, put_table, write_again
+from bench.runner.results import read_results
+
+BOARD = """\
+title: "Two methods"
+metric: macro_auroc
+scale: 100
+columns:
+  - {label: super, task: ptbxl-super, mode: linear}
+rows:
+  - {label: K-MERL, method: kmerl}
+  - {label: MERL, method: merl}
+"""
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory, scored_result):
+    folder = tmp_path_factory.mktemp("cells")
+    for method, skill in (("kmerl", 2.0), ("merl", 0.3)):
+        scored_result(folder, method, skill, records=120)
+    return list(read_results(folder))
+
+
+@pytest.fixture
+def folder(tmp_path, cells, monkeypatch):
+    (tmp_path / "boards").mkdir()
+    (tmp_path / "boards" / "two.yaml").write_text(BOARD)
+    monkeypatch.setattr("bench.leaderboard.board.resource_folders", lambda group: [tmp_path / "boards"])
+    keep(["two"], cells, tmp_path / "kept")
+    return tmp_path / "kept"
+
+
+def test_a_kept_board_is_what_its_cards_give_letters_of_the_paired_tests_included(folder):
+    assert check_kept(folder) == []
+    text = (folder / "two.md").read_text()
+    assert "<sup>a</sup>" in text and "<sup>b</sup>" in text  # no predictions are here any more
+    assert {path.name for path in folder.iterdir()} == {PACK, COMPARISONS, "two.md", "two.csv", "two.tex"}
+
+
+@pytest.mark.parametrize("suffix", [".md", ".csv", ".tex"])
+def test_a_number_edited_by_hand_is_told_and_written_again(folder, suffix):
+    path = folder / f"two{suffix}"
+    was = path.read_text()
+    place = max(i for i, c in enumerate(was) if c.isdigit())
+    path.write_text(was[:place] + str((int(was[place]) + 1) % 10) + was[place + 1 :])
+    (told,) = check_kept(folder)
+    assert path.name in told and "--again" in told
+    write_again(folder)
+    assert path.read_text() == was and check_kept(folder) == []
+
+
+def test_an_edited_card_or_p_value_is_told(folder):
+    cards = lzma.decompress((folder / PACK).read_bytes()).decode().splitlines()
+    value = json.loads(cards[0])
+    value["score"]["metrics"]["macro_auroc"]["value"] += 0.01
+    (folder / PACK).write_bytes(lzma.compress("\n".join([json.dumps(value), *cards[1:]]).encode()))
+    assert "edited after it was exported" in check_kept(folder)[0]
+    (folder / PACK).write_bytes(lzma.compress("\n".join(cards).encode()))
+    tests = (folder / COMPARISONS).read_text()
+    (folder / COMPARISONS).write_text(tests.replace('"p":[', '"p":[0.5,'))
+    assert "edited after it was written" in check_kept(folder)[0]
+
+
+def test_a_board_without_results_cannot_be_kept(tmp_path):
+    with pytest.raises(DataError, match="bench run --board zeroshot"):
+        keep(["zeroshot"], [], tmp_path)
+
+
+def test_a_table_goes_into_its_place_in_a_text(folder):
+    text = "before\n<!-- board two -->\nold\n<!-- end of board -->\nafter\n"
+    source = (folder / "two.md").read_text()
+    once = put_table(text, "two", source)
+    assert once.startswith("before\n") and once.endswith("after\n") and "old" not in once and "| K-MERL |" in once
+    assert put_table(once, "two", source) == once
+    with pytest.raises(DataError, match="no place for the board two"):
+        put_table("nothing", "two", source)
+
+
+def test_the_commands_keep_validate_and_show_what_was_kept(folder, tmp_path):
+    def bench(*words):
+        return CliRunner().invoke(app, ["leaderboard", *map(str, words)], catch_exceptions=False)
+
+    assert f"{folder}: accepted" in bench("validate", folder).output
+    (folder / "two.md").write_text("| 100 |")
+    refused = bench("validate", folder)
+    assert refused.exit_code == 1 and "rejected" in refused.output
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- board two -->\n<!-- end of board -->\n")
+    assert bench("keep", folder, "--again", "--into", readme).exit_code == 0
+    assert "| K-MERL |" in readme.read_text() and bench("validate", folder).exit_code == 0
+    shown = bench("render", "two", "--cards", folder, "--output", tmp_path / "out", "--workspace", tmp_path / "w")
+    assert shown.exit_code == 0
+    assert (tmp_path / "out" / "two.md").read_text() == (folder / "two.md").read_text()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from bench.leaderboard import numbers
 from bench.leaderboard.board import Board, load_board
@@ -17,31 +18,48 @@ MAX_COLUMNS = 4
 """With more, lines grow too long for a terminal and each place gets a line of its own."""
 
 
-def console_tables(results: Iterable[Result], board: Board | str | None = None) -> list[RichTable]:
+@dataclass(frozen=True)
+class ConsoleTable:
+    """A table between its title and its footnotes, which are as wide as the terminal and not as narrow as the table."""
+
+    title: str
+    table: RichTable
+    footnotes: list[str]
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterable[Any]:
+        from rich.text import Text
+
+        yield Text(f"\n{self.title}", style="bold")
+        yield self.table
+        yield from (Text(note, style="dim") for note in self.footnotes)
+
+
+def console_tables(results: Iterable[Result], board: Board | str | None = None) -> list[ConsoleTable]:
     """One table for each kind of result that must not be mixed: rows are methods, columns task, mode and fraction."""
     if isinstance(board, str):
         board = load_board(board)
     tables = collect(board, results) if board else collect_all(results)
-    return [_wide(table) if _columns(table) <= MAX_COLUMNS else _long(table) for table in tables if table.stamp]
+    return [
+        ConsoleTable(
+            f"{table.board.title}: {table.stamp}",
+            _wide(table) if _columns(table) <= MAX_COLUMNS else _long(table),
+            [*table.footnotes, *(f"{reason}." for reason in numbers.reasons(table))],
+        )
+        for table in tables
+        if table.stamp
+    ]
 
 
 def _columns(table: Table) -> int:
     return len(numbers.shown(table)[1])
 
 
-def _empty(table: Table) -> RichTable:
+def _wide(table: Table) -> RichTable:
     from rich import box
     from rich.table import Table as RichTable
-
-    title = f"{table.board.title}: {table.stamp}"
-    caption = "\n".join([*table.footnotes, *(f"{reason}." for reason in numbers.reasons(table))])
-    return RichTable(title=title, caption=caption, caption_justify="left", title_justify="left", box=box.SIMPLE_HEAD)
-
-
-def _wide(table: Table) -> RichTable:
     from rich.text import Text
 
-    view = _empty(table)
+    view = RichTable(box=box.SIMPLE_HEAD)
     lines, columns, _, _ = numbers.shown(table)
     view.add_column("method")
     for index in columns:
@@ -56,9 +74,11 @@ def _wide(table: Table) -> RichTable:
 
 
 def _long(table: Table) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
     from rich.text import Text
 
-    view = _empty(table)
+    view = RichTable(box=box.SIMPLE_HEAD)
     lines, columns, _, _ = numbers.shown(table)
     for head in ("task", "mode", "method", "metric"):
         view.add_column(head)

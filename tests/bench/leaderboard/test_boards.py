@@ -269,10 +269,17 @@ def test_the_terminal_shows_methods_against_tasks(make_result):
     assert "n = 2,158" in text
 
 
+def test_title_and_footnotes_are_not_squeezed_into_a_narrow_table(make_result):
+    (view,) = console_tables([make_result(data="simulated")])
+    lines = [line.strip() for line in shown(view).splitlines()]
+    assert view.title in lines
+    assert view.footnotes[0] in lines
+
+
 def test_the_terminal_shows_many_columns_as_lines(make_result):
     results = [make_result(task=f"task-{t}", value=0.5 + t / 100) for t in range(8)]
     (view,) = console_tables(results)
-    assert view.row_count == 8
+    assert view.table.row_count == 8
     assert "task-7" in shown(view)
 
 

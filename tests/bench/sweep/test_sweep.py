@@ -168,9 +168,9 @@ def test_each_fold_chooses_for_itself_and_folds_are_averaged_all_the_same(worksp
     assert first.setting != second.setting
     assert [result.cell.fold for result in report.results] == [0, 1]
     (table,) = console_tables(report.results)
-    assert len(table.rows) == 1
-    footnotes = str(table.caption)
-    assert "Chosen on validation data: angle of uniform:0..6.28 (tpe, 8 trials): tuned." in footnotes.replace("\n", " ")
+    assert table.table.row_count == 1
+    footnotes = " ".join(table.footnotes)
+    assert "Chosen on validation data: angle of uniform:0..6.28 (tpe, 8 trials): tuned." in footnotes
     assert "--set" not in footnotes
 
 

@@ -13,6 +13,7 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r'^```(?:console|python title="(?P<file>[^"]+)")\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
 RUN = ("tutorial.md", "how-to/sweep.md", "how-to/own-encoder.md", "how-to/audit-contamination.md")
+INSTALL = ("how-to/new-method.md", "how-to/new-task.md", "how-to/new-dataset.md")
 
 
 def script(page: str) -> str:
@@ -26,9 +27,8 @@ def script(page: str) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", RUN)
-def test_the_commands_run_to_the_letter(page, tmp_path):
+def run_to_the_letter(page, tmp_path):
+    """What the commands printed, and that none of them failed."""
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "BENCH_SIMULATED_RECORDS": "200",
@@ -42,9 +42,27 @@ def test_the_commands_run_to_the_letter(page, tmp_path):
     )
     assert done.returncode == 0, f"{page}: {done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", RUN)
+def test_the_commands_run_to_the_letter(page, tmp_path):
+    said = run_to_the_letter(page, tmp_path)
     if page == "tutorial.md":
-        assert "0 cells computed, 4 found finished" in done.stdout
+        assert "0 cells computed, 4 found finished" in said
         assert "Random ResNet" in (tmp_path / "bench-workspace/boards/zeroshot.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("BENCH_TEST_INSTALLS" not in os.environ, reason="they install packages: .ci/wheel runs them")
+@pytest.mark.parametrize("page", INSTALL)
+def test_the_commands_that_install_run_to_the_letter(page, tmp_path):
+    """Only where the environment may be changed, for it is thrown away afterwards."""
+    run_to_the_letter(page, tmp_path)
+    if page == "how-to/new-method.md":
+        pages = (tmp_path / "bench-workspace/site").rglob("*.html")
+        assert any("my-method" in page.read_text(encoding="utf-8") for page in pages if "boards" in str(page))
 
 
 def test_pages_name_commands_that_exist():

@@ -105,6 +105,9 @@ class Method(nn.Module):
     """How the method's paper trains it: mode -> fields of that mode's Config (``{"scratch": {"lr": 1e-3}}``)."""
     spaces: ClassVar[dict[str, Spaces]] = {}
     """What its paper chose on validation data: mode -> field, as for ``--set``, -> space (``bench sweep``)."""
+    records_meet: ClassVar[bool] = True
+    """Whether records of a batch meet in its loss (negatives, statistics over the batch). False: each term is a mean over
+    records, so that ``pretrain.micro_batch`` may add up the gradients of parts of a batch."""
     only_modes: ClassVar[tuple[str, ...] | None] = None
     """The modes offered, where they are fewer than what is implemented would give."""
 
@@ -161,8 +164,25 @@ class Method(nn.Module):
         """
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
-        """Named terms whose sum is minimised. Anything drawn at random comes from torch's global generators."""
+        """Named terms whose sum is minimised. Anything drawn at random comes from torch's global generators.
+
+        Where records of a batch meet, they are those of all processes that train together:
+        :func:`bench.training.distributed.gather` brings them there, and the losses of ``methods.losses`` do so. A term in
+        which they do not meet is the mean over the batch at hand.
+        """
         raise TypeError(f"{self.name} has no pretraining objective")
+
+    def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
+        """What of a batch meets in its loss, one row a record in each: the embeddings, and what they are compared with.
+
+        With it, and :meth:`loss_of_embeddings`, a batch can be trained in parts (``pretrain.micro_batch``). Nothing else
+        of the method may change in it but BatchNorm's averages: it is called twice for every part.
+        """
+        raise TypeError(f"{self.name} does not say what of a batch meets in its loss")
+
+    def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The terms of ``pretraining_loss``, from ``pretraining_embeddings`` of the whole batch."""
+        raise TypeError(f"{self.name} has no loss of embeddings")
 
     def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
         """The representation that a downstream head reads."""

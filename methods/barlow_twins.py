@@ -42,5 +42,11 @@ class BarlowTwins(SelfSupervised):
         self.loss = BarlowTwinsLoss(config.projection, config.off_diagonal, config.scale)
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
+        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
+
+    def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         first, second = (self.projector(self.encoder(self.view(batch))) for _ in range(2))
-        return {"barlow_twins": self.loss(first, second)}
+        return {"first": first, "second": second}
+
+    def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"barlow_twins": self.loss(embeddings["first"], embeddings["second"])}

@@ -70,6 +70,10 @@ class CLOCS(SelfSupervised):
         return unit_range(windows)
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
+        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
+
+    def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
+        """The views, and which records they are of."""
         halves = self.halves(batch)[:, :2]
         if not self.lead_by_lead:
             views = [self.encoder(half) for half in halves.unbind(1)]
@@ -78,8 +82,12 @@ class CLOCS(SelfSupervised):
                 drawn = torch.randint(2, (len(batch), 1, 1, 1), device=halves.device).expand(-1, -1, *halves.shape[2:])
                 halves = halves.gather(1, drawn)
             views = list(self.one_by_one(halves[:, :, self.rows]).flatten(1, 2).unbind(1))
-        index = batch.index.tolist()
+        return {f"view{i}": view for i, view in enumerate(views)} | {"index": batch.index}
+
+    def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
+        index = embeddings["index"].tolist()
         patients = index if self._patients is None else self._patients[index].tolist()
+        views = [embeddings[f"view{i}"] for i in range(len(embeddings) - 1)]
         return {"clocs": clocs(views, patients, self.config.temperature, self.config.pairs)}
 
     def one_by_one(self, halves: Float[Tensor, "batch half lead sample"]) -> Float[Tensor, "batch half lead dim"]:

@@ -87,9 +87,15 @@ class ETP(Method):
         self.text.prepare(corpus)
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
+        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
+
+    def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         ecg = self.project_ecg(self.encoder(batch.ecg))
-        text = self.project_text(self.text.reports(batch))
-        return {"contrastive": info_nce(ecg, text, (-self.log_scale).exp(), directions="mean")}
+        return {"ecg": ecg, "text": self.project_text(self.text.reports(batch))}
+
+    def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
+        temperature = (-self.log_scale).exp()
+        return {"contrastive": info_nce(embeddings["ecg"], embeddings["text"], temperature, directions="mean")}
 
     def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
         return self.encoder(batch.ecg)

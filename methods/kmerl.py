@@ -156,23 +156,36 @@ class KMERL(Method):
             self._labels = torch.from_numpy(labels)
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
+        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
+
+    def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
+        """Both sides of the contrast; answers of the query network and the truth."""
         visible = self.masking.draw(batch.leads, self.encoder.segments)
         features = self.encoder(batch.ecg, batch.leads, visible)
-        losses: dict[str, Tensor] = {}
+        found: dict[str, Tensor] = {}
         if self.config.contrastive != "none":
+            found["ecg"] = self.project_ecg(features.pooled())
+            found["text"] = self.project_text(self.text.reports(batch))
+        if self._labels is not None:
+            # In lower case, as class names are asked for (prompts.lower): a cased encoder must not tell them apart by it.
+            queries = self.text.prompts([name.lower() for name in self._entities], batch.ecg.device)
+            found["answers"] = self.query_network(queries, features)
+            found["entities"] = self._labels[batch.index.cpu()].to(batch.ecg.device, torch.float32)
+        return found
+
+    def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
+        losses: dict[str, Tensor] = {}
+        if "ecg" in embeddings:
             printed = self.config.contrastive == "printed"
             losses["contrastive"] = info_nce(
-                self.project_ecg(features.pooled()),
-                self.project_text(self.text.reports(batch)),
+                embeddings["ecg"],
+                embeddings["text"],
                 self.config.temperature,
                 directions="row" if printed else "sum",
                 exclude_positive=printed,
             )
-        if self._labels is not None:
-            # In lower case, as class names are asked for (prompts.lower): a cased encoder must not tell them apart by it.
-            queries = self.text.prompts([name.lower() for name in self._entities], batch.ecg.device)
-            labels = self._labels[batch.index.cpu()].to(batch.ecg.device, torch.float32)
-            losses["entities"] = F.binary_cross_entropy_with_logits(self.query_network(queries, features), labels)
+        if "answers" in embeddings:
+            losses["entities"] = F.binary_cross_entropy_with_logits(embeddings["answers"], embeddings["entities"])
         return losses
 
     def features(self, batch: ECGBatch) -> TokenFeatures:

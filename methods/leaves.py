@@ -56,10 +56,16 @@ class LEAVES(SelfSupervised):
         self.second = LearnedViews(samples=self.input.length, strength=config.strength)
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
+        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
+
+    def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         ecg, present = unit_range(batch.ecg), batch.leads[..., None]
         views = [reverse_gradient(make(ecg), self.config.adversary) * present for make in (self.first, self.second)]
         first, second = (self.projector(self.encoder(view)) for view in views)
-        return {"nt_xent": nt_xent(first, second, self.config.temperature)}
+        return {"first": first, "second": second}
+
+    def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"nt_xent": nt_xent(embeddings["first"], embeddings["second"], self.config.temperature)}
 
     def encode(self, batch: ECGBatch) -> Float[Tensor, "batch dim"]:
         """The encoder's pooled output, from leads scaled to [0, 1] each."""

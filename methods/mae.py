@@ -58,6 +58,7 @@ class MAE(Method):
 
     name = "mae"
     corpus = "ukb"
+    records_meet = False
     input = InputSpec(fs=500, seconds=5, crop="random", filters=CLEANING)
     protocols: ClassVar = {"finetune": FINETUNING, "scratch": FINETUNING}
     spaces: ClassVar = {"finetune": SWEPT}

@@ -129,10 +129,16 @@ class MERL(Method):
         self.text.prepare(corpus)
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
+        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
+
+    def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         signal = thousandths(batch.ecg) if self.config.pretraining_signal == "thousandths" else batch.ecg
         ecg = self.net(signal)
         text = self.net.embed_text(self.text.reports(batch))
-        return merl_losses(ecg.ecg, text, ecg.branch1, ecg.branch2, self.config.temperature)
+        return {"ecg": ecg.ecg, "text": text, "branch1": ecg.branch1, "branch2": ecg.branch2}
+
+    def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
+        return merl_losses(**embeddings, temperature=self.config.temperature)
 
     def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
         return self.net.encoder(batch.ecg)

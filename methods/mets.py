@@ -84,10 +84,16 @@ class METS(Method):
         self.text.prepare(replace(corpus, text=self._sentences(corpus.text or ())))
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
+        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
+
+    def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         batch = replace(batch, text=self._sentences(batch.text or ()))
+        return {"ecg": self.project(self.encoder(batch.ecg)), "text": self.text.reports(batch)}
+
+    def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
         loss = info_nce(
-            self.project(self.encoder(batch.ecg)),
-            self.text.reports(batch),
+            embeddings["ecg"],
+            embeddings["text"],
             self.config.temperature,
             directions="mean",
             exclude_positive=self.config.exclude_positive,

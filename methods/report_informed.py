@@ -49,6 +49,7 @@ class ReportInformed(Method):
     """An autoencoder of median beats that learns from reports, then predicts risk."""
 
     corpus = "ptbxl"
+    records_meet = False
     input = InputSpec(fs=500, seconds=1.2, normalise="zscore-lead", median_beat=True, modalities=("text",))
     smoke: ClassVar = {"samples": 608, "pretrain.epochs": 8, "pretrain.batch_size": 64}
     protocols: ClassVar = {

@@ -39,5 +39,11 @@ class SimCLR(SelfSupervised):
         self.projector = mlp(dim, config.hidden or dim, config.projection, norm=False)
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
+        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
+
+    def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         first, second = (self.projector(self.encoder(self.view(batch))) for _ in range(2))
-        return {"nt_xent": nt_xent(first, second, self.config.temperature)}
+        return {"first": first, "second": second}
+
+    def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"nt_xent": nt_xent(embeddings["first"], embeddings["second"], self.config.temperature)}

@@ -8,7 +8,16 @@ import typer
 
 from bench.cli import options as o
 
-EXAMPLES = "Example:  bench pretrain kmerl --corpus ptbxl --set pretrain.epochs=5"
+EXAMPLES = """Examples:
+
+bench pretrain kmerl --corpus ptbxl --set pretrain.epochs=5
+
+bench pretrain merl --corpus mimic-iv-ecg --devices 8 --precision bf16-mixed
+
+torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m bench.cli.main pretrain merl
+--corpus mimic-iv-ecg --devices 8 --nodes 2
+"""
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 
 
 def pretrain_command(
@@ -16,6 +25,32 @@ def pretrain_command(
     corpus: Annotated[
         str | None,
         typer.Option("--corpus", help="The dataset to learn from. [default: the paper's if at hand, else ptbxl]"),
+    ] = None,
+    devices: Annotated[
+        str,
+        typer.Option(
+            "--devices",
+            metavar="N|auto",
+            help="Devices of each machine that share out every batch: GPUs, or processes where there are none. "
+            "pretrain.batch_size is the batch of all of them. auto: all GPUs.",
+        ),
+    ] = "1",
+    nodes: Annotated[
+        int, typer.Option("--nodes", min=1, help="Machines; start the command on each by torchrun or srun.")
+    ] = 1,
+    strategy: Annotated[
+        str,
+        typer.Option(
+            "--strategy", help="ddp: all weights on each device; fsdp: weights and optimiser in parts. auto: ddp."
+        ),
+    ] = "auto",
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision",
+            help="32-true, bf16-mixed, 16-mixed (GPUs alone) or auto; same as --set pretrain.precision=, for all stages. "
+            "[default: auto: bf16-mixed on a GPU that has it, else 32-true]",
+        ),
     ] = None,
     data_root: o.DataRoot = None,
     profile: o.ProfileOption = None,
@@ -29,21 +64,34 @@ def pretrain_command(
     from bench import registry
     from bench.errors import ConfigError
     from bench.progress import say
-    from bench.runner.configure import check_overrides, parse_overrides
+    from bench.runner.configure import check_overrides, fields_of, parse_overrides
     from bench.runner.session import Session
+    from bench.runner.together import pretrain_as_one_of_many
+    from bench.training.devices import Devices
+    from bench.training.launch import started_by_others
 
     wanted = o.chosen_profile(profile)
+    spread = Devices.of(devices, nodes, strategy)
     cls = registry.load(registry.METHODS, method)
-    overrides = parse_overrides(o.overrides(set_, text), list(registry.entries(registry.METHODS)))
+    given = o.overrides(set_, text)
+    if o.choice(precision, "--precision", PRECISIONS) is not None:
+        stages = [field for field in fields_of(cls.Config) if field.endswith("pretrain.precision")]
+        given = [*(f"{field}={precision}" for field in stages), *given]
+    overrides = parse_overrides(given, list(registry.entries(registry.METHODS)))
     check_overrides(overrides, [cls])
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
-    session = Session(source, wanted or ("paper" if source.kind == "real" else "smoke"), overrides, corpus)
+    chosen = wanted or ("paper" if source.kind == "real" else "smoke")
+    session = Session(source, chosen, overrides, corpus, devices=spread)
     if not cls.implements("pretraining_loss"):
         raise ConfigError(f"{method} has no pretraining objective; it runs from its initial weights.")
     session.method_config(method)
     source.workspace.ensure_writable()
     default = next(iter(registry.entries(registry.DATASETS)))
-    spec = session.checkpoint_spec(cls, "ptbxl" if "ptbxl" in registry.entries(registry.DATASETS) else default)
-    assert spec is not None
-    folder = session.checkpoint(spec)
+    dataset = "ptbxl" if "ptbxl" in registry.entries(registry.DATASETS) else default
+    if spread.total > 1 and started_by_others():
+        folder = pretrain_as_one_of_many(session, method, dataset)
+    else:
+        spec = session.checkpoint_spec(cls, dataset)
+        assert spec is not None
+        folder = session.checkpoint(spec)
     say(f"checkpoint {folder}")

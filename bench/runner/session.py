@@ -33,8 +33,9 @@ from bench.training.checkpoint import (
     read_provenance,
     seeded_method,
 )
+from bench.training.devices import Devices, make_fabric
+from bench.training.distributed import ranks
 from bench.training.import_checkpoint import imported_facts
-from bench.training.loop import make_fabric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +55,7 @@ class Session:
     allow_pretraining: bool = True
     checkpoints: Mapping[str, Path] = field(default_factory=dict)  # method -> the folder to use, whatever made it
     sweep: Mapping[str, Any] | None = None  # what chose the overrides on validation data: study, trial, space
+    devices: Devices = field(default_factory=Devices)  # what pretraining is spread over
     _remembered: dict[tuple, Any] = field(default_factory=dict)
     _failed: dict[str, Exception] = field(default_factory=dict)  # checkpoint key -> why it could not be made
     _stores: dict[str, SignalStore] = field(default_factory=dict)
@@ -71,7 +73,7 @@ class Session:
 
     def settings(self) -> dict[str, Any]:
         """What another process needs to open the same session."""
-        names = ("source", "profile", "overrides", "corpus", "allow_pretraining", "checkpoints", "sweep")
+        names = ("source", "profile", "overrides", "corpus", "allow_pretraining", "checkpoints", "sweep", "devices")
         return {name: getattr(self, name) for name in names}
 
     def remembered(self, what: tuple, make: Callable[[], Any]) -> Any:
@@ -322,6 +324,11 @@ class Session:
                 f"{spec.method.name} has no checkpoint for this config and corpus ({final} does not exist) and "
                 f"--no-pretrain was given. Make it with: bench pretrain {spec.method.name} --corpus {spec.corpus['dataset']}"
             )
+        if self.devices.total > 1 and ranks() == 1:
+            from bench.runner.together import pretrain_in_processes
+
+            pretrain_in_processes(self, spec)
+            return final
         name, wanted = spec.corpus["dataset"], spec.method.input_for(spec.config)
         image_size = wanted.image_size if "image" in wanted.modalities else None
         settings = spec.config.pretrain
@@ -347,6 +354,7 @@ class Session:
             BatchSource(view, text=corpus.text, **beside),
             rows[corpus.train],
             rows[corpus.validation],
+            self.devices,
         )
 
     def method(self, cls: type[Method], spec: CheckpointSpec | None, mode: str, seed: int) -> Method:

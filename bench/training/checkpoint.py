@@ -7,6 +7,7 @@ appears whole; a run in progress lies beside it in ``.METHOD-KEY.partial`` and i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -24,9 +25,12 @@ from bench.seeding import derive, seed_global
 if TYPE_CHECKING:
     from bench.loading import BatchSource
     from bench.method import Corpus, Method, MethodConfig
+    from bench.training.devices import Devices
 
 SCHEMA = 1
 CONCEPTS = "concepts.json"
+LOOP = ("loop", "schedule", "micro_batches", "distributed", "batch_norm")
+"""Modules of the training loop, whose change makes other weights. What they run on is not among them."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class CheckpointSpec:
             "schema": SCHEMA,
             "method": self.method.name,
             "source": method_digest(self.method, self.config),
-            "loop": [module_digest("bench.training.loop"), module_digest("bench.training.schedule")],
+            "loop": [module_digest(f"bench.training.{name}") for name in LOOP],
             "config": self.config.model_dump(mode="json", exclude=set(self.config.after_training)),
             "input": self.method.input_for(self.config).to_dict() | {"downstream": ()},  # read after pretraining
             "corpus": self.corpus,
@@ -70,19 +74,27 @@ def pretrain(
     source: BatchSource,
     rows: np.ndarray,
     validation_rows: np.ndarray,
+    devices: Devices | None = None,
 ) -> Path:
-    """The checkpoint of ``spec``: found, continued, or made. Two processes asking at once make it once."""
+    """The checkpoint of ``spec``: found, continued, or made. Two processes asking at once make it once.
+
+    In processes that train together on ``devices`` all call it; the first one looks, holds the lock and writes.
+    """
     from filelock import FileLock
 
+    from bench.training.distributed import agreed, rank
+
     final = spec.folder(checkpoints)
-    if final.is_dir():
+    if agreed(final.is_dir()):
         return final
     partial = final.with_name(f".{final.name}.partial")
     final.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(final.with_name(f".{final.name}.lock")):
-        if not final.is_dir():
-            _make(spec, final, partial, corpus, source, rows, validation_rows)
-            shutil.rmtree(partial, ignore_errors=True)
+    lock = FileLock(final.with_name(f".{final.name}.lock"))
+    with lock if rank() == 0 else contextlib.nullcontext():
+        if not agreed(final.is_dir()):
+            _make(spec, final, partial, corpus, source, rows, validation_rows, devices)
+            if rank() == 0:
+                shutil.rmtree(partial, ignore_errors=True)
     return final
 
 
@@ -94,18 +106,16 @@ def _make(
     source: BatchSource,
     rows: np.ndarray,
     validation_rows: np.ndarray,
+    devices: Devices | None,
 ) -> None:
-    import pandas as pd
-    import yaml
-    from safetensors.torch import save_file
-
-    from bench import provenance
+    from bench.training.devices import full
+    from bench.training.distributed import agreed, first_alone, rank
     from bench.training.loop import STATE, train
 
     method = seeded_method(spec.method, spec.config, spec.config.pretrain.seed)
-    method.prepare_corpus(corpus)
+    with first_alone():
+        method.prepare_corpus(corpus)
     history: list[dict[str, Any]] = []
-    steps = 0
     for stage, config in method.stages(spec.config).items():
         batch = config.batch_for(len(rows))
         folder = partial / stage
@@ -118,11 +128,33 @@ def _make(
         )
         method.begin_stage(stage)
         with track(f"pretraining {method.name}") as progress:
-            entries = train(method, source, rows, validation_rows, config, folder, progress)
+            entries = train(method, source, rows, validation_rows, config, folder, progress, devices)
         history += [({"stage": stage} if stage else {}) | entry for entry in entries]
-        steps += config.epochs * (len(rows) // batch)
+    weights = {name: full(value).detach().cpu().contiguous() for name, value in method.state_dict().items()}
+    if rank() == 0:
+        _write(spec, final, method, weights, history, {"train": len(rows), "validation": len(validation_rows)}, devices)
+    agreed("written")
+
+
+def _write(
+    spec: CheckpointSpec,
+    final: Path,
+    method: Method,
+    weights: dict[str, Any],
+    history: list[dict[str, Any]],
+    records: dict[str, int],
+    devices: Devices | None,
+) -> None:
+    import pandas as pd
+    import yaml
+    from safetensors.torch import save_file
+
+    from bench import provenance
+    from bench.training.devices import ran_on
+
+    stages = list(method.stages(spec.config).values())
+    batches = [config.batch_for(records["train"]) for config in stages]
     with writing(final) as folder:
-        weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
         save_file(weights, folder / "model.safetensors")
         (folder / "config.yaml").write_text(yaml.safe_dump(spec.config.model_dump(mode="json"), sort_keys=False))
         pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
@@ -136,9 +168,10 @@ def _make(
                 "method": method.name,
                 "weights_sha256": file_digest(folder / "model.safetensors"),
                 "corpus": spec.corpus,
-                "records": {"train": len(rows), "validation": len(validation_rows)},
-                "batch_size": batch,
-                "steps": steps,
+                "records": records,
+                "batch_size": batches[-1],
+                "ran_on": ran_on(stages[-1].precision, devices),
+                "steps": sum(c.epochs * (records["train"] // batch) for c, batch in zip(stages, batches, strict=True)),
                 "seconds": sum(entry["seconds"] for entry in history),
                 "parameters": sum(p.numel() for p in method.parameters()),
                 "notes": method.notes(),

@@ -19,6 +19,13 @@ class PretrainConfig(BaseModel):
         "pretraining adds can be read",
     )
     batch_size: int = Field(256, ge=1, description="recordings in one optimiser step, over all devices")
+    micro_batch: int | None = Field(
+        None,
+        ge=1,
+        description="recordings that one device encodes at a time, for batches that do not fit its memory: the gradient is "
+        "that of the whole batch, each part is encoded twice where records meet in the loss, and BatchNorm sees the part "
+        "alone; None: all at once",
+    )
     min_steps_per_epoch: int = Field(
         16,
         ge=1,

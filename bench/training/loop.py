@@ -1,4 +1,8 @@
-"""The one training loop: pretraining of any method, on Lightning Fabric, resumable to the bit on the CPU."""
+"""The one training loop: pretraining of any method, on Lightning Fabric, resumable to the bit on the CPU.
+
+Several processes (:mod:`bench.training.devices`) share out each batch; what they draw at random differs from one to the next
+and comes from (seed, epoch, process). The first one writes.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +18,20 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from bench.errors import BenchError, DataError
+from bench.batch import ECGBatch
+from bench.errors import BenchError, ConfigError, DataError
 from bench.loading import BatchSource
 from bench.method import Method
 from bench.progress import Progress
 from bench.seeding import derive, seed_global
+from bench.training import micro_batches
+from bench.training.batch_norm import over_all_processes
 from bench.training.config import PretrainConfig
+from bench.training.devices import Devices, full, in_parts, make_fabric
+from bench.training.distributed import agreed, average, rank, ranks
 from bench.training.schedule import schedule_of
 
 STATE = "state.pt"
-
-
-def make_fabric(precision: str = "auto") -> Fabric:
-    """One device: a GPU if there is one. ``auto`` precision is bf16-mixed where the GPU has it, else float32."""
-    if precision == "auto":
-        precision = "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
-    fabric = Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
-    if fabric.device.type == "cpu":
-        # Without this, threads add the gradients of an indexed parameter (lead embeddings) in whatever order they come.
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        # Filling fresh memory, which that switches on too, costs time and guards against nothing here.
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return fabric
 
 
 def make_optimiser(method: torch.nn.Module, config: PretrainConfig) -> torch.optim.Optimizer:
@@ -83,6 +79,7 @@ def train(
     config: PretrainConfig,
     folder: Path,
     progress: Progress,
+    devices: Devices | None = None,
 ) -> list[dict[str, float]]:
     """Pretrain ``method`` in place and return its history, one entry an epoch.
 
@@ -90,36 +87,45 @@ def train(
     goes on from it. All that is drawn at random in an epoch comes from (seed, epoch), so an interrupted run ends with
     the weights of an undisturbed one.
 
+    Args:
+        devices: in one of several processes, what they run on together.
+
     Raises:
-        DataError: fewer than two recordings. BenchError: a loss that is not finite, or a state that cannot be written.
+        DataError: fewer than two recordings. ConfigError: what the devices, or the method, cannot do. BenchError: a loss
+        that is not finite, or a state that cannot be written.
     """
     if len(rows) < 2:
         raise DataError(
             f"pretraining {method.name} needs at least 2 recordings; the corpus has {len(rows)} to train on."
         )
-    fabric = make_fabric(config.precision)
     batch_size = config.batch_for(len(rows))
+    _check(method, config, batch_size, devices)
+    fabric = make_fabric(config.precision, devices)
+    draws = (rank(),) if rank() else ()
     steps = len(rows) // batch_size
     total = steps * config.epochs
     warmup = round(config.warmup_epochs * steps)
     factor_at = schedule_of(config)
-    optimiser = make_optimiser(method, config)
-    model, optimiser = fabric.setup(method, optimiser)
-    model.mark_forward_method("pretraining_loss")
-
-    history: list[dict[str, float]] = []
-    if (folder / STATE).exists():
+    state: dict[str, Any] = {}
+    if agreed((folder / STATE).exists()):
         state = torch.load(folder / STATE, map_location=fabric.device, weights_only=True)
         method.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        history = state["history"]
+    if ranks() > 1:
+        over_all_processes(method, fabric.device)
+    model: Any = fabric.setup_module(method)
+    model.mark_forward_method("pretraining_loss")
+    model.mark_forward_method("pretraining_embeddings")
+    optimiser: Any = fabric.setup_optimizers(make_optimiser(method, config))
+    if state:
+        optimiser.load_state_dict(in_parts(state["optimiser"], optimiser))
+    history: list[dict[str, float]] = state.get("history", [])
 
     for epoch in range(len(history), config.epochs):
-        seed_global(derive("pretrain-epoch", config.seed, epoch))
+        seed_global(derive("pretrain-epoch", config.seed, epoch, *draws))
         model.train()
         sums: dict[str, float] = {}
         started, waited = time.perf_counter(), 0.0
-        batches = source.shuffled(rows, batch_size, (config.seed, epoch))
+        batches = source.shuffled(rows, batch_size, (config.seed, epoch), rank=rank(), ranks=ranks())
         for i in range(steps):
             asked = time.perf_counter()
             batch = next(batches).to(fabric.device)
@@ -128,9 +134,9 @@ def train(
             factor = factor_at(step, total, warmup)
             for group in optimiser.param_groups:
                 group["lr"] = config.lr * factor
-            terms: dict[str, Tensor] = model.pretraining_loss(batch)
-            loss = torch.stack(list(terms.values())).sum()
-            values = {name: value.item() for name, value in terms.items()}
+            optimiser.zero_grad()
+            terms = _backward(fabric, method, model, batch, config.micro_batch)
+            values = _values(terms)
             if not all(math.isfinite(v) for v in values.values()):
                 kept = f"The state of epoch {epoch} is kept in {folder}" if epoch else "Nothing was kept"
                 raise BenchError(
@@ -138,8 +144,6 @@ def train(
                     f"({_show(values)}). {kept}; lower pretrain.lr "
                     f"(now {config.lr:g}) or set pretrain.clip_norm, which starts a checkpoint of its own."
                 )
-            optimiser.zero_grad()
-            fabric.backward(loss)
             if config.clip_norm is not None:
                 fabric.clip_gradients(model, optimiser, max_norm=config.clip_norm)
             optimiser.step()
@@ -150,36 +154,78 @@ def train(
         entry = {"epoch": epoch + 1, "lr": config.lr * factor}
         entry |= {name: value / steps for name, value in sums.items()}
         entry |= {
-            f"validation_{k}": v for k, v in validation_loss(method, model, source, validation_rows, batch_size, epoch)
+            f"validation_{k}": v for k, v in validation_loss(method, model, source, validation_rows, batch_size, config)
         }
         entry |= {
             "seconds": seconds,
             "recordings_per_second": steps * batch_size / seconds,
             "waiting": waited / seconds,
+            "devices": ranks(),
         }
         history.append(entry)
-        save_state(
-            folder / STATE,
-            {"model": method.state_dict(), "optimiser": optimiser.state_dict(), "history": history},
-        )
+        state = {"model": method.state_dict(), "optimiser": optimiser.state_dict(), "history": history}
+        if ranks() > 1:
+            state = full(state)
+        if rank() == 0:
+            save_state(folder / STATE, state)
     return history
 
 
+def _check(method: Method, config: PretrainConfig, batch_size: int, devices: Devices | None) -> None:
+    strategy = devices.strategy if devices is not None else "auto"
+    if config.micro_batch is not None:
+        micro_batches.check(method, strategy)
+    if batch_size % ranks():
+        raise ConfigError(
+            f"pretraining {method.name}: a batch of {batch_size} recordings cannot be shared out evenly over {ranks()} "
+            f"devices. Take a number of devices that divides it, or another pretrain.batch_size (the batch of all devices)."
+        )
+    still = [name for name, p in method.named_parameters() if not p.requires_grad]
+    if strategy == "fsdp" and still:
+        raise ConfigError(
+            f"--strategy fsdp: {method.name} keeps weights that do not train or follow others ({still[0]}), which cannot lie "
+            f"in parts. Use --strategy ddp."
+        )
+
+
+def _backward(
+    fabric: Fabric, method: Method, model: Any, batch: ECGBatch, micro_batch: int | None
+) -> dict[str, Tensor]:
+    """The terms of a batch's loss; its gradient is added to the weights'."""
+    if micro_batch is not None and micro_batch < len(batch):
+        return micro_batches.backward(fabric, method, model, batch, micro_batch)
+    terms: dict[str, Tensor] = model.pretraining_loss(batch)
+    fabric.backward(torch.stack(list(terms.values())).sum())
+    return terms
+
+
+def _values(terms: dict[str, Tensor]) -> dict[str, float]:
+    """The terms as numbers, over all processes."""
+    if ranks() == 1:
+        return {name: value.item() for name, value in terms.items()}
+    return dict(zip(terms, average(torch.stack(list(terms.values())).detach().float()).tolist(), strict=True))
+
+
 def validation_loss(
-    method: Method, model: Any, source: BatchSource, rows: np.ndarray, batch_size: int, epoch: int
+    method: Method, model: Any, source: BatchSource, rows: np.ndarray, batch_size: int, config: PretrainConfig
 ) -> Iterator[tuple[str, float]]:
     """Mean of each loss term over full validation batches, with the same random draws every epoch."""
-    batch_size = min(batch_size, len(rows))
+    batch_size = min(batch_size, len(rows)) // ranks() * ranks()
     if batch_size < 2:
         return
-    seed_global(derive("pretrain-validation", 0))
+    seed_global(derive("pretrain-validation", 0, *((rank(),) if rank() else ())))
     model.eval()
     sums: dict[str, float] = {}
     n = 0
     with torch.no_grad():
-        for batch in source.shuffled(rows, batch_size, (0,)):
-            for name, value in model.pretraining_loss(batch.to(model.device)).items():
-                sums[name] = sums.get(name, 0.0) + value.item()
+        for batch in source.shuffled(rows, batch_size, (0,), rank=rank(), ranks=ranks()):
+            batch = batch.to(model.device)
+            if config.micro_batch is not None and config.micro_batch < len(batch):
+                terms = micro_batches.loss(method, model, batch, config.micro_batch)
+            else:
+                terms = model.pretraining_loss(batch)
+            for name, value in _values(terms).items():
+                sums[name] = sums.get(name, 0.0) + value
             n += 1
     model.train()
     yield from ((name, value / n) for name, value in sums.items())

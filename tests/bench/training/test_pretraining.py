@@ -24,7 +24,7 @@ class Source:
         if fill is not None:
             self.ecg[:] = fill
 
-    def shuffled(self, rows, batch_size, seed):
+    def shuffled(self, rows, batch_size, seed, rank=0, ranks=1):
         order = np.random.default_rng(seed).permutation(rows)
         for i in range(0, len(order) // batch_size * batch_size, batch_size):
             chosen = torch.from_numpy(order[i : i + batch_size])

@@ -41,7 +41,7 @@ class TwoStages(Method):
 
 
 class Source:
-    def shuffled(self, rows, batch_size, seed, strata=None):
+    def shuffled(self, rows, batch_size, seed, **_):
         for _ in range(len(rows) // batch_size):
             ecg = torch.zeros(batch_size, 12, 8)
             yield ECGBatch(ecg, torch.ones(batch_size, 12, dtype=torch.bool), torch.arange(batch_size))

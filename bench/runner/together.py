@@ -1,0 +1,46 @@
+"""Pretraining in several processes, each with a session of its own over the same workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bench import registry
+from bench.errors import ConfigError
+from bench.progress import set_quiet
+from bench.runner.session import Session
+from bench.training.checkpoint import CheckpointSpec, discard_if_altered
+from bench.training.devices import join
+from bench.training.distributed import agreed, first_alone, rank
+from bench.training.launch import in_processes
+
+
+def pretrain_in_processes(session: Session, spec: CheckpointSpec) -> None:
+    """Make a checkpoint that is not there, on the session's devices; this process starts the others and waits."""
+    corpus = spec.corpus["dataset"]
+    in_processes(session.devices, _pretrain_by_name, session.settings(), spec.method.name, corpus, spec.key)
+
+
+def pretrain_as_one_of_many(session: Session, method: str, dataset: str) -> Path:
+    """The checkpoint, found or made, where torchrun or srun has started this process beside others."""
+    join(session.devices)
+    set_quiet(rank() > 0)
+    with first_alone():  # stores and caches are made once
+        spec = session.checkpoint_spec(registry.load(registry.METHODS, method), dataset)
+    assert spec is not None
+    final = spec.folder(session.source.workspace.checkpoints)
+    if not agreed(final.is_dir() and discard_if_altered(final)):
+        _pretrain(session, spec)
+    return session.checkpoint(spec)
+
+
+def _pretrain_by_name(settings: dict[str, Any], method: str, corpus: str, key: str) -> None:
+    session = Session(**settings | {"corpus": corpus})
+    spec = session.checkpoint_spec(registry.load(registry.METHODS, method), corpus)
+    if spec is None or spec.key != key:
+        raise ConfigError(f"pretraining {method}: its code or data changed while the processes started. Start again.")
+    _pretrain(session, spec)
+
+
+def _pretrain(session: Session, spec: CheckpointSpec) -> None:
+    session._pretrained(spec, spec.folder(session.source.workspace.checkpoints))

@@ -1,0 +1,138 @@
+"""One process for each device of this machine; if one fails, all end, and the reason is told."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError, ConfigError
+from bench.training.devices import BACKEND, PATIENCE, Devices, join
+
+STOP_SECONDS = 3.0
+
+
+def started_by_others() -> bool:
+    """Whether this process is one of several already: torchrun's, or those of srun."""
+    from lightning_fabric.plugins.environments import SLURMEnvironment
+
+    return "LOCAL_RANK" in os.environ or (SLURMEnvironment.detect() and int(os.environ.get("SLURM_NTASKS", "1")) > 1)
+
+
+def in_processes(devices: Devices, work: Callable[..., None], *arguments: Any) -> None:
+    """``work(*arguments)`` in a process for each of ``devices``, joined; returns when all are done.
+
+    Under torchrun or srun this process is one of them. With several nodes and neither, the command is started once on each,
+    with NODE_RANK, MASTER_ADDR and MASTER_PORT set.
+
+    Raises:
+        BenchError: one of them failed; what it said. ConfigError: nobody says where the other nodes are.
+    """
+    if started_by_others():
+        join(devices)
+        work(*arguments)
+        return
+    if devices.nodes > 1 and not {"NODE_RANK", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
+        raise ConfigError(
+            f"--nodes {devices.nodes}: the machines do not know of each other. Start the command on each with\n"
+            f"  torchrun --nnodes {devices.nodes} --nproc-per-node {devices.per_node} --rdzv-backend c10d "
+            f"--rdzv-endpoint HOST:29500 -m bench.cli.main pretrain ...\n"
+            f"or by srun with {devices.per_node} tasks a node."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        _start(devices, Path(folder), work, arguments)
+
+
+def _start(devices: Devices, folder: Path, work: Callable[..., None], arguments: tuple) -> None:
+    from torch import multiprocessing
+
+    quiet = {"TORCH_CPP_LOG_LEVEL": "ERROR"} | _loopback(devices)
+    with _environment(quiet):
+        group = multiprocessing.spawn(_process, (devices, folder, work, arguments), devices.per_node, join=False)
+    try:
+        with contextlib.suppress(multiprocessing.ProcessExitedException, multiprocessing.ProcessRaisedException):
+            while not group.join():
+                pass
+    finally:  # also when this one is told to stop
+        for process in group.processes:
+            if process.is_alive():
+                process.terminate()
+        for process in group.processes:
+            process.join(STOP_SECONDS)
+        codes = [process.exitcode for process in group.processes]
+        for process in group.processes:
+            if process.is_alive():
+                process.kill()
+                process.join()
+    if any(codes):
+        raise BenchError(_told(devices, folder, [code or 0 for code in codes]))
+
+
+def _process(local_rank: int, devices: Devices, folder: Path, work: Callable[..., None], arguments: tuple) -> None:
+    """One of the processes."""
+    import torch
+
+    from bench import progress
+
+    node = int(os.environ.get("NODE_RANK", 0))
+    os.environ |= {"LOCAL_RANK": str(local_rank), "NODE_RANK": str(node), "WORLD_SIZE": str(devices.total)}
+    progress.set_quiet(local_rank + node > 0)
+    try:
+        if devices.nodes == 1:  # by a file, so that nothing listens for the others' addresses
+            cuda = torch.cuda.is_available()
+            torch.distributed.init_process_group(
+                BACKEND["cuda" if cuda else "cpu"],
+                init_method=(folder / "meeting").as_uri(),
+                rank=local_rank,
+                world_size=devices.total,
+                timeout=PATIENCE,
+            )
+        join(devices)
+        work(*arguments)
+        torch.distributed.destroy_process_group()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        kind = "told" if isinstance(error, BenchError) else "trace"
+        text = str(error) if kind == "told" else traceback.format_exc()
+        (folder / f"{local_rank}.{kind}").write_text(text, encoding="utf-8")
+        os._exit(1)  # at once: the others wait for this one, and nothing is left to write
+
+
+def _told(devices: Devices, folder: Path, codes: list[int]) -> str:
+    """Why they ended: what one of them says, else who was killed, else the first traceback."""
+    again = "The state of the last whole epoch is kept; run the same command again and it continues from there."
+    for found in sorted(folder.glob("*.told")):
+        return found.read_text(encoding="utf-8")
+    killed = [f"process {i} of {devices.per_node} was killed by signal {-c}" for i, c in enumerate(codes) if c == -9]
+    if killed:
+        return f"{killed[0]}, as the system does for want of memory. {again}"
+    for found in sorted(folder.glob("*.trace")):
+        return f"process {found.stem} of {devices.per_node} failed. {again}\n{found.read_text(encoding='utf-8')}"
+    return f"a process ended with code {next(code for code in codes if code)}. {again}"
+
+
+def _loopback(devices: Devices) -> dict[str, str]:
+    """Processes of one machine talk over loopback, where nobody else can."""
+    if devices.nodes > 1 or not sys.platform.startswith("linux"):
+        return {}
+    return {name: os.environ.get(name, "lo") for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")}
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Any:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

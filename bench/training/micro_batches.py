@@ -1,0 +1,134 @@
+"""A step in parts: the gradient of a whole batch with the memory of a small one (``pretrain.micro_batch``).
+
+Where records of a batch meet in the loss (negatives), parts of it have another loss than the whole. So the embeddings of all
+parts are made first, without a graph; the loss of all of them gives the gradient of each embedding; then every part is
+encoded once more, with the same random draws, and takes its share of that gradient to the weights. Source: Gao et al.,
+"Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup" (GradCache), RepL4NLP 2021.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from bench.batch import ECGBatch
+from bench.errors import ConfigError
+from bench.method import Method
+from bench.training.distributed import average
+
+
+def check(method: Method, strategy: str) -> None:
+    """Refuse what cannot be trained in parts.
+
+    Raises:
+        ConfigError: the method does not say how, or its weights lie in parts themselves.
+    """
+    if method.records_meet and not method.implements("pretraining_embeddings"):
+        raise ConfigError(
+            f"pretrain.micro_batch: {method.name} does not say what of a batch meets in its loss "
+            f"(pretraining_embeddings and loss_of_embeddings, or records_meet = False if nothing does), so that its "
+            f"batches cannot be trained in parts. Leave micro_batch out; a smaller pretrain.batch_size needs less memory."
+        )
+    if strategy == "fsdp":
+        raise ConfigError("pretrain.micro_batch goes with --strategy ddp, not fsdp.")
+
+
+def parts(batch: ECGBatch, size: int) -> list[ECGBatch]:
+    """The batch in parts of ``size`` recordings, the last one short."""
+    return [batch.part(slice(i, i + size)) for i in range(0, len(batch), size)]
+
+
+def backward(fabric: Fabric, method: Method, model: Any, batch: ECGBatch, size: int) -> dict[str, Tensor]:
+    """Add the gradient of the whole batch to the weights', in parts; the terms of the loss, detached.
+
+    Args:
+        model: ``method`` as the fabric has set it up.
+    """
+    pieces = parts(batch, size)
+    return _cached(fabric, method, model, pieces) if method.records_meet else _added(fabric, model, pieces, len(batch))
+
+
+def loss(method: Method, model: Any, batch: ECGBatch, size: int) -> dict[str, Tensor]:
+    """The terms of the whole batch, in parts, without gradient."""
+    pieces = parts(batch, size)
+    if method.records_meet:
+        found = [model.pretraining_embeddings(piece) for piece in pieces]
+        return method.loss_of_embeddings({name: _together(found, name) for name in found[0]})
+    return _sum([(model.pretraining_loss(piece), len(piece) / len(batch)) for piece in pieces])
+
+
+def _added(fabric: Fabric, model: Any, pieces: list[ECGBatch], n: int) -> dict[str, Tensor]:
+    """Terms that are means over records: the gradient of the whole is the weighted sum of those of the parts."""
+    found = []
+    for piece in pieces:
+        with fabric.no_backward_sync(model, enabled=piece is not pieces[-1]):
+            terms = model.pretraining_loss(piece)
+            fabric.backward(torch.stack(list(terms.values())).sum() * (len(piece) / n))
+        found.append(({name: value.detach() for name, value in terms.items()}, len(piece) / n))
+    return _sum(found)
+
+
+def _cached(fabric: Fabric, method: Method, model: Any, pieces: list[ECGBatch]) -> dict[str, Tensor]:
+    kept = [buffer.clone() for buffer in method.buffers()]
+    states, found = [], []
+    for piece in pieces:
+        states.append(_random_state())
+        with torch.no_grad(), fabric.autocast():
+            found.append(method.pretraining_embeddings(piece))
+    with torch.no_grad():  # running averages follow each part once, below
+        for buffer, before in zip(method.buffers(), kept, strict=True):
+            buffer.copy_(before)
+
+    whole = {name: _together(found, name) for name in found[0]}
+    leaves = {name: z.requires_grad_() for name, z in whole.items() if z.is_floating_point()}
+    terms = method.loss_of_embeddings(whole)
+    own = [p for p in method.parameters() if p.requires_grad]  # a learnt temperature, say
+    sought = [*leaves.values(), *own]
+    gradients = torch.autograd.grad(torch.stack(list(terms.values())).sum(), sought, allow_unused=True)
+    after = _random_state()
+
+    begin = 0
+    for piece, state in zip(pieces, states, strict=True):
+        _set_random_state(state)
+        with fabric.no_backward_sync(model, enabled=piece is not pieces[-1]):
+            again = model.pretraining_embeddings(piece)
+            products = [
+                (again[name] * gradient[begin : begin + len(piece)]).sum()
+                for name, gradient in zip(leaves, gradients, strict=False)
+                if gradient is not None and again[name].requires_grad
+            ]
+            fabric.backward(torch.stack(products).sum())
+        begin += len(piece)
+    _set_random_state(after)
+    with fabric.no_backward_sync(model):
+        for p, gradient in zip(own, gradients[len(leaves) :], strict=True):
+            if gradient is not None:
+                fabric.backward((p * average(gradient)).sum())
+    return {name: value.detach() for name, value in terms.items()}
+
+
+def _together(found: list[dict[str, Tensor]], name: str) -> Tensor:
+    z = torch.cat([one[name] for one in found])
+    return z.float() if z.dtype in (torch.float16, torch.bfloat16) else z
+
+
+def _sum(weighed: list[tuple[dict[str, Tensor], float]]) -> dict[str, Tensor]:
+    return {name: torch.stack([terms[name] * share for terms, share in weighed]).sum() for name in weighed[0][0]}
+
+
+def _random_state() -> tuple[Any, ...]:
+    cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
+
+
+def _set_random_state(state: tuple[Any, ...]) -> None:
+    random.setstate(state[0])
+    np.random.set_state(state[1])
+    torch.set_rng_state(state[2])
+    if state[3] is not None:
+        torch.cuda.set_rng_state(state[3])

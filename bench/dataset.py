@@ -104,6 +104,9 @@ class Dataset(ABC):
     measurements: ClassVar[tuple[str, ...]] = ()
     """Further columns of the records that the recorder measured (rate, intervals, axes). A method that trains by ``fit`` sees
     these and the tabular variables; all other columns may hold answers (labels, dates of diagnoses) and are withheld."""
+    truths: ClassVar[tuple[str, ...]] = ()
+    """Columns of the records that only the simulated cohort has: what its simulator drew outcomes from. Tasks may score
+    them as the ceiling (:attr:`bench.task.Examples.truth`); no method is ever shown them, in pretraining either."""
     simulated_records: ClassVar[int] = 2000
     """How many recordings the built-in simulated cohort has."""
     format_version: ClassVar[int] = 1

@@ -66,12 +66,15 @@ def tags_of(result: Result) -> dict[str, str]:
 
 
 def metrics_of(result: Result) -> dict[str, float]:
-    """``macro_auroc``, ``macro_auroc_low``, ``macro_auroc_high``, ``per_class/NORM/auroc``; without undefined ones."""
+    """``macro_auroc``, ``macro_auroc_low``, ``macro_auroc_high``, ``per_class/NORM/auroc``, ``ceiling_c_index`` of a
+    simulated cohort; without undefined ones."""
     score = result.score
     metrics: dict[str, Any] = {}
     for name, estimate in score["metrics"].items():
         metrics[name] = estimate.get("value")
         metrics[f"{name}_low"], metrics[f"{name}_high"] = estimate.get("low"), estimate.get("high")
+    for name, value in (result.provenance.get("ceiling") or {}).items():
+        metrics[f"ceiling_{name}"] = value
     metrics["n_records"] = score.get("n_records")
     metrics["selection_value"] = result.selection.get("value")
     per_class = score.get("per_class") or {}

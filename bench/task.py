@@ -59,6 +59,8 @@ class Examples:
         seconds: the length of each example, or None for what the method's InputSpec asks.
         columns: the record's columns that the split rule reads (folds, dates), one row an example.
         cohort: how the examples were chosen among the records, where exclusions need telling.
+        truth: of a simulated cohort, what its simulator knows of each example, shaped as scores are: what no method can
+            be expected to beat. It is scored beside the results (the ceiling) and shown to no method.
     """
 
     record_ids: np.ndarray
@@ -68,6 +70,7 @@ class Examples:
     start: np.ndarray | None = None
     seconds: float | None = None
     cohort: Flow | None = None
+    truth: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.record_ids)

@@ -37,11 +37,11 @@ class HeartFailureTask(Task):
                 f"or scored. Does the main data set hold the fields of tasks/endpoints/{self.event}.yaml?"
             )
         flow.notes.append(f"{events:,} have the event; median follow-up {np.median(targets[:, 0]):.1f} years")
-        if "simulated_true_log_risk" in chosen:
-            true = chosen["simulated_true_log_risk"].to_numpy(float)
-            ceiling = harrell_c(targets[:, 0], targets[:, 1], true)
+        truth = _truth(chosen, self.event)
+        if truth is not None:
+            ceiling = harrell_c(targets[:, 0], targets[:, 1], truth)
             flow.notes.append(f"C-index of the simulator's true risk, the ceiling: {ceiling:.3f}")
-        return _examples(chosen, targets, flow)
+        return _examples(chosen, targets, flow, truth)
 
 
 class HypertensionHeartFailure(HeartFailureTask):
@@ -84,7 +84,8 @@ class DiseaseTask(Task):
         selection.keep("negatives that would unbalance the training set", lambda records: ~spare)
         targets = ever[~spare][:, None].astype(np.uint8)
         selection.flow.notes.append(f"{int(ever.sum()):,} of {len(ever):,} have the disease ({ever.mean():.2%})")
-        return _examples(selection.records, targets, selection.flow)
+        truth = _truth(selection.records, self.endpoint)
+        return _examples(selection.records, targets, selection.flow, None if truth is None else truth[:, None])
 
 
 class CoronaryArteryDisease(DiseaseTask):
@@ -156,11 +157,18 @@ def _spare_negatives(ids: np.ndarray, training: np.ndarray, positive: np.ndarray
     return spare
 
 
-def _examples(records: pd.DataFrame, targets: np.ndarray, flow: Flow) -> Examples:
+def _truth(records: pd.DataFrame, endpoint: str) -> np.ndarray | None:
+    """The simulator's own risk of an endpoint; real data have none."""
+    column = f"simulated_true_{endpoint}"
+    return records[column].to_numpy(np.float64) if column in records else None
+
+
+def _examples(records: pd.DataFrame, targets: np.ndarray, flow: Flow, truth: np.ndarray | None = None) -> Examples:
     return Examples(
         record_ids=records.index.to_numpy(dtype=str),
         patient_ids=records["patient_id"].to_numpy(dtype=str),
         targets=targets,
         columns=records.reset_index(drop=True),
         cohort=flow,
+        truth=truth,
     )

@@ -17,6 +17,7 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
     """Footnotes of a table, from the results behind each of its lines (label -> results)."""
     everything = [result for results in used.values() for result in results]
     return [
+        *_ceilings(everything),
         *_classes(everything),
         *_left_out(everything),
         *_few_positives(everything),
@@ -29,6 +30,19 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
         *_overrides(used),
         *_sweeps(used),
         *_superseded(used),
+    ]
+
+
+def _ceilings(results: Sequence[Result]) -> list[str]:
+    """How well the simulator's own risk does on the records that were tested on: a mean over folds."""
+    found: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+    for result in results:
+        for metric, value in (result.provenance.get("ceiling") or {}).items():
+            found[result.cell.task, metric][result.cell.fold] = value
+    return [
+        f"{task}: the risk that the simulator itself drew outcomes from has {metric} {sum(at.values()) / len(at):.3f} on "
+        f"the same test records{f', mean of {len(at)} folds' if len(at) > 1 else ''}: no method can be expected to pass it."
+        for (task, metric), at in sorted(found.items())
     ]
 
 

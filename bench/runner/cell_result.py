@@ -27,7 +27,7 @@ from bench.runner.results import Result, read_result, write_result
 from bench.runner.seen import SeenClasses, seen_classes
 from bench.runner.session import Session, seed_of
 from bench.runner.task_data import TaskData
-from bench.scoring.score import score
+from bench.scoring.score import score, score_replicates
 from bench.splits import Partition
 from bench.task import ClassName
 from bench.training.checkpoint import CheckpointSpec
@@ -196,6 +196,7 @@ def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> 
             "input": instance.input.to_dict(),
             "absent_leads": "not processed" if instance.input.partial_leads else "zeros",
             **_median_beats(data, instance, cell),
+            **_ceiling(data, partition),
             "parameters": sum(p.numel() for p in instance.parameters()),
             **cost_of(instance),
             "prompts": list(data.task.classes.values()) if cell.mode == "zeroshot" else None,
@@ -217,6 +218,24 @@ def _median_beats(data: TaskData, instance: Method, cell: Cell) -> dict[str, Any
         return {}
     whole = data.examples.start is None and data.examples.seconds is None
     return {"median_beats": data.store.beats_used(data.rows, cell.leads, spec.filters, whole)}
+
+
+def _ceiling(data: TaskData, partition: Partition) -> dict[str, Any]:
+    """The task's metric for what the simulator itself knows of the test records; nothing for real data."""
+    truth, metric = data.examples.truth, data.task.metric
+    if truth is None:
+        return {}
+    found = score_replicates(
+        data.task.kind,
+        data.examples.targets[partition.test],
+        truth[partition.test],
+        _class_names(data),
+        data.examples.patient_ids[partition.test],
+        bootstrap=0,
+        metrics=[metric],
+    )
+    value = found[metric].value
+    return {"ceiling": {metric: round(value, 6)}} if np.isfinite(value) else {}
 
 
 def _answer(

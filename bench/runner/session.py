@@ -251,7 +251,7 @@ class Session:
         partition = np.where(masks["train"], 1, np.where(masks["validation"], 2, 0)).astype(np.uint8)
         corpus = Corpus(
             name=name,
-            records=records,
+            records=records.drop(columns=list(cls.truths), errors="ignore"),
             train=masks["train"],
             validation=masks["validation"],
             text=text,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.lib.stride_tricks import sliding_window_view
 
 SECONDS = 1.2
 """Length of a median beat: 600 samples at 500 Hz, as in PTB-XL+ and LLM-DAN."""
@@ -80,15 +81,26 @@ def _align(
     Only the middle ``reach`` samples either side take part: T waves move with the rate, complexes do not.
     """
     middle = slice(max(0, len(offsets) // 2 - reach), len(offsets) // 2 + reach)
-    pattern = _centred(template[:, middle]).ravel()
-    shifts = np.arange(-slack, slack + 1)
-    places = beats[:, None, None] + shifts[None, :, None] + offsets[middle][None, None, :]  # [beat, shift, time]
-    candidates = _centred(extended[:, places].transpose(1, 2, 0, 3))  # [beat, shift, lead, time]
-    flat = candidates.reshape(len(beats), len(shifts), -1)
-    norm = np.linalg.norm(flat, axis=-1) * np.linalg.norm(pattern)
-    likeness = np.divide(flat @ pattern, norm, out=np.zeros_like(norm), where=norm > 0)
+    pattern = _centred(template[:, middle])
+    width = pattern.shape[1]
+    stretch = beats[:, None] + np.arange(offsets[middle][0] - slack, offsets[middle][0] + slack + width)
+    around = np.ascontiguousarray(extended[:, stretch].swapaxes(0, 1), np.float64)  # [beat, lead, time]
+    around -= around.mean(axis=-1, keepdims=True)
+    # the pattern is centred, so that centring the candidates too would change nothing in their product
+    product = sum(sliding_window_view(around[:, k], width, axis=-1) @ pattern[k] for k in range(len(pattern)))
+    total, square = (_moving_sum(values, width) for values in (around, around**2))
+    energy = np.maximum(square - total**2 / width, 0).sum(axis=1)  # of the candidates, each lead centred: [beat, shift]
+    norm = np.sqrt(energy) * np.linalg.norm(pattern)
+    likeness = np.divide(product, norm, out=np.zeros_like(norm), where=norm > 0)
     best = likeness.argmax(axis=1)
-    return beats + shifts[best], likeness[np.arange(len(beats)), best]
+    return beats + best - slack, likeness[np.arange(len(beats)), best]
+
+
+def _moving_sum(x: np.ndarray, width: int) -> np.ndarray:
+    """Sums over every ``width`` neighbours along the last axis."""
+    sums = np.cumsum(x, axis=-1)
+    sums[..., width:] = sums[..., width:] - sums[..., :-width]
+    return sums[..., width - 1 :]
 
 
 def _centred(x: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from bench.stratification import stratified_parts
 from tasks.datasets.sentences import sentences
 from tasks.datasets.ukb_cine import SUFFIXES, read_three_phases
 from tasks.datasets.ukb_ecg_xml import COLUMNS, read_facts, read_resting_ecg
+from tasks.datasets.ukb_hearts import TRUE_RISKS
 from tasks.datasets.ukb_phenotypes import FILE as PHENOTYPES_FILE
 from tasks.datasets.ukb_phenotypes import PHENOTYPES, read_phenotypes
 from tasks.datasets.ukb_simulation import TRUTH
@@ -62,8 +63,9 @@ class UKBiobank(Dataset):
     has_recorder_beats = True
     tabular_variables: ClassVar[tuple[str, ...]] = ("age", "sex", "height", "weight")  # MMCL section IV-D
     measurements: ClassVar[tuple[str, ...]] = COLUMNS
+    truths: ClassVar[tuple[str, ...]] = tuple(f"simulated_true_{endpoint}" for endpoint in TRUE_RISKS)
     simulated_records = 800
-    format_version = 1
+    format_version = 2
 
     def check(self) -> None:
         if not self._recordings():
@@ -103,8 +105,8 @@ class UKBiobank(Dataset):
         ``mmcl_partition``
             ``train``, ``validation``, ``test`` or ``""``: our partition of MMCL's sizes, stratified on its three diseases,
             of the first visits with ECG and cine.
-        ``simulated_true_log_risk``
-            of heart failure, in the simulated cohort alone.
+        :attr:`truths`
+            in the simulated cohort alone.
 
         Participants in a list of withdrawals (``w*.csv``) are left out.
         """
@@ -143,9 +145,9 @@ class UKBiobank(Dataset):
             measured.index = records.index
             records = pd.concat([records, measured], axis=1)
         if (self.root / TRUTH).is_file():
-            truth = read_table(self.root / TRUTH, ("eid", "heart_failure_log_risk"), "Simulate the cohort again.")
-            values = truth.set_index("eid")["heart_failure_log_risk"].astype(float).reindex(eids)
-            records["simulated_true_log_risk"] = values.to_numpy()
+            truth = read_table(self.root / TRUTH, ("eid", *TRUE_RISKS), "Simulate the cohort again.").set_index("eid")
+            for column, endpoint in zip(self.truths, TRUE_RISKS, strict=True):
+                records[column] = truth[endpoint].astype(float).reindex(eids).to_numpy()
         records["mmcl_partition"] = _mmcl_partition(records)
         return records
 

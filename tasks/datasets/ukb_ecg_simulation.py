@@ -48,9 +48,11 @@ def resting_ecg_xml(eid: str, signal: np.ndarray, person: Participant, visit: da
 
 def _block(signal: np.ndarray) -> str:
     units = np.rint(signal * (1000 / RESOLUTION)).astype(int)
+    lowest = int(units.min())
+    words = np.array([str(unit) for unit in range(lowest, int(units.max()) + 1)], object)  # each number is spelled once
     waves = "".join(
-        f'      <WaveformData lead="{lead}">{",".join(map(str, values))}</WaveformData>\n'
-        for lead, values in zip(LEADS, units.tolist(), strict=True)
+        f'      <WaveformData lead="{lead}">{",".join(words[values - lowest].tolist())}</WaveformData>\n'
+        for lead, values in zip(LEADS, units, strict=True)
     )
     return (
         f"      <NumberOfLeads>{len(LEADS)}</NumberOfLeads>\n"

@@ -20,6 +20,8 @@ _PIXEL_MM = 1.8
 _CENTRE = (83, 107)
 """Row and column of the left ventricle: in the middle of the region that MMCL's code cuts out (rows 44-122, columns
 68-146 of 210)."""
+_REACH = 64
+"""Pixels around it beyond which no heart reaches."""
 
 # Angle of each wall seen from the apex, degrees, 0 is lateral, 90 anterior; and of the 16 segments of the AHA.
 _ANGLES = {"septal": 180.0, "anterior": 90.0, "lateral": 20.0, "inferior": 270.0, "posterior": 325.0}
@@ -100,8 +102,8 @@ def draw_participant(rng: np.random.Generator) -> Participant:
     index = float(np.clip(rng.normal(26.8, 4.2), 17.5, 45))
     old, heavy = (age - 65) / 7.5, (index - 26.8) / 4.2
     hypertension = bool(rng.random() < _sigmoid(-0.35 + 0.5 * old + 0.5 * heavy))
-    diabetes = bool(rng.random() < _sigmoid(-2.2 + 0.3 * old + 0.8 * heavy))
-    coronary = bool(rng.random() < _sigmoid(-1.5 + 0.6 * old + (0 if female else 0.9) + 0.5 * diabetes))
+    diabetes = bool(rng.random() < _sigmoid(_diabetes_log_odds(old, heavy)))
+    coronary = bool(rng.random() < _sigmoid(_coronary_log_odds(old, female, diabetes)))
     infarction = bool(coronary and rng.random() < 0.8)
     scar = np.zeros(len(TERRITORIES))
     if infarction:
@@ -115,7 +117,7 @@ def draw_participant(rng: np.random.Generator) -> Participant:
     contractility = 0.85 * z[2] - 0.5 * dilation
     atrium = 0.75 * z[3] + 0.35 * mass + 0.3 * old
     conduction = 0.8 * z[5] + 0.35 * dilation - 0.25 * contractility
-    fibrillation = bool(rng.random() < _sigmoid(-2.9 + 0.6 * old + 0.9 * atrium))
+    fibrillation = bool(rng.random() < _sigmoid(_fibrillation_log_odds(old, atrium)))
     return Participant(
         age=age,
         female=female,
@@ -135,6 +137,37 @@ def draw_participant(rng: np.random.Generator) -> Participant:
         scar=scar,
         rate=float(np.clip(rng.normal(64 + 6 * diabetes - 2 * contractility, 9), 44, 105)),
     )
+
+
+TRUE_RISKS = ("heart_failure", "coronary_artery_disease", "atrial_fibrillation", "diabetes_mellitus")
+"""Endpoints of which :func:`true_risks` tells."""
+CERTAIN = 20.0
+"""Log odds of what shows for certain."""
+
+
+def true_risks(person: Participant, patient: Patient) -> dict[str, float]:
+    """What nobody who sees a participant's heart, rhythm, age, sex and build can improve on: endpoint -> score.
+
+    The log hazard ratio of heart failure. Of the diseases the log odds by Bayes' rule, given all latent variables but
+    the diagnosis itself: coronary disease always injures the heart, which shows; fibrillation shows in who is in it that
+    day; diabetes tells by the heart's mass and rate.
+    """
+    old, heavy = (person.age - 65) / 7.5, (person.body_mass_index - 26.8) / 4.2
+    coronary = [_sigmoid(_coronary_log_odds(old, person.female, diabetes)) for diabetes in (True, False)]
+    told = [chance if person.coronary else 1 - chance for chance in coronary]
+    mass = person.mass + 0.3 - 0.8 * person.hypertension
+    rate = person.rate - 64 + 2 * person.contractility
+    diabetes = (
+        _diabetes_log_odds(old, heavy)
+        + (0.25 * mass - 0.25**2 / 2) / 0.75**2
+        + (6 * rate - 6**2 / 2) / 9**2
+        + np.log(told[0] / told[1])
+    )
+    fibrillation = _fibrillation_log_odds(old, person.atrium)
+    if patient.rhythm.kind == "fibrillation":
+        fibrillation = CERTAIN
+    certain = CERTAIN if person.coronary else -CERTAIN
+    return dict(zip(TRUE_RISKS, (person.log_risk, certain, fibrillation, float(diabetes)), strict=True))
 
 
 def patient_of(person: Participant, rng: np.random.Generator) -> Patient:
@@ -209,15 +242,16 @@ def short_axis(person: Participant, rng: np.random.Generator) -> np.ndarray:
     A schematic: bright cavity, darker ring of muscle whose scar is brighter and does not thicken, the right ventricle as
     a crescent beyond the septum, a body around them, noise.
     """
-    rows, columns = np.mgrid[:FRAME, :FRAME].astype(np.float32)
-    y = -(rows - _CENTRE[0] - rng.normal(0, 2)) * _PIXEL_MM
-    x = (columns - _CENTRE[1] - rng.normal(0, 2)) * _PIXEL_MM
+    y = -(np.arange(FRAME, dtype=np.float32)[:, None] - _CENTRE[0] - rng.normal(0, 2)) * _PIXEL_MM
+    x = (np.arange(FRAME, dtype=np.float32)[None] - _CENTRE[1] - rng.normal(0, 2)) * _PIXEL_MM
+    body = np.where((x / 165) ** 2 + (y / 120) ** 2 < 1, 60.0, 0.0)
+    near = tuple(slice(middle - _REACH, middle + _REACH) for middle in _CENTRE)  # what holds the whole heart
+    y, x = y[near[0]], x[:, near[1]]
     radius, angle = np.hypot(x, y), np.degrees(np.arctan2(y, x)) % 360
     dead = scar_at(person.scar, np.arange(360.0))[angle.astype(np.int64) % 360].astype(np.float32)
     diastole = 25.5 * (person.volume / 145) ** (1 / 3)
     # a mid-ventricular slice shortens more than its cube root, the long axis less
     systole = diastole * (1 - person.ejection_fraction / 100) ** 0.45
-    body = 60 * ((x / 165) ** 2 + (y / 120) ** 2 < 1)
     wall_area = person.thickness * (2 * diastole + person.thickness)
     phases = []
     for contraction in (1.0, 0.0, 0.5):
@@ -226,12 +260,24 @@ def short_axis(person: Participant, rng: np.random.Generator) -> np.ndarray:
         right = 1 - 0.22 * contraction
         reach = 34 * np.exp(0.12 * person.right) * right
         crescent = ((x + float(np.mean(outer)) * 0.75) / reach) ** 2 + (y / (30 * right)) ** 2 < 1
-        image = np.where(crescent, 190.0, body)
+        image = np.where(crescent, 190.0, body[near])
         image = np.where(radius < outer, 75 + 80 * dead, image)
-        image = np.where(radius < inner, 215.0, image)
-        phases.append(image)
-    noisy = np.stack(phases) + 9 * rng.standard_normal((3, FRAME, FRAME), np.float32)
-    return np.clip(noisy, 0, 255).astype(np.uint8)
+        phases.append(np.where(radius < inner, 215.0, image))
+    noisy = 9 * rng.standard_normal((3, FRAME, FRAME), np.float32) + body
+    noisy[:, *near] += np.stack(phases) - body[near]
+    return np.clip(noisy, 0, 255, out=noisy).astype(np.uint8)
+
+
+def _diabetes_log_odds(old: float, heavy: float) -> float:
+    return -2.2 + 0.3 * old + 0.8 * heavy
+
+
+def _coronary_log_odds(old: float, female: bool, diabetes: bool) -> float:
+    return -1.5 + 0.6 * old + (0 if female else 0.9) + 0.5 * diabetes
+
+
+def _fibrillation_log_odds(old: float, atrium: float) -> float:
+    return -2.9 + 0.6 * old + 0.9 * atrium
 
 
 def _sigmoid(x: float) -> float:

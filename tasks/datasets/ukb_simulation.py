@@ -17,12 +17,20 @@ from bench.errors import ConfigError
 from bench.simulate import simulate
 from tasks.datasets.challenge_files import new_root
 from tasks.datasets.ukb_ecg_simulation import FS, resting_ecg_xml
-from tasks.datasets.ukb_hearts import Participant, draw_participant, patient_of, phenotypes_of, short_axis
+from tasks.datasets.ukb_hearts import (
+    TRUE_RISKS,
+    Participant,
+    draw_participant,
+    patient_of,
+    phenotypes_of,
+    short_axis,
+    true_risks,
+)
 from tasks.datasets.ukb_phenotypes import FILE as PHENOTYPES_FILE
 from tasks.datasets.ukb_phenotypes import PHENOTYPES
 
 TRUTH = "simulated_truth.csv"
-"""Participants' true log-risk of heart failure, which no delivery of UK Biobank has."""
+"""Participants' true risks (:func:`tasks.datasets.ukb_hearts.true_risks`), which no delivery of UK Biobank has."""
 END = datetime.date(2023, 1, 5)
 """The end of follow-up in LLM-DAN."""
 _CHUNK = 64
@@ -55,13 +63,14 @@ def simulate_ukb(
         for first in range(0, n_records, _CHUNK):
             count = min(_CHUNK, n_records - first)
             people = [draw_participant(rng) for _ in range(count)]
-            signals = simulate([patient_of(person, rng) for person in people], wave_rng, FS, 10.0)
-            for offset, (person, signal) in enumerate(zip(people, signals, strict=True)):
+            patients = [patient_of(person, rng) for person in people]
+            signals = simulate(patients, wave_rng, FS, 10.0)
+            for offset, (person, patient, signal) in enumerate(zip(people, patients, signals, strict=True)):
                 eid = str(1_000_001 + 7 * (first + offset))
                 has_ecg, has_cine = rng.random() > 0.005, rng.random() > 0.025 and cine != "none"
                 visit = datetime.date(2014, 5, 1) + datetime.timedelta(days=int(rng.integers(0, 365 * 6)))
                 rows.append(_life(eid, person, visit, rng) | _bulk(eid, has_ecg, has_cine))
-                truths.append((eid, f"{person.log_risk:.6f}"))
+                truths.append((eid, *(f"{risk:.6f}" for risk in true_risks(person, patient).values())))
                 if has_ecg:
                     folder = root / "20205"
                     folder.mkdir(exist_ok=True)
@@ -72,7 +81,7 @@ def simulate_ukb(
                 if rng.random() < 0.8:
                     measured.append((eid, phenotypes_of(person, rng)))
         _write_main(root, rows, spelling)
-        _write_csv(root / TRUTH, ("eid", "heart_failure_log_risk"), truths)
+        _write_csv(root / TRUTH, ("eid", *TRUE_RISKS), truths)
         header = ("eid", *PHENOTYPES)
         _write_csv(root / PHENOTYPES_FILE, header, [(e, *(f"{p[n]:.4f}" for n in PHENOTYPES)) for e, p in measured])
 

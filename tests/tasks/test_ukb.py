@@ -9,6 +9,7 @@ import pytest
 from bench.batch import ECGBatch
 from bench.errors import ConfigError, DataError
 from bench.loading import BatchSource
+from bench.scoring.classification import auroc
 from bench.signals.images import prepare_images
 from bench.signals.input_spec import InputSpec
 from bench.signals.store import prepare
@@ -16,6 +17,7 @@ from bench.signals.windows import SignalView
 from bench.splits import load_split
 from tasks import ukb
 from tasks.datasets.ukb import UKBiobank
+from tasks.datasets.ukb_hearts import draw_participant, patient_of, true_risks
 from tasks.datasets.ukb_phenotypes import GROUPS, PHENOTYPES, read_phenotypes
 from tasks.datasets.ukb_simulation import simulate_ukb
 
@@ -59,7 +61,26 @@ def test_records_hold_people_devices_and_histories(root, records):
     later = records["heart_failure_date"] > records["ecg_date"]
     assert 0.05 < later.mean() < 0.5
     # who has it sooner is who was at risk
-    assert records.loc[later, "simulated_true_log_risk"].mean() > records["simulated_true_log_risk"].mean() + 0.5
+    assert (
+        records.loc[later, "simulated_true_heart_failure"].mean() > records["simulated_true_heart_failure"].mean() + 0.5
+    )
+
+
+def test_the_simulators_own_risks_are_calibrated_and_tell_who_falls_ill():
+    rng = np.random.default_rng(0)
+    told, ill = [], []
+    for _ in range(1500):
+        person = draw_participant(rng)
+        told.append(list(true_risks(person, patient_of(person, rng)).values())[1:])
+        ill.append([person.coronary, person.fibrillation, person.diabetes])
+    odds, ill = np.array(told), np.array(ill)
+    chance = 1 / (1 + np.exp(-odds))
+    assert (ill[:, 0] == (chance[:, 0] > 0.5)).all()  # a coronary heart always shows
+    for disease in (1, 2):
+        high = chance[:, disease] > np.median(chance[:, disease])
+        for half in (high, ~high):
+            assert ill[half, disease].mean() == pytest.approx(chance[half, disease].mean(), abs=0.04)
+        assert auroc(ill[:, [disease]], odds[:, [disease]])[0] > 0.7
 
 
 def test_the_same_seed_writes_the_same_bytes_and_both_spellings_read_alike(tmp_path):

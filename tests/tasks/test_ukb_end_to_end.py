@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from bench.data_source import DataSource
+from bench.leaderboard.collect import collect_all
+from bench.loading import BatchSource
+from bench.method import Method
+from bench.modes import finetune
+from bench.modes.cell_run import CellRun
+from bench.run_record import metrics_of
 from bench.runner.execute import run
 from bench.runner.plan import RunOptions
+from bench.runner.session import Session
+from bench.signals.input_spec import InputSpec
+from bench.signals.leads import LEADS
 from bench.workspace import Workspace
+from methods.cox_ecg import CoxECG
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +43,46 @@ def test_survival_is_scored_fold_by_fold_with_its_cohort_told(source, capsys):
         assert set(result.score["per_class"]["HF"]) >= {"c_index", "uno_c", "td_auc", "integrated_brier", "log_rank_p"}
         assert result.split["cohort"]["left"] == sum(result.counts[part] for part in ("train", "validation", "test"))
     assert "without hypertension at the ECG or before" in capsys.readouterr().err
+    ceilings = [result.provenance["ceiling"]["c_index"] for result in results]
+    found = [result.score["metrics"]["c_index"]["value"] for result in results]
+    assert np.mean(ceilings) > max(0.65, np.mean(found))
+    assert metrics_of(results[0])["ceiling_c_index"] == ceilings[0]
+    (table,) = collect_all(results)
+    assert any(f"c_index {np.mean(ceilings):.3f}" in note for note in table.footnotes)
+
+
+class Curious(Method):
+    """Remembers what it was shown before pretraining, and what it was given to fit."""
+
+    name = "curious"
+    input = InputSpec(fs=100, seconds=1.0)
+
+    def prepare_corpus(self, corpus):
+        self.shown = list(corpus.records)
+
+    def fit(self, train, validation):
+        self.given = list(train.records)
+        return self
+
+    def predict(self, data):
+        return np.zeros(len(data.targets))
+
+
+def test_no_method_is_shown_the_simulators_truth(source):
+    session = Session(source, "smoke")
+    data = session.task_data("ukb-hyp-hf")
+    assert data.examples.truth is not None
+    method = Curious()
+    corpus, _ = session.corpus_data("ukb", None)
+    method.prepare_corpus(corpus)
+    rows = np.arange(4)
+    batches = BatchSource(session.view(CoxECG, data.store, LEADS, data.rows), targets=data.examples.targets)
+    cell = CellRun(method, data.task, "scratch", None, batches, data.examples.targets, rows, rows, rows, None, 0, None)
+    finetune.run(cell)
+    for columns in (method.shown, method.given):
+        assert "ecg_ventricular_rate" in columns
+        assert not [name for name in columns if "true" in name or "truth" in name]
+    assert not [name for name in method.given if "date" in name]
 
 
 def test_phenotypes_are_told_one_by_one_and_by_group_in_their_own_units(source):

@@ -32,16 +32,17 @@ Item = tuple[str, str]
 
 
 @functools.cache
-def source_digest(module: str, name: str = "", also: tuple[str, ...] = ()) -> str:
+def source_digest(module: str, name: str = "", also: tuple[str, ...] = (), within: tuple[str, ...] = ()) -> str:
     """Digest of the code that ``module``'s definition ``name`` reaches; of the whole module without a name.
 
     Args:
         also: further roots that no import leads to: ``package.module`` or ``package.module:name``, of any package.
+        within: follow no further than these packages.
 
     Raises:
         BenchError: the source of one of them cannot be read.
     """
-    reached = covered(module, name, also)
+    reached = covered(module, name, also, within)
     parts = []
     for one in sorted(reached):
         source = _source(one)
@@ -65,7 +66,12 @@ def module_digest(module: str) -> str:
     return digest(_canonical(source.tree))
 
 
-def covered(module: str, name: str = "", also: Iterable[str] = ()) -> dict[str, set[int]]:
+def mode_digest(module: str) -> str:
+    """Digest of the code by which a mode trains and answers: its own, and what it reaches of other modes and of training."""
+    return source_digest(module, within=("bench.modes", "bench.training"))
+
+
+def covered(module: str, name: str = "", also: Iterable[str] = (), within: tuple[str, ...] = ()) -> dict[str, set[int]]:
     """Module -> the statements of it that :func:`source_digest` covers, by their place in the module."""
     roots = [(module, name), *((m, n) for m, _, n in (one.partition(":") for one in also))]
     for root, wanted in roots:
@@ -83,7 +89,8 @@ def covered(module: str, name: str = "", also: Iterable[str] = ()) -> dict[str, 
     while waiting:
         item = one, wanted_name = waiting.pop()
         source = _source(one)
-        if item in seen or source is None:
+        outside = within and not any(one == package or one.startswith(f"{package}.") for package in within)
+        if item in seen or source is None or outside:
             continue
         seen.add(item)
         if one not in reached:

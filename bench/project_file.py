@@ -25,6 +25,7 @@ class Project:
     Attributes:
         path: the file, or None if there is none.
         workspace: where everything made is kept.
+        artifacts: URL of an object store that several machines share finished artifacts through.
         profile: ``paper`` or ``smoke``.
         tracking_uri: of MLflow.
         simulated_records: size of the simulated cohorts.
@@ -35,6 +36,7 @@ class Project:
 
     path: Path | None = None
     workspace: Path | None = None
+    artifacts: str | None = None
     profile: Literal["paper", "smoke"] | None = None
     tracking_uri: str | None = None
     simulated_records: int | None = None
@@ -45,6 +47,7 @@ class Project:
 
 KEYS: dict[str, type] = {
     "workspace": str,
+    "artifacts": str,
     "profile": str,
     "tracking_uri": str,
     "simulated_records": int,

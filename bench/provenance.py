@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import os
 import platform
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 RECORDED = ("ecg-bench", "torch", "numpy", "pandas", "scikit-learn", "transformers", "lightning-fabric", "mlflow")
@@ -62,3 +63,27 @@ def machine() -> dict[str, str | int]:
 def now() -> str:
     """UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def now_after(mark: Path) -> str:
+    """UTC, to the second, and never before what was told of this file before: a clock that is set back, or a machine
+    whose clock is behind, makes nothing that is newer look older.
+
+    The file keeps the latest time that was told. It only orders what is made in one workspace.
+    """
+    try:
+        latest = datetime.fromisoformat(mark.read_text(encoding="ascii").strip())
+    except (OSError, ValueError):
+        latest = datetime.min.replace(tzinfo=UTC)
+    told = datetime.fromisoformat(now())
+    if told < latest:
+        told = latest + timedelta(seconds=1)
+    text = told.isoformat(timespec="seconds")
+    if told > latest:
+        aside = mark.with_name(f"{mark.name}.{os.getpid()}")
+        try:
+            aside.write_text(text + "\n", encoding="ascii")
+            os.replace(aside, mark)
+        except OSError:  # a disk that is full has been told, or will be: by what cannot be written at all
+            aside.unlink(missing_ok=True)
+    return text

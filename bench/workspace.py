@@ -5,25 +5,49 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.errors import ConfigError
 from bench.project_file import project
+
+if TYPE_CHECKING:
+    from bench.shared_artifacts import SharedArtifacts
 
 DEFAULT = "bench-workspace"
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folders below one root; none is created before something is written to it."""
+    """The folders below one root; none is created before something is written to it.
+
+    ``artifacts`` is the URL of an object store that finished artifacts are fetched from and sent to, if there is one.
+    """
 
     root: Path
+    artifacts: str | None = None
 
     @classmethod
-    def at(cls, path: str | Path | None = None) -> Workspace:
+    def at(cls, path: str | Path | None = None, artifacts: str | None = None) -> Workspace:
         """The workspace named by ``path``, else by ``BENCH_WORKSPACE``, else by the project's ``bench.toml``, else
-        ``bench-workspace`` in this folder."""
+        ``bench-workspace`` in this folder; the object store likewise (``BENCH_ARTIFACTS``), else none."""
         named = path or os.environ.get("BENCH_WORKSPACE") or project().workspace or DEFAULT
-        return cls(Path(named).expanduser().absolute())
+        return cls(
+            Path(named).expanduser().absolute(),
+            artifacts or os.environ.get("BENCH_ARTIFACTS") or project().artifacts,
+        )
+
+    @property
+    def shared(self) -> SharedArtifacts | None:
+        """The object store, opened; None where none is named.
+
+        Raises:
+            ConfigError: it cannot be opened.
+        """
+        if not self.artifacts:
+            return None
+        from bench.shared_artifacts import shared_artifacts
+
+        return shared_artifacts(self.artifacts)
 
     def ensure_writable(self) -> None:
         """Create the root.
@@ -90,6 +114,11 @@ class Workspace:
     def locks(self) -> Path:
         """One empty file for each cell that is being computed."""
         return self.root / "locks"
+
+    @property
+    def clock(self) -> Path:
+        """The latest time that a result of this workspace was started at."""
+        return self.root / "clock"
 
     @property
     def boards(self) -> Path:

@@ -31,6 +31,15 @@ WorkspaceOption = Annotated[
         help="Where everything made is kept. Also BENCH_WORKSPACE. [default: bench-workspace]",
     ),
 ]
+ArtifactsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--artifacts",
+        metavar="URL",
+        help="Object store through which machines without a shared folder share results, checkpoints and features: "
+        "s3://BUCKET/PREFIX, file:///mnt/share, ... (fsspec). Also BENCH_ARTIFACTS. [default: none]",
+    ),
+]
 SimulatedRecords = Annotated[
     int | None,
     typer.Option("--simulated-records", min=50, help="Size of the simulated cohorts. [default: the dataset's]"),
@@ -154,6 +163,7 @@ def data_source(
     simulated_records: int | None = None,
     on_bad_record: str = "error",
     workers: int | None = None,
+    artifacts: str | None = None,
 ) -> DataSource:
     """The data source that the options name."""
     from bench.data_source import DataSource
@@ -161,7 +171,7 @@ def data_source(
 
     choice(on_bad_record, "--on-bad-record", ("error", "skip"))
     return DataSource.from_options(
-        Workspace.at(workspace),
+        Workspace.at(workspace, artifacts),
         data_root or (),
         simulated_records,
         on_bad_record,  # type: ignore[arg-type]

@@ -122,6 +122,7 @@ def run_command(
     simulated_records: o.SimulatedRecords = None,
     on_bad_record: o.OnBadRecord = "error",
     workspace: o.WorkspaceOption = None,
+    artifacts: o.ArtifactsOption = None,
 ) -> None:
     """Run methods on tasks and end with a table. Finished cells are never run twice; missing checkpoints are pretrained first."""
     from bench import progress
@@ -166,7 +167,7 @@ def run_command(
         address=address,
         track=track,
     )
-    source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
+    source = o.data_source(data_root, workspace, simulated_records, on_bad_record, artifacts=artifacts)
     if board:
         return _run_board(board, options, source, dry_run, json_output)
     if dry_run:

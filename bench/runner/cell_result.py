@@ -54,7 +54,7 @@ def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = Tru
 
     inputs = cell_inputs(cell, session)
     folder = session.source.workspace.results / key_of(cell, session, inputs)
-    if not again and (found := read_intact(folder)):
+    if not again and (found := read_intact(folder) or _fetched(folder, session)):
         return found, False
     locks = session.source.workspace.locks
     locks.mkdir(parents=True, exist_ok=True)
@@ -67,6 +67,8 @@ def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = Tru
             if folder.is_dir() and not again:
                 say(f"{cell}: the result in {folder} was altered ({damage(folder)}); it is computed again")
             result = _compute(cell, session, folder.name, inputs)
+            if shared := session.source.workspace.shared:
+                shared.publish("results", folder, replace=again)
             Path(turn.lock_file).unlink(missing_ok=True)  # whoever waits for it finds the result
             return result, True
     except Timeout:
@@ -76,6 +78,13 @@ def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = Tru
 def read_intact(folder: Path) -> Result | None:
     """The finished cell in a folder; None where there is none, or its bytes were altered since."""
     return read_result(folder) if folder.is_dir() and damage(folder) is None else None
+
+
+def _fetched(folder: Path, session: Session) -> Result | None:
+    """The cell as another machine has finished it."""
+    shared = session.source.workspace.shared
+    there = shared is not None and not folder.is_dir() and shared.fetch("results", folder)
+    return read_intact(folder) if there else None
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,8 @@ def answer(
 
 
 def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> Result:
-    started, clock = provenance.now(), time.perf_counter()
+    started = provenance.now_after(session.source.workspace.clock)
+    clock = time.perf_counter()
     method = registry.load(registry.METHODS, cell.method)
     spec = session.checkpoint_spec(method, session.task_data(cell.task).task.dataset)
     if spec is not None and cell.mode != "scratch":

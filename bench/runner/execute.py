@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import registry
@@ -28,6 +29,12 @@ from bench.workspace import Workspace
 
 TOLD_ONE_BY_ONE = 200
 """Finished cells that a run names; of more it tells the number."""
+
+
+FETCHES = 16
+"""Finished cells that are fetched from an object store at a time."""
+
+NOT_SHARED = "Give --workspace a folder that all machines share, or --artifacts an object store."
 
 
 @dataclass
@@ -126,7 +133,7 @@ def run(
         clear_leftovers(folder)
     keys, unkeyed = keyed(planned.cells, session)
     report = RunReport(left_out=planned.left_out)
-    finished = {} if options.resume == "never" else _finished(keys, workspace.results)
+    finished = {} if options.resume == "never" else _finished(keys, workspace)
     _tell_found(finished, session, on_result)
     todo: list[Cell] = []
     if options.resume != "collect":
@@ -137,7 +144,7 @@ def run(
         todo = _without_failed(todo, keys, session, report)
     todo = todo[: options.limit]
     costs = Costs.of(workspace.root, session.profile)
-    executor = executor or executor_for(options.executor, min(options.jobs, max(len(todo), 1)), options.address)
+    executor = executor or executor_for(options.executor, options.jobs, options.address)
     jobs = jobs_of([(cell, keys[cell]) for cell in todo], session, costs, executor.shares, executor.gpus)
     schedule = Schedule.of(jobs, longest_first=executor.shares)
     found = list(finished.values())
@@ -146,6 +153,8 @@ def run(
         contextlib.closing(executor.run(schedule, session, options.resume == "never")) as endings,
     ):
         for job, ended in endings:
+            if not ended.error and ended.folder is not None and _brought(ended.folder, workspace) is None:
+                ended = replace(ended, error=f"its result lies on the machine that computed it. {NOT_SHARED}")
             if ended.error:
                 if job.kind == "cell":
                     _failed(job.cell, session, keys[job.cell], ended.error, ended.trace, report)
@@ -153,10 +162,10 @@ def run(
                     say(f"failed: {job}: {ended.error}")
                 continue
             costs.note(job.kind, job.cell, ended.seconds, ended.memory)
-            if job.kind == "cell" and ended.folder is not None:
-                result = read_result(ended.folder)
+            if job.kind == "cell" and (brought := _brought(ended.folder, workspace)) is not None:
+                result = read_result(brought)
                 failures.forget(job.cell, session)
-                finished[job.cell] = ended.folder
+                finished[job.cell] = brought
                 report.computed += ended.computed
                 mirror([result])
                 if on_result:
@@ -168,11 +177,31 @@ def run(
     return report
 
 
-def _finished(keys: dict[Cell, str], results: Path) -> dict[Cell, Path]:
-    """The folders of those cells that have an unaltered result."""
+def _finished(keys: dict[Cell, str], workspace: Workspace) -> dict[Cell, Path]:
+    """The folders of those cells that have an unaltered result, here or among the shared artifacts."""
+    results = workspace.results
     there = {entry.name for entry in os.scandir(results)} if results.is_dir() else set()
+    shared, asked = workspace.shared, set(keys.values())
+    theirs = shared.names("results") & asked if shared else set()
+    if shared and (absent := sorted(theirs - there)):
+        with ThreadPoolExecutor(FETCHES) as pool:
+            fetched = pool.map(lambda key: shared.fetch("results", results / key), absent)
+            there |= {key for key, came in zip(absent, fetched, strict=True) if came}
     wanted = {cell: results / key for cell, key in keys.items() if key in there}
-    return {cell: folder for cell, folder in wanted.items() if damage(folder) is None}
+    found = {cell: folder for cell, folder in wanted.items() if damage(folder) is None}
+    for folder in found.values():
+        if shared and folder.name not in theirs:
+            shared.publish("results", folder)
+    return found
+
+
+def _brought(folder: Path | None, workspace: Workspace) -> Path | None:
+    """A finished cell in this machine's workspace; None if it was computed on another and did not get here."""
+    if folder is None:
+        return None
+    here = workspace.results / folder.name
+    there = here.is_dir() or (workspace.shared is not None and workspace.shared.fetch("results", here))
+    return here if there else None
 
 
 def _tell_found(finished: dict[Cell, Path], session: Session, on_result: Callable[[Result, bool], None] | None) -> None:

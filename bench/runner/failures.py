@@ -15,11 +15,27 @@ from bench.runner.cell import Cell
 from bench.runner.session import Session
 from bench.workspace import Workspace
 
+WANT_OF_MEMORY = (
+    "Most often that is for want of memory: run fewer --jobs, use smaller batches (--set finetune.batch_size=16), or a "
+    "machine with more."
+)
+
 
 def explain(error: BaseException) -> tuple[str, str]:
     """An error in a sentence, and its traceback; neither holds a password."""
     message = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+    if _of_memory(error):
+        message = f"{message.strip().removesuffix('.')}. {WANT_OF_MEMORY}"
     return redact(message), redact("".join(traceback.format_exception(error)))
+
+
+def _of_memory(error: BaseException) -> bool:
+    """numpy raises MemoryError, torch an OutOfMemoryError of its own on GPUs and a mere RuntimeError on CPUs."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )
 
 
 def record(cell: Cell, session: Session, key: str, message: str, trace: str) -> None:

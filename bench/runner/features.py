@@ -34,7 +34,8 @@ def features_folder(
         # Recordings of the store that no example needs may have no image.
         windows = [None, None, data.rows.tolist()]
     config = session.method_config(cls.name)
-    weights = spec.key if spec else [method_digest(cls, config), config, cell.seed]
+    drawn = cell.seed if "scratch" in cls.modes() else None  # else there are no initial weights to draw
+    weights = spec.key if spec else [method_digest(cls, config), config, drawn]
     inputs = {
         "method": cls.name,
         "checkpoint": spec.key if spec else None,
@@ -76,7 +77,12 @@ def features(
     if fresh:
         found = compute()
     else:
+        shared = session.source.workspace.shared
+        if shared and not final.is_dir():
+            shared.fetch("features", final)
         folder = once(final, lambda folder: np.save(folder / "features.npy", compute()), "features", inputs)
+        if shared:
+            session.remembered(("sent", final), lambda: shared.publish("features", final))
         found = np.load(folder / "features.npy", allow_pickle=False)
     return found[data.rows] if whole else found
 

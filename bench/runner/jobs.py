@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.runner.cell import Cell
@@ -24,11 +24,13 @@ class Resources:
         cpus: 1 is a worker's share of the cores.
         gpus: 1 for what runs a network over many recordings, where there is a GPU; 0 for the rest.
         memory: bytes, as recorded from earlier cells of its kind, else an estimate.
+        alone: it was killed for want of memory, and has everything to itself.
     """
 
     cpus: int = 1
     gpus: int = 0
     memory: int = 0
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,15 @@ class Schedule:
         Args:
             alone: nothing else runs, so that whatever comes first is taken, however much it wants.
         """
+        if any(job.resources.alone for job in self.running.values()):
+            return None
         passed = []
         found = None
         while self._ready and found is None:
             entry = heapq.heappop(self._ready)
             job = self.jobs[entry[-1]]
-            if alone or (job.resources.gpus <= gpus and job.resources.memory <= memory):
+            wanted = job.resources
+            if alone or (not wanted.alone and wanted.gpus <= gpus and wanted.memory <= memory):
                 found = job, entry[0]
             else:
                 passed.append(entry)
@@ -131,6 +136,11 @@ class Schedule:
         """Another process is at it: it comes again after everything else."""
         del self.running[job.id]
         self._push(job.id, late=True)
+
+    def put_off_alone(self, job: Job) -> None:
+        """It was killed for want of memory: it comes again after everything else, with nothing beside it."""
+        self.put_off(job)
+        self.jobs[job.id] = replace(job, resources=replace(job.resources, alone=True))
 
     def done(self, job: Job) -> None:
         """A job succeeded; those that waited for it alone are ready."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import registry
 from bench.artifacts import digest
-from bench.code_digest import method_digest, module_digest
+from bench.code_digest import method_digest, mode_digest
 from bench.errors import ConfigError
 from bench.modes import mode_module
 from bench.runner.cell import Cell
@@ -44,8 +44,7 @@ def cell_inputs(cell: Cell, session: Session) -> dict[str, Any]:
         }
 
     def mode_part() -> str:
-        code = [module_digest(mode_module(cell.mode).__name__), module_digest("bench.training.objective")]
-        return digest([code, session.mode_config(cell.mode, method)])
+        return digest([mode_digest(mode_module(cell.mode).__name__), session.mode_config(cell.mode, method)])
 
     def data_part() -> str:
         task = data.task

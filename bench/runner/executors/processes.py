@@ -15,6 +15,7 @@ from pathlib import Path
 from bench.progress import say, track
 from bench.runner.executors import settle
 from bench.runner.executors.worker import Ended
+from bench.runner.failures import WANT_OF_MEMORY
 from bench.runner.jobs import Job, Schedule
 from bench.runner.session import Session
 
@@ -34,7 +35,10 @@ class Worker:
 
 
 class Processes:
-    """The executor of ``--jobs N``. A worker that dies fails the job it was at, and another takes its place."""
+    """The executor of ``--jobs N``. A worker that dies fails the job it was at, and another takes its place.
+
+    One that is killed as the system does for want of memory is tried once more at the end, with nothing beside it.
+    """
 
     shares = True
 
@@ -94,7 +98,13 @@ class Processes:
         except (EOFError, OSError):
             code = worker.process.wait()
             worker.job = None
-            yield from settle(schedule, job, Ended(error=_death(code)))
+            if code == -signal.SIGKILL and not job.resources.alone:
+                say(
+                    f"{job}: its process was killed, most often for want of memory; it is tried again at the end, alone"
+                )
+                schedule.put_off_alone(job)
+            else:
+                yield from settle(schedule, job, Ended(error=_death(code)))
             return
         if isinstance(message, str):
             say(message)
@@ -169,8 +179,8 @@ def available_memory() -> float:
 
 
 def _death(code: int | None) -> str:
+    if code == -signal.SIGKILL:
+        return f"its process was killed twice, the second time with nothing beside it (SIGKILL). {WANT_OF_MEMORY}"
     if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        why = "; the system most often sends it for want of memory: run fewer --jobs" if -code == signal.SIGKILL else ""
-        return f"its process was ended by signal {-code} ({name}){why}"
+        return f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
     return f"its process ended with exit code {code} before it was done"

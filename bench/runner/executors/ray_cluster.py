@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from bench.data_source import DataSource
 from bench.errors import ConfigError
 from bench.progress import track
 from bench.runner.executors import settle
 from bench.runner.executors.worker import Ended
+from bench.runner.failures import WANT_OF_MEMORY
 from bench.runner.jobs import Job, Schedule
 from bench.runner.session import Session
 
@@ -36,7 +41,9 @@ class RayCluster:
         self._ray, self._started = ray, not ray.is_initialized()
         options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
         if self._started:
-            here = {"num_cpus": jobs, "include_dashboard": False} if address is None else {"address": address}
+            # "local" starts one, whatever other cluster runs on this machine.
+            own = {"address": "local", "num_cpus": jobs, "include_dashboard": False}
+            here = own if address is None else {"address": address}
             try:
                 ray.init(**here, **options)
             except Exception as error:
@@ -44,6 +51,9 @@ class RayCluster:
         resources = ray.cluster_resources()
         self.gpus = int(resources.get("GPU", 0))
         self.slots = max(1, int(resources.get("CPU", 1)))
+        # A job that wants more than any machine has would wait for ever; whether it fits, the machine then tells.
+        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        self._memory = max((int(node.get("memory", 0)) for node in alive), default=0)
 
     def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, Ended], None, None]:
         """Hand out as many jobs as the cluster has places for, so that what is ready later can still come first."""
@@ -74,8 +84,9 @@ class RayCluster:
 
     def _submit(self, settings: Any, job: Job, again: bool, wait: bool) -> Any:
         wanted = job.resources
+        memory = min(wanted.memory, self._memory) or None
         remote = self._ray.remote(_perform).options(
-            num_cpus=wanted.cpus, num_gpus=wanted.gpus, memory=wanted.memory or None, max_retries=TRIES, name=str(job)
+            num_cpus=wanted.cpus, num_gpus=wanted.gpus, memory=memory, max_retries=TRIES, name=str(job)
         )
         return remote.remote(settings, job, again, wait)
 
@@ -84,7 +95,15 @@ class RayCluster:
             return self._ray.get(one)
         except self._ray.exceptions.RayError as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            return Ended(error=f"its process or machine was lost {TRIES + 1} times: {reason}")
+            return Ended(error=f"its process or machine was lost {TRIES + 1} times: {reason} {WANT_OF_MEMORY}")
+
+
+def here(source: DataSource) -> DataSource:
+    """The source as this machine of the cluster has it: with an object store, each may have a workspace of its own."""
+    own = os.environ.get("BENCH_NODE_WORKSPACE")
+    if not own or not source.workspace.artifacts:
+        return source
+    return replace(source, workspace=replace(source.workspace, root=Path(own).expanduser().absolute()))
 
 
 _session: tuple[dict[str, Any], Session] | None = None
@@ -99,5 +118,5 @@ def _perform(settings: dict[str, Any], job: Job, again: bool, wait: bool) -> End
     if _session is None or _session[0] != settings:
         progress.set_quiet(True)
         use_threads(max(1, job.resources.cpus))
-        _session = settings, Session(**settings)
+        _session = settings, Session(**(settings | {"source": here(settings["source"])}))
     return perform(job, _session[1], again, wait)

@@ -1,5 +1,9 @@
 """Several processes give what one gives; one that dies takes its cell along and nothing else."""
 
+import os
+import signal
+import sys
+
 import pytest
 
 from bench.data_source import DataSource
@@ -7,16 +11,17 @@ from bench.runner import execute, failures
 from bench.runner.plan import RunOptions
 from bench.workspace import Workspace
 
+OPTIONS = {
+    "methods": ["small"],
+    "tasks": ["ptbxl-super", "ptbxl-rhythm"],
+    "modes": ["linear", "finetune"],
+    "overrides": ["linear.epochs=2", "finetune.epochs=1"],
+    "track": False,
+}
 
-def run(workspace, **options):
-    defaults = {
-        "methods": ["small"],
-        "tasks": ["ptbxl-super", "ptbxl-rhythm"],
-        "modes": ["linear", "finetune"],
-        "overrides": ["linear.epochs=2", "finetune.epochs=1"],
-        "track": False,
-    }
-    return execute.run(RunOptions(**(defaults | options)), DataSource(workspace, simulated_records=240))
+
+def run(workspace, on_result=None, **options):
+    return execute.run(RunOptions(**(OPTIONS | options)), DataSource(workspace, simulated_records=240), on_result)
 
 
 def copy_of(workspace, folder) -> Workspace:
@@ -31,28 +36,71 @@ def told(report):
 
 
 @pytest.mark.slow
-def test_two_processes_give_what_one_gives_and_one_that_dies_fails_its_cell_alone(workspace, small, tmp_path):
-    deadly = {"overrides": ["linear.epochs=2", "finetune.epochs=1", "small.dies=here"]}  # in ptbxl-super's finetune
+def test_two_processes_give_what_one_gives_and_one_that_is_killed_for_memory_fails_its_cell_alone(
+    workspace, small, tmp_path
+):
+    deadly = tmp_path / "deadly"
+    options = {"overrides": ["linear.epochs=2", "finetune.epochs=1", f"small.dies={deadly}"]}
+    one = run(workspace, **options)
+    assert len(one.results) == 4
     other = copy_of(workspace, tmp_path / "two")
-    two = run(other, jobs=2, **deadly)
-    one = [run(workspace, modes=["linear"], **deadly), run(workspace, tasks=["ptbxl-rhythm"], **deadly)]
-    assert told(two) == told(one[0]) | told(one[1])
-    made = [p.name for p in other.features.iterdir() if not p.name.startswith(".")]
-    assert len(made) == 1  # for both tasks
+    deadly.write_text("3")
+    two = run(other, jobs=2, **options)
     (message,) = two.failures.values()
-    assert "SIGKILL" in message
-    assert "want of memory" in message
+    assert "killed twice, the second time with nothing beside it" in message
+    assert "smaller batches" in message
     (failure,) = failures.recorded(other)
     assert (failure["cell"]["task"], failure["cell"]["mode"]) == ("ptbxl-super", "finetune")
+    made = [p.name for p in other.features.iterdir() if not p.name.startswith(".")]
+    assert len(made) == 1  # for both tasks
+    again = run(other, jobs=2, **options)  # killed once more, and finished when it is tried alone
+    assert (again.computed, again.failures, failures.recorded(other)) == (1, {}, [])
+    assert told(again) == told(one)
+
+
+@pytest.mark.parametrize("who", ["numpy", "torch"])
+def test_memory_that_is_not_given_is_a_failure_with_the_cure_and_the_others_go_on(workspace, small, tmp_path, who):
+    deadly = tmp_path / "deadly"
+    options = {"modes": ["finetune"], "overrides": ["finetune.epochs=1", f"small.dies={deadly}"]}
+    deadly.write_text(who)
+    report = run(workspace, **options)
+    assert [r.cell.task for r in report.results] == ["ptbxl-rhythm"]
+    (message,) = report.failures.values()
+    assert "smaller batches" in message
+    deadly.unlink()
+    assert run(workspace, **options).computed == 1
 
 
 @pytest.mark.slow
-def test_ray_gives_the_results_of_one_process(workspace, small, tmp_path, monkeypatch):
+def test_ray_gives_the_results_of_one_process_though_a_machine_is_lost(workspace, small, tmp_path, monkeypatch):
     pytest.importorskip("ray", reason="the extra ray is not installed")
-    import sys
+    import ray
+    from ray.cluster_utils import Cluster
 
-    monkeypatch.setenv("PYTHONPATH", ":".join(sys.path))
-    one = run(workspace)
-    two = run(copy_of(workspace, tmp_path / "two"), executor="ray", jobs=2)
-    assert two.failures == {}
-    assert told(one) == told(two)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*sys.path, os.environ.get("PYTHONPATH", "")]))
+    deadly = tmp_path / "deadly"
+    options = {"overrides": ["linear.epochs=2", "finetune.epochs=1", f"small.dies={deadly}"]}
+    one = run(workspace, **options)
+    other = copy_of(workspace, tmp_path / "two")
+    node = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 100 << 20, "memory": 4 << 30}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    lost = cluster.add_node(**node)
+    worked: dict[str, set[str]] = {}
+
+    def kill(result, computed):
+        worked.setdefault("before" if lost.any_processes_alive() else "after", set()).add(result.key)
+        if lost.any_processes_alive():
+            os.kill(lost.all_processes["raylet"][0].process.pid, signal.SIGKILL)
+
+    try:
+        deadly.write_text("3")  # one process is killed, tried again as often as Ray does, and killed each time
+        two = run(other, kill, executor="ray", address=cluster.address, **options)
+        deadly.unlink(missing_ok=True)
+        rest = run(other, executor="ray", address=cluster.address, **options)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    assert len(worked["after"]) > 1
+    assert all("was lost 3 times" in message for message in two.failures.values())
+    assert {result.key for result in two.results} < {result.key for result in one.results}
+    assert told(rest) == told(one)

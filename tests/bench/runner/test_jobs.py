@@ -53,6 +53,21 @@ def test_what_another_process_is_at_comes_last():
     assert [schedule.next(gpus=0, memory=0) for _ in range(2)] == [(job("free", 1), False), (job("taken", 9), True)]
 
 
+def test_what_was_killed_for_want_of_memory_comes_last_and_runs_alone():
+    schedule = Schedule.of([job("hungry", 9), job("other", 1)])
+    hungry, _ = schedule.next(gpus=0, memory=0)
+    schedule.put_off_alone(hungry)
+    other, _ = schedule.next(gpus=0, memory=1e12)
+    assert other.id == "other"
+    assert schedule.next(gpus=0, memory=1e12) is None
+    schedule.done(other)
+    again, _ = schedule.next(gpus=0, memory=1e12, alone=True)
+    assert (again.id, again.resources.alone) == ("hungry", True)
+    assert schedule.next(gpus=0, memory=1e12) is None
+    schedule.failed(again)
+    assert not schedule.unfinished
+
+
 def test_a_hundred_thousand_jobs_are_scheduled_in_seconds():
     jobs = [job("checkpoint"), *(job(f"{i}", i % 7, ("checkpoint",)) for i in range(100_000))]
     started = time.perf_counter()

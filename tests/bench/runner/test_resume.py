@@ -1,13 +1,18 @@
 """What becomes of what is recorded: resume, limit, damaged bytes, a clock that moves, replay and recompute."""
 
 import json
+import os
+import shutil
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bench import provenance
 from bench.artifacts import SEAL, damage
 from bench.data_source import DataSource
-from bench.runner import execute, failures, recompute
+from bench.leaderboard.rows import latest
+from bench.runner import execute, failures, keys, recompute
 from bench.runner.plan import RunOptions
 from bench.runner.results import read_results
 
@@ -125,14 +130,30 @@ def test_bytes_that_were_altered_are_made_again(run, workspace, kind, name):
         assert (damaged / name).read_bytes() == before
 
 
-def test_a_clock_that_moves_back_changes_nothing(run, workspace, monkeypatch):
-    first = run(limit=1)
-    real = time.time
-    monkeypatch.setattr(time, "time", lambda: real() - 400 * 86400)
+def test_a_clock_that_was_set_back_changes_nothing_and_what_is_newer_stays_newer(run, workspace, monkeypatch):
+    calm = scores(run())
+    for folder in folders(workspace.results):
+        shutil.rmtree(folder)
+    ahead = datetime.now(UTC) + timedelta(days=400)
+    with monkeypatch.context() as moved:
+        moved.setattr(time, "time", ahead.timestamp)
+        moved.setattr(provenance, "now", lambda: ahead.isoformat(timespec="seconds"))
+        run(limit=1)
+    for path in workspace.root.rglob("*"):
+        os.utime(path, (ahead.timestamp(), ahead.timestamp()))
     rest = run()
     assert rest.computed == 2
-    assert scores(rest)[:1] == scores(first)
+    assert scores(rest) == calm
     assert not run().computed
+    for name in ("results", "features", "checkpoints"):  # what a dead process left is cleared, whatever its time
+        assert not [p for p in getattr(workspace, name).iterdir() if p.is_dir() and p.name.startswith(".")]
+
+    monkeypatch.setattr(keys, "method_digest", lambda *given: "code that was changed since")
+    newer = run()
+    assert newer.computed == 3
+    everything = list(read_results(workspace.results))
+    assert len(everything) == 6
+    assert sorted(r.key for r in latest(everything)) == sorted(r.key for r in newer.results)
 
 
 def test_a_replay_gives_the_same_predictions_from_nothing_but_the_inputs(run, workspace):

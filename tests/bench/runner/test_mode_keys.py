@@ -1,0 +1,85 @@
+"""A cell's key follows the code by which its mode trains, and no further; features follow what they are computed from."""
+
+import ast
+import copy
+
+import pytest
+
+from bench import code_digest, registry
+from bench.data_source import DataSource
+from bench.runner.cell import Cell
+from bench.runner.features import features_folder
+from bench.runner.keys import cell_inputs, cell_key
+from bench.runner.session import Session
+
+MODES = ("zeroshot", "linear", "knn", "finetune", "scratch")
+
+
+@pytest.fixture
+def changed(monkeypatch):
+    """``changed(module, name)``: from now on this definition reads differently."""
+
+    def change(module: str, name: str) -> None:
+        original = code_digest._source(module)
+        tree = copy.deepcopy(original.tree)
+        (definition,) = (node for node in tree.body if getattr(node, "name", None) == name)
+        definition.body.append(ast.parse("changed = 1").body[0])
+        edited = code_digest.Source(module, original.package, tree, original.data)
+        monkeypatch.setattr(code_digest, "_source", lambda one: edited if one == module else untouched(one))
+        code_digest.source_digest.cache_clear()
+
+    untouched = code_digest._source
+    yield change
+    monkeypatch.undo()
+    code_digest.source_digest.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "modes"),
+    [
+        ("schedule", "warmup_cosine", {"linear", "finetune", "scratch"}),
+        ("layers", "layer_factors", {"finetune", "scratch"}),
+        ("linear_head", "LinearHead", {"linear"}),
+        ("exact_head", "exact_path", {"linear"}),
+        ("objective", "Objective", {"linear", "knn", "finetune", "scratch"}),
+        ("loop", "train", set()),  # pretraining's own: the checkpoint's key covers it
+    ],
+)
+def test_a_change_in_training_changes_the_keys_of_the_modes_that_use_it(workspace, changed, module, name, modes):
+    source = DataSource(workspace, simulated_records=240)
+    cells = {mode: Cell("random-vit", "ptbxl-super", mode) for mode in MODES}
+    before = {mode: cell_key(cell, Session(source, "smoke")) for mode, cell in cells.items()}
+    changed(f"bench.training.{module}", name)
+    after = {mode: cell_key(cell, Session(source, "smoke")) for mode, cell in cells.items()}
+    assert {mode for mode in MODES if before[mode] != after[mode]} == modes
+
+
+def test_a_method_without_initial_weights_has_the_same_features_for_every_seed(workspace, plugin):
+    plugin(
+        "frozen_plugin",
+        """
+        from bench.method import Method
+        from bench.signals.input_spec import InputSpec
+
+        class Frozen(Method):
+            name = "frozen"
+            input = InputSpec(fs=100, seconds=1)
+            only_modes = ("linear", "knn", "finetune")
+
+            def encode(self, batch):
+                return batch.ecg.mean(-1)
+        """,
+    )
+    session = Session(DataSource(workspace, simulated_records=240), "smoke")
+    data = session.task_data("ptbxl-super")
+
+    def places(name):
+        cls = registry.load(registry.METHODS, name)
+        cells = [Cell(name, "ptbxl-super", "linear", seed=seed) for seed in (0, 1)]
+        return {features_folder(session, cls, None, data, cell)[0] for cell in cells}
+
+    assert len(places("frozen")) == 1
+    assert len(places("random-vit")) == 2
+    keys = {cell_key(Cell("frozen", "ptbxl-super", "linear", seed=seed), session) for seed in (0, 1)}
+    assert len(keys) == 2  # the head is drawn
+    assert cell_inputs(Cell("frozen", "ptbxl-super", "linear"), session)["checkpoint"] is None

@@ -1,0 +1,165 @@
+"""Machines without a shared folder: what one has finished the others fetch, and never a byte that changed."""
+
+import os
+import sys
+
+import fsspec
+import pytest
+
+from bench.cli.options import data_source
+from bench.data_source import DataSource
+from bench.errors import ConfigError
+from bench.runner import execute
+from bench.runner.plan import RunOptions
+from bench.shared_artifacts import SharedArtifacts, shared_artifacts
+from bench.workspace import Workspace
+
+OPTIONS = {
+    "methods": ["small"],
+    "tasks": ["ptbxl-super"],
+    "modes": ["linear"],
+    "seeds": [0, 1],
+    "overrides": ["linear.epochs=2"],
+    "track": False,
+}
+
+
+@pytest.fixture(params=["memory", "file"])
+def url(request, tmp_path):
+    yield "memory://lab/artifacts" if request.param == "memory" else f"file://{tmp_path / 'share'}"
+    fsspec.filesystem("memory").store.clear()
+    shared_artifacts.cache_clear()
+
+
+@pytest.fixture
+def machine(workspace, tmp_path, small):
+    """``machine(NAME, URL)``: a workspace of its own, as on a machine of its own."""
+
+    def made(name: str, url: str) -> Workspace:
+        root = tmp_path / name
+        root.mkdir()
+        for folder in ("simulated", "stores"):
+            (root / folder).symlink_to(workspace.root / folder)
+        return Workspace(root, url)
+
+    return made
+
+
+def run(workspace, **options):
+    return execute.run(RunOptions(**(OPTIONS | options)), DataSource(workspace, simulated_records=240))
+
+
+def told(report):
+    return [(r.key, r.score, r.predictions().to_json()) for r in report.results]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def flip(url: str, part: str) -> None:
+    """Change one byte of every file whose path holds ``part``."""
+    system, root = fsspec.core.url_to_fs(url)
+    for path in system.find(root):
+        if part in path:
+            content = bytearray(system.cat_file(path))
+            content[len(content) // 2] ^= 1
+            system.pipe_file(path, bytes(content))
+
+
+def test_what_one_machine_has_finished_another_computes_nothing_of(machine, url):
+    one, two = machine("one", url), machine("two", url)
+    first = run(one)
+    assert first.computed == 2
+    second = run(two)
+    assert (second.computed, told(second)) == (0, told(first))
+    assert not two.checkpoints.exists()  # nothing needed it
+    more = run(two, seeds=[0, 1, 2])
+    assert more.computed == 1
+    assert names(two.checkpoints) == names(one.checkpoints)
+    weights = [next(w.checkpoints.glob("small-*")) / "model.safetensors" for w in (one, two)]
+    assert weights[0].stat().st_ino != weights[1].stat().st_ino
+    assert (weights[0].parent / "provenance.json").read_text() == (weights[1].parent / "provenance.json").read_text()
+    assert names(two.features) == names(one.features)
+    assert run(one, resume="collect", seeds=[0, 1, 2]).missing == 0
+
+
+@pytest.mark.parametrize("part", ["files/", "results/"])
+@pytest.mark.filterwarnings("ignore:.*made again")
+def test_bytes_that_changed_there_are_computed_again_and_replaced(machine, url, part):
+    first = run(machine("one", url))
+    flip(url, part)
+    two = machine("two", url)
+    again = run(two)
+    assert (again.computed, told(again)) == (2, told(first))
+    three = run(machine("three", url))
+    assert (three.computed, told(three)) == (0, told(first))
+
+
+def test_what_was_finished_before_there_was_a_store_is_sent(machine, url):
+    one = machine("one", url)
+    run(Workspace(one.root))
+    assert run(one).computed == 0
+    assert run(machine("two", url)).computed == 0
+
+
+def test_a_manifest_cannot_write_outside_of_the_workspace(machine, url, tmp_path):
+    store, evil = SharedArtifacts(url), tmp_path / "evil"
+    evil.mkdir()
+    (evil / "result.json").write_text("{}")
+    store.publish("results", evil)
+    system, root = fsspec.core.url_to_fs(url)
+    path = f"{root}/results/evil.json"
+    system.pipe_file(path, system.cat_file(path).replace(b"result.json", b"../../out"))
+    with pytest.warns(UserWarning, match="its manifest was altered"):
+        assert not store.fetch("results", tmp_path / "results" / "evil")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_store_that_goes_away_costs_a_warning(machine, url, monkeypatch):
+    one = machine("one", url)
+    store = one.shared
+
+    def gone(*arguments, **options):
+        raise OSError("no route to host for token=hunter2")
+
+    with monkeypatch.context() as away:
+        for name in ("ls", "cat_file", "put_file", "get_file", "pipe_file"):
+            away.setattr(type(store._system), name, gone)
+        with pytest.warns(UserWarning, match=r"cannot be reached \(no route to host for token=\*\*\*\)") as warned:
+            assert run(one).computed == 2
+    assert sum("cannot be reached" in str(w.message) for w in warned) == 1
+    shared_artifacts.cache_clear()
+    assert run(one).computed == 0
+    assert run(machine("two", url)).computed == 0
+
+
+def test_a_store_that_cannot_be_opened_is_told_before_anything_is_computed(machine):
+    with pytest.raises(ConfigError, match="expected|install|Protocol not known"):
+        run(machine("one", "nowhere://bucket"))
+
+
+@pytest.mark.slow
+def test_a_ray_node_with_a_workspace_of_its_own_sends_what_it_computes(machine, tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray", reason="the extra ray is not installed")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*sys.path, os.environ.get("PYTHONPATH", "")]))
+    url = f"file://{tmp_path / 'share'}"
+    one, node = machine("one", url), machine("node", url)
+    monkeypatch.setenv("BENCH_NODE_WORKSPACE", str(node.root))
+    try:
+        report = run(one, executor="ray", jobs=1)
+    finally:
+        ray.shutdown()
+    assert (report.computed, report.failures) == (2, {})
+    assert names(node.results) == names(one.results)
+    assert not one.checkpoints.exists()
+    assert names(node.checkpoints)
+
+
+def test_the_option_goes_before_the_environment_and_that_before_the_file(tmp_path, monkeypatch):
+    (tmp_path / "bench.toml").write_text('artifacts = "memory://file"\n')
+    monkeypatch.setenv("BENCH_TOML", str(tmp_path / "bench.toml"))
+    assert Workspace.at(tmp_path).artifacts == "memory://file"
+    monkeypatch.setenv("BENCH_ARTIFACTS", "memory://environment")
+    assert Workspace.at(tmp_path).artifacts == "memory://environment"
+    assert data_source(None, str(tmp_path), artifacts="memory://option").workspace.artifacts == "memory://option"

@@ -183,14 +183,15 @@ def _followed(results: Sequence[Result]) -> tuple[np.ndarray, np.ndarray, np.nda
     for result in sorted(latest(results), key=lambda r: r.cell.fold):
         if result.cell.seed != seed:
             continue
-        table = result.predictions()
-        table = table[table.partition == "test"]
-        if seen & set(table.record_id):
+        found = result.prediction_columns()
+        test = found["partition"] == "test"
+        records = set(found["record_id"][test])
+        if seen & records:
             break  # the next repeat begins
-        seen |= set(table.record_id)
-        outcome = matrix(table, "target")
+        seen |= records
+        outcome = matrix(found, "target")[test]
         years, event = outcome[:, 0].astype(float), outcome[:, 1].astype(float)
-        parts.append((years, event, high_risk(table["score"].to_numpy(float), event)))
+        parts.append((years, event, high_risk(found["score"][test].astype(float), event)))
     return tuple(np.concatenate(values) for values in zip(*parts, strict=True))  # type: ignore[return-value]
 
 

@@ -253,11 +253,11 @@ class Answers:
 
     @classmethod
     def of(cls, result: Result) -> Answers:
-        table = result.predictions()
-        test, validation = table[table.partition == "test"], table[table.partition == "validation"]
-        told = (matrix(validation, "target"), matrix(validation, "score"))
-        patients = test.patient_id.to_numpy(str)
-        return cls(result, test.record_id.to_numpy(str), patients, matrix(test, "target"), matrix(test, "score"), told)
+        columns = result.prediction_columns()
+        test, validation = columns["partition"] == "test", columns["partition"] == "validation"
+        target, score = matrix(columns, "target"), matrix(columns, "score")
+        records, patients = (columns[name][test].astype(str) for name in ("record_id", "patient_id"))
+        return cls(result, records, patients, target[test], score[test], (target[validation], score[validation]))
 
     @property
     def names(self) -> list[str]:
@@ -297,6 +297,10 @@ class Answers:
         return own | SeenClasses(self.result.seen.get("classes", {})).groups
 
 
-def matrix(table: Any, prefix: str) -> np.ndarray:
-    """Targets or scores of a table of predictions: [record], or [record, column] where there are several."""
-    return (table[prefix] if prefix in table else table.filter(regex=f"^{prefix}_")).to_numpy()
+def matrix(columns: Mapping[str, np.ndarray], prefix: str) -> np.ndarray:
+    """Targets or scores among the columns of predictions: [record], or [record, column] where there are several."""
+    import numpy as np
+
+    if prefix in columns:
+        return columns[prefix]
+    return np.stack([column for name, column in columns.items() if name.startswith(f"{prefix}_")], axis=1)

@@ -22,18 +22,23 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "site"
 
 
-def write(board: Board, tables: Sequence[Table], results: Results) -> str:
+def write(board: Board, tables: Sequence[Table], results: Results, cache: Path | None = None) -> str:
     """The whole file, with styles and scripts inside.
+
+    Args:
+        cache: a folder for diagrams.
 
     Raises:
         BenchError: itables or plotly is not installed.
     """
-    return page("board.html", inline=_inline(), root="", section="", linked=(), **board_content(board, tables, results))
+    return page(
+        "board.html", inline=_inline(), root="", section="", linked=(), **board_content(board, tables, results, cache)
+    )
 
 
-def board_content(board: Board, tables: Sequence[Table], results: Results) -> dict[str, Any]:
+def board_content(board: Board, tables: Sequence[Table], results: Results, cache: Path | None = None) -> dict[str, Any]:
     """What ``board.html`` shows."""
-    views = table_views(board, tables, results)
+    views = table_views(board, tables, results, cache)
     return {
         "board": board,
         "views": views,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from bench.artifacts import digest
 from bench.leaderboard import numbers
 from bench.leaderboard.board import Board
 from bench.leaderboard.charts import curves, survival_charts
@@ -60,9 +63,13 @@ class TableView:
     diagram: str = ""
 
 
-def table_views(board: Board, tables: Sequence[Table], results: Results) -> list[TableView]:
-    """The tables of a board, in their order."""
-    return [_view(board, table, results) for table in tables]
+def table_views(board: Board, tables: Sequence[Table], results: Results, cache: Path | None = None) -> list[TableView]:
+    """The tables of a board, in their order.
+
+    Args:
+        cache: a folder for diagrams, which take a third of a second each to draw.
+    """
+    return [_view(board, table, results, cache) for table in tables]
 
 
 def about_published(board: Board) -> list[str]:
@@ -70,7 +77,7 @@ def about_published(board: Board) -> list[str]:
     return [*board.footnotes, *mismatches(board)]
 
 
-def _view(board: Board, table: Table, results: Results) -> TableView:
+def _view(board: Board, table: Table, results: Results, cache: Path | None) -> TableView:
     lines, columns, absent_rows, absent_columns = numbers.shown(table)
     scales = {i: _scale(table, lines, i) for i in columns}
     told = ""
@@ -103,7 +110,7 @@ def _view(board: Board, table: Table, results: Results) -> TableView:
         ],
         notes=notes,
         charts=[*curves(table, lines, columns), *survival_charts(table, lines, columns, results)],
-        diagram=_diagram(table),
+        diagram=_diagram(table, cache),
     )
 
 
@@ -167,12 +174,26 @@ def _cell(table: Table, line: Line, index: int, span: tuple[float, float] | None
     )
 
 
+DRAWN = 1  # version of the drawings in the cache
 INK = "#123456"
 """Stands for the page's text colour until the page is made; no colour of a diagram's own."""
 
 
-def _diagram(table: Table) -> str:
-    if table.standing is None:
+def _diagram(table: Table, cache: Path | None) -> str:
+    found = table.standing
+    if found is None:
         return ""
-    text = diagram(table.standing, "svg", INK).decode()
-    return text[text.index("<svg") :].replace(INK, "currentColor")
+    path = None
+    if cache is not None:
+        drawn = (DRAWN, found.labels, found.mean_ranks, found.p_values.tolist())
+        path = cache / f"{digest(drawn)}.svg"
+        if path.exists():
+            return path.read_text(encoding="utf-8")
+    text = diagram(found, "svg", INK).decode()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    return text

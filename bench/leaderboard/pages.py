@@ -53,7 +53,7 @@ def write_site(
             if compare:
                 tables = compared(tables, results, cache)
             folder = destination / "boards"
-            content = board_content(board, tables, by_key)
+            content = board_content(board, tables, by_key, cache)
             _write(
                 folder / f"{board.name}.html",
                 page("board.html", root="../", section="boards", linked=methods, **content),

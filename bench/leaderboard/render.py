@@ -61,7 +61,7 @@ def render(
         if write is not None:
             written.append(_write(destination / f"{board.name}{suffix}", write(board, tables).encode()))
         elif name == "html":
-            text = html.write(board, tables, {result.key: result for result in results})
+            text = html.write(board, tables, {result.key: result for result in results}, cache)
             written.append(_write(destination / f"{board.name}{suffix}", text.encode()))
         else:
             for number, table in enumerate(tables):

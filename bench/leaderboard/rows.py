@@ -43,7 +43,10 @@ def claim(board: Board, results: Iterable[Result]) -> list[tuple[int, Result]]:
             rows[row.method].append((index, flatten(row.config)))
     claimed = []
     for result in results:
-        place, of_method = place_of(result), rows.get(result.cell.method, [])
+        of_method = rows.get(result.cell.method, [])
+        if not of_method:
+            continue
+        place = place_of(result)
         if not any(place in wanted[index] for index, _ in of_method):
             continue
         config = flatten(result.config.get("method", {}))

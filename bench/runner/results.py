@@ -6,6 +6,8 @@ scored example of the validation and test partitions: ``record_id, patient_id, p
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +19,7 @@ from bench.errors import DataError
 from bench.runner.cell import Cell
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 SCHEMA = 1
@@ -74,15 +77,27 @@ class Result:
         """The per-record predictions; refuses a file whose bytes changed since the cell was finished."""
         import pandas as pd
 
+        return pd.read_parquet(io.BytesIO(self._checked_bytes()))
+
+    def prediction_columns(self) -> dict[str, np.ndarray]:
+        """The same as an array for each column, ten times as fast: a board compares thousands of results."""
+        import pyarrow
+        from pyarrow import parquet
+
+        table = parquet.ParquetFile(pyarrow.BufferReader(self._checked_bytes())).read(use_threads=False)
+        return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+
+    def _checked_bytes(self) -> bytes:
         if self.folder is None:
             raise DataError(f"result {self.key} was not read from a folder, so its predictions cannot be found.")
         path = self.folder / "predictions.parquet"
-        if not path.exists() or file_digest(path) != self.predictions_digest:
+        content = path.read_bytes() if path.exists() else b""
+        if hashlib.sha256(content).hexdigest() != self.predictions_digest:
             raise DataError(
                 f"{path}: missing or altered since the cell was finished (its digest is not the recorded one). "
                 f"Delete {self.folder} and run the cell again."
             )
-        return pd.read_parquet(path)
+        return content
 
 
 def write_result(results: Path, result: Result, predictions: pd.DataFrame) -> Result:

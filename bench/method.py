@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from bench.batch import ECGBatch
 from bench.signals.input_spec import InputSpec
 from bench.sweep.space import Spaces
+from bench.task import Kind
 from bench.training.config import PretrainConfig
 from bench.training.published_names import PublishedNames
 
@@ -110,6 +111,8 @@ class Method(nn.Module):
     records, so that ``pretrain.micro_batch`` may add up the gradients of parts of a batch."""
     only_modes: ClassVar[tuple[str, ...] | None] = None
     """The modes offered, where they are fewer than what is implemented would give."""
+    only_kinds: ClassVar[tuple[Kind, ...] | None] = None
+    """The kinds of task answered (``("survival",)``), where they are not all; a run leaves the others out and says so."""
 
     class Config(MethodConfig):
         pass

@@ -81,7 +81,14 @@ def plan(options: RunOptions) -> Plan:
                 f"method {name} cannot answer {', '.join(missing)}; it offers {', '.join(offered) or 'nothing'}."
             )
         planned.left_out += [f"{name} cannot answer {mode}" for mode in missing]
-        for task, leads, mode in itertools.product(tasks, options.leads, modes):
+        kinds = method.only_kinds
+        answered = [task for task in tasks if kinds is None or task.kind in kinds]
+        for task in tasks:
+            if task not in answered:
+                planned.left_out.append(
+                    f"{name} answers {' and '.join(kinds or ())} tasks, and {task.name} is a {task.kind} task"
+                )
+        for task, leads, mode in itertools.product(answered, options.leads, modes):
             if mode == "zeroshot" and not (task.kind in ("multilabel", "multiclass") and task.classes):
                 planned.left_out.append(f"{task.name} is a {task.kind} task, which has no zero-shot form")
                 continue

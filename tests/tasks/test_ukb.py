@@ -9,6 +9,7 @@ import pytest
 from bench.batch import ECGBatch
 from bench.errors import ConfigError, DataError
 from bench.loading import BatchSource
+from bench.runner.plan import RunOptions, plan
 from bench.scoring.classification import auroc
 from bench.signals.images import prepare_images
 from bench.signals.input_spec import InputSpec
@@ -64,6 +65,14 @@ def test_records_hold_people_devices_and_histories(root, records):
     assert (
         records.loc[later, "simulated_true_heart_failure"].mean() > records["simulated_true_heart_failure"].mean() + 0.5
     )
+
+
+def test_a_survival_model_is_planned_for_survival_tasks_alone():
+    planned = plan(RunOptions(["cox-ecg"], ["ukb-cad", "ukb-hyp-hf"], ["scratch"]))
+    assert {cell.task for cell in planned.cells} == {"ukb-hyp-hf"}
+    assert planned.left_out == ["cox-ecg answers survival tasks, and ukb-cad is a multilabel task"]
+    with pytest.raises(ConfigError, match="nothing to run: cox-ecg answers survival tasks, and ukb-phenotypes is"):
+        plan(RunOptions(["cox-ecg"], ["ukb-phenotypes"], ["scratch"]))
 
 
 def test_the_simulators_own_risks_are_calibrated_and_tell_who_falls_ill():

@@ -391,7 +391,8 @@ def read_split(path: Path) -> Split:
     import yaml
 
     try:
-        content = SplitFile.model_validate(yaml.load(path.read_text(encoding="utf-8")), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        text = path.read_text(encoding="utf-8")
+        content = SplitFile.model_validate(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
     except ValidationError as error:

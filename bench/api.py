@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.data_source import DataSource
+    from bench.fractions import Rule
     from bench.frozen_encoder import FrozenEncoder
     from bench.runner.results import Result
 
@@ -48,7 +49,7 @@ def run(
     profile: Literal["paper", "smoke"] | None = None,
     settings: Mapping[str, Any] | None = None,
     protocols: Names = "ours",
-    fraction_rule: Literal["stratified", "merl"] = "stratified",
+    fraction_rule: Rule = "stratified",
     text: str | None = None,
     corpus: str | None = None,
     checkpoints: Mapping[str, str | Path] | None = None,

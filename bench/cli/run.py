@@ -50,7 +50,8 @@ def run_command(
         typer.Option(
             "--fraction-rule",
             help="How fractions are drawn. stratified: nested, classes kept where they can be. merl: as MERL's released "
-            "code draws them (random state 42), which reproduces the published subsets.",
+            "code draws them (random state 42), which reproduces the published subsets. mmcl: as stratified, in the sizes "
+            "that MMCL publishes (two digits: 400 of 4,030).",
         ),
     ] = "stratified",
     leads: Annotated[
@@ -126,6 +127,7 @@ def run_command(
 ) -> None:
     """Run methods on tasks and end with a table. Finished cells are never run twice; missing checkpoints are pretrained first."""
     from bench import progress
+    from bench.fractions import RULES
     from bench.modes import OURS, modes_under
     from bench.project_file import project
     from bench.runner.plan import Resume, RunOptions
@@ -136,7 +138,7 @@ def run_command(
     o.choice(executor, "--executor", ("local", "ray"))
     if address and executor != "ray":
         raise ConfigError("--address is of a Ray cluster; give it with --executor ray.")
-    o.choice(fraction_rule, "--fraction-rule", ("stratified", "merl"))
+    o.choice(fraction_rule, "--fraction-rule", RULES)
     if board and (method or task or mode):
         raise ConfigError(
             "--board names its own methods, tasks and modes; give it without --method, --task and --mode."

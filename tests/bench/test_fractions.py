@@ -33,6 +33,15 @@ def test_subsets_are_nested_deterministic_and_of_the_stated_size(seed):
         previous = chosen
 
 
+@pytest.mark.parametrize(("whole", "tenth", "hundredth"), [(4030, 400, 40), (1698, 170, 17), (2498, 250, 25)])
+def test_mmcls_sizes_are_those_published_and_nested(whole, tenth, hundredth):
+    targets = np.arange(whole)[:, None] % 2
+    larger, smaller = (subset(np.arange(whole), f, 0, targets, "mmcl") for f in (0.1, 0.01))
+    assert (len(larger), len(smaller)) == (tenth, hundredth)
+    assert np.isin(smaller, larger).all()
+    assert len(subset(np.arange(3), 0.01, 0, targets[:3], "mmcl")) == 1
+
+
 def test_seeds_differ():
     targets, rows = labels(), np.arange(5000)
     assert not np.array_equal(subset(rows, 0.01, 0, targets), subset(rows, 0.01, 1, targets))
@@ -72,7 +81,7 @@ def test_fractions_out_of_range_are_refused(fraction):
 
 
 def test_an_unknown_rule_is_refused():
-    with pytest.raises(ConfigError, match="stratified or merl"):
+    with pytest.raises(ConfigError, match="expected one of stratified, merl, mmcl"):
         subset(np.arange(10), 0.5, 0, labels(10), rule="random")
 
 

@@ -16,6 +16,7 @@ from bench.batch import ECGBatch
 from bench.method import Corpus, Method, MethodConfig
 from bench.signals.input_spec import InputSpec
 from bench.training.config import PretrainConfig
+from bench.training.distributed import average
 from bench.training.published_names import PublishedNames, within
 from methods.losses.contrastive import info_nce, similarities
 from methods.nets import checkpoint_names as names
@@ -197,7 +198,8 @@ class ESI(Method):
         # The released decoder is given the one ECG vector once for every token, over which attention is uniform.
         logits = self.captioner(self.words(words), ecg.unsqueeze(1))
         expected = self.vocabulary.columns(following).masked_fill(real == 0, -100)
-        return F.cross_entropy(logits.flatten(0, 1), expected.flatten(), ignore_index=-100)
+        total = F.cross_entropy(logits.flatten(0, 1), expected.flatten(), ignore_index=-100, reduction="sum")
+        return total / average((expected >= 0).sum())  # each process's share of the mean over all tokens
 
     def augment(self, ecg: Float[Tensor, "record lead time"]) -> Float[Tensor, "record lead time"]:
         """Noise, then a gain for every lead, in training only."""

@@ -203,7 +203,7 @@ def _values(terms: dict[str, Tensor]) -> dict[str, float]:
     """The terms as numbers, over all processes."""
     if ranks() == 1:
         return {name: value.item() for name, value in terms.items()}
-    return dict(zip(terms, average(torch.stack(list(terms.values())).detach().float()).tolist(), strict=True))
+    return dict(zip(terms, average(torch.stack(list(terms.values())).detach().double()).tolist(), strict=True))
 
 
 def validation_loss(

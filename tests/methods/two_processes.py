@@ -1,0 +1,145 @@
+"""Loss and gradient of one process with the whole batch, and of two with half of it each; run by test_two_processes.py.
+
+    python two_processes.py FOLDER
+
+Draws are made for the whole batch in either case, and each process keeps its part, so that both see the same views, masks
+and noise. Everything is float64: what is left between the two is the order of sums.
+"""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from bench import registry
+from bench.contract.made_up import made_up_corpus
+from bench.runner.configure import method_config
+from bench.seeding import seed_global
+from bench.training.batch_norm import over_all_processes
+from bench.training.devices import Devices, make_fabric
+from bench.training.distributed import rank, ranks
+from bench.training.launch import in_processes
+from bench.training.loop import _backward, _values
+from methods.text.encoder import TextEncoder
+from methods.text.tower import TextTower
+
+RECORDS = 8
+SIZES = {"hidden": 32, "projection": 32, "bottleneck": 8, "fs": 100, "width": 8, "image_encoder": "small"}
+CASES = {
+    "merl": {},
+    "kmerl": {"depth": 1, "query_layers": 1},
+    "etp": {"learn_temperature": True},
+    "esi": {"text": {"max_tokens": 250}},  # texts of different lengths
+    "simclr": {},
+    "moco-v3": {},
+    "byol": {},
+    "barlow-twins": {},
+    "clocs": {},
+    "ts-tcc": {},
+    "astcl": {},
+    "cpc": {"same_sequence": False},
+    "mmcl": {},
+    "cross-modal-ae": {},
+    # Trained in parts of two; BatchNorm at rest, and nothing drawn, as that would be drawn in another order.
+    "etp in parts": {"learn_temperature": True},
+    "kmerl in parts": {"depth": 1, "query_layers": 1, "masked_leads": (), "segment_masking": "none"},
+}
+DRAWN_LIKE = (torch.randn_like, torch.rand_like)
+DRAWN = (torch.rand, torch.randn, torch.randint)
+
+
+class DrawnForAll(TorchFunctionMode):
+    """Random tensors with a row for each record at hand are drawn for the records of all processes."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if ranks() == 1 or func not in (*DRAWN, *DRAWN_LIKE):
+            return func(*args, **kwargs)
+        own, n = slice(rank() * RECORDS // 2, (rank() + 1) * RECORDS // 2), RECORDS // 2
+        if func in DRAWN_LIKE:
+            x = args[0]
+            return func(torch.cat([x, x]), **kwargs)[own] if x.ndim and len(x) == n else func(*args, **kwargs)
+        if func is torch.randint:
+            *bounds, shape = args
+        else:
+            bounds, shape = [], args[0] if isinstance(args[0], tuple) else args
+        if len(shape) and shape[0] == n:
+            return func(*bounds, (2 * n, *shape[1:]), **kwargs)[own]
+        return func(*args, **kwargs)
+
+
+def one_step(case: str) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
+    """Terms of the loss and gradients, after a step."""
+    name, _, parts = case.partition(" ")
+    cls = registry.load(registry.METHODS, name)
+    smoke = method_config(cls, "smoke")
+    fields = {k: v for k, v in SIZES.items() if isinstance(getattr(smoke, k, None), type(v))}
+    given = smoke.model_dump() | fields
+    for field, value in CASES[case].items():
+        given[field] = given[field] | value if isinstance(value, dict) else value
+    config = type(smoke).model_validate(given)
+    corpus, batch = made_up_corpus(cls.input_for(config), RECORDS)
+    seed_global(0)
+    method = cls(config)
+    method.prepare_corpus(corpus)
+    method.double().train()
+    for module in method.modules():
+        for rate in ("p", "dropout"):  # draws inside fused kernels
+            if isinstance(getattr(module, rate, None), float):
+                setattr(module, rate, 0.0)
+        if parts and isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()
+    if ranks() > 1:
+        over_all_processes(method, torch.device("cpu"))
+        batch = batch.part(slice(rank() * RECORDS // 2, (rank() + 1) * RECORDS // 2))
+    fabric = make_fabric("32-true", Devices(2))
+    model = fabric.setup_module(method)
+    model.mark_forward_method("pretraining_loss")
+    model.mark_forward_method("pretraining_embeddings")
+    seed_global(1)
+    with DrawnForAll():
+        terms = _backward(fabric, method, model, to_double(batch), 2 if parts and ranks() > 1 else None)
+    values = _values({k: v.double() for k, v in terms.items()})
+    return values, {k: p.grad.clone() for k, p in method.named_parameters() if p.grad is not None}
+
+
+def in_double(cls: type, function: str) -> None:
+    """Make a function of a class answer in float64."""
+    original = getattr(cls, function)
+    setattr(cls, function, lambda *args, **kwargs: original(*args, **kwargs).double())
+
+
+def to_double(batch):
+    image = None if batch.image is None else batch.image.double()
+    return replace(batch, ecg=batch.ecg.double(), image=image)
+
+
+for encoder, function in ((TextTower, "reports"), (TextTower, "prompts"), (TextEncoder, "word_embeddings")):
+    in_double(encoder, function)
+
+
+def compare(folder: Path) -> None:
+    """In one of two processes: how far both are from the one process's, relative to the largest."""
+    found = {}
+    for case, (values, gradients) in torch.load(folder / "alone.pt").items():
+        values2, gradients2 = one_step(case)
+        assert values.keys() == values2.keys() and gradients.keys() == gradients2.keys(), case
+        largest = max(g.abs().max() for g in gradients.values())
+        off = max((gradients[k] - gradients2[k]).abs().max() for k in gradients) / largest
+        found[case] = {
+            "loss": max(abs(values[k] - values2[k]) / max(abs(values[k]), 1e-3) for k in values),
+            "gradient": off.item(),
+            "weights": len(gradients),
+        }
+    if rank() == 0:
+        (folder / "found.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    folder = Path(sys.argv[1])
+    torch.save({case: one_step(case) for case in CASES}, folder / "alone.pt")
+    in_processes(Devices(2), compare, folder)

@@ -15,6 +15,7 @@ from bench.leaderboard.collect import Table, collect, compared
 from bench.leaderboard.describe import method_facts, mode_facts, task_facts
 from bench.leaderboard.footnotes import FEW
 from bench.leaderboard.html import assets, board_content, page
+from bench.leaderboard.markdown import heading
 from bench.leaderboard.stamp import stamps_of
 from bench.progress import track
 from bench.runner.results import Result
@@ -115,7 +116,9 @@ def _overview(board: Board, tables: Sequence[Table]) -> dict[str, Any]:
         "source": board.source,
         "places": max(places, filled(best) if best else 0),
         "filled": filled(best) if best else 0,
-        "stamps": [str(table.stamp) for table in tables if table.stamp is not None],
+        "tables": [
+            {"stamp": heading(table), "filled": filled(table)} for table in tables if table.stamp is not None
+        ],
     }
 
 
@@ -163,7 +166,7 @@ def _result_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     """A line for each finished cell, as the pages of its method and its task show it."""
     stamps = stamps_of(results)
     rows = []
-    for result in sorted(results, key=lambda r: (r.cell, r.key)):
+    for result in sorted(results, key=lambda r: (stamps[r.key].rank, r.cell, r.key)):
         metric, estimate = next(iter(result.score["metrics"].items()))
         low, high = estimate["low"], estimate["high"]
         cell = result.cell

@@ -6,15 +6,18 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from bench.artifacts import file_digest
 from bench.errors import DataError
+from bench.explain.explain import log_pictures
+from bench.explain.figure import new_figure, save
 from bench.redaction import is_secret, redact
 from bench.run_record import metrics_of, params_of, tags_of
 from bench.runner.results import read_results
-from bench.tracking import ResultMirror, TrackingError, log_result, log_results, pull, push
+from bench.tracking import EXPERIMENT, ResultMirror, TrackingError, log_result, log_results, pull, push
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +203,21 @@ def test_the_database_of_a_lost_server_can_be_rebuilt(tmp_path, uri, store_resul
     with sqlite3.connect(copy) as connection:
         connection.execute("UPDATE runs SET lifecycle_stage = 'deleted'")
     assert push(store, f"sqlite:///{copy}", "lost").moved == 1
+
+
+def test_pictures_are_put_beside_the_run_of_their_cell_and_of_no_other(uri, tmp_path, store_result):
+    results = tmp_path / "results"
+    told, untold = (store_result(results, seed=seed) for seed in (41, 42))
+    log_result(uri, told, EXPERIMENT)
+    pictures = save(new_figure(2, 2), tmp_path / "pictures", "recording")
+    assert log_pictures(uri, told.key, pictures, results)
+    assert not log_pictures(uri, untold.key, pictures, results)
+    client, found = runs(uri, EXPERIMENT)
+    (run,) = [one for one in found if one.data.tags["bench.key"] == told.key]
+    kept = [file.path for file in client.list_artifacts(run.info.run_id, "explain")]
+    assert kept == ["explain/recording.png", "explain/recording.svg"]
+    copy = client.download_artifacts(run.info.run_id, kept[0], str(tmp_path))
+    assert Path(copy).read_bytes() == pictures[0].read_bytes()
 
 
 def test_tags_say_what_is_left_out(make_result):

@@ -193,7 +193,7 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
             _dry_run(one, source, json_output)
             continue
         try:
-            _execute(one, source, json_output)
+            _execute(one, source, json_output, name)
         except typer.Exit:
             failed = True
     if failed:
@@ -218,7 +218,7 @@ def _dry_run(options: Any, source: Any, json_output: bool) -> None:
     typer.echo(f"{len(planned.cells)} cells", err=True)
 
 
-def _execute(options: Any, source: Any, json_output: bool) -> None:
+def _execute(options: Any, source: Any, json_output: bool, board: str | None = None) -> None:
     from bench.progress import say
     from bench.runner.execute import run
 
@@ -235,7 +235,7 @@ def _execute(options: Any, source: Any, json_output: bool) -> None:
         json.dump([_as_json(result) for result in report.results], sys.stdout, indent=2)
         sys.stdout.write("\n")
     elif report.results:
-        _show(report, source)
+        _show(report, source, board)
     if report.missing:
         say(f"{report.missing:,} cells of the plan have no result yet; the same command without --limit runs them")
     if report.failures:
@@ -263,11 +263,12 @@ def _as_json(result: Any) -> dict[str, Any]:
     return value
 
 
-def _show(report: Any, source: Any) -> None:
+def _show(report: Any, source: Any, board: str | None = None) -> None:
     from rich.console import Console
 
     from bench.leaderboard import console_tables
     from bench.leaderboard.inflation import inflation
+    from bench.leaderboard.rows import fullest_board
 
     console = Console()
     for table in console_tables(report.results):
@@ -281,15 +282,11 @@ def _show(report: Any, source: Any) -> None:
     console.print(
         f"MLflow   mlflow ui --backend-store-uri {_shown_uri(workspace.tracking_uri)}", highlight=False, soft_wrap=True
     )
-    console.print(f"board    bench leaderboard render {_board_of(report.results)}", highlight=False, soft_wrap=True)
+    if board := board or fullest_board(report.results):
+        console.print(f"board    bench leaderboard render {board}", highlight=False, soft_wrap=True)
 
 
 def _shown_uri(uri: str) -> str:
     from bench.redaction import redact
 
     return redact(uri)
-
-
-def _board_of(results: Any) -> str:
-    """A board on which these results have a place."""
-    return "zeroshot" if all(result.cell.mode == "zeroshot" for result in results) else "kmerl_table1"

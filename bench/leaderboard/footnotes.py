@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench import registry
 from bench.artifacts import digest
 from bench.leaderboard.contamination import contamination_notes
 from bench.leaderboard.rows import corpus_of, latest, protocol_of
+from bench.modes import MODULES
 from bench.run_record import flatten
 from bench.runner.results import Result
 
@@ -166,7 +168,19 @@ def _overrides(used: Mapping[str, Sequence[Result]]) -> list[str]:
 
 def _set_by_hand(result: Result) -> list[str]:
     swept = (result.provenance.get("sweep") or {}).get("space", {})
-    return [text for text in result.provenance.get("overrides") or () if text.partition("=")[0].strip() not in swept]
+    given = [(text, text.partition("=")[0].strip()) for text in result.provenance.get("overrides") or ()]
+    return [text for text, path in given if path not in swept and _concerns(path, result)]
+
+
+def _concerns(path: str, result: Result) -> bool:
+    """Whether a ``--set`` of a run could reach this result: one run has several methods and modes, and a field is of one
+    method, of one mode, or of those methods that have it."""
+    scope, _, rest = path.partition(".")
+    if rest and scope in MODULES:
+        return scope == result.cell.mode
+    if rest and (scope == result.cell.method or scope in registry.entries(registry.METHODS)):
+        return scope == result.cell.method
+    return any(name == path or name.startswith(f"{path}.") for name in flatten(result.config.get("method", {})))
 
 
 def _sweeps(used: Mapping[str, Sequence[Result]]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bench.artifacts import digest
-from bench.leaderboard.board import Board, Column, Row
+from bench.leaderboard.board import Board, Column, Row, boards
 from bench.run_record import flatten
 from bench.runner.results import Result
 from bench.signals.leads import LEADS
@@ -54,6 +54,23 @@ def claim(board: Board, results: Iterable[Result]) -> list[tuple[int, Result]]:
         most = max((size for size, _ in fitting), default=0)
         claimed += [(index, result) for size, index in fitting if size == most and place in wanted[index]]
     return claimed
+
+
+def fullest_board(results: Sequence[Result]) -> str | None:
+    """The board that has a place for the most of these results; None if none of them is on a board.
+
+    Of several, a paper's where they may stand beside published numbers and one across papers where not; of these the one
+    of which they fill the largest part.
+    """
+    comparable = all(r.data == "real" and r.profile == "paper" and r.split.get("complete") for r in results)
+
+    def told(board: Board) -> tuple[int, bool, float]:
+        placed = {result.key for _, result in claim(board, results)}
+        places = sum(len(places_of(row, c)) for row in board.rows for c in board.columns if not c.mean_of)
+        return len(placed), board.has_published == comparable, len(placed) / max(places, 1)
+
+    best = max(boards().values(), key=told, default=None)
+    return best.name if best is not None and told(best)[0] else None
 
 
 def _items(config: dict[str, Any], asked: dict[str, Any]) -> Any:

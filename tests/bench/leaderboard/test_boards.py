@@ -7,6 +7,7 @@ from bench.leaderboard.board import Board, Column, Row, board_files, load_board,
 from bench.leaderboard.collect import collect, collect_all
 from bench.leaderboard.console import class_tables, console_tables
 from bench.leaderboard.render import render
+from bench.leaderboard.rows import fullest_board
 
 BOARD = """
 title: Two tasks
@@ -164,10 +165,31 @@ def test_the_latest_of_two_results_of_a_cell_counts(board, make_result):
 
 
 def test_settings_that_are_not_the_profile_s_own_are_told(board, make_result):
-    result = make_result()
+    result = make_result(config={"pretrain": {"epochs": 1}})
     result.provenance["overrides"] = ["pretrain.epochs=1"]
     (table,) = collect(board, [result])
     assert "Not the profile's own settings, but --set pretrain.epochs=1: K-MERL." in table.footnotes
+
+
+def test_a_setting_is_told_of_the_rows_that_it_could_reach(board, make_result):
+    found = [make_result("kmerl", config={"depth": 4}), make_result("merl", config={"temperature": 0.1})]
+    for result in found:
+        result.provenance["overrides"] = ["kmerl.depth=4", "temperature=0.1", "zeroshot.x=1", "linear.epochs=100"]
+    (table,) = collect(board, found)
+    told = [note for note in table.footnotes if "--set" in note]
+    assert told == [
+        "Not the profile's own settings, but --set temperature=0.1 linear.epochs=100: MERL.",
+        "Not the profile's own settings, but --set kmerl.depth=4 linear.epochs=100: K-MERL.",
+    ]
+
+
+def test_the_board_named_after_a_run_is_the_one_that_its_cells_fill_most(make_result):
+    few = [make_result("kmerl", mode=mode, fraction=0.05) for mode in ("linear", "finetune")]
+    assert fullest_board(few) == "few_labels"
+    prompted = {"mode": "zeroshot", "task": "ptbxl-sub"}
+    assert fullest_board([make_result(**prompted)]) == "kmerl_figure4"
+    assert fullest_board([make_result(**prompted, data="simulated")]) == "zeroshot"
+    assert fullest_board([make_result("nobody-s", task="nobody-s-task")]) is None
 
 
 def test_rows_that_differ_in_mode_read_their_own_cells(make_result):

@@ -58,6 +58,7 @@ def method_digest(method: type[Method], config: Any) -> str:
     return source_digest(method.__module__, method.__qualname__.split(".")[0], tuple(method.chosen_code(config)))
 
 
+@functools.cache
 def module_digest(module: str) -> str:
     """Digest of the code of one module alone: for the parts of the harness that a number depends on."""
     source = _source(module)
@@ -118,7 +119,7 @@ def covers(reached: dict[str, set[int]], module: str, name: str) -> bool:
 
 def forget() -> None:
     """Read all sources anew; for tests, which change them."""
-    for cached in (source_digest, _source, _method_packages, _is_module):
+    for cached in (source_digest, module_digest, _source, _method_packages, _is_module):
         cached.cache_clear()
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from queue import SimpleQueue
 
 from bench import registry
 from bench.artifacts import clear_leftovers, damage
@@ -149,7 +151,7 @@ def run(
     schedule = Schedule.of(jobs, longest_first=executor.shares)
     found = list(finished.values())
     with (
-        _mirror(options, workspace) as mirror,
+        _mirror(options, workspace, beside=executor.shares) as mirror,
         contextlib.closing(executor.run(schedule, session, options.resume == "never")) as endings,
     ):
         for job, ended in endings:
@@ -234,11 +236,14 @@ def _failed(cell: Cell, session: Session, key: str, message: str, trace: str, re
 
 
 @contextlib.contextmanager
-def _mirror(options: RunOptions, workspace: Workspace) -> Iterator[Callable[[Sequence[Result]], None]]:
+def _mirror(options: RunOptions, workspace: Workspace, beside: bool) -> Iterator[Callable[[Sequence[Result]], object]]:
     """Show results in MLflow, in batches and by this process alone.
 
     The result store is the truth, so that a server that is down costs a warning. Ctrl-C does not wait for MLflow: the
     next run, or ``bench tracking push``, sends what it missed.
+
+    Args:
+        beside: in a thread, so that no worker waits for its next job while a batch is sent.
     """
     if not options.track:
         yield lambda results: None
@@ -246,11 +251,39 @@ def _mirror(options: RunOptions, workspace: Workspace) -> Iterator[Callable[[Seq
     from bench.tracking import ResultMirror
 
     mirror = ResultMirror(workspace.tracking_uri, warn=lambda text: say(f"warning: {text}"))
+    send, finish = _in_thread(mirror.add_all, mirror.flush) if beside else (mirror.add_all, mirror.flush)
     try:
-        yield mirror.add_all
+        yield send
     except KeyboardInterrupt:
         raise
     except BaseException:
-        mirror.flush()
+        finish()
         raise
-    mirror.flush()
+    finish()
+
+
+def _in_thread(
+    do: Callable[[Sequence[Result]], None], end: Callable[[], None]
+) -> tuple[Callable[[Sequence[Result]], object], Callable[[], None]]:
+    """``do`` and ``end`` in one thread, call after call; the second waits and raises what went wrong in any of them."""
+    waiting: SimpleQueue[Sequence[Result] | None] = SimpleQueue()
+    wrong: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while (given := waiting.get()) is not None:
+                do(given)
+            end()
+        except BaseException as error:
+            wrong.append(error)
+
+    thread = threading.Thread(target=work, name="mlflow", daemon=True)
+    thread.start()
+
+    def finish() -> None:
+        waiting.put(None)
+        thread.join()
+        if wrong:
+            raise wrong[0]
+
+    return waiting.put, finish

@@ -1,10 +1,13 @@
 """Whatever dies meanwhile: the same command ends with the tables of an undisturbed run."""
 
 import json
+import multiprocessing
 import os
+import random
+import shutil
 import signal
-import subprocess
 import sys
+import textwrap
 import time
 
 import pytest
@@ -15,64 +18,53 @@ from bench.workspace import Workspace
 KILLS = 50
 
 PROGRAM = """
-import os, signal, sys, time
+import os
+from dataclasses import replace
 from pathlib import Path
-import torch
-torch.set_num_threads(1)
-import bench.tracking, bench.runner.execute as execute
-from bench import progress, registry
+
+import bench.runner.execute as execute
+from bench import progress
 from bench.data_source import DataSource
 from bench.runner.plan import RunOptions
 from bench.workspace import Workspace
-import mlflow.tracking, mlflow.store.tracking.sqlalchemy_store  # loaded once, for every child
-registry.load(registry.METHODS, "small")
-progress.set_quiet(True)
 
 OPTIONS = RunOptions(["small"], ["ptbxl-super", "ptbxl-rhythm"], ["linear", "finetune"], seeds=(0, 1),
                      overrides=["linear.epochs=3", "finetune.epochs=1"], track=True)
 
-def run(folder):
-    report = execute.run(OPTIONS, DataSource(Workspace(Path(folder)), simulated_records=120))
+
+def run(folder, records=120, options=OPTIONS):
+    progress.set_quiet(True)
+    return execute.run(options, DataSource(Workspace(Path(folder)), simulated_records=records))
+
+
+def whole(folder):
+    report = run(folder)
     assert not report.failures, report.failures
+
+
+def counted(folder, told):
+    report = run(folder, 240)
+    Path(told).write_text(f"{report.computed} {len(report.results)}")
+
+
+def slow(folder, jobs):
+    os.setsid()
+    try:
+        run(folder, 240, replace(OPTIONS, jobs=jobs, overrides=[*OPTIONS.overrides, "small.sleeps=0.3"]))
+    except KeyboardInterrupt:
+        os._exit(130)  # as the command does
+
+
+def on_a_full_disk(folder, told):
+    import resource
+
+    one = replace(OPTIONS, tasks=["ptbxl-super"], modes=["linear"], seeds=(0,), track=False)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+    failed = run(folder, 240, one).failures
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    Path(told).write_text(str(*failed.values()))
+    assert run(folder, 240, one).computed == 1
 """
-
-KILL_CHILDREN = (
-    PROGRAM
-    + """
-import random
-disturbed, calm, kills, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-
-def child(folder):
-    number = os.fork()
-    if number == 0:
-        try:
-            run(folder)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return number
-
-def ended(number):
-    return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
-
-started = time.monotonic()
-assert ended(child(calm)) == 0
-seconds = time.monotonic() - started
-draw = random.Random(seed)
-killed = 0
-for _ in range(kills):
-    number = child(disturbed)
-    time.sleep(draw.random() * min(seconds, 8) / 4)
-    os.kill(number, signal.SIGKILL)
-    killed += ended(number) == -signal.SIGKILL
-    if len(list((Path(disturbed) / "results").glob("[!.]*"))) == 8:
-        import shutil  # nothing is left to disturb: from the beginning, with what is half written
-        for name in draw.sample(["results", "features", "checkpoints", "stores", "simulated"], 2):
-            shutil.rmtree(Path(disturbed) / name, ignore_errors=True)
-assert ended(child(disturbed)) == 0
-print(killed)
-"""
-)
 
 
 def table(workspace: Workspace) -> dict:
@@ -96,30 +88,56 @@ def logged(workspace: Workspace) -> list[str]:
 
 
 @pytest.fixture
-def program(small):
-    """``program(source, *arguments)`` starts Python on a source text that finds the plugin."""
+def start(small, tmp_path):
+    """``start(NAME, *arguments)`` runs a function of the program in a process of its own, forked from one that has
+    everything imported: fifty starts of Python would take minutes."""
+    (tmp_path / "fault_program.py").write_text(textwrap.dedent(PROGRAM))  # where the plugin lies, too
+    import fault_program
 
-    def start(source: str, *arguments: object, **options) -> subprocess.Popen:
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-c", source, *map(str, arguments)]
-        return subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-        )
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["bench.tracking", "bench.runner.execute", "tasks.ptbxl", "mlflow.store.tracking.sqlalchemy_store"]
+    )
+    started = []
 
-    return start
+    def begin(name: str, *arguments: object) -> multiprocessing.Process:
+        started.append(context.Process(target=getattr(fault_program, name), args=tuple(map(_plain, arguments))))
+        started[-1].start()
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+    del sys.modules["fault_program"]
 
 
-def finished(process: subprocess.Popen) -> str:
-    out, err = process.communicate()
-    assert process.returncode == 0, err
-    return out
+def _plain(value: object) -> object:
+    return value if isinstance(value, int) else str(value)
+
+
+def ended(process: multiprocessing.Process) -> int | None:
+    process.join(250)
+    return process.exitcode
 
 
 @pytest.mark.slow
-def test_killed_at_fifty_moments_a_run_ends_like_an_undisturbed_one(program, tmp_path):
+def test_killed_at_fifty_moments_a_run_ends_like_an_undisturbed_one(start, tmp_path):
     disturbed, calm = Workspace(tmp_path / "disturbed"), Workspace(tmp_path / "calm")
-    killed = finished(program(KILL_CHILDREN, disturbed.root, calm.root, KILLS, 7))
-    assert int(killed) > KILLS // 2
+    began = time.monotonic()
+    assert ended(start("whole", calm.root)) == 0
+    seconds = time.monotonic() - began
+    draw = random.Random(7)
+    killed = 0
+    while killed < KILLS:
+        process = start("whole", disturbed.root)
+        time.sleep(min(seconds, 8) * draw.random() ** 4 / 1.5)  # mostly early, so that little is left undisturbed
+        process.kill()
+        killed += ended(process) == -signal.SIGKILL
+        if len(list(disturbed.results.glob("[!.]*"))) == 8:
+            # nothing is left to disturb: from the beginning, with what is half written
+            for name in draw.sample(["results", "features", "checkpoints", "stores", "simulated"], 2):
+                shutil.rmtree(disturbed.root / name, ignore_errors=True)
+    assert ended(start("whole", disturbed.root)) == 0
     assert len(table(calm)) == 8
     assert table(disturbed) == table(calm)
     assert set(logged(disturbed)) >= set(table(disturbed))
@@ -127,10 +145,11 @@ def test_killed_at_fifty_moments_a_run_ends_like_an_undisturbed_one(program, tmp
 
 
 @pytest.mark.slow
-def test_two_runners_on_one_plan_compute_each_cell_once(program, workspace, tmp_path):
-    count = "report = execute.run(OPTIONS, DataSource(Workspace(Path(sys.argv[1])), simulated_records=240))\n"
-    both = [program(PROGRAM + count + "print(report.computed, len(report.results))", workspace.root) for _ in range(2)]
-    told = [tuple(map(int, finished(one).split())) for one in both]
+def test_two_runners_on_one_plan_compute_each_cell_once(start, workspace, tmp_path):
+    files = [tmp_path / "one", tmp_path / "two"]
+    both = [start("counted", workspace.root, file) for file in files]
+    assert [ended(one) for one in both] == [0, 0]
+    told = [tuple(map(int, file.read_text().split())) for file in files]
     assert [results for _, results in told] == [8, 8]
     assert sum(computed for computed, _ in told) == 8
     assert sorted(table(workspace)) == logged(workspace)
@@ -139,40 +158,21 @@ def test_two_runners_on_one_plan_compute_each_cell_once(program, workspace, tmp_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_stops_within_five_seconds_and_nothing_is_lost(program, workspace, jobs):
-    source = PROGRAM + (
-        "from dataclasses import replace\n"
-        f"slow = replace(OPTIONS, jobs={jobs}, overrides=[*OPTIONS.overrides, 'small.sleeps=0.3'])\n"
-        "try:\n"
-        "    execute.run(slow, DataSource(Workspace(Path(sys.argv[1])), simulated_records=240))\n"
-        "except KeyboardInterrupt:\n"
-        "    os._exit(130)\n"  # as the command does
-    )
-    process = program(source, workspace.root, start_new_session=True)
+def test_ctrl_c_stops_within_five_seconds_and_nothing_is_lost(start, workspace, jobs):
+    process = start("slow", workspace.root, jobs)
     limit = time.monotonic() + 120
     while not list(workspace.results.glob("[!.]*")) and time.monotonic() < limit:
         time.sleep(0.05)
     asked = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
-    process.communicate()
-    assert process.returncode == 130
+    assert ended(process) == 130
     assert time.monotonic() - asked < 5
     assert table(workspace)
 
 
-def test_a_disk_that_is_full_is_said_and_leaves_nothing_half_written(program, workspace):
-    source = PROGRAM + (
-        "import resource\n"
-        "from dataclasses import replace\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))\n"
-        "one = replace(OPTIONS, tasks=['ptbxl-super'], modes=['linear'], seeds=(0,), track=False)\n"
-        "source = DataSource(Workspace(Path(sys.argv[1])), simulated_records=240)\n"
-        "print(*execute.run(one, source).failures.values())\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))\n"
-        "assert execute.run(one, source).computed == 1\n"
-    )
-    told = finished(program(source, workspace.root))
-    assert "run the same command again" in told
+def test_a_disk_that_is_full_is_said_and_leaves_nothing_half_written(start, workspace, tmp_path):
+    assert ended(start("on_a_full_disk", workspace.root, tmp_path / "told")) == 0
+    assert "run the same command again" in (tmp_path / "told").read_text()
     for place in (workspace.results, workspace.features):
         assert [p.name for p in place.iterdir() if p.is_dir() and p.name.startswith(".")] == []
     assert len(table(workspace)) == 1

@@ -2,16 +2,23 @@
 
 Source: MMCL (Turgut et al., Medical Image Analysis 2025) IV-A and IV-C.2, and its released code. The three phases of the
 cardiac cycle stand in the three colours, so that the colour jitter moves them as it would colours.
+
+The formulas are written in torch; for float32 on a processor, without gradients, :mod:`bench.compiled_augmentation` does the
+same in one pass an image.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+
+from methods.augment import compilable
 
 Image = Float[Tensor, "batch phase height width"]
 
@@ -25,10 +32,13 @@ GREY = (0.299, 0.587, 0.114)
 
 def heart(image: Image) -> Image:
     """The square around the heart, resized to the whole image (IV-A)."""
+    return F.interpolate(_square(image), size=image.shape[-2:], mode="bilinear", antialias=True)
+
+
+def _square(image: Image) -> Float[Tensor, "batch phase side side"]:
     height, width = image.shape[-2:]
     top, left, side = round(HEART[0] * height), round(HEART[1] * width), round(HEART[2] * height)
-    cropped = image[..., top : top + side, left : left + side]
-    return F.interpolate(cropped, size=(height, width), mode="bilinear", antialias=True)
+    return image[..., top : top + side, left : left + side]
 
 
 def augmented_image(image: Image) -> Image:
@@ -36,8 +46,22 @@ def augmented_image(image: Image) -> Image:
     return colour_jitter(moved(image))
 
 
-def moved(image: Image, degrees: float = 45.0, rotated: float = 0.5, scale: tuple[float, float] = (0.6, 1.0)) -> Image:
-    """Flipped left to right, rotated and cropped in one interpolation; outside the image it is black."""
+def augmented_heart(image: Image) -> Image:
+    """:func:`augmented_image` of :func:`heart`, with one interpolation in place of two."""
+    return colour_jitter(moved(_square(image), size=image.shape[-2:]))
+
+
+def moved(
+    image: Image,
+    degrees: float = 45.0,
+    rotated: float = 0.5,
+    scale: tuple[float, float] = (0.6, 1.0),
+    size: Sequence[int] | None = None,
+) -> Float[Tensor, "batch phase rows columns"]:
+    """Flipped left to right, rotated and cropped in one interpolation; outside the image it is black.
+
+    ``size`` is (height, width) of what is made, by default the image's.
+    """
     n, device = len(image), image.device
     flip = torch.where(torch.rand(n, device=device) < 0.5, -1.0, 1.0)
     angle = (2 * torch.rand(n, device=device) - 1) * math.radians(degrees) * (torch.rand(n, device=device) < rotated)
@@ -49,8 +73,31 @@ def moved(image: Image, degrees: float = 45.0, rotated: float = 0.5, scale: tupl
     # Output to input: into the crop, then the rotation about the middle, then the flip.
     first = torch.stack([flip * cos * wide, -flip * sin * high, flip * (cos * x - sin * y)], 1)
     second = torch.stack([sin * wide, cos * high, sin * x + cos * y], 1)
-    grid = F.affine_grid(torch.stack([first, second], 1), list(image.shape), align_corners=False)
+    matrix = torch.stack([first, second], 1)
+    size = list(size or image.shape[-2:])
+    if compilable(image):
+        return _moved(image, matrix, size)
+    grid = F.affine_grid(matrix, [*image.shape[:2], *size], align_corners=False)
     return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _moved(
+    image: Image, matrix: Float[Tensor, "batch 2 3"], size: Sequence[int]
+) -> Float[Tensor, "batch phase rows columns"]:
+    """Each pixel read where ``matrix`` says, in coordinates from -1 to 1 across the image as torch's grids have them."""
+    from bench import compiled_augmentation, recycled_memory  # numba takes half a second to import
+
+    read, made = (np.array(list(shape)[::-1], dtype=float) for shape in (image.shape[-2:], size))  # columns, rows
+    turn, shift = matrix[..., :2].double().numpy(), matrix[..., 2].double().numpy()
+    pixels = np.empty(matrix.shape)
+    pixels[..., :2] = turn * read[:, None] / made
+    pixels[..., 2] = ((turn * (1 / made - 1)).sum(-1) + shift + 1) * read / 2 - 0.5
+    found = recycled_memory.empty(*image.shape[:2], *size)
+    compiled_augmentation.over_records(
+        compiled_augmentation.move_images, len(image), torch.get_num_threads(),
+        image.detach().contiguous().numpy(), pixels, found.numpy(),
+    )  # fmt: skip
+    return found
 
 
 def colour_jitter(image: Image, brightness: float = 0.5, contrast: float = 0.5, saturation: float = 0.25) -> Image:
@@ -63,8 +110,23 @@ def colour_jitter(image: Image, brightness: float = 0.5, contrast: float = 0.5, 
         weights = torch.tensor(GREY, device=image.device, dtype=image.dtype)
         return (pixels * weights[:, None, None]).sum(1, keepdim=True)
 
-    image = (image * factor(brightness)).clamp(0, 1)
+    factors = [factor(strength) for strength in (brightness, contrast, saturation)]
+    if compilable(image) and image.shape[1] == len(GREY):
+        return _jittered(image, torch.cat(factors, 1).view(-1, len(factors)))
+    image = (image * factors[0]).clamp(0, 1)
     middle = grey(image).mean((2, 3), keepdim=True)
-    image = (middle + factor(contrast) * (image - middle)).clamp(0, 1)
+    image = (middle + factors[1] * (image - middle)).clamp(0, 1)
     plain = grey(image)
-    return (plain + factor(saturation) * (image - plain)).clamp(0, 1)
+    return (plain + factors[2] * (image - plain)).clamp(0, 1)
+
+
+def _jittered(image: Image, factors: Float[Tensor, "batch 3"]) -> Image:
+    from bench import compiled_augmentation, recycled_memory
+
+    found = recycled_memory.empty(*image.shape)
+    compiled_augmentation.over_records(
+        compiled_augmentation.jitter_colours, len(image), torch.get_num_threads(),
+        image.detach().contiguous().flatten(2).numpy(), factors.numpy(), np.array(GREY, np.float32),
+        found.flatten(2).numpy(),
+    )  # fmt: skip
+    return found

@@ -20,6 +20,7 @@ from methods import augment
 from methods.losses.siamese import simsiam
 from methods.nets.mae import MaskedAutoencoder, PatchViT, kept_tokens, random_masking, reconstruction_loss
 from methods.nets.projectors import mlp
+from methods.views import present
 
 FINETUNING: dict[str, Any] = {
     "epochs": 400,
@@ -164,7 +165,7 @@ class MAE(Method):
             return batch.ecg
         ecg = augment.fourier_surrogate(batch.ecg, phase)
         ecg = augment.jitter(ecg, noise, self.config.noise_scale)
-        return augment.scaling(ecg) * batch.leads[..., None]
+        return present(augment.scaling(ecg), batch.leads)
 
     def begin_finetuning(self) -> None:
         """Another pooling, trained positions, drop path (MMCL IV-C.2)."""

@@ -15,7 +15,7 @@ from bench.batch import ECGBatch
 from bench.explain.attributions import Attributions, Score
 from bench.signals.input_spec import InputSpec
 from bench.training.config import PretrainConfig
-from methods.image_augment import augmented_image, heart
+from methods.image_augment import augmented_heart, augmented_image, heart
 from methods.losses.contrastive import nt_xent, weighted_clip
 from methods.mae import MAE
 from methods.nets.image_encoders import ImageEncoderName, image_encoder
@@ -150,8 +150,7 @@ class MMCL(MAE):
     def image_view(self, batch: ECGBatch) -> Float[Tensor, "record phase height width"]:
         """The hearts of the batch, augmented in training."""
         assert batch.image is not None, "the harness delivers images to this stage"
-        image = heart(batch.image)
-        return augmented_image(image) if self.training else image
+        return augmented_heart(batch.image) if self.training else heart(batch.image)
 
     def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
         """The ECG's vector, or that of the image."""

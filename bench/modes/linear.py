@@ -2,8 +2,10 @@
 
 Released code of MERL, whose protocol K-MERL says it follows, reports the best epoch on the test set instead.
 
-``solver=exact`` has no epochs: the optimum under each of a path of L2 penalties, the penalty chosen on validation data, as
-CLIP's linear probe is (Radford et al., ICML 2021, A.3). It depends on no seed and no learning rate, and takes seconds.
+``solver=exact`` has no epochs: the optimum under each of a path of L2 penalties, the penalty chosen on validation data.
+CLIP's linear probe (Radford et al., ICML 2021, A.3) is of this kind: L-BFGS, and the penalty from 96 values between 1e-6 and 1e6,
+evenly spaced in their logarithm, that a parametric binary search narrows down from seven of them. Here the seven are all, and
+each is solved to its optimum. It depends on no seed and no learning rate, and takes seconds.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ class Config(BaseModel):
     c: tuple[PositiveFloat, ...] = Field(
         (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4, 1e6),
         min_length=1,
-        description="of solver=exact: inverse penalties tried on validation data, scikit-learn's C (its alpha is 1 / c); the "
-        "seven from which CLIP's search starts (Radford et al. 2021, A.3)",
+        description="of solver=exact: inverse penalties tried on validation data, scikit-learn's C (its alpha is 1 / c); "
+        "seven over the range of CLIP's 96, the values its search starts from (Radford et al. 2021, A.3)",
     )
     epochs: int = Field(100, ge=1, description="passes over the labelled fraction; K-MERL Table 4")
     batch_size: int = Field(16, ge=1, description="K-MERL Table 4")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +14,8 @@ from torch import nn
 
 from bench.errors import ConfigError
 from bench.training.distributed import ranks
+
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 Strategy = Literal["auto", "ddp", "fsdp"]
 STRATEGIES = ("auto", "ddp", "fsdp")

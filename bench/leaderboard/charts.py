@@ -151,7 +151,7 @@ def survival_charts(table: Table, lines: Sequence[Line], columns: Sequence[int],
                 continue  # predictions are not at hand: the row has no curve
             traces += _kaplan_meier(_name(table, line), *followed, first=not traces)
         if traces:
-            title = f"{column.name}: survival by predicted risk"
+            title = f"{column.name}: survival by predicted risk (p: log-rank)"
             charts.append(
                 {
                     "title": title,
@@ -167,7 +167,7 @@ def survival_charts(table: Table, lines: Sequence[Line], columns: Sequence[int],
 
 
 def _name(table: Table, line: Line) -> str:
-    twice = sum(other.label == line.label for other in table.lines) > 1
+    twice = sum(other.label == line.label for other in table.lines if other.found) > 1
     return f"{line.label} ({line.row.group})" if twice and line.row.group else line.label
 
 
@@ -199,7 +199,7 @@ def _kaplan_meier(name: str, years: np.ndarray, event: np.ndarray, high: np.ndar
     from bench.scoring.survival_curves import kaplan_meier, log_rank
 
     p = log_rank(years, event, high)
-    told = f"{name}, log-rank p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}" if p == p else name
+    told = f"{name}, p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}" if p == p else name
     traces = []
     for group, chosen, dash in ((f"high risk ({int(high.sum()):,})", high, "solid"), ("others", ~high, "dash")):
         if not chosen.any():

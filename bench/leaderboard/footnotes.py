@@ -122,8 +122,12 @@ def _skipped(results: Sequence[Result]) -> list[str]:
 
 def _seeds(used: Mapping[str, Sequence[Result]]) -> list[str]:
     counts = {len({r.cell.seed for r in results}) for results in used.values()}
+    folds = {len({r.cell.fold for r in results}) for results in used.values()}
     if not counts:
         return []
+    if min(folds) > 1:
+        seeds = "one seed was run" if counts == {1} else f"up to {max(counts)} seeds are averaged first"
+        return [f"Means over {max(folds)} folds; intervals (95 %) are corrected resampled t over them; {seeds}."]
     if counts == {1}:
         return ["Intervals (95 %, bootstrap over patients) cover the choice of test records; one seed was run."]
     told = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(counts.pop())

@@ -73,7 +73,12 @@ def shown(table: Table) -> tuple[list[Line], list[int], list[str], list[str]]:
     filled = [
         i for i in columns if any(line.summaries[i].keys or line.summaries[i].value is not None for line in lines)
     ]
-    absent_rows = [line.label for line in table.lines if not line.found and line.row.method]
+    labels = [line.label for line in table.lines]
+    absent_rows = [
+        f"{line.label} ({line.row.group})" if labels.count(line.label) > 1 and line.row.group else line.label
+        for line in table.lines
+        if not line.found and line.row.method
+    ]
     return lines, filled, absent_rows, [table.board.columns[i].name for i in columns if i not in filled]
 
 

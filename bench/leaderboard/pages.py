@@ -116,9 +116,7 @@ def _overview(board: Board, tables: Sequence[Table]) -> dict[str, Any]:
         "source": board.source,
         "places": max(places, filled(best) if best else 0),
         "filled": filled(best) if best else 0,
-        "tables": [
-            {"stamp": heading(table), "filled": filled(table)} for table in tables if table.stamp is not None
-        ],
+        "tables": [{"stamp": heading(table), "filled": filled(table)} for table in tables if table.stamp is not None],
     }
 
 

@@ -56,18 +56,25 @@
     return { axis, font: { color: read("--ink"), family: "system-ui, sans-serif", size: 12 } };
   }
 
+  const colours = ["#3b82c4", "#d97a2b", "#3f9b63", "#c0504d", "#8e6cc0", "#99745e", "#cf75b3", "#8a8f98", "#a8a432", "#2fa5b5"];
+
   function draw() {
     if (!window.Plotly) return;
     const { axis, font } = themed();
     for (const figure of document.querySelectorAll("figure.chart")) {
       const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
+      // what belongs together (two risk groups of a method) has one colour; past ten colours, lines are dashed and dotted
+      const groups = [...new Set(data.map((trace) => trace.legendgroup ?? trace.name))];
+      for (const trace of data) {
+        const k = groups.indexOf(trace.legendgroup ?? trace.name);
+        trace.line = { dash: ["solid", "dash", "dot"][Math.floor(k / colours.length) % 3], ...trace.line, color: colours[k % colours.length] };
+      }
       const narrow = figure.clientWidth < 520 || data.some((trace) => trace.name.length > 40);
       window.Plotly.react(figure.querySelector(".plot"), data, {
         ...layout,
         xaxis: { ...layout.xaxis, ...axis },
         yaxis: { ...layout.yaxis, ...axis },
         font,
-        colorway: ["#3b82c4", "#d97a2b", "#3f9b63", "#c0504d", "#8e6cc0", "#99745e", "#cf75b3", "#8a8f98", "#a8a432", "#2fa5b5"],
         paper_bgcolor: "rgba(0,0,0,0)",
         plot_bgcolor: "rgba(0,0,0,0)",
         margin: { l: 50, r: 10, t: 10, b: 40 },

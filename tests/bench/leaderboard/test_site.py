@@ -173,12 +173,20 @@ STEPS = """
     await wait(1500);
     told.plots = document.querySelectorAll(".plot .main-svg").length;
     told.sideways = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    told.width = innerWidth;
     told.said = said;
     const out = document.createElement("pre");
     out.id = "told"; out.textContent = JSON.stringify(told); document.body.append(out);
+    parent.postMessage(out.textContent, "*");
   })();
 </script>
 """
+
+
+HOST = """<!doctype html><title>host</title><body><iframe src="{name}" style="border:0;width:{width}px;height:900px"></iframe>
+<script>addEventListener("message", (event) => {{
+  const out = document.createElement("pre"); out.id = "told"; out.textContent = event.data; document.body.append(out);
+}});</script></body>"""
 
 
 @pytest.fixture(scope="module")
@@ -197,14 +205,17 @@ def visit(browser, path: Path, width: int, tmp_path: Path) -> dict:
     text = path.read_text().replace("<head>", "<head>" + PROBE, 1)
     head, _, tail = text.rpartition("</body>")
     probed.write_text(head + STEPS + "</body>" + tail)
+    host = path.with_name(f"host-{width}-{path.name}")
+    host.write_text(HOST.format(name=probed.name, width=width))  # a window of the browser is 500 wide at least
     try:
         dom = subprocess.run(
-            [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
-             f"--user-data-dir={tmp_path / str(width)}", "--virtual-time-budget=30000", "--dump-dom", probed.as_uri()],
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1400,900",
+             f"--user-data-dir={tmp_path / str(width)}", "--virtual-time-budget=30000", "--dump-dom", host.as_uri()],
             capture_output=True, text=True, timeout=120, check=True,
         ).stdout  # fmt: skip
     finally:
         probed.unlink()
+        host.unlink()
     import html as entities
 
     assert '<pre id="told">' in dom, dom[-2000:]
@@ -225,6 +236,7 @@ def test_in_chromium_a_board_sorts_filters_searches_and_switches_theme(browser, 
     assert told["theme"]
     assert told["plots"]
     assert told["sideways"] <= 0
+    assert told["width"] == width
 
 
 @pytest.mark.slow

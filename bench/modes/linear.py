@@ -3,9 +3,9 @@
 Released code of MERL, whose protocol K-MERL says it follows, reports the best epoch on the test set instead.
 
 ``solver=exact`` has no epochs: the optimum under each of a path of L2 penalties, the penalty chosen on validation data.
-CLIP's linear probe (Radford et al., ICML 2021, A.3) is of this kind: L-BFGS, and the penalty from 96 values between 1e-6 and 1e6,
-evenly spaced in their logarithm, that a parametric binary search narrows down from seven of them. Here the seven are all, and
-each is solved to its optimum. It depends on no seed and no learning rate, and takes seconds.
+CLIP's linear probe (Radford et al., ICML 2021, A.3) is of this kind: L-BFGS, and the penalty from 96 values between 1e-6 and
+1e6, evenly spaced in their logarithm, that a parametric binary search narrows down from seven of them. Here the seven are
+all, and each is solved to its optimum. It depends on no seed and no learning rate, and takes seconds.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ SPEED, GAIN = 25.0, 10.0
 """mm/s and mm/mV."""
 ROW = 30.0
 """mm from one row to the next: 3 mV."""
+TALLEST = 4.0
+"""mV beyond which a trace is cut: nothing that a heart makes."""
 LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
 MINOR, MAJOR = "#f7d4d4", "#eda9a9"
 PULSE = 5.0
@@ -40,7 +42,7 @@ def draw_recording(
     """
     seconds = min(signal.shape[1] / fs, 10.0)
     column = seconds / 4
-    figure, axes = _paper(seconds * SPEED, 4, title, activation is not None)
+    figure, axes = _paper(seconds * SPEED, 4, title, activation is not None, _above(signal))
     limit = _limit(activation)
     for row, names in enumerate((*LAYOUT, (rhythm,))):
         level = (3 - row) * ROW + ROW / 2
@@ -69,7 +71,7 @@ def draw_window(
     """
     signal = signal[:, : activation.shape[1]]
     width = signal.shape[1] / fs * SPEED
-    figure, axes = _paper(2 * width + 6, 6, title, True)
+    figure, axes = _paper(2 * width + 6, 6, title, True, _above(signal))
     limit = _limit(activation)
     for lead, name in enumerate(LEADS):
         column, row = divmod(lead, 6)
@@ -91,7 +93,7 @@ def draw_beats(
 ) -> Any:
     """A median beat in every lead, in the same three rows of four, at the same scale."""
     width = beat.shape[1] / fs * SPEED
-    figure, axes = _paper(4 * (width + 6), 3, title, activation is not None)
+    figure, axes = _paper(4 * (width + 6), 3, title, activation is not None, _above(beat))
     limit = _limit(activation)
     for row, names in enumerate(LAYOUT):
         level = (2 - row) * ROW + ROW / 2
@@ -106,8 +108,14 @@ def draw_beats(
     return figure
 
 
-def _paper(width: float, rows: int, title: str, coloured: bool) -> tuple[Any, Any]:
-    across, down = LEFT + width + 3, rows * ROW
+def _above(signal: Float[np.ndarray, "lead time"]) -> float:
+    """mm of paper that the tallest wave needs above the first row, whole large squares."""
+    tallest = min(float(np.nanmax(signal, initial=0.0)), TALLEST)
+    return 5 * np.ceil(max(0.0, GAIN * tallest + 2 - ROW / 2) / 5)
+
+
+def _paper(width: float, rows: int, title: str, coloured: bool, above: float) -> tuple[Any, Any]:
+    across, down = LEFT + width + 3, rows * ROW + above
     figure = new_figure((across + (21 if coloured else 2)) / 25.4, (down + 16) / 25.4)
     figure.set_layout_engine("none")
     whole_width, whole_height = figure.get_size_inches() * 25.4
@@ -137,7 +145,7 @@ def _name(axes: Any, x: float, level: float, name: str) -> None:
 
 
 def _trace(axes: Any, x: np.ndarray, level: float, values: np.ndarray, part: np.ndarray | None, limit: float) -> None:
-    """The trace, and under it the activation as a band of colour; what leaves the row is cut."""
+    """The trace, and under it the activation as a band of colour. Tall waves reach into other rows, as on paper."""
     y = level + GAIN * values
     if part is not None and len(part):
         axes.imshow(
@@ -150,9 +158,8 @@ def _trace(axes: Any, x: np.ndarray, level: float, values: np.ndarray, part: np.
             interpolation="bilinear",
             zorder=1,
         )
-    axes.plot(
-        x, np.clip(y, level - 0.62 * ROW, level + 0.62 * ROW), color=INK, lw=0.8, zorder=2, solid_joinstyle="round"
-    )
+    reach = GAIN * TALLEST
+    axes.plot(x, np.clip(y, level - reach, level + reach), color=INK, lw=0.8, zorder=2, solid_joinstyle="round")
 
 
 def _transparent() -> Any:

@@ -40,6 +40,14 @@ def test_paper_is_at_scale(signal):
     assert np.ptp(strip.get_ydata()) == pytest.approx(GAIN * np.ptp(signal[LEADS.index("II")]), rel=1e-3)
 
 
+def test_tall_waves_are_drawn_whole(signal):
+    tall = signal * 2.6  # mV in V6, whose row would end at 1.5
+    axes = draw_recording(tall, FS, "a record").axes[0]
+    assert max(line.get_ydata().max() for line in axes.lines) < axes.get_ylim()[1]
+    v6 = max((line.get_ydata() for line in axes.lines if len(line.get_xdata()) == 2.5 * FS), key=np.ptp)
+    assert np.ptp(v6) == pytest.approx(2 * 2.6 * GAIN, rel=1e-3)
+
+
 def test_every_lead_is_named_and_the_rhythm_strip_again(signal):
     assert sorted(texts(draw_recording(signal, FS, "a record"))) == sorted([*LEADS, "II"])
     assert sorted(texts(draw_beats(signal[:, :600], FS, "a beat"))) == sorted(LEADS)

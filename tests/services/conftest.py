@@ -126,7 +126,11 @@ class MlflowServer:
         return f"http://127.0.0.1:{self.port}"
 
     def launch(self) -> None:
-        environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": self.store, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        environment = os.environ | {
+            "MLFLOW_BACKEND_STORE_URI": self.store,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # half a dozen processes that tracking has no use for
+        }
         command = [
             sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
             "--artifacts-destination", str(self.artifacts),

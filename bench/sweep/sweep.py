@@ -216,8 +216,12 @@ def check_spaces(spaces: Spaces, method: type[Method], mode: str, session: Sessi
         for value in space.ends():
             (override,) = _overrides({name: value})
             check_overrides([override], [method])
-            if override.scope not in (None, mode, method.name) or (
-                override.scope is None and name not in fields_of(method.Config)
+            of_method = override.scope in (None, method.name)
+            pretrains = mode != "scratch" and method.implements("pretraining_loss")
+            if (
+                (override.scope != mode and not of_method)
+                or (override.scope is None and name not in fields_of(method.Config))
+                or (of_method and override.path[0] == "pretrain" and not pretrains)
             ):
                 raise ConfigError(f"{name} plays no role for {method.name} in {mode}.")
             tried = session.under([*session.overrides, override])

@@ -51,6 +51,26 @@ TUNED = '''
             cls.shown.append((what, list(data.records.index), data.targets.copy()))
 '''
 
+PRETRAINED = """
+    from torch import nn
+    from bench.method import Method
+    from bench.signals.input_spec import InputSpec
+
+    class Pretrained(Method):
+        name = "pretrained"
+        input = InputSpec(fs=100, seconds=1)
+        smoke = {"pretrain.batch_size": 16}
+
+        def build(self, config):
+            self.net = nn.Linear(100, 4)
+
+        def pretraining_loss(self, batch):
+            return {"mean": (self.encode(batch).mean(1) - batch.ecg.mean((1, 2))).square().mean()}
+
+        def encode(self, batch):
+            return self.net(batch.ecg.mean(1))
+"""
+
 CV = """
     from tasks.ptbxl import PTBXLSuperclass
 
@@ -282,5 +302,22 @@ def test_the_grids_of_the_papers_have_as_many_settings_as_they_say():
 
     assert size("mmcl", "finetune") == 648
     assert size("xgboost-tabular", "scratch") == 270
+    for mode in ("finetune", "scratch"):
+        (rate,) = registry.load(registry.METHODS, "llm-dan").spaces[mode].values()
+        assert str(rate) == "log:1e-07..0.01"
+    (penalty,) = registry.load(registry.METHODS, "cox-ecg").spaces["scratch"].values()
+    assert str(penalty) == "log:0.01..100000"
     assert registry.load(registry.METHODS, "cox-ecg").Config(penalties=0.1).penalties == (0.1,)
     assert registry.load(registry.METHODS, "xgboost-tabular").Config(rounds=50).rounds == (50,)
+
+
+def test_settings_of_pretraining_pretrain_a_checkpoint_each_and_play_no_role_from_scratch(workspace, plugin):
+    plugin("pretrained_plugin", PRETRAINED)
+    run = {"methods": ["pretrained"], "modes": ["linear"], "overrides": ["linear.epochs=1"]}
+    grid = {"sampler": "grid", "vary": ["pretrain.epochs=1,2"], "trials": None}
+    report = sweep(options(run=run, **grid), source(workspace))
+    assert len(list(workspace.checkpoints.glob("pretrained-*"))) == 2
+    (result,) = report.results
+    assert result.config["method"]["pretrain"]["epochs"] == report.studies[0].setting["pretrain.epochs"]
+    with pytest.raises(ConfigError, match="pretrain.epochs plays no role for pretrained in scratch"):
+        sweep(options(run=run | {"modes": ["scratch"], "overrides": []}, **grid), source(workspace))

@@ -15,7 +15,7 @@ from bench.batch import ECGBatch
 from bench.explain.attributions import Attributions, Score
 from bench.signals.input_spec import InputSpec
 from bench.training.config import PretrainConfig
-from methods.image_augment import augmented_heart, augmented_image, heart
+from methods.image_augment import augmented_heart, augmented_image, heart, softly_augmented
 from methods.losses.contrastive import nt_xent, weighted_clip
 from methods.mae import MAE
 from methods.nets.image_encoders import ImageEncoderName, image_encoder
@@ -40,6 +40,8 @@ class MMCL(MAE):
         "image_encoder": "small",
         "image_size": 64,
         "projector_width": 128,
+        "projector_norm": True,
+        "augment_images": "none",
         "image_pretrain.epochs": 3,
         "image_pretrain.warmup_epochs": 0,
         "image_pretrain.batch_size": 64,
@@ -47,11 +49,13 @@ class MMCL(MAE):
         "mdm_pretrain.warmup_epochs": 1,
         "mdm_pretrain.batch_size": 64,
         "mdm_pretrain.lr": 1e-3,
-        "pretrain.epochs": 10,
+        "pretrain.epochs": 25,
         "pretrain.warmup_epochs": 1,
-        "pretrain.batch_size": 64,
-        "pretrain.lr": 1e-3,
+        "pretrain.batch_size": 32,
+        "pretrain.lr": 2e-3,
     }
+    # Without BatchNorm, and with the paper's image augmentations, a thousand pairs leave the contrast at the log of the
+    # batch: from random weights all vectors point one way, and in a few hundred steps it does not find a way out.
 
     class Config(MAE.Config):
         after_training = MAE.Config.after_training | {"downstream"}
@@ -67,6 +71,17 @@ class MMCL(MAE):
         )
         projector_width: int = Field(
             512, ge=8, description="hidden layer of both projectors; MMCL IV-C.1; its code has 2048"
+        )
+        projector_norm: bool = Field(
+            False,
+            description="BatchNorm in the projectors, as newer versions of lightly have it; the one that MMCL's code pins has "
+            "not. Small corpora need it: from random weights all vectors of a batch point one way (cosine 0.999 in the "
+            "simulated cohort) and the contrast stands at the log of the batch for hundreds of steps; smoke has it",
+        )
+        augment_images: Literal["paper", "soft", "none"] = Field(
+            "paper",
+            description="images in the contrast. paper: IV-C.2; soft: rotation up to 20 degrees, crop from 0.8, jitter "
+            "0.25, a preset of the released code; none: smoke, which has no time to learn through more",
         )
         dimensions: int = Field(128, ge=8, description="of the shared space; MMCL IV-C.1")
         temperature: float = Field(
@@ -132,10 +147,11 @@ class MMCL(MAE):
         self.stage = "contrast" if config.contrast else "mdm"
         if config.contrast:
             self.image = image_encoder(config.image_encoder)
-            self.project_ecg = mlp(config.dim, config.projector_width, config.dimensions, norm=False)
-            self.project_image = mlp(self.image.dim, config.projector_width, config.dimensions, norm=False)
+            width, norm = config.projector_width, config.projector_norm
+            self.project_ecg = mlp(config.dim, width, config.dimensions, norm=norm)
+            self.project_image = mlp(self.image.dim, width, config.dimensions, norm=norm)
             if config.image_pretraining == "simclr":
-                self.project_simclr = mlp(self.image.dim, 2048, config.dimensions, norm=False)
+                self.project_simclr = mlp(self.image.dim, 2048, config.dimensions, norm=norm)
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
         if self.stage == "mdm":
@@ -148,9 +164,12 @@ class MMCL(MAE):
         return {"contrast": weighted_clip(image, signal, self.config.temperature, self.config.image_weight)}
 
     def image_view(self, batch: ECGBatch) -> Float[Tensor, "record phase height width"]:
-        """The hearts of the batch, augmented in training."""
+        """The hearts of the batch, augmented in training; SimCLR, which is nothing without, always has the paper's."""
         assert batch.image is not None, "the harness delivers images to this stage"
-        return augmented_heart(batch.image) if self.training else heart(batch.image)
+        how = "paper" if self.stage == "image" else self.config.augment_images
+        if not self.training or how == "none":
+            return heart(batch.image)
+        return augmented_heart(batch.image) if how == "paper" else softly_augmented(heart(batch.image))
 
     def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
         """The ECG's vector, or that of the image."""
@@ -181,4 +200,5 @@ class MMCL(MAE):
         assert batch.image is not None, "similarity needs an image"
         places = self.image.features(heart(batch.image)).movedim(1, -1)
         signal = self.project_ecg(self.net.encoder(batch.ecg))
-        return F.cosine_similarity(self.project_image(places), signal[:, None, None], dim=-1)
+        projected = self.project_image(places.flatten(0, 2)).unflatten(0, places.shape[:3])  # BatchNorm takes rows
+        return F.cosine_similarity(projected, signal[:, None, None], dim=-1)

@@ -70,6 +70,35 @@ def test_the_image_side_answers_if_asked(batch):
         config(mdm=False, contrast=False)
 
 
+def test_the_contrast_can_be_learned_and_vectors_do_not_all_point_one_way(batch):
+    method = built(dim=32, depth=1, augment=False).train()
+    method.begin_stage("contrast")
+    optimiser = torch.optim.AdamW((p for p in method.parameters() if p.requires_grad), lr=3e-3)
+    losses = []
+    with seeded(0):
+        for _ in range(40):
+            losses.append(method.pretraining_loss(batch)["contrast"])
+            optimiser.zero_grad()
+            losses[-1].backward()
+            optimiser.step()
+    assert losses[-1] < 0.25 * losses[0]
+    method.eval()
+    vectors = torch.nn.functional.normalize(method.project_ecg(method.encode(batch)), dim=1)
+    assert (vectors @ vectors.T).mean() < 0.8
+
+
+@pytest.mark.parametrize("how", ["paper", "soft", "none"])
+def test_images_of_the_contrast_are_augmented_as_asked_and_those_of_simclr_always(how, batch):
+    method = built(augment_images=how).train()
+    plain = heart(batch.image)
+    for stage in ("image", "contrast"):
+        method.begin_stage(stage)
+        with seeded(0):
+            changed = not torch.equal(method.image_view(batch), plain)
+        assert changed == (stage == "image" or how != "none")
+    assert torch.equal(method.eval().image_view(batch), plain)
+
+
 def test_contrast_moves_both_encoders_and_nothing_else(batch):
     method = built().train()
     method.begin_stage("contrast")

@@ -74,8 +74,8 @@ class MMCL(MAE):
         )
         projector_norm: bool = Field(
             False,
-            description="BatchNorm in the projectors, as newer versions of lightly have it; the one that MMCL's code pins has "
-            "not. Small corpora need it: from random weights all vectors of a batch point one way (cosine 0.999 in the "
+            description="BatchNorm in the projectors, as newer versions of lightly have it; the one that MMCL's code pins "
+            "has not. Small corpora need it: from random weights all vectors of a batch point one way (cosine 0.999 in the "
             "simulated cohort) and the contrast stands at the log of the batch for hundreds of steps; smoke has it",
         )
         augment_images: Literal["paper", "soft", "none"] = Field(

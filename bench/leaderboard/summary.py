@@ -84,7 +84,8 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
 
 
 def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:
-    """The mean over tasks or columns; refused (``missing``) unless every one of them is there.
+    """The mean over tasks or columns; refused (``missing``) unless every one of them is there, and none of them was more
+    contaminated than another.
 
     Tasks may share records, and by how much their errors go together is not known: half-widths are averaged, which is
     exact if they go together entirely and too wide otherwise.
@@ -92,6 +93,9 @@ def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:
     absent = [name for name, summary in zip(names, summaries, strict=True) if summary.value is None]
     if absent or not summaries:
         return Summary(missing=f"no mean without {', '.join(absent)}")
+    seen = sorted({", ".join(s.contamination) for s in summaries} - {""})
+    if len(seen) > 1:
+        return Summary(missing=f"no mean over columns that differ in contamination ({'; '.join(seen)})")
     values = [s.value for s in summaries if s.value is not None]
     centre = math.fsum(values) / len(values)
     below = [s.value - s.low for s in summaries if s.value is not None and s.low is not None]

@@ -5,7 +5,8 @@
 17,084 labelled recordings x 512 answer 2,146 validation and 2,158 test recordings for each of six numbers of neighbours. Ours
 finds the largest number once and takes the nearer ones from it. scikit-learn is asked as one would: metric cosine, weights by
 the same exponential, one fit and ``predict_proba`` for each number; ``--timed`` of the six are timed, and scaled. Both agree
-to 1e-5 but for the few recordings whose last neighbours lie equally near in float32. What bounds it: arithmetic; ``bound`` is the product of all that are asked about with all that are known.
+to 1e-5 but for the few recordings whose last neighbours lie equally near in float32. What bounds it: arithmetic; ``bound`` is
+the product of all that are asked about with all that are known.
 """
 
 from __future__ import annotations

@@ -46,9 +46,6 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=2158)
     parser.add_argument("--prompts", type=int, default=131)
     parser.add_argument("--dim", type=int, default=256)
-    parser.add_argument(
-        "--timed", type=int, default=50, help="recordings of the loop over pairs that are timed, and scaled"
-    )
     arguments = parser.parse_args()
     torch.manual_seed(0)
     ecg, text = torch.randn(arguments.records, arguments.dim), torch.randn(arguments.prompts, arguments.dim)

@@ -78,6 +78,8 @@ def test_ray_gives_the_results_of_one_process_though_a_machine_is_lost(workspace
     from ray.cluster_utils import Cluster
 
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*sys.path, os.environ.get("PYTHONPATH", "")]))
+    node_local = copy_of(workspace, tmp_path / "node-local")
+    monkeypatch.setenv("BENCH_NODE_WORKSPACE", str(node_local.root))  # for runs with an object store
     deadly = tmp_path / "deadly"
     options = {"overrides": ["linear.epochs=2", "finetune.epochs=1", f"small.dies={deadly}"]}
     one = run(workspace, **options)
@@ -97,6 +99,8 @@ def test_ray_gives_the_results_of_one_process_though_a_machine_is_lost(workspace
         two = run(other, kill, executor="ray", address=cluster.address, **options)
         deadly.unlink(missing_ok=True)
         rest = run(other, executor="ray", address=cluster.address, **options)
+        apart = Workspace(copy_of(workspace, tmp_path / "apart").root, f"file://{tmp_path / 'objects'}")
+        fetched = run(apart, executor="ray", address=cluster.address, **options)
     finally:
         ray.shutdown()
         cluster.shutdown()
@@ -104,3 +108,7 @@ def test_ray_gives_the_results_of_one_process_though_a_machine_is_lost(workspace
     assert all("was lost 3 times" in message for message in two.failures.values())
     assert {result.key for result in two.results} < {result.key for result in one.results}
     assert told(rest) == told(one)
+    # no folder in common: the node has sent what it computed
+    assert told(fetched) == told(one)
+    assert {path.name for path in node_local.results.iterdir()} == {result.key for result in one.results}
+    assert not apart.checkpoints.exists()

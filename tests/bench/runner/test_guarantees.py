@@ -140,15 +140,18 @@ def test_a_result_whose_bytes_changed_is_refused(workspace, spy):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("delay", [4.0, 8.0, 14.0])
-def test_a_run_killed_at_any_moment_ends_like_an_undisturbed_one(workspace, delay, tmp_path):
+def test_a_command_that_is_killed_ends_like_an_undisturbed_one(workspace, tmp_path):
+    """As somebody types it; test_faults.py kills at fifty moments."""
     command = [
         sys.executable, "-m", "bench.cli.main", "run", "-m", "kmerl,random-resnet", "-t", "ptbxl-super", "--mode",
         "zeroshot,linear", "--set", "pretrain.epochs=4", "--set", "linear.epochs=3", "--no-track",
     ]  # fmt: skip
     environment = os.environ | {"BENCH_SIMULATED_RECORDS": "240", "BENCH_WORKSPACE": str(workspace.root)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(delay)
+    limit = time.monotonic() + 120
+    while not list(workspace.checkpoints.glob(".*.partial")) and time.monotonic() < limit:
+        time.sleep(0.05)
+    time.sleep(1.0)
     process.send_signal(signal.SIGKILL)
     process.wait()
     list(read_results(workspace.results))  # whatever is visible is whole

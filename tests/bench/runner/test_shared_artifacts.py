@@ -1,8 +1,5 @@
 """Machines without a shared folder: what one has finished the others fetch, and never a byte that changed."""
 
-import os
-import sys
-
 import fsspec
 import pytest
 
@@ -137,23 +134,6 @@ def test_a_store_that_goes_away_costs_a_warning(machine, url, monkeypatch):
 def test_a_store_that_cannot_be_opened_is_told_before_anything_is_computed(machine):
     with pytest.raises(ConfigError, match="expected|install|Protocol not known"):
         run(machine("one", "nowhere://bucket"))
-
-
-@pytest.mark.slow
-def test_a_ray_node_with_a_workspace_of_its_own_sends_what_it_computes(machine, tmp_path, monkeypatch):
-    ray = pytest.importorskip("ray", reason="the extra ray is not installed")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*sys.path, os.environ.get("PYTHONPATH", "")]))
-    url = f"file://{tmp_path / 'share'}"
-    one, node = machine("one", url), machine("node", url)
-    monkeypatch.setenv("BENCH_NODE_WORKSPACE", str(node.root))
-    try:
-        report = run(one, executor="ray", jobs=1)
-    finally:
-        ray.shutdown()
-    assert (report.computed, report.failures) == (2, {})
-    assert names(node.results) == names(one.results)
-    assert not one.checkpoints.exists()
-    assert names(node.checkpoints)
 
 
 def test_the_option_goes_before_the_environment_and_that_before_the_file(tmp_path, monkeypatch):

@@ -58,7 +58,7 @@ def _table(board: Board, table: Table) -> Iterator[str]:
 
 
 def _place(table: Table, line: Line, index: int) -> str:
-    letters = numbers.letters(table, line, index)
+    letters = numbers.raised(table, line, index)
     return _text(numbers.beside(table, line, index)) + (f"$^{{{letters}}}$" if letters else "")
 
 

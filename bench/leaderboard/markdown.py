@@ -101,7 +101,7 @@ def _grid(table: Table, lines: Sequence[Line], columns: Sequence[int], grouped: 
 
 
 def _place(table: Table, line: Line, index: int) -> str:
-    letters = numbers.letters(table, line, index)
+    letters = numbers.raised(table, line, index)
     return numbers.beside(table, line, index) + (f" <sup>{letters}</sup>" if letters else "")
 
 

@@ -100,6 +100,10 @@ def reasons(table: Table) -> list[str]:
     return told
 
 
+MANY_GROUPS = 8
+"""With more groups in a column, letters are no longer read: a rank stands in their place."""
+
+
 def letters(table: Table, line: Line, index: int) -> str:
     """The groups of rows of this column that the line is in; empty where nothing was tested, or nothing differs."""
     ranks = table.ranks.get(index)
@@ -107,6 +111,15 @@ def letters(table: Table, line: Line, index: int) -> str:
         return ""
     number = next(k for k, other in enumerate(table.lines) if other is line)
     return ranks.letters.get(number, "")
+
+
+def raised(table: Table, line: Line, index: int) -> str:
+    """What stands raised beside a number: its letters, or its rank where a column has too many groups for letters."""
+    ranks = table.ranks.get(index)
+    if ranks is None or len(ranks.groups) <= MANY_GROUPS:
+        return letters(table, line, index)
+    place = rank(table, line, index)
+    return "" if place is None else str(place)
 
 
 def rank(table: Table, line: Line, index: int) -> int | None:
@@ -127,6 +140,12 @@ def comparison_notes(table: Table) -> list[str]:
             tests.setdefault(f"no two rows can be told apart ({ranks.test}, Holm over the column, 5 %)", []).append(
                 name
             )
+        elif ranks.test and len(ranks.groups) > MANY_GROUPS:
+            told = (
+                f"the raised number is one plus the number of rows that are significantly better ({ranks.test}, Holm over "
+                f"the column, 5 %); the CSV lists the groups of rows that cannot be told apart"
+            )
+            tests.setdefault(told, []).append(name)
         elif ranks.test:
             told = f"rows that share a letter cannot be told apart ({ranks.test}, Holm over the column, 5 %)"
             tests.setdefault(told, []).append(name)

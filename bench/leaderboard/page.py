@@ -163,7 +163,7 @@ def _cell(table: Table, line: Line, index: int, span: tuple[float, float] | None
     return CellView(
         value=f"{found.value * scale:.{decimals}f}",
         interval=interval,
-        letters=numbers.letters(table, line, index),
+        letters=numbers.raised(table, line, index),
         marks=marks(found.contamination),
         best=best,
         order=found.value,

@@ -196,6 +196,15 @@ def test_every_format_tells_who_can_be_told_apart(tmp_path, three):
     assert "<sup>a</sup>" in text[".html"]
 
 
+def test_where_letters_would_be_too_many_a_rank_stands(three, monkeypatch):
+    table = table_of(board(), three)
+    assert [numbers.raised(table, line, 0) for line in table.lines] == ["a", "b", "b"]
+    monkeypatch.setattr(numbers, "MANY_GROUPS", 1)
+    assert [numbers.raised(table, line, 0) for line in table.lines] == ["1", "2", "2"]
+    assert [numbers.letters(table, line, 0) for line in table.lines] == ["a", "b", "b"]  # for the CSV
+    assert any("one plus the number of rows" in note for note in numbers.comparison_notes(table))
+
+
 def test_classes_are_listed_and_rare_ones_flagged(make_result):
     result = make_result(
         per_class={"NORM": {"auroc": 0.8}, "MI": {"auroc": 0.8}, "LAFB": {"auroc": None}}, left_out=["LAFB"]

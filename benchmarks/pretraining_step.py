@@ -34,6 +34,7 @@ from bench.seeding import seed_global
 from bench.signals.store import prepare
 from bench.signals.windows import SignalView
 from bench.training.loop import make_fabric, make_optimiser
+from methods.text.torchvision_operators import declare_missing_operators
 from tasks.datasets.ptbxl import PTBXL
 
 
@@ -96,6 +97,7 @@ class PublishedText:
     """Seconds, and those of all processors, of a frozen BERT-base on a batch of reports of 256 tokens."""
 
     def __init__(self, device: torch.device, timed: int = 8):
+        declare_missing_operators()
         from transformers import BertConfig, BertModel
 
         self.model = BertModel(BertConfig()).to(device).eval()

@@ -191,6 +191,34 @@ def the_loss_falls_on_a_batch_seen_again(subject: MethodSubject) -> None:
         )
 
 
+@collected(
+    CHECKS,
+    "its loss is that of its embeddings",
+    "pretraining_loss(batch) must be loss_of_embeddings(pretraining_embeddings(batch)).",
+)
+def its_loss_is_that_of_its_embeddings(subject: MethodSubject) -> None:
+    subject.needs("pretraining_loss")
+    if not subject.cls.implements("pretraining_embeddings"):
+        raise DoesNotApply(f"{subject.cls.name} does not train in parts by its embeddings")
+    whole, composed = copy.deepcopy(subject.built).train(), copy.deepcopy(subject.built).train()
+    with seeded(8):
+        expected = whole.pretraining_loss(subject.batch)
+    with seeded(8):
+        found = composed.pretraining_embeddings(subject.batch)
+        for name, rows in found.items():
+            if len(rows) != len(subject.batch):
+                raise Broken(
+                    f"pretraining_embeddings gave {name} of shape {tuple(rows.shape)} for {len(subject.batch)} recordings.",
+                    "Give one row a record in each: parts of a batch are put together along the first axis.",
+                )
+        terms = composed.loss_of_embeddings(found)
+    if terms.keys() != expected.keys() or any(not torch.allclose(terms[k], expected[k], rtol=1e-5) for k in terms):
+        raise Broken(
+            "loss_of_embeddings of pretraining_embeddings is another loss than pretraining_loss.",
+            "Let pretraining_loss return self.loss_of_embeddings(self.pretraining_embeddings(batch)).",
+        )
+
+
 @collected(CHECKS, "it encodes any number of recordings", "encode(batch) must return a tensor [record, dim].")
 def encodes_any_batch_size(subject: MethodSubject) -> None:
     subject.needs("encode")

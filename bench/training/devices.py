@@ -136,13 +136,13 @@ def join(devices: Devices) -> None:
         ConfigError: they started another number of processes than ``devices`` has.
     """
     cuda = torch.cuda.is_available()
-    fabric = Fabric(
-        accelerator="cuda" if cuda else "cpu",
-        devices=devices.per_node,
-        num_nodes=devices.nodes,
-        strategy=_strategy(devices.strategy, cuda, devices.total),
-    )
     try:
+        fabric = Fabric(
+            accelerator="cuda" if cuda else "cpu",
+            devices=devices.per_node,
+            num_nodes=devices.nodes,
+            strategy=_strategy(devices.strategy, cuda, devices.total),
+        )
         fabric.launch()
     except ValueError as error:  # SLURM's tasks are not what was asked for
         raise ConfigError(f"--devices {devices.per_node} --nodes {devices.nodes}: {error}") from error
@@ -151,6 +151,7 @@ def join(devices: Devices) -> None:
             f"{ranks()} processes were started, and --devices {devices.per_node} --nodes {devices.nodes} asks for "
             f"{devices.total}. Start one process for each device: torchrun --nproc-per-node {devices.per_node}."
         )
+    os.environ.setdefault("LOCAL_RANK", str(fabric.local_rank))  # srun calls it otherwise
 
 
 def full(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 from bench.errors import BenchError, ConfigError
 from bench.training.devices import BACKEND, PATIENCE, Devices, join
 
-STOP_SECONDS = 3.0
+STOP_SECONDS = 2.0
 
 
 def started_by_others() -> bool:

@@ -51,7 +51,12 @@ class ReportInformed(Method):
     corpus = "ptbxl"
     records_meet = False
     input = InputSpec(fs=500, seconds=1.2, normalise="zscore-lead", median_beat=True, modalities=("text",))
-    smoke: ClassVar = {"samples": 608, "pretrain.epochs": 8, "pretrain.batch_size": 64}
+    smoke: ClassVar = {
+        "samples": 608,
+        "pretrain.epochs": 8,
+        "pretrain.warmup_epochs": 1,
+        "pretrain.batch_size": 16,
+    }
     protocols: ClassVar = {
         "finetune": {
             "epochs": 100,

@@ -95,7 +95,7 @@ def kept_boards(folder: Path) -> Iterator[str]:
 
 def check_kept(folder: Path) -> list[str]:
     """What does not hold of a kept folder, in words; empty if its boards are what its cards give."""
-    wrong = []
+    wrong: list[str] = []
     try:
         with tempfile.TemporaryDirectory() as place:
             again = Path(place)

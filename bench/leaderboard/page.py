@@ -61,6 +61,7 @@ class TableView:
     notes: list[str]
     charts: list[dict[str, Any]] = field(default_factory=list)
     diagram: str = ""
+    ranked: bool = False  # ranks stand where letters would be too many
 
 
 def table_views(board: Board, tables: Sequence[Table], results: Results, cache: Path | None = None) -> list[TableView]:
@@ -111,6 +112,7 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
         notes=notes,
         charts=[*curves(table, lines, columns), *survival_charts(table, lines, columns, results)],
         diagram=_diagram(table, cache),
+        ranked=any(len(r.groups) > numbers.MANY_GROUPS for r in table.ranks.values()),
     )
 
 

@@ -27,17 +27,17 @@ from pathlib import Path
 from bench.data_source import DataSource
 from bench.workspace import Workspace
 
-RECORDS = 1000
+RECORDS = 600
 PLAN = (
     "-m", "simclr,byol", "-t", "ptbxl-super,ptbxl-rhythm", "--mode", "linear,finetune", "--seed", "0,1,2,3,4",
-    "--set", "pretrain.epochs=3", "--set", "linear.epochs=100", "--set", "finetune.epochs=2", "--profile", "smoke",
+    "--set", "pretrain.epochs=3", "--set", "linear.epochs=100", "--set", "finetune.epochs=1", "--profile", "smoke",
 )  # fmt: skip
 CELLS = 40
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--executor", choices=("local", "ray"), action="append")
     options = parser.parse_args()
     executors = options.executor or ["local", *(["ray"] if importlib.util.find_spec("ray") else [])]

@@ -71,7 +71,8 @@ class Stepper:
         return time.perf_counter()
 
     def loss(self, batch):
-        return torch.stack(list(self.model.pretraining_loss(batch).values())).sum()
+        with self.fabric.autocast():
+            return torch.stack(list(self.model.pretraining_loss(batch).values())).sum()
 
     def __call__(self) -> tuple[float, float]:
         started, busy = self._synchronise(), time.process_time()

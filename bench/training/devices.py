@@ -122,10 +122,9 @@ def _strategy(name: Strategy, cuda: bool, total: int) -> Any:
 
 def _shard(method: nn.Module, mesh: Any) -> nn.Module:
     """Each weight, its gradient and the optimiser's state in equal parts over the devices (ZeRO, stage 3), as one unit."""
-    from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+    from torch.distributed.fsdp import fully_shard
 
     fully_shard(method, mesh=mesh["data_parallel"])
-    register_fsdp_forward_method(method, "pretraining_loss")
     return method
 
 

@@ -29,6 +29,7 @@ from bench.training.batch_norm import over_all_processes
 from bench.training.config import PretrainConfig
 from bench.training.devices import Devices, full, in_parts, make_fabric
 from bench.training.distributed import agreed, average, rank, ranks
+from bench.training.forward import Model, set_up
 from bench.training.schedule import schedule_of
 
 STATE = "state.pt"
@@ -112,9 +113,7 @@ def train(
         method.load_state_dict(state["model"])
     if ranks() > 1:
         over_all_processes(method, fabric.device)
-    model: Any = fabric.setup_module(method)
-    model.mark_forward_method("pretraining_loss")
-    model.mark_forward_method("pretraining_embeddings")
+    model = set_up(fabric, method)
     optimiser: Any = fabric.setup_optimizers(make_optimiser(method, config))
     if state:
         optimiser.load_state_dict(in_parts(state["optimiser"], optimiser))
@@ -122,7 +121,7 @@ def train(
 
     for epoch in range(len(history), config.epochs):
         seed_global(derive("pretrain-epoch", config.seed, epoch, *draws))
-        model.train()
+        method.train()
         sums: dict[str, float] = {}
         started, waited = time.perf_counter(), 0.0
         batches = source.shuffled(rows, batch_size, (config.seed, epoch), rank=rank(), ranks=ranks())
@@ -145,7 +144,7 @@ def train(
                     f"(now {config.lr:g}) or set pretrain.clip_norm, which starts a checkpoint of its own."
                 )
             if config.clip_norm is not None:
-                fabric.clip_gradients(model, optimiser, max_norm=config.clip_norm)
+                fabric.clip_gradients(model.module, optimiser, max_norm=config.clip_norm)
             optimiser.step()
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value
@@ -189,7 +188,7 @@ def _check(method: Method, config: PretrainConfig, batch_size: int, devices: Dev
 
 
 def _backward(
-    fabric: Fabric, method: Method, model: Any, batch: ECGBatch, micro_batch: int | None
+    fabric: Fabric, method: Method, model: Model, batch: ECGBatch, micro_batch: int | None
 ) -> dict[str, Tensor]:
     """The terms of a batch's loss; its gradient is added to the weights'."""
     if micro_batch is not None and micro_batch < len(batch):
@@ -207,19 +206,19 @@ def _values(terms: dict[str, Tensor]) -> dict[str, float]:
 
 
 def validation_loss(
-    method: Method, model: Any, source: BatchSource, rows: np.ndarray, batch_size: int, config: PretrainConfig
+    method: Method, model: Model, source: BatchSource, rows: np.ndarray, batch_size: int, config: PretrainConfig
 ) -> Iterator[tuple[str, float]]:
     """Mean of each loss term over full validation batches, with the same random draws every epoch."""
     batch_size = min(batch_size, len(rows)) // ranks() * ranks()
     if batch_size < 2:
         return
     seed_global(derive("pretrain-validation", 0, *((rank(),) if rank() else ())))
-    model.eval()
+    method.eval()
     sums: dict[str, float] = {}
     n = 0
     with torch.no_grad():
         for batch in source.shuffled(rows, batch_size, (0,), rank=rank(), ranks=ranks()):
-            batch = batch.to(model.device)
+            batch = batch.to(model.module.device)
             if config.micro_batch is not None and config.micro_batch < len(batch):
                 terms = micro_batches.loss(method, model, batch, config.micro_batch)
             else:
@@ -227,7 +226,7 @@ def validation_loss(
             for name, value in _values(terms).items():
                 sums[name] = sums.get(name, 0.0) + value
             n += 1
-    model.train()
+    method.train()
     yield from ((name, value / n) for name, value in sums.items())
 
 

@@ -20,6 +20,7 @@ from bench.batch import ECGBatch
 from bench.errors import ConfigError
 from bench.method import Method
 from bench.training.distributed import average
+from bench.training.forward import Model
 
 
 def check(method: Method, strategy: str) -> None:
@@ -43,7 +44,7 @@ def parts(batch: ECGBatch, size: int) -> list[ECGBatch]:
     return [batch.part(slice(i, i + size)) for i in range(0, len(batch), size)]
 
 
-def backward(fabric: Fabric, method: Method, model: Any, batch: ECGBatch, size: int) -> dict[str, Tensor]:
+def backward(fabric: Fabric, method: Method, model: Model, batch: ECGBatch, size: int) -> dict[str, Tensor]:
     """Add the gradient of the whole batch to the weights', in parts; the terms of the loss, detached.
 
     Args:
@@ -53,7 +54,7 @@ def backward(fabric: Fabric, method: Method, model: Any, batch: ECGBatch, size: 
     return _cached(fabric, method, model, pieces) if method.records_meet else _added(fabric, model, pieces, len(batch))
 
 
-def loss(method: Method, model: Any, batch: ECGBatch, size: int) -> dict[str, Tensor]:
+def loss(method: Method, model: Model, batch: ECGBatch, size: int) -> dict[str, Tensor]:
     """The terms of the whole batch, in parts, without gradient."""
     pieces = parts(batch, size)
     if method.records_meet:
@@ -62,18 +63,18 @@ def loss(method: Method, model: Any, batch: ECGBatch, size: int) -> dict[str, Te
     return _sum([(model.pretraining_loss(piece), len(piece) / len(batch)) for piece in pieces])
 
 
-def _added(fabric: Fabric, model: Any, pieces: list[ECGBatch], n: int) -> dict[str, Tensor]:
+def _added(fabric: Fabric, model: Model, pieces: list[ECGBatch], n: int) -> dict[str, Tensor]:
     """Terms that are means over records: the gradient of the whole is the weighted sum of those of the parts."""
     found = []
     for piece in pieces:
-        with fabric.no_backward_sync(model, enabled=piece is not pieces[-1]):
+        with fabric.no_backward_sync(model.module, enabled=piece is not pieces[-1]):
             terms = model.pretraining_loss(piece)
             fabric.backward(torch.stack(list(terms.values())).sum() * (len(piece) / n))
         found.append(({name: value.detach() for name, value in terms.items()}, len(piece) / n))
     return _sum(found)
 
 
-def _cached(fabric: Fabric, method: Method, model: Any, pieces: list[ECGBatch]) -> dict[str, Tensor]:
+def _cached(fabric: Fabric, method: Method, model: Model, pieces: list[ECGBatch]) -> dict[str, Tensor]:
     kept = [buffer.clone() for buffer in method.buffers()]
     states, found = [], []
     for piece in pieces:
@@ -95,7 +96,7 @@ def _cached(fabric: Fabric, method: Method, model: Any, pieces: list[ECGBatch]) 
     begin = 0
     for piece, state in zip(pieces, states, strict=True):
         _set_random_state(state)
-        with fabric.no_backward_sync(model, enabled=piece is not pieces[-1]):
+        with fabric.no_backward_sync(model.module, enabled=piece is not pieces[-1]):
             again = model.pretraining_embeddings(piece)
             products = [
                 (again[name] * gradient[begin : begin + len(piece)]).sum()
@@ -105,7 +106,7 @@ def _cached(fabric: Fabric, method: Method, model: Any, pieces: list[ECGBatch]) 
             fabric.backward(torch.stack(products).sum())
         begin += len(piece)
     _set_random_state(after)
-    with fabric.no_backward_sync(model):
+    with fabric.no_backward_sync(model.module):
         for p, gradient in zip(own, gradients[len(leaves) :], strict=True):
             if gradient is not None:
                 fabric.backward((p * average(gradient)).sum())

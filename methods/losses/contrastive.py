@@ -21,8 +21,11 @@ from bench.training.distributed import gather, gather_list
 def similarities(
     first: Float[Tensor, "row dim"], second: Float[Tensor, "column dim"], temperature: float | Tensor
 ) -> Float[Tensor, "row column"]:
-    """Cosine similarity of every pair over the temperature."""
-    return F.normalize(first, dim=-1) @ F.normalize(second, dim=-1).T / temperature
+    """Cosine similarity of every pair over the temperature; float32 also within mixed precision, whose three digits are
+    few for logits of 14."""
+    first, second = (x.float() if x.dtype in (torch.float16, torch.bfloat16) else x for x in (first, second))
+    with torch.autocast(first.device.type, enabled=False):
+        return F.normalize(first, dim=-1) @ F.normalize(second, dim=-1).T / temperature
 
 
 def info_nce(

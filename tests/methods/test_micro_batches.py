@@ -11,7 +11,8 @@ from bench.method import Method
 from bench.runner.configure import method_config
 from bench.seeding import seed_global
 from bench.training import micro_batches
-from bench.training.loop import make_fabric
+from bench.training.devices import make_fabric
+from bench.training.forward import set_up
 
 SETTINGS = {
     "merl": {"dropout": 0.3},
@@ -44,9 +45,7 @@ def at_rest(method: Method) -> Method:
 def step(method, batch, size):
     """Terms and gradients of a batch in parts, and a number drawn afterwards."""
     fabric = make_fabric()
-    model = fabric.setup_module(method)
-    model.mark_forward_method("pretraining_loss")
-    model.mark_forward_method("pretraining_embeddings")
+    model = set_up(fabric, method)
     method.zero_grad()
     seed_global(1)
     terms = micro_batches.backward(fabric, method, model, batch, size)

@@ -21,6 +21,7 @@ from bench.seeding import seed_global
 from bench.training.batch_norm import over_all_processes
 from bench.training.devices import Devices, make_fabric
 from bench.training.distributed import rank, ranks
+from bench.training.forward import set_up
 from bench.training.launch import in_processes
 from bench.training.loop import _backward, _values
 from methods.text.encoder import TextEncoder
@@ -96,9 +97,7 @@ def one_step(case: str) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
         over_all_processes(method, torch.device("cpu"))
         batch = batch.part(slice(rank() * RECORDS // 2, (rank() + 1) * RECORDS // 2))
     fabric = make_fabric("32-true", Devices(2))
-    model = fabric.setup_module(method)
-    model.mark_forward_method("pretraining_loss")
-    model.mark_forward_method("pretraining_embeddings")
+    model = set_up(fabric, method)
     seed_global(1)
     with DrawnForAll():
         terms = _backward(fabric, method, model, to_double(batch), 2 if parts and ranks() > 1 else None)

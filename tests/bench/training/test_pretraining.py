@@ -141,3 +141,18 @@ def test_no_epochs_leave_the_initial_weights(tmp_path):
 
     assert history == []
     assert all(torch.equal(weights[name], fresh[name]) for name in fresh)
+
+
+def test_mixed_precision_reaches_the_method_on_one_device(tmp_path):
+    seen = []
+
+    class Looking(Denoiser):
+        name = "looking"
+
+        def pretraining_loss(self, batch):
+            seen.append(self.net[0](batch.ecg).dtype)
+            return super().pretraining_loss(batch)
+
+    config = PretrainConfig(epochs=1, batch_size=16, min_steps_per_epoch=2, precision="bf16-mixed")
+    train(Looking(MethodConfig(pretrain=config)), Source(), np.arange(48), np.arange(0), config, tmp_path, ignore)
+    assert set(seen) == {torch.bfloat16}

@@ -27,14 +27,15 @@ from bench.runner.plan import Plan, RunOptions, plan
 from bench.runner.plan_jobs import jobs_of
 from bench.runner.results import Result, StoredResults, read_result
 from bench.runner.session import Session
+from bench.shared_artifacts import SharedArtifacts
 from bench.workspace import Workspace
 
 TOLD_ONE_BY_ONE = 200
 """Finished cells that a run names; of more it tells the number."""
 
 
-FETCHES = 16
-"""Finished cells that are fetched from an object store at a time."""
+AT_A_TIME = 16
+"""Finished cells that are fetched from an object store, or sent to it, at a time."""
 
 NOT_SHARED = "Give --workspace a folder that all machines share, or --artifacts an object store."
 
@@ -129,13 +130,14 @@ def run(
     planned, session = prepare_session(options, source)
     workspace = source.workspace
     workspace.ensure_writable()
+    shared = workspace.shared  # one that cannot be opened is told before anything is computed
     for name in dict.fromkeys(cell.task for cell in planned.cells):
         session.task_data(name)
     for folder in (workspace.results, workspace.features, workspace.checkpoints):
         clear_leftovers(folder)
     keys, unkeyed = keyed(planned.cells, session)
     report = RunReport(left_out=planned.left_out)
-    finished = {} if options.resume == "never" else _finished(keys, workspace)
+    finished = {} if options.resume == "never" else _finished(keys, workspace.results, shared)
     _tell_found(finished, session, on_result)
     todo: list[Cell] = []
     if options.resume != "collect":
@@ -155,7 +157,11 @@ def run(
         contextlib.closing(executor.run(schedule, session, options.resume == "never")) as endings,
     ):
         for job, ended in endings:
-            if not ended.error and ended.folder is not None and _brought(ended.folder, workspace) is None:
+            if (
+                not ended.error
+                and ended.folder is not None
+                and _brought(ended.folder, workspace.results, shared) is None
+            ):
                 ended = replace(ended, error=f"its result lies on the machine that computed it. {NOT_SHARED}")
             if ended.error:
                 if job.kind == "cell":
@@ -164,7 +170,7 @@ def run(
                     say(f"failed: {job}: {ended.error}")
                 continue
             costs.note(job.kind, job.cell, ended.seconds, ended.memory)
-            if job.kind == "cell" and (brought := _brought(ended.folder, workspace)) is not None:
+            if job.kind == "cell" and (brought := _brought(ended.folder, workspace.results, shared)) is not None:
                 result = read_result(brought)
                 failures.forget(job.cell, session)
                 finished[job.cell] = brought
@@ -179,30 +185,28 @@ def run(
     return report
 
 
-def _finished(keys: dict[Cell, str], workspace: Workspace) -> dict[Cell, Path]:
+def _finished(keys: dict[Cell, str], results: Path, shared: SharedArtifacts | None) -> dict[Cell, Path]:
     """The folders of those cells that have an unaltered result, here or among the shared artifacts."""
-    results = workspace.results
     there = {entry.name for entry in os.scandir(results)} if results.is_dir() else set()
-    shared, asked = workspace.shared, set(keys.values())
-    theirs = shared.names("results") & asked if shared else set()
+    theirs = shared.names("results") & set(keys.values()) if shared else set()
     if shared and (absent := sorted(theirs - there)):
-        with ThreadPoolExecutor(FETCHES) as pool:
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
             fetched = pool.map(lambda key: shared.fetch("results", results / key), absent)
             there |= {key for key, came in zip(absent, fetched, strict=True) if came}
     wanted = {cell: results / key for cell, key in keys.items() if key in there}
     found = {cell: folder for cell, folder in wanted.items() if damage(folder) is None}
-    for folder in found.values():
-        if shared and folder.name not in theirs:
-            shared.publish("results", folder)
+    if shared and (unsent := [folder for folder in found.values() if folder.name not in theirs]):
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            list(pool.map(lambda folder: shared.publish("results", folder), unsent))
     return found
 
 
-def _brought(folder: Path | None, workspace: Workspace) -> Path | None:
+def _brought(folder: Path | None, results: Path, shared: SharedArtifacts | None) -> Path | None:
     """A finished cell in this machine's workspace; None if it was computed on another and did not get here."""
     if folder is None:
         return None
-    here = workspace.results / folder.name
-    there = here.is_dir() or (workspace.shared is not None and workspace.shared.fetch("results", here))
+    here = results / folder.name
+    there = here.is_dir() or (shared is not None and shared.fetch("results", here))
     return here if there else None
 
 

@@ -193,6 +193,26 @@ def the_loss_falls_on_a_batch_seen_again(subject: MethodSubject) -> None:
 
 @collected(
     CHECKS,
+    "a step in mixed precision is finite",
+    "GPUs train in bf16-mixed by default: products of float32 tensors come out as bfloat16.",
+)
+def a_step_in_mixed_precision_is_finite(subject: MethodSubject) -> None:
+    subject.needs("pretraining_loss")
+    method = copy.deepcopy(subject.built).train()
+    try:
+        with seeded(9), torch.autocast("cpu", torch.bfloat16):
+            loss = _loss(method, subject.batch)
+    except RuntimeError as error:
+        raise Broken(
+            f"under torch.autocast, pretraining_loss fails: {error}",
+            "Bring tensors to one dtype where they meet (x.to(self.token.dtype)).",
+        ) from error
+    if not torch.isfinite(loss):
+        raise Broken(f"under torch.autocast, the loss is {loss.item()}.", "Compute sums of exponentials in float32.")
+
+
+@collected(
+    CHECKS,
     "its loss is that of its embeddings",
     "pretraining_loss(batch) must be loss_of_embeddings(pretraining_embeddings(batch)).",
 )

@@ -194,7 +194,7 @@ class MaskedAutoencoder(nn.Module):
         self, latent: Float[Tensor, "batch seen dim"], visible: Int[Tensor, "batch kept"]
     ) -> Float[Tensor, "batch token sample"]:
         """A prediction for every patch, visible ones included."""
-        x = self.embed(latent)
+        x = self.embed(latent).to(self.mask_token.dtype)
         tokens = self.mask_token.expand(len(x), self.encoder.tokens, -1)
         tokens = tokens.scatter(1, visible[..., None].expand(-1, -1, x.shape[-1]), x[:, 1:])
         x = torch.cat([x[:, :1], tokens], dim=1) + self.positions

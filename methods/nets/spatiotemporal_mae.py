@@ -137,7 +137,7 @@ class SpatioTemporalMAE(nn.Module):
         order = torch.rand(batch, leads, count, device=ecg.device).argsort(-1)
         keep = max(1, int(count * (1 - hidden) + 1e-9))
         visible = order[..., :keep]
-        seen = self.embed(self.encoder.encode_tokens(ecg, present, visible)).flatten(0, 1)
+        seen = self.embed(self.encoder.encode_tokens(ecg, present, visible)).flatten(0, 1).to(self.mask_token.dtype)
 
         places = visible.flatten(0, 1)[..., None].expand(-1, -1, seen.shape[-1])
         tokens = self.mask_token.expand(len(seen), count, -1).scatter(1, places, seen[:, 1:-1])

@@ -72,6 +72,7 @@ def test_memory_that_is_not_given_is_a_failure_with_the_cure_and_the_others_go_o
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_ray_gives_the_results_of_one_process_though_a_machine_is_lost(workspace, small, tmp_path, monkeypatch):
     pytest.importorskip("ray", reason="the extra ray is not installed")
     import ray

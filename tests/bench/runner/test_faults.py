@@ -121,6 +121,7 @@ def ended(process: multiprocessing.Process) -> int | None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_killed_at_fifty_moments_a_run_ends_like_an_undisturbed_one(start, tmp_path):
     disturbed, calm = Workspace(tmp_path / "disturbed"), Workspace(tmp_path / "calm")
     began = time.monotonic()

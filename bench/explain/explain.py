@@ -129,7 +129,7 @@ def _seen(
     device = next(method.parameters()).device
     source = session.task_source(type(method), found.data, leads, found.data.examples.targets)
     source = _with_images(source, session, method, found)
-    head = found.outcome.head.to(device).eval()
+    head = as_function(found.outcome.head, device)
 
     def score(encoded: torch.Tensor) -> torch.Tensor:
         answers = head(encoded)
@@ -177,6 +177,14 @@ def _seen(
         grid, image = seen.similarity[0].cpu().numpy(), seen.image[0].cpu().numpy()
         pictures.append(("similarity", outcomes.draw_similarity(image, grid, f"Similarity of ECG and image: {title}")))
     return pictures
+
+
+def as_function(head: Any, device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A trained head on torch's tensors: a module is one; that of ``linear`` holds arrays."""
+    if isinstance(head, torch.nn.Module):
+        return head.to(device).eval()
+    weight, bias = (torch.from_numpy(values).to(device) for values in (head.weight, head.bias))
+    return lambda encoded: torch.nn.functional.linear(encoded, weight, bias)
 
 
 def _with_images(source: Any, session: Session, method: Any, found: Answer) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bench.data_source import DataSource
@@ -115,3 +116,29 @@ def test_diseases_have_an_auroc_and_nested_fractions(source):
 def test_everything_can_be_trained_on_every_kind(source, mode, task, metric):
     for result in results_of(source, task, mode, 1):
         assert math.isfinite(result.score["metrics"][metric]["value"])
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory) -> DataSource:
+    return DataSource(Workspace(tmp_path_factory.mktemp("workspace")), simulated_records=400)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("llm-dan", ["pretrain.epochs=2"]),
+        ("mmcl", ["pretrain.epochs=6", "mdm_pretrain.epochs=1", "image_pretrain.epochs=1"]),
+    ],
+)
+def test_pretrained_from_the_files_on_they_measure_hearts_better_than_chance(larger, method, settings):
+    options = RunOptions([method], ["ukb-phenotypes"], ["linear"], overrides=settings, track=False)
+    report = run(options, larger)
+    assert report.failures == {}
+    (result,) = report.results
+    correlation = result.score["metrics"]["pearson_r"]
+    assert correlation["low"] > 0, correlation
+    assert result.checkpoint["corpus"]["dataset"] == {"llm-dan": "ptbxl", "mmcl": "ukb"}[method]
+    losses = pd.read_csv(larger.workspace.checkpoints / result.checkpoint["name"] / "history.csv")
+    last = losses[losses["stage"] == "contrast"]["contrast"] if method == "mmcl" else losses["reconstruction"]
+    assert last.iloc[-1] < last.iloc[0]

@@ -9,11 +9,13 @@ import torch
 from bench.batch import ECGBatch
 from bench.explain.attributions import Attributions, attributions, gradient_activation
 from bench.explain.ecg_paper import GAIN, SPEED, draw_beats, draw_recording, draw_window
+from bench.explain.explain import as_function
 from bench.explain.figure import save
 from bench.explain.groups import draw_groups, draw_lead_attention
 from bench.explain.outcomes import draw_kaplan_meier, draw_predicted_measured, draw_similarity
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
+from bench.training.linear_head import LinearHead
 
 FS = 500
 
@@ -132,6 +134,13 @@ def test_the_gradient_finds_what_is_read():
     assert activation[:, [i for i in range(12) if i != 7]].max() == 0
     lowered = gradient_activation(Reads(), batch(), lambda z: -z[:, 0])
     assert lowered.max() == 0  # it only ever lowers the score
+
+
+def test_the_head_of_linear_is_read_as_a_module_is():
+    head = LinearHead(5, 2, "multilabel", torch.Generator().manual_seed(0))
+    encoded = torch.randn(4, 5)
+    read = as_function(head, encoded.device)(encoded)
+    np.testing.assert_allclose(read.numpy(), head.outputs(encoded).numpy(), atol=1e-6)
 
 
 def test_a_methods_own_account_is_kept_and_completed():

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
@@ -121,12 +122,14 @@ class _Classifier(nn.Module):
         self.head = method.head(dim, n_outputs)
 
     def forward(self, batch: Any) -> torch.Tensor:
-        return self.head(self.method.encode(batch).float())
+        return self.head(self.method.encode(batch).float()).float()
 
     def training_loss(self, batch: Any, objective: Objective) -> torch.Tensor:
         seen = self.method.augmented(batch)
         encoded = self.method.encode(seen).float()
-        return self.method.finetune_loss(batch, seen, encoded, _loss(objective, self.head(encoded), batch.target))
+        return self.method.finetune_loss(
+            batch, seen, encoded, _loss(objective, self.head(encoded).float(), batch.target)
+        )
 
 
 def run(cell: CellRun) -> Outcome:
@@ -156,8 +159,9 @@ def run(cell: CellRun) -> Outcome:
         groups = [part for group in groups for part in split_decay(group, config.weight_decay)]
     optimiser = torch.optim.AdamW(groups, betas=config.betas, weight_decay=config.weight_decay)
     scheduler = _scheduler(optimiser, config, total)
+    # The classifier itself is called, under autocast: what Fabric wraps would convert batches, which are frozen, and leaves
+    # out its precision for every function that is not forward.
     model, optimiser = fabric.setup(classifier, optimiser)
-    model.mark_forward_method("training_loss")
     strata = _strata(cell) if survival or config.batches == "stratified" else None
     best: dict[str, Any] = {"value": -math.inf, "epoch": config.epochs}
     history: list[dict[str, float]] = []
@@ -166,7 +170,8 @@ def run(cell: CellRun) -> Outcome:
         losses = []
         for i, batch in enumerate(source.shuffled(cell.train, batch_size, (cell.seed, epoch), strata)):
             batch = batch.to(fabric.device)
-            loss = model.training_loss(batch, objective)
+            with fabric.autocast():
+                loss = classifier.training_loss(batch, objective)
             if not math.isfinite(loss.item()):
                 raise BenchError(
                     f"{cell.method.name} on {cell.task.name}: the loss is {loss.item()} at epoch {epoch + 1}, "
@@ -185,7 +190,7 @@ def run(cell: CellRun) -> Outcome:
         if config.select == "last":
             continue
         value = objective.selection_value(
-            cell.targets[cell.validation], _scores(model, cell, cell.validation, objective)
+            cell.targets[cell.validation], _scores(classifier, fabric, cell, cell.validation, objective)
         )
         history[-1]["validation"] = value
         cell.report(epoch + 1, value)
@@ -198,7 +203,7 @@ def run(cell: CellRun) -> Outcome:
             break
     if "state" in best:
         classifier.load_state_dict(best.pop("state"))
-    validation, test = (_scores(model, cell, rows, objective) for rows in (cell.validation, cell.test))
+    validation, test = (_scores(classifier, fabric, cell, rows, objective) for rows in (cell.validation, cell.test))
     if config.select == "last":
         best["value"] = objective.selection_value(cell.targets[cell.validation], validation)
     if not math.isfinite(best["value"]):  # no class can be ranked on validation data: the result says so
@@ -252,7 +257,7 @@ def _loss(objective: Objective, outputs: torch.Tensor, target: Any) -> torch.Ten
     return torch.stack([objective.loss(answer, target) for answer in answers]).sum()
 
 
-def _scores(model: nn.Module, cell: CellRun, rows: np.ndarray, objective: Objective) -> np.ndarray:
+def _scores(model: nn.Module, fabric: Fabric, cell: CellRun, rows: np.ndarray, objective: Objective) -> np.ndarray:
     """Scores of some rows, one a row: of the whole recording, or put together from its windows."""
     config: Any = cell.config
     source, owner = cell.source, None
@@ -260,9 +265,8 @@ def _scores(model: nn.Module, cell: CellRun, rows: np.ndarray, objective: Object
         source, owner = source.sliding(rows, config.crop_seconds, config.stride_seconds)
         rows = np.arange(len(owner))
     model.eval()
-    device = next(model.parameters()).device
-    with torch.no_grad():
-        outputs = [model(batch.to(device)) for batch in source.in_order(rows, SCORING_BATCH)]
+    with torch.no_grad(), fabric.autocast():
+        outputs = [model(batch.to(fabric.device)) for batch in source.in_order(rows, SCORING_BATCH)]
     scores = objective.scores(torch.cat(outputs))
     if owner is None:
         return scores

@@ -117,6 +117,13 @@ def auroc(outcome, targets):
 STRODTHOFF = finetune.Config.presets["strodthoff"]
 
 
+def test_precision_reaches_the_training_step_and_learns_all_the_same():
+    exact, mixed = (trained(precision=precision)[0] for precision in ("32-true", "bf16-mixed"))
+    losses = [[epoch["loss"] for epoch in outcome.history] for outcome in (exact, mixed)]
+    assert losses[0] != losses[1]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0.1)
+
+
 def test_whole_recordings_as_the_method_asks_and_the_best_epoch():
     outcome, method, _ = trained()
     assert method.lengths == {200}

@@ -16,6 +16,7 @@ from bench.artifacts import damage
 from bench.workspace import Workspace
 
 KILLS = 50
+CALM: list[str] = []
 
 PROGRAM = """
 import os
@@ -50,7 +51,7 @@ def counted(folder, told):
 def slow(folder, jobs):
     os.setsid()
     try:
-        run(folder, 240, replace(OPTIONS, jobs=jobs, overrides=[*OPTIONS.overrides, "small.sleeps=0.3"]))
+        run(folder, 240, replace(OPTIONS, jobs=jobs, overrides=[*OPTIONS.overrides, "small.sleeps=0.2"]))
     except KeyboardInterrupt:
         os._exit(130)  # as the command does
 
@@ -75,6 +76,11 @@ def table(workspace: Workspace) -> dict:
         value = json.loads((folder / "result.json").read_text())
         found[folder.name] = [value["cell"], value["score"], value["predictions_digest"], value["selection"]]
     return found
+
+
+def told_apart(workspace: Workspace) -> list[str]:
+    """The table without its keys: what a test's own settings change besides the numbers."""
+    return sorted(json.dumps(row, sort_keys=True) for row in table(workspace).values())
 
 
 def logged(workspace: Workspace) -> list[str]:
@@ -109,6 +115,16 @@ def start(small, tmp_path):
     for process in started:
         process.kill()
     del sys.modules["fault_program"]
+
+
+@pytest.fixture
+def undisturbed(start, tmp_path_factory):
+    """The table that nothing disturbed, of the plan that most tests here run; made once for all of them."""
+    if not CALM:
+        calm = Workspace(tmp_path_factory.mktemp("calm"))
+        assert ended(start("counted", calm.root, calm.root / "told")) == 0
+        CALM.extend(told_apart(calm))
+    return CALM
 
 
 def _plain(value: object) -> object:
@@ -146,7 +162,7 @@ def test_killed_at_fifty_moments_a_run_ends_like_an_undisturbed_one(start, tmp_p
 
 
 @pytest.mark.slow
-def test_two_runners_on_one_plan_compute_each_cell_once(start, workspace, tmp_path):
+def test_two_runners_on_one_plan_compute_each_cell_once(start, workspace, undisturbed, tmp_path):
     files = [tmp_path / "one", tmp_path / "two"]
     both = [start("counted", workspace.root, file) for file in files]
     assert [ended(one) for one in both] == [0, 0]
@@ -154,12 +170,13 @@ def test_two_runners_on_one_plan_compute_each_cell_once(start, workspace, tmp_pa
     assert [results for _, results in told] == [8, 8]
     assert sum(computed for computed, _ in told) == 8
     assert sorted(table(workspace)) == logged(workspace)
+    assert told_apart(workspace) == undisturbed
     assert not list(workspace.locks.iterdir())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_stops_within_five_seconds_and_nothing_is_lost(start, workspace, jobs):
+def test_ctrl_c_stops_within_five_seconds_and_nothing_is_lost(start, workspace, undisturbed, jobs):
     process = start("slow", workspace.root, jobs)
     limit = time.monotonic() + 120
     while not list(workspace.results.glob("[!.]*")) and time.monotonic() < limit:
@@ -168,12 +185,18 @@ def test_ctrl_c_stops_within_five_seconds_and_nothing_is_lost(start, workspace, 
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
     assert ended(process) == 130
     assert time.monotonic() - asked < 5
-    assert table(workspace)
+    kept = table(workspace)
+    assert 0 < len(kept) < 8
+    assert ended(start("slow", workspace.root, jobs)) == 0
+    assert kept.items() <= table(workspace).items()
+    assert told_apart(workspace) == undisturbed
 
 
-def test_a_disk_that_is_full_is_said_and_leaves_nothing_half_written(start, workspace, tmp_path):
+@pytest.mark.slow
+def test_a_disk_that_is_full_is_said_and_leaves_nothing_half_written(start, workspace, undisturbed, tmp_path):
     assert ended(start("on_a_full_disk", workspace.root, tmp_path / "told")) == 0
     assert "run the same command again" in (tmp_path / "told").read_text()
     for place in (workspace.results, workspace.features):
         assert [p.name for p in place.iterdir() if p.is_dir() and p.name.startswith(".")] == []
     assert len(table(workspace)) == 1
+    assert set(told_apart(workspace)) <= set(undisturbed)

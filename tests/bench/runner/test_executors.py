@@ -68,7 +68,9 @@ def test_memory_that_is_not_given_is_a_failure_with_the_cure_and_the_others_go_o
     (message,) = report.failures.values()
     assert "smaller batches" in message
     deadly.unlink()
-    assert run(workspace, **options).computed == 1
+    again = run(workspace, **options)
+    assert again.computed == 1
+    assert told(again) == told(run(copy_of(workspace, tmp_path / "calm"), **options))
 
 
 @pytest.mark.slow

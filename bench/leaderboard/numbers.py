@@ -13,13 +13,14 @@ MISSING = "—"
 def ours(board: Board, column: Column, summary: Summary) -> str:
     """``84.2 [82.9, 85.5]``, or ``0.842 [0.829, 0.855]`` where the paper prints fractions of one.
 
-    Where the paper prints standard deviations over folds or seeds, so do we: ``0.635 ± 0.016 [0.611, 0.659]``.
+    The standard deviation over folds stands with it, and that over seeds where the paper prints it:
+    ``0.635 ± 0.016 [0.611, 0.659]``.
     """
     if summary.value is None:
         return MISSING
     scale, decimals = scale_of(board, column), shown_decimals(board, column)
     text = f"{summary.value * scale:.{decimals}f}"
-    if board.spread and summary.sd is not None:
+    if summary.sd is not None and (board.spread or summary.folds > 1):
         text += f" ± {summary.sd * scale:.{decimals}f}"
     if summary.low is not None and summary.high is not None:
         text += f" [{summary.low * scale:.{decimals}f}, {summary.high * scale:.{decimals}f}]"

@@ -12,7 +12,7 @@ from bench.leaderboard.collect import Table
 
 FIELDS = (
     "board", "data", "profile", "complete", "population", "row_group", "row", "variant", "column_group", "column",
-    "value", "low", "high", "records", "seeds", "folds", "contamination", "missing", "published", "published_sd",
+    "value", "low", "high", "sd", "records", "seeds", "folds", "contamination", "missing", "published", "published_sd",
     "rank", "not_told_apart_group", "results",
 )  # fmt: skip
 
@@ -29,7 +29,7 @@ def write(board: Board, tables: Sequence[Table]) -> str:
             for index, (column, found) in enumerate(zip(board.columns, line.summaries, strict=True)):
                 printed = numbers.published(line.row, index) if table.shows_published else None
                 scale = numbers.scale_of(board, column)
-                scaled = ["" if v is None else repr(v * scale) for v in (found.value, found.low, found.high)]
+                scaled = ["" if v is None else repr(v * scale) for v in (found.value, found.low, found.high, found.sd)]
                 writer.writerow(
                     (
                         board.name, *where, line.row.group, line.row.label, line.variant, column.group, column.label,

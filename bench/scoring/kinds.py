@@ -47,15 +47,22 @@ class Measured:
 
 
 def multilabel(
-    targets: np.ndarray, scores: np.ndarray, clusters: np.ndarray, classes: Sequence[str], thresholds: np.ndarray | None
+    targets: np.ndarray,
+    scores: np.ndarray,
+    clusters: np.ndarray,
+    classes: Sequence[str],
+    thresholds: np.ndarray | None,
+    wanted: Sequence[str] | None = None,
 ) -> Measured:
-    """``thresholds`` [class] were chosen on validation data and stay fixed in every replicate; None: no decisions."""
+    """``thresholds`` [class] were chosen on validation data and stay fixed in every replicate; None: no decisions.
+
+    Of ``wanted`` metrics, average precision is left out where it is not among them: it takes as long as all others.
+    """
     ranking = weighted.Ranking(targets, scores)
     left_out = ~classification.scorable(targets)
-    per_class = {
-        "auroc": classification.auroc(targets, scores),
-        "auprc": classification.average_precision(targets, scores),
-    }
+    per_class = {"auroc": classification.auroc(targets, scores)}
+    if wanted is None or "macro_auprc" in wanted:
+        per_class["auprc"] = classification.average_precision(targets, scores)
     notes = []
     if thresholds is None:
         notes.append(

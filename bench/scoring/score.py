@@ -169,7 +169,7 @@ def score_replicates(
 
     Two methods scored on the same records, clusters and seed see the same replicates: their difference is paired.
     """
-    measured, cluster = _measure(kind, targets, scores, classes, clusters, validation)
+    measured, cluster = _measure(kind, targets, scores, classes, clusters, validation, metrics)
     return _replicates(measured, _chosen(kind, metrics, measured), cluster, bootstrap, seed)
 
 
@@ -180,6 +180,7 @@ def _measure(
     classes: Sequence[str],
     clusters: np.ndarray | None,
     validation: tuple[np.ndarray, np.ndarray] | None,
+    wanted: Sequence[str] | None = None,
 ) -> tuple[Measured, np.ndarray]:
     if kind not in METRICS:
         raise UnknownName("task kind", kind, METRICS)
@@ -193,7 +194,7 @@ def _measure(
         thresholds = None
         if validation is not None:
             thresholds = classification.best_f1_thresholds(*_checked(kind, *validation, classes, "validation"))
-        return kinds.multilabel(targets, scores, cluster, classes, thresholds), cluster
+        return kinds.multilabel(targets, scores, cluster, classes, thresholds, wanted), cluster
     if kind == "survival":
         told = None if validation is None else _checked(kind, *validation, classes, "validation")
         return kinds.survival_times(targets, scores, cluster, told), cluster

@@ -22,6 +22,7 @@ from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
 from bench.workspace import Workspace
 from methods.cox_ecg import CoxECG
+from tasks.ukb import InfarctionHeartFailure
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,28 @@ def test_survival_is_scored_fold_by_fold_with_its_cohort_told(source, capsys):
     assert metrics_of(results[0])["ceiling_c_index"] == ceilings[0]
     (table,) = collect_all(results)
     assert any(f"c_index {np.mean(ceilings):.3f}" in note for note in table.footnotes)
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_a_fold_without_an_event_cannot_be_trained_on_and_has_no_c_index(source, monkeypatch):
+    """One event in all: of each two folds one has nothing to score and the other nothing to learn a risk from."""
+    original = InfarctionHeartFailure.examples
+
+    def with_one_event(self, records):
+        examples = original(self, records)
+        examples.targets[np.flatnonzero(examples.targets[:, 1])[1:], 1] = 0
+        return examples
+
+    monkeypatch.setattr(InfarctionHeartFailure, "examples", with_one_event)
+    options = RunOptions(["random-resnet"], ["ukb-mi-hf"], ["scratch"], overrides=["scratch.epochs=1"], track=False)
+    report = run(options, source)
+    assert len(report.failures) == len(report.results) == 5
+    assert all("no risk can be learned from them" in message for message in report.failures.values())
+    assert all(result.score["metrics"]["c_index"]["value"] is None for result in report.results)
+    (table,) = collect_all(report.results)
+    (line,) = table.lines
+    assert line.summaries[0].value is None
+    assert "undefined" in line.summaries[0].missing
 
 
 class Curious(Method):

@@ -51,7 +51,7 @@ def counted(folder, told):
 def slow(folder, jobs):
     os.setsid()
     try:
-        run(folder, 240, replace(OPTIONS, jobs=jobs, overrides=[*OPTIONS.overrides, "small.sleeps=0.2"]))
+        run(folder, 240, replace(OPTIONS, jobs=jobs, overrides=[*OPTIONS.overrides, "small.sleeps=0.1"]))
     except KeyboardInterrupt:
         os._exit(130)  # as the command does
 

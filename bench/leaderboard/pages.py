@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +43,7 @@ def write_site(
         the index.
     """  # fmt: skip
     results = list(results)
+    gc.freeze()  # else every collection looks through all results again: a tenth of the time with ten thousand of them
     by_key = {result.key: result for result in results}
     methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
     told = _result_rows(results)

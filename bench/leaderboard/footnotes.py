@@ -127,10 +127,8 @@ def _seeds(used: Mapping[str, Sequence[Result]]) -> list[str]:
         return []
     if min(folds) > 1:
         seeds = "one seed was run" if counts == {1} else f"up to {max(counts)} seeds are averaged first"
-        return [
-            f"Means ± standard deviations over {max(folds)} folds; intervals (95 %) are corrected resampled t over them, as "
-            f"their training sets overlap; {seeds}."
-        ]
+        how = "intervals (95 %) are corrected resampled t over them, as their training sets overlap"
+        return [f"Means ± standard deviations over {max(folds)} folds; {how}; {seeds}."]
     if counts == {1}:
         return ["Intervals (95 %, bootstrap over patients) cover the choice of test records; one seed was run."]
     told = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(counts.pop())

@@ -92,6 +92,7 @@ def write_site(
         destination / "protocols.html",
         page("protocols.html", root="", section="protocols", modes=mode_facts(), few=FEW),
     )
+    gc.unfreeze()
     return destination / "index.html"
 
 

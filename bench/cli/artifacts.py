@@ -34,15 +34,17 @@ def list_command(kind: Kinds = None, json_output: o.Json = False, workspace: o.W
     if not found:
         typer.echo("nothing yet")
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from bench.cli.terminal import console
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("kind", "key", "of", "size", "age", "used by"):
-        table.add_column(name, overflow="fold", justify="right" if name in ("size", "age", "used by") else "left")
+        right = name in ("size", "age", "used by")
+        table.add_column(name, overflow="fold", no_wrap=right, justify="right" if right else "left")
     for one in found:
         table.add_row(one.kind, one.key, _of(one), _size(one.bytes), _age(one.age_days), str(len(one.used_by) or "-"))
-    Console().print(table)
+    console().print(table)
     typer.echo(f"{len(found):,} artifacts, {_size(sum(one.bytes for one in found))}")
 
 

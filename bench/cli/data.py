@@ -126,9 +126,9 @@ def status(data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, js
     if json_output:
         typer.echo(json.dumps(rows, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
 
+    from bench.cli.terminal import console
     from bench.progress import byte_size
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -139,7 +139,7 @@ def status(data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, js
         shown = row | {"bytes": byte_size(row["bytes"]) if row["bytes"] else None}
         values = [shown[str(column.header)] for column in table.columns]
         table.add_row(*(f"{v:,}" if isinstance(v, int | float) else str(v or "-") for v in values))
-    Console().print(table)
+    console().print(table)
     for row in rows:
         texts = f" (texts: {row['texts']})" if row["texts"] else ""
         typer.echo(f"{row['dataset']}: {row['found']}{texts}")

@@ -10,6 +10,8 @@ import typer
 from bench.cli import options as o
 from bench.registry import modes_of
 
+WIDE = 120  # columns of a terminal; on a narrower one the short facts stand beneath the description
+
 
 def methods_command(
     pattern: Annotated[str | None, typer.Argument(help="A name or wildcard.")] = None,
@@ -79,16 +81,26 @@ def _print(rows: list[dict[str, Any]], verbose: bool, json_output: bool) -> None
     if json_output:
         typer.echo(json.dumps(rows, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
+    from bench.cli.terminal import console
+
+    out = console()
     columns = [c for c in (rows[0] if rows else {}) if verbose or c not in ("module", "distribution")]
+    beneath = [] if out.width >= WIDE else [c for c in columns if c not in ("name", "description")]
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column, no_wrap=column == "name", overflow="fold")
+        if column not in beneath:
+            table.add_column(column, no_wrap=column not in ("description", "prompts"), overflow="fold")
     for row in rows:
-        table.add_row(*(_text(row[column], column, verbose) for column in columns))
-    Console().print(table)
+        shown = {column: _text(row[column], column, verbose) for column in columns}
+        facts = "; ".join(f"{column} {shown[column]}" for column in beneath)
+        cells = {column: Text(text) for column, text in shown.items()}
+        if facts:
+            cells["description"].append(f"\n{facts}", style="dim")
+        table.add_row(*(cells[column] for column in columns if column not in beneath))
+    out.print(table, highlight=False)
 
 
 def _text(value: Any, column: str, verbose: bool) -> str:

@@ -53,8 +53,9 @@ def runs_command(
             f"no finished cells in {place.results}. Start with: bench run --method kmerl --task ptbxl-super --mode zeroshot"
         )
         return None
-    from rich.console import Console
     from rich.table import Table
+
+    from bench.cli.terminal import console
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in (
@@ -68,7 +69,8 @@ def runs_command(
         "started",
         *(["key"] if verbose else []),
     ):
-        table.add_column(column, overflow="fold")
+        whole = column in ("value", "interval")
+        table.add_column(column, overflow="fold", no_wrap=whole, min_width=10 if column == "started" else None)
     for r in results:
         name, estimate = next(iter(r.score["metrics"].items()))
         row = [
@@ -79,9 +81,14 @@ def runs_command(
             _number(estimate["value"]),
             f"[{_number(estimate['low'])}, {_number(estimate['high'])}]",
         ]
-        table.add_row(*row, f"{r.counts['test']:,}", r.provenance.get("started", "-"), *([r.key] if verbose else []))
+        table.add_row(
+            *row,
+            f"{r.counts['test']:,}",
+            r.provenance.get("started", "-").replace("T", " ")[:16],
+            *([r.key] if verbose else []),
+        )
 
-    Console().print(table)
+    console().print(table)
     return None
 
 

@@ -69,10 +69,10 @@ def _found(results: Path, key: str) -> Any:
 
 def _classes(result: Any) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from bench.cli.terminal import console
     from bench.runner.class_values import class_values
 
     rows = class_values(result)
@@ -82,7 +82,7 @@ def _classes(result: Any) -> None:
         table.add_column(column, justify="left" if column in ("class", "words", "seen", "nearest") else "right")
     for row in rows:
         table.add_row(*(Text(_text(row[column])) for column in columns))
-    Console().print(table)
+    console().print(table)
 
 
 def _text(value: Any) -> str:

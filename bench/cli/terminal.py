@@ -1,0 +1,19 @@
+"""Standard output for tables: as wide as the terminal, and whole lines where a program reads them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+UNBROKEN = 1000
+
+
+def console() -> Console:
+    """A console that breaks lines at the terminal's edge, and none in a file or a pipe: ``grep`` finds whole rows."""
+    from rich.console import Console
+
+    found = Console()
+    return found if found.is_terminal or "COLUMNS" in os.environ else Console(width=UNBROKEN)

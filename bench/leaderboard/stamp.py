@@ -19,7 +19,7 @@ class Stamp:
         profile: ``paper`` or ``smoke``.
         complete: whether the complete published split was scored, or a subset of it.
         protocol: of somebody's released code that chose on the test set; empty for the protocols of this benchmark.
-        population: 0, or the number of a further set of records (another subset, another version) of the same tasks.
+        population: 0, or the number of a further set of records (another subset, an earlier version) of the same tasks.
     """
 
     data: str
@@ -48,7 +48,7 @@ class Stamp:
         if self.protocol:
             words.append(f"protocol {self.protocol}, chosen on the test set")
         if self.population:
-            words.append(f"other records ({self.population + 1})")
+            words.append(f"other records, or an earlier version of them ({self.population + 1})")
         return " · ".join(words)
 
 
@@ -64,28 +64,41 @@ def stamps_of(results: Sequence[Result]) -> dict[str, Stamp]:
         together.join((_kind(result), "split", *_scored(result)), (_kind(result), "store", *store))
     size: dict[Any, tuple[int, str]] = {}
     populations: dict[Any, set[Any]] = defaultdict(set)
-    digests: dict[Any, set[str]] = defaultdict(set)
+    versions: dict[Any, dict[str, str]] = defaultdict(dict)
     for result in results:
         root = together.root((_kind(result), "split", *_scored(result)))
-        own = (int(result.score.get("n_records") or 0), str(result.provenance.get("started", "")))
+        started = str(result.provenance.get("started", ""))
+        own = (int(result.score.get("n_records") or 0), started)
         size[root] = max(size.get(root, own), own)
         populations[(_kind(result), result.dataset.get("name"))].add(root)
-        digests[(root, *_scored(result)[:3])].add(_scored(result)[3])
+        for place, version in _versions(result, root):
+            versions[place][version] = max(versions[place].get(version, ""), started)
     position = {
         (kind, root): index
         for (kind, _), roots in populations.items()
         for index, root in enumerate(sorted(roots, key=lambda r: size[r], reverse=True))
     }
-    # one store, one task, two digests: the split's rule or the labels changed in between
-    editions = max((len(found) for found in digests.values()), default=1)
-    stamps = {}
+    age = {place: sorted(sorted(found), key=found.__getitem__, reverse=True) for place, found in versions.items()}
+    numbers: dict[Any, tuple[int, ...]] = {}
     for result in results:
-        task, fold, fraction, digest = _scored(result)
-        root = together.root((_kind(result), "split", task, fold, fraction, digest))
-        edition = sorted(digests[(root, task, fold, fraction)]).index(digest)
-        population = position[(_kind(result), root)] * editions + edition
-        stamps[result.key] = Stamp(*_kind(result), population=population)
-    return stamps
+        root = together.root((_kind(result), "split", *_scored(result)))
+        editions = (age[place].index(version) for place, version in _versions(result, root))
+        numbers[result.key] = (position[(_kind(result), root)], *editions)
+    ordered: dict[Any, list[tuple[int, ...]]] = {}
+    for kind in {_kind(result) for result in results}:
+        ordered[kind] = sorted({numbers[result.key] for result in results if _kind(result) == kind})
+    return {r.key: Stamp(*_kind(r), population=ordered[_kind(r)].index(numbers[r.key])) for r in results}
+
+
+def _versions(result: Result, root: Any) -> list[tuple[Any, str]]:
+    """Of what there may be two versions where the records are the same ones: labels or split rule, and the signals.
+
+    One store, one task, two digests: the split's rule or the labels changed in between. One split, one sampling rate, two
+    stores: the signals or what is known of the patients did. Stores of two rates are two forms of the same recordings.
+    """
+    *scored, split = _scored(result)
+    store = (root, result.dataset.get("name"), result.dataset.get("fs"))
+    return [((root, *scored), split), (store, str(result.dataset.get("digest")))]
 
 
 def _kind(result: Result) -> tuple[str, str, bool, str]:

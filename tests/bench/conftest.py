@@ -59,7 +59,12 @@ def _result(
         },
         counts={"train": 17084, "validation": 2146, "test": n_records, "expected": None},
         split={"name": task, "digest": split_digest, "complete": complete, "fold": fold},
-        dataset={"name": task.split("-")[0], "version": "1.0.3", "digest": digest([task.split("-")[0], complete])},
+        dataset={
+            "name": task.split("-")[0],
+            "version": "1.0.3",
+            "digest": digest([task.split("-")[0], complete]),
+            "fs": 500.0,
+        },
         checkpoint={"key": "c0ffee", "corpus": {"dataset": corpus, "store": "ab" * 16}} if corpus else {},
         config=config,
         selection={"metric": metric, "value": 0.81, "epoch": 7},

@@ -121,10 +121,20 @@ def test_tasks_of_one_subset_share_a_table_and_the_other_subset_has_its_own(boar
 
 def test_a_store_at_another_rate_is_the_same_population(board, make_result):
     slow = make_result(method="merl")
-    slow.dataset["digest"] = "the same records at 100 Hz"
+    slow.dataset.update(digest="the same records at 100 Hz", fs=100.0)
     (table,) = collect(board, [make_result(), slow])
     assert line(table, "MERL").found
     assert line(table, "K-MERL").found
+
+
+def test_an_earlier_version_of_the_same_records_has_a_table_of_its_own(board, make_result):
+    """Ids, labels and split agree, the signals do not: nothing of it is shown beside the newer ones, nor in their stead."""
+    earlier = [make_result(method=m, started="2025-12-01T00:00:00+00:00") for m in ("kmerl", "merl")]
+    for result in earlier:
+        result.dataset["digest"] = "the signals were written anew since"
+    tables = [table for table in collect(board, [make_result(), *earlier]) if table.stamp]
+    assert [[line(t, label).found for label in ("K-MERL", "MERL")] for t in tables] == [[True, False], [True, True]]
+    assert "earlier version" in str(tables[1].stamp)
 
 
 def test_configs_are_told_apart_and_never_averaged(board, make_result):

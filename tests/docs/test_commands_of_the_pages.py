@@ -31,7 +31,7 @@ def run_to_the_letter(page, tmp_path):
     """What the commands printed, and that none of them failed."""
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "BENCH_SIMULATED_RECORDS": "200",
+        "BENCH_SIMULATED_RECORDS": "120",
         "BENCH_TOML": "",
         "NO_COLOR": "1",
     }

@@ -38,16 +38,19 @@ def test_the_500_recordings_are_read_whole_and_said_to_be_a_subset(real_data, tm
 
 @pytest.fixture(scope="module")
 def subset_results(real_data_folder, tmp_path_factory):
-    """K-MERL and MERL (fewer epochs, for time) and the untrained ResNet on 1,625 real recordings, smoke profile."""
+    """K-MERL (fewer epochs, for time) and the untrained ResNet on 1,625 real recordings, smoke profile.
+
+    The other methods on the same recordings: leaderboards/ptbxl-subset.
+    """
     source = DataSource.from_options(
         Workspace(tmp_path_factory.mktemp("subset")), [f"ptbxl={real_data_folder / 'ptbxl-z'}"]
     )
     options = RunOptions(
-        ["kmerl", "merl", "random-resnet"],
+        ["kmerl", "random-resnet"],
         ["ptbxl-super"],
         ["zeroshot", "linear"],
         profile="smoke",
-        overrides=["merl.pretrain.epochs=10", "kmerl.pretrain.epochs=16"],
+        overrides=["kmerl.pretrain.epochs=16"],
         track=False,
     )
     report = execute.run(options, source)
@@ -67,18 +70,16 @@ def real_data_folder():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # the first to run pretrains both methods: about two minutes on one core
+@pytest.mark.timeout(900)  # the first to run pretrains: a minute on one core
 def test_zero_shot_lies_above_what_was_promised(subset_results):
     assert subset_results["kmerl", "zeroshot"].metric("macro_auroc")["low"] > 0.75
-    assert subset_results["merl", "zeroshot"].metric("macro_auroc")["low"] > 0.6
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("method", ["kmerl", "merl"])
-def test_pretraining_beats_the_untrained_encoder_by_a_paired_interval(subset_results, method):
+def test_pretraining_beats_the_untrained_encoder_by_a_paired_interval(subset_results):
     replicates = []
-    for name in (method, "random-resnet"):
+    for name in ("kmerl", "random-resnet"):
         table = subset_results[name, "linear"].predictions().query("partition == 'test'")
         targets = table.filter(regex="^target_").to_numpy()
         scores = table.filter(regex="^score_").to_numpy()

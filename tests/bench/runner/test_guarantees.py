@@ -14,6 +14,7 @@ from bench.data_source import DataSource
 from bench.runner import execute, failures
 from bench.runner.plan import RunOptions
 from bench.runner.results import read_results
+from bench.workspace import Workspace
 
 SPY = '''
     import numpy as np
@@ -143,8 +144,8 @@ def test_a_result_whose_bytes_changed_is_refused(workspace, spy):
 def test_a_command_that_is_killed_ends_like_an_undisturbed_one(workspace, tmp_path):
     """As somebody types it; test_faults.py kills at fifty moments."""
     command = [
-        sys.executable, "-m", "bench.cli.main", "run", "-m", "kmerl,random-resnet", "-t", "ptbxl-super", "--mode",
-        "zeroshot,linear", "--set", "pretrain.epochs=4", "--set", "linear.epochs=3", "--no-track",
+        sys.executable, "-m", "bench.cli.main", "run", "-m", "simclr,random-resnet", "-t", "ptbxl-super", "--mode",
+        "linear", "--set", "pretrain.epochs=4", "--set", "linear.epochs=3", "--no-track",
     ]  # fmt: skip
     environment = os.environ | {"BENCH_SIMULATED_RECORDS": "240", "BENCH_WORKSPACE": str(workspace.root)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -153,17 +154,19 @@ def test_a_command_that_is_killed_ends_like_an_undisturbed_one(workspace, tmp_pa
         time.sleep(0.05)
     time.sleep(1.0)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
     list(read_results(workspace.results))  # whatever is visible is whole
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    calm = environment | {"BENCH_WORKSPACE": str(tmp_path / "calm")}
-    (tmp_path / "calm").mkdir()
+    calm = Workspace(tmp_path / "calm")
+    calm.root.mkdir()
     for folder in ("simulated", "stores"):
-        (tmp_path / "calm" / folder).symlink_to(workspace.root / folder)
-    subprocess.run(command, env=calm, check=True, capture_output=True)
-    from bench.workspace import Workspace
-
-    broken = {r.cell: (r.key, r.score) for r in read_results(workspace.results)}
-    whole = {r.cell: (r.key, r.score) for r in read_results(Workspace(tmp_path / "calm").results)}
+        (calm.root / folder).symlink_to(workspace.root / folder)
+    options = RunOptions(
+        ["simclr", "random-resnet"], ["ptbxl-super"], ["linear"], overrides=["pretrain.epochs=4", "linear.epochs=3"],
+        track=False,
+    )  # fmt: skip
+    execute.run(options, DataSource(calm, simulated_records=240))
+    broken, whole = ({r.cell: (r.key, r.score) for r in read_results(w.results)} for w in (workspace, calm))
     assert broken == whole
+    assert len(whole) == 2

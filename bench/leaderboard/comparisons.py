@@ -180,6 +180,8 @@ def _kept_p_values(
 
 
 def _p_values(lines: list[list[Result]], metric: str, class_name: str | None) -> _Tested:
+    import numpy as np
+
     folds = [sorted({r.cell.fold for r in line}) for line in lines]
     if any(found != folds[0] for found in folds):
         return "", [], "its rows were tested on different folds"
@@ -189,7 +191,7 @@ def _p_values(lines: list[list[Result]], metric: str, class_name: str | None) ->
         return "", [], "predictions of some results are not at hand"
     tables = [[Answers.of(r) for r in line] for line in lines]
     ids = tables[0][0].records
-    if any(list(answers.records) != list(ids) for line in tables for answers in line):
+    if not all(np.array_equal(answers.records, ids) for line in tables for answers in line):
         return "", [], "its rows were tested on different records"
     if class_name is not None and metric == "auroc" and all(len(line) == 1 for line in tables):
         first = tables[0][0]

@@ -86,15 +86,19 @@ def run(
     """
     from bench.errors import ConfigError
     from bench.leaderboard import load_board
-    from bench.modes import modes_under
+    from bench.modes import OURS, modes_under
     from bench.project_file import project
     from bench.runner.board_plan import board_options
     from bench.runner.execute import run as run_plan
     from bench.runner.plan import RunOptions
     from bench.signals.leads import parse_leads
 
-    if board and (_names(methods) or _names(tasks) or _names(modes)):
-        raise ConfigError("board= names its own methods, tasks and modes; give it without methods, tasks and modes.")
+    others = (*_names(methods), *_names(tasks), *_names(modes))
+    if board and (others or _names(leads) != ["all"] or _list(fractions) != [1.0] or _names(protocols) != [OURS]):
+        raise ConfigError(
+            "board= names its own methods, tasks, modes, fractions and leads; give it without methods, tasks, modes, "
+            "protocols, fractions and leads."
+        )
     for argument, given in (("methods", methods), ("tasks", tasks), ("modes", modes)):
         if not board and not _names(given):
             raise ConfigError(f"{argument} is missing: name methods, tasks and modes, or a board.")

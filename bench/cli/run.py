@@ -139,9 +139,10 @@ def run_command(
     if address and executor != "ray":
         raise ConfigError("--address is of a Ray cluster; give it with --executor ray.")
     o.choice(fraction_rule, "--fraction-rule", RULES)
-    if board and (method or task or mode):
+    if board and (method or task or mode or protocol or fraction or leads):
         raise ConfigError(
-            "--board names its own methods, tasks and modes; give it without --method, --task and --mode."
+            "--board names its own methods, tasks, modes, fractions and leads; give it without --method, --task, --mode, "
+            "--protocol, --fraction and --leads."
         )
     if not board and not (method and task and mode):
         missing = [name for name, value in (("--method", method), ("--task", task), ("--mode", mode)) if not value]

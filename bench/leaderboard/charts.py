@@ -67,10 +67,10 @@ def _charts(
             ours = [(at[i], i, line.summaries[i]) for i in order if line.summaries[i].value is not None]
             if ours:
                 scale = numbers.scale_of(table.board, table.board.columns[order[0]])
-                traces.append(_whiskers(line.label, [(x, s) for x, _, s in ours], scale))
+                traces.append(_whiskers(table.name(line), [(x, s) for x, _, s in ours], scale))
             printed = [(at[i], p.value) for i in order if (p := numbers.published(line.row, i)) is not None]
             if table.shows_published and len(printed) > 1:
-                traces.append(_published(line.label, printed, bool(ours)))
+                traces.append(_published(table.name(line), printed, bool(ours)))
         traces.sort(key=lambda trace: "symbol" in trace.get("marker", {}))  # ours, then what was published
         if traces:
             title = f"{task}, {mode or 'as the row says'}: {metric}"
@@ -149,7 +149,7 @@ def survival_charts(table: Table, lines: Sequence[Line], columns: Sequence[int],
                 followed = _followed(found)
             except BenchError:
                 continue  # predictions are not at hand: the row has no curve
-            traces += _kaplan_meier(_name(table, line), *followed, first=not traces)
+            traces += _kaplan_meier(table.name(line), *followed, first=not traces)
         if traces:
             title = f"{column.name}: survival by predicted risk (p: log-rank)"
             charts.append(
@@ -164,11 +164,6 @@ def survival_charts(table: Table, lines: Sequence[Line], columns: Sequence[int],
                 }
             )
     return charts
-
-
-def _name(table: Table, line: Line) -> str:
-    twice = sum(other.label == line.label for other in table.lines if other.found) > 1
-    return f"{line.label} ({line.row.group})" if twice and line.row.group else line.label
 
 
 def _followed(results: Sequence[Result]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.comparisons import Ranks, ranks_of
 from bench.leaderboard.footnotes import footnotes
 from bench.leaderboard.guests import with_guests
-from bench.leaderboard.inflation import MINUS, differences
+from bench.leaderboard.inflation import differences, shows_differences
 from bench.leaderboard.rows import Place, claim, latest, place_of, places_of, variants
 from bench.leaderboard.stamp import Stamp, stamps_of
 from bench.leaderboard.standing import Standing, standing
@@ -59,6 +59,11 @@ class Table:
     def shows_published(self) -> bool:
         return self.board.has_published and (self.stamp is None or self.stamp.comparable)
 
+    def name(self, line: Line) -> str:
+        """The line's label, with its group where another line has the same label: unique within the table."""
+        twice = sum(other.label == line.label for other in self.lines) > 1
+        return f"{line.label} ({line.row.group})" if twice and line.row.group else line.label
+
 
 def collect(board: Board, results: Iterable[Result]) -> list[Table]:
     """The board's tables, one for each kind of result that must not be mixed with another; comparable ones first.
@@ -68,7 +73,7 @@ def collect(board: Board, results: Iterable[Result]) -> list[Table]:
     the board's own (:mod:`bench.leaderboard.guests`).
     """
     results = list(results)
-    if any(MINUS in (one.mode or "") for one in (*board.columns, *board.rows)):
+    if shows_differences(board):
         results += differences(results)
     board = with_guests(board, results)
     claimed = claim(board, results)
@@ -136,16 +141,17 @@ def _table(board: Board, stamp: Stamp, claimed: Sequence[tuple[int, Result]]) ->
     for index, result in claimed:
         by_row[index].append(result)
     lines: list[Line] = []
-    used: dict[str, list[Result]] = {}
+    behind: list[tuple[Line, list[Result]]] = []
     for index, row in enumerate(board.rows):
         found = variants(by_row.get(index, []))
         for name, results in found.items():
             line = Line(row, name, _summaries(board, row, latest(results)))
-            used[line.label] = results
+            behind.append((line, results))
             lines.append(line)
         if not found:
             lines.append(_empty(board, row))
-    return Table(board, stamp, lines, footnotes(used))
+    table = Table(board, stamp, lines)
+    return replace(table, footnotes=footnotes({table.name(line): results for line, results in behind}))
 
 
 def _empty(board: Board, row: Row) -> Line:

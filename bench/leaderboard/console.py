@@ -69,7 +69,7 @@ def _wide(table: Table) -> RichTable:
         view.add_column(Text(head), justify="right", footer=Text(f"n = {numbers.records(table, index)}"))
     view.show_footer = True
     for line in lines:
-        view.add_row(Text(line.label), *[Text(numbers.beside(table, line, i)) for i in columns])
+        view.add_row(Text(table.name(line)), *[Text(numbers.beside(table, line, i)) for i in columns])
     return view
 
 
@@ -94,7 +94,7 @@ def _long(table: Table) -> RichTable:
             first = False
             view.add_row(
                 *(Text(part) for part in place),
-                Text(line.label),
+                Text(table.name(line)),
                 column.metric or table.board.metric,
                 Text(numbers.beside(table, line, index)),
                 f"{line.summaries[index].n_records:,}",

@@ -35,19 +35,31 @@ def differing(results: Sequence[Result]) -> str:
 
 def contamination_notes(used: Mapping[str, Sequence[Result]]) -> list[str]:
     """A footnote for each mark that stands in a table, with the lines (and for test records the tasks) that bear it."""
-    lines: dict[str, dict[str, None]] = defaultdict(dict)
+    lines: dict[str, dict[str, set[tuple[int, int]]]] = defaultdict(lambda: defaultdict(set))
     for label, results in used.items():
         for result in results:
-            told = label
+            found, told = result.contamination_evidence, label
             if result.contamination == "test records":
-                found = result.contamination_evidence
-                counted = f" ({found['test_records']:,} of {found['tested']:,})" if "tested" in found else ""
-                told += f" on {result.cell.task}{counted}"
-            lines[result.contamination][told] = None
+                told += f" on {result.cell.task}"
+            counts = lines[result.contamination][told]
+            if result.contamination == "test records" and "tested" in found:
+                counts.add((found["test_records"], found["tested"]))
     means = {
         "same dataset": "pretrained on the task's dataset, or one that shares recordings with it; no test record was found "
         "there",
         "test records": "test records were pretrained on",
         "unknown": "not known whether test records were pretrained on (bench audit METHOD TASK tells, or what is missing)",
     }
-    return [f"{MARKS[status]} {told}: {', '.join(lines[status])}." for status, told in means.items() if status in lines]
+    return [
+        f"{MARKS[status]} {told}: {', '.join(line + _counted(counts) for line, counts in lines[status].items())}."
+        for status, told in means.items()
+        if status in lines
+    ]
+
+
+def _counted(counts: set[tuple[int, int]]) -> str:
+    """``(12 of 2,158)``; a range over folds: ``(49 to 57 of 78)``."""
+    if not counts:
+        return ""
+    ranges = [sorted(set(numbers)) for numbers in zip(*counts, strict=True)]
+    return " ({} of {})".format(*(f"{r[0]:,}" if len(r) == 1 else f"{r[0]:,} to {r[-1]:,}" for r in ranges))

@@ -121,18 +121,29 @@ def _skipped(results: Sequence[Result]) -> list[str]:
 
 
 def _seeds(used: Mapping[str, Sequence[Result]]) -> list[str]:
-    counts = {len({r.cell.seed for r in results}) for results in used.values()}
-    folds = {len({r.cell.fold for r in results}) for results in used.values()}
-    if not counts:
-        return []
-    if min(folds) > 1:
+    """How means and intervals came about; of cross-validated tasks and of others apart, where a table has both."""
+    folds: dict[str, int] = defaultdict(int)
+    for results in used.values():
+        for task in {r.cell.task for r in results}:
+            folds[task] = max(folds[task], len({r.cell.fold for r in results if r.cell.task == task}))
+    kinds = [[task for task, n in folds.items() if (n > 1) is crossed] for crossed in (False, True)]
+    return [
+        (f"{_listed(set(tasks))}: " if all(kinds) else "") + _how(used, tasks, max(folds[task] for task in tasks))
+        for tasks in kinds
+        if tasks
+    ]
+
+
+def _how(used: Mapping[str, Sequence[Result]], tasks: Sequence[str], folds: int) -> str:
+    counts = {len({r.cell.seed for r in results if r.cell.task in tasks}) for results in used.values()} - {0}
+    if folds > 1:
         seeds = "one seed was run" if counts == {1} else f"up to {max(counts)} seeds are averaged first"
         how = "intervals (95 %) are corrected resampled t over them, as their training sets overlap"
-        return [f"Means ± standard deviations over {max(folds)} folds; {how}; {seeds}."]
+        return f"Means ± standard deviations over {folds} folds; {how}; {seeds}."
     if counts == {1}:
-        return ["Intervals (95 %, bootstrap over patients) cover the choice of test records; one seed was run."]
+        return "Intervals (95 %, bootstrap over patients) cover the choice of test records; one seed was run."
     told = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(counts.pop())
-    return [f"Means over {told} seeds; intervals (95 %) cover test records (bootstrap over patients) and seeds."]
+    return f"Means over {told} seeds; intervals (95 %) cover test records (bootstrap over patients) and seeds."
 
 
 def _corpora(used: Mapping[str, Sequence[Result]]) -> list[str]:

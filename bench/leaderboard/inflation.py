@@ -7,11 +7,17 @@ from dataclasses import replace
 
 from bench.artifacts import digest
 from bench.errors import BenchError
+from bench.leaderboard.board import Board
 from bench.modes import honest_mode
 from bench.runner.results import Result
 
 MINUS = "-minus-"
 """Between two modes, as a board writes their difference: ``linear-merl-released-minus-linear``."""
+
+
+def shows_differences(board: Board) -> bool:
+    """Whether the board has a place for differences between protocols."""
+    return any(MINUS in (one.mode or "") for one in (*board.columns, *board.rows))
 
 
 def differences(results: Iterable[Result]) -> list[Result]:

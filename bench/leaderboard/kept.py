@@ -23,10 +23,11 @@ from typing import Any
 
 from bench.artifacts import digest, write_json
 from bench.errors import BenchError, ConfigError, DataError
-from bench.leaderboard.board import load_board
+from bench.leaderboard.board import boards, load_board
 from bench.leaderboard.cards import COMPARISONS, PACK, card_of, read_cards
 from bench.leaderboard.collect import collect
 from bench.leaderboard.comparisons import kept_names, ranks_of
+from bench.leaderboard.inflation import shows_differences
 from bench.leaderboard.render import render
 from bench.leaderboard.rows import claim
 from bench.runner.results import Result
@@ -46,9 +47,15 @@ def keep(names: Sequence[str], results: Iterable[Result], folder: Path, cache: P
         cache: a folder with p values that are known already (:func:`bench.leaderboard.comparisons.ranks_of`).
 
     Raises:
-        UnknownName: there is no such board. DataError: one of them has no finished cell.
+        UnknownName: there is no such board. DataError: one of them has no finished cell. ConfigError: the folder keeps
+            boards that are not named, which would lose their cards; or a board cannot be kept.
     """
     results = list(results)
+    if others := sorted(set(kept_boards(folder)) - set(names)):
+        raise ConfigError(
+            f"{folder} keeps {', '.join(others)} as well, whose cards would be lost. Name them too (--board "
+            f"{','.join([*names, *others])}), delete their tables, or choose another folder."
+        )
     by_key = {result.key: result for result in results}
     chosen: dict[str, Result] = {}
     with tempfile.TemporaryDirectory() as temporary:
@@ -56,6 +63,11 @@ def keep(names: Sequence[str], results: Iterable[Result], folder: Path, cache: P
         tests: dict[str, Any] = {}
         for name in names:
             board = load_board(name)
+            if shows_differences(board):
+                raise ConfigError(
+                    f"{name} shows differences between protocols, whose intervals need predictions; it cannot be kept. "
+                    f"bench leaderboard render {name} writes it from the workspace."
+                )
             on_it = {result.key: result for _, result in claim(board, results)}
             if not on_it:
                 raise DataError(f"no finished cell is on the board {name}. bench run --board {name} runs them.")
@@ -88,9 +100,11 @@ def write_again(folder: Path, names: Sequence[str] = ()) -> list[Path]:
 
 
 def kept_boards(folder: Path) -> Iterator[str]:
-    """The names of the boards that a folder keeps."""
-    for path in sorted(folder.glob("*.csv")):
-        yield path.stem
+    """The names of the boards that a folder keeps: whichever of a board's tables is left tells."""
+    known = boards()
+    for name in sorted({path.stem for path in folder.glob("*") if path.suffix in SUFFIXES}):
+        if name in known or (folder / f"{name}.csv").exists():
+            yield name
 
 
 def check_kept(folder: Path) -> list[str]:

@@ -20,11 +20,18 @@ def ours(board: Board, column: Column, summary: Summary) -> str:
         return MISSING
     scale, decimals = scale_of(board, column), shown_decimals(board, column)
     text = f"{summary.value * scale:.{decimals}f}"
-    if summary.sd is not None and (board.spread or summary.folds > 1):
-        text += f" ± {summary.sd * scale:.{decimals}f}"
+    if told := deviation(board, column, summary):
+        text += f" {told}"
     if summary.low is not None and summary.high is not None:
         text += f" [{summary.low * scale:.{decimals}f}, {summary.high * scale:.{decimals}f}]"
     return text
+
+
+def deviation(board: Board, column: Column, summary: Summary) -> str:
+    """``± 0.016``: over folds always, over seeds where the paper prints it; empty otherwise."""
+    if summary.sd is None or not (board.spread or summary.folds > 1):
+        return ""
+    return f"± {summary.sd * scale_of(board, column):.{shown_decimals(board, column)}f}"
 
 
 def theirs(board: Board, column: Column, printed: Published | None) -> str:
@@ -74,12 +81,7 @@ def shown(table: Table) -> tuple[list[Line], list[int], list[str], list[str]]:
     filled = [
         i for i in columns if any(line.summaries[i].keys or line.summaries[i].value is not None for line in lines)
     ]
-    labels = [line.label for line in table.lines]
-    absent_rows = [
-        f"{line.label} ({line.row.group})" if labels.count(line.label) > 1 and line.row.group else line.label
-        for line in table.lines
-        if not line.found and line.row.method
-    ]
+    absent_rows = [table.name(line) for line in table.lines if not line.found and line.row.method]
     return lines, filled, absent_rows, [table.board.columns[i].name for i in columns if i not in filled]
 
 
@@ -97,7 +99,7 @@ def reasons(table: Table) -> list[str]:
     for line in table.lines:
         for column, summary in zip(table.board.columns, line.summaries, strict=True):
             if summary.value is None and summary.missing not in ("not run", "published only") and line.found:
-                told.append(f"{line.label}, {column.name}: {summary.missing}")
+                told.append(f"{table.name(line)}, {column.name}: {summary.missing}")
     return told
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class TableView:
     notes: list[str]
     charts: list[dict[str, Any]] = field(default_factory=list)
     diagram: str = ""
-    ranked: bool = False  # ranks stand where letters would be too many
+    raised: str = ""  # what the letters and ranks that stand raised beside numbers mean
 
 
 def table_views(board: Board, tables: Sequence[Table], results: Results, cache: Path | None = None) -> list[TableView]:
@@ -112,8 +112,16 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
         notes=notes,
         charts=[*curves(table, lines, columns), *survival_charts(table, lines, columns, results)],
         diagram=_diagram(table, cache),
-        ranked=any(len(r.groups) > numbers.MANY_GROUPS for r in table.ranks.values()),
+        raised="; ".join(_raised(table)),
     )
+
+
+def _raised(table: Table) -> Iterator[str]:
+    groups = [len(ranks.groups) for ranks in table.ranks.values()]
+    if any(1 < count <= numbers.MANY_GROUPS for count in groups):
+        yield "letters: rows that share one cannot be told apart"
+    if any(count > numbers.MANY_GROUPS for count in groups):
+        yield "raised numbers: one plus the rows that are significantly better"
 
 
 def _column(table: Table, index: int) -> dict[str, Any]:
@@ -160,11 +168,12 @@ def _cell(table: Table, line: Line, index: int, span: tuple[float, float] | None
         return CellView(missing=found.missing, order=order, **common)
     bounds = [None if v is None else v * scale for v in (found.low, found.high)]
     interval = "" if None in bounds else f"{bounds[0]:.{decimals}f} to {bounds[1]:.{decimals}f}"
+    spread = "; ".join(part for part in (numbers.deviation(board, column, found), interval) if part)
     ranks = table.ranks.get(index)
     best = ranks is not None and len(ranks.groups) > 1 and numbers.rank(table, line, index) == 1
     return CellView(
         value=f"{found.value * scale:.{decimals}f}",
-        interval=interval,
+        interval=spread,
         letters=numbers.raised(table, line, index),
         marks=marks(found.contamination),
         best=best,

@@ -88,22 +88,15 @@ def standing(table: Table) -> Standing | None:
     metrics = {metric for _, metric in blocks}
     return Standing(
         lines=tuple(complete[i] for i in order),
-        labels=tuple(_label(table, complete[i]) for i in order),
+        labels=tuple(table.name(table.lines[complete[i]]) for i in order),
         blocks=tuple(task if len(metrics) == 1 else f"{task} {metric}" for task, metric in blocks),
         mean_ranks=tuple(ranks[i][0] for i in order),
         intervals=tuple((ranks[i][1].low, ranks[i][1].high) for i in order),
         p_value=tested.p_value,
         critical_difference=tested.critical_difference,
         p_values=tested.p_values[np.ix_(order, order)],
-        absent=tuple(line.label for k, line in enumerate(table.lines) if line.found and k not in complete),
+        absent=tuple(table.name(line) for k, line in enumerate(table.lines) if line.found and k not in complete),
     )
-
-
-def _label(table: Table, line: int) -> str:
-    """The line's label, with its group where another line has the same."""
-    one = table.lines[line]
-    twice = sum(other.label == one.label for other in table.lines) > 1
-    return f"{one.label} ({one.row.group})" if twice and one.row.group else one.label
 
 
 def _value(table: Table, line: int, column: int) -> float:

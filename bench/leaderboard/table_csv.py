@@ -11,7 +11,7 @@ from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Table
 
 FIELDS = (
-    "board", "data", "profile", "complete", "population", "row_group", "row", "variant", "column_group", "column",
+    "board", "data", "profile", "complete", "protocol", "population", "row_group", "row", "variant", "column_group", "column",
     "value", "low", "high", "sd", "records", "seeds", "folds", "contamination", "missing", "published", "published_sd",
     "rank", "not_told_apart_group", "results",
 )  # fmt: skip
@@ -24,7 +24,9 @@ def write(board: Board, tables: Sequence[Table]) -> str:
     writer.writerow(FIELDS)
     for table in tables:
         stamp = table.stamp
-        where = (stamp.data, stamp.profile, stamp.complete, stamp.population) if stamp else ("", "", "", "")
+        where: tuple = ("",) * 5
+        if stamp is not None:
+            where = (stamp.data, stamp.profile, stamp.complete, stamp.protocol, stamp.population)
         for line in table.lines:
             for index, (column, found) in enumerate(zip(board.columns, line.summaries, strict=True)):
                 printed = numbers.published(line.row, index) if table.shows_published else None

@@ -83,6 +83,9 @@ def test_a_board_is_run_from_python_and_names_its_own_methods(here, tmp_path):
     assert set(bench.board(str(board)).row) >= {"narrow", "wide"}
     with pytest.raises(ConfigError, match="without methods"):
         bench.run("merl", board=str(board))
+    for own in ({"fractions": 0.1}, {"leads": "limb"}, {"protocols": "merl-released"}):
+        with pytest.raises(ConfigError, match="fractions and leads"):
+            bench.run(board=str(board), **own)
     with pytest.raises(ConfigError, match="modes is missing"):
         bench.run("merl", "ptbxl-super")
 

@@ -1,3 +1,5 @@
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,10 @@ import pytest
 from bench.errors import ConfigError, UnknownName
 from bench.leaderboard.board import Board, Column, Row, board_files, load_board, read_board
 from bench.leaderboard.collect import collect, collect_all
+from bench.leaderboard.comparisons import Ranks
 from bench.leaderboard.console import class_tables, console_tables
+from bench.leaderboard.numbers import MANY_GROUPS
+from bench.leaderboard.page import table_views
 from bench.leaderboard.render import render
 from bench.leaderboard.rows import fullest_board
 
@@ -214,6 +219,49 @@ def test_rows_that_differ_in_mode_read_their_own_cells(make_result):
     assert [line.summaries[0].value for line in table.lines] == [0.9, 0.7]
 
 
+def test_footnotes_tell_of_every_row_where_two_share_a_label(make_result):
+    board = Board(
+        name="twice",
+        title="Twice",
+        metric="macro_auroc",
+        columns=[Column(label="Super", task="ptbxl-super")],
+        rows=[Row(label="K-MERL", group=m, method="kmerl", mode=m) for m in ("finetune", "linear", "zeroshot")],
+    )
+    leaked = make_result(mode="finetune", contamination="test records", corpus="csn")
+    (table,) = collect(board, [leaked, make_result(mode="linear")])
+    told = " ".join(table.footnotes)
+    assert "test records were pretrained on: K-MERL (finetune) on ptbxl-super" in told
+    assert "Pretrained on csn: K-MERL (finetune)." in told and "Pretrained on mimic-ecg: K-MERL (linear)." in told
+    (view,) = console_tables([leaked, make_result(mode="linear")], board)
+    assert "K-MERL (finetune)" in shown(view)
+
+
+def test_cross_validated_tasks_and_others_are_told_apart_in_the_note_on_intervals(make_result):
+    crossed = [make_result("merl", task="ukb-hyp-hf", metric="c_index", fold=fold) for fold in range(3)]
+    (table,) = collect_all([make_result("kmerl"), make_result("merl"), *crossed])
+    told = [note for note in table.footnotes if "ntervals (95 %" in note]
+    assert [note.partition(":")[0] for note in told] == ["ptbxl-super", "ukb-hyp-hf"]
+    assert "bootstrap over patients" in told[0] and "over 3 folds" in told[1]
+    (table,) = collect_all(crossed)
+    assert any(note.startswith("Means ± standard deviations over 3 folds") for note in table.footnotes)
+
+
+def test_a_page_shows_the_deviation_over_folds_that_its_notes_speak_of(make_result):
+    results = [make_result(task="ukb-hyp-hf", metric="c_index", fold=fold, value=0.6 + 0.1 * fold) for fold in (0, 1)]
+    (table,) = collect_all(results)
+    (view,) = table_views(table.board, [table], {})
+    assert view.lines[0].cells[0].value == "0.650"
+    assert view.lines[0].cells[0].interval.startswith("± 0.071; ")
+
+
+def test_a_page_tells_letters_and_ranks_where_it_has_both(board, make_result):
+    (table,) = collect(board, [make_result()])
+    groups = {0: tuple((k,) for k in range(MANY_GROUPS + 1)), 1: ((0,), (1,))}
+    table = replace(table, ranks={index: Ranks(test="t", groups=found) for index, found in groups.items()})
+    (view,) = table_views(board, [table], {})
+    assert "letters: " in view.raised and "raised numbers: " in view.raised
+
+
 def test_a_mean_over_an_incomplete_row_is_refused(board, make_result):
     (table,) = collect(board, [make_result(), make_result(method="merl"), make_result(method="merl", task="ptbxl-sub")])
     assert line(table, "K-MERL").summaries[2].value is None
@@ -246,8 +294,6 @@ def test_other_results_stand_beside_no_published_number(path, tmp_path, make_res
 
 
 def test_latex_and_csv(path, tmp_path, make_result):
-    import csv
-
     results = [make_result(value=0.842, width=0.013)]
     text = rendered(path, tmp_path, results, "latex")
     assert r"K-MERL & 84.2 [82.9, 85.5] (89.83) & -- (88.00) & -- (88.92) \\" in text
@@ -260,6 +306,15 @@ def test_latex_and_csv(path, tmp_path, make_result):
     assert float(row["value"]) == pytest.approx(84.2)
     assert row["published"] == "89.83"
     assert row["results"] == results[0].key
+
+
+def test_the_csv_tells_tables_of_two_protocols_apart(path, tmp_path, make_result):
+    released = make_result(value=0.9)
+    released.provenance["protocol"] = "merl-released"
+    other = replace(make_result(method="merl"), key="0" * 32)
+    rows = list(csv.DictReader(rendered(path, tmp_path, [released, other], "csv").splitlines()))
+    told = {(r["row"], r["protocol"]) for r in rows if r["results"]}
+    assert told == {("K-MERL", "merl-released"), ("MERL", "")}
 
 
 def test_an_unknown_format_is_refused_before_anything_is_written(path, tmp_path):

@@ -53,6 +53,14 @@ def test_what_the_checkpoint_saw_stands_beside_each_number(tmp_path, make_result
     }
 
 
+def test_folds_that_leak_are_told_as_a_range(board, make_result):
+    results = [make_result("merl", fold=fold, contamination="test records") for fold in range(3)]
+    for result, leaked in zip(results, (51, 49, 57), strict=True):
+        result.contamination_evidence.update(test_records=leaked, tested=78)
+    (table,) = collect(board, results)
+    assert "‡ test records were pretrained on: MERL on ptbxl-super (49 to 57 of 78)." in table.footnotes
+
+
 def test_a_clean_number_bears_no_mark(tmp_path, make_result):
     text = rendered(tmp_path, [make_result(value=0.8)], "markdown")
     assert "| 0.800 [0.780, 0.820] |" in text

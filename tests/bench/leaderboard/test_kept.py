@@ -2,12 +2,13 @@
 
 import json
 import lzma
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from bench.cli.main import app
-from bench.errors import DataError
+from bench.errors import ConfigError, DataError
 from bench.leaderboard.cards import COMPARISONS, PACK
 from bench.leaderboard.kept import check_kept, keep, put_table, write_again
 from bench.runner.results import read_results
@@ -70,6 +71,24 @@ def test_an_edited_card_or_p_value_is_told(folder):
     tests = (folder / COMPARISONS).read_text()
     (folder / COMPARISONS).write_text(tests.replace('"p":[', '"p":[0.5,'))
     assert "edited after it was written" in check_kept(folder)[0]
+
+
+def test_a_board_whose_other_tables_were_deleted_is_still_checked(folder):
+    (folder / "two.csv").unlink()
+    (folder / "two.md").write_text("| 100 |")
+    assert [Path(told.split()[0]).name for told in check_kept(folder)] == ["two.csv", "two.md"]
+
+
+def test_boards_of_a_folder_are_not_robbed_of_their_cards(folder, cells):
+    kept = (folder / PACK).read_bytes()
+    with pytest.raises(ConfigError, match="keeps two as well.*--board zeroshot,two"):
+        keep(["zeroshot"], cells, folder)
+    assert (folder / PACK).read_bytes() == kept
+
+
+def test_a_board_of_differences_cannot_be_kept(tmp_path, cells):
+    with pytest.raises(ConfigError, match="intervals need predictions"):
+        keep(["protocol_inflation"], cells, tmp_path)
 
 
 def test_a_board_without_results_cannot_be_kept(tmp_path):

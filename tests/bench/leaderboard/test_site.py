@@ -1,5 +1,6 @@
 """The site: built from results, whole by itself, and in a browser (slow)."""
 
+import gc
 import html.parser
 import shutil
 import subprocess
@@ -48,6 +49,13 @@ def results(tmp_path_factory, scored_result):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, results) -> Path:
     return write_site(boards(), results, tmp_path_factory.mktemp("site")).parent
+
+
+def test_the_garbage_collector_is_left_as_it_was_whatever_happens(tmp_path):
+    before = gc.get_freeze_count()
+    with pytest.raises(AttributeError):
+        write_site({"broken": None}, [], tmp_path)
+    assert gc.get_freeze_count() == before
 
 
 class Page(html.parser.HTMLParser):

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
 from pydantic import BaseModel, ConfigDict, Field
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional
 
@@ -70,16 +71,15 @@ def known_answers(kind: str, targets: Shaped[np.ndarray, "known ..."], n_outputs
 def run(cell: CellRun) -> Outcome:
     """Standardise by the labelled recordings, find neighbours once, choose their number on validation data."""
     config: Any = cell.config
-    features = torch.from_numpy(cell.features())
-    known = features[cell.train]
-    mean, deviation = known.mean(0), known.std(0, correction=0).clamp(min=1e-6)
+    raw = cell.features()
+    features = torch.from_numpy(StandardScaler().fit(raw[cell.train]).transform(raw))
     unit = {
-        part: functional.normalize((features[rows] - mean) / deviation, dim=1)
+        part: functional.normalize(features[rows], dim=1)
         for part, rows in (("train", cell.train), ("validation", cell.validation), ("test", cell.test))
     }
     answers = known_answers(cell.task.kind, cell.targets[cell.train], cell.n_outputs)
     objective = Objective(cell.task.kind, cell.n_outputs)
-    counts = sorted({min(count, len(known)) for count in config.neighbours})
+    counts = sorted({min(count, len(cell.train)) for count in config.neighbours})
 
     def scores(found: tuple[Tensor, Tensor], count: int) -> np.ndarray:
         cosine, rows = found[0][:, :count], found[1][:, :count]

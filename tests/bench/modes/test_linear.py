@@ -1,0 +1,57 @@
+"""The linear probe under AdamW: what it reads does not depend on the scale that an encoder happens to have."""
+
+import numpy as np
+import pytest
+import torch
+
+from bench.modes.cell_run import CellRun
+from bench.modes.linear import Config, run
+from bench.training.objective import Objective
+
+ROWS = np.arange(200), np.arange(200, 300), np.arange(300, 600)
+
+
+class Asked:
+    """Just enough of a task."""
+
+    kind, metric, classes, name = "multilabel", "macro_auroc", {"a": "a", "b": "b"}, "made up"
+
+
+QUICK = {"epochs": 10, "lr": 0.01}
+
+
+def outcome(scale=1.0, offset=0.0, silent=False, **config):
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=600)
+    targets = (hidden[:, None] + 0.5 * rng.normal(size=(600, 2)) > 0.5).astype(np.uint8)
+    features = (scale * np.c_[hidden, rng.normal(size=(600, 11))] + offset).astype(np.float32)
+    if silent:
+        features[ROWS[0], -1] = 0
+    blank = targets.copy()
+    blank[ROWS[2]] = 0
+    cell = CellRun(
+        method=None, task=Asked(), mode="linear", config=Config(**QUICK, **config), source=None, targets=blank,
+        train=ROWS[0], validation=ROWS[1], test=ROWS[2], features=lambda: features, seed=0, progress=lambda *_: None,
+    )  # fmt: skip
+    found = run(cell)
+    value = Objective("multilabel", 2).selection_value(targets[ROWS[2]], found.test)
+    return found, value, features
+
+
+def test_features_a_thousand_times_smaller_are_learnt_from_as_well():
+    """An untrained ResNet's deviate by 5e-4: a fixed rate would call them empty."""
+    small = {"scale": 2.0**-11}
+    assert outcome()[1] > 0.8
+    assert outcome(**small)[0].test == pytest.approx(outcome()[0].test, rel=1e-3)
+    assert outcome(**small, standardise=False)[1] < outcome(**small)[1] - 0.05
+
+
+def test_the_head_gives_the_same_answers_from_raw_features():
+    found, _, features = outcome(scale=0.01, offset=3.0)
+    read = Objective("multilabel", 2).scores(found.head.outputs(torch.from_numpy(features[ROWS[2]])))
+    np.testing.assert_allclose(read, found.test, atol=1e-4)
+
+
+def test_a_dimension_that_is_silent_in_the_labelled_recordings_drowns_nothing_later():
+    """Divided by a deviation of nothing it would be all that is seen of every other recording."""
+    assert outcome(silent=True)[1] > 0.8

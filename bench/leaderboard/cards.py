@@ -22,6 +22,7 @@ from bench import registry
 from bench.artifacts import digest, write_json
 from bench.errors import BenchError, DataError
 from bench.leaderboard.board import Board
+from bench.leaderboard.guests import with_guests
 from bench.leaderboard.rows import claim
 from bench.redaction import redact
 from bench.runner.cell import Cell
@@ -135,12 +136,13 @@ def card_of(result: Result) -> dict[str, Any]:
 
 
 def export(board: Board, results: Iterable[Result], destination: Path) -> list[Path]:
-    """Write a card for each result on a board.
+    """Write a card for each result on a board, those of other packages' methods included.
 
     Raises:
         DataError: none of the results is on it.
     """
-    chosen = {result.key: result for _, result in claim(board, results)}
+    results = list(results)
+    chosen = {result.key: result for _, result in claim(with_guests(board, results), results)}
     if not chosen:
         raise DataError(f"no finished cell is on the board {board.name}. bench run --board {board.name} runs them.")
     destination.mkdir(parents=True, exist_ok=True)

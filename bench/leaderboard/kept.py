@@ -27,6 +27,7 @@ from bench.leaderboard.board import boards, load_board
 from bench.leaderboard.cards import COMPARISONS, PACK, card_of, read_cards
 from bench.leaderboard.collect import collect
 from bench.leaderboard.comparisons import kept_names, ranks_of
+from bench.leaderboard.guests import with_guests
 from bench.leaderboard.inflation import shows_differences
 from bench.leaderboard.render import render
 from bench.leaderboard.rows import claim
@@ -68,7 +69,7 @@ def keep(names: Sequence[str], results: Iterable[Result], folder: Path, cache: P
                     f"{name} shows differences between protocols, whose intervals need predictions; it cannot be kept. "
                     f"bench leaderboard render {name} writes it from the workspace."
                 )
-            on_it = {result.key: result for _, result in claim(board, results)}
+            on_it = {result.key: result for _, result in claim(with_guests(board, results), results)}
             if not on_it:
                 raise DataError(f"no finished cell is on the board {name}. bench run --board {name} runs them.")
             chosen |= on_it

@@ -179,7 +179,8 @@ def test_a_board_names_its_own_cells(bench):
     assert "kmerl · ptbxl-super · zeroshot" in done.out
     assert "random-vit · ptbxl-rhythm · zeroshot" in done.out
     assert "Did you mean 'zeroshot'" in bench("run", "--board", "zeroshoot").err
-    assert "without --method" in " ".join(bench("run", "--board", "zeroshot", "--method", "kmerl").err.split())
+    for own in (("--method", "kmerl"), ("--fraction", "0.1"), ("--leads", "limb"), ("--protocol", "merl-released")):
+        assert "without --method" in " ".join(bench("run", "--board", "zeroshot", *own).err.split())
 
 
 def test_a_mode_that_a_method_cannot_answer(bench, workspace):

@@ -158,6 +158,12 @@ def test_secrets_do_not_travel(result):
     assert "pass" not in json.dumps(card_of(leaky)["provenance"])
 
 
+def test_a_method_of_another_package_gets_its_card(tmp_path, scored_result):
+    guest = scored_result(tmp_path / "cells", "strangers-net", 1.0, records=20)
+    (path,) = export(BOARD, [guest], tmp_path / "cards")
+    assert read_card(path).key == guest.key
+
+
 def test_a_board_without_results_exports_nothing(tmp_path):
     with pytest.raises(DataError, match="bench run --board b"):
         export(BOARD, [], tmp_path)

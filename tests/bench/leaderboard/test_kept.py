@@ -86,6 +86,13 @@ def test_boards_of_a_folder_are_not_robbed_of_their_cards(folder, cells):
     assert (folder / PACK).read_bytes() == kept
 
 
+def test_rows_of_other_packages_are_kept_with_the_board(folder, cells, scored_result, tmp_path):
+    guest = scored_result(tmp_path / "cells", "strangers-net", 1.0, records=120)
+    keep(["two"], [*cells, guest], folder)
+    text = (folder / "two.md").read_text()
+    assert "| strangers-net |" in text and "<sup>" in text and check_kept(folder) == []
+
+
 def test_a_board_of_differences_cannot_be_kept(tmp_path, cells):
     with pytest.raises(ConfigError, match="intervals need predictions"):
         keep(["protocol_inflation"], cells, tmp_path)

@@ -17,8 +17,8 @@ SPEED, GAIN = 25.0, 10.0
 """mm/s and mm/mV."""
 ROW = 30.0
 """mm from one row to the next: 3 mV."""
-TALLEST = 4.0
-"""mV beyond which a trace is cut: nothing that a heart makes."""
+TALLEST = 6.0
+"""mV beyond which a trace is cut: complexes stay below it, what an electrode does when it comes off need not."""
 LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
 MINOR, MAJOR = "#f7d4d4", "#eda9a9"
 PULSE = 5.0
@@ -42,7 +42,7 @@ def draw_recording(
     """
     seconds = min(signal.shape[1] / fs, 10.0)
     column = seconds / 4
-    figure, axes = _paper(seconds * SPEED, 4, title, activation is not None, _above(signal))
+    figure, axes = _paper(seconds * SPEED, 4, title, activation is not None, _room(signal))
     limit = _limit(activation)
     for row, names in enumerate((*LAYOUT, (rhythm,))):
         level = (3 - row) * ROW + ROW / 2
@@ -71,7 +71,7 @@ def draw_window(
     """
     signal = signal[:, : activation.shape[1]]
     width = signal.shape[1] / fs * SPEED
-    figure, axes = _paper(2 * width + 6, 6, title, True, _above(signal))
+    figure, axes = _paper(2 * width + 6, 6, title, True, _room(signal))
     limit = _limit(activation)
     for lead, name in enumerate(LEADS):
         column, row = divmod(lead, 6)
@@ -93,7 +93,7 @@ def draw_beats(
 ) -> Any:
     """A median beat in every lead, in the same three rows of four, at the same scale."""
     width = beat.shape[1] / fs * SPEED
-    figure, axes = _paper(4 * (width + 6), 3, title, activation is not None, _above(beat))
+    figure, axes = _paper(4 * (width + 6), 3, title, activation is not None, _room(beat))
     limit = _limit(activation)
     for row, names in enumerate(LAYOUT):
         level = (2 - row) * ROW + ROW / 2
@@ -108,24 +108,28 @@ def draw_beats(
     return figure
 
 
-def _above(signal: Float[np.ndarray, "lead time"]) -> float:
-    """mm of paper that the tallest wave needs above the first row, whole large squares."""
-    tallest = min(float(np.nanmax(signal, initial=0.0)), TALLEST)
-    return 5 * np.ceil(max(0.0, GAIN * tallest + 2 - ROW / 2) / 5)
+def _room(signal: Float[np.ndarray, "lead time"]) -> tuple[float, float]:
+    """mm of paper that the deepest wave needs below the last row, and the tallest above the first: whole large squares."""
+    below, above = (
+        5 * np.ceil(max(0.0, GAIN * min(float(np.nanmax(side * signal, initial=0.0)), TALLEST) + 2 - ROW / 2) / 5)
+        for side in (-1, 1)
+    )
+    return below, above
 
 
-def _paper(width: float, rows: int, title: str, coloured: bool, above: float) -> tuple[Any, Any]:
-    across, down = LEFT + width + 3, rows * ROW + above
+def _paper(width: float, rows: int, title: str, coloured: bool, room: tuple[float, float]) -> tuple[Any, Any]:
+    (below, above), across = room, LEFT + width + 3
+    down = below + rows * ROW + above
     figure = new_figure((across + (21 if coloured else 2)) / 25.4, (down + 16) / 25.4)
     figure.set_layout_engine("none")
     whole_width, whole_height = figure.get_size_inches() * 25.4
     axes = figure.add_axes((1 / whole_width, 7 / whole_height, across / whole_width, down / whole_height))
-    axes.set(xlim=(0, across), ylim=(0, down), xticks=[], yticks=[])
+    axes.set(xlim=(0, across), ylim=(-below, down - below), xticks=[], yticks=[])
     for side in axes.spines.values():
         side.set_visible(False)
     for step, colour, weight in ((1, MINOR, 0.3), (5, MAJOR, 0.5)):
-        axes.vlines(np.arange(0, across + 0.1, step), 0, down, color=colour, lw=weight, zorder=0)
-        axes.hlines(np.arange(0, down + 0.1, step), 0, across, color=colour, lw=weight, zorder=0)
+        axes.vlines(np.arange(0, across + 0.1, step), -below, down - below, color=colour, lw=weight, zorder=0)
+        axes.hlines(np.arange(-below, down - below + 0.1, step), 0, across, color=colour, lw=weight, zorder=0)
     figure.text(1 / whole_width, 1 - 2 / whole_height, title, fontsize=10, va="top", fontweight="bold")
     figure.text(1 / whole_width, 2 / whole_height, f"{SPEED:g} mm/s   {GAIN:g} mm/mV", fontsize=8, color=MUTED)
     return figure, axes

@@ -45,7 +45,9 @@ def test_paper_is_at_scale(signal):
 def test_tall_waves_are_drawn_whole(signal):
     tall = signal * 2.6  # mV in V6, whose row would end at 1.5
     axes = draw_recording(tall, FS, "a record").axes[0]
-    assert max(line.get_ydata().max() for line in axes.lines) < axes.get_ylim()[1]
+    for drawn in (axes, draw_beats(tall[:, :600], FS, "a beat").axes[0]):  # V6 is in the last row of the beats
+        assert max(line.get_ydata().max() for line in drawn.lines) < drawn.get_ylim()[1]
+        assert min(line.get_ydata().min() for line in drawn.lines) > drawn.get_ylim()[0]
     v6 = max((line.get_ydata() for line in axes.lines if len(line.get_xdata()) == 2.5 * FS), key=np.ptp)
     assert np.ptp(v6) == pytest.approx(2 * 2.6 * GAIN, rel=1e-3)
 

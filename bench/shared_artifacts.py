@@ -64,9 +64,13 @@ class SharedArtifacts:
         """The names of all artifacts of a kind; none where the store does not answer."""
         return self._softly(lambda: self._list(kind), set())
 
-    def fetch(self, kind: Kind, final: Path) -> bool:
-        """Bring an artifact into the workspace under its name; whether it was there and unaltered."""
-        return self._softly(lambda: self._fetch(kind, final), False)
+    def fetch(self, kind: Kind, final: Path, replace: bool = False) -> bool:
+        """Bring an artifact into the workspace under its name; whether it was there and unaltered.
+
+        Args:
+            replace: in the place of what is here.
+        """
+        return self._softly(lambda: self._fetch(kind, final, replace), False)
 
     def publish(self, kind: Kind, folder: Path, replace: bool = False) -> bool:
         """Send a finished artifact, unless it is there; whether it is there now.
@@ -114,12 +118,12 @@ class SharedArtifacts:
             return None
         return files
 
-    def _fetch(self, kind: Kind, final: Path) -> bool:
+    def _fetch(self, kind: Kind, final: Path, replace: bool) -> bool:
         files = self._manifest(kind, final.name)
         if files is None or (kind, final.name) in self._bad:
             return False
         try:
-            with writing(final) as folder:
+            with writing(final, replace) as folder:
                 for name, facts in files.items():
                     self._system.get_file(self._file(facts["sha256"]), str(folder / name))
                     if file_digest(folder / name) != facts["sha256"]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from bench import registry
-from bench.artifacts import clear_leftovers, damage
+from bench.artifacts import SEAL, clear_leftovers, damage, file_digest
 from bench.data_source import DataSource
 from bench.errors import ConfigError
 from bench.progress import say
@@ -21,6 +21,7 @@ from bench.runner.cell import Cell
 from bench.runner.configure import check_overrides, parse_overrides
 from bench.runner.costs import Costs
 from bench.runner.executors import Executor, executor_for
+from bench.runner.executors.worker import Ended
 from bench.runner.jobs import Schedule
 from bench.runner.keys import cell_key, member_cells
 from bench.runner.plan import Plan, RunOptions, plan
@@ -157,11 +158,8 @@ def run(
         contextlib.closing(executor.run(schedule, session, options.resume == "never")) as endings,
     ):
         for job, ended in endings:
-            if (
-                not ended.error
-                and ended.folder is not None
-                and _brought(ended.folder, workspace.results, shared) is None
-            ):
+            brought = _brought(ended, workspace.results, shared)
+            if not ended.error and ended.folder is not None and brought is None:
                 ended = replace(ended, error=f"its result lies on the machine that computed it. {NOT_SHARED}")
             if ended.error:
                 if job.kind == "cell":
@@ -170,7 +168,7 @@ def run(
                     say(f"failed: {job}: {ended.error}")
                 continue
             costs.note(job.kind, job.cell, ended.seconds, ended.memory)
-            if job.kind == "cell" and (brought := _brought(ended.folder, workspace.results, shared)) is not None:
+            if job.kind == "cell" and brought is not None:
                 result = read_result(brought)
                 failures.forget(job.cell, session)
                 finished[job.cell] = brought
@@ -201,13 +199,16 @@ def _finished(keys: dict[Cell, str], results: Path, shared: SharedArtifacts | No
     return found
 
 
-def _brought(folder: Path | None, results: Path, shared: SharedArtifacts | None) -> Path | None:
-    """A finished cell in this machine's workspace; None if it was computed on another and did not get here."""
-    if folder is None:
+def _brought(ended: Ended, results: Path, shared: SharedArtifacts | None) -> Path | None:
+    """A finished cell in this machine's workspace; None if it was computed on another and did not get here.
+
+    What lies here may be one whose bytes were altered, or an older one beside that which another machine has sent.
+    """
+    if ended.folder is None:
         return None
-    here = results / folder.name
-    there = here.is_dir() or (shared is not None and shared.fetch("results", here))
-    return here if there else None
+    here = results / ended.folder.name
+    ours = damage(here) is None and (shared is None or file_digest(here / SEAL) == ended.seal)
+    return here if ours or (shared is not None and shared.fetch("results", here, replace=True)) else None
 
 
 def _tell_found(finished: dict[Cell, Path], session: Session, on_result: Callable[[Result, bool], None] | None) -> None:

@@ -299,6 +299,14 @@ class Session:
             )
         return CheckpointSpec(method, config, facts)
 
+    def checkpoint_of(self, cell: Cell) -> CheckpointSpec | None:
+        """What determines the checkpoint that a cell starts from; None for one that starts from initial weights."""
+        if cell.mode == "scratch":  # nor does it matter whether the method could be pretrained here
+            return None
+        return self.checkpoint_spec(
+            registry.load(registry.METHODS, cell.method), self.task_data(cell.task).task.dataset
+        )
+
     def checkpoint(self, spec: CheckpointSpec) -> Path:
         """The checkpoint's folder, pretraining it first if need be.
 
@@ -311,18 +319,23 @@ class Session:
             return final
         if spec.key in self._failed:  # fifty cells that want it need not try fifty times
             raise self._failed[spec.key]
-        shared = workspace.shared
-        if shared and not final.is_dir():
-            shared.fetch("checkpoints", final)
-        if not (final.is_dir() and self.remembered(("intact", final), lambda: discard_if_altered(final))):
+        if not self.has_checkpoint(final):
             try:
                 self._pretrained(spec, final)
             except Exception as error:
                 self._failed[spec.key] = error
                 raise
-        if shared:
+        if shared := workspace.shared:
             self.remembered(("sent", final), lambda: shared.publish("checkpoints", final))
         return final
+
+    def has_checkpoint(self, final: Path) -> bool:
+        """Whether a checkpoint is here and unaltered, or has come from the object store."""
+        if final.is_dir() and (("intact", final) in self._remembered or discard_if_altered(final)):
+            self._remembered["intact", final] = True
+            return True
+        shared = self.source.workspace.shared
+        return shared is not None and shared.fetch("checkpoints", final)
 
     def _pretrained(self, spec: CheckpointSpec, final: Path) -> Path:
         workspace = self.source.workspace

@@ -9,7 +9,7 @@ from bench import registry
 from bench.errors import ConfigError
 from bench.progress import set_quiet
 from bench.runner.session import Session
-from bench.training.checkpoint import CheckpointSpec, discard_if_altered
+from bench.training.checkpoint import CheckpointSpec
 from bench.training.devices import join
 from bench.training.distributed import agreed, first_alone, rank
 from bench.training.launch import in_processes
@@ -29,9 +29,11 @@ def pretrain_as_one_of_many(session: Session, method: str, dataset: str) -> Path
         spec = session.checkpoint_spec(registry.load(registry.METHODS, method), dataset)
     assert spec is not None
     final = spec.folder(session.source.workspace.checkpoints)
-    if not agreed(final.is_dir() and discard_if_altered(final)):
+    # The first one looks, before and after: it takes the lock that discarding takes, and a network folder may show the
+    # others for a while what was there before.
+    if not agreed(rank() == 0 and session.has_checkpoint(final)):
         _pretrain(session, spec)
-    return session.checkpoint(spec)
+    return session.checkpoint(spec) if rank() == 0 else final
 
 
 def _pretrain_by_name(settings: dict[str, Any], method: str, corpus: str, key: str) -> None:

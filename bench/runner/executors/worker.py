@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench import registry
+from bench.artifacts import SEAL, file_digest
 from bench.runner.cell_result import TakenElsewhere, run_cell
 from bench.runner.failures import explain
 from bench.runner.features import features
@@ -27,6 +28,7 @@ class Ended:
 
     Attributes:
         folder: of a cell's result.
+        seal: SHA-256 of what it is sealed with, which tells it from an older one of the same cell.
         computed: whether it was computed now rather than found.
         error: why it failed, in a sentence; empty if it did not.
         trace: the traceback.
@@ -35,6 +37,7 @@ class Ended:
     """
 
     folder: Path | None = None
+    seal: str = ""
     computed: bool = False
     error: str = ""
     trace: str = ""
@@ -45,11 +48,13 @@ class Ended:
 def perform(job: Job, session: Session, again: bool, wait: bool = True) -> Ended | None:
     """Do a job; errors are part of what is returned. None if another process is at it and ``wait`` is false."""
     started = time.perf_counter()
-    folder, computed = None, True
+    folder, seal, computed = None, "", True
     try:
         if job.kind == "cell":
             result, computed = run_cell(job.cell, session, again, wait)
             folder = result.folder
+            assert folder is not None
+            seal = file_digest(folder / SEAL)
         else:
             method = registry.load(registry.METHODS, job.cell.method)
             data = session.task_data(job.cell.task)
@@ -70,7 +75,7 @@ def perform(job: Job, session: Session, again: bool, wait: bool = True) -> Ended
     except Exception as error:
         message, trace = explain(error)
         return Ended(error=message, trace=trace, seconds=time.perf_counter() - started, memory=peak_memory())
-    return Ended(folder, computed, seconds=time.perf_counter() - started, memory=peak_memory())
+    return Ended(folder, seal, computed, seconds=time.perf_counter() - started, memory=peak_memory())
 
 
 def peak_memory() -> int:

@@ -130,6 +130,16 @@ def test_bytes_that_were_altered_are_made_again(run, workspace, kind, name):
         assert (damaged / name).read_bytes() == before
 
 
+def test_a_checkpoint_that_was_altered_is_pretrained_once_for_all_cells(run, workspace, monkeypatch):
+    run(seeds=[0])
+    (checkpoint,) = folders(workspace.checkpoints)
+    flip(checkpoint / "model.safetensors")
+    heard: list[str] = []
+    monkeypatch.setattr("bench.runner.session.say", heard.append)
+    assert run(modes=["finetune"], overrides=["finetune.epochs=1"], seeds=[0, 1]).computed == 2
+    assert sum("pretrained first" in text for text in heard) == 1
+
+
 def test_a_clock_that_was_set_back_changes_nothing_and_what_is_newer_stays_newer(run, workspace, monkeypatch):
     calm = scores(run())
     for folder in folders(workspace.results):

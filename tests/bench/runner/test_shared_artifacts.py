@@ -3,11 +3,14 @@
 import fsspec
 import pytest
 
+from bench.artifacts import damage
 from bench.cli.options import data_source
 from bench.data_source import DataSource
 from bench.errors import ConfigError
 from bench.runner import execute
+from bench.runner.executors.here import Here
 from bench.runner.plan import RunOptions
+from bench.runner.session import Session
 from bench.shared_artifacts import SharedArtifacts, shared_artifacts
 from bench.workspace import Workspace
 
@@ -43,7 +46,9 @@ def machine(workspace, tmp_path, small):
 
 
 def run(workspace, **options):
-    return execute.run(RunOptions(**(OPTIONS | options)), DataSource(workspace, simulated_records=240))
+    executor = options.pop("executor", None)
+    source = DataSource(workspace, simulated_records=240)
+    return execute.run(RunOptions(**(OPTIONS | options)), source, executor=executor)
 
 
 def told(report):
@@ -98,6 +103,53 @@ def test_what_was_finished_before_there_was_a_store_is_sent(machine, url):
     run(Workspace(one.root))
     assert run(one).computed == 0
     assert run(machine("two", url)).computed == 0
+
+
+@pytest.mark.parametrize("url", ["memory"], indirect=True)
+def test_a_checkpoint_that_was_altered_here_is_fetched_and_not_pretrained_again(machine, url, monkeypatch):
+    one = machine("one", url)
+    run(one, seeds=[0])
+    (weights,) = one.checkpoints.glob("small-*/model.safetensors")
+    written = weights.read_bytes()
+    weights.write_bytes(written[:-1] + bytes([written[-1] ^ 1]))
+    monkeypatch.setattr("bench.runner.session.pretrain", None)
+    assert run(one, seeds=[1], modes=["finetune"], overrides=["finetune.epochs=1"]).computed == 1
+    assert weights.read_bytes() == written
+
+
+@pytest.mark.parametrize("url", ["memory"], indirect=True)
+def test_a_result_that_was_altered_here_is_not_shown_though_another_machine_has_it_intact(machine, url):
+    one, two = machine("one", url), machine("two", url)
+    first = run(one, seeds=[0])
+    run(two, seeds=[0])
+    key = first.results[0].key
+    path = two.results / key / "result.json"
+    path.write_text(path.read_text().replace('"profile": "smoke"', '"profile": "paper"'))
+    (found,) = run(two, seeds=[0], executor=Elsewhere(one)).results
+    assert found.profile == "smoke"
+    assert damage(two.results / key) is None
+
+
+@pytest.mark.parametrize("url", ["memory"], indirect=True)
+def test_what_another_machine_computed_anew_takes_the_place_of_what_is_here(machine, url, monkeypatch):
+    one, two = machine("one", url), machine("two", url)
+    (before,) = run(one, seeds=[0]).results
+    assert run(two, seeds=[0]).computed == 0
+    monkeypatch.setattr("bench.provenance.git_commit", lambda: "another")
+    report = run(two, seeds=[0], resume="never", executor=Elsewhere(one))
+    assert before.provenance["git_commit"] != "another"
+    assert (report.computed, report.results[0].provenance["git_commit"]) == (1, "another")
+
+
+class Elsewhere(Here):
+    """Runs jobs as a machine with a workspace of its own, as Ray does with BENCH_NODE_WORKSPACE."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+
+    def run(self, schedule, session, again):
+        there = Session(**session.settings() | {"source": DataSource(self.workspace, simulated_records=240)})
+        return super().run(schedule, there, again)
 
 
 def test_a_manifest_cannot_write_outside_of_the_workspace(machine, url, tmp_path):

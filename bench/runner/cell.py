@@ -34,7 +34,7 @@ class Cell:
             parts.append(f"leads {name_leads(self.leads)}")
         if self.mode != "zeroshot":
             drawn = "" if self.fraction_rule == "stratified" else f", {self.fraction_rule}'s draw"
-            parts.append(f"{self.fraction:.0%}{drawn}")
+            parts.append(f"{100 * self.fraction:g}%{drawn}")
             parts.append(f"seed {self.seed}")
         elif self.seed:
             parts.append(f"seed {self.seed}")

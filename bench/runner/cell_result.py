@@ -115,7 +115,7 @@ def answer(
     """
     method = registry.load(registry.METHODS, cell.method)
     data = session.task_data(cell.task)
-    spec = session.checkpoint_spec(method, data.task.dataset)
+    spec = session.checkpoint_of(cell)
     partition = data.partition(cell.fold)
     blanked = data.examples.targets.copy()
     blanked[partition.test] = 0  # the test split is read once, by the scoring, after everything was chosen
@@ -133,8 +133,8 @@ def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> 
     started = provenance.now_after(session.source.workspace.clock)
     clock = time.perf_counter()
     method = registry.load(registry.METHODS, cell.method)
-    spec = session.checkpoint_spec(method, session.task_data(cell.task).task.dataset)
-    if spec is not None and cell.mode != "scratch":
+    spec = session.checkpoint_of(cell)
+    if spec is not None:
         session.checkpoint(spec)
     pretrained = time.perf_counter()
 

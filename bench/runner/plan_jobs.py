@@ -47,10 +47,10 @@ def jobs_of(
 def _shared(cell: Cell, session: Session, features: bool, add: Any) -> Iterator[str]:
     method = registry.load(registry.METHODS, cell.method)
     data = session.task_data(cell.task)
-    dataset = data.task.dataset
-    spec = session.remembered(("spec", cell.method, dataset), lambda: session.checkpoint_spec(method, dataset))
+    of = ("spec", cell.method, data.task.dataset, cell.mode == "scratch")
+    spec = session.remembered(of, lambda: session.checkpoint_of(cell))
     needs: tuple[str, ...] = ()
-    if spec is not None and cell.mode != "scratch":
+    if spec is not None:
         folder = spec.folder(session.source.workspace.checkpoints)
         if not session.remembered(("there", folder), folder.is_dir):
             needs = (add("checkpoint", str(folder), cell, (), True),)

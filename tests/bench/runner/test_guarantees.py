@@ -12,9 +12,13 @@ import pytest
 from bench import registry
 from bench.data_source import DataSource
 from bench.runner import execute, failures
+from bench.runner.costs import Costs
 from bench.runner.plan import RunOptions
+from bench.runner.plan_jobs import jobs_of
 from bench.runner.results import read_results
+from bench.runner.session import Session
 from bench.workspace import Workspace
+from tasks.datasets.ptbxl import PTBXL
 
 SPY = '''
     import numpy as np
@@ -39,6 +43,27 @@ SPY = '''
         def predict(self, data):
             Spy.seen.append(data.targets.copy())
             return np.random.default_rng(len(data.targets)).random(data.targets.shape)
+'''
+
+
+WORDED = '''
+    from torch import nn
+    from bench.method import Method
+    from bench.signals.input_spec import InputSpec
+
+    class Worded(Method):
+        """Learns from reports."""
+        name = "worded"
+        input = InputSpec(fs=100, seconds=1, modalities=("text",))
+
+        def build(self, config):
+            self.net = nn.Linear(100, 4)
+
+        def pretraining_loss(self, batch):
+            return {"size": self.encode(batch).square().mean()}
+
+        def encode(self, batch):
+            return self.net(batch.ecg.mean(1))
 '''
 
 
@@ -83,6 +108,16 @@ def test_a_failure_is_recorded_never_cached_and_stops_nothing_else(workspace, sp
     again = run(workspace)
     assert again.computed == 1
     assert failures.recorded(workspace) == []
+
+
+def test_from_initial_weights_it_does_not_matter_that_there_is_nothing_to_pretrain_on(workspace, plugin, monkeypatch):
+    plugin("worded_plugin", WORDED)
+    monkeypatch.setattr(PTBXL, "text_sources", ())
+    report = run(workspace, methods=["worded"], overrides=["finetune.epochs=1"])
+    assert (report.computed, report.failures) == (1, {})
+    cells = [(result.cell, result.key) for result in report.results]
+    session = Session(DataSource(workspace, simulated_records=240), "smoke")
+    assert [job.kind for job in jobs_of(cells, session, Costs.of(workspace.root, "smoke"), shared=True)] == ["cell"]
 
 
 def test_the_same_cell_twice_gives_the_same_predictions_bit_for_bit(workspace):

@@ -19,6 +19,11 @@ def order(schedule: Schedule) -> list[str]:
     return taken
 
 
+def test_cells_of_different_fractions_have_different_names():
+    told = [str(Cell("m", "t", "linear", fraction=fraction)) for fraction in (0.001, 0.002, 0.015, 0.02, 0.07, 1.0)]
+    assert [one.split(" · ")[3] for one in told] == ["0.1%", "0.2%", "1.5%", "2%", "7%", "100%"]
+
+
 def test_the_longest_way_to_the_end_goes_first():
     jobs = [job("short", 2), job("long", 5), job("checkpoint", 1), job("waits", 9, ("checkpoint",))]
     assert order(Schedule.of(jobs)) == ["checkpoint", "waits", "long", "short"]

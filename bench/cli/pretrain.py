@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -59,6 +60,7 @@ def pretrain_command(
     simulated_records: o.SimulatedRecords = None,
     on_bad_record: o.OnBadRecord = "error",
     workspace: o.WorkspaceOption = None,
+    artifacts: o.ArtifactsOption = None,
 ) -> None:
     """Pretrain a method and keep the checkpoint. A run that was interrupted goes on from its last epoch."""
     from bench import registry
@@ -72,6 +74,12 @@ def pretrain_command(
 
     wanted = o.chosen_profile(profile)
     spread = Devices.of(devices, nodes, strategy)
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started > 1 and spread.total == 1:  # each would wait for the first, which would train alone
+        raise ConfigError(
+            f"{started} processes were started, and --devices 1 --nodes 1 asks for one. Say with --devices how many there "
+            f"are on each machine, and with --nodes how many machines."
+        )
     cls = registry.load(registry.METHODS, method)
     given = o.overrides(set_, text)
     if o.choice(precision, "--precision", PRECISIONS) is not None:
@@ -79,7 +87,7 @@ def pretrain_command(
         given = [*(f"{field}={precision}" for field in stages), *given]
     overrides = parse_overrides(given, list(registry.entries(registry.METHODS)))
     check_overrides(overrides, [cls])
-    source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
+    source = o.data_source(data_root, workspace, simulated_records, on_bad_record, artifacts=artifacts)
     chosen = wanted or ("paper" if source.kind == "real" else "smoke")
     session = Session(source, chosen, overrides, corpus, devices=spread)
     if not cls.implements("pretraining_loss"):

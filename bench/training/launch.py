@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -15,6 +16,8 @@ from bench.errors import BenchError, ConfigError
 from bench.training.devices import BACKEND, PATIENCE, Devices, join
 
 STOP_SECONDS = 2.0
+CRASHES = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL)
+"""Signals that end a process by itself. By others (SIGABRT) it may end for want of one that is gone; SIGTERM is ours."""
 
 
 def started_by_others() -> bool:
@@ -105,16 +108,18 @@ def _process(local_rank: int, devices: Devices, folder: Path, work: Callable[...
 
 
 def _told(devices: Devices, folder: Path, codes: list[int]) -> str:
-    """Why they ended: what one of them says, else who was killed, else the first traceback."""
+    """Why they ended: what one of them says, else who crashed, else the first traceback."""
     again = "The state of the last whole epoch is kept; run the same command again and it continues from there."
     for found in sorted(folder.glob("*.told")):
         return found.read_text(encoding="utf-8")
-    killed = [f"process {i} of {devices.per_node} was killed by signal {-c}" for i, c in enumerate(codes) if c == -9]
-    if killed:
-        return f"{killed[0]}, as the system does for want of memory. {again}"
+    for i, code in enumerate(codes):
+        if -code in CRASHES:
+            why = ", as the system does for want of memory" if -code == signal.SIGKILL else ""
+            return f"process {i} of {devices.per_node} was killed by signal {-code}{why}. {again}"
     for found in sorted(folder.glob("*.trace")):
         return f"process {found.stem} of {devices.per_node} failed. {again}\n{found.read_text(encoding='utf-8')}"
-    return f"a process ended with code {next(code for code in codes if code)}. {again}"
+    first = next((code for code in codes if code and -code != signal.SIGTERM), -signal.SIGTERM)
+    return f"a process ended with code {first}. {again}"
 
 
 def _loopback(devices: Devices) -> dict[str, str]:

@@ -13,7 +13,7 @@ from bench.errors import ConfigError
 from bench.progress import track
 from bench.runner.executors import settle
 from bench.runner.executors.worker import Ended
-from bench.runner.failures import WANT_OF_MEMORY
+from bench.runner.failures import WANT_OF_MEMORY, explain
 from bench.runner.jobs import Job, Schedule
 from bench.runner.session import Session
 
@@ -93,6 +93,13 @@ class RayCluster:
     def _ended(self, one: Any) -> Ended | None:
         try:
             return self._ray.get(one)
+        except self._ray.exceptions.RayTaskError as error:  # before it was begun: what a job raises comes in Ended
+            reason, trace = explain(error.cause)
+            return Ended(
+                error=f"a machine of the cluster could not begin it: {reason.strip().splitlines()[-1]}. Install the same "
+                f"bench, plugins and packages on every machine.",
+                trace=f"{error}\n{trace}",
+            )
         except self._ray.exceptions.RayError as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             return Ended(error=f"its process or machine was lost {TRIES + 1} times: {reason} {WANT_OF_MEMORY}")

@@ -33,6 +33,14 @@ def test_a_corpus_whose_texts_are_empty(bench, workspace, monkeypatch):
     assert not list(workspace.checkpoints.glob("[!.]*"))
 
 
+def test_more_processes_than_devices(bench, workspace, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "8")  # torchrun --nproc-per-node 8
+    done = bench("pretrain", "merl")
+    assert done.code == 2
+    assert "8 processes were started, and --devices 1 --nodes 1 asks for one" in " ".join(done.err.split())
+    assert not workspace.checkpoints.exists()
+
+
 def test_a_loss_that_is_not_finite(bench, workspace):
     done = bench("pretrain", "merl", "--set", "pretrain.lr=1e30", "--set", "pretrain.epochs=2")
     assert done.code == 2

@@ -3,11 +3,13 @@
 import os
 import signal
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from bench.data_source import DataSource
 from bench.runner import execute, failures
+from bench.runner.executors.ray_cluster import RayCluster
 from bench.runner.plan import RunOptions
 from bench.workspace import Workspace
 
@@ -71,6 +73,19 @@ def test_memory_that_is_not_given_is_a_failure_with_the_cure_and_the_others_go_o
     again = run(workspace, **options)
     assert again.computed == 1
     assert told(again) == told(run(copy_of(workspace, tmp_path / "calm"), **options))
+
+
+def test_a_machine_that_cannot_begin_a_job_is_told_from_one_that_is_lost():
+    ray = pytest.importorskip("ray", reason="the extra ray is not installed")
+
+    def get(one):
+        raise ray.exceptions.RayTaskError("_perform", "its traceback", ModuleNotFoundError("No module named 'bench'"))
+
+    cluster = RayCluster.__new__(RayCluster)
+    cluster._ray = SimpleNamespace(get=get, exceptions=ray.exceptions)
+    ended = cluster._ended(None)
+    assert "could not begin it: ModuleNotFoundError: No module named 'bench'. Install the same bench" in ended.error
+    assert "its traceback" in ended.trace
 
 
 @pytest.mark.slow

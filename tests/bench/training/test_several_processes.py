@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from bench.training import loop
 from bench.training.config import PretrainConfig
 from bench.training.devices import Devices, make_fabric
 from bench.training.distributed import agreed, average, gather, gather_list, total
-from bench.training.launch import in_processes
+from bench.training.launch import _told, in_processes
 
 SCRIPT = Path(__file__).parent / "several_processes.py"
 
@@ -58,6 +59,19 @@ def test_one_that_fails_takes_the_others_down(tmp_path, how, told):
     assert told in run("failing", tmp_path, HOW=how)
     assert time.monotonic() - begun < 120  # and not when the others' patience ends
     assert not [folder for folder in (tmp_path / "checkpoints").iterdir() if not folder.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("codes", "told"),
+    [
+        ([1, -signal.SIGSEGV], "process 1 of 2 was killed by signal 11. The state of the last whole epoch"),
+        ([1, -signal.SIGKILL], "process 1 of 2 was killed by signal 9, as the system does for want of memory"),
+        ([1, -signal.SIGABRT], "process 0 of 2 failed"),
+    ],
+)
+def test_a_crash_is_told_and_not_what_the_others_made_of_it(tmp_path, codes, told):
+    (tmp_path / "0.trace").write_text("RuntimeError: connection closed by peer")
+    assert told in _told(Devices(2), tmp_path, codes)
 
 
 class Rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from pydantic import Field
@@ -26,6 +26,11 @@ class RandomEncoder(Method):
 
     class Config(MethodConfig):
         fs: int = Field(500, ge=50, description="Hz of the input; MERL: 500")
+        normalise: Literal["minmax", "zscore", "zscore-lead"] = Field(
+            "minmax",
+            description="scaling of a recording; minmax is MERL's. A ViT's smoke has that of K-MERL's, for the same reason: "
+            "beside the offset that min-max scaling leaves, linear tokens see little of the waveform",
+        )
         encoder: str = Field("resnet18", description="backbone that keeps its initial weights")
         width: int | None = Field(
             None, ge=4, description="channels of the first stage, or of a ViT's tokens; default: MERL's"
@@ -38,7 +43,7 @@ class RandomEncoder(Method):
 
     @classmethod
     def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, fs=config.fs)
+        return replace(cls.input, fs=config.fs, normalise=config.normalise)
 
     def build(self, config: Config) -> None:
         self.encoder = backbone(config.encoder, self.input.length, width=config.width, depth=config.depth)
@@ -67,7 +72,7 @@ class RandomViT(RandomEncoder):
     """MERL's tiny ViT with random weights. Source: K-MERL Table 1, "Random Init (Transformer)"."""
 
     name = "random-vit"
-    smoke: ClassVar = {"fs": 100, "depth": 4}
+    smoke: ClassVar = {"fs": 100, "depth": 4, "normalise": "zscore"}
 
     class Config(RandomEncoder.Config):
         encoder: str = Field("vit-tiny", description="MERL's tiny ViT")

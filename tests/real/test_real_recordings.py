@@ -38,7 +38,7 @@ def test_the_500_recordings_are_read_whole_and_said_to_be_a_subset(real_data, tm
 
 @pytest.fixture(scope="module")
 def subset_results(real_data_folder, tmp_path_factory):
-    """K-MERL (fewer epochs, for time) and the untrained ResNet on 1,625 real recordings, smoke profile.
+    """K-MERL (fewer epochs, for time) and the untrained ResNet on 1,625 real recordings, a tenth of the labels, `smoke`.
 
     The other methods on the same recordings: leaderboards/ptbxl-subset.
     """
@@ -49,6 +49,7 @@ def subset_results(real_data_folder, tmp_path_factory):
         ["kmerl", "random-resnet"],
         ["ptbxl-super"],
         ["zeroshot", "linear"],
+        fractions=(0.1,),
         profile="smoke",
         overrides=["kmerl.pretrain.epochs=16"],
         track=False,

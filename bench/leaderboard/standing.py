@@ -23,8 +23,9 @@ FEWEST_LINES, FEWEST_BLOCKS = 3, 2
 class Standing:
     """Lines by mean rank over blocks.
 
-    A block is a task; several columns of it (fractions, lead subsets) are averaged first, since what is measured on the
-    same records is no further evidence. Only lines that have a value in every one of the columns take part.
+    A block is a task; several columns of it (fractions, lead subsets) are averaged first, and lines' ranks under several
+    metrics of it, since what is measured on the same records is no further evidence. Only lines that have a value in every
+    one of the columns take part.
 
     Attributes:
         lines: line numbers, best mean rank first; ``labels`` are their names.
@@ -61,35 +62,37 @@ def standing(table: Table) -> Standing | None:
     """The standing of a table's lines; None with fewer than three complete lines or two tasks."""
     import numpy as np
 
+    from bench.scoring.classification import midranks
     from bench.scoring.comparison import friedman, mean_rank
 
-    blocks: dict[tuple[str, str], list[int]] = defaultdict(list)
+    blocks: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, column in enumerate(table.board.columns):
         if column.mean_of or not any(line.summaries[index].value is not None for line in table.lines):
             continue
         places = {tuple(task for task, *_ in places_of(line.row, column)) for line in table.lines if line.row.method}
         if len(places) != 1:
             return None  # rows of one column ask different questions
-        blocks[(", ".join(places.pop()), column.metric or table.board.metric)].append(index)
-    asked = [index for indices in blocks.values() for index in indices]
-    if any(is_cost(metric) for _, metric in blocks):
+        blocks[", ".join(places.pop())][column.metric or table.board.metric].append(index)
+    asked = [index for by_metric in blocks.values() for indices in by_metric.values() for index in indices]
+    metrics = {metric for by_metric in blocks.values() for metric in by_metric}
+    if any(map(is_cost, metrics)):
         return None
     complete = [k for k, line in enumerate(table.lines) if all(line.summaries[i].value is not None for i in asked)]
     if len(complete) < FEWEST_LINES or len(blocks) < FEWEST_BLOCKS:
         return None
-    values = np.array(
-        [
-            [(-1 if lower_is_better(metric) else 1) * np.mean([_value(table, k, i) for i in indices]) for k in complete]
-            for (_, metric), indices in blocks.items()
-        ]
-    )
+
+    def under(metric: str, indices: list[int]) -> np.ndarray:
+        sign = -1 if lower_is_better(metric) else 1
+        return np.array([sign * np.mean([_value(table, k, i) for i in indices]) for k in complete])
+
+    each = [[under(metric, indices) for metric, indices in by_metric.items()] for by_metric in blocks.values()]
+    values = np.array([one[0] if len(one) == 1 else -np.mean([midranks(-row) for row in one], axis=0) for one in each])
     tested, ranks = friedman(values), mean_rank(values)
     order = sorted(range(len(complete)), key=lambda i: ranks[i][0])
-    metrics = {metric for _, metric in blocks}
     return Standing(
         lines=tuple(complete[i] for i in order),
         labels=tuple(table.name(table.lines[complete[i]]) for i in order),
-        blocks=tuple(task if len(metrics) == 1 else f"{task} {metric}" for task, metric in blocks),
+        blocks=tuple(task if len(metrics) == 1 else f"{task} {' and '.join(found)}" for task, found in blocks.items()),
         mean_ranks=tuple(ranks[i][0] for i in order),
         intervals=tuple((ranks[i][1].low, ranks[i][1].high) for i in order),
         p_value=tested.p_value,

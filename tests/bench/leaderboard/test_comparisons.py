@@ -177,6 +177,15 @@ def test_two_fractions_of_a_task_are_one_piece_of_evidence(tasks):
     assert found.blocks == ("ptbxl-super", "csn", "cpsc2018")
 
 
+def test_two_metrics_of_a_task_are_one_piece_of_evidence(tasks):
+    asked = board(("ptbxl-super", "csn", "cpsc2018"))
+    twice = [c.model_copy(update={"label": f"{c.label} F1", "metric": "macro_f1"}) for c in asked.columns]
+    found = table_of(asked.model_copy(update={"columns": [*asked.columns, *twice]}), tasks).standing
+    once = table_of(asked, tasks).standing
+    assert found.blocks == tuple(f"{task} macro_auroc and macro_f1" for task in once.blocks)
+    assert (found.mean_ranks, found.p_value) == (once.mean_ranks, once.p_value)
+
+
 # As files
 
 

@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeVar
 
 from bench.artifacts import digest, file_digest, writing
 from bench.errors import ConfigError, DataError
-from bench.redaction import redact
+from bench.redaction import redact, redact_of
 
 Kind = Literal["results", "checkpoints", "features"]
 Answer = TypeVar("Answer")
@@ -43,7 +43,7 @@ class SharedArtifacts:
     """
 
     def __init__(self, url: str):
-        self.told = redact(url)
+        self._url, self.told = url, redact(url)
         import fsspec
 
         try:
@@ -56,7 +56,7 @@ class SharedArtifacts:
                 f"for s3:// and gcsfs for gs://; install the one that it names."
             ) from None
         except Exception as error:  # whatever the store's own package raises
-            raise ConfigError(f"--artifacts {self.told} cannot be opened: {redact(str(error))}") from None
+            raise ConfigError(f"--artifacts {self.told} cannot be opened: {redact_of(url, str(error))}") from None
         self._failed = False
         self._bad: set[tuple[Kind, str]] = set()
 
@@ -86,9 +86,10 @@ class SharedArtifacts:
         except Exception as error:
             if not self._failed:
                 self._failed = True
+                why = redact_of(self._url, str(error)) or type(error).__name__
                 warnings.warn(
-                    f"the artifacts at {self.told} cannot be reached ({redact(str(error)) or type(error).__name__}); the "
-                    f"run goes on with those of this machine, and the next run sends what is missing.",
+                    f"the artifacts at {self.told} cannot be reached ({why}); the run goes on with those of this machine, "
+                    f"and the next run sends what is missing.",
                     stacklevel=4,
                 )
             return otherwise

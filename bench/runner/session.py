@@ -16,6 +16,7 @@ from bench.errors import ConfigError, DataError
 from bench.imported_columns import with_imported
 from bench.loading import BatchSource
 from bench.method import Corpus, Method, MethodConfig
+from bench.modes import honest_mode
 from bench.progress import say
 from bench.runner.cell import Cell, Profile
 from bench.runner.configure import Override, method_config, mode_config
@@ -380,6 +381,8 @@ class Session:
     def method(self, cls: type[Method], spec: CheckpointSpec | None, mode: str, seed: int) -> Method:
         """The method as a mode starts from it: with its checkpoint, or with weights drawn from the seed."""
         config = self.method_config(cls.name)
+        if "scratch" not in cls.modes() and honest_mode(mode) in ("linear", "knn"):
+            seed = 0  # its features are kept for all seeds, whichever comes first
         method = seeded_method(cls, config, seed)
         if spec is not None and mode != "scratch":
             folder = self.checkpoint(spec)

@@ -58,6 +58,7 @@ def test_a_method_without_initial_weights_has_the_same_features_for_every_seed(w
     plugin(
         "frozen_plugin",
         """
+        import torch
         from bench.method import Method
         from bench.signals.input_spec import InputSpec
 
@@ -66,8 +67,11 @@ def test_a_method_without_initial_weights_has_the_same_features_for_every_seed(w
             input = InputSpec(fs=100, seconds=1)
             only_modes = ("linear", "knn", "finetune")
 
+            def build(self, config):
+                self.kernels = torch.nn.Linear(100, 8)  # drawn all the same
+
             def encode(self, batch):
-                return batch.ecg.mean(-1)
+                return self.kernels(batch.ecg.mean(1))
         """,
     )
     session = Session(DataSource(workspace, simulated_records=240), "smoke")
@@ -78,7 +82,15 @@ def test_a_method_without_initial_weights_has_the_same_features_for_every_seed(w
         cells = [Cell(name, "ptbxl-super", "linear", seed=seed) for seed in (0, 1)]
         return {features_folder(session, cls, None, data, cell)[0] for cell in cells}
 
+    def weights(name):
+        cls = registry.load(registry.METHODS, name)
+        return [
+            next(iter(session.method(cls, None, "linear", seed).parameters())).flatten().tolist() for seed in (0, 1)
+        ]
+
     assert len(places("frozen")) == 1
+    assert weights("frozen")[0] == weights("frozen")[1]  # or they would be those of whichever seed came first
+    assert weights("random-vit")[0] != weights("random-vit")[1]
     assert len(places("random-vit")) == 2
     keys = {cell_key(Cell("frozen", "ptbxl-super", "linear", seed=seed), session) for seed in (0, 1)}
     assert len(keys) == 2  # the head is drawn

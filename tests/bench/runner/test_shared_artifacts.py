@@ -188,6 +188,17 @@ def test_a_store_that_cannot_be_opened_is_told_before_anything_is_computed(machi
         run(machine("one", "nowhere://bucket"))
 
 
+def test_a_password_of_the_url_is_not_told(monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError("530 hunter2 is not the password")
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "ls", refuse)
+    with pytest.raises(ConfigError) as refused:
+        SharedArtifacts("memory://lab:hunter2@host/artifacts")
+    assert "hunter2" not in str(refused.value)
+    assert "530 *** is not the password" in str(refused.value)
+
+
 def test_the_option_goes_before_the_environment_and_that_before_the_file(tmp_path, monkeypatch):
     (tmp_path / "bench.toml").write_text('artifacts = "memory://file"\n')
     monkeypatch.setenv("BENCH_TOML", str(tmp_path / "bench.toml"))

@@ -20,9 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench import registry
 from bench.artifacts import digest, write_json
-from bench.errors import BenchError, DataError
+from bench.errors import BenchError, ConfigError, DataError
 from bench.leaderboard.board import Board
 from bench.leaderboard.guests import with_guests
+from bench.leaderboard.inflation import shows_differences
 from bench.leaderboard.rows import claim
 from bench.redaction import redact
 from bench.runner.cell import Cell
@@ -139,8 +140,13 @@ def export(board: Board, results: Iterable[Result], destination: Path) -> list[P
     """Write a card for each result on a board, those of other packages' methods included.
 
     Raises:
-        DataError: none of the results is on it.
+        DataError: none of the results is on it. ConfigError: it shows differences between cells, which have no card.
     """
+    if shows_differences(board):
+        raise ConfigError(
+            f"{board.name} shows differences between protocols: what stands in it is no cell, and has no card. "
+            f"bench leaderboard render {board.name} writes it from the workspace."
+        )
     results = list(results)
     chosen = {result.key: result for _, result in claim(with_guests(board, results), results)}
     if not chosen:

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from bench.artifacts import digest
-from bench.errors import DataError
-from bench.leaderboard.board import Board, Column, Row
+from bench.errors import ConfigError, DataError
+from bench.leaderboard.board import Board, Column, Row, load_board
 from bench.leaderboard.cards import card_of, check, export, read_card, read_cards
 from bench.leaderboard.collect import collect
 from bench.runner.results import SCHEMA
@@ -167,3 +167,8 @@ def test_a_method_of_another_package_gets_its_card(tmp_path, scored_result):
 def test_a_board_without_results_exports_nothing(tmp_path):
     with pytest.raises(DataError, match="bench run --board b"):
         export(BOARD, [], tmp_path)
+
+
+def test_a_board_of_differences_has_no_cards_and_says_so(tmp_path):
+    with pytest.raises(ConfigError, match="no card.*render protocol_inflation"):
+        export(load_board("protocol_inflation"), [], tmp_path)

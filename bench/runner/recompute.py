@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -123,6 +124,8 @@ class Replay:
 def replay(result: Result, source: DataSource) -> Replay:
     """Compute a finished cell again from what it was made of, features included, and compare; nothing is stored.
 
+    With as many threads as it had: sums that are cut into other parts end in other digits.
+
     Raises:
         ConfigError: the data at hand are of another kind.
     """
@@ -132,12 +135,26 @@ def replay(result: Result, source: DataSource) -> Replay:
     session = _session_of(result, source)
     now = cell_inputs(result.cell, session)
     changed = [words for name, words in PARTS.items() if result.inputs and result.inputs.get(name) != now.get(name)]
-    table, stored = answer(result.cell, session, fresh=True).table(), result.predictions()
+    with _threads_of(result):
+        table = answer(result.cell, session, fresh=True).table()
+    stored = result.predictions()
     ours, theirs = _matrix(table, "score"), _matrix(stored, "score")
     if list(map(str, table.record_id)) != list(map(str, stored.record_id)) or ours.shape != theirs.shape:
         return Replay(False, None, changed)
     identical = bool(np.array_equal(ours, theirs))
     return Replay(identical, 0.0 if identical else float(np.nanmax(np.abs(ours - theirs))), changed)
+
+
+@contextmanager
+def _threads_of(result: Result) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(int(result.provenance.get("machine", {}).get("threads", before)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _session_of(result: Result, source: DataSource) -> Session:

@@ -1,4 +1,7 @@
-"""Who runs the jobs of a plan: this process, several on this machine, or a Ray cluster. The artifacts are the same."""
+"""Who runs the jobs of a plan: this process, several on this machine, or a Ray cluster.
+
+The artifacts are the same, to the bit where a job has as many threads (its provenance says how many).
+"""
 
 from __future__ import annotations
 

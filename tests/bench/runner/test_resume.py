@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import torch
 
 from bench import provenance
 from bench.artifacts import SEAL, damage
@@ -175,6 +176,21 @@ def test_a_replay_gives_the_same_predictions_from_nothing_but_the_inputs(run, wo
     other = recompute.replay(result, DataSource(workspace, simulated_records=200))
     assert (other.identical, other.largest) == (False, None)
     assert "the prepared data, the task or its split" in other.changed
+
+
+def test_a_replay_has_as_many_threads_as_the_cell_had(run, workspace, monkeypatch):
+    here = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        (result,) = run(limit=1).results
+        torch.set_num_threads(1)
+        seen = []
+        kept = recompute.answer
+        monkeypatch.setattr(recompute, "answer", lambda *a, **k: seen.append(torch.get_num_threads()) or kept(*a, **k))
+        assert recompute.replay(result, DataSource(workspace, simulated_records=240)).identical
+        assert (seen, torch.get_num_threads()) == ([2], 1)
+    finally:
+        torch.set_num_threads(here)
 
 
 def test_recompute_finds_metrics_that_are_not_of_the_predictions(run, workspace):

@@ -43,7 +43,7 @@ def run(
     modes: Names = (),
     *,
     board: str | None = None,
-    fractions: float | Sequence[float] = 1.0,
+    fractions: float | str | Sequence[float | str] = 1.0,
     leads: Names = "all",
     seeds: int | Sequence[int] = 0,
     profile: Literal["paper", "smoke"] | None = None,
@@ -71,6 +71,7 @@ def run(
     Args:
         methods: names as on the command line (commas, wildcards), or a list of them; tasks, modes and protocols likewise.
         board: run what is missing of a leaderboard instead; it names its own methods, tasks and modes.
+        fractions: labelled shares of the training records, ``0.1`` or ``"10%"``.
         leads: one subset as on the command line, or a list of subsets: ``["I,II", "limb"]``.
         settings: what ``--set`` takes: ``{"pretrain.epochs": 5, "kmerl.depth": 4, "linear.lr": 0.01}``.
         text: which of the corpus's texts to pretrain on.
@@ -107,7 +108,9 @@ def run(
         methods=_names(methods),
         tasks=_names(tasks),
         modes=modes_under(_names(modes), _names(protocols)) if modes else [],
-        fractions=[float(fraction) for fraction in _list(fractions)],  # 1 and 1.0 would be two keys
+        fractions=[
+            _share(fraction) for fraction in (_names(fractions) if isinstance(fractions, str) else _list(fractions))
+        ],
         fraction_rule=fraction_rule,
         leads=[subset for value in _list(leads) for subset in parse_leads(value)],
         seeds=[int(seed) for seed in _list(seeds)],
@@ -137,7 +140,7 @@ def run(
     if failures:
         first = next(iter(failures.items()))
         warnings.warn(
-            f"{len(failures)} cells failed, the first: {first[0]}: {first[1]} (table.attrs['failures'] has all)",
+            f"{len(failures)} of the cells failed, the first: {first[0]}: {first[1]} (table.attrs['failures'] has all)",
             FailedCells,
             stacklevel=2,
         )
@@ -255,6 +258,17 @@ def _source(
 
 def _names(value: Names) -> list[str]:
     return [part.strip() for text in _list(value) for part in text.split(",") if part.strip()]
+
+
+def _share(value: float | str) -> float:
+    """``0.1`` and ``"10%"`` alike; always a float, since 1 and 1.0 would be two keys."""
+    from bench.errors import ConfigError
+
+    text = str(value).strip()
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise ConfigError(f"fractions: {value!r} is no share; expected 0.1 or '10%'.") from None
 
 
 def _list(value: Any) -> list[Any]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from bench import registry
 from bench.artifacts import digest, once
 from bench.errors import ConfigError, DataError, UnknownName
-from bench.project_file import project
+from bench.project_file import MIN_SIMULATED, project
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
@@ -82,8 +82,11 @@ class DataSource:
                 f"{origin} points at {base}, which does not exist. Name the folder that holds one subfolder a dataset "
                 f"(ptbxl/, ...), or unset it to run on the built-in simulated cohorts."
             )
-        if simulated_records is None and os.environ.get("BENCH_SIMULATED_RECORDS"):
-            simulated_records = int(os.environ["BENCH_SIMULATED_RECORDS"])
+        asked = os.environ.get("BENCH_SIMULATED_RECORDS")
+        if simulated_records is None and asked:
+            if not asked.isdecimal() or int(asked) < MIN_SIMULATED:
+                raise ConfigError(f"BENCH_SIMULATED_RECORDS={asked}: expected a whole number from {MIN_SIMULATED} on.")
+            simulated_records = int(asked)
         simulated_records = simulated_records or file.simulated_records
         return cls(workspace, base, roots, simulated_records, on_bad_record, workers or os.cpu_count() or 1)
 
@@ -116,8 +119,12 @@ class DataSource:
         if self.kind == "real":
             root = self.real_root(name)
             if root is None:
-                there = f"{self.base / name} does not exist" if self.base else ""
-                where = there or f"no folder was named for it (--data-root {name}=FOLDER)"
+                own = f"--data-root {name}=FOLDER"
+                where = (
+                    f"{self.base / name} does not exist (if its files lie in another folder, name it: {own})"
+                    if self.base
+                    else f"no folder was named for it ({own})"
+                )
                 raise DataError(
                     f"dataset {name} is needed but {where}. {cls.title} is published at {cls.url} ({cls.access}). "
                     f"{cls.fetch}"

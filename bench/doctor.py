@@ -14,6 +14,7 @@ import re
 import shutil
 import socket
 import sqlite3
+import tempfile
 import urllib.request
 import warnings
 from collections.abc import Callable, Iterator
@@ -108,6 +109,7 @@ def _version(package: str) -> str | None:
 
 def _plugins() -> Iterator[Finding]:
     counts, outside = [], set()
+    others: list[tuple[str, str]] = []
     for group, word in ((registry.METHODS, "methods"), (registry.TASKS, "tasks"), (registry.DATASETS, "datasets")):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -115,10 +117,16 @@ def _plugins() -> Iterator[Finding]:
             known = registry.entries(group)
         counts.append(f"{len(known)} {word}")
         outside |= {entry.distribution for entry in known.values()} - {"ecg-bench"}
+        others += [(group, entry.name) for entry in known.values() if entry.distribution != "ecg-bench"]
         for warning in caught:
             yield Finding("plugins", "warning", str(warning.message), "Mend or uninstall that package.")
-    others = f"; also from {', '.join(sorted(outside))}" if outside else ""
-    yield Finding("plugins", "ok", f"{', '.join(counts)}{others}")
+    for group, name in others:
+        try:
+            registry.load(group, name)
+        except BenchError as error:
+            yield Finding("plugins", "warning", str(error), "Mend or uninstall that package.")
+    also = f"; also from {', '.join(sorted(outside))}" if outside else ""
+    yield Finding("plugins", "ok", f"{', '.join(counts)}{also}")
 
 
 def _devices() -> Iterator[Finding]:
@@ -152,7 +160,7 @@ def _workspace(place: Workspace) -> Iterator[Finding]:
     folder = place.root
     while not folder.exists():
         folder = folder.parent
-    if not os.access(folder, os.W_OK):
+    if not _can_be_written(folder):
         yield Finding("workspace", "problem", f"{place.root} cannot be written to", "Name another: --workspace FOLDER")
     state = "ok" if place.root.is_dir() else "note"
     yield Finding("workspace", state, f"{place.root}{'' if place.root.is_dir() else ' (made when first needed)'}")  # type: ignore[arg-type]
@@ -160,6 +168,15 @@ def _workspace(place: Workspace) -> Iterator[Finding]:
     enough = free >= ENOUGH_DISK
     cure = "" if enough else "Prepared data, checkpoints and features need room: free some, or --workspace elsewhere."
     yield Finding("workspace", "ok" if enough else "warning", f"{free / 1e9:.0f} GB free on its disk", cure)
+
+
+def _can_be_written(folder: Path) -> bool:
+    """By trying: who may write is not all there is to it (a read-only file system, /proc)."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".bench-doctor-", dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def _data(source: DataSource) -> Iterator[Finding]:

@@ -16,6 +16,8 @@ from typing import Any, Literal
 from bench.errors import ConfigError, UnknownName
 
 NAME = "bench.toml"
+MIN_SIMULATED = 50
+"""Recordings of the smallest simulated cohort: a smaller one has splits without patients."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def _read(path: Path, changed: int) -> Project:
             raise ConfigError(f"{path}: {key} = {value!r}; expected {_words(KEYS[key])}.")
     if content.get("profile", "paper") not in ("paper", "smoke"):
         raise ConfigError(f"{path}: profile = {content['profile']!r}; expected paper or smoke.")
-    for key, least in (("simulated_records", 50), ("jobs", 1)):
+    for key, least in (("simulated_records", MIN_SIMULATED), ("jobs", 1)):
         if content.get(key, least) < least:
             raise ConfigError(f"{path}: {key} = {content[key]}; expected {least} or more.")
     folders = {name: _folder(path, f"data.{name}", value) for name, value in content.pop("data", {}).items()}

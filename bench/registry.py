@@ -207,7 +207,8 @@ def load(group: str, name: str) -> Any:
     except Exception as error:  # whatever a plugin's module does when it is imported
         said = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
         raise BenchError(
-            f"{_WORD[group]} {name!r} ({entry.module} of {entry.distribution}) cannot be imported: {said}"
+            f"{_WORD[group]} {name!r} ({entry.module} of {entry.distribution}) cannot be imported: {said}. Mend or uninstall "
+            f"it; BENCH_TRACEBACK=1 shows where."
         ) from error
 
 

@@ -45,7 +45,7 @@ def list_command(kind: Kinds = None, json_output: o.Json = False, workspace: o.W
     for one in found:
         table.add_row(one.kind, one.key, _of(one), _size(one.bytes), _age(one.age_days), str(len(one.used_by) or "-"))
     console().print(table)
-    typer.echo(f"{len(found):,} artifacts, {_size(sum(one.bytes for one in found))}")
+    typer.echo(f"{o.counted(len(found), 'artifact')}, {_size(sum(one.bytes for one in found))}")
 
 
 @app.command(epilog="Example:  bench artifacts show kmerl-0123")
@@ -58,9 +58,8 @@ def show(
 
     found = [one for one in artifacts(Workspace.at(workspace)) if one.key.startswith(key)]
     if len(found) != 1:
-        raise ConfigError(
-            f"{len(found)} artifacts have a key that begins with {key!r}. bench artifacts list shows the keys."
-        )
+        how = f"{len(found)} artifacts have" if found else "no artifact has"
+        raise ConfigError(f"{how} a key that begins with {key!r}. bench artifacts list shows the keys.")
     _json(_facts(found[0]))
 
 
@@ -91,7 +90,9 @@ def verify(kind: Kinds = None, json_output: o.Json = False, workspace: o.Workspa
 
 
 @app.command(
-    epilog="Examples:  bench artifacts prune --kind features --older-than 30   bench artifacts prune --unreferenced --yes"
+    epilog=o.examples(
+        "bench artifacts prune --kind features --older-than 30", "bench artifacts prune --unreferenced --yes"
+    )
 )
 def prune(
     kind: Kinds = None,

@@ -12,10 +12,10 @@ from bench.cli import options as o
 if TYPE_CHECKING:
     from bench.contamination.audit import Audit
 
-EXAMPLES = (
-    "Examples:  bench audit kmerl ptbxl-super   "
-    "bench audit merl cpsc2018 --checkpoint merl=merl-3f2a --data-root ~/ecg --csv leaked.csv   "
-    "Exit codes: 0 no test recording was found in the corpus, 3 some were, 2 bad input."
+EXAMPLES = o.examples(
+    "bench audit kmerl ptbxl-super",
+    "bench audit merl cpsc2018 --checkpoint merl=merl-3f2a --data-root ~/ecg --csv leaked.csv",
+    "Exit codes: 0 no test recording was found in the corpus, 3 some were, 2 bad input.",
 )
 FOUND = 3
 SHOWN = 10

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from bench.cli import options as o
+from bench.project_file import MIN_SIMULATED
 
 app = typer.Typer(no_args_is_help=True, help="Download, prepare, verify, list and simulate datasets.")
 
-DOWNLOAD_EXAMPLES = (
-    "Examples:  bench data download ptbxl --to ~/ecg   "
-    "bench data download ptbxl --only '*.csv' --only records100 (the 100 Hz signals alone)   "
-    "bench data download ptbxl --also ptb-xl-plus (median beats)"
+DOWNLOAD_EXAMPLES = o.examples(
+    "bench data download ptbxl --to ~/ecg",
+    "bench data download ptbxl --only '*.csv' --only records100   # the 100 Hz signals alone",
+    "bench data download ptbxl --also ptb-xl-plus   # median beats too",
 )
 
 
@@ -40,7 +41,7 @@ def download(
         typer.Option("--also", metavar="NAME", help="A companion publication too: ptb-xl-plus for ptbxl. Repeats."),
     ] = None,
     connections: Annotated[
-        int, typer.Option("--connections", min=1, max=16, help="Files fetched at the same time.")
+        int, typer.Option("--connections", metavar="N", min=1, max=16, help="Files fetched at the same time.")
     ] = 4,
     mirror: Annotated[
         str | None,
@@ -68,9 +69,11 @@ def prepare(
     dataset: Annotated[str, typer.Argument(help="The dataset.", autocompletion=o.complete("bench.datasets"))],
     data_root: o.DataRoot = None,
     rate: Annotated[
-        int | None, typer.Option("--rate", help="Hz; of the publisher's rates. [default: the best]")
+        int | None, typer.Option("--rate", metavar="HZ", help="Of the publisher's rates. [default: the best]")
     ] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes. [default: all cores]")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", min=1, help="Processes. [default: all cores]")
+    ] = None,
     on_bad_record: o.OnBadRecord = "error",
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
@@ -112,7 +115,7 @@ def verify(
         typer.echo(f"  {problem}", err=True)
     typer.echo(f"prepared store {path}: {report.store}")
     if report.problems or "altered" in report.store:
-        raise typer.Exit(2)
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example:  bench data status")
@@ -150,9 +153,10 @@ def simulate(
     dataset: Annotated[str, typer.Argument(help="The dataset to imitate.")],
     destination: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
     records: Annotated[
-        int | None, typer.Option("--records", min=50, help="How many recordings. [default: the dataset's]")
+        int | None,
+        typer.Option("--records", metavar="N", min=MIN_SIMULATED, help="How many recordings. [default: the dataset's]"),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Same seed, same bytes.")] = 0,
 ) -> None:
     """Write a simulated copy of a dataset in the publisher's own format."""
     from bench import registry

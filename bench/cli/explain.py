@@ -16,23 +16,32 @@ def explain_command(
     method: Annotated[str, typer.Argument(help="The method.", autocompletion=o.complete("bench.methods"))],
     task: Annotated[str, typer.Argument(help="The task.", autocompletion=o.complete("bench.tasks"))],
     record: Annotated[
-        str | None, typer.Option("--record", help="A test record. [default: the one with the highest score]")
+        str | None,
+        typer.Option("--record", metavar="ID", help="A test record. [default: the one with the highest score]"),
     ] = None,
     target: Annotated[
-        str | None, typer.Option("--target", help="The class or target whose score is explained. [default: the first]")
+        str | None,
+        typer.Option(
+            "--target", metavar="NAME", help="The class or target whose score is explained. [default: the first]"
+        ),
     ] = None,
-    mode: Annotated[str, typer.Option("--mode", help="linear, finetune or scratch.")] = "finetune",
-    fold: Annotated[int, typer.Option("--fold", min=0, help="Of a task with folds.")] = 0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="As in bench run.")] = 0,
+    mode: Annotated[str, typer.Option("--mode", metavar="NAME", help="linear, finetune or scratch.")] = "finetune",
+    fold: Annotated[int, typer.Option("--fold", metavar="N", min=0, help="Of a task with folds.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="As in bench run.")] = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder of the pictures. [default: WORKSPACE/explained/METHOD-TASK]")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FOLDER", help="Where the pictures go. [default: explained/METHOD-TASK in the workspace]"
+        ),
     ] = None,
     data_root: o.DataRoot = None,
     profile: o.ProfileOption = None,
     set_: o.SetOption = None,
     simulated_records: o.SimulatedRecords = None,
     on_bad_record: o.OnBadRecord = "error",
-    track: Annotated[bool, typer.Option("--track/--no-track", help="Put the pictures beside the cell's run.")] = True,
+    no_track: Annotated[
+        bool, typer.Option("--no-track", help="Do not put the pictures beside the cell's run in MLflow.")
+    ] = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Draw ECG with activation, attention, risk groups, survival or phenotypes as PNG and SVG. Trains the cell again first."""
@@ -61,7 +70,7 @@ def explain_command(
     source.workspace.ensure_writable()
     folder = out or source.workspace.root / "explained" / f"{method}-{task}"
     found = explain(cells[0], session, folder, record, target)
-    if track:
+    if not no_track:
         key = cell_key(cells[0], session)
         logged = log_pictures(source.workspace.tracking_uri, key, found.files, source.workspace.results)
         say("logged beside the cell's run in MLflow" if logged else "not logged: this cell has no run in MLflow yet")

@@ -9,17 +9,22 @@ import typer
 
 from bench.cli import options as o
 
-Compare = Annotated[
+NoCompare = Annotated[
     bool,
     typer.Option(
-        "--compare/--no-compare",
-        help="Test the rows of each column against each other on their stored predictions. What is found is kept, so that only new results take time.",
+        "--no-compare",
+        help="Do not test the rows of each column against each other on their stored predictions. (What such tests find is "
+        "kept, so that only new results take time.)",
     ),
 ]
 
 Cards = Annotated[
     Path | None,
-    typer.Option("--cards", help="Show the results of these cards too (a folder of them); each is validated first."),
+    typer.Option(
+        "--cards",
+        metavar="FOLDER",
+        help="Show the results of these cards too (a folder of them); each is validated first.",
+    ),
 ]
 
 app = typer.Typer(
@@ -42,13 +47,16 @@ def render(
     formats: Annotated[
         list[str] | None,
         typer.Option(
-            "--format", help="markdown, html, latex, csv, diagram (mean ranks, SVG and PNG). [default: markdown]"
+            "--format",
+            metavar="NAMES",
+            help="markdown, html, latex, csv, diagram (mean ranks, SVG and PNG). [default: markdown]",
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", help="Folder to write to. [default: boards/ in the workspace]")
+        Path | None,
+        typer.Option("--output", metavar="FOLDER", help="Folder to write to. [default: boards/ in the workspace]"),
     ] = None,
-    compare: Compare = True,
+    no_compare: NoCompare = False,
     cards: Cards = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
@@ -63,7 +71,7 @@ def render(
         found,
         output or place.boards,
         o.split_commas(formats) or ("markdown",),
-        compare=compare,
+        compare=not no_compare,
         cache=place.cache / "comparisons",
     )
     for path in written:
@@ -74,12 +82,15 @@ def render(
 def site(
     board: Annotated[
         list[str] | None,
-        typer.Option("--board", help="Only these boards. [default: all]", autocompletion=o.complete_boards),
+        typer.Option(
+            "--board", metavar="NAMES", help="Only these boards. [default: all]", autocompletion=o.complete_boards
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", help="Folder to write to. [default: site/ in the workspace]")
+        Path | None,
+        typer.Option("--output", metavar="FOLDER", help="Folder to write to. [default: site/ in the workspace]"),
     ] = None,
-    compare: Compare = True,
+    no_compare: NoCompare = False,
     cards: Cards = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
@@ -91,7 +102,7 @@ def site(
     place = Workspace.at(workspace)
     chosen = {name: load_board(name) for name in o.split_commas(board)} if board else boards()
     index = write_site(
-        chosen, _results(place, cards), output or place.root / "site", place.cache / "comparisons", compare
+        chosen, _results(place, cards), output or place.root / "site", place.cache / "comparisons", not no_compare
     )
     typer.echo(str(index))
 
@@ -100,7 +111,10 @@ def site(
 def export(
     board: Annotated[str, typer.Argument(help="A board (bench leaderboard list).", autocompletion=o.complete_boards)],
     output: Annotated[
-        Path | None, typer.Option("--output", help="Folder to write to. [default: boards/results/ in the workspace]")
+        Path | None,
+        typer.Option(
+            "--output", metavar="FOLDER", help="Folder to write to. [default: boards/results/ in the workspace]"
+        ),
     ] = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:

@@ -10,8 +10,6 @@ import typer
 from bench.cli import options as o
 from bench.registry import modes_of
 
-WIDE = 120  # columns of a terminal; on a narrower one the short facts stand beneath the description
-
 
 def methods_command(
     pattern: Annotated[str | None, typer.Argument(help="A name or wildcard.")] = None,
@@ -84,7 +82,7 @@ def _print(rows: list[dict[str, Any]], verbose: bool, json_output: bool) -> None
     from rich.table import Table
     from rich.text import Text
 
-    from bench.cli.terminal import console
+    from bench.cli.terminal import WIDE, console
 
     out = console()
     columns = [c for c in (rows[0] if rows else {}) if verbose or c not in ("module", "distribution")]
@@ -109,7 +107,7 @@ def _text(value: Any, column: str, verbose: bool) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{k}: {v}" for k, v in value.items())
     if isinstance(value, list):
-        return ", ".join(value)
+        return ", ".join(value) or "-"
     return (
         {True: "yes", False: "no", None: "-"}.get(value, str(value))
         if value is None or isinstance(value, bool)

@@ -36,6 +36,8 @@ EXIT_CODES = (
     "130 stopped by Ctrl-C."
 )
 
+STOPPED = 130
+
 app = typer.Typer(
     name="bench",
     no_args_is_help=True,
@@ -98,9 +100,17 @@ def main() -> None:
         _print_error(str(error))
         sys.exit(2)
     except KeyboardInterrupt:
-        _print_error("stopped. Finished cells and epochs are kept; run the same command again to go on.")
-        sys.stdout.flush()
-        os._exit(130)  # taking torch and mlflow down in order takes seconds, and nothing is left to write
+        _stopped()
+    except SystemExit as end:
+        if end.code == STOPPED:  # typer has caught the Ctrl-C and says nothing of it
+            _stopped()
+        raise
+
+
+def _stopped() -> None:
+    _print_error("stopped. Finished cells and epochs are kept; run the same command again to go on.")
+    sys.stdout.flush()
+    os._exit(STOPPED)  # taking torch and mlflow down in order takes seconds, and nothing is left to write
 
 
 def _print_error(message: str) -> None:

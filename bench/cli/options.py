@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.errors import ConfigError
+from bench.project_file import MIN_SIMULATED
 
 if TYPE_CHECKING:
     from bench.data_source import DataSource
@@ -18,9 +19,9 @@ DataRoot = Annotated[
     list[str] | None,
     typer.Option(
         "--data-root",
-        metavar="FOLDER|DATASET=FOLDER",
-        help="Real data: a folder with one subfolder a dataset, or one dataset's own folder. Repeats. Also BENCH_DATA. "
-        "Without it the built-in simulated cohorts are used.",
+        metavar="FOLDER",
+        help="Real data: a folder with one subfolder a dataset, or DATASET=FOLDER, one dataset's own. Repeats. Also "
+        "BENCH_DATA. Without it the built-in simulated cohorts are used.",
     ),
 ]
 WorkspaceOption = Annotated[
@@ -42,10 +43,18 @@ ArtifactsOption = Annotated[
 ]
 SimulatedRecords = Annotated[
     int | None,
-    typer.Option("--simulated-records", min=50, help="Size of the simulated cohorts. [default: the dataset's]"),
+    typer.Option(
+        "--simulated-records",
+        metavar="N",
+        min=MIN_SIMULATED,
+        help="Size of the simulated cohorts. [default: the dataset's]",
+    ),
 ]
 OnBadRecord = Annotated[
-    str, typer.Option("--on-bad-record", help="A record that cannot be read: error, or skip (listed and counted).")
+    str,
+    typer.Option(
+        "--on-bad-record", metavar="WHAT", help="A record that cannot be read: error, or skip (listed and counted)."
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -69,6 +78,7 @@ ProfileOption = Annotated[
     str | None,
     typer.Option(
         "--profile",
+        metavar="NAME",
         help="paper: the published settings. smoke: small and quick. [default: paper on real data, smoke on simulated]",
     ),
 ]
@@ -86,6 +96,16 @@ TrustOption = Annotated[
 ]
 
 
+def counted(number: int, word: str) -> str:
+    """``1 cell``, ``2,000 cells``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: examples, each on lines of its own, and what there is to say of them."""
+    return "\n\n".join(("Examples:", *lines))
+
+
 def complete(*groups: str) -> Callable[[str], list[str]]:
     """Shell completion by the registered names of some groups; what stands before a comma is kept."""
 
@@ -99,6 +119,15 @@ def complete(*groups: str) -> Callable[[str], list[str]]:
         return [f"{before}{comma}{name}" for name in known if name.startswith(last)]
 
     return names
+
+
+def complete_modes(incomplete: str) -> list[str]:
+    """Shell completion by the modes; what stands before a comma is kept."""
+    from bench.modes import MODULES, released_protocol
+
+    before, comma, last = incomplete.rpartition(",")
+    ours = [mode for mode in MODULES if released_protocol(mode) is None]
+    return [f"{before}{comma}{mode}" for mode in ours if mode.startswith(last)]
 
 
 def complete_boards(incomplete: str) -> list[str]:

@@ -14,7 +14,7 @@ new = typer.Typer(no_args_is_help=True, help="Write a small installable package 
 Name = Annotated[str, typer.Argument(help="What it is called in commands and tables: small letters, digits, hyphens.")]
 Into = Annotated[Path | None, typer.Option("--into", help="The folder to write. [default: the name, in this folder]")]
 
-CHECK_EXAMPLES = "Examples:  bench check simclr   bench check my-method --all"
+CHECK_EXAMPLES = o.examples("bench check simclr", "bench check my-method --all")
 
 
 @new.command(

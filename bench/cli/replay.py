@@ -8,8 +8,8 @@ import typer
 
 from bench.cli import options as o
 
-REPLAY_EXAMPLES = "Example:  bench replay 3f9c   (bench runs --verbose lists the keys)"
-RECOMPUTE_EXAMPLES = "Examples:  bench recompute   bench recompute 3f9c --write"
+REPLAY_EXAMPLES = "Example:  bench replay 3f9c   # bench runs --verbose lists the keys"
+RECOMPUTE_EXAMPLES = o.examples("bench recompute", "bench recompute 3f9c --write")
 
 
 def replay_command(

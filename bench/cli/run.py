@@ -10,9 +10,9 @@ import typer
 from bench.cli import options as o
 from bench.errors import ConfigError
 
-EXAMPLES = (
-    "Examples:  bench run --method kmerl,random-vit --task ptbxl-super --mode zeroshot   "
-    "bench run -m merl -t 'ptbxl-*' --mode linear --fraction 1%,10%,100% --seed 0,1,2 --data-root ~/ecg"
+EXAMPLES = o.examples(
+    "bench run --method kmerl,random-vit --task ptbxl-super --mode zeroshot",
+    "bench run -m merl -t 'ptbxl-*' --mode linear --fraction 1%,10%,100% --seed 0,1,2 --data-root ~/ecg",
 )
 
 
@@ -20,7 +20,11 @@ def run_command(
     method: Annotated[
         list[str] | None,
         typer.Option(
-            "--method", "-m", help="Methods; commas, repeats and wildcards.", autocompletion=o.complete("bench.methods")
+            "--method",
+            "-m",
+            metavar="NAMES",
+            help="Methods; commas, repeats and wildcards.",
+            autocompletion=o.complete("bench.methods"),
         ),
     ] = None,
     task: Annotated[
@@ -28,27 +32,40 @@ def run_command(
         typer.Option(
             "--task",
             "-t",
+            metavar="NAMES",
             help="Tasks; commas, repeats and wildcards ('ptbxl-*').",
             autocompletion=o.complete("bench.tasks"),
         ),
     ] = None,
-    mode: Annotated[list[str] | None, typer.Option("--mode", help="zeroshot, linear, knn, finetune, scratch.")] = None,
+    mode: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mode",
+            metavar="NAMES",
+            help="zeroshot, linear, knn, finetune, scratch.",
+            autocompletion=o.complete_modes,
+        ),
+    ] = None,
     protocol: Annotated[
         list[str] | None,
         typer.Option(
             "--protocol",
+            metavar="NAMES",
             help="ours, or merl-released: linear as MERL's released code runs it, the test set choosing epoch and "
             "thresholds; stamped, and in tables of its own. Both: ours,merl-released. [default: ours]",
         ),
     ] = None,
     fraction: Annotated[
         list[str] | None,
-        typer.Option("--fraction", help="Labelled share of the training records: 0.01 or 1%. [default: 1]"),
+        typer.Option(
+            "--fraction", metavar="SHARES", help="Labelled share of the training records: 0.01 or 1%. [default: 1]"
+        ),
     ] = None,
     fraction_rule: Annotated[
         str,
         typer.Option(
             "--fraction-rule",
+            metavar="RULE",
             help="How fractions are drawn. stratified: nested, classes kept where they can be. merl: as MERL's released "
             "code draws them (random state 42), which reproduces the published subsets. mmcl: as stratified, in the sizes "
             "that MMCL publishes (two digits: 400 of 4,030).",
@@ -58,14 +75,16 @@ def run_command(
         list[str] | None,
         typer.Option(
             "--leads",
+            metavar="LEADS",
             help="Leads to show: all, limb, precordial, I or I,II (one subset), 1..12 (K-MERL's order). Repeats. [default: all]",
         ),
     ] = None,
-    seed: Annotated[list[str] | None, typer.Option("--seed", help="Seeds. [default: 0]")] = None,
+    seed: Annotated[list[str] | None, typer.Option("--seed", metavar="NUMBERS", help="Seeds. [default: 0]")] = None,
     board: Annotated[
         str | None,
         typer.Option(
             "--board",
+            metavar="NAME",
             help="Run the cells of a leaderboard instead of naming methods and tasks.",
             autocompletion=o.complete_boards,
         ),
@@ -79,7 +98,9 @@ def run_command(
         str | None,
         typer.Option(
             "--corpus",
+            metavar="DATASET",
             help="Pretrain on this dataset. [default: the paper's if at hand, else the task's training folds]",
+            autocompletion=o.complete("bench.datasets"),
         ),
     ] = None,
     checkpoint: Annotated[
@@ -90,34 +111,47 @@ def run_command(
             help="Use this checkpoint, with its own config: one of this workspace by name, or any folder. Repeats.",
         ),
     ] = None,
-    pretrain: Annotated[
-        bool, typer.Option("--pretrain/--no-pretrain", help="Pretrain a missing checkpoint, or refuse.")
-    ] = True,
+    no_pretrain: Annotated[
+        bool, typer.Option("--no-pretrain", help="Refuse where a checkpoint is missing, instead of pretraining it.")
+    ] = False,
     resume: Annotated[
         str,
         typer.Option(
             "--resume",
+            metavar="WHICH",
             help="missing: compute the cells that have no result, those that failed included. always: leave those that "
             "failed, as they are now. never: compute every cell again. collect: compute nothing, show what is finished.",
         ),
     ] = "missing",
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Compute at most this many cells; finished ones do not count.")
+        int | None,
+        typer.Option(
+            "--limit", metavar="N", min=1, help="Compute at most this many cells; finished ones do not count."
+        ),
     ] = None,
     executor: Annotated[
-        str, typer.Option("--executor", help="local: processes of this machine. ray: a Ray cluster (extra: ray).")
+        str,
+        typer.Option(
+            "--executor", metavar="WHERE", help="local: processes of this machine. ray: a Ray cluster (extra: ray)."
+        ),
     ] = "local",
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", "-j", min=1, help="Cells that run beside each other; they share the cores. [default: 1]"
+            "--jobs",
+            "-j",
+            metavar="N",
+            min=1,
+            help="Cells that run beside each other; they share the cores. [default: 1]",
         ),
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option("--address", help="Of the Ray cluster, such as auto or ray://HOST:10001. [default: one here]"),
+        typer.Option(
+            "--address", metavar="URL", help="Of the Ray cluster, such as auto or ray://HOST:10001. [default: one here]"
+        ),
     ] = None,
-    track: Annotated[bool, typer.Option("--track/--no-track", help="Mirror results to MLflow.")] = True,
+    no_track: Annotated[bool, typer.Option("--no-track", help="Do not mirror results to MLflow.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and stop.")] = False,
     json_output: o.Json = False,
     simulated_records: o.SimulatedRecords = None,
@@ -162,20 +196,28 @@ def run_command(
         overrides=o.overrides(set_, text, trust),
         corpus=corpus,
         checkpoints=checkpoint or [],
-        allow_pretraining=pretrain,
+        allow_pretraining=not no_pretrain,
         resume=resume,  # type: ignore[arg-type]
         limit=limit,
         executor=executor,  # type: ignore[arg-type]
         jobs=jobs or project().jobs or 1,
         address=address,
-        track=track,
+        track=not no_track,
     )
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record, artifacts=artifacts)
+    if source.kind == "simulated" and not dry_run:
+        progress.say(
+            "data: the built-in simulated cohort; results are stamped data=simulated. Real data: --data-root or BENCH_DATA."
+        )
     if board:
         return _run_board(board, options, source, dry_run, json_output)
     if dry_run:
-        return _dry_run(options, source, json_output)
-    _execute(options, source, json_output)
+        return _dry_run([options], source, json_output)
+    report = _execute(options, source, json_output)
+    if json_output:
+        _print_json([report])
+    if report.failures:
+        raise typer.Exit(1)
     return None
 
 
@@ -188,62 +230,62 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
     runs, left_out = board_options(load_board(name), options, source)
     for reason in left_out:
         say(f"left out: {reason}")
-    failed = False
-    for one in runs:
-        if dry_run:
-            _dry_run(one, source, json_output)
-            continue
-        try:
-            _execute(one, source, json_output, name)
-        except typer.Exit:
-            failed = True
-    if failed:
-        raise typer.Exit(1)
     if not runs:
         raise ConfigError(f"nothing of board {name} can be run here.")
+    if dry_run:
+        _dry_run(runs, source, json_output)
+        return
+    reports = [_execute(one, source, json_output, name) for one in runs]
+    if json_output:
+        _print_json(reports)
+    if any(report.failures for report in reports):
+        raise typer.Exit(1)
 
 
-def _dry_run(options: Any, source: Any, json_output: bool) -> None:
+def _dry_run(runs: list[Any], source: Any, json_output: bool) -> None:
     from bench.runner.execute import prepare_session
 
-    planned, _ = prepare_session(options, source)
+    plans = [prepare_session(options, source)[0] for options in runs]
+    cells = [cell for planned in plans for cell in planned.cells]
     if json_output:
         import json
 
-        typer.echo(json.dumps([cell.to_dict() for cell in planned.cells], indent=2))
+        typer.echo(json.dumps([cell.to_dict() for cell in cells], indent=2))
         return
-    for cell in planned.cells:
+    for cell in cells:
         typer.echo(str(cell))
-    for reason in planned.left_out:
+    for reason in dict.fromkeys(reason for planned in plans for reason in planned.left_out):
         typer.echo(f"left out: {reason}", err=True)
-    typer.echo(f"{len(planned.cells)} cells", err=True)
+    typer.echo(o.counted(len(cells), "cell"), err=True)
 
 
-def _execute(options: Any, source: Any, json_output: bool, board: str | None = None) -> None:
+def _execute(options: Any, source: Any, json_output: bool, board: str | None = None) -> Any:
+    """Run one plan and show what it found; with JSON that is left to whoever asked for the report."""
     from bench.progress import say
     from bench.runner.execute import run
 
-    if source.kind == "simulated":
-        say(
-            "data: the built-in simulated cohort; results are stamped data=simulated. Real data: --data-root or BENCH_DATA."
-        )
     report = run(options, source, on_result=lambda result, computed: say(_line(result, computed)))
     for reason in report.left_out:
         say(f"left out: {reason}")
-    if json_output:
-        import json
-
-        json.dump([_as_json(result) for result in report.results], sys.stdout, indent=2)
-        sys.stdout.write("\n")
-    elif report.results:
+    if report.results and not json_output:
         _show(report, source, board)
     if report.missing:
-        say(f"{report.missing:,} cells of the plan have no result yet; the same command without --limit runs them")
-    if report.failures:
         say(
-            f"{len(report.failures)} of {len(report.failures) + len(report.results)} cells failed; the others are kept. See: bench runs --failed"
+            f"without a result yet: {o.counted(report.missing, 'cell')} of the plan; the same command without --limit "
+            f"runs what is missing"
         )
-        raise typer.Exit(1)
+    if report.failures:
+        kept = "; the others are kept" if report.results else ""
+        cells = o.counted(len(report.failures) + len(report.results), "cell")
+        say(f"{len(report.failures):,} of {cells} failed{kept}. See: bench runs --failed")
+    return report
+
+
+def _print_json(reports: list[Any]) -> None:
+    import json
+
+    json.dump([_as_json(result) for report in reports for result in report.results], sys.stdout, indent=2)
+    sys.stdout.write("\n")
 
 
 def _line(result: Any, computed: bool) -> str:
@@ -278,7 +320,7 @@ def _show(report: Any, source: Any, board: str | None = None) -> None:
         console.print(line, highlight=False, soft_wrap=True)
     workspace = source.workspace
     found = len(report.results) - report.computed
-    console.print(f"{report.computed} cells computed, {found} found finished.", highlight=False)
+    console.print(f"{o.counted(report.computed, 'cell')} computed, {found:,} found finished.", highlight=False)
     console.print(f"results  {workspace.results}", highlight=False, soft_wrap=True)
     console.print(
         f"MLflow   mlflow ui --backend-store-uri {_shown_uri(workspace.tracking_uri)}", highlight=False, soft_wrap=True

@@ -9,7 +9,7 @@ import typer
 from bench.cli import options as o
 from bench.cli.show import show_command
 
-EXAMPLES = "Examples:  bench runs   bench runs --failed --verbose   bench runs show 3f2a --classes"
+EXAMPLES = o.examples("bench runs", "bench runs --failed --verbose", "bench runs show 3f2a --classes")
 
 app = typer.Typer(invoke_without_command=True, help="List finished cells, or failures with what went wrong.")
 app.command("show", epilog="Example:  bench runs show 3f2a --classes")(show_command)
@@ -54,42 +54,43 @@ def runs_command(
         )
         return None
     from rich.table import Table
+    from rich.text import Text
 
-    from bench.cli.terminal import console
+    from bench.cli.terminal import WIDE, console
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in (
-        "cell",
-        "data",
-        "profile",
-        "metric",
-        "value",
-        "interval",
-        "n",
-        "started",
-        *(["key"] if verbose else []),
-    ):
-        whole = column in ("value", "interval")
-        table.add_column(column, overflow="fold", no_wrap=whole, min_width=10 if column == "started" else None)
+    out = console()
+    if out.width < WIDE:  # a column each would break names in the middle: the facts stand beneath the cell
+        for r in results:
+            out.print(Text(str(r.cell), "bold"))
+            told = _facts(r)
+            number = f"  {told['metric']} {told['value']} {told['interval']}  n {told['n']}"
+            out.print(Text.assemble(number, (f"  {told['data']}, {told['profile']}, {told['started']}", "dim")))
+            if verbose:
+                out.print(Text(f"  {r.key}", "dim"))
+        return None
+    columns = ("data", "profile", "metric", "value", "interval", "n", "started", *(["key"] if verbose else []))
+    table = Table("cell", box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
     for r in results:
-        name, estimate = next(iter(r.score["metrics"].items()))
-        row = [
-            str(r.cell),
-            r.data,
-            r.profile,
-            name,
-            _number(estimate["value"]),
-            f"[{_number(estimate['low'])}, {_number(estimate['high'])}]",
-        ]
-        table.add_row(
-            *row,
-            f"{r.counts['test']:,}",
-            r.provenance.get("started", "-").replace("T", " ")[:16],
-            *([r.key] if verbose else []),
-        )
-
-    console().print(table)
+        told = _facts(r)
+        table.add_row(str(r.cell), *(told[column] for column in columns))
+    out.print(table)
     return None
+
+
+def _facts(result: Any) -> dict[str, str]:
+    metric, estimate = next(iter(result.score["metrics"].items()))
+    return {
+        "data": result.data,
+        "profile": result.profile,
+        "metric": metric,
+        "value": _number(estimate["value"]),
+        "interval": f"[{_number(estimate['low'])}, {_number(estimate['high'])}]",
+        "n": f"{result.counts['test']:,}",
+        "started": result.provenance.get("started", "-").replace("T", " ")[:16],
+        "key": result.key,
+    }
 
 
 def _number(value: float | None) -> str:

@@ -12,7 +12,7 @@ from bench.cli import options as o
 if TYPE_CHECKING:
     from bench.doctor import Finding
 
-DOCTOR_EXAMPLES = "Examples:  bench doctor   bench doctor --data-root ~/ecg --json"
+DOCTOR_EXAMPLES = o.examples("bench doctor", "bench doctor --data-root ~/ecg --json")
 INIT_EXAMPLE = "Example:  bench init ~/my-study"
 _STYLES = {"ok": "green", "note": "dim", "warning": "yellow", "problem": "bold red"}
 
@@ -37,7 +37,7 @@ def doctor_command(
         typer.echo(json.dumps([asdict(f) for f in findings], indent=2))
     else:
         warned = sum(f.state == "warning" for f in findings)
-        typer.echo(f"{problems} problems, {warned} warnings")
+        typer.echo(f"{o.counted(problems, 'problem')}, {o.counted(warned, 'warning')}")
     if problems:
         raise typer.Exit(1)
 

@@ -10,11 +10,11 @@ import typer
 from bench.cli import options as o
 from bench.errors import ConfigError
 
-EXAMPLES = (
-    "Examples:  bench sweep -m kmerl -t ptbxl-super --mode linear   "
-    "bench sweep -m mmcl -t ukb-cad --mode finetune --sampler grid --workers 4   "
-    "bench sweep -m merl -t ptbxl-super --mode linear --vary linear.lr=log:1e-5..1e-1 --trials 20   "
-    "bench sweep show"
+EXAMPLES = o.examples(
+    "bench sweep -m kmerl -t ptbxl-super --mode linear",
+    "bench sweep -m mmcl -t ukb-cad --mode finetune --sampler grid --workers 4",
+    "bench sweep -m merl -t ptbxl-super --mode linear --vary linear.lr=log:1e-5..1e-1 --trials 20",
+    "bench sweep show",
 )
 VARIABLE = "BENCH_SWEEP_STORAGE"
 
@@ -31,7 +31,7 @@ Storage = Annotated[
         envvar=VARIABLE,
         show_envvar=False,
         metavar="URL",
-        help="Where studies are kept: journal:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE, or sqlite:///FILE for one "
+        help="Where studies are kept: journal:///FILE, postgresql://USER@HOST/DB, or sqlite:///FILE for one "
         f"worker. Also {VARIABLE}, which keeps a password out of the process list. [default: a journal in the workspace]",
     ),
 ]
@@ -40,27 +40,48 @@ Storage = Annotated[
 @app.callback(invoke_without_command=True, epilog=EXAMPLES)
 def sweep_command(
     context: typer.Context,
-    method: Annotated[str | None, typer.Option("--method", "-m", help="One method.")] = None,
-    task: Annotated[
-        str | None, typer.Option("--task", "-t", help="One task. Each of its folds gets a study of its own.")
+    method: Annotated[
+        str | None,
+        typer.Option("--method", "-m", metavar="NAME", help="One method.", autocompletion=o.complete("bench.methods")),
     ] = None,
-    mode: Annotated[str | None, typer.Option("--mode", help="zeroshot, linear, finetune, scratch.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            "-t",
+            metavar="NAME",
+            help="One task. Each of its folds gets a study of its own.",
+            autocompletion=o.complete("bench.tasks"),
+        ),
+    ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            "--mode",
+            metavar="NAME",
+            help="zeroshot, linear, finetune, scratch.",
+            autocompletion=o.complete_modes,
+        ),
+    ] = None,
     trials: Annotated[
         int | None,
         typer.Option(
-            "--trials", min=1, help="Settings to try, in all and by all workers. [default: 50, or the whole grid]"
+            "--trials",
+            metavar="N",
+            min=1,
+            help="Settings to try, in all and by all workers. [default: 50, or the whole grid]",
         ),
     ] = None,
-    sampler: Annotated[str, typer.Option("--sampler", help="tpe, grid, cmaes or random.")] = "tpe",
+    sampler: Annotated[str, typer.Option("--sampler", metavar="NAME", help="tpe, grid, cmaes or random.")] = "tpe",
     pruner: Annotated[
-        str, typer.Option("--pruner", help="Give settings up early: hyperband, median or none.")
+        str, typer.Option("--pruner", metavar="NAME", help="Give settings up early: hyperband, median or none.")
     ] = "none",
     vary: Annotated[
         list[str] | None,
         typer.Option(
             "--vary",
             metavar="FIELD=SPACE",
-            help="What to vary: linear.lr=log:1e-5..1e-1, drop_path=0,0.1,0.2, depth=int:2..8, x=uniform:0..1. Repeats. "
+            help="What to vary: linear.lr=log:1e-5..1e-1, drop_path=0,0.1, depth=int:2..8, x=uniform:0..1. Repeats. "
             "[default: what the method's paper varied, else the mode's rate and weight decay]",
         ),
     ] = None,
@@ -68,43 +89,55 @@ def sweep_command(
         Path | None, typer.Option("--space", metavar="FILE", help="The same, from a YAML: field -> values or range.")
     ] = None,
     sampler_seed: Annotated[
-        int, typer.Option("--sampler-seed", help="With one worker, the same seed tries the same.")
+        int, typer.Option("--sampler-seed", metavar="N", help="With one worker, the same seed tries the same.")
     ] = 0,
     storage: Storage = None,
     workers: Annotated[
         int,
         typer.Option(
-            "--workers", "-j", min=1, help="Processes of this machine. Other machines join with the same command."
+            "--workers",
+            "-j",
+            metavar="N",
+            min=1,
+            help="Processes of this machine. Other machines join with the same command.",
         ),
     ] = 1,
     heartbeat: Annotated[
         int,
         typer.Option(
-            "--heartbeat", min=1, help="Seconds between signs of life on a database; a worker silent for two is dead."
+            "--heartbeat",
+            metavar="N",
+            min=1,
+            help="Seconds between signs of life on a database; a worker silent for two is dead.",
         ),
     ] = 60,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try settings again that failed.")] = False,
     fraction: Annotated[
-        str, typer.Option("--fraction", help="Labelled share of the training records: 0.01 or 1%.")
+        str, typer.Option("--fraction", metavar="SHARE", help="Labelled share of the training records: 0.01 or 1%.")
     ] = "1",
-    leads: Annotated[str, typer.Option("--leads", help="Leads to show: all, limb, I,II.")] = "all",
+    leads: Annotated[str, typer.Option("--leads", metavar="LEADS", help="Leads to show: all, limb, I,II.")] = "all",
     seed: Annotated[
         list[str] | None,
-        typer.Option("--seed", help="Seeds: the first one searches, all are scored with what it chose. [default: 0]"),
+        typer.Option(
+            "--seed",
+            metavar="NUMBERS",
+            help="Seeds: the first one searches, all are scored with what it chose. [default: 0]",
+        ),
     ] = None,
     data_root: o.DataRoot = None,
     profile: o.ProfileOption = None,
     set_: o.SetOption = None,
-    corpus: Annotated[str | None, typer.Option("--corpus", help="Pretrain on this dataset.")] = None,
+    corpus: Annotated[str | None, typer.Option("--corpus", metavar="DATASET", help="Pretrain on this dataset.")] = None,
     checkpoint: Annotated[
         list[str] | None, typer.Option("--checkpoint", metavar="METHOD=FOLDER", help="Use this checkpoint. Repeats.")
     ] = None,
-    pretrain: Annotated[
-        bool, typer.Option("--pretrain/--no-pretrain", help="Pretrain a missing checkpoint, or refuse.")
-    ] = True,
-    track: Annotated[
-        bool, typer.Option("--track/--no-track", help="Mirror results, and trials as nested runs, to MLflow.")
-    ] = True,
+    no_pretrain: Annotated[
+        bool, typer.Option("--no-pretrain", help="Refuse where a checkpoint is missing, instead of pretraining it.")
+    ] = False,
+    no_track: Annotated[
+        bool,
+        typer.Option("--no-track", help="Do not mirror results, and trials as nested runs, to MLflow."),
+    ] = False,
     json_output: o.Json = False,
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
@@ -145,8 +178,8 @@ def sweep_command(
             overrides=set_ or [],
             corpus=corpus,
             checkpoints=checkpoint or [],
-            allow_pretraining=pretrain,
-            track=track,
+            allow_pretraining=not no_pretrain,
+            track=not no_track,
         ),
         trials=trials,
         sampler=sampler,  # type: ignore[arg-type]
@@ -189,7 +222,7 @@ def _show_report(report: Any, storage: str | None, json_output: bool) -> None:
         console.print(f"study  bench sweep show {study.study}{place}", highlight=False, soft_wrap=True)
 
 
-@app.command("show", epilog="Examples:  bench sweep show   bench sweep show kmerl-ptbxl-super")
+@app.command("show", epilog=o.examples("bench sweep show", "bench sweep show kmerl-ptbxl-super"))
 def show_command(
     study: Annotated[
         str | None, typer.Argument(help="A study, or the beginning of its name. [default: list them]")

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 UNBROKEN = 1000
+WIDE = 120
+"""Columns of a terminal from which on a table has a column for everything; on a narrower one facts stand beneath names."""
 
 
 def console() -> Console:

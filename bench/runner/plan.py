@@ -57,8 +57,8 @@ def plan(options: RunOptions) -> Plan:
     a method remains.
 
     Raises:
-        UnknownName: a method, task or mode nobody registered. ConfigError: a fraction out of range; a method that can
-            answer none of the modes.
+        UnknownName: a method, task, mode or corpus nobody registered. ConfigError: a fraction or seed out of range; a
+            method that can answer none of the modes.
     """
     for mode in options.modes:
         if mode not in MODULES:
@@ -68,6 +68,12 @@ def plan(options: RunOptions) -> Plan:
             raise ConfigError(
                 f"--fraction {fraction:g}: a share of the training records lies above 0 and up to 1 (1 % is 0.01)."
             )
+    for seed in options.seeds:
+        if seed < 0:
+            raise ConfigError(f"--seed {seed}: expected a whole number from 0 on.")
+    datasets = registry.entries(registry.DATASETS)
+    if options.corpus is not None and options.corpus not in datasets:
+        raise UnknownName("dataset", options.corpus, datasets)
     planned = Plan([])
     tasks = [registry.load(registry.TASKS, name)() for name in registry.match(registry.TASKS, options.tasks)]
     folds = {task.name: load_split(task.split).folds for task in tasks}

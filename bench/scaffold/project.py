@@ -20,7 +20,7 @@ def write_project(folder: Path) -> Path:
 
     path = folder.expanduser() / NAME
     if path.exists():
-        raise ConfigError(f"{path} exists already; nothing was written.")
+        raise ConfigError(f"{path} exists already; nothing was written. Edit it, or move it away first.")
     environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True)
     text = environment.get_template(f"project/{NAME}.j2").render(datasets=list(registry.entries(registry.DATASETS)))
     try:

@@ -76,10 +76,7 @@ def _prose(text: str | None) -> str:
 def _examples(epilog: str) -> str:
     """The commands of an epilog, one a line; what follows them as prose."""
     text = re.sub(r"^Examples?:\s+", "", epilog)
-    commands, notes = [], []
-    for piece in re.split(r"\s{3,}", text):
-        command, _, note = piece.partition(" Exit codes:")
-        commands.append(command.strip())
-        if note:
-            notes.append(f"Exit codes:{note}")
+    pieces = [" ".join(piece.split("\n")).strip() for piece in text.split("\n\n")]
+    notes = [piece for piece in pieces if piece.startswith("Exit codes:")]
+    commands = [piece for piece in pieces if piece not in notes]
     return "```\n" + "\n".join(commands) + "\n```\n" + "".join(f"\n{note}\n" for note in notes)

@@ -102,7 +102,7 @@ def test_names_are_lists_and_wrong_ones_are_told(here):
 
 def test_failed_cells_warn_and_are_told(here):
     settings = {"encoder.path": "methods.encoder:small_example", "encoder.fs": 100, "encoder.seconds": 0.1}
-    with pytest.warns(FailedCells, match="1 cells failed"):
+    with pytest.warns(FailedCells, match="1 of the cells failed"):
         table = bench.run("encoder", "ptbxl-super", "linear", settings=settings, trust=True, track=False)
     assert table.empty
     assert "does not take signals" in next(iter(table.attrs["failures"].values()))

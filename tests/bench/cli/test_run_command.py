@@ -24,7 +24,7 @@ def test_a_run_ends_with_a_table_and_the_second_answers_from_finished_cells(benc
     assert "pretraining kmerl on ptbxl" in first.err
     assert "data=simulated" in first.err
     assert "macro_auroc" in first.out
-    assert "1 cells computed, 0 found finished" in first.out
+    assert "1 cell computed, 0 found finished" in first.out
     assert str(workspace.results) in first.out.replace("\n", "")
     second = bench(*KMERL)
     assert "0 cells computed, 1 found finished" in second.out
@@ -72,6 +72,8 @@ def test_features_are_computed_once_for_every_fraction_seed_and_task(bench, work
         (("--mode", "zeroshoot"), "unknown mode 'zeroshoot'. Did you mean 'zeroshot'"),
         (("--leads", "V7"), "unknown lead 'V7'. Did you mean 'V6'"),
         (("--leads", "0..3"), "between 1 and 12"),
+        (("--seed", "-1"), "--seed -1: expected a whole number from 0 on"),
+        (("--corpus", "ptbxll"), "unknown dataset 'ptbxll'. Did you mean 'ptbxl'"),
         (("--set", "pretrain.epoch=3"), "unknown config field 'pretrain.epoch'. Did you mean 'pretrain.epochs'"),
         (("--set", "kmerl.depht=3"), "unknown config field of kmerl 'depht'. Did you mean 'depth'"),
         (("--set", "pretrain.epochs=none"), "field pretrain.epochs = 'none': input should be a valid integer"),
@@ -109,6 +111,14 @@ def test_real_data_without_the_dataset_say_where_it_is_published(bench, tmp_path
     done = bench(*KMERL, "--data-root", str(tmp_path / "data"))
     assert done.code == 2
     assert "physionet.org" in done.err
+    assert "--data-root ptbxl=FOLDER" in " ".join(done.err.split())  # the folder may be PTB-XL's own
+
+
+@pytest.mark.parametrize("size", ["abc", "10"])
+def test_a_size_of_the_cohorts_that_is_none(bench, monkeypatch, size):
+    monkeypatch.setenv("BENCH_SIMULATED_RECORDS", size)
+    done = bench(*KMERL, "--dry-run")
+    assert (done.code, f"BENCH_SIMULATED_RECORDS={size}: expected a whole number" in done.err) == (2, True)
 
 
 def test_a_workspace_that_cannot_be_written(bench, tmp_path):
@@ -125,11 +135,16 @@ def test_help_teaches():
         assert word in done.stdout
 
 
-def test_runs_lists_what_was_done_and_what_failed(bench, workspace):
+def test_runs_lists_what_was_done_and_what_failed(bench, workspace, monkeypatch):
     assert "no finished cells" in bench("runs").out
     bench(*KMERL)
     listed = bench("runs").out
     assert "kmerl · ptbxl-super · zeroshot" in listed
+    monkeypatch.setenv("COLUMNS", "80")  # nothing is broken in the middle there
+    narrow = bench("runs", "--verbose").out.splitlines()
+    assert narrow[0] == "kmerl · ptbxl-super · zeroshot"
+    assert narrow[1].startswith("  macro_auroc 0.")
+    assert narrow[2].strip() == json.loads(bench("runs", "--json").out)[0]["key"]
     assert "no failures" in bench("runs", "--failed").out
     shutil.rmtree(workspace.checkpoints)
     assert bench(*KMERL, "--resume", "never", "--no-pretrain").code == 1
@@ -175,6 +190,8 @@ def test_splits_verify_says_what_agrees(bench):
 
 def test_a_board_names_its_own_cells(bench):
     done = bench("run", "--board", "zeroshot", "--dry-run")
+    cells = json.loads(bench("run", "--board", "zeroshot", "--dry-run", "--json").out)  # one list for all rows
+    assert len(cells) == len(done.out.splitlines())
     assert done.code == 0, done.err
     assert "kmerl · ptbxl-super · zeroshot" in done.out
     assert "random-vit · ptbxl-rhythm · zeroshot" in done.out

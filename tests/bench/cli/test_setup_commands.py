@@ -11,7 +11,7 @@ import typer
 
 from bench import registry
 from bench.cli.main import app
-from bench.cli.options import complete, complete_boards
+from bench.cli.options import complete, complete_boards, complete_modes
 
 
 def found(done) -> dict[str, list[dict]]:
@@ -34,11 +34,14 @@ def test_the_doctor_looks_everywhere(bench):
 
 def test_the_doctor_names_broken_plugins_and_missing_data(bench, plugin, tmp_path):
     plugin("broken", "def (")
+    plugin("absent", "import nothing_of_this_name\n\nclass Absent:\n    name = 'absent'\n")
     (tmp_path / "ecg" / "ptbxl").mkdir(parents=True)
     done = bench("doctor", "--json", "--data-root", str(tmp_path / "ecg"))
     areas = found(done)
     assert done.code == 1
-    assert any("plugin broken" in f["found"] for f in areas["plugins"] if f["state"] == "warning")
+    warned = [f["found"] for f in areas["plugins"] if f["state"] == "warning"]
+    assert any("plugin broken" in found for found in warned)
+    assert any("'absent'" in found and "nothing_of_this_name" in found for found in warned)
     states = {f["found"].split()[0].rstrip(":"): f for f in areas["data"]}
     assert states["ptbxl"]["state"] == "problem"
     assert "ptbxl_database.csv is missing" in states["ptbxl"]["found"]
@@ -69,6 +72,24 @@ def test_the_doctor_says_whether_tracking_answers(bench, monkeypatch):
     assert "hidden" not in done.out
 
 
+def test_the_doctor_tries_whether_the_workspace_can_be_made(bench, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = bench("doctor", "--json", "--workspace", str(tmp_path / "file" / "workspace"))
+    assert done.code == 1
+    assert any("cannot be written to" in f["found"] for f in found(done)["workspace"] if f["state"] == "problem")
+
+
+def test_ctrl_c_says_that_nothing_is_lost(bench, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.doctor.examine", interrupted)
+    monkeypatch.setattr("os._exit", sys.exit)
+    done = bench("doctor")
+    assert done.code == 130
+    assert done.err.count("run the same command again to go on") == 1
+
+
 def test_init_writes_a_file_that_is_read(bench, tmp_path, monkeypatch):
     done = bench("init", str(tmp_path / "study"))
     assert done.code == 0, done.err
@@ -94,6 +115,14 @@ def commands(group, path=()):
         yield " ".join(path), group
 
 
+def test_help_is_whole_on_a_narrow_terminal(bench, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    names = {name for name, _ in commands(typer.main.get_command(app))}
+    for name in sorted(names | {name.split()[0] for name in names} | {""}):
+        done = bench(*name.split(), "--help")
+        assert (done.code, "…" in done.out) == (0, False), f"bench {name} --help cuts a word short"
+
+
 @pytest.mark.parametrize(
     ("name", "command"), list(commands(typer.main.get_command(app))), ids=lambda v: v if isinstance(v, str) else ""
 )
@@ -107,6 +136,8 @@ def test_names_complete():
     assert complete(registry.METHODS)("kmerl,rand")[0].startswith("kmerl,rand")
     assert complete(registry.TASKS, registry.DATASETS)("ptbxl-sup") == ["ptbxl-super"]
     assert "kmerl_table1" in complete_boards("kmerl")
+    assert complete_modes("linear,zer") == ["linear,zeroshot"]
+    assert complete_modes("linear") == ["linear"]  # what repeats a released protocol is asked for by --protocol
 
 
 def test_help_is_light():

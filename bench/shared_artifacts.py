@@ -28,6 +28,8 @@ from bench.redaction import redact, redact_of
 Kind = Literal["results", "checkpoints", "features"]
 Answer = TypeVar("Answer")
 
+ABOUT = b"Finished artifacts that bench shares between machines (bench run --artifacts).\n"
+
 _SHA = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -39,7 +41,7 @@ class SharedArtifacts:
     run sends what is missing.
 
     Raises:
-        ConfigError: it cannot be opened and listed; nothing has been computed yet.
+        ConfigError: it cannot be opened and listed, or is new and cannot be written to; nothing has been computed yet.
     """
 
     def __init__(self, url: str):
@@ -49,7 +51,7 @@ class SharedArtifacts:
         try:
             self._system, root = fsspec.core.url_to_fs(url)
             self._root = str(root).rstrip("/")
-            self._list("results")
+            self._open()
         except ImportError as error:
             raise ConfigError(
                 f"--artifacts {self.told}: {error}. fsspec reads many stores through packages of their own, such as s3fs "
@@ -93,6 +95,13 @@ class SharedArtifacts:
                     stacklevel=4,
                 )
             return otherwise
+
+    def _open(self) -> None:
+        try:
+            self._system.ls(self._root, detail=False)
+        except FileNotFoundError:  # it is new, or its name is wrong: told now, and not when a day's work is to be sent
+            self._system.makedirs(self._root, exist_ok=True)
+            self._system.pipe_file(f"{self._root}/about.txt", ABOUT)
 
     def _list(self, kind: Kind) -> set[str]:
         self._system.invalidate_cache()

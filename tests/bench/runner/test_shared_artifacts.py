@@ -188,6 +188,17 @@ def test_a_store_that_cannot_be_opened_is_told_before_anything_is_computed(machi
         run(machine("one", "nowhere://bucket"))
 
 
+def test_a_new_store_that_cannot_be_written_to_is_told_before_anything_is_computed(machine, monkeypatch):
+    def refuse(*arguments, **options):
+        raise FileNotFoundError("The specified bucket does not exist")
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "pipe_file", refuse)
+    one = machine("one", "memory://misspelt/artifacts")
+    with pytest.raises(ConfigError, match=r"misspelt/artifacts cannot be opened: The specified bucket does not exist"):
+        run(one)
+    assert not one.results.exists()
+
+
 def test_a_password_of_the_url_is_not_told(monkeypatch):
     def refuse(*arguments, **options):
         raise OSError("530 hunter2 is not the password")

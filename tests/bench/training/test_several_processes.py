@@ -70,8 +70,9 @@ def test_one_that_fails_takes_the_others_down(tmp_path, how, told):
     ],
 )
 def test_a_crash_is_told_and_not_what_the_others_made_of_it(tmp_path, codes, told):
-    (tmp_path / "0.trace").write_text("RuntimeError: connection closed by peer")
+    (tmp_path / "0.trace").write_text("RuntimeError: connection closed by tcp://lab:hunter2@peer")
     assert told in _told(Devices(2), tmp_path, codes)
+    assert "hunter2" not in _told(Devices(2), tmp_path, codes)
 
 
 class Rows:

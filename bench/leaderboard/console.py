@@ -15,22 +15,30 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 MAX_COLUMNS = 4
-"""With more, lines grow too long for a terminal and each place gets a line of its own."""
+"""With more, or where they are wider than the terminal, each place gets a line of its own."""
+UNBOUND = 10_000
+"""Columns: more than any table has."""
 
 
 @dataclass(frozen=True)
 class ConsoleTable:
-    """A table between its title and its footnotes, which are as wide as the terminal and not as narrow as the table."""
+    """A table between its title and its footnotes, which are as wide as the terminal and not as narrow as the table.
+
+    ``table`` has a column for each place of a method; ``lines`` a line, and stands in where the terminal is too narrow.
+    """
 
     title: str
     table: RichTable
+    lines: RichTable
     footnotes: list[str]
 
     def __rich_console__(self, console: Any, options: Any) -> Iterable[Any]:
+        from rich.measure import Measurement
         from rich.text import Text
 
         yield Text(f"\n{self.title}", style="bold")
-        yield self.table
+        needed = Measurement.get(console, options.update(max_width=UNBOUND), self.table).maximum
+        yield self.table if needed <= options.max_width else self.lines
         yield from (Text(note, style="dim") for note in self.footnotes)
 
 
@@ -43,6 +51,7 @@ def console_tables(results: Iterable[Result], board: Board | str | None = None) 
         ConsoleTable(
             f"{table.board.title}: {table.stamp}",
             _wide(table) if _columns(table) <= MAX_COLUMNS else _long(table),
+            _long(table),
             [*table.footnotes, *(f"{reason}." for reason in numbers.reasons(table))],
         )
         for table in tables
@@ -80,25 +89,18 @@ def _long(table: Table) -> RichTable:
 
     view = RichTable(box=box.SIMPLE_HEAD)
     lines, columns, _, _ = numbers.shown(table)
-    for head in ("task", "mode", "method", "metric"):
-        view.add_column(head)
+    view.add_column("method", overflow="fold")
     for head in ("value [95 % interval]", "records"):
-        view.add_column(head, justify="right")
+        view.add_column(head, justify="right", no_wrap=True)
     for index in columns:
         column = table.board.columns[index]
-        first = True
+        place = " · ".join(part for part in (column.group, column.label) if part)
+        view.add_row(Text(place, style="bold"), Text(column.metric or table.board.metric, style="bold"), "")
         for line in lines:
-            if not line.summaries[index].keys:
-                continue
-            place = (column.group, column.label) if first else ("", "")
-            first = False
-            view.add_row(
-                *(Text(part) for part in place),
-                Text(table.name(line)),
-                column.metric or table.board.metric,
-                Text(numbers.beside(table, line, index)),
-                f"{line.summaries[index].n_records:,}",
-            )
+            summary = line.summaries[index]
+            if summary.keys:
+                shown = Text(numbers.beside(table, line, index))
+                view.add_row(Text(f"  {table.name(line)}"), shown, f"{summary.n_records:,}")
         view.add_section()
     return view
 

@@ -336,13 +336,13 @@ def test_a_board_renders_the_same_bytes_whatever_the_order_of_results(path, tmp_
 # The terminal
 
 
-def shown(view) -> str:
+def shown(view, width: int = 160) -> str:
     from io import StringIO
 
     from rich.console import Console
 
     text = StringIO()
-    Console(file=text, width=160).print(view)
+    Console(file=text, width=width).print(view)
     return text.getvalue()
 
 
@@ -366,8 +366,17 @@ def test_title_and_footnotes_are_not_squeezed_into_a_narrow_table(make_result):
 def test_the_terminal_shows_many_columns_as_lines(make_result):
     results = [make_result(task=f"task-{t}", value=0.5 + t / 100) for t in range(8)]
     (view,) = console_tables(results)
-    assert view.table.row_count == 8
+    assert view.table.row_count == 16  # a heading each
     assert "task-7" in shown(view)
+
+
+def test_on_a_narrow_terminal_no_name_and_no_interval_is_broken(make_result):
+    results = [make_result("xresnet1d101-beats", task=f"task-{t}", value=0.842, width=0.013) for t in range(4)]
+    (view,) = console_tables(results)
+    assert any("task-0" in line and "task-3" in line for line in shown(view).splitlines())  # a column each
+    lines = [line.split() for line in shown(view, 80).splitlines()]
+    assert sum(line == ["xresnet1d101-beats", "0.842", "[0.829,", "0.855]", "2,158"] for line in lines) == 4
+    assert ["task-1", "·", "linear", "·", "100%", "macro_auroc"] in lines
 
 
 def test_the_terminal_keeps_kinds_apart(make_result):

@@ -7,6 +7,7 @@ import re
 from urllib.parse import unquote, urlsplit
 
 _USER_INFO = re.compile(r"(?i)\b(?!sqlite|file)([a-z][a-z0-9+.-]*://)[^\s'\"<>]*@")
+_PASSWORD = re.compile(r"://[^/\s:@'\"]+:[^/\s@'\"]+@")
 _ASSIGNED = re.compile(
     r"(?i)\b((?:[a-z0-9]+[_-])*(?:password|passwd|pwd|token|secret|api[_-]?key|signature)=)[^&\s'\"]+"
 )
@@ -31,6 +32,11 @@ def redact_of(uri: str, text: str) -> str:
     for secret in {password, unquote(password or "")} - {None, ""}:
         text = text.replace(str(secret), "***")
     return redact(text)
+
+
+def holds_password(text: str) -> bool:
+    """Whether a URL in the text is of the form ``scheme://user:password@host``."""
+    return bool(_PASSWORD.search(text))
 
 
 def is_secret(name: str) -> bool:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from bench.errors import ConfigError, UnknownName
 from bench.modes import MODULES, mode_module
+from bench.redaction import holds_password
 
 if TYPE_CHECKING:
     from bench.method import Method, MethodConfig
@@ -33,13 +34,18 @@ def parse_overrides(texts: Iterable[str], methods: Sequence[str]) -> list[Overri
     that has it.
 
     Raises:
-        ConfigError: no ``=``, or a value that is not YAML.
+        ConfigError: no ``=``, a value that is not YAML, or one with a password, which results and checkpoints would keep.
     """
     parsed = []
     for text in texts:
         path, equals, value = text.partition("=")
         if not equals or not path.strip():
             raise ConfigError(f"--set {text}: expected FIELD=VALUE, such as --set pretrain.epochs=5.")
+        if holds_password(value):
+            raise ConfigError(
+                f"--set {path}=...: the URL holds a password, which every result and checkpoint would keep and show. Leave "
+                f"it out; keys come from environment variables."
+            )
         parts = tuple(path.strip().split("."))
         try:
             read = yaml.safe_load(value)

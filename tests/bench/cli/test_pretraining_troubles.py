@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench.runner.configure import parse_overrides
 from tasks.datasets.ptbxl import PTBXL
 
 DOWN = '{url: "http://127.0.0.1:9/v1", model: m, attempts: 1}'
@@ -15,6 +16,16 @@ def test_an_endpoint_that_is_down(bench, workspace, setting):
     assert "run again when it is up, or name another endpoint" in done.err
     assert not list(workspace.checkpoints.glob("[!.]*"))
     assert not list(workspace.checkpoints.glob(".*.partial"))
+
+
+def test_a_password_in_a_setting_is_refused_since_results_would_keep_it(bench, workspace):
+    down = DOWN.replace("127", "lab:hunter2@127")
+    done = bench("pretrain", "kmerl", "--set", f"kmerl.entities.endpoint={down}")
+    assert done.code == 2
+    assert "--set kmerl.entities.endpoint=...: the URL holds a password" in done.err
+    assert "hunter2" not in done.err
+    (override,) = parse_overrides(["encoder.path=hf:lab/model@main"], ["encoder"])  # a revision is no password
+    assert override.value == "hf:lab/model@main"
 
 
 def test_a_corpus_without_text(bench, workspace, monkeypatch):

@@ -69,7 +69,13 @@ def prepare(
     dataset: Annotated[str, typer.Argument(help="The dataset.", autocompletion=o.complete("bench.datasets"))],
     data_root: o.DataRoot = None,
     rate: Annotated[
-        int | None, typer.Option("--rate", metavar="HZ", help="Of the publisher's rates. [default: the best]")
+        int | None,
+        typer.Option(
+            "--rate",
+            metavar="HZ",
+            min=1,
+            help="Of the store; recordings of other rates are resampled. [default: the publisher's best]",
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", min=1, help="Processes. [default: all cores]")

@@ -181,7 +181,9 @@ def keep(
 
 @app.command(epilog="Example:  bench leaderboard validate CARD.json --predictions predictions.parquet")
 def validate(
-    cards: Annotated[list[Path], typer.Argument(help="Result cards, or folders of kept boards.", exists=True)],
+    cards: Annotated[
+        list[Path], typer.Argument(help="Result cards, folders of them, or folders of kept boards.", exists=True)
+    ],
     predictions: Annotated[
         Path | None,
         typer.Option(
@@ -198,10 +200,11 @@ def validate(
     from bench.leaderboard.cards import check, read_card
     from bench.leaderboard.kept import check_kept
 
-    if predictions is not None and len(cards) > 1:
-        raise ConfigError(f"--predictions is of one card; {len(cards)} were named.")
-    rejected = 0
-    for path in cards:
+    paths = [path for named in cards for path in _cards_in(named)]
+    if predictions is not None and len(paths) > 1:
+        raise ConfigError(f"--predictions is of one card; {len(paths)} were named.")
+    rejected = unscored = 0
+    for path in paths:
         try:
             wrong = check_kept(path) if path.is_dir() else check(read_card(path), predictions)
         except BenchError as error:
@@ -210,10 +213,19 @@ def validate(
         typer.echo(f"{path}: {'rejected' if wrong else 'accepted'}")
         for line in wrong:
             typer.echo(f"  {line}")
-        if not wrong and predictions is None and not path.is_dir():
-            typer.echo("  its metrics were not computed again, for want of --predictions")
+        unscored += not wrong and predictions is None and not path.is_dir()
+    if unscored:
+        typer.echo(f"of {o.counted(unscored, 'card')} the metrics were not computed again, for want of --predictions")
     if rejected:
         raise typer.Exit(1)
+
+
+def _cards_in(path: Path) -> list[Path]:
+    """The cards of a folder that ``export`` wrote; a card, or a folder of kept boards, itself."""
+    from bench.leaderboard.cards import PACK
+
+    loose = path.is_dir() and not (path / PACK).exists()
+    return (sorted(path.glob("*.json")) if loose else []) or [path]
 
 
 def _results(place: Any, cards: Path | None) -> list[Any]:

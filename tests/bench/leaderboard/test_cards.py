@@ -4,8 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
 from bench.artifacts import digest
+from bench.cli.main import app
 from bench.errors import ConfigError, DataError
 from bench.leaderboard.board import Board, Column, Row, load_board
 from bench.leaderboard.cards import card_of, check, export, read_card, read_cards
@@ -162,6 +164,22 @@ def test_a_method_of_another_package_gets_its_card(tmp_path, scored_result):
     guest = scored_result(tmp_path / "cells", "strangers-net", 1.0, records=20)
     (path,) = export(BOARD, [guest], tmp_path / "cards")
     assert read_card(path).key == guest.key
+
+
+def test_a_folder_of_cards_is_validated_card_by_card(card):
+    def bench(*words):
+        return CliRunner().invoke(app, ["leaderboard", "validate", *map(str, words)], catch_exceptions=False)
+
+    told = bench(card.parent)
+    assert (told.exit_code, f"{card}: accepted" in told.output) == (0, True)
+    assert "of 1 card the metrics were not computed again" in told.output
+    (card.parent / "other.json").write_text("{}")
+    told = bench(card.parent)
+    assert (told.exit_code, "other.json: rejected" in told.output, f"{card}: accepted" in told.output) == (
+        1,
+        True,
+        True,
+    )
 
 
 def test_a_board_without_results_exports_nothing(tmp_path):

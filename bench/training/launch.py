@@ -118,7 +118,9 @@ def _told(devices: Devices, folder: Path, codes: list[int]) -> str:
             why = ", as the system does for want of memory" if -code == signal.SIGKILL else ""
             return f"process {i} of {devices.per_node} was killed by signal {-code}{why}. {again}"
     for found in sorted(folder.glob("*.trace")):
-        return f"process {found.stem} of {devices.per_node} failed. {again}\n{redact(found.read_text(encoding='utf-8'))}"
+        return (
+            f"process {found.stem} of {devices.per_node} failed. {again}\n{redact(found.read_text(encoding='utf-8'))}"
+        )
     first = next((code for code in codes if code and -code != signal.SIGTERM), -signal.SIGTERM)
     return f"a process ended with code {first}. {again}"
 

@@ -24,12 +24,12 @@ class ConfigError(BenchError):
 class UnknownName(ConfigError):
     """A method, task, mode, lead or field that nobody registered; the message suggests the nearest ones."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]):
+    def __init__(self, kind: str, name: str, known: Iterable[str], cure: str = ""):
         known = sorted(known)
         folded = {k.lower(): k for k in known}
         near = [folded[m] for m in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)]
         hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-        super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(_shown(name, known)) or 'none'}.")
+        super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(_shown(name, known)) or 'none'}.{cure}")
         self.kind, self.name, self.suggestions = kind, name, near
 
 

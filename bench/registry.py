@@ -192,6 +192,14 @@ def entries(group: str) -> dict[str, Entry]:
     return dict(sorted(found.items()))
 
 
+def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
+    """What to raise for a name nobody registered; a package of that name in this folder (``bench new``) is not installed."""
+    written = name and (Path(name) / "pyproject.toml").is_file()
+    return UnknownName(
+        kind, name, known, f" The package in {name} has to be installed: pip install -e {name}" if written else ""
+    )
+
+
 def load(group: str, name: str) -> Any:
     """The class registered under ``name``.
 
@@ -200,7 +208,7 @@ def load(group: str, name: str) -> Any:
     """
     known = entries(group)
     if name not in known:
-        raise UnknownName(_WORD[group], name, known)
+        raise unknown(_WORD[group], name, known)
     entry = known[name]
     try:
         return entry.load()
@@ -219,7 +227,7 @@ def match(group: str, patterns: Iterable[str]) -> list[str]:
     for pattern in patterns:
         hits = [n for n in known if fnmatch.fnmatchcase(n, pattern)] if any(c in pattern for c in "*?[") else [pattern]
         if not hits or (hits == [pattern] and pattern not in known):
-            raise UnknownName(_WORD[group], pattern, known)
+            raise unknown(_WORD[group], pattern, known)
         chosen.update(dict.fromkeys(hits))
     return list(chosen)
 

@@ -35,17 +35,32 @@ def list_command(kind: Kinds = None, json_output: o.Json = False, workspace: o.W
         typer.echo("nothing yet")
         return
     from rich.table import Table
+    from rich.text import Text
 
-    from bench.cli.terminal import console
+    from bench.cli.terminal import WIDE, console
 
+    out = console()
+    if out.width < WIDE:  # keys stay whole: what they are of stands beneath
+        for one in found:
+            used = f", used by {len(one.used_by)}" if one.used_by else ""
+            facts = f"  {_size(one.bytes)}, {_age(one.age_days)} old{used}"
+            out.print(Text.assemble(f"{one.kind:12} ", (one.key, "bold"), (facts, "dim")), soft_wrap=True)
+            if _of(one):
+                out.print(Text(f"{'':13}{_of(one)}"))
+        typer.echo(_total(found))
+        return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("kind", "key", "of", "size", "age", "used by"):
         right = name in ("size", "age", "used by")
         table.add_column(name, overflow="fold", no_wrap=right, justify="right" if right else "left")
     for one in found:
         table.add_row(one.kind, one.key, _of(one), _size(one.bytes), _age(one.age_days), str(len(one.used_by) or "-"))
-    console().print(table)
-    typer.echo(f"{o.counted(len(found), 'artifact')}, {_size(sum(one.bytes for one in found))}")
+    out.print(table)
+    typer.echo(_total(found))
+
+
+def _total(found: list[Any]) -> str:
+    return f"{o.counted(len(found), 'artifact')}, {_size(sum(one.bytes for one in found))}"
 
 
 @app.command(epilog="Example:  bench artifacts show kmerl-0123")

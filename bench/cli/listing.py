@@ -64,12 +64,11 @@ def tasks_command(
 
 def _matching(group: str, pattern: str | None) -> list[Any]:
     from bench import registry
-    from bench.errors import UnknownName
 
     known = registry.entries(group)
     chosen = [e for e in known.values() if pattern is None or fnmatch.fnmatchcase(e.name, pattern)]
     if not chosen and pattern is not None:
-        raise UnknownName(group.removeprefix("bench.").rstrip("s"), pattern, known)
+        raise registry.unknown(group.removeprefix("bench.").rstrip("s"), pattern, known)
     return chosen
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from bench import registry
 from bench.contract import dataset_checks, method_checks, task_checks
 from bench.contract.check import Verdict, judge
-from bench.errors import UnknownName
 
 
 def check_method(cls: Any, slow: bool = False) -> list[Verdict]:
@@ -50,7 +49,7 @@ def check_named(name: str, slow: bool = False) -> Iterator[tuple[str, registry.E
     """
     known = {kind: registry.entries(group) for kind, (group, _) in GROUPS.items()}
     if not any(name in entries for entries in known.values()):
-        raise UnknownName("method, task or dataset", name, {n for entries in known.values() for n in entries})
+        raise registry.unknown("method, task or dataset", name, {n for entries in known.values() for n in entries})
     for kind, (group, check) in GROUPS.items():
         if name in known[kind]:
             yield kind, known[kind][name], check(registry.load(group, name), slow)

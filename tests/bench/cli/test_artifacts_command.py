@@ -5,7 +5,7 @@ import json
 RUN = ("run", "-m", "random-resnet", "-t", "ptbxl-super", "--mode", "linear", "--set", "linear.epochs=2", "--no-track")
 
 
-def test_from_a_run_to_its_artifacts_and_back(bench, workspace):
+def test_from_a_run_to_its_artifacts_and_back(bench, workspace, monkeypatch):
     assert bench(*RUN).code == 0
     listed = bench("artifacts", "list").out
     assert "random-resnet · ptbxl-super · linear" in listed
@@ -13,6 +13,9 @@ def test_from_a_run_to_its_artifacts_and_back(bench, workspace):
     assert features["inputs"]["dataset"] == "ptbxl"
     assert json.loads(bench("artifacts", "show", features["key"][:20]).out)["kind"] == "features"
     (result,) = json.loads(bench("artifacts", "list", "--kind", "result", "--json").out)
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = bench("artifacts", "list").out.split()
+    assert {result["key"], features["key"], "ptbxl-super"} <= set(narrow)  # whole, not folded
     done = bench("replay", result["key"][:8])
     assert (done.code, "bit for bit" in done.out) == (0, True), done.err
     assert "1 results, 0 with other metrics" in bench("recompute").out

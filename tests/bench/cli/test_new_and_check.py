@@ -50,6 +50,8 @@ def test_a_new_package_passes_at_once(bench, install, tmp_path, monkeypatch, kin
     monkeypatch.chdir(tmp_path)
     name = f"strangers-{kind}"
     assert bench("new", kind, name).code == 0
+    early = bench("check", name)
+    assert (early.code, f"pip install -e {name}" in early.err) == (2, True)
     install(tmp_path / name)
     done = bench("check", name)
     assert done.code == 0, done.out + done.err

@@ -59,15 +59,16 @@ def claim(board: Board, results: Iterable[Result]) -> list[tuple[int, Result]]:
 def fullest_board(results: Sequence[Result]) -> str | None:
     """The board that has a place for the most of these results; None if none of them is on a board.
 
-    Of several, a paper's where they may stand beside published numbers and one across papers where not; of these the one
-    of which they fill the largest part.
+    Of several, one by a metric of theirs (and not by what they cost); a paper's where they may stand beside published
+    numbers and one across papers where not; of these the one of which they fill the largest part.
     """
+    metrics = {metric for result in results for metric in result.score["metrics"]}
     comparable = all(r.data == "real" and r.profile == "paper" and r.split.get("complete") for r in results)
 
-    def told(board: Board) -> tuple[int, bool, float]:
+    def told(board: Board) -> tuple[int, bool, bool, float]:
         placed = {result.key for _, result in claim(board, results)}
         places = sum(len(places_of(row, c)) for row in board.rows for c in board.columns if not c.mean_of)
-        return len(placed), board.has_published == comparable, len(placed) / max(places, 1)
+        return len(placed), board.metric in metrics, board.has_published == comparable, len(placed) / max(places, 1)
 
     best = max(boards().values(), key=told, default=None)
     return best.name if best is not None and told(best)[0] else None

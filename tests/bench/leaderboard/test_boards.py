@@ -204,6 +204,7 @@ def test_the_board_named_after_a_run_is_the_one_that_its_cells_fill_most(make_re
     prompted = {"mode": "zeroshot", "task": "ptbxl-sub"}
     assert fullest_board([make_result(**prompted)]) == "kmerl_figure4"
     assert fullest_board([make_result(**prompted, data="simulated")]) == "zeroshot"
+    assert fullest_board([make_result("random-resnet", data="simulated")]) == "ptbxl_super"  # and not what it cost
     assert fullest_board([make_result("nobody-s", task="nobody-s-task")]) is None
 
 

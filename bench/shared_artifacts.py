@@ -37,11 +37,11 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 class SharedArtifacts:
     """The artifacts below a URL.
 
-    A store that fails in the middle of a run costs a warning: the run goes on with what this machine has, and the next
-    run sends what is missing.
+    A store that fails in the middle of a run costs a warning, also in a process that has only begun: the run goes on with
+    what this machine has, and the next run sends what is missing.
 
     Raises:
-        ConfigError: it cannot be opened and listed, or is new and cannot be written to; nothing has been computed yet.
+        ConfigError: no such kind of store, or the package that reads it is not installed.
     """
 
     def __init__(self, url: str):
@@ -51,16 +51,34 @@ class SharedArtifacts:
         try:
             self._system, root = fsspec.core.url_to_fs(url)
             self._root = str(root).rstrip("/")
-            self._open()
         except ImportError as error:
             raise ConfigError(
                 f"--artifacts {self.told}: {error}. fsspec reads many stores through packages of their own, such as s3fs "
                 f"for s3:// and gcsfs for gs://; install the one that it names."
             ) from None
         except Exception as error:  # whatever the store's own package raises
-            raise ConfigError(f"--artifacts {self.told} cannot be opened: {redact_of(url, str(error))}") from None
+            raise self._cannot_be_opened(error) from None
         self._failed = False
         self._bad: set[tuple[Kind, str]] = set()
+
+    def check(self) -> None:
+        """Open it, before anything is computed.
+
+        Raises:
+            ConfigError: it cannot be listed, or is new and cannot be written to.
+        """
+        try:
+            try:
+                self._system.ls(self._root, detail=False)
+            except FileNotFoundError:
+                # It is new, or its name is wrong: told now, and not when a day's work is to be sent.
+                self._system.makedirs(self._root, exist_ok=True)
+                self._system.pipe_file(f"{self._root}/about.txt", ABOUT)
+        except Exception as error:  # whatever the store's own package raises
+            raise self._cannot_be_opened(error) from None
+
+    def _cannot_be_opened(self, error: Exception) -> ConfigError:
+        return ConfigError(f"--artifacts {self.told} cannot be opened: {redact_of(self._url, str(error))}")
 
     def names(self, kind: Kind) -> set[str]:
         """The names of all artifacts of a kind; none where the store does not answer."""
@@ -95,13 +113,6 @@ class SharedArtifacts:
                     stacklevel=4,
                 )
             return otherwise
-
-    def _open(self) -> None:
-        try:
-            self._system.ls(self._root, detail=False)
-        except FileNotFoundError:  # it is new, or its name is wrong: told now, and not when a day's work is to be sent
-            self._system.makedirs(self._root, exist_ok=True)
-            self._system.pipe_file(f"{self._root}/about.txt", ABOUT)
 
     def _list(self, kind: Kind) -> set[str]:
         self._system.invalidate_cache()
@@ -180,5 +191,5 @@ class SharedArtifacts:
 
 @functools.cache
 def shared_artifacts(url: str) -> SharedArtifacts:
-    """The artifacts below a URL, opened once a process."""
+    """The artifacts below a URL, with one connection a process."""
     return SharedArtifacts(url)

@@ -38,10 +38,10 @@ class Workspace:
 
     @property
     def shared(self) -> SharedArtifacts | None:
-        """The object store, opened; None where none is named.
+        """The object store; None where none is named.
 
         Raises:
-            ConfigError: it cannot be opened.
+            ConfigError: no such kind of store.
         """
         if not self.artifacts:
             return None

@@ -94,6 +94,8 @@ def pretrain_command(
         raise ConfigError(f"{method} has no pretraining objective; it runs from its initial weights.")
     session.method_config(method)
     source.workspace.ensure_writable()
+    if (shared := source.workspace.shared) is not None:
+        shared.check()
     default = next(iter(registry.entries(registry.DATASETS)))
     dataset = "ptbxl" if "ptbxl" in registry.entries(registry.DATASETS) else default
     if spread.total > 1 and started_by_others():

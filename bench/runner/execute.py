@@ -131,7 +131,8 @@ def run(
     planned, session = prepare_session(options, source)
     workspace = source.workspace
     workspace.ensure_writable()
-    shared = workspace.shared  # one that cannot be opened is told before anything is computed
+    if (shared := workspace.shared) is not None:
+        shared.check()
     for name in dict.fromkeys(cell.task for cell in planned.cells):
         session.task_data(name)
     for folder in (workspace.results, workspace.features, workspace.checkpoints):

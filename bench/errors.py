@@ -29,7 +29,7 @@ class UnknownName(ConfigError):
         folded = {k.lower(): k for k in known}
         near = [folded[m] for m in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)]
         hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-        super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(_shown(name, known)) or 'none'}.{cure}")
+        super().__init__(f"unknown {kind} {name!r}.{hint}{cure} Known: {', '.join(_shown(name, known)) or 'none'}.")
         self.kind, self.name, self.suggestions = kind, name, near
 
 

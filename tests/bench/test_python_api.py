@@ -100,6 +100,12 @@ def test_names_are_lists_and_wrong_ones_are_told(here):
         bench.run("kmerl", "ptbxl-super", "linear", protocols="theirs")
 
 
+@pytest.mark.parametrize(("fractions", "told"), [("ten", "'ten' is no share"), ("150%", "--fraction 1.5")])
+def test_fractions_are_shares_or_per_cents(fractions, told):
+    with pytest.raises(ConfigError, match=told):
+        bench.run(methods="random-resnet", tasks="ptbxl-super", modes="linear", fractions=fractions)
+
+
 def test_failed_cells_warn_and_are_told(here):
     settings = {"encoder.path": "methods.encoder:small_example", "encoder.fs": 100, "encoder.seconds": 0.1}
     with pytest.warns(FailedCells, match="1 of the cells failed"):

@@ -117,7 +117,7 @@ def board_of(results: Sequence[Result]) -> Board:
     for result in sorted(results, key=lambda r: (r.cell.task, r.cell.mode != "zeroshot", r.cell.mode, r.cell.fraction)):
         place = place_of(result)
         task, mode, fraction, leads = place
-        words = [mode] if mode == "zeroshot" else [mode, f"{fraction:.0%}" if fraction >= 0.01 else f"{fraction:.1%}"]
+        words = [mode] if mode == "zeroshot" else [mode, f"{100 * fraction:g}%"]
         if leads != LEADS:
             words.append(f"leads {name_leads(leads)}")
         known = columns.get(place)

@@ -20,6 +20,7 @@ from bench.modes.cell_run import CellRun, Outcome
 from bench.scoring.released import aggregate_windows
 from bench.seeding import seed_global
 from bench.sweep.space import LogUniform, Spaces
+from bench.training.clipping import clip_gradients
 from bench.training.layers import layer_factors
 from bench.training.loop import make_fabric, split_decay
 from bench.training.objective import Objective, survival_batch
@@ -163,6 +164,7 @@ def run(cell: CellRun) -> Outcome:
     # out its precision for every function that is not forward.
     model, optimiser = fabric.setup(classifier, optimiser)
     strata = _strata(cell) if survival or config.batches == "stratified" else None
+    rate = f"{'lr' if encoder_lr == lr else 'encoder_lr'} (now {encoder_lr:g})"
     best: dict[str, Any] = {"value": -math.inf, "epoch": config.epochs}
     history: list[dict[str, float]] = []
     for epoch in range(config.epochs):
@@ -175,12 +177,12 @@ def run(cell: CellRun) -> Outcome:
             if not math.isfinite(loss.item()):
                 raise BenchError(
                     f"{cell.method.name} on {cell.task.name}: the loss is {loss.item()} at epoch {epoch + 1}, "
-                    f"step {i + 1}; lower {'lr' if encoder_lr == lr else 'encoder_lr'} (now {encoder_lr:g})."
+                    f"step {i + 1}; lower {rate}."
                 )
             optimiser.zero_grad()
             fabric.backward(loss)
             if config.clip_norm is not None:
-                fabric.clip_gradients(model, optimiser, max_norm=config.clip_norm)
+                clip_gradients(fabric, model, optimiser, config.clip_norm, rate)
             optimiser.step()
             scheduler.step()
             losses.append(loss.item())

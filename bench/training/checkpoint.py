@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 CONCEPTS = "concepts.json"
-LOOP = ("loop", "schedule", "micro_batches", "distributed", "batch_norm", "forward")
+LOOP = ("loop", "schedule", "micro_batches", "distributed", "batch_norm", "forward", "clipping")
 """Modules of the training loop, whose change makes other weights. What they run on is not among them."""
 
 

@@ -26,6 +26,7 @@ from bench.progress import Progress
 from bench.seeding import derive, seed_global
 from bench.training import micro_batches
 from bench.training.batch_norm import over_all_processes
+from bench.training.clipping import clip_gradients
 from bench.training.config import PretrainConfig
 from bench.training.devices import Devices, full, in_parts, make_fabric
 from bench.training.distributed import agreed, average, rank, ranks
@@ -144,7 +145,7 @@ def train(
                     f"(now {config.lr:g}) or set pretrain.clip_norm, which starts a checkpoint of its own."
                 )
             if config.clip_norm is not None:
-                fabric.clip_gradients(model.module, optimiser, max_norm=config.clip_norm)
+                clip_gradients(fabric, model.module, optimiser, config.clip_norm, f"pretrain.lr (now {config.lr:g})")
             optimiser.step()
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value

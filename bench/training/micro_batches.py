@@ -8,6 +8,7 @@ encoded once more, with the same random draws, and takes its share of that gradi
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -40,8 +41,12 @@ def check(method: Method, strategy: str) -> None:
 
 
 def parts(batch: ECGBatch, size: int) -> list[ECGBatch]:
-    """The batch in parts of ``size`` recordings, the last one short."""
-    return [batch.part(slice(i, i + size)) for i in range(0, len(batch), size)]
+    """The batch in parts of ``size`` recordings, the last one short; one that would be alone goes with those before it, as
+    BatchNorm over vectors cannot be trained on a single one."""
+    begins = list(range(0, len(batch), size))
+    if size > 1 and len(begins) > 1 and len(batch) - begins[-1] == 1:
+        begins.pop()
+    return [batch.part(slice(i, j)) for i, j in itertools.pairwise([*begins, len(batch)])]
 
 
 def backward(fabric: Fabric, method: Method, model: Model, batch: ECGBatch, size: int) -> dict[str, Tensor]:

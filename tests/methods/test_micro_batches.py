@@ -111,3 +111,9 @@ def test_means_over_records_add_up():
 def test_a_method_that_does_not_say_how_is_refused():
     with pytest.raises(ConfigError, match="moco-v3 does not say what of a batch meets"):
         micro_batches.check(built("moco-v3", width=8, hidden=16)[0], "auto")
+
+
+@pytest.mark.parametrize(("records", "sizes"), [(8, [3, 3, 2]), (7, [3, 4]), (3, [3]), (1, [1])])
+def test_no_part_is_a_single_recording_where_that_can_be_helped(records, sizes):
+    _, batch = built("simclr", views=())
+    assert [len(part) for part in micro_batches.parts(batch.part(slice(0, records)), 3)] == sizes

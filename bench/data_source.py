@@ -156,7 +156,8 @@ class DataSource:
     ) -> SignalStore:
         """The prepared store of a dataset, prepared now if it is not there or its source index files have changed."""
         from bench.progress import track
-        from bench.signals.store import SignalStore, prepare
+        from bench.signals.prepare import prepare
+        from bench.signals.store import SignalStore
 
         dataset = self.dataset(name, say)
         path = self.store_path(dataset, rate)

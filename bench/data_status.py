@@ -10,7 +10,8 @@ from bench import registry
 from bench.data_source import DataSource
 from bench.dataset import Dataset
 from bench.errors import BenchError
-from bench.signals.store import SignalStore, first_rate, read_chunks
+from bench.signals.prepare import first_rate, read_chunks
+from bench.signals.store import SignalStore
 from bench.signals.store_writer import LeftOut
 
 

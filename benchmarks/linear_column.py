@@ -22,7 +22,7 @@ import torch
 from bench.loading import BatchSource
 from bench.modes.linear import Config
 from bench.signals.input_spec import InputSpec
-from bench.signals.store import prepare
+from bench.signals.prepare import prepare
 from bench.signals.windows import SignalView
 from bench.training.linear_head import LinearHead
 from bench.training.objective import Objective

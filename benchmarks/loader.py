@@ -31,7 +31,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from bench.loading import BatchSource
 from bench.signals.input_spec import InputSpec
-from bench.signals.store import SignalStore, prepare
+from bench.signals.prepare import prepare
+from bench.signals.store import SignalStore
 from bench.signals.windows import SignalView
 from tasks.datasets.ptbxl import PTBXL
 

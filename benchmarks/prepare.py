@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 from bench.dataset import RecordFile
-from bench.signals.store import prepare
+from bench.signals.prepare import prepare
 from tasks.datasets.ptbxl import PTBXL
 
 

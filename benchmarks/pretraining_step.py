@@ -31,7 +31,7 @@ from bench import registry
 from bench.loading import BatchSource
 from bench.method import Corpus
 from bench.seeding import seed_global
-from bench.signals.store import prepare
+from bench.signals.prepare import prepare
 from bench.signals.windows import SignalView
 from bench.training.loop import make_fabric, make_optimiser
 from methods.text.torchvision_operators import declare_missing_operators

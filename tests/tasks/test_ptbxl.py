@@ -14,7 +14,7 @@ import pytest
 from bench import registry
 from bench.dataset import RecordFile
 from bench.errors import DataError
-from bench.signals.store import prepare
+from bench.signals.prepare import prepare
 from bench.splits import load_split
 from tasks.datasets.ptbxl import DATABASE, PTBXL, STATEMENTS
 from tasks.datasets.ptbxl_simulation import simulate_ptbxl

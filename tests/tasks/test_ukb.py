@@ -13,7 +13,7 @@ from bench.runner.plan import RunOptions, plan
 from bench.scoring.classification import auroc
 from bench.signals.images import prepare_images
 from bench.signals.input_spec import InputSpec
-from bench.signals.store import prepare
+from bench.signals.prepare import prepare
 from bench.signals.windows import SignalView
 from bench.splits import load_split
 from tasks import ukb

@@ -6,7 +6,7 @@ import pytest
 
 from bench.loading import BatchSource
 from bench.signals.input_spec import InputSpec
-from bench.signals.store import prepare
+from bench.signals.prepare import prepare
 from bench.signals.windows import SignalView
 
 GOLDEN = Path(__file__).parents[2] / "golden"

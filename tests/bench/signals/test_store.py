@@ -11,7 +11,8 @@ import pytest
 from bench.dataset import Recording, path_inside
 from bench.errors import BenchError, DataError
 from bench.signals.leads import LEADS
-from bench.signals.store import SignalStore, prepare
+from bench.signals.prepare import prepare
+from bench.signals.store import SignalStore
 from bench.signals.store_writer import quantise
 
 

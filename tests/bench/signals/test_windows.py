@@ -9,7 +9,7 @@ import pytest
 from bench.errors import ConfigError, DataError
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
-from bench.signals.store import prepare
+from bench.signals.prepare import prepare
 from bench.signals.windows import SignalView, normalise
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -12,7 +12,7 @@ import scipy.io
 import wfdb
 
 from bench.errors import DataError
-from bench.signals.store import prepare
+from bench.signals.prepare import prepare
 from bench.splits import load_split
 from tasks.cpsc2018 import ICBEB, CPSC2018FirstSeconds, CPSC2018Labels, CPSC2018Single
 from tasks.datasets.cpsc2018 import CLASSES, CPSC2018, read_structure

@@ -11,7 +11,7 @@ import pytest
 import wfdb
 
 from bench.errors import DataError
-from bench.signals.store import prepare
+from bench.signals.prepare import prepare
 from bench.splits import load_split
 from tasks.csn import CSNLabels, CSNReleasedLabels
 from tasks.datasets.challenge_files import write_challenge_record

@@ -9,7 +9,7 @@ import pytest
 
 from bench import registry
 from bench.errors import DataError
-from bench.signals.store import prepare
+from bench.signals.prepare import prepare
 from tasks.datasets.cpsc2018_simulation import simulate_cpsc2018
 
 N = 60

@@ -14,7 +14,7 @@ import wfdb
 
 from bench.errors import ConfigError, DataError
 from bench.signals.leads import LEADS
-from bench.signals.store import prepare
+from bench.signals.prepare import prepare
 from tasks.datasets.mimic_iv_ecg import MIMICIVECG
 from tasks.datasets.mimic_reports import merl_report, merl_words, sentences
 from tasks.datasets.mimic_simulation import NATIVE_ORDER, simulate_mimic

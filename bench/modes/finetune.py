@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from bench import registry
-from bench.errors import BenchError, ConfigError
+from bench.errors import BenchError
 from bench.loading import BatchSource
 from bench.method import LabelledData
 from bench.modes.cell_run import CellRun, Outcome
@@ -104,7 +104,8 @@ class Config(BaseModel):
     stride_seconds: float = Field(1.25, gt=0, description="s between the beginnings of scored windows")
     batches: Literal["shuffled", "stratified"] = Field(
         "shuffled",
-        description="stratified: every batch holds events (or classes) in their share of the training set; LLM-DAN III-C",
+        description="stratified: every batch holds events (or classes) in their share of the training set; LLM-DAN III-C. "
+        "Where a recording has several labels, or values, there is no such share: those are shuffled",
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of class labels; MMCL IV-C.2 sweeps 0, 0.1 and 0.2")
     windows: Literal["max", "mean"] = Field("mean", description="scores of a recording from those of its windows")
@@ -232,17 +233,13 @@ def _encoder_groups(cell: CellRun, source: BatchSource, lr: float) -> list[dict[
     return [{"params": parameters, "lr": lr * factor} for factor, parameters in factors]
 
 
-def _strata(cell: CellRun) -> np.ndarray:
-    """What every batch holds in its share of the training set: events, or classes."""
+def _strata(cell: CellRun) -> np.ndarray | None:
+    """What every batch holds in its share of the training set: events, or classes; None where a recording has several."""
     targets = cell.targets[cell.train]
     if cell.task.kind == "survival":
         return targets[:, 1]
-    if (targets.ndim > 1 and targets.shape[1] > 1) or cell.task.kind == "regression":
-        raise ConfigError(
-            f"batches = stratified: for survival and one label a recording; {cell.task.name} is {cell.task.kind} with "
-            f"{cell.n_outputs} columns."
-        )
-    return targets.reshape(-1)
+    several = (targets.ndim > 1 and targets.shape[1] > 1) or cell.task.kind == "regression"
+    return None if several else targets.reshape(-1)
 
 
 def _scheduler(optimiser: torch.optim.Optimizer, config: Any, total: int) -> LRScheduler:

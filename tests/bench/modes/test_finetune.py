@@ -161,6 +161,14 @@ def test_the_last_epoch_looks_at_validation_data_once():
     assert 0 <= outcome.selection["value"] <= 1
 
 
+def test_batches_have_shares_where_a_recording_has_one_label_and_are_shuffled_where_it_has_several():
+    """LLM-DAN's protocol asks for shares whatever the task; a table of it must not break off at the first multilabel one."""
+    several, one = ([trained(task_class=task, epochs=1, batches=how)[0] for how in ("shuffled", "stratified")]
+                    for task in (BumpTask, OneBumpTask))  # fmt: skip
+    assert several[0].history == several[1].history
+    assert one[0].history != one[1].history
+
+
 def test_losses_of_several_answers_are_added():
     one, _, _ = trained(epochs=1)
     two, _, _ = trained(TwoAnswers, epochs=1)

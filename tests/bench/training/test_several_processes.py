@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from itertools import chain
 from pathlib import Path
 
@@ -55,9 +54,7 @@ def test_they_end_alike_also_when_taken_up_and_with_weights_in_parts(tmp_path):
     [("error", "refused: the recording lies beyond the end of the file."), ("killed", "process 1 of 2 was killed")],
 )
 def test_one_that_fails_takes_the_others_down(tmp_path, how, told):
-    begun = time.monotonic()
-    assert told in run("failing", tmp_path, HOW=how)
-    assert time.monotonic() - begun < 120  # and not when the others' patience ends
+    assert told in run("failing", tmp_path, HOW=how)  # and not when the others' patience ends: run() waits less long
     assert not [folder for folder in (tmp_path / "checkpoints").iterdir() if not folder.name.startswith(".")]
 
 

@@ -37,6 +37,9 @@ from bench.errors import DataError
 #: Numbers held at once by the weights of one block of replicates (float64).
 _WEIGHTS_HELD = 2**20
 
+#: Numbers up to which a block may grow beyond 128 replicates (2 MiB): few records are passed over in fewer calls.
+_WEIGHTS_IN_CACHE = 2**18
+
 #: Numbers of the last draws that are kept (float64, 32 MiB).
 _DRAWS_KEPT = 2**22
 
@@ -66,7 +69,7 @@ def draws(
 
     The last draws are kept if they are small, read-only: a board asks for the same ones for each of its methods.
     """
-    block = int(np.clip(_WEIGHTS_HELD // len(clusters), 16, 128))
+    block = max(16, min(_WEIGHTS_HELD // len(clusters), 128), min(_WEIGHTS_IN_CACHE // len(clusters), 512))
     if len(clusters) * replicates <= _DRAWS_KEPT:
         yield from _kept_draws(clusters.tobytes(), clusters.dtype.str, replicates, seed, block)
     else:

@@ -12,9 +12,13 @@ from jaxtyping import Bool, Float, Int, Real, Shaped
 
 def midranks(values: Real[np.ndarray, "record"]) -> Float[np.ndarray, "record"]:
     """Ranks from 1; equal values share the mean of the ranks they span."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2.0)[inverse]
+    order = np.argsort(values, kind="stable")
+    ranked = values[order]
+    begins = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
+    ends = np.append(begins[1:], len(values))
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat((begins + 1 + ends) / 2.0, ends - begins)
+    return ranks
 
 
 def scorable(targets: Shaped[np.ndarray, "record class"]) -> Bool[np.ndarray, "class"]:

@@ -95,7 +95,8 @@ def test_every_other_metric_treats_weights_as_repetitions():
 def test_draws_are_the_same_in_blocks_of_any_size(monkeypatch):
     clusters = np.repeat(np.arange(37), 3)
     whole = np.concatenate(list(bootstrap.draws(clusters, 100, seed=5)), axis=1)
-    monkeypatch.setattr(bootstrap, "_WEIGHTS_HELD", 1)
+    for held in ("_WEIGHTS_HELD", "_WEIGHTS_IN_CACHE"):
+        monkeypatch.setattr(bootstrap, held, 1)
     blocks = list(bootstrap.draws(clusters, 100, seed=5))
     assert len(blocks) > 1
     np.testing.assert_array_equal(np.concatenate(blocks, axis=1), whole)

@@ -20,6 +20,7 @@ CALM: list[str] = []
 
 PROGRAM = """
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def counted(folder, told):
 
 def slow(folder, jobs):
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs the tests may ignore it, as shells' jobs do
     try:
         run(folder, 240, replace(OPTIONS, jobs=jobs, overrides=[*OPTIONS.overrides, "small.sleeps=0.1"]))
     except KeyboardInterrupt:

@@ -3,11 +3,14 @@
 A key covers the class and every top-level definition that it reaches: by name in its own module, and by import in its
 own package and in the packages that register methods (a plugin may build on a built-in one). A module holds many
 things; a change to one of them does not touch the keys of those who use another. What runs when a module is imported
-(``torch.set_default_dtype(...)``) counts for whoever imports it, directly or not.
+(``torch.set_default_dtype(...)``) counts for every module that imports it, directly or not.
 
-Comments, docstrings and layout do not count, so that a change that cannot change a number keeps its results. Data files
-beside a module (``.yaml``, ``.json``, ``.csv`` of the same stem) count as its code. A name that is only known at run time
-cannot be followed: a method whose config names classes says so in :meth:`bench.method.Method.chosen_code`.
+Comments, docstrings, layout, the words of errors and the descriptions of config fields do not count, so that a change
+that cannot change a number keeps its results. Neither do the names and places of modules: an imported name counts by its
+top package and its name there, and a digest is of the set of definitions, so that moving or renaming a module of the
+harness changes no key. Data files next to a module (``.yaml``, ``.json``, ``.csv`` of the same stem) count as its code. A
+name that is only known at run time cannot be followed: a method whose config names classes lists them in
+:meth:`bench.method.Method.chosen_code`.
 """
 
 from __future__ import annotations
@@ -16,8 +19,8 @@ import ast
 import functools
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,30 +30,51 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from bench.method import Method
 
+HARNESS = __name__.split(".")[0]
+
 Item = tuple[str, str]
 """(module, name of a top-level definition); an empty name is the whole module."""
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What a name refers to: ``name`` of a package, or a module of it, whose attributes then count by name."""
+
+    package: str
+    name: str | None
+    is_module: bool
+    definition: str = ""
+
+
 @functools.cache
-def source_digest(module: str, name: str = "", also: tuple[str, ...] = (), within: tuple[str, ...] = ()) -> str:
+def source_digest(
+    module: str,
+    name: str = "",
+    also: tuple[str, ...] = (),
+    within: tuple[str, ...] = (),
+    without: frozenset[Item] = frozenset(),
+) -> str:
     """Digest of the code that ``module``'s definition ``name`` reaches; of the whole module without a name.
 
     Args:
         also: further roots that no import leads to: ``package.module`` or ``package.module:name``, of any package.
         within: follow no further than these packages.
+        without: definitions that are not followed: what a config does not choose.
 
     Raises:
         BenchError: the source of one of them cannot be read.
     """
-    reached = covered(module, name, also, within)
-    parts = []
-    for one in sorted(reached):
-        source = _source(one)
+    parts: set[str] = set()
+    for reached, places in covered(module, name, also, within, without).items():
+        source = _source(reached)
         assert source is not None
-        code = [source.canonical(i) for i in sorted(reached[one])]
-        if code:
-            parts.append([one, code, source.data])
-    return digest(parts)
+        alone = {i for i in places if source.is_one_definition(i)}
+        parts |= {digest(source.canonical(i)) for i in alone}
+        if in_order := [source.canonical(i) for i in sorted(places - alone)]:
+            parts.add(digest(in_order))
+        if places:
+            parts |= set(source.data)
+    return digest(sorted(parts))
 
 
 def method_digest(method: type[Method], config: Any) -> str:
@@ -64,7 +88,7 @@ def module_digest(module: str) -> str:
     source = _source(module)
     if source is None:
         raise BenchError(f"the source of {module} cannot be read, so its results could not be keyed to it.")
-    return digest(_canonical(source.tree))
+    return digest([[source.canonical(i) for i in range(len(source.tree.body)) if i not in source.skipped], source.data])
 
 
 def mode_digest(module: str) -> str:
@@ -72,7 +96,13 @@ def mode_digest(module: str) -> str:
     return source_digest(module, within=("bench.modes", "bench.training"))
 
 
-def covered(module: str, name: str = "", also: Iterable[str] = (), within: tuple[str, ...] = ()) -> dict[str, set[int]]:
+def covered(
+    module: str,
+    name: str = "",
+    also: Iterable[str] = (),
+    within: tuple[str, ...] = (),
+    without: frozenset[Item] = frozenset(),
+) -> dict[str, set[int]]:
     """Module -> the statements of it that :func:`source_digest` covers, by their place in the module."""
     roots = [(module, name), *((m, n) for m, _, n in (one.partition(":") for one in also))]
     for root, wanted in roots:
@@ -91,7 +121,7 @@ def covered(module: str, name: str = "", also: Iterable[str] = (), within: tuple
         item = one, wanted_name = waiting.pop()
         source = _source(one)
         outside = within and not any(one == package or one.startswith(f"{package}.") for package in within)
-        if item in seen or source is None or outside:
+        if item in seen or item in without or source is None or outside:
             continue
         seen.add(item)
         if one not in reached:
@@ -119,7 +149,7 @@ def covers(reached: dict[str, set[int]], module: str, name: str) -> bool:
 
 def forget() -> None:
     """Read all sources anew; for tests, which change them."""
-    for cached in (source_digest, module_digest, _source, _method_packages, _is_module):
+    for cached in (source_digest, module_digest, _source, _text_digest, _method_packages, _is_module):
         cached.cache_clear()
 
 
@@ -226,12 +256,33 @@ class Source:
             yield "" if alias.name == "*" else (alias.asname or alias.name), base, alias.name
 
     def canonical(self, i: int) -> Any:
-        """A statement and the imports it uses, without layout."""
+        """A statement without layout, each name of a top-level definition in it as what it refers to."""
         if i not in self._canonical:
-            names = {n.id for n in ast.walk(self.tree.body[i]) if isinstance(n, ast.Name)}
-            imports = sorted([name, *map(str, self.aliases[name])] for name in names if name in self.aliases)
-            self._canonical[i] = [_canonical(self.tree.body[i]), imports]
+            statement = self.tree.body[i]
+            aliases: dict[str, tuple[str, str | None]] = {
+                name: (self.module, name) for name in self.binds
+            } | self.aliases
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Import | ast.ImportFrom):  # inside a function
+                    aliases |= {bound: (target, name) for bound, target, name in self._targets(node) if bound}
+            used = aliases.keys() & {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+            self._canonical[i] = _canonical(statement, {name: self._reference(*aliases[name]) for name in used})
         return self._canonical[i]
+
+    def is_one_definition(self, i: int) -> bool:
+        """Whether a statement only binds names that no other statement of the module binds: its place does not matter."""
+        names = _bound(self.tree.body[i])
+        return i not in self.always and all(len(self.binds[name]) == 1 for name in names)
+
+    def _reference(self, module: str, name: str | None) -> Reference:
+        """What a name refers to, without the module's place if it is the harness's or a method package's."""
+        if not self._followed(module) and module.split(".")[0] != HARNESS:
+            return Reference(module, name, name is None)
+        is_module = name is None or _is_module(f"{module}.{name}")
+        package = module.split(".")[0]
+        if is_module or package == HARNESS:
+            return Reference(package, None if is_module else name, is_module)
+        return Reference(package, name, False, _text_digest(module, name or ""))
 
     def uses(self, i: int) -> list[Item]:
         """The definitions that a statement names, here and in other modules that are followed."""
@@ -260,6 +311,13 @@ class Source:
                 yield from _resolved(*local[node.id], None)
             elif node.id in self.binds:
                 yield self.module, node.id
+
+
+@functools.cache
+def _text_digest(module: str, name: str) -> str:
+    """Digest of a definition alone: tells apart two of one name in one package."""
+    source = _source(module)
+    return digest([_canonical(source.tree.body[i], {}) for i in source.binds.get(name, ())] if source else [])
 
 
 def _resolved(module: str, name: str | None, attribute: str | None) -> Iterator[Item]:
@@ -326,16 +384,32 @@ def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _canonical(node: Any) -> Any:
+def _canonical(node: Any, references: Mapping[str, Reference]) -> Any:
     """A syntax tree without positions, docstrings, comments or empty fields: equal on every Python version."""
     if isinstance(node, ast.AST):
+        if isinstance(node, ast.Name) and (reference := references.get(node.id)):
+            return ["refers", *astuple(reference)]
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            reference = references.get(node.value.id)
+            if reference is not None and reference.is_module:
+                return ["refers", reference.package, node.attr, False, ""]
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):  # the words of an error change no number
+            node = ast.Raise(node.exc.func)
         fields = {}
         for name, value in ast.iter_fields(node):
+            if (
+                isinstance(node, ast.Call)
+                and name == "keywords"
+                and ast.unparse(node.func) in ("Field", "pydantic.Field")
+            ):
+                value = [keyword for keyword in value if keyword.arg != "description"]
             if name == "body" and isinstance(value, list) and value and _is_text(value[0]):
                 value = value[1:]
+            if isinstance(value, list):  # an import counts through the names that refer to it
+                value = [item for item in value if not isinstance(item, ast.Import | ast.ImportFrom)]
             if value not in (None, []) and name not in ("ctx", "type_comment"):
-                fields[name] = _canonical(value)
+                fields[name] = _canonical(value, references)
         return [type(node).__name__, fields]
     if isinstance(node, list):
-        return [_canonical(item) for item in node]
+        return [_canonical(item, references) for item in node]
     return node if isinstance(node, str | int | bool) else repr(node)

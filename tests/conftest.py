@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import copy
 import importlib
 import os
 import textwrap
@@ -21,7 +23,11 @@ install_import_hook(
         "bench.contamination",
         "bench.method",
         "bench.scoring",
-        "bench.signals",
+        *(  # what numba compiles cannot be wrapped
+            f"bench.signals.{file.stem}"
+            for file in (Path(__file__).parents[1] / "bench/signals").glob("*.py")
+            if not file.stem.endswith("_kernel")
+        ),
         "bench.training.objective",
         "methods",
     ],
@@ -89,5 +95,34 @@ def plugin(tmp_path, monkeypatch):
         registry._classes_in.cache_clear()
 
     yield install
+    monkeypatch.undo()
+    forget()
+
+
+@pytest.fixture
+def changed(monkeypatch):
+    """``changed(module, name)``: for digests of code this definition now reads differently; all of them, without a name."""
+    from bench import code_digest
+    from bench.signals.input_code import input_digest
+
+    def forget() -> None:
+        code_digest.source_digest.cache_clear()
+        input_digest.cache_clear()
+
+    read = code_digest._source
+
+    def change(module: str, name: str = "") -> None:
+        original = read(module)
+        tree = copy.deepcopy(original.tree)
+        for statement in tree.body:
+            if isinstance(statement, ast.ClassDef | ast.FunctionDef) and name in ("", statement.name):
+                statement.body.append(ast.parse("changed = 1").body[0])
+            elif name and isinstance(statement, ast.Assign | ast.AnnAssign) and name in code_digest._bound(statement):
+                statement.value = ast.parse(f"({ast.unparse(statement.value)}, 1)[0]", mode="eval").body
+        edited = code_digest.Source(module, original.package, tree, original.data)
+        monkeypatch.setattr(code_digest, "_source", lambda one: edited if one == module else read(one))
+        forget()
+
+    yield change
     monkeypatch.undo()
     forget()

@@ -43,6 +43,7 @@ def features_folder(
         "dataset": data.task.dataset,
         "store": data.store.digest,
         "input": cls.input_for(config).to_dict(),
+        "transforms": session.transforms(cls, data.task.dataset),
         "leads": list(cell.leads),
         "windows": digest(windows),
     }

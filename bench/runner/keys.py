@@ -23,6 +23,7 @@ PARTS = {
     "config": "the method's config",
     "mode": "the code or settings of the mode",
     "data": "the prepared data, the task or its split",
+    "transforms": "the filters, resampling, scaling or windows that its input passes",
     "checkpoint": "the checkpoint",
     "members": "the results that it combines",
     "sweep": "the sweep that chose its settings",
@@ -58,6 +59,7 @@ def cell_inputs(cell: Cell, session: Session) -> dict[str, Any]:
         **remembered(("method", cell.method), method_parts),
         "mode": remembered(("mode", cell.mode, cell.method), mode_part),
         "data": remembered(("data", cell.task, cell.fold), data_part),
+        "transforms": session.transforms(method, data.task.dataset),
         "checkpoint": None
         if cell.mode == "scratch"
         else remembered(("checkpoint", cell.method, data.task.dataset), checkpoint_part),

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench import registry
 from bench.artifacts import digest
+from bench.code_digest import module_digest, source_digest
 from bench.data_source import DataSource
 from bench.errors import ConfigError, DataError
 from bench.imported_columns import with_imported
@@ -23,6 +24,7 @@ from bench.runner.configure import Override, method_config, mode_config
 from bench.runner.task_data import TaskData
 from bench.seeding import derive
 from bench.signals.images import Images, prepare_images
+from bench.signals.input_code import input_digest
 from bench.signals.windows import SignalView
 from bench.splits import Split, split_of
 from bench.training.checkpoint import (
@@ -118,6 +120,19 @@ class Session:
         """Whether a store is all of the real publication for which the split states its numbers."""
         facts = store.manifest
         return self.source.kind == "real" and facts["version"] == split.version and not facts.get("n_skipped")
+
+    def transforms(self, method: type[Method], dataset: str) -> str:
+        """Digest of the code that a dataset's recordings pass on their way into a method."""
+
+        def make() -> str:
+            spec = method.input_for(self.method_config(method.name))
+            image_code = None
+            if "image" in spec.downstream:
+                module = registry.load(registry.DATASETS, dataset).__module__
+                image_code = [module_digest(Images.__module__), source_digest(module)]
+            return digest([input_digest(spec, self.store(dataset).fs), image_code])
+
+        return self.remembered(("transforms", method.name, dataset), make)
 
     def view(
         self, method: type[Method], store: SignalStore, leads: tuple[str, ...], rows: np.ndarray, **window: Any
@@ -298,7 +313,7 @@ class Session:
                 f"{method.name} learns from reports, and {facts['dataset']} has none. "
                 f"Choose a corpus with text: --corpus NAME."
             )
-        return CheckpointSpec(method, config, facts)
+        return CheckpointSpec(method, config, facts, fs=self.store(name).fs)
 
     def checkpoint_of(self, cell: Cell) -> CheckpointSpec | None:
         """What determines the checkpoint that a cell starts from; None for one that starts from initial weights."""

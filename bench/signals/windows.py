@@ -27,6 +27,31 @@ EPSILON = 1e-8
 downstream loaders use this value in their min-max scaling."""
 
 
+Real = np.ndarray | bool
+"""Which samples are real, bool [record, lead, time]; True for all."""
+
+
+def _minmax(ecg: np.ndarray, real: Real) -> tuple[np.ndarray, np.ndarray]:
+    low = ecg.min(axis=(1, 2), keepdims=True, initial=np.inf, where=real)
+    return low, ecg.max(axis=(1, 2), keepdims=True, initial=-np.inf, where=real) - low
+
+
+def _zscore(ecg: np.ndarray, real: Real) -> tuple[np.ndarray, np.ndarray]:
+    return ecg.mean(axis=(1, 2), keepdims=True, where=real), ecg.std(axis=(1, 2), keepdims=True, where=real)
+
+
+def _zscore_lead(ecg: np.ndarray, real: Real) -> tuple[np.ndarray, np.ndarray]:
+    return ecg.mean(axis=2, keepdims=True, where=real), ecg.std(axis=2, keepdims=True, where=real)
+
+
+CENTRE_AND_SCALE: dict[Normalisation, Callable[[np.ndarray, Real], tuple[np.ndarray, np.ndarray]]] = {
+    "minmax": _minmax,
+    "zscore": _zscore,
+    "zscore-lead": _zscore_lead,
+}
+"""Normalisation -> what is subtracted from a recording, and what it is then divided by."""
+
+
 def normalise(
     ecg: Float[np.ndarray, "record lead time"],
     how: Normalisation,
@@ -40,17 +65,11 @@ def normalise(
     """
     if how == "none":
         return ecg
-    axes = (2,) if how == "zscore-lead" else (1, 2)
-    real: np.ndarray | bool = True
+    real: Real = True
     if lengths is not None and (lengths < ecg.shape[2]).any():
         real = np.broadcast_to(np.arange(ecg.shape[2]) < lengths[:, None, None], ecg.shape)
-    if how == "minmax":
-        low = ecg.min(axis=axes, keepdims=True, initial=np.inf, where=real)
-        scale = ecg.max(axis=axes, keepdims=True, initial=-np.inf, where=real) - low
-    else:
-        low = ecg.mean(axis=axes, keepdims=True, where=real)
-        scale = ecg.std(axis=axes, keepdims=True, where=real)
-    scaled = ecg - low
+    centre, scale = CENTRE_AND_SCALE[how](ecg, real)
+    scaled = ecg - centre
     scaled /= scale + np.asarray(EPSILON, ecg.dtype)
     if real is not True:
         scaled[~real] = 0
@@ -197,7 +216,7 @@ class SignalView:
 
     def _scaled(self, rows: np.ndarray, first: np.ndarray, length: np.ndarray) -> np.ndarray:
         """Windows of a store of integers, read and scaled in one compiled pass."""
-        from bench.compiled_windows import scaled_windows
+        from bench.signals.window_kernel import scaled_windows
 
         samples, begin, gains = self._store.samples
         spec, stride = self.spec, self._store.lengths[rows]

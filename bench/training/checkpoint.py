@@ -21,6 +21,7 @@ from bench.code_digest import method_digest, module_digest
 from bench.errors import DataError
 from bench.progress import say, track
 from bench.seeding import derive, seed_global
+from bench.signals.input_code import input_digest
 
 if TYPE_CHECKING:
     from bench.loading import BatchSource
@@ -41,16 +42,19 @@ class CheckpointSpec:
     config: MethodConfig
     corpus: dict[str, Any]  # dataset, store digest, partition and text source, as JSON
     given: Path | None = None  # the folder of a checkpoint that was named, not derived from all this
+    fs: float | None = None  # Hz, of the corpus's store: decides which transforms its signals pass
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
+        wanted = self.method.input_for(self.config)
         determined_by = {
             "schema": SCHEMA,
             "method": self.method.name,
             "source": method_digest(self.method, self.config),
             "loop": [module_digest(f"bench.training.{name}") for name in LOOP],
             "config": self.config.model_dump(mode="json", exclude=set(self.config.after_training)),
-            "input": self.method.input_for(self.config).to_dict() | {"downstream": ()},  # read after pretraining
+            "input": wanted.to_dict() | {"downstream": ()},  # read after pretraining
+            "transforms": None if self.fs is None else input_digest(wanted, self.fs),
             "corpus": self.corpus,
         }
         if self.given is not None:  # whatever made it, these are its weights

@@ -1,11 +1,18 @@
 """What a key of code covers: whatever can change what a definition computes, and no other definition of its module."""
 
 import importlib
+import json
+import os
+import re
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from bench import code_digest
+from bench import code_digest, registry
+from bench.modes import mode_module
 
 FILES = {
     "__init__": "",
@@ -111,3 +118,77 @@ def test_a_plugin_s_class_is_keyed_to_the_built_in_one_it_extends(plugin, tmp_pa
     code_digest.forget()
     assert code_digest.source_digest("derived_plugin", "Derived") != before
     code_digest.forget()
+
+
+CHOSEN = ("encoder", "kmerl", "simclr")
+
+RENAMED = {
+    "bench.batch": "bench.ecg_batch",
+    "bench.training.clipping": "bench.training.gradient_limit",
+    "bench.signals.filters": "bench.signals.designs",
+    "bench.training.layers": "bench.training.decay",
+}
+
+DIGESTS = """
+import json, sys
+from bench.code_digest import module_digest, source_digest
+roots = json.load(sys.stdin)
+within = ("bench.modes", "bench.training")
+print(json.dumps([
+    [source_digest(*root) for root in roots["methods"]],
+    [source_digest(root, within=within) for root in roots["modes"]],
+    [module_digest(root) for root in roots["modules"]],
+    source_digest("bench.signals.windows", "SignalView", within=("bench.signals",)),
+]))
+"""
+
+
+def test_a_renamed_module_of_the_harness_changes_no_key(tmp_path):
+    root = Path(code_digest.__file__).parents[1]
+    for package in ("bench", "methods"):
+        shutil.copytree(root / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    roots = {
+        "methods": [(e.module, e.qualname) for n, e in registry.entries(registry.METHODS).items() if n in CHOSEN],
+        "modes": [mode_module(name).__name__ for name in ("linear", "finetune")],
+        "modules": [*RENAMED, "bench.training.loop"],
+    }
+
+    def digests(roots: dict) -> list:
+        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+        command = [sys.executable, "-c", DIGESTS]
+        done = subprocess.run(
+            command, input=json.dumps(roots), capture_output=True, text=True, env=environment, check=True, cwd=tmp_path
+        )
+        return json.loads(done.stdout)
+
+    before = digests(roots)
+    for old, new in RENAMED.items():
+        path = tmp_path / Path(*old.split("."))
+        path.with_suffix(".py").rename(path.with_name(new.rpartition(".")[2]).with_suffix(".py"))
+    for file in tmp_path.rglob("*.py"):
+        text = file.read_text()
+        for old, new in RENAMED.items():
+            package, _, name = old.rpartition(".")
+            last = new.rpartition(".")[2]
+            text = re.sub(rf"\b{re.escape(old)}\b", new, text)
+            text = re.sub(rf"(from {re.escape(package)} import .*\b){name}\b", rf"\1{last} as {name}", text)
+        file.write_text(text)
+    assert digests(roots | {"modules": [RENAMED.get(name, name) for name in roots["modules"]]}) == before
+
+
+def test_a_definition_that_moves_to_another_module_changes_no_key(key):
+    moved = "from keyed.far import SIZE\ndef used():\n    return SIZE\n"
+    far = "SIZE = 1\n"
+    assert key(hub=moved, far=far) == key(hub="SIZE = 1\ndef used():\n    return SIZE\n", far="")
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        "class Method:\n    def run(self):\n        raise ValueError('WORDS')\n",
+        "from pydantic import Field\nclass Method:\n    x: int = Field(1, description='WORDS')\n",
+    ],
+)
+def test_words_of_errors_and_descriptions_change_no_key(key, main):
+    assert key(main=main) == key(main=main.replace("WORDS", "other words"))
+    assert key(main=main) != key(main=main.replace("ValueError", "OSError").replace("1", "2"))

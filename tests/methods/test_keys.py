@@ -1,8 +1,5 @@
 """A key covers the code that a method runs and no other code; checked on everything registered, none named here."""
 
-import ast
-import copy
-
 import pytest
 
 from bench import code_digest, registry
@@ -28,26 +25,6 @@ def keyed(request, tmp_path_factory):
     return cls, config, code_digest.covered(cls.__module__, cls.__qualname__, cls.chosen_code(config)), own
 
 
-@pytest.fixture
-def changed(monkeypatch):
-    """``changed(module, names)``: from now on these definitions read differently (all, without names)."""
-
-    def change(module: str, names: frozenset[str] = frozenset()) -> None:
-        original = code_digest._source(module)
-        tree = copy.deepcopy(original.tree)
-        for statement in tree.body:
-            if isinstance(statement, ast.ClassDef | ast.FunctionDef) and (not names or statement.name in names):
-                statement.body.append(ast.parse("changed = 1").body[0])
-        edited = code_digest.Source(module, original.package, tree, original.data)
-        untouched = code_digest._source
-        code_digest.source_digest.cache_clear()
-        monkeypatch.setattr(code_digest, "_source", lambda name: edited if name == module else untouched(name))
-
-    yield change
-    monkeypatch.undo()
-    code_digest.source_digest.cache_clear()
-
-
 def test_every_module_that_a_method_is_built_of_is_in_its_key(keyed):
     _, _, covered, own = keyed
     assert [f"{module}:{name}" for module, name in sorted(own) if not code_digest.covers(covered, module, name)] == []
@@ -57,7 +34,7 @@ def test_a_change_in_what_it_is_built_of_changes_its_key(keyed, changed):
     cls, config, _, own = keyed
     before = code_digest.method_digest(cls, config)
     module, name = max(own - {(cls.__module__, cls.__qualname__)}, default=(cls.__module__, cls.__qualname__))
-    changed(module, frozenset({name}))
+    changed(module, name)
     assert code_digest.method_digest(cls, config) != before
 
 

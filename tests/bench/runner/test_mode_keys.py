@@ -1,11 +1,8 @@
 """A cell's key follows the code by which its mode trains, and no further; features follow what they are computed from."""
 
-import ast
-import copy
-
 import pytest
 
-from bench import code_digest, registry
+from bench import registry
 from bench.data_source import DataSource
 from bench.runner.cell import Cell
 from bench.runner.features import features_folder
@@ -13,25 +10,6 @@ from bench.runner.keys import cell_inputs, cell_key
 from bench.runner.session import Session
 
 MODES = ("zeroshot", "linear", "knn", "finetune", "scratch")
-
-
-@pytest.fixture
-def changed(monkeypatch):
-    """``changed(module, name)``: from now on this definition reads differently."""
-
-    def change(module: str, name: str) -> None:
-        original = code_digest._source(module)
-        tree = copy.deepcopy(original.tree)
-        (definition,) = (node for node in tree.body if getattr(node, "name", None) == name)
-        definition.body.append(ast.parse("changed = 1").body[0])
-        edited = code_digest.Source(module, original.package, tree, original.data)
-        monkeypatch.setattr(code_digest, "_source", lambda one: edited if one == module else untouched(one))
-        code_digest.source_digest.cache_clear()
-
-    untouched = code_digest._source
-    yield change
-    monkeypatch.undo()
-    code_digest.source_digest.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -52,6 +30,36 @@ def test_a_change_in_training_changes_the_keys_of_the_modes_that_use_it(workspac
     changed(f"bench.training.{module}", name)
     after = {mode: cell_key(cell, Session(source, "smoke")) for mode, cell in cells.items()}
     assert {mode for mode in MODES if before[mode] != after[mode]} == modes
+
+
+def test_a_changed_transform_changes_the_keys_of_the_cells_and_checkpoints_that_pass_it(workspace, changed):
+    """The smoke profile of both z-scores; only K-MERL pretrains."""
+
+    def keys() -> dict[str, str | None]:
+        session = Session(DataSource(workspace, simulated_records=240), "smoke")
+        methods = {name: registry.load(registry.METHODS, name) for name in ("kmerl", "random-vit")}
+        data = session.task_data("ptbxl-super")
+        specs = {name: session.checkpoint_spec(cls, "ptbxl") for name, cls in methods.items()}
+        cells = {name: Cell(name, "ptbxl-super", "linear") for name in methods}
+        return {
+            **{
+                f"{name} {mode}": cell_key(Cell(name, "ptbxl-super", mode), session)
+                for name in methods
+                for mode in MODES[:2]
+            },
+            **{
+                f"{name} features": str(features_folder(session, methods[name], specs[name], data, cells[name])[0])
+                for name in methods
+            },
+            "checkpoint": specs["kmerl"].key,
+        }
+
+    before = keys()
+    changed("bench.signals.windows", "_minmax")
+    assert keys() == before
+    changed("bench.signals.windows", "_zscore")
+    after = keys()
+    assert [name for name in before if after[name] == before[name]] == []
 
 
 def test_a_method_without_initial_weights_has_the_same_features_for_every_seed(workspace, plugin):

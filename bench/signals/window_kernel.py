@@ -2,7 +2,7 @@
 
 In numpy every step of it (gather, divide, extremes, subtract, divide) reads and writes the whole batch, which is what an
 epoch then takes its time with. Here a recording's samples are read twice while they lie in the processor's cache and written
-once. ``tests/bench/test_compiled_windows.py`` holds it to numpy: to the bit, but for z-scores, whose sums are exact
+once. ``tests/bench/signals/test_window_kernel.py`` holds it to numpy: to the bit, but for z-scores, whose sums are exact
 integers here and float32 there.
 """
 
@@ -46,34 +46,12 @@ def _fill(samples, begin, stride, gains, length, available, how, epsilon, found)
     centre, scale = np.zeros(leads, np.float32), np.ones(leads, np.float32)
     for i in range(records):
         n, gain = length[i], gains[i]
-        low, high = np.float32(np.inf), np.float32(-np.inf)
-        total, squares, count = 0.0, 0.0, 0
-        if how != 0:
-            for lead in range(leads):
-                if not available[lead]:
-                    continue
-                part = samples[begin[i] + lead * stride[i] : begin[i] + lead * stride[i] + n]
-                if how == 1:
-                    least, most = _extremes(part)
-                    low = min(low, np.float32(least) / gain[lead])
-                    high = max(high, np.float32(most) / gain[lead])
-                    continue
-                plain, squared = _sums(part)
-                total += plain / gain[lead]
-                squares += squared / gain[lead] / gain[lead]
-                count += n
-                if how == 3:
-                    mean = total / count
-                    centre[lead] = np.float32(mean)
-                    scale[lead] = np.float32(np.sqrt(max(squares / count - mean * mean, 0.0))) + epsilon
-                    total, squares, count = 0.0, 0.0, 0
-            if how == 1:
-                centre[:] = low
-                scale[:] = high - low + epsilon
-            elif how == 2:
-                mean = total / count
-                centre[:] = np.float32(mean)
-                scale[:] = np.float32(np.sqrt(max(squares / count - mean * mean, 0.0))) + epsilon
+        if how == 1:
+            _minmax(samples, begin[i], stride[i], n, gain, available, epsilon, centre, scale)
+        elif how == 2:
+            _zscore(samples, begin[i], stride[i], n, gain, available, epsilon, centre, scale)
+        elif how == 3:
+            _zscore_lead(samples, begin[i], stride[i], n, gain, available, epsilon, centre, scale)
         for lead in range(leads):
             row = found[i, lead]
             if not available[lead]:
@@ -88,6 +66,42 @@ def _fill(samples, begin, stride, gains, length, available, how, epsilon, found)
                 for t in range(n):
                     row[t] = (np.float32(part[t]) / per_mv - middle) / divisor
             row[n:] = 0
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _minmax(samples, begin, stride, n, gain, available, epsilon, centre, scale):  # pragma: no cover - compiled
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    for lead in range(len(gain)):
+        if available[lead]:
+            least, most = _extremes(samples[begin + lead * stride : begin + lead * stride + n])
+            low = min(low, np.float32(least) / gain[lead])
+            high = max(high, np.float32(most) / gain[lead])
+    centre[:] = low
+    scale[:] = high - low + epsilon
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _zscore(samples, begin, stride, n, gain, available, epsilon, centre, scale):  # pragma: no cover - compiled
+    total, squares, count = 0.0, 0.0, 0
+    for lead in range(len(gain)):
+        if available[lead]:
+            plain, squared = _sums(samples[begin + lead * stride : begin + lead * stride + n])
+            total += plain / gain[lead]
+            squares += squared / gain[lead] / gain[lead]
+            count += n
+    mean = total / count
+    centre[:] = np.float32(mean)
+    scale[:] = np.float32(np.sqrt(max(squares / count - mean * mean, 0.0))) + epsilon
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _zscore_lead(samples, begin, stride, n, gain, available, epsilon, centre, scale):  # pragma: no cover - compiled
+    for lead in range(len(gain)):
+        if available[lead]:
+            plain, squared = _sums(samples[begin + lead * stride : begin + lead * stride + n])
+            mean = plain / gain[lead] / n
+            deviation = np.sqrt(max(squared / gain[lead] / gain[lead] / n - mean * mean, 0.0))
+            centre[lead], scale[lead] = np.float32(mean), np.float32(deviation) + epsilon
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
@@ -11,9 +12,9 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from errno import EDQUOT, EFBIG, ENOSPC, EROFS
+from errno import EDQUOT, EFBIG, EINVAL, ENOSPC, ENOTSUP, EROFS
 from pathlib import Path
 from typing import Any
 
@@ -56,20 +57,26 @@ def _jsonable(value: Any) -> Any:
 def writing(final: Path, replace: bool = False) -> Iterator[Path]:
     """A temporary folder beside ``final`` that takes its name if the block ends well, and vanishes if it does not.
 
-    If another process finished the same artifact meanwhile, theirs stands: equal keys mean equal content. With ``replace``
-    the new one takes the place of what is there, which goes only once the new one is whole.
+    Its files reach the disk before it is renamed, so that a power failure leaves the whole folder or none. If another
+    process finished the same artifact in the meantime, that one is kept: equal keys mean equal content. With ``replace``
+    the new folder and the old one change names in one step, where the system can do that (Linux, on local disks).
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}.{writer()}.", dir=final.parent))
     try:
         yield temporary
-        if replace and final.is_dir():
-            discard(final)
-        try:
-            os.rename(temporary, final)
-        except OSError:
-            if not final.is_dir():
-                raise
+        for path in temporary.rglob("*"):
+            to_disk(path)
+        to_disk(temporary)
+        if not (replace and final.is_dir() and _exchange(temporary, final)):
+            if replace:
+                discard(final)
+            try:
+                os.rename(temporary, final)
+            except OSError:
+                if not final.is_dir():
+                    raise
+        to_disk(final.parent)
     except OSError as error:
         if error.errno in NO_SPACE:
             raise BenchError(
@@ -79,6 +86,35 @@ def writing(final: Path, replace: bool = False) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def to_disk(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk and no longer only in memory."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (EINVAL, ENOTSUP):  # a file system that cannot do this for folders
+            raise
+    finally:
+        os.close(handle)
+
+
+def replace_file(temporary: str | Path, final: Path) -> None:
+    """Give a finished file its name, in the place of an older one; after a power failure it is the old or the new one."""
+    to_disk(Path(temporary))
+    os.replace(temporary, final)
+    to_disk(final.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap the names of two folders in one step; False where the system or the file system cannot."""
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return call(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
 
 
 def discard(folder: Path) -> None:
@@ -121,46 +157,80 @@ def write_json(path: Path, value: Any) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_text(json.dumps(value, indent=2, default=_jsonable, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        replace_file(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def seal(folder: Path, kind: str, inputs: dict[str, Any]) -> None:
-    """Say beside an artifact what it was made from, and the digest of each of its files; the last step of writing it."""
-    files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)}
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.name != SEAL
+def seal(folder: Path, kind: str, inputs: dict[str, Any], files: Iterable[str] | None = None) -> None:
+    """Write an artifact's seal: what it was made from, and the digest of each file; the last step of writing it.
+
+    Args:
+        files: names, where some files have digests elsewhere; all files below the folder if None.
+    """
+    names = files if files is not None else (str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+    digests = {
+        name: {"bytes": (folder / name).stat().st_size, "sha256": file_digest(folder / name)}
+        for name in sorted(names)
+        if name != SEAL
     }
     made = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(folder / SEAL, {"kind": kind, "inputs": inputs, "files": files, "made": made})
+    value = json.loads(json.dumps({"kind": kind, "inputs": inputs, "files": digests, "made": made}, default=_jsonable))
+    write_json(folder / SEAL, value | {"digest": digest(value)})
 
 
 def sealed(folder: Path) -> dict[str, Any] | None:
-    """What :func:`seal` wrote; None where there is nothing readable of it."""
+    """What :func:`seal` wrote; None where there is no seal, or one that is not as it was written."""
     try:
         value = json.loads((folder / SEAL).read_text(encoding="utf-8"))
-        return value if isinstance(value, dict) and isinstance(value.get("files"), dict) else None
-    except (OSError, ValueError):
+        return value if _is_seal(value) else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
+def _is_seal(value: dict[str, Any]) -> bool:
+    """Whether a seal has its form and its own digest; seals of version 0.1 have none."""
+    signed = {name: value[name] for name in ("kind", "inputs", "files", "made")}
+    forms = isinstance(value["inputs"], dict) and all(
+        isinstance(each["bytes"], int) and isinstance(each["sha256"], str) and ".." not in Path(name).parts
+        for name, each in value["files"].items()
+    )
+    return forms and (value == signed or value == signed | {"digest": digest(signed)})
+
+
 def damage(folder: Path) -> str | None:
-    """What is wrong with a sealed artifact, in words; None while every byte is as it was written."""
+    """What is wrong with a sealed artifact; None while every byte is as it was written."""
     facts = sealed(folder)
     if facts is None:
-        return f"{SEAL} is missing or cannot be read"
-    for name, expected in facts["files"].items():
-        path = folder / name
-        if not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != expected["bytes"]:
-            return f"{name} has {path.stat().st_size:,} bytes, expected {expected['bytes']:,}"
-        if file_digest(path) != expected["sha256"]:
-            return f"{name} was altered: its SHA-256 is not the recorded one"
+        return f"{SEAL} is missing or damaged"
+    return next(filter(None, (_damage_of(folder, name, expected) for name, expected in facts["files"].items())), None)
+
+
+def _damage_of(folder: Path, name: str, expected: dict[str, Any]) -> str | None:
+    path = folder / name
+    if not path.is_file():
+        return f"{name} is missing"
+    if path.stat().st_size != expected["bytes"]:
+        return f"{name} has {path.stat().st_size:,} bytes, expected {expected['bytes']:,}"
+    if file_digest(path) != expected["sha256"]:
+        return f"{name} was altered: its SHA-256 is not the recorded one"
     return None
+
+
+def read_sealed(folder: Path, name: str) -> bytes:
+    """The bytes of one file of a sealed artifact.
+
+    Raises:
+        ValueError: they are not those that were written, or the seal is damaged. OSError: the file cannot be read.
+    """
+    content = (folder / name).read_bytes()
+    facts = sealed(folder)
+    if facts is None:
+        raise ValueError(f"{SEAL} is missing or damaged")
+    if facts["files"].get(name, {}).get("sha256") != hashlib.sha256(content).hexdigest():
+        raise ValueError(f"{name} was altered: its SHA-256 is not the recorded one")
+    return content
 
 
 def once(final: Path, make: Callable[[Path], None], kind: str = "", inputs: dict[str, Any] | None = None) -> Path:

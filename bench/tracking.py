@@ -28,7 +28,7 @@ from bench.artifacts import abandoned, file_digest, seal, writer, writing
 from bench.errors import BenchError, DataError
 from bench.redaction import redact
 from bench.run_record import KEY_TAG, RESULT_TAG, metrics_of, params_of, run_span, tags_of
-from bench.runner.results import Result, read_result, read_results
+from bench.runner.results import Result, parse_result, read_results
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -368,7 +368,7 @@ def _fetch(client: MlflowClient, run: Run, key: str, results: Path) -> None:
             raise DataError(
                 f"{where}: result.json is not the file that was logged (digest differs); the cell was not taken."
             )
-        result = read_result(folder)
+        result = parse_result((folder / "result.json").read_bytes(), folder)
         if result.key != key or file_digest(folder / "predictions.parquet") != result.predictions_digest:
             raise DataError(
                 f"{where}: key or predictions are not the recorded ones (digest differs); the cell was not taken."

@@ -17,7 +17,7 @@ from bench.modes import released_protocol
 from bench.runner.cell_result import BOOTSTRAP, answer
 from bench.runner.configure import parse_overrides
 from bench.runner.keys import PARTS, cell_inputs
-from bench.runner.results import Result, read_results, write_result
+from bench.runner.results import Result, read_result, read_results, write_result
 from bench.runner.seen import SeenClasses
 from bench.runner.session import Session
 from bench.scoring.score import score
@@ -28,17 +28,19 @@ def named_results(workspace: Workspace, names: Iterable[str]) -> list[Result]:
     """The results whose keys begin with the names; all of them without names.
 
     Raises:
-        ConfigError: a name that no key begins with, or several do.
+        ConfigError: a name that no key begins with, or several do. DataError: a result that is damaged.
     """
-    everything = list(read_results(workspace.results))
+    if not (names := list(names)):
+        return list(read_results(workspace.results))
+    keys = [path.name for path in workspace.results.glob("[!.]*")]
     chosen = []
     for name in names:
-        found = [result for result in everything if name and result.key.startswith(name)]
+        found = [key for key in keys if name and key.startswith(name)]
         if len(found) != 1:
             told = "several results have" if found else f"no result in {workspace.results} has"
             raise ConfigError(f"{told} a key that begins with {name!r}. bench runs --verbose lists the keys.")
-        chosen += found
-    return chosen or everything
+        chosen.append(read_result(workspace.results / found[0]))
+    return chosen
 
 
 # -- metrics from predictions ------------------------------------------------------------------------------------------

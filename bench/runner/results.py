@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from bench.artifacts import file_digest, seal, write_json, writing
+from bench.artifacts import file_digest, read_sealed, seal, write_json, writing
 from bench.errors import DataError
 from bench.runner.cell import Cell
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
+NAMED = 5
+"""Damaged results that are named when all are read; of more, the number."""
 
 
 @dataclass(frozen=True)
@@ -118,21 +121,37 @@ def write_result(results: Path, result: Result, predictions: pd.DataFrame) -> Re
 
 
 def read_result(folder: Path) -> Result:
-    """Read one finished cell.
+    """Read one finished cell; its ``result.json`` must be the one that was sealed.
 
     Raises:
-        DataError: the folder holds no readable result of this schema.
+        DataError: the folder holds no readable result of this schema, or one that was altered.
     """
-    path = folder / "result.json"
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        content = read_sealed(folder, "result.json")
+    except (OSError, ValueError) as error:
+        raise _unreadable(folder, error) from error
+    return parse_result(content, folder)
+
+
+def parse_result(content: bytes, folder: Path) -> Result:
+    """A finished cell from the bytes of its ``result.json``, in the folder that holds its predictions.
+
+    Raises:
+        DataError: no readable result of this schema.
+    """
+    try:
+        value = json.loads(content)
         if value.get("schema") != SCHEMA:
-            raise DataError(f"{path}: schema {value.get('schema')}, expected {SCHEMA}; run the cell again.")
+            raise DataError(f"{folder}: schema {value.get('schema')}, expected {SCHEMA}; run the cell again.")
         return Result(**(value | {"cell": Cell.from_dict(value["cell"]), "folder": folder}))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(
-            f"{path}: not a readable result ({error}). Delete the folder and run the cell again."
-        ) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{folder / 'result.json'}: not a readable result ({error}). Run the cell again, or delete the folder."
+    )
 
 
 class StoredResults(Sequence[Result]):
@@ -154,7 +173,20 @@ class StoredResults(Sequence[Result]):
 
 
 def read_results(results: Path) -> Iterator[Result]:
-    """Every finished cell of a result store, in the order of their keys."""
+    """Every finished cell of a result store, in the order of their keys; damaged ones are left out, with a warning."""
+    damaged: list[str] = []
     for folder in sorted(results.iterdir()) if results.is_dir() else ():
         if folder.is_dir() and not folder.name.startswith("."):
-            yield read_result(folder)
+            try:
+                result = read_result(folder)
+            except DataError as error:
+                damaged.append(str(error))
+            else:
+                yield result
+    for message in damaged[:NAMED]:
+        warnings.warn(f"left out: {message}", stacklevel=2)
+    if more := damaged[NAMED:]:
+        warnings.warn(
+            f"left out: {len(more):,} more damaged results. bench artifacts verify --kind result names all.",
+            stacklevel=2,
+        )

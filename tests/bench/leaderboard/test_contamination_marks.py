@@ -88,6 +88,7 @@ def test_columns_that_differ_in_contamination_have_no_mean_and_others_bear_the_m
 def test_a_result_older_than_the_stamp_reads_as_unknown(tmp_path, store_result):
     import json
 
+    from bench.artifacts import seal
     from bench.runner.results import read_result
 
     result = store_result(tmp_path)
@@ -95,4 +96,5 @@ def test_a_result_older_than_the_stamp_reads_as_unknown(tmp_path, store_result):
     old = json.loads(path.read_text())
     del old["contamination"], old["contamination_evidence"]
     path.write_text(json.dumps(old))
+    seal(result.folder, "result", {})
     assert read_result(result.folder).contamination == "unknown"

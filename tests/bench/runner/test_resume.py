@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from bench import provenance
-from bench.artifacts import SEAL, damage
+from bench.artifacts import SEAL, damage, seal
 from bench.data_source import DataSource
+from bench.errors import DataError
 from bench.leaderboard.rows import latest
 from bench.runner import execute, failures, keys, recompute
 from bench.runner.plan import RunOptions
@@ -199,6 +200,9 @@ def test_recompute_finds_metrics_that_are_not_of_the_predictions(run, workspace)
     value = json.loads((result.folder / "result.json").read_text())
     value["score"]["metrics"]["macro_auroc"]["value"] = 0.999
     (result.folder / "result.json").write_text(json.dumps(value))
+    with pytest.raises(DataError, match="result.json was altered"):
+        recompute.named_results(workspace, [result.key[:10]])
+    seal(result.folder, "result", {})  # whoever seals an edited result again is found by its predictions
     (claimed,) = recompute.named_results(workspace, [result.key[:10]])
     now = recompute.rescored(claimed)
     (line,) = recompute.differences(claimed.score, now)

@@ -96,9 +96,11 @@ def test_losses_and_gradients_are_those_of_the_release(golden, released, weights
         int(i): name for name, i in translate({n: torch.tensor(i) for i, n in enumerate(order)}, NAMES, "g").items()
     }
     parameters = dict(method.named_parameters())
+    # the queries' gradient is 0 in exact arithmetic: what cancels there is as large as the gradients next to it
+    rounding = 1e-6 * max(meta["grad_norm_sel"].values())
     for theirs, expected in meta["grad_norm_sel"].items():
         gradient = parameters[ours[order.index(theirs)]].grad
-        assert gradient.norm().item() == pytest.approx(expected, rel=1e-3, abs=1e-7), theirs
+        assert gradient.norm().item() == pytest.approx(expected, rel=1e-3, abs=rounding), theirs
     # what the release carries without using is what the names leave out; everything else learns
     without = {name.rpartition(".")[0] for name in meta["params_without_grad"]}
     left_out = {name.rpartition(".")[0] for i, name in enumerate(order) if i not in ours}

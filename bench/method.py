@@ -283,7 +283,8 @@ class Method(nn.Module):
     def published_names(cls, config: Any) -> dict[str, PublishedNames]:
         """How the names of published checkpoints read in this method's state dict: what a file holds -> its names.
 
-        ``model`` is the whole of it; ``encoder``, say, the encoder alone. For ``bench checkpoints import``.
+        ``model`` is the whole of it; ``encoder``, say, the encoder alone. Each says in which order its weights learned the
+        leads. For ``bench checkpoints import``.
         """
         return {}
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from bench.batch import ECGBatch
 from bench.method import Corpus, Method, MethodConfig
 from bench.signals.input_spec import InputSpec
+from bench.signals.leads import MIMIC_ORDER
 from bench.training.config import PretrainConfig
 from bench.training.distributed import average
 from bench.training.published_names import PublishedNames, within
@@ -231,9 +232,17 @@ class ESI(Method):
 
     @classmethod
     def published_names(cls, config: Config) -> dict[str, PublishedNames]:
-        """ESI's training saves whole models; its encoder may have been saved alone."""
+        """ESI's training saves whole models; its encoder may have been saved alone.
+
+        The released code reads MIMIC-IV-ECG with the leads in the order of its files, and has none for the other two, which
+        are a tenth of the recordings.
+        """
         encoder = within("", "encoder.", names.ESI_CONVNEXT)
-        return {"model": PublishedNames(names.ESI), "encoder": PublishedNames(encoder, covers="encoder.")}
+        axes = {"encoder.downsamplers.0.0.weight": 1}
+        return {
+            "model": PublishedNames(names.ESI, MIMIC_ORDER, lead_axes=axes),
+            "encoder": PublishedNames(encoder, MIMIC_ORDER, "encoder.", axes),
+        }
 
     def notes(self) -> dict[str, Any]:
         """Beside the text encoder: the knowledge base, or the textbooks and their reader."""

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from bench.batch import ECGBatch
 from bench.explain.attributions import Attributions, Score
+from bench.signals.leads import LEADS
 from bench.training.published_names import PublishedNames, within
 from methods.nets.checkpoint_names import DAN
 from methods.nets.dual_attention import BeatDecoder, DualAttentionEncoder
@@ -68,4 +69,4 @@ class LLMDAN(ReportInformed):
     @classmethod
     def published_names(cls, config: Any) -> dict[str, PublishedNames]:
         """What LLM-DAN publishes as ``as_released``: encoder and decoder."""
-        return {"autoencoder": PublishedNames(within("", "", DAN), covers="encoder.")}
+        return {"autoencoder": PublishedNames(within("", "", DAN), LEADS, covers="encoder.")}

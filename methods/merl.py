@@ -13,6 +13,7 @@ from torch import Tensor
 from bench.batch import ECGBatch
 from bench.method import Corpus, Method, MethodConfig
 from bench.signals.input_spec import InputSpec
+from bench.signals.leads import MIMIC_ORDER
 from bench.training.config import PretrainConfig
 from bench.training.published_names import PublishedNames, within
 from methods.losses.contrastive import merl_losses, similarities
@@ -40,7 +41,8 @@ class MERL(Method):
     Source: Liu et al., "Zero-Shot ECG Classification with Multimodal Learning and Test-time Clinical Knowledge
     Enhancement", ICML 2024, and its released code. Class names are the prompts unless a file in the layout of its CKEPE
     prompts is given (``--set merl.prompts.kind=file --set merl.prompts.file=FILE``). Deviations: the packaged MiniLM stands
-    in for Med-CPT (``--set text.model=medcpt``), and leads come in the order of this project, not of MIMIC-IV-ECG. The paper
+    in for Med-CPT (``--set text.model=medcpt``), and leads come in the order of this project, not of MIMIC-IV-ECG (on
+    import, published weights are put into it). The paper
     names a cosine; the released code restarts it every 5,000 steps, which comes with ``hyperparameters=config`` or by
     ``--set merl.pretrain.schedule=cosine-restarts``. The text encoder is frozen, as it was in the released
     training and so behind the published numbers; the paper's text has its upper half train (``text_grad: top6``).
@@ -155,14 +157,20 @@ class MERL(Method):
 
     @classmethod
     def published_names(cls, config: Config) -> dict[str, PublishedNames]:
-        """MERL publishes whole models and encoders; the language model of the former is used if it trains here."""
+        """MERL publishes whole models and encoders; the language model of the former is used if it trains here.
+
+        They learned the leads in the order of MIMIC-IV-ECG's files; the released code puts aVL and aVF of the other datasets
+        into that order.
+        """
         vit = config.encoder.startswith("vit")
         text = "text.trained.transformer." if config.text.trainable_layers else None
         whole = ((r"lm_model\.embeddings\.position_ids$", None), (r"lm_model\.", text))
         encoder = within("", "net.encoder.", MERL_VIT_ENCODER if vit else MERL_RESNET_ENCODER)
+        model = (*whole, *within("", "net.", MERL_VIT if vit else MERL_RESNET))
+        axes = {"net.encoder.patch_embedding.weight" if vit else "net.encoder.stem.0.weight": 1}
         return {
-            "model": PublishedNames((*whole, *within("", "net.", MERL_VIT if vit else MERL_RESNET))),
-            "encoder": PublishedNames(encoder, covers="net.encoder."),
+            "model": PublishedNames(model, MIMIC_ORDER, lead_axes=axes),
+            "encoder": PublishedNames(encoder, MIMIC_ORDER, "net.encoder.", axes),
         }
 
     def notes(self) -> dict[str, Any]:

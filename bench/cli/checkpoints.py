@@ -34,6 +34,13 @@ def import_command(
             "other:NAME for one that shares nothing with any. Results tell their contamination by it. [default: the paper's]",
         ),
     ] = None,
+    lead_order: Annotated[
+        str | None,
+        typer.Option(
+            "--lead-order",
+            help="The order in which its weights learned the leads, joined by commas. [default: that of the authors' file]",
+        ),
+    ] = None,
     set_: o.SetOption = None,
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,
@@ -55,7 +62,8 @@ def import_command(
     own.ensure_writable()
     config = method_config(cls, "paper", overrides)
     corpora = declared_corpus(o.split_commas(corpus)) if corpus else None
-    folder, report = import_checkpoint(cls, config, file, own.checkpoints, part, corpora)
+    leads = o.split_commas([lead_order]) if lead_order else None
+    folder, report = import_checkpoint(cls, config, file, own.checkpoints, part, corpora, leads)
     if json_output:
         import json
         from dataclasses import asdict

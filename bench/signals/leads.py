@@ -9,6 +9,9 @@ from bench.errors import ConfigError, DataError, UnknownName
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The order of the lead axis of every array in this project."""
 
+MIMIC_ORDER = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
+"""The order of the leads in the files of MIMIC-IV-ECG, in which networks trained on them by others read leads."""
+
 PROGRESSIVE_ORDER = ("I", "II", "III", "aVF", "aVR", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 """The order in which K-MERL adds leads in its partial-lead tests (K-MERL 4.2.1, as printed)."""
 

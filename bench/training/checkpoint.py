@@ -219,14 +219,22 @@ def read_config(method: type[Method], folder: Path) -> MethodConfig:
     """The config that a checkpoint was made with.
 
     Raises:
-        DataError: unreadable, of another method, or of a version whose config had other fields.
+        DataError: unreadable, of another method, of a version whose config had other fields, or imported by a version
+            that did not ask in which order the weights learned the leads.
     """
     import yaml
     from pydantic import ValidationError
 
-    made_with = read_provenance(folder)["method"]
+    facts = read_provenance(folder)
+    made_with = facts["method"]
     if made_with != method.name:
         raise DataError(f"{folder}: a checkpoint of {made_with}, expected one of {method.name}.")
+    if facts.get("imported") and "lead_order" not in facts["corpus"]:
+        raise DataError(
+            f"{folder}: imported by an earlier version of bench, which gave every network the leads in the order of this "
+            f"project, also those that learned another one. Delete it and import the published file again: bench "
+            f"checkpoints import {method.name} FILE"
+        )
     try:
         return method.Config.model_validate(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValidationError) as error:

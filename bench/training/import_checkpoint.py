@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.artifacts import file_digest, write_json, writing
 from bench.errors import ConfigError, DataError, UnknownName
+from bench.signals.leads import LEADS, canonical_lead
 from bench.training.checkpoint import SCHEMA, CheckpointSpec, seeded_method
-from bench.training.published_names import NameReport, compare
+from bench.training.published_names import NameReport, PublishedNames, compare
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,6 +68,7 @@ def import_checkpoint(
     checkpoints: Path,
     part: str = "model",
     corpora: str | None = None,
+    leads: Sequence[str] | None = None,
 ) -> tuple[Path, NameReport]:
     """A checkpoint folder made of a published file, and the account of its names.
 
@@ -76,9 +78,11 @@ def import_checkpoint(
         checkpoints: where checkpoint folders lie.
         corpora: what it was pretrained on (:func:`bench.contamination.declared.declared_corpus`); default: what the
             method's authors say.
+        leads: the order in which its weights learned the twelve leads; default: that of the authors' file.
 
     Raises:
-        ConfigError: nobody has written down the published names of this method. UnknownName: no such part.
+        ConfigError: nobody has written down the published names of this method, or where its weights meet the leads.
+        UnknownName: no such part.
         DataError: the file cannot be read, or does not fit whole; the message counts and names what does not.
     """
     kinds = cls.published_names(config)
@@ -97,6 +101,8 @@ def import_checkpoint(
         raise DataError(_refusal(path, cls.name, part, report, fitting))
     for theirs, ours in report.matched.items():
         own[ours] = published[theirs].to(own[ours].dtype)
+    order = _whole_order(leads or names.lead_order)
+    _reorder_leads(own, report, names, order, f"{cls.name}, --part {part}")
     method.load_state_dict(own)
     digest = file_digest(path)
     corpus = {
@@ -108,12 +114,40 @@ def import_checkpoint(
         "partition": None,
         "published": digest,
         "part": part,
+        "lead_order": list(order),
     }
     spec = CheckpointSpec(cls, config, corpus)
     final = spec.folder(checkpoints)
     if not final.is_dir():
         _write(final, spec, method, path, digest, report, names.covers == "")
     return final, report
+
+
+def _whole_order(leads: Sequence[str]) -> tuple[str, ...]:
+    order = tuple(map(canonical_lead, leads))
+    if sorted(order) != sorted(LEADS):
+        raise ConfigError(f"--lead-order {','.join(leads)}: expected all of {', '.join(LEADS)}, each once.")
+    return order
+
+
+def _reorder_leads(
+    own: dict[str, Tensor], report: NameReport, names: PublishedNames, order: tuple[str, ...], where: str
+) -> None:
+    """Put the imported tensors' entries for leads, which are in ``order``, into the order of ``LEADS``."""
+    import torch
+
+    if order == LEADS:
+        return
+    places = torch.tensor([order.index(lead) for lead in LEADS])
+    found = {name: axis for name, axis in names.lead_axes.items() if name in report.matched.values()}
+    if not found:
+        raise ConfigError(
+            f"{where}: the weights learned the leads in the order {', '.join(order)}, and nobody has written down which of "
+            f"them meet the leads (PublishedNames.lead_axes), so they cannot be put into the order of this project "
+            f"({', '.join(LEADS)})."
+        )
+    for name, axis in found.items():
+        own[name] = own[name].index_select(axis, places.to(own[name].device))
 
 
 def imported_facts(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,12 +20,17 @@ class PublishedNames:
 
     Attributes:
         rules: from its names to those of the method's state dict.
+        lead_order: the order in which its weights learned the leads.
+        lead_axes: own name -> axis, of the tensors with one entry for each lead, for files in another order than ``LEADS``:
+            on import their entries are put into the order of ``LEADS``, in which a method is given its leads.
         covers: prefix of the method's own names that such a file must give in full; those outside it keep the weights
             that the method starts from. Empty for a whole model.
     """
 
     rules: Rules
+    lead_order: Sequence[str]
     covers: str = ""
+    lead_axes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from bench.errors import ConfigError
-from bench.signals.leads import LEADS
+from bench.signals.leads import LEADS, MIMIC_ORDER
 from bench.simulate import Patient, simulate
 from bench.simulate.digitise import quantise, write_wfdb16
 from tasks.datasets.challenge_files import new_root
 from tasks.datasets.mimic_iv_ecg import MEASUREMENTS, RECORD_LIST, REPORTS
 from tasks.datasets.simulated_people import draw_person, patient_with
 
-NATIVE_ORDER = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 """The publisher's order of the leads, with aVF before aVL."""
 GAIN = 200.0
 
@@ -75,7 +74,7 @@ def simulate_mimic(destination: Path, n_records: int = 2000, seed: int = 0) -> N
         raise ConfigError(f"simulating {n_records} recordings: expected 1 to 99999.")
     rng, wave_rng = np.random.default_rng([seed, 800]), np.random.default_rng([seed, 801])
     rows, patients = _draw(n_records, rng)
-    native = [LEADS.index(lead) for lead in NATIVE_ORDER]
+    native = [LEADS.index(lead) for lead in MIMIC_ORDER]
     with new_root(destination) as root:
         for first in range(0, n_records, _CHUNK):
             some = patients[first : first + _CHUNK]
@@ -87,7 +86,7 @@ def simulate_mimic(destination: Path, n_records: int = 2000, seed: int = 0) -> N
             paths = [root / str(row["path"]) for row in rows[first : first + len(some)]]
             for path in paths:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            write_wfdb16(paths, signals, 500, NATIVE_ORDER, GAIN)
+            write_wfdb16(paths, signals, 500, MIMIC_ORDER, GAIN)
         columns = ("subject_id", "study_id", "file_name", "ecg_time", "path")
         _write_csv(root / RECORD_LIST, columns, [{c: row[c] for c in columns} for row in rows])
         # The publisher's two tables are not in the same order: reports must be found by study id.

@@ -1,7 +1,9 @@
 """Importing published weights: every name accounted for, nothing partial, nothing unpickled. The method is made up."""
 
 import hashlib
+import json
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch import nn
 
 from bench.errors import ConfigError, DataError, UnknownName
 from bench.method import Method, MethodConfig
+from bench.signals.leads import LEADS, MIMIC_ORDER
 from bench.training.checkpoint import CheckpointSpec, load_weights, read_config, read_provenance, seeded_method
 from bench.training.import_checkpoint import import_checkpoint, read_weights
 from bench.training.published_names import PublishedNames, within
@@ -31,8 +34,8 @@ class Small(Method):
     @classmethod
     def published_names(cls, config):
         return {
-            "model": PublishedNames((*within("backbone.", "encoder.", ENCODER), (r"proj\.", "projector."))),
-            "encoder": PublishedNames(within("", "encoder.", ENCODER), covers="encoder."),
+            "model": PublishedNames((*within("backbone.", "encoder.", ENCODER), (r"proj\.", "projector.")), LEADS),
+            "encoder": PublishedNames(within("", "encoder.", ENCODER), LEADS, covers="encoder."),
         }
 
 
@@ -174,6 +177,50 @@ def test_a_named_checkpoint_is_keyed_by_its_weights(tmp_path):
     keys = {CheckpointSpec(Small, Small.Config(), corpus, given=folder).key for folder in (one, other)}
     assert len(keys | {CheckpointSpec(Small, Small.Config(), corpus).key}) == 3
     assert CheckpointSpec(Small, Small.Config(), corpus, given=one).folder(tmp_path) == one
+
+
+class LearnedMimic(Small):
+    """The same network, whose authors trained it on MIMIC-IV-ECG's order of leads."""
+
+    @classmethod
+    def published_names(cls, config):
+        axes = {"encoder.0.weight": 1}
+        return {k: replace(v, lead_order=MIMIC_ORDER, lead_axes=axes) for k, v in Small.published_names(config).items()}
+
+
+def test_an_imported_network_is_given_the_leads_in_the_order_that_it_learned(tmp_path):
+    path = save(tmp_path / "a.pth", model_file())
+    folder, _ = import_checkpoint(LearnedMimic, Small.Config(), path, tmp_path / "c")
+    other, _ = import_checkpoint(Small, Small.Config(), path, tmp_path / "c")
+    swapped, _ = import_checkpoint(LearnedMimic, Small.Config(), path, tmp_path / "c", leads=[x.upper() for x in LEADS])
+    ours = torch.randn(2, 12, 20, generator=torch.Generator().manual_seed(0))  # in the order of LEADS
+    theirs = ours[:, [LEADS.index(lead) for lead in MIMIC_ORDER]]
+    published, imported = kept(other).encoder[0], kept(folder).encoder[0]
+    torch.testing.assert_close(imported(ours), published(theirs))
+    assert not torch.allclose(imported(theirs), published(theirs))
+    assert torch.equal(kept(swapped).encoder[0].weight, published.weight)
+    assert read_provenance(folder)["corpus"]["lead_order"] == list(MIMIC_ORDER)
+    assert len({folder, other, swapped}) == 3
+    keys = {CheckpointSpec(Small, Small.Config(), {"dataset": "x"}, given=one).key for one in (folder, other)}
+    assert len(keys) == 2
+
+
+def test_an_order_that_cannot_be_followed_is_refused(tmp_path):
+    path = save(tmp_path / "a.pth", model_file())
+    with pytest.raises(ConfigError, match=r"expected all of I, II, .*V6, each once"):
+        import_checkpoint(Small, Small.Config(), path, tmp_path / "c", leads=("I", "II"))
+    with pytest.raises(ConfigError, match=r"nobody has written down which of them meet the leads"):
+        import_checkpoint(Small, Small.Config(), path, tmp_path / "c", leads=MIMIC_ORDER)
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_checkpoint_imported_without_an_order_of_leads_is_refused(tmp_path):
+    folder = import_checkpoint(Small, Small.Config(), save(tmp_path / "a.pth", model_file()), tmp_path / "c")[0]
+    facts = read_provenance(folder)
+    del facts["corpus"]["lead_order"]
+    (folder / "provenance.json").write_text(json.dumps(facts))
+    with pytest.raises(DataError, match="imported by an earlier version .* bench checkpoints import small FILE"):
+        read_config(Small, folder)
 
 
 def test_a_checkpoint_of_another_method_is_refused(tmp_path):

@@ -4,8 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from bench.batch import ECGBatch
 from bench.errors import DataError
+from bench.signals.leads import LEADS, MIMIC_ORDER
+from bench.training.checkpoint import load_weights
+from bench.training.import_checkpoint import import_checkpoint
 from methods.losses.contrastive import merl_losses
+from methods.merl import MERL
 from methods.nets.checkpoint_names import MERL_RESNET, MERL_RESNET_ENCODER, MERL_VIT, load_published, translate
 from methods.nets.merl_heads import MERLNet
 from methods.nets.resnet import ResNet
@@ -130,6 +135,24 @@ def test_encoder_only_checkpoints_load_with_their_unused_linear(published):
     load_published(encoder, {f"module.{n}": t for n, t in bare.items()}, MERL_RESNET_ENCODER, "encoder.pth")
     assert torch.equal(encoder.stem[0].weight, bare["conv1.weight"])
     assert torch.equal(encoder.stages[3][1].body[3].weight, bare["layer4.1.conv2.weight"])
+
+
+@pytest.mark.parametrize(("variant", "encoder"), [("resnet18", "resnet18"), ("vit_tiny", "vit-tiny")])
+def test_an_imported_encoder_reads_the_leads_that_it_learned(published, loaded, ecg8, tmp_path, variant, encoder):
+    prefix = "ecg_encoder."
+    bare = {n.removeprefix(prefix): t for n, t in published(variant).items() if n.startswith(prefix)}
+    torch.save(bare, tmp_path / "encoder.pth")
+    config = MERL.Config(encoder=encoder)
+    folder, _ = import_checkpoint(MERL, config, tmp_path / "encoder.pth", tmp_path / "checkpoints", "encoder")
+    imported = MERL(config).eval()
+    load_weights(imported, folder)
+    as_released = ecg8[:2]  # I, II, III, aVR, aVF, aVL, ...
+    ours = as_released[:, [MIMIC_ORDER.index(lead) for lead in LEADS]]
+    with torch.no_grad():
+        expected = loaded(variant).eval().encoder(as_released)
+        answer = imported.encode(ECGBatch(ours, torch.ones(2, 12, dtype=torch.bool), torch.arange(2)))
+        assert not torch.allclose(imported.net.encoder(as_released), expected, atol=1e-4, rtol=1e-4)
+    close(answer, expected)
 
 
 def test_what_does_not_fit_is_named(published):

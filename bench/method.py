@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from bench.batch import ECGBatch
+from bench.reading.finite import not_finite
 from bench.signals.input_spec import InputSpec
 from bench.sweep.space import Spaces
 from bench.task import Kind
@@ -50,6 +51,12 @@ class MethodConfig(BaseModel):
     """Fields that only decide how a trained method answers (its prompts): a checkpoint serves all their values."""
 
     pretrain: PretrainConfig = Field(PretrainConfig(), description="optimisation of pretraining")
+
+    @model_validator(mode="after")
+    def _only_finite_numbers(self) -> MethodConfig:
+        for path, value in not_finite(self):
+            raise ValueError(f"{path} = {value}: expected a finite number")
+        return self
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench import registry
 from bench.errors import ConfigError, DataError, UnknownName
+from bench.reading.text_file import said
+from bench.reading.yaml_file import read_yaml
 from bench.strata import strata
 
 if TYPE_CHECKING:
@@ -391,10 +393,9 @@ def read_split(path: Path) -> Split:
     import yaml
 
     try:
-        text = path.read_text(encoding="utf-8")
-        content = SplitFile.model_validate(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        content = SplitFile.model_validate(read_yaml(path))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise ConfigError(f"{path} cannot be read: {said(error)}.") from error
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"{path} is not a split: {wrong}") from error

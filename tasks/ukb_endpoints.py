@@ -104,10 +104,13 @@ def read_endpoint(path: Path) -> Endpoint:
     """
     import yaml
 
+    from bench.reading.text_file import said
+    from bench.reading.yaml_file import read_yaml
+
     try:
-        return Endpoint.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Endpoint.model_validate(read_yaml(path))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise ConfigError(f"{path} cannot be read: {said(error)}.") from error
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"{path} is not an endpoint: {wrong}. tasks/endpoints/heart_failure.yaml is one.") from error

@@ -23,6 +23,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bench.errors import BenchError, ConfigError, UnknownName
+from bench.reading.text_file import said
+from bench.reading.yaml_file import read_yaml
 from bench.registry import resource_folders
 from bench.signals.leads import parse_leads
 
@@ -30,7 +32,7 @@ GROUP = "bench.leaderboards"
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class Published(_Strict):
@@ -76,8 +78,8 @@ class Column(Coordinates):
     group: str = ""
     mean_of: list[str] = Field(default=[], description="names of the columns that this one averages")
     folds: int = Field(default=1, ge=1, description="folds over all repeats; a mean over fewer is refused")
-    decimals: int | None = None
-    scale: float | None = None
+    decimals: int | None = Field(default=None, ge=0, le=15)
+    scale: float | None = Field(default=None, gt=0)
 
     @property
     def name(self) -> str:
@@ -116,8 +118,10 @@ class Board(_Strict):
     title: str
     source: str = Field(default="", description="paper and table of the published numbers; empty for a board of ours")
     metric: str
-    scale: float = Field(default=1.0, description="what our fractions of one are multiplied by, to read as the paper")
-    decimals: int = Field(default=2, ge=0)
+    scale: float = Field(
+        default=1.0, gt=0, description="what our fractions of one are multiplied by, to read as the paper"
+    )
+    decimals: int = Field(default=2, ge=0, le=15)
     spread: str = Field(default="", description="what the paper's ± or parentheses are")
     columns: list[Column]
     rows: list[Row]
@@ -157,14 +161,16 @@ def read_board(path: Path) -> Board:
     import yaml
 
     try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        return Board(name=path.stem, **value)
+        value = read_yaml(path)
+        if not isinstance(value, dict):
+            raise ConfigError(f"{path}: expected the fields of a board, such as title, metric, columns and rows.")
+        return Board.model_validate({"name": path.stem} | value)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the board"
         raise ConfigError(f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
-        raise ConfigError(f"{path}: not a readable board ({error}).") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not a readable board: {said(error)}.") from error
 
 
 def board_files(folders: Iterable[Path] | None = None) -> dict[str, Path]:

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from bench.errors import ConfigError, UnknownName
 from bench.modes import MODULES, mode_module
+from bench.reading.finite import not_finite
+from bench.reading.yaml_file import parse_yaml
 from bench.redaction import holds_password
 
 if TYPE_CHECKING:
@@ -48,9 +50,9 @@ def parse_overrides(texts: Iterable[str], methods: Sequence[str]) -> list[Overri
             )
         parts = tuple(path.strip().split("."))
         try:
-            read = yaml.safe_load(value)
+            read = parse_yaml(value)
         except yaml.YAMLError as error:
-            raise ConfigError(f"--set {text}: the value is not readable as YAML ({error}).") from error
+            raise ConfigError(f"--set {text}: the value is not readable as YAML: {error}.") from error
         if isinstance(read, str):
             read = _number(read)
         scoped = len(parts) > 1 and (parts[0] in MODULES or parts[0] in methods)
@@ -82,11 +84,21 @@ def _with(config: BaseModel, values: dict[str, Any], what: str) -> Any:
             place = place[parent]
         place[last] = value
     try:
-        return type(config).model_validate(data)
+        made = type(config).model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{what}: field {where} = {first.get('input')!r}: {first['msg'].lower()}.") from error
+        field = f"field {where} = {_short(first.get('input'))}: " if where else ""
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{what}: {field}{message[:1].lower()}{message[1:]}.") from error
+    for where, value in not_finite(made):
+        raise ConfigError(f"{what}: field {where} = {value}: expected a finite number.")
+    return made
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def method_config(

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from bench.errors import ConfigError
+from bench.reading.text_file import said
+from bench.reading.yaml_file import parse_yaml, read_yaml
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -196,9 +198,9 @@ def read_spaces(path: Path) -> Spaces:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"--space {path}: cannot be read as YAML ({error}).") from error
+        raise ConfigError(f"--space {path}: cannot be read as YAML: {said(error)}.") from error
     if not isinstance(content, Mapping) or not content:
         raise ConfigError(
             f"--space {path}: expected a mapping of fields to spaces, such as `linear.lr: log:1e-5..1e-1`."
@@ -246,7 +248,7 @@ def _value(item: Any) -> Any:
     if not isinstance(item, str):
         return item
     try:
-        read = yaml.safe_load(item)
+        read = parse_yaml(item)
     except yaml.YAMLError:
         return item
     if isinstance(read, str):

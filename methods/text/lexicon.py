@@ -15,6 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.errors import DataError
+from bench.reading.text_file import said
+from bench.reading.yaml_file import read_yaml
 
 Cue = Literal["negation", "negation_after", "hedge", "hedge_after", "cause", "past", "ignored"]
 
@@ -135,9 +137,9 @@ class Lexicon:
 
     def _parse(self) -> _File:
         try:
-            return _File.model_validate(yaml.safe_load(self.path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise DataError(f"entity lexicon {self.path}: {error.strerror}.") from error
+            return _File.model_validate(read_yaml(self.path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"entity lexicon {self.path}: {said(error)}.") from error
         except yaml.YAMLError as error:
             raise DataError(f"entity lexicon {self.path}: not YAML: {error}") from error
         except ValidationError as error:

@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel
 
 from bench.errors import BenchError
+from bench.reading.yaml_file import read_yaml
 from methods.text.endpoint import ChatEndpoint, Estimate, Question
 from methods.text.lexicon import DEFAULT_LEXICON, Lexicon, alternatives, fold
 
@@ -174,7 +175,7 @@ def mine_lexicon(wordings: Iterable[str], endpoint: ChatEndpoint, path: Path) ->
                 parents.setdefault(group, [])
                 parents[name].append(group)
     taken = {*known, *map(_plain, parents)}
-    shipped: dict[str, list[str]] = yaml.safe_load(DEFAULT_LEXICON.read_text(encoding="utf-8"))["cues"]
+    shipped: dict[str, list[str]] = read_yaml(DEFAULT_LEXICON)["cues"]
     cues = {
         cue: [wording for pattern in patterns for wording in alternatives(pattern) if _plain(wording) not in taken]
         for cue, patterns in shipped.items()

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.errors import DataError
+from bench.reading.yaml_file import parse_yaml
 from methods.text.entities import LexiconExtractor
 from methods.text.lexicon import Lexicon, default_lexicon
 
@@ -69,8 +70,8 @@ class WaveformKnowledge:
         path = Path(path)
         try:
             raw = path.read_bytes()
-            content = _File.model_validate(yaml.safe_load(raw))
-        except (OSError, yaml.YAMLError, ValidationError) as error:
+            content = _File.model_validate(parse_yaml(raw.decode("utf-8-sig")))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
             raise DataError(f"knowledge base {path}: {error}") from error
         self.version = f"{content.version}-{hashlib.sha256(raw).hexdigest()[:12]}"
         self.statements, self.sources = content.statements, content.sources

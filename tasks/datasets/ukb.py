@@ -253,11 +253,13 @@ class UKBiobank(Dataset):
 
         import yaml
 
+        from bench.reading.yaml_file import read_yaml
+
         path = self.root / FOLLOW_UP
         if not path.is_file():
             return END_OF_FOLLOW_UP
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            content = read_yaml(path)
             end = content["end"]
             return (end if isinstance(end, datetime.date) else datetime.date.fromisoformat(str(end))).isoformat()
         except (yaml.YAMLError, OSError, KeyError, TypeError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from bench.errors import ConfigError, DataError, UnknownName
@@ -23,6 +24,21 @@ LEAD_GROUPS = {
 
 _CANONICAL = {lead.upper(): lead for lead in LEADS}
 
+_SPELLINGS = re.compile(
+    r"(?:MDC[ _])?(?:ECG[ _-]?)?(?:LEAD[ _-]?)?(?:(?P<lead>I|II|III|AV[RLF]|V[1-6])|D(?P<limb>I|II|III))", re.IGNORECASE
+)
+"""``Lead I``, ``ECG_I``, ``MDC_ECG_LEAD_I`` (IEEE 11073, as HL7 aECG writes it) and ``DI`` (French, Spanish, Portuguese)."""
+
+ACCEPTED = "I, II, III, aVR, aVL, aVF and V1 to V6, in capitals or not, also as Lead I, DI or MDC_ECG_LEAD_I"
+"""For messages: what :func:`canonical_lead` reads."""
+
+_SHOWN = 15
+
+
+def _canonical(name: str) -> str | None:
+    match = _SPELLINGS.fullmatch(name.strip())
+    return _CANONICAL[(match["lead"] or match["limb"]).upper()] if match else None
+
 
 def canonical_lead(name: str) -> str:
     """The project's spelling of a lead: ``AVR``, ``avr`` and ``aVR`` are ``aVR``; ``MLII`` and the like are unknown.
@@ -30,10 +46,10 @@ def canonical_lead(name: str) -> str:
     Raises:
         UnknownName: when the name is none of the twelve standard leads.
     """
-    key = name.strip().upper().removeprefix("LEAD").strip(" _-")
-    if key not in _CANONICAL:
+    lead = _canonical(name)
+    if lead is None:
         raise UnknownName("lead", name, LEADS)
-    return _CANONICAL[key]
+    return lead
 
 
 def lead_order(names: Sequence[str], where: str) -> list[int]:
@@ -44,23 +60,28 @@ def lead_order(names: Sequence[str], where: str) -> list[int]:
     """
     position: dict[str, int] = {}
     for i, name in enumerate(names):
-        key = _CANONICAL.get(name.strip().upper())
-        if key is None:
+        lead = _canonical(name)
+        if lead is None:
             continue
-        if key in position:
+        if lead in position:
             raise DataError(
-                f"{where}: lead {key} is named twice ({', '.join(names)}); expected each of the 12 once. Fetch the "
+                f"{where}: lead {lead} is named twice ({_shown(names)}); expected each of the 12 once. Fetch the "
                 f"record again from the publisher, or leave it out with --on-bad-record skip."
             )
-        position[key] = i
+        position[lead] = i
     missing = [lead for lead in LEADS if lead not in position]
     if missing:
+        found = f"names {len(names)} leads ({_shown(names)})" if any(names) else f"names none of its {len(names)} leads"
         raise DataError(
-            f"{where}: lead {', '.join(missing)} missing; the header names {len(names)} leads ({', '.join(names)}), "
-            f"expected the 12 standard ones. Fetch the record again from the publisher, or leave it out with "
-            f"--on-bad-record skip."
+            f"{where}: lead {', '.join(missing)} missing; the header {found}, expected the 12 standard ones ({ACCEPTED}). "
+            f"Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
         )
     return [position[lead] for lead in LEADS]
+
+
+def _shown(names: Sequence[str]) -> str:
+    shown = ", ".join(name[:_SHOWN] for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown}, ..."
 
 
 def parse_leads(text: str) -> list[tuple[str, ...]]:

@@ -141,13 +141,11 @@ class CSN(Dataset):
     def read(file: RecordFile) -> Recording:
         """Two published headers (JS01052, JS23074) have lost the end of their first line and the beginning of the
         second; what is missing is the same in every record, and the checksum proves the mended reading right."""
-        from bench.signals.wfdb_files import parse_header, read_header, read_recording
+        from bench.signals.wfdb_files import read_recording
+        from bench.signals.wfdb_header import parse_header, read_header_text
 
         path = file.path.with_name(file.path.name + ".hea")
-        try:
-            first, _, rest = path.read_bytes().decode("utf-8", errors="replace").partition("\n")
-        except OSError:
-            return read_recording(file.path, read_header(file.path))  # which says what is wrong with the file
+        first, _, rest = read_header_text(path).partition("\n")
         slip = _MERGED_LINES.fullmatch(first.strip())
         if slip is None:
             return read_recording(file.path)

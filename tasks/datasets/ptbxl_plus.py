@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Float
 
 from bench.errors import DataError
-from bench.signals.wfdb_files import parse_header, read_recording
+from bench.signals.wfdb_files import read_recording
+from bench.signals.wfdb_header import parse_header, read_header_text
 
 FOLDERS = ("ptb-xl-plus", "ptbxl-plus")
 ALGORITHMS = ("12sl", "unig")
@@ -65,11 +66,8 @@ def read_median_beat(path: Path) -> tuple[Float[np.ndarray, "12 time"], float]:
     """
     header = path.with_name(path.name + ".hea")
     try:
-        text = header.read_bytes().decode("utf-8", errors="replace")
-    except OSError as error:
-        raise DataError(f"{header} cannot be read: {error.strerror or error}. {CURE}") from error
-    try:
-        found = read_recording(path, parse_header(header, _PRODUCERS_FOLDER.sub("", text)))
+        text = _PRODUCERS_FOLDER.sub("", read_header_text(header))
+        found = read_recording(path, parse_header(header, text))
     except DataError as error:
         raise DataError(f"median beat {error} {CURE}") from error
     beat = found.signal / (1.0 if found.gain is None else found.gain[:, None])

@@ -9,8 +9,8 @@ import json
 import os
 import platform
 import re
+import secrets
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -29,6 +29,13 @@ NO_SPACE = (ENOSPC, EROFS, EDQUOT, EFBIG)
 def writer() -> str:
     """Who writes a temporary folder, as part of its name: whoever clears up leaves alone what a living process writes."""
     return f"{re.sub(r'[^A-Za-z0-9]', '-', platform.node())}-{os.getpid()}"
+
+
+def folder_next_to(final: Path) -> Path:
+    """A new hidden folder of this process. Its permissions follow the umask; those of ``tempfile`` admit only its maker."""
+    folder = final.with_name(f".{final.name}.{writer()}.{secrets.token_hex(4)}")
+    folder.mkdir()
+    return folder
 
 
 def digest(value: Any, length: int = 32) -> str:
@@ -62,7 +69,7 @@ def writing(final: Path, replace: bool = False) -> Iterator[Path]:
     the new folder and the old one change names in one step, where the system can do that (Linux, on local disks).
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}.{writer()}.", dir=final.parent))
+    temporary = folder_next_to(final)
     try:
         yield temporary
         for path in temporary.rglob("*"):
@@ -120,7 +127,7 @@ def _exchange(one: Path, other: Path) -> bool:
 def discard(folder: Path) -> None:
     """Remove a folder; from the first moment on nobody can take what is left of it for the whole."""
     if folder.is_dir():
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{writer()}.", dir=folder.parent))
+        aside = folder_next_to(folder)
         os.rename(folder, aside / folder.name)
         shutil.rmtree(aside, ignore_errors=True)
 

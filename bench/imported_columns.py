@@ -8,7 +8,7 @@ pretraining.
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +31,9 @@ def write_imported(folder: Path, dataset: str, columns: pd.DataFrame) -> Path:
         before = _read(path)
         columns = pd.concat([before.drop(columns=before.columns.intersection(columns.columns)), columns], axis=1)
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{dataset}-", suffix=".csv", dir=folder)
-    with os.fdopen(handle, "w", newline="", encoding="utf-8") as file:
-        columns.sort_index().to_csv(file, index_label="record_id", lineterminator="\n")
-    os.replace(name, path)
+    temporary = folder / f".{dataset}-{secrets.token_hex(4)}.csv"
+    columns.sort_index().to_csv(temporary, index_label="record_id", lineterminator="\n", encoding="utf-8")
+    os.replace(temporary, path)
     return path
 
 

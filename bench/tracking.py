@@ -261,6 +261,7 @@ def _client(uri: str) -> MlflowClient:
             if abandoned(leftover.name):
                 leftover.unlink(missing_ok=True)
         aside = database.with_name(f".{database.name}.{writer()}.new")
+        aside.touch()  # SQLite would make it 0644, whatever the umask
         MlflowClient(f"sqlite:///{aside}").search_experiments(max_results=1)
         os.replace(aside, database)
     return MlflowClient(uri)

@@ -98,5 +98,4 @@ def write(plugin: Plugin, folder: Path, facts: dict[str, Any] | None = None) -> 
                 text = environment.get_template(template.relative_to(TEMPLATES).as_posix()).render(values)
                 (made / path).write_text(text, encoding="utf-8")
                 written.append(folder / path)
-        made.chmod(0o755)
     return written

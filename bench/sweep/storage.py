@@ -185,6 +185,7 @@ def _alone(url: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path.with_name(f".{path.name}.worker.lock"), timeout=0):
+            path.touch()  # SQLite would make it 0644, whatever the umask
             yield
     except Timeout:
         raise ConfigError(f"--storage {redact(url)} has a worker already. {SQLITE_REASON}") from None

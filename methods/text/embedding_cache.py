@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import secrets
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -64,13 +64,12 @@ class EmbeddingCache:
         folder = self.directory / encoder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
+            temporary = folder / f".{digest[:32]}.{secrets.token_hex(4)}.part"
             try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(save({"keys": keys, "embeddings": values}, metadata={"sha256": digest}))
+                temporary.write_bytes(save({"keys": keys, "embeddings": values}, metadata={"sha256": digest}))
                 os.replace(temporary, folder / f"{digest[:32]}.safetensors")
             except BaseException:
-                Path(temporary).unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
                 raise
         except OSError as error:
             warnings.warn(f"{folder}: text embeddings could not be stored ({error}); going on without.", stacklevel=2)

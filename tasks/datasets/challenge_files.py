@@ -10,13 +10,13 @@ import contextlib
 import os
 import shutil
 import struct
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from bench.artifacts import folder_next_to
 from bench.errors import DataError
 from bench.signals.leads import LEADS
 
@@ -137,9 +137,8 @@ def new_root(destination: Path) -> Iterator[Path]:
     staging = None
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".partial", dir=destination.parent))
+        staging = folder_next_to(destination)
         yield staging
-        staging.chmod(0o755)
         os.replace(staging, destination)
     except OSError as error:
         raise DataError(

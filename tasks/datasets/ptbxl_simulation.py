@@ -12,7 +12,6 @@ import csv
 import datetime
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.artifacts import folder_next_to
 from bench.errors import ConfigError, DataError
 from bench.signals.leads import LEADS
 from bench.simulate import Heart, Patient, afflict, draw_acquisition, draw_heart, draw_rhythm, simulate
@@ -155,12 +155,11 @@ def simulate_ptbxl(destination: Path, n_records: int = 2000, seed: int = 0, fs_h
         )
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".partial", dir=destination.parent))
+        staging = folder_next_to(destination)
     except OSError as error:
         raise DataError(f"{destination}: cannot create a folder beside it ({error}); choose another place.") from None
     try:
         _write_root(staging, n_records, seed, fs_high)
-        staging.chmod(0o755)
         os.replace(staging, destination)
     except OSError as error:
         raise DataError(

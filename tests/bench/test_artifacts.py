@@ -4,10 +4,15 @@ import importlib
 import multiprocessing
 import os
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from bench import code_digest
 from bench.artifacts import digest, once, writing
+from bench.imported_columns import write_imported
+from methods.text.embedding_cache import EmbeddingCache
+from tasks.datasets.challenge_files import new_root
 
 
 def test_digest_depends_on_content_alone():
@@ -54,6 +59,22 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
         (folder / "half").write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("umask", "folder_mode", "file_mode"), [(0o002, 0o775, 0o664), (0o077, 0o700, 0o600)])
+def test_permissions_follow_the_umask(tmp_path, request, store_result, umask, folder_mode, file_mode):
+    before = os.umask(umask)
+    request.addfinalizer(lambda: os.umask(before))
+    once(tmp_path / "cache" / "artifact", lambda folder: folder.joinpath("data.bin").write_bytes(b"data"), "kind", {})
+    store_result(tmp_path / "results")
+    store_result(tmp_path / "results")  # takes the place of the first
+    EmbeddingCache(tmp_path / "cache" / "text").store("encoder", {"sinus rhythm": np.zeros(4, np.float32)})
+    write_imported(tmp_path / "splits", "ptbxl", pd.DataFrame({"part": ["test"]}, index=["1"]))
+    with new_root(tmp_path / "simulated") as folder:
+        (folder / "1.hea").write_text("1 12 500 5000")
+    found = {path.relative_to(tmp_path): path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert len(found) > 12
+    assert {p: m for p, m in found.items() if m != (folder_mode if (tmp_path / p).is_dir() else file_mode)} == {}
 
 
 def test_the_first_to_finish_stands(tmp_path):

@@ -23,7 +23,9 @@ from bench.tracking import EXPERIMENT, ResultMirror, TrackingError, log_result, 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory):
     """One SQLite store for the module: creating its tables takes seconds. Tests use experiments of their own."""
-    return f"sqlite:///{tmp_path_factory.mktemp('tracking') / 'mlflow.db'}"
+    before = os.umask(0o002)
+    yield f"sqlite:///{tmp_path_factory.mktemp('tracking') / 'mlflow.db'}"
+    os.umask(before)
 
 
 def runs(uri, experiment):
@@ -45,6 +47,9 @@ def test_a_run_holds_what_the_cell_knew_and_found(uri, tmp_path, store_result):
     log_result(uri, result, "one")
     client, (run,) = runs(uri, "one")
     assert run.info.status == "FINISHED"
+    assert (
+        Path(uri.removeprefix("sqlite:///")).stat().st_mode & 0o777 == 0o664
+    )  # a second user of the folder writes too
     assert run.info.run_name == str(result.cell)
     assert run.info.end_time - run.info.start_time == 3500
     assert run.data.params["method"] == "kmerl"

@@ -1,0 +1,98 @@
+"""WFDB headers of CSN: every field with values that cannot be, and odd ones that can."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ..case import Case, Sandbox
+
+FIRST = "JS00001"
+
+
+def prepare(box: Sandbox, *options: str) -> list[str]:
+    return ["data", "prepare", "csn", "--data-root", "csn=csn", "--workers", "1", *options]
+
+
+def header(change: Callable[[str], str], *options: str):
+    """The header of the first recording, changed."""
+
+    def make(box: Sandbox) -> list[str]:
+        box.copy(box.shared.csn, "csn")
+        box.edit(f"csn/{FIRST}.hea", change)
+        return prepare(box, *options)
+
+    return make
+
+
+def first_line(position: int, value: str):
+    """One field of the first line: name, leads, rate, samples."""
+
+    def change(text: str) -> str:
+        line, _, rest = text.partition("\n")
+        fields = line.split(" ")
+        fields[position] = value
+        return " ".join(fields) + "\n" + rest
+
+    return change
+
+
+def lead_line(position: int, value: str):
+    """One field of the line of lead II: file, format, gain, resolution, zero, first, checksum, block, name."""
+
+    def change(text: str) -> str:
+        lines = text.split("\n")
+        fields = lines[2].split(" ")
+        fields[position] = value
+        lines[2] = " ".join(fields)
+        return "\n".join(lines)
+
+    return change
+
+
+BAD_FIRST = {
+    "leads": (
+        1,
+        ["0", "-1", "11", "13", "1e9", "99999999999999999999", "twelve", "12.0", "\N{ARABIC-INDIC DIGIT ONE}x"],
+    ),
+    "rate": (2, ["0", "-500", "nan", "inf", "1e308", "1e-300", "five", "0x1f4", "5e-324", "9" * 400]),
+    "samples": (3, ["-1", "1e3", "5001", "99999999999999999999", "many", "5000.5"]),
+}
+BAD_LEAD = {
+    "file": (0, ["../JS00001.mat", "/etc/passwd", "JS99999.mat", ".", "..", "a\\b.mat", "~", "JS0\0.mat", "x" * 300]),
+    "format": (1, ["0", "17", "-16", "16+", "16+99999999999999999999", "16x0", "16x99999999", "16:99999999", "abc"]),
+    "gain": (2, ["0/mV", "-1000/mV", "nan/mV", "inf/mV", "1e-300/mV", "1e39/mV", "1e999/mV", "1000/kV", "1/mV",
+                 "1000(99999999999999999999)/mV", "1000(1.5)/mV", "mV", "1000/"]),
+    "zero": (4, ["x", "1.5", "99999999999999999999", "-99999999999999999999"]),
+    "checksum": (6, ["x", "1", "1.5", "99999999999999999999"]),
+    "name": (8, ["I", "X9", "", "\x1b[31mII", "II II"]),
+}  # fmt: skip
+
+
+def plain(value: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", value.encode("unicode_escape").decode())[:24] or "empty"
+
+
+CASES = [
+    *(
+        Case(f"{field}-{plain(value)}", header(first_line(position, value)), words=(FIRST,))
+        for field, (position, values) in BAD_FIRST.items()
+        for value in values
+    ),
+    *(
+        Case(f"{field}-{plain(value)}", header(lead_line(position, value)), words=(FIRST,))
+        for field, (position, values) in BAD_LEAD.items()
+        for value in values
+    ),
+    Case("untouched", lambda box: (box.copy(box.shared.csn, "csn"), prepare(box))[1], exit=0, words=("3 recordings",)),
+    Case("empty", header(lambda text: ""), words=(f"{FIRST}.hea is empty",)),
+    Case("only-comments", header(lambda text: "# a\n"), words=(f"{FIRST}.hea",)),
+    Case("windows-lines", header(lambda text: text.replace("\n", "\r\n")), exit=0),
+]
+
+FAULTS = {
+    **{f"rate-{value}": "traceback; a rate that cannot be" for value in ("1e308", "1e-300", "5e-324")},
+    **{f"gain-{value}_mV": "silent; a gain that cannot be" for value in ("1", "1e-300", "1e39")},
+    **dict.fromkeys(("format-16+99999999999999999999", "zero-99999999999999999999", "zero--99999999999999999999", "gain-1000_9999999999999999999"), "traceback; a number beyond 64 bits"),
+    "name-_x1b_31mII": "control characters of a file reach the terminal",
+}  # fmt: skip

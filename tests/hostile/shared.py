@@ -1,0 +1,116 @@
+"""Valid inputs, made once for all cases that copy and damage them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+CONDITIONS = "ConditionNames_SNOMED-CT.csv"
+RECORDS = ("JS00001", "JS00002", "JS00003")
+CLASSES = ("HYP", "NORM", "MI", "CD", "STTC")
+
+
+@dataclass
+class Shared:
+    """Below ``root``; each is made when a case first asks for it."""
+
+    root: Path
+
+    @cached_property
+    def csn(self) -> Path:
+        """CSN with three recordings of 10 s: headers, MATLAB 4 files and the table of conditions."""
+        from tasks.datasets.challenge_files import write_challenge_record
+
+        folder = self.root / "csn"
+        folder.mkdir()
+        table = resources.files("tasks.datasets").joinpath("condition_names.csv").read_text(encoding="utf-8")
+        (folder / CONDITIONS).write_text(table, encoding="utf-8")
+        random = np.random.default_rng(0)
+        for name in RECORDS:
+            signal = (300 * random.standard_normal((12, 5000))).astype(np.int16)
+            write_challenge_record(folder / name, signal, 500, 61, "male", ["426783006"])
+        return folder
+
+    def simulated(self, dataset: str) -> Path:
+        """A dataset of 50 simulated recordings in its publisher's format."""
+        from bench import registry
+
+        folder = self.root / f"simulated-{dataset}"
+        if not folder.exists():
+            registry.load(registry.DATASETS, dataset).simulate(folder, 50, 0)
+        return folder
+
+    @cached_property
+    def results(self) -> Path:
+        """A workspace with two finished cells of ptbxl-super, whose predictions were really scored."""
+        workspace = self.root / "results-workspace"
+        for method, skill in (("kmerl", 1.0), ("merl", 0.5)):
+            _write_cell(workspace / "results", method, skill)
+        return workspace
+
+    @cached_property
+    def cards(self) -> Path:
+        """A folder of the result cards of :attr:`results`."""
+        from bench.leaderboard.board import load_board
+        from bench.leaderboard.cards import export
+        from bench.runner.results import read_results
+
+        folder = self.root / "cards"
+        export(load_board("ptbxl_super"), read_results(self.results / "results"), folder)
+        return folder
+
+    @cached_property
+    def kept(self) -> Path:
+        """A folder of kept boards of :attr:`results`."""
+        from bench.leaderboard.kept import keep
+        from bench.runner.results import read_results
+
+        folder = self.root / "kept"
+        keep(["ptbxl_super"], read_results(self.results / "results"), folder)
+        return folder
+
+
+def _write_cell(results: Path, method: str, skill: float, records: int = 80) -> None:
+    import pandas as pd
+
+    from bench.artifacts import digest
+    from bench.runner.cell import Cell
+    from bench.runner.results import SCHEMA, Result, write_result
+    from bench.scoring.score import score
+
+    both = 2 * records
+    random = np.random.default_rng(0)
+    targets = (random.random((both, 5)) < [0.5, 0.4, 0.3, 0.2, 0.2]).astype(np.uint8)
+    scores = skill * targets + random.normal(size=targets.shape)
+    ids = np.array([str(k) for k in range(both)])
+    validation, test = slice(0, records), slice(records, both)
+    scored = score(
+        "multilabel", targets[test], scores[test], list(CLASSES), ids[test],
+        validation=(targets[validation], scores[validation])
+    )  # fmt: skip
+    cell = Cell(method, "ptbxl-super", "linear", seed=0)
+    inputs = {"method": digest(method), "data": "0" * 32}
+    result = Result(
+        key=digest([SCHEMA, list(cell.to_dict().values()), "smoke", "simulated", list(inputs.values())]),
+        cell=cell,
+        profile="smoke",
+        data="simulated",
+        score=scored.to_dict(),
+        counts={"train": 400, "validation": records, "test": records, "expected": None},
+        split={"name": "ptbxl-super", "digest": digest("split"), "complete": False, "fold": 0},
+        dataset={"name": "ptbxl", "version": "1.0.3", "digest": digest("ptbxl"), "fs": 500.0},
+        checkpoint={},
+        config={"method": {"backbone": "resnet18"}, "linear": {"epochs": 100}},
+        selection={"metric": "macro_auroc", "value": 0.8, "epoch": 7},
+        provenance={"started": "2026-01-01T00:00:00+00:00", "seconds": {"encode": 1.5}, "git_commit": "0" * 40},
+        inputs=inputs,
+        contamination="none",
+    )
+    table = {"record_id": ids, "patient_id": ids, "partition": ["validation"] * records + ["test"] * records}
+    table |= {f"target_{name}": targets[:, k] for k, name in enumerate(CLASSES)}
+    table |= {f"score_{name}": scores[:, k] for k, name in enumerate(CLASSES)}
+    write_result(results, result, pd.DataFrame(table))

@@ -13,11 +13,11 @@ import pytest
 import wfdb
 
 from bench.errors import ConfigError, DataError
-from bench.signals.leads import LEADS
+from bench.signals.leads import LEADS, MIMIC_ORDER
 from bench.signals.prepare import prepare
 from tasks.datasets.mimic_iv_ecg import MIMICIVECG
 from tasks.datasets.mimic_reports import merl_report, merl_words, sentences
-from tasks.datasets.mimic_simulation import NATIVE_ORDER, simulate_mimic
+from tasks.datasets.mimic_simulation import simulate_mimic
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
@@ -63,10 +63,10 @@ def test_leads_come_in_order_by_their_names(simulated, tmp_path):
     dataset.check()
     store = prepare(dataset, tmp_path / "store")
     truth = wfdb.rdrecord(str(simulated / store.records["path"].iloc[0]))
-    assert tuple(truth.sig_name) == NATIVE_ORDER
+    assert tuple(truth.sig_name) == MIMIC_ORDER
     found = store.read(np.array([0]))[0]
     for k, lead in enumerate(LEADS):
-        np.testing.assert_allclose(found[k], truth.p_signal[:, NATIVE_ORDER.index(lead)], atol=1e-6)
+        np.testing.assert_allclose(found[k], truth.p_signal[:, MIMIC_ORDER.index(lead)], atol=1e-6)
     # aVL and aVF are what Goldberger's relations say, to the two roundings to 1/200 mV
     assert np.abs(found[4] - (found[0] - found[2]) / 2).max() < 0.011
     assert store.manifest["n_nan"] == 2  # the runs of invalid samples in every 97th recording

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,45 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_table(path: Path, required: Sequence[str], cure: str, keep_default_na: bool = True) -> pd.DataFrame:
-    """A table with every value as text.
+def folded(heading: object) -> str:
+    """A heading as it is compared: without case, blanks, underscores, quotes and byte-order mark. Publishers and their copies
+    differ in these (``Acronym Name``, ``AcronymName``), and no publisher has two columns that differ in them alone."""
+    return "".join(c for c in str(heading).casefold() if not c.isspace() and c not in "_\ufeff\"'")
+
+
+def our_headings(
+    path: Path, found: Iterable[object], required: Sequence[str], cure: str, optional: Sequence[str] = ()
+) -> dict[str, str]:
+    """Heading in the file -> the same as it is spelled here, for the columns that are read.
+
+    Raises:
+        DataError: a required column is missing, or one that is read is there twice.
+    """
+    headings = [str(one) for one in found]
+    places: dict[str, list[str]] = {}
+    for heading in headings:
+        places.setdefault(folded(heading), []).append(heading)
+    missing = [column for column in required if folded(column) not in places]
+    if missing:
+        raise DataError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(headings)}. {cure}")
+    ours: dict[str, str] = {}
+    for column in (*required, *optional):
+        same = places.get(folded(column), [])
+        exact = [heading for heading in same if heading == column]
+        if len(exact or same) > 1:
+            raise DataError(f"{path}: column {column} is there as {' and as '.join(same)}; expected it once. {cure}")
+        ours |= dict.fromkeys(exact or same, column)
+    return ours
+
+
+def read_table(
+    path: Path, required: Sequence[str], cure: str, keep_default_na: bool = True, optional: Sequence[str] = ()
+) -> pd.DataFrame:
+    """A table with every value as text, its headings as they are spelled here.
 
     Args:
         required: columns that must be there.
+        optional: further columns that are read where they are there.
         cure: what to do about a file that is not as it should be; ends every message.
         keep_default_na: whether empty fields are missing values (pandas' reading) or empty texts.
 
@@ -35,10 +69,7 @@ def read_table(path: Path, required: Sequence[str], cure: str, keep_default_na: 
         raise DataError(f"{path} is missing. {cure}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
         raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {cure}") from error
-    missing = [column for column in required if column not in table]
-    if missing:
-        found = ", ".join(map(str, table.columns))
-        raise DataError(f"{path}: column {', '.join(missing)} is missing; found {found}. {cure}")
+    table = table.rename(columns=our_headings(path, table.columns, required, cure, optional))
     if not len(table):
         raise DataError(f"{path} has no rows. {cure}")
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CONDITIONS = "ConditionNames_SNOMED-CT.csv"
-CONDITION_COLUMNS = ("AcronymName", "FullName", "Snomed_CT")
+CONDITION_COLUMNS = ("Acronym Name", "Full Name", "Snomed_CT")
 PATTERN = "JS[0-9][0-9][0-9][0-9][0-9]"
+SLIPPED = "S23074"
+"""How CinC 2021 calls JS23074: in the name of its header, or of both its files."""
 
 SIZES = {"train": 16546, "validation": 1860, "test": 4620}
 """Sizes of MERL's random partition, which ours has too."""
@@ -145,7 +148,12 @@ class CSN(Dataset):
         from bench.signals.wfdb_header import parse_header, read_header_text
 
         path = file.path.with_name(file.path.name + ".hea")
-        first, _, rest = read_header_text(path).partition("\n")
+        text = read_header_text(path)
+        slipped, signals = f"{SLIPPED}.mat", f"J{SLIPPED}.mat"
+        if path.stem == SLIPPED and not path.with_name(slipped).is_file() and path.with_name(signals).is_file():
+            text = re.sub(rf"(?m)^{slipped}", signals, text)
+            return read_recording(file.path, parse_header(path, text))
+        first, _, rest = text.partition("\n")
         slip = _MERGED_LINES.fullmatch(first.strip())
         if slip is None:
             return read_recording(file.path)
@@ -172,7 +180,15 @@ class CSN(Dataset):
         simulate_csn(destination, n_records=n_records, seed=seed)
 
     def _paths(self) -> dict[str, Path]:
-        return records_below(self.root, PATTERN, ".hea")
+        """Record id -> its path without extension."""
+        found = records_below(self.root, "*" + PATTERN.removeprefix("J"), ".hea")
+        slipped, record = found.get(SLIPPED), f"J{SLIPPED}"
+        if slipped is not None and record in found:
+            raise DataError(
+                f"{self.root}: {record} lies there twice, as {found[record]}.hea and {slipped}.hea; expected one of them."
+            )
+        named = {record if one == SLIPPED else one: path for one, path in found.items()}
+        return {one: named[one] for one in sorted(named) if fnmatchcase(one, PATTERN)}
 
     def _conditions(self) -> tuple[dict[str, str], dict[str, str]]:
         """(code -> acronym, acronym -> words)."""

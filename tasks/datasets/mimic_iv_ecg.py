@@ -14,6 +14,7 @@ from bench.errors import ConfigError, DataError
 from bench.publication import Publication
 from bench.stratification import hash_fraction
 from tasks.datasets.mimic_reports import MINIMUM_WORDS, merl_report, merl_words, sentences
+from tasks.publisher_csv import our_headings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,18 +181,15 @@ class MIMICIVECG(Dataset):
 
         path = self.root / name
         try:
-            header = pd.read_csv(path, nrows=0, encoding="utf-8").columns
-            missing = [column for column in required if column not in header]
-            if missing:
-                found = ", ".join(map(str, header))
-                raise DataError(f"{path}: column {', '.join(missing)} is missing; found {found}. {self.fetch}")
+            header = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
+            ours = our_headings(path, header, required, self.fetch)
             some = pd.read_csv(
-                path, usecols=list(required), dtype=str, keep_default_na=False, encoding="utf-8", chunksize=CHUNK
+                path, usecols=list(ours), dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=CHUNK
             )
             empty = True
             for chunk in some:
                 empty = empty and not len(chunk)
-                yield chunk[list(required)]
+                yield chunk.rename(columns=ours)[list(required)]
         except UnicodeDecodeError as error:
             raise DataError(
                 f"{path} is not UTF-8 ({error.object[error.start]:#04x}); it has another encoding or is damaged. "

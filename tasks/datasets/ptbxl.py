@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -37,6 +38,7 @@ TEXTS = (
     "burst_noise",
     "electrodes_problems",
 )
+OPTIONAL = (*NUMBERS, *TEXTS, "filename_lr", "filename_hr", "validated_by_human")
 FOLDERS = {500: ("filename_hr", "records500"), 100: ("filename_lr", "records100")}
 
 WITHDRAWN = frozenset(
@@ -120,7 +122,7 @@ class PTBXL(Dataset):
         """
         import pandas as pd
 
-        table = self._table(DATABASE, REQUIRED)
+        table = self._table(DATABASE, REQUIRED, OPTIONAL)
         kinds = self._statements()
         where = self.root / DATABASE
         names = [c for c in ("filename_lr", "filename_hr") if c in table]
@@ -244,10 +246,10 @@ class PTBXL(Dataset):
 
         simulate_ptbxl(destination, n_records=n_records, seed=seed)
 
-    def _table(self, name: str, required: list[str] | tuple[str, ...]) -> pd.DataFrame:
+    def _table(self, name: str, required: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
         """A CSV file with every value as text, and the columns that must be there."""
         path = self.root / name
-        table = read_table(path, required, self.fetch)
+        table = read_table(path, required, self.fetch, optional=optional)
         for column in required:
             if column in ("ecg_id", "scp_codes") and table[column].isna().any():
                 row = int(table[column].isna().to_numpy().argmax())
@@ -267,7 +269,9 @@ class PTBXL(Dataset):
         import pandas as pd
 
         table = self._table(
-            STATEMENTS, ["description", "diagnostic", "form", "rhythm", "diagnostic_class", "diagnostic_subclass"]
+            STATEMENTS,
+            ["description", "diagnostic", "form", "rhythm", "diagnostic_class", "diagnostic_subclass"],
+            ["Statement Category", "SCP-ECG Statement Description"],
         )
         codes = table[table.columns[0]]  # the publisher leaves this column unnamed
         kinds: dict[str, dict[str, Any]] = {}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import DataError
-from tasks.publisher_csv import read_table
+from tasks.publisher_csv import folded, our_headings, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,10 +67,12 @@ def read_phenotypes(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     table = read_table(path, ("eid",), CURE)
-    table.columns = pd.Index([re.sub(r"\s*\(.*\)\s*$", "", name).strip() for name in table.columns])
-    missing = [name for name in PHENOTYPES if name not in table]
+    table.columns = pd.Index([re.sub(r"\s*\(.*\)\s*$", "", name) for name in table.columns])
+    named = set(map(folded, table.columns))
+    missing = [name for name in PHENOTYPES if folded(name) not in named]
     if missing:
         raise DataError(f"{path}: {len(missing)} of 61 phenotypes are missing ({', '.join(missing[:5])}, ...). {CURE}")
+    table = table.rename(columns=our_headings(path, table.columns, list(PHENOTYPES), CURE))
     if table["eid"].duplicated().any():
         raise DataError(f"{path}: eid {table['eid'][table['eid'].duplicated()].iloc[0]} is there twice. {CURE}")
     values = table.set_index("eid")[list(PHENOTYPES)]

@@ -37,11 +37,16 @@ class Column:
     @classmethod
     def parse(cls, name: str) -> Column | None:
         """The column that a header names; None for one that is no field (eid)."""
-        bare = name.strip().removeprefix("participant.")
+        bare = _bare(name)
         found = _RAP.match(bare) or _DISPENSARY.match(bare)
         if found is None:
             return None
         return cls(int(found[1]), int(found[2] or 0), int(found[3] or 0))
+
+
+def _bare(heading: str) -> str:
+    """A column's name without what copies put around it."""
+    return heading.strip(" \t\r\ufeff\"'").lower().removeprefix("participant.")
 
 
 class MainTable:
@@ -185,7 +190,7 @@ def read_main(files: Iterable[Path], fields: Iterable[int], eids_wanted: set[str
     eids: pd.Index = pd.Index([], dtype=object)
     for path in files:
         names = header(path)
-        key = next((n for n in names if n.strip().removeprefix("participant.") in ("eid", "f.eid", "n_eid")), None)
+        key = next((n for n in names if _bare(n) in ("eid", "f.eid", "n_eid")), None)
         if key is None:
             raise DataError(f"{path}: no eid column; found {', '.join(names[:5])}, ... Export the table with eid.")
         chosen = {name: column for name in names if (column := Column.parse(name)) and column.field in wanted}

@@ -228,6 +228,14 @@ def test_a_participant_without_ecg_takes_no_part(copy):
     assert len(UKBiobank(copy).records()) == len(before) - 1
 
 
+def test_headings_are_read_as_copies_write_them(copy):
+    before = UKBiobank(copy).records()
+    for path in (copy / "ukb00000.csv", copy / "phenotypes.csv"):
+        first, _, rest = path.read_text().partition("\n")
+        path.write_text("\ufeff" + ",".join(f'"{name.upper()} "' for name in first.split(",")) + f"\n{rest}")
+    pd.testing.assert_frame_equal(UKBiobank(copy).records(), before)
+
+
 def test_withdrawn_participants_are_left_out(copy):
     records = UKBiobank(copy).records()
     (copy / "w12345_20240101.csv").write_text(records["patient_id"].iloc[0] + "\n")

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import wfdb
 
+from bench.dataset import RecordFile
 from bench.errors import DataError
 from bench.signals.prepare import prepare
 from bench.splits import load_split
@@ -114,6 +115,44 @@ def test_flat_folders_are_read_too(small, tmp_path):
     pd.testing.assert_frame_equal(CSN(flat).records().drop(columns="path"), nested)
 
 
+@pytest.mark.parametrize("heading", ["Acronym Name,Full Name,Snomed_CT", "\ufeffAcronymName,FullName,Snomed_CT"])
+def test_the_publishers_heading_and_that_of_copies_are_read(small, heading):
+    path = small / CONDITIONS
+    first, _, rest = path.read_text(encoding="utf-8").partition("\n")
+    assert first == "\ufeffAcronym Name,Full Name,Snomed_CT"  # as PhysioNet's, says facts/datasets.md
+    before = CSN(small).records()
+    path.write_text(f"{heading}\n{rest}", encoding="utf-8")
+    pd.testing.assert_frame_equal(CSN(small).records(), before)
+
+
+@pytest.mark.parametrize("signals", ["JS23074.mat", "S23074.mat"])
+@pytest.mark.parametrize("named", ["JS23074.mat", "S23074.mat"])
+def test_the_name_that_one_record_has_in_cinc_2021_is_read(small, signals, named):
+    folder = small / "WFDBRecords/01/010"
+    whole = CSN.read(RecordFile("JS00007", folder / "JS00007"))
+    text = (folder / "JS00007.hea").read_text().replace("JS00007.mat", named)
+    (folder / "S23074.hea").write_text(text.replace("JS00007", "S23074"))
+    (folder / "JS00007.mat").rename(folder / signals)
+    (folder / "JS00007.hea").unlink()
+    dataset = CSN(small)
+    records = dataset.records()
+    assert len(records) == 100
+    (file,) = dataset.files(records.loc[["JS23074"]])
+    if named == signals or named == "S23074.mat":
+        np.testing.assert_array_equal(dataset.read(file).signal, whole.signal)
+    else:
+        with pytest.raises(DataError, match=r"JS23074\.mat is missing"):
+            dataset.read(file)
+
+
+def test_both_names_of_that_record_are_refused(small):
+    folder = small / "WFDBRecords/01/010"
+    for name in ("S23074", "JS23074"):
+        shutil.copy(folder / "JS00007.hea", folder / f"{name}.hea")
+    with pytest.raises(DataError, match=r"JS23074 lies there twice"):
+        CSN(small).records()
+
+
 def test_a_header_whose_first_lines_ran_together_is_mended(small):
     """As published for JS01052 and JS23074: the end of the first line and the start of the second are gone."""
     header = small / "WFDBRecords/01/010/JS00007.hea"
@@ -162,7 +201,7 @@ def test_missing_files_name_the_cure(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"Acronym,FullName,Snomed_CT\nSR,Sinus Rhythm,426783006\n", "column AcronymName is missing"),
+        (b"Acronym,FullName,Snomed_CT\nSR,Sinus Rhythm,426783006\n", "column Acronym Name is missing"),
         (b"AcronymName,FullName,Snomed_CT\nSR,Sinus Rhythm,none\n", "line 2 has the acronym 'SR' and the code 'none'"),
         (b"AcronymName,FullName,Snomed_CT\nSR,Sinus \xff,426783006\n", "not UTF-8"),
         (b"", "cannot be read as CSV"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 from bench import registry
@@ -41,6 +42,28 @@ def copy(request, pristine, tmp_path):
     cls = registry.load(registry.DATASETS, dataset)
     signal = sorted(root.glob(pattern))[5]
     return cls, root, signal, signal.with_suffix(".hea")
+
+
+INDEXES = [
+    ("ptbxl", "ptbxl_database.csv"),
+    ("ptbxl", "scp_statements.csv"),
+    ("cpsc2018-native", "REFERENCE.csv"),
+    ("csn", "ConditionNames_SNOMED-CT.csv"),
+    ("mimic-iv-ecg", "record_list.csv"),
+    ("mimic-iv-ecg", "machine_measurements.csv"),
+]
+
+
+@pytest.mark.parametrize(("name", "index"), INDEXES)
+def test_headings_are_read_whatever_their_case_blanks_underscores_and_byte_order_mark(pristine, tmp_path, name, index):
+    root = shutil.copytree(pristine / name, tmp_path / name)
+    cls = registry.load(registry.DATASETS, FORMATS[name][0])
+    path = next(root.rglob(index))
+    first, _, rest = path.read_text(encoding="utf-8-sig").partition("\n")
+    before = cls(root).records()
+    for heading in ("\ufeff" + first.upper(), first.replace("_", " "), first.title().replace("_", "")):
+        path.write_text(f"{heading}\n{rest}", encoding="utf-8")
+        pd.testing.assert_frame_equal(cls(root).records(), before)
 
 
 def truncated(signal, header):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 MANY = 50
 """Known names that are listed whole; of more fields than that, only a section."""
@@ -11,6 +12,30 @@ MANY = 50
 
 class BenchError(Exception):
     """Something the user can mend. The CLI prints the message alone, without a traceback, and exits with 2."""
+
+
+class ForeignStop(BenchError):
+    """Code of a plugin or a library called ``sys.exit``, or raised what is no ``Exception``."""
+
+
+@contextlib.contextmanager
+def foreign_code() -> Iterator[None]:
+    """Run code of a plugin: what would end this process becomes an error like any other; Ctrl-C stays Ctrl-C.
+
+    Raises:
+        ForeignStop: ``sys.exit`` was called, or what was raised is neither an ``Exception`` nor a KeyboardInterrupt.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as stop:
+        if hasattr(stop, "ray_terminate_msg"):  # Ray ends its worker, which then tries the job again
+            raise
+        what = f"called sys.exit({stop.code!r})" if isinstance(stop, SystemExit) else f"raised {type(stop).__name__}"
+        raise ForeignStop(
+            f"the code that was run {what}, which ends a process. Raise an Exception there instead."
+        ) from stop
 
 
 class DataError(BenchError):

@@ -18,13 +18,17 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, UnknownName
+from bench.errors import BenchError, UnknownName, foreign_code
 
 METHODS, TASKS, DATASETS = "bench.methods", "bench.tasks", "bench.datasets"
 _WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset"}
+_DISTRIBUTION = "ecg-bench"
+_ROOT = Path(__file__).parents[1]
+"""Folder that holds ``bench`` and, next to it, the packages of the built-in entry points."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,35 @@ def _modules_of(value: str) -> Iterator[str]:
                 yield f"{value}.{child.name}"
 
 
+def _check_built_in(point: importlib.metadata.EntryPoint) -> None:
+    """Refuse another package under the name of a built-in one; nothing of it is imported.
+
+    Raises:
+        BenchError: Python finds a file or folder outside this installation, or nothing.
+    """
+    if point.dist is None or point.dist.name != _DISTRIBUTION:
+        return
+    package = point.module.partition(".")[0]
+    ours = _ROOT / package / "__init__.py"
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise BenchError(f"the built-in package {package!r} is missing from {_ROOT}. Install {_DISTRIBUTION} again.")
+    origin = _origin(spec)
+    if origin != ours and origin.resolve() != ours.resolve():
+        hiding = origin.parent if origin.name == "__init__.py" else origin
+        raise BenchError(
+            f"{hiding} hides the built-in package {package!r} of {_DISTRIBUTION} ({ours.parent}). Rename {hiding.name}, or "
+            f"start bench in another folder and without {hiding.parent} on PYTHONPATH."
+        )
+
+
+def _origin(spec: ModuleSpec) -> Path:
+    """The file of a module; of a folder without ``__init__.py``, the folder."""
+    return Path(
+        spec.origin if spec.has_location and spec.origin else next(iter(spec.submodule_search_locations or ("",)))
+    )
+
+
 def _entries_of(point: importlib.metadata.EntryPoint) -> Iterator[Entry]:
     module, _, wanted = point.value.partition(":")
     distribution = point.dist.name if point.dist else "unknown"
@@ -172,13 +205,15 @@ def entries(group: str) -> dict[str, Entry]:
     """Everything registered in a group, by name. A plugin that cannot be read is warned about and left out.
 
     Raises:
-        BenchError: two distributions register one name.
+        BenchError: two distributions register one name, or another package hides a built-in one.
     """
     found: dict[str, Entry] = {}
     for point in sorted(importlib.metadata.entry_points(group=group), key=lambda p: (p.name, p.value)):
+        _check_built_in(point)
         try:
-            listed = list(_entries_of(point))
-        except Exception as error:  # to find a module is to import its package, which may do anything
+            with foreign_code():
+                listed = list(_entries_of(point))
+        except Exception as error:  # finding a module imports its package, which may do anything
             warnings.warn(_left_out(point, group, error), stacklevel=2)
             continue
         for entry in listed:
@@ -211,9 +246,10 @@ def load(group: str, name: str) -> Any:
         raise unknown(_WORD[group], name, known)
     entry = known[name]
     try:
-        return entry.load()
-    except Exception as error:  # whatever a plugin's module does when it is imported
-        said = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        with foreign_code():
+            return entry.load()
+    except Exception as error:  # a plugin's module may do anything when it is imported
+        said = str(error) if isinstance(error, ImportError | BenchError) else f"{type(error).__name__}: {error}"
         raise BenchError(
             f"{_WORD[group]} {name!r} ({entry.module} of {entry.distribution}) cannot be imported: {said}. Mend or uninstall "
             f"it; BENCH_TRACEBACK=1 shows where."
@@ -236,9 +272,11 @@ def resource_folders(group: str) -> list[Path]:
     """Folders of data files (``bench.splits``, ``bench.leaderboards``) that installed packages offer."""
     folders = []
     for point in importlib.metadata.entry_points(group=group):
+        _check_built_in(point)
         try:
-            spec = importlib.util.find_spec(point.value)
-        except Exception as error:  # to find a module is to import its package, which may do anything
+            with foreign_code():
+                spec = importlib.util.find_spec(point.value)
+        except Exception as error:  # finding a module imports its package, which may do anything
             warnings.warn(_left_out(point, group, error), stacklevel=2)
             continue
         folders += [Path(p) for p in (spec.submodule_search_locations or ())] if spec else []
@@ -246,8 +284,12 @@ def resource_folders(group: str) -> list[Path]:
 
 
 def _left_out(point: importlib.metadata.EntryPoint, group: str, error: Exception) -> str:
-    what = f"{type(error).__name__}: {error}"
-    return f"plugin {point.name} = {point.value} ({group}) was left out: {what}. Mend or uninstall it."
+    what = str(error) if isinstance(error, BenchError) else " ".join(f"{type(error).__name__}: {error}".split())
+    package = point.dist.name if point.dist else point.module
+    return (
+        f"plugin {point.name} = {point.value} ({group}) of {package} was left out: {what.removesuffix('.')}. "
+        f"Fix the package, or uninstall it: pip uninstall {package}"
+    )
 
 
 def split_importer(name: str) -> Any:
@@ -274,4 +316,10 @@ def _extension(group: str, word: str, name: str) -> Any:
     points = {point.name: point for point in importlib.metadata.entry_points(group=group)}
     if name not in points:
         raise UnknownName(word, name, points)
-    return points[name].load()
+    point = points[name]
+    _check_built_in(point)
+    try:
+        with foreign_code():
+            return point.load()
+    except Exception as error:
+        raise BenchError(f"{word} {name!r} cannot be loaded: {_left_out(point, point.group, error)}") from error

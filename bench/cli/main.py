@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from bench.cli import (
     artifacts,
@@ -28,7 +29,7 @@ from bench.cli import (
     text,
     tracking,
 )
-from bench.errors import BenchError
+from bench.errors import BenchError, foreign_code
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 done in part (cells failed and the others are kept; check or doctor found something to mend), "
@@ -38,8 +39,18 @@ EXIT_CODES = (
 
 STOPPED = 130
 
+
+class _Commands(typer.core.TyperGroup):
+    """The commands; one that code of a plugin ends by ``sys.exit`` fails, whatever the code said."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with foreign_code():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
     name="bench",
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.errors import BenchError
+from bench.errors import BenchError, foreign_code
 
 
 class Broken(BenchError):
@@ -72,7 +72,8 @@ def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = Fals
     """
     ready = "it can be made ready"
     try:
-        made = subject()
+        with foreign_code():
+            made = subject()
     except Exception as error:
         cure = "Mend this first; the other checks need it."
         yield Verdict(ready, "broken", _explained(error, cure))
@@ -83,7 +84,8 @@ def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = Fals
             yield Verdict(check.promise, "does not apply", "slow; asked for with --all")
             continue
         try:
-            check.run(made)
+            with foreign_code():
+                check.run(made)
         except DoesNotApply as reason:
             yield Verdict(check.promise, "does not apply", str(reason))
         except Exception as error:

@@ -7,7 +7,7 @@ import inspect
 import warnings
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, foreign_code
 from bench.leaderboard.footnotes import FEW
 from bench.modes import MODULES
 from bench.registry import Entry, modes_of
@@ -84,7 +84,8 @@ def method_facts(entry: Entry) -> dict[str, Any]:
         "config_missing": "It has no settings.",
     }
     try:
-        cls = entry.load()
+        with foreign_code():
+            cls = entry.load()
         parts = paragraphs(cls.__doc__)
         told = [part for part in parts if str(part[1]).startswith(PAPER) or "Deviation" in str(part[1])]
         facts["about"] = [part for part in parts if part not in told]
@@ -117,7 +118,8 @@ def task_facts(entry: Entry) -> dict[str, Any]:
     words: dict[str, str] = dict(entry.attributes.get("classes") or {})
     kind = str(entry.attributes.get("kind", "multilabel"))
     try:
-        cls = entry.load()
+        with foreign_code():
+            cls = entry.load()
         words, kind = dict(cls.classes), cls.kind
     except Exception as error:  # whatever a plugin's module does when it is imported
         warnings.warn(f"the page of {entry.name} shows what its source says: {error}", stacklevel=2)

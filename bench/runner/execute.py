@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from bench import registry
 from bench.artifacts import SEAL, clear_leftovers, damage, file_digest
 from bench.data_source import DataSource
-from bench.errors import ConfigError
+from bench.errors import ConfigError, foreign_code
 from bench.progress import say
 from bench.runner import failures
 from bench.runner.cell import Cell
@@ -106,7 +106,8 @@ def keyed(cells: Iterable[Cell], session: Session) -> tuple[dict[Cell, str], dic
     unkeyed: dict[Cell, tuple[str, str]] = {}
     for cell in cells:
         try:
-            keys[cell] = cell_key(cell, session)
+            with foreign_code():
+                keys[cell] = cell_key(cell, session)
         except Exception as error:
             unkeyed[cell] = failures.explain(error)
     return keys, unkeyed

@@ -13,7 +13,7 @@ from bench import registry
 from bench.artifacts import digest
 from bench.code_digest import module_digest, source_digest
 from bench.data_source import DataSource
-from bench.errors import ConfigError, DataError
+from bench.errors import ConfigError, DataError, foreign_code
 from bench.imported_columns import with_imported
 from bench.loading import BatchSource
 from bench.method import Corpus, Method, MethodConfig
@@ -337,7 +337,8 @@ class Session:
             raise self._failed[spec.key]
         if not self.has_checkpoint(final):
             try:
-                self._pretrained(spec, final)
+                with foreign_code():
+                    self._pretrained(spec, final)
             except Exception as error:
                 self._failed[spec.key] = error
                 raise

@@ -22,7 +22,7 @@ import torch
 from bench import registry
 from bench.artifacts import digest
 from bench.data_source import DataSource
-from bench.errors import BenchError, ConfigError
+from bench.errors import BenchError, ConfigError, foreign_code
 from bench.modes import mode_module, released_protocol
 from bench.progress import say
 from bench.runner import failures
@@ -268,7 +268,8 @@ def take_part(options: SweepOptions, session: Session, planned: Planned) -> tupl
 def validation_value(cell: Cell, session: Session, report: Callable[[int, float], None]) -> float:
     """The task's metric on the validation split, of the cell as the session configures it; nothing of the test split
     is read."""
-    said = answer(cell, session, report=report)
+    with foreign_code():
+        said = answer(cell, session, report=report)
     targets = said.data.examples.targets[said.partition.validation]
     n_outputs = targets.shape[1] if targets.ndim > 1 else max(len(said.data.task.classes), 1)
     return Objective(said.data.task.kind, n_outputs).selection_value(targets, said.outcome.validation)
@@ -341,7 +342,8 @@ def _score(
     finished = []
     for cell in planned.scored:
         try:
-            result, computed = run_cell(cell, session, again=options.resume == "never")
+            with foreign_code():
+                result, computed = run_cell(cell, session, again=options.resume == "never")
         except Exception as error:
             message, trace = failures.explain(error)
             failures.record(cell, session, cell_key(cell, session), message, trace)

@@ -66,11 +66,70 @@ def test_a_package_that_fails_when_it_is_looked_for_costs_nothing_else(plugin, t
     plugin("failing_method", "", value="failing.method:Mine")
     plugin("failing_splits", "", group="bench.splits", value="failing.splits")
     with pytest.warns(
-        UserWarning, match=r"failing_method .* was left out: RuntimeError: no licence. Mend or uninstall"
+        UserWarning,
+        match=r"failing_method .* left out: RuntimeError: no licence. Fix .*: pip uninstall failing_method$",
     ):
         assert "kmerl" in registry.entries(registry.METHODS)
     with pytest.warns(UserWarning, match=r"failing_splits .* was left out"):
         assert registry.resource_folders("bench.splits")
+
+
+@pytest.mark.parametrize("stop", ["SystemExit(0)", "GeneratorExit", "BaseException('mine')"])
+def test_a_package_that_ends_the_process_when_it_is_found_or_loaded_costs_nothing_else(plugin, tmp_path, stop):
+    (tmp_path / "ending").mkdir()
+    (tmp_path / "ending" / "__init__.py").write_text(f"raise {stop}")
+    plugin("ending_method", "", value="ending.method:Mine")
+    plugin("late", f"raise {stop}\n" + textwrap.dedent(METHOD.format(name="late-method")))
+    plugin("ending_importer", "", group="bench.split_importers", value="late:Mine")
+    with pytest.warns(UserWarning, match=r"of ending_method was left out: .*pip uninstall ending_method$"):
+        assert "kmerl" in registry.entries(registry.METHODS)
+    with pytest.raises(BenchError, match="'late-method' .*cannot be imported: .*which ends a process"):
+        registry.load(registry.METHODS, "late-method")
+    with pytest.raises(BenchError, match="'ending_importer' cannot be loaded: .*pip uninstall ending_importer"):
+        registry.split_importer("ending_importer")
+
+
+def test_ctrl_c_while_a_package_is_found_is_no_fault_of_the_package(plugin, tmp_path):
+    (tmp_path / "slow_package").mkdir()
+    (tmp_path / "slow_package" / "__init__.py").write_text("raise KeyboardInterrupt")
+    plugin("slow_method", "", value="slow_package.method:Mine")
+    with pytest.raises(KeyboardInterrupt):
+        registry.entries(registry.METHODS)
+
+
+HIDDEN = {
+    "methods": lambda: registry.entries(registry.METHODS),
+    "tasks": lambda: registry.entries(registry.DATASETS),
+    "splits": lambda: registry.resource_folders("bench.splits"),
+    "leaderboards": lambda: registry.resource_folders("bench.leaderboards"),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("form", ["{}.py", "{}/__init__.py"])
+def test_a_users_package_that_hides_a_built_in_one_is_named_with_the_fix(tmp_path, monkeypatch, name, form):
+    file = tmp_path / form.format(name)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("raise SystemExit('imported')")
+    loaded = [module for module in sys.modules if module.partition(".")[0] == name]
+    for module in loaded:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    registry.entries.cache_clear()
+    hiding = file.parent if file.parent != tmp_path else file
+    try:
+        with pytest.raises(
+            BenchError, match=f"^{hiding} hides the built-in package '{name}'.* Rename {hiding.name}, or"
+        ):
+            HIDDEN[name]()
+    finally:
+        registry.entries.cache_clear()
+
+
+def test_a_folder_of_data_named_as_a_built_in_package_hides_nothing(tmp_path, monkeypatch):
+    (tmp_path / "splits").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert registry.resource_folders("bench.splits")[0].parent == registry._ROOT
 
 
 def test_a_plugin_that_fails_on_import_is_told_without_a_traceback(plugin):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench import registry
 from bench.artifacts import SEAL, file_digest
+from bench.errors import foreign_code
 from bench.runner.cell_result import TakenElsewhere, run_cell
 from bench.runner.failures import explain
 from bench.runner.features import features
@@ -48,34 +49,34 @@ class Ended:
 def perform(job: Job, session: Session, again: bool, wait: bool = True) -> Ended | None:
     """Do a job; errors are part of what is returned. None if another process is at it and ``wait`` is false."""
     started = time.perf_counter()
-    folder, seal, computed = None, "", True
     try:
-        if job.kind == "cell":
-            result, computed = run_cell(job.cell, session, again, wait)
-            folder = result.folder
-            assert folder is not None
-            seal = file_digest(folder / SEAL)
-        else:
-            method = registry.load(registry.METHODS, job.cell.method)
-            data = session.task_data(job.cell.task)
-            spec = session.checkpoint_spec(method, data.task.dataset)
-            if job.kind == "checkpoint" and spec is not None:
-                session.checkpoint(spec)
-            elif job.kind == "features":
-                features(
-                    session,
-                    lambda: session.method(method, spec, job.cell.mode, job.cell.seed),
-                    method,
-                    spec,
-                    data,
-                    job.cell,
-                )
+        with foreign_code():
+            folder, seal, computed = _done(job, session, again, wait)
     except TakenElsewhere:
         return None
     except Exception as error:
         message, trace = explain(error)
         return Ended(error=message, trace=trace, seconds=time.perf_counter() - started, memory=peak_memory())
     return Ended(folder, seal, computed, seconds=time.perf_counter() - started, memory=peak_memory())
+
+
+def _done(job: Job, session: Session, again: bool, wait: bool) -> tuple[Path | None, str, bool]:
+    """Folder and seal of a cell's result, and whether it was computed now."""
+    if job.kind == "cell":
+        result, computed = run_cell(job.cell, session, again, wait)
+        folder = result.folder
+        assert folder is not None
+        return folder, file_digest(folder / SEAL), computed
+    method = registry.load(registry.METHODS, job.cell.method)
+    data = session.task_data(job.cell.task)
+    spec = session.checkpoint_spec(method, data.task.dataset)
+    if job.kind == "checkpoint" and spec is not None:
+        session.checkpoint(spec)
+    elif job.kind == "features":
+        features(
+            session, lambda: session.method(method, spec, job.cell.mode, job.cell.seed), method, spec, data, job.cell
+        )
+    return None, "", True
 
 
 def peak_memory() -> int:

@@ -18,6 +18,23 @@ def made(workspace) -> list[str]:
     return sorted(p.name for p in workspace.root.iterdir() if p.name not in ("simulated", "stores"))
 
 
+def test_a_command_that_code_of_a_plugin_ends_has_failed(bench, plugin):
+    plugin("leaving", """
+        from bench.task import Task
+        class Leaving(Task):
+            name = "leaving"
+            dataset = "ptbxl"
+            split = "ptbxl"
+            def examples(self, records):
+                pass
+            def __init__(self):
+                raise SystemExit(0)
+    """, group="bench.tasks")  # fmt: skip
+    done = bench("run", "-m", "kmerl", "-t", "leaving", "--mode", "linear", "--dry-run")
+    assert (done.code, done.out) == (2, "")
+    assert "called sys.exit(0)" in done.err
+
+
 def test_a_run_ends_with_a_table_and_the_second_answers_from_finished_cells(bench, workspace):
     first = bench(*KMERL)
     assert first.code == 0, first.err

@@ -75,6 +75,15 @@ def test_memory_that_is_not_given_is_a_failure_with_the_cure_and_the_others_go_o
     assert told(again) == told(run(copy_of(workspace, tmp_path / "calm"), **options))
 
 
+def test_code_of_a_cell_that_calls_sys_exit_fails_the_cell_and_the_others_go_on(workspace, small, tmp_path):
+    deadly = tmp_path / "deadly"
+    deadly.write_text("sys.exit")
+    report = run(workspace, modes=["finetune"], overrides=["finetune.epochs=1", f"small.dies={deadly}"])
+    assert [r.cell.task for r in report.results] == ["ptbxl-rhythm"]
+    (message,) = report.failures.values()
+    assert "called sys.exit(0)" in message
+
+
 def test_a_machine_that_cannot_begin_a_job_is_told_from_one_that_is_lost():
     ray = pytest.importorskip("ray", reason="the extra ray is not installed")
 

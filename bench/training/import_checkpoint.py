@@ -12,6 +12,7 @@ from bench.errors import ConfigError, DataError, UnknownName
 from bench.signals.leads import LEADS, canonical_lead
 from bench.training.checkpoint import SCHEMA, CheckpointSpec, seeded_method
 from bench.training.published_names import NameReport, PublishedNames, compare
+from bench.training.tensor_file import read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +39,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
             content: Any = load_file(path)
         else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = read_tensors(path)
     except Exception as error:  # a damaged zip, a pickle of code, a truncated header: many classes, one meaning
         told = str(error).strip().splitlines()
         raise DataError(

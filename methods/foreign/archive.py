@@ -1,10 +1,13 @@
-"""Whether opening a .pt2 archive would run code.
+"""A copy of a .pt2 archive that runs no code when it is opened.
 
 ``torch.export.load`` (read in torch 2.13) unpickles without limits what the archive marks ``use_pickle``, custom objects,
 and, if loading them as plain tensors fails, the sample inputs; it loads compiled libraries; it hands size expressions to
 sympy, which evaluates them as Python; and it calls whatever attribute of ``torch`` a node names. Here an archive is let
 through only if it has none of that: tensors, arithmetic on sizes, and operators of ``torch.ops``. This is a list of what
 is allowed, written for what ``torch.export.save`` makes; it is no sandbox.
+
+torch finds names without regard to case and believes other offsets than ``zipfile`` does, so one file can be two archives.
+Therefore torch never reads the file itself, only a new archive made of the bytes that were checked.
 """
 
 from __future__ import annotations
@@ -13,14 +16,16 @@ import ast
 import io
 import json
 import re
+import shutil
+import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import IO, Any
 
 from bench.errors import ConfigError
+from bench.training.tensor_file import read_tensors
 
 TARGETS = re.compile(
     r"torch\.ops\.(aten|prims|higher_order|quantized_decomposed|torchvision)\.(?!__)\w+(\.(?!__)\w+)?"
@@ -31,40 +36,99 @@ CONTAINERS = {None, "builtins.tuple", "builtins.list", "builtins.dict"}
 SIZES = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Constant, ast.Name, ast.Call, ast.keyword, ast.Load)
 SIZES_OPERATORS = (ast.operator, ast.unaryop, ast.cmpop)
 
+_MODEL = re.compile(r"models/\w+\.json")
+_PAYLOAD = re.compile(r"data/(weights|constants)/\w+_config\.json")
+_PICKLED = re.compile(r"data/(weights|constants|sample_inputs)/\w+\.pt")
+_PLAIN = re.compile(r"data/(weights|constants)/(weight|tensor)_\d+|\.data/\w+|byteorder|archive_(format|version)")
+LONGEST_JSON = 256 << 20
+"""Bytes of the largest graph or table of weights that is parsed."""
 
-def refuse_code(path: Path) -> None:
-    """Return if opening the archive runs nothing but torch operators on tensors.
+
+class _Refused(Exception):
+    """What the archive would run."""
+
+
+def vetted_copy(path: Path) -> IO[bytes]:
+    """The archive again, written from its checked content, as a temporary file; closing it removes it.
 
     Raises:
-        ConfigError: it would, or might; the message says what was found.
+        ConfigError: opening it would run something other than torch operators on tensors, or might; the message says
+            what was found.
     """
+    copy = tempfile.TemporaryFile(suffix=".pt2")  # noqa: SIM115  the caller closes it
     try:
-        with zipfile.ZipFile(path) as archive:
-            found = next(_reasons(archive), None)
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError, RecursionError) as error:
-        raise ConfigError(f"{path} is no archive of torch.export.save ({error}).") from error
-    if found:
+        with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as vetted:
+            for short, member in _members(archive, path.stat().st_size).items():
+                _copy_member(archive, member, short, vetted)
+    except _Refused as error:
+        copy.close()
         raise ConfigError(
-            f"{path} would run code when it is opened: {found}. If you trust who made it, add --trust; otherwise ask for "
+            f"{path} would run code when it is opened: {error}. If you trust who made it, add --trust; otherwise ask for "
             f"an export without it."
-        )
+        ) from error
+    except (zipfile.BadZipFile, zlib.error, *_MALFORMED) as error:
+        copy.close()
+        raise ConfigError(f"{path} is no archive of torch.export.save ({error}).") from error
+    copy.seek(0)
+    return copy
 
 
-def _reasons(archive: zipfile.ZipFile) -> Iterator[str]:
-    names = {name.split("/", 1)[-1]: name for name in archive.namelist() if not name.endswith("/")}
-    if "archive_format" not in names:
-        yield "it is of the format before torch 2.9, whose tensors are pickles"
-    if len(names) != len(archive.namelist()):
-        yield "it holds two files of one name"
-    for short, name in names.items():
-        if short.startswith("models/"):
-            yield from _in_model(json.loads(archive.read(name)))
-        elif short.endswith("_config.json"):
-            yield from _in_payload(json.loads(archive.read(name)))
-        elif short.startswith("data/") and short.endswith(".pt"):
-            yield from _in_tensors(short, archive.read(name))
-        elif not short.startswith(("data/weights/", "data/constants/", ".data/", "extra/", "byteorder", "archive_")):
-            yield f"it holds {short}"
+_MALFORMED = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OSError,
+    EOFError,
+    RecursionError,
+    RuntimeError,
+)
+"""Raised by the standard library and by the checks below for content of another form."""
+
+
+def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
+    """The files of an archive by their name below its only folder, each name once."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    folders, folded = set(), set()
+    for member in archive.infolist():
+        folder, _, short = member.filename.partition("/")
+        folders.add(folder)
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"{member.filename!r} is compressed, which torch does not do")
+        if short.casefold() in folded:
+            raise _Refused(f"it holds two files of one name, {short!r}")
+        folded.add(short.casefold())
+        if not short.startswith("extra/"):  # texts for the author's programs; not needed here
+            members[short] = member
+    if min((member.header_offset for member in archive.infolist()), default=0) > 0:
+        raise _Refused("other bytes lie before its first file")
+    if len(folders) > 1:
+        raise ValueError("it holds more than one folder")
+    if sum(member.file_size for member in members.values()) > size:
+        raise ValueError("its files are larger than itself")
+    if "archive_format" not in members:
+        raise _Refused("it is of the format before torch 2.9, whose tensors are pickles")
+    return members
+
+
+def _copy_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, short: str, vetted: zipfile.ZipFile) -> None:
+    name = f"model/{short}"
+    if _PLAIN.fullmatch(short):
+        large = member.file_size > zipfile.ZIP64_LIMIT
+        with archive.open(member) as source, vetted.open(name, "w", force_zip64=large) as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+    elif _PICKLED.fullmatch(short):
+        vetted.writestr(name, _tensors_again(short, archive.read(member)))
+    elif (is_model := _MODEL.fullmatch(short)) or _PAYLOAD.fullmatch(short):
+        if member.file_size > LONGEST_JSON:
+            raise ValueError(f"{short} has {member.file_size >> 20} MiB; expected at most {LONGEST_JSON >> 20}")
+        content = json.loads(archive.read(member).decode())
+        for reason in _in_model(content) if is_model else _in_payload(content):
+            raise _Refused(reason)
+        vetted.writestr(name, json.dumps(content))
+    else:
+        raise _Refused(f"it holds {short}")
 
 
 def _in_payload(config: Any) -> Iterator[str]:
@@ -73,11 +137,17 @@ def _in_payload(config: Any) -> Iterator[str]:
             yield f"{name} is pickled"
 
 
-def _in_tensors(name: str, content: bytes) -> Iterator[str]:
+def _tensors_again(name: str, content: bytes) -> bytes:
+    """A file of ``torch.save`` that holds the same tensors, written here: torch unpickles without limits what it cannot
+    read as tensors."""
+    import torch
+
+    written = io.BytesIO()
     try:
-        torch.load(io.BytesIO(content), weights_only=True)
-    except Exception:  # whatever is no plain tensor
-        yield f"{name} is a pickle of more than tensors"
+        torch.save(read_tensors(io.BytesIO(content)), written)
+    except Exception as error:  # of many classes
+        raise _Refused(f"{name} is a pickle of more than tensors") from error
+    return written.getvalue()
 
 
 def _in_model(model: Any) -> Iterator[str]:

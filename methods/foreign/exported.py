@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import ConfigError
-from methods.foreign.archive import refuse_code
+from methods.foreign.archive import vetted_copy
 from methods.foreign.fixed_batch import expect_shape, in_fixed_batches
 
 
@@ -27,10 +27,10 @@ class ExportedProgram(nn.Module):
     def __init__(self, path: Path, trust: bool):
         super().__init__()
         self.path = path
-        if not trust:
-            refuse_code(path)
+        content = path.open("rb") if trust else vetted_copy(path)
         try:
-            program = torch.export.load(path)
+            with content:
+                program = torch.export.load(content)
         except Exception as error:  # whatever torch makes of the file
             raise ConfigError(
                 f"{path} cannot be opened as an exported program ({type(error).__name__}: {error}). Export it again with "

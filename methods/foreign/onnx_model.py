@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,28 @@ from methods.foreign.fixed_batch import expect_shape, in_fixed_batches
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 
 
+MOST_FILES = 10_000
+"""In the folder of a graph whose tensors lie in files next to it."""
+
+
 def weight_files(path: Path) -> list[Path]:
-    """Files beside an ONNX file that it names: tensors too large for it lie in them."""
-    beside = sorted(file for file in path.parent.iterdir() if file.is_file() and file.name != path.name)
+    """Files in the graph's folder and below that it names: tensors too large for it lie in them.
+
+    Raises:
+        ConfigError: the folder holds too many files to look for their names in the graph.
+    """
     if path.stat().st_size == 0:
         return []
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return [other for other in beside if content.find(other.name.encode()) >= 0]
+        if content.find(b"location") < 0:  # the field that names such a file
+            return []
+        candidates = [other for other in islice(path.parent.rglob("*"), MOST_FILES + 1) if other != path]
+        if len(candidates) >= MOST_FILES:
+            raise ConfigError(
+                f"path = {path}: the graph keeps tensors in other files, and {path.parent} holds more than "
+                f"{MOST_FILES:,}. Move the graph and its files to a folder of their own."
+            )
+        return sorted(other for other in candidates if other.is_file() and content.find(other.name.encode()) >= 0)
 
 
 class OnnxGraph(nn.Module):

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from bench.errors import ConfigError
+from methods.text.hub_folder import refuse_code_and_other_folders
 from methods.text.torchvision_operators import declare_missing_operators
 
 
@@ -65,6 +66,8 @@ class TransformersModel(nn.Module):
         from transformers import AutoModel
 
         folder = folder_of(path, trust)
+        if not trust:
+            refuse_code_and_other_folders(folder)
         try:
             self.model: Any = AutoModel.from_pretrained(
                 folder, trust_remote_code=trust, use_safetensors=True, local_files_only=True

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from bench.errors import ConfigError, DataError
 from methods.text.embedding_cache import EmbeddingCache
+from methods.text.hub_folder import refuse_code_and_other_folders
 from methods.text.models import KNOWN_MODELS, ModelFiles, Pooling, find_model
 from methods.text.torchvision_operators import declare_missing_operators
 
@@ -298,6 +299,7 @@ class TextEncoder(nn.Module):
 
 def _load(files: ModelFiles, pooling: Pooling) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     """Tokenizer and weights from local files only, running none of the repository's own code."""
+    refuse_code_and_other_folders(files.folder)
     declare_missing_operators()
     import transformers
     from transformers.utils import logging
@@ -307,9 +309,16 @@ def _load(files: ModelFiles, pooling: Pooling) -> tuple[PreTrainedTokenizerBase,
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # its report of missing weights is replaced by ours below
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(files.folder, local_files_only=True)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            files.folder, local_files_only=True, trust_remote_code=False
+        )
         model, report = transformers.AutoModel.from_pretrained(
-            files.folder, local_files_only=True, weights_only=True, dtype=torch.float32, output_loading_info=True
+            files.folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            weights_only=True,
+            dtype=torch.float32,
+            output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise DataError(f"text.model {files.name!r}: cannot be loaded from {files.folder}: {error}") from error

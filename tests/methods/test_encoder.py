@@ -14,6 +14,7 @@ from torch import nn
 from bench.contract.made_up import made_up_corpus
 from bench.errors import BenchError, ConfigError
 from methods.encoder import Encoder
+from methods.foreign import weights_digest
 from methods.text.torchvision_operators import declare_missing_operators
 
 LENGTH = 1000
@@ -204,6 +205,81 @@ def test_pickled_weights_and_compiled_code_are_refused(exported, tmp_path):
         made(path=str(tmp_path / "c.pt2"))
 
 
+def poisoned_configuration(content: bytes, mark) -> tuple[bytes, bytes]:
+    """A table of weights that says a pickle holds one of them, and the pickle."""
+    table = json.loads(content)
+    first = next(iter(table["config"].values()))
+    first["use_pickle"] = True
+    return json.dumps(table).encode(), pickle.dumps(Spy(mark))
+
+
+def test_two_names_that_differ_by_case_alone_are_refused(exported, tmp_path):
+    """torch looks names up without regard to case: it may read the other one."""
+    mark, evil = tmp_path / "mark", tmp_path / "evil.pt2"
+    with zipfile.ZipFile(exported) as old, zipfile.ZipFile(evil, "w", zipfile.ZIP_STORED) as new:
+        names = old.namelist()
+        folder = names[0].split("/")[0]
+        table, spy = poisoned_configuration(old.read(f"{folder}/data/weights/model_weights_config.json"), mark)
+        for name in names:
+            new.writestr(name, spy if name.endswith("/data/weights/weight_0") else old.read(name))
+        new.writestr(f"{folder}/data/weights/model_weights_CONFIG.json", table)
+        for k in range(40):  # the directory is searched by halves: some number of others makes the search meet it first
+            new.writestr(f"{folder}/extra/{k}", b"")
+    with pytest.raises(ConfigError, match="two files of one name"):
+        made(path=str(evil))
+    assert not mark.exists()
+
+
+def test_an_archive_behind_another_is_refused(exported, tmp_path):
+    """zipfile reads the second one, torch the first: offsets in the end record count from the start of the file."""
+    mark = tmp_path / "mark"
+
+    def poisoned(name, content):
+        if name == "data/weights/model_weights_config.json":
+            return poisoned_configuration(content, mark)[0]
+        return pickle.dumps(Spy(mark)) if name == "data/weights/weight_0" else content
+
+    first = rewritten(exported, tmp_path / "first.pt2", poisoned)
+    evil = tmp_path / "evil.pt2"
+    with open(first, "rb") as poison:
+        evil.write_bytes(poison.read() + exported.read_bytes())
+    with pytest.raises(ConfigError, match="other bytes lie before its first file"):
+        made(path=str(evil))
+    assert not mark.exists()
+
+
+def test_what_torch_reads_is_the_copy_that_was_checked(exported, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(torch.export, "load", lambda file: opened.append(file.read()) or 1 / 0)
+    with pytest.raises(ConfigError, match="ZeroDivisionError"):
+        made(path=rewritten(exported, tmp_path / "more.pt2", lambda n, c: c))
+    with zipfile.ZipFile(__import__("io").BytesIO(opened[0])) as copy:
+        folded = [name.casefold() for name in copy.namelist()]
+    assert len(set(folded)) == len(folded) and all(name.startswith("model/") for name in folded)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda archive: archive.writestr("model/byteorder", b"l" * 99, zipfile.ZIP_DEFLATED), "is compressed"),
+        (lambda archive: archive.writestr("other/data/weights/weight_9", b""), "more than one folder"),
+        (lambda archive: archive.writestr("model/../../escape", b""), "it holds ../../escape"),
+        (lambda archive: archive.writestr("model/models/b.json", "[" * 100_000), "no archive of torch.export.save"),
+        (
+            lambda archive: archive.writestr("model/data/constants/b_config.json", "[]"),
+            "no archive of torch.export.save",
+        ),
+    ],
+)
+def test_odd_members_of_an_archive_are_refused(tmp_path, change, words):
+    path = tmp_path / "odd.pt2"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/archive_format", "pt2")
+        change(archive)
+    with pytest.raises(ConfigError, match=words):
+        made(path=str(path))
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [
@@ -275,6 +351,41 @@ def test_an_onnx_graph_answers_by_name(tmp_path):
     with pytest.raises(ConfigError, match=r"takes signals \[any, 12, 1000\]"):
         half = made(path=str(path), seconds=5.0)
         half.encode(batch_for(half))
+
+
+@pytest.mark.parametrize("location", ["weights.bin", "below/weights.bin"])
+def test_tensors_next_to_an_onnx_graph_are_part_of_its_digest(tmp_path, location):
+    graph = tmp_path / "model.onnx"
+    graph.write_bytes(b"\x0a\x08location\x12" + bytes([len(location)]) + location.encode())
+    (tmp_path / location).parent.mkdir(exist_ok=True)
+    digests = []
+    for content in (b"1", b"other"):
+        (tmp_path / location).write_bytes(content)
+        digests.append(weights_digest(str(graph), trust=False))
+    assert digests[0] != digests[1]
+
+
+def test_an_onnx_graph_reads_no_file_outside_its_folder(tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from onnx import TensorProto, helper
+
+    (tmp_path / "secret.bin").write_bytes(np.ones((1000, 4), np.float32).tobytes())
+    (tmp_path / "net").mkdir()
+    for location in ("../secret.bin", str(tmp_path / "secret.bin")):
+        weights = TensorProto(name="w", dims=[1000, 4], data_type=1, data_location=TensorProto.EXTERNAL)
+        weights.external_data.add(key="location", value=location)
+        graph = helper.make_graph(
+            [helper.make_node("MatMul", ["x", "w"], ["y"])],
+            "net",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["record", 12, LENGTH])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+            [weights],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        (tmp_path / "net" / "model.onnx").write_bytes(model.SerializeToString())
+        with pytest.raises(ConfigError, match="cannot be opened as an ONNX graph: .*[Ee]xternal data path"):
+            made(path=str(tmp_path / "net" / "model.onnx"))
 
 
 def test_a_transformers_model_from_a_folder(tmp_path):

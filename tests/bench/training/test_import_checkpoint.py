@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -231,3 +232,13 @@ def test_a_checkpoint_of_another_method_is_refused(tmp_path):
 
     with pytest.raises(DataError, match="a checkpoint of small, expected one of other"):
         read_config(Other, folder)
+
+
+def test_a_state_dict_that_expands_is_refused(tmp_path):
+    torch.save({"weight": torch.zeros(1 << 16)}, tmp_path / "plain.pt")
+    with zipfile.ZipFile(tmp_path / "plain.pt") as old, zipfile.ZipFile(tmp_path / "bomb.pt", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name), zipfile.ZIP_DEFLATED)
+    assert read_weights(tmp_path / "plain.pt")["weight"].numel() == 1 << 16
+    with pytest.raises(DataError, match="torch.save compresses nothing"):
+        read_weights(tmp_path / "bomb.pt")

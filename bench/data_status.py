@@ -27,8 +27,8 @@ class FilesReport:
 
 def verify(dataset: Dataset, store: SignalStore | None, workers: int, progress: Callable[..., None]) -> FilesReport:
     """Read every file; where there is a store, hold each recording's digest and the store's own bytes against it."""
-    records = dataset.records()
-    files = dataset.files(records)
+    dataset.findings.clear()
+    files = dataset.findings.marked(dataset.files(dataset.records()))
     report = FilesReport(len(files))
     known: dict[str, bytes] = {}
     if store is not None:

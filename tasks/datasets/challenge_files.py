@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
@@ -19,15 +20,25 @@ import numpy as np
 from bench.artifacts import folder_next_to
 from bench.errors import DataError
 from bench.signals.leads import LEADS
+from bench.signals.wfdb_header import read_header_text
+
+_SNOMED_CT = re.compile(r"[0-9]{6,18}")
+_COUNT = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
 class HeaderNotes:
-    """The comments of a header. Age in years, NaN if unknown; sex ``male``, ``female`` or ``""``."""
+    """The comments of a header. Age in years, NaN if unknown; sex ``male``, ``female`` or ``""``.
+
+    ``no_codes`` says why there are no ``codes``: ``""`` if there are. ``malformed`` is true where something stands in place
+    of codes that may have meant some.
+    """
 
     age: float = float("nan")
     sex: str = ""
     codes: tuple[str, ...] = ()
+    no_codes: str = ""
+    malformed: bool = False
     n_samples: int | None = None
     fs: float | None = None
 
@@ -39,26 +50,43 @@ def read_notes(path: Path) -> HeaderNotes:
     whether to skip it; here it has no notes.
     """
     try:
-        text = path.read_bytes().decode("utf-8", errors="replace")
-    except OSError:
+        text = read_header_text(path)
+    except DataError:
         return HeaderNotes()
     notes: dict[str, str] = {}
+    diagnoses: list[str] = []
     first: list[str] = []
     for line in text.splitlines():
         line = line.strip()
         if line.startswith("#"):
             key, _, value = line[1:].partition(":")
             notes.setdefault(key.strip().lower(), value.strip())
+            if key.strip().lower() == "dx":
+                diagnoses.append(value.strip())
         elif line and not first:
             first = line.split()
     length, rate = (first[3] if len(first) > 3 else ""), (first[2] if len(first) > 2 else "")
+    codes, no_codes, malformed = _codes(diagnoses)
     return HeaderNotes(
         age=clean_age(notes.get("age", "")),
         sex=clean_sex(notes.get("sex", "")),
-        codes=tuple(code.strip() for code in notes.get("dx", "").split(",") if code.strip()),
-        n_samples=int(length) if length.isdigit() else None,
-        fs=float(rate) if rate.isdigit() else None,
+        codes=codes,
+        no_codes=no_codes,
+        malformed=malformed,
+        n_samples=int(length) if _COUNT.fullmatch(length) else None,
+        fs=float(rate) if _COUNT.fullmatch(rate) else None,
     )
+
+
+def _codes(diagnoses: Sequence[str]) -> tuple[tuple[str, ...], str, bool]:
+    """Codes of the ``#Dx`` lines, or why there are none and whether what stands there may have meant some."""
+    if len(set(diagnoses)) > 1:
+        return (), f"has {len(diagnoses)} #Dx lines that differ", True
+    codes = tuple(code.strip() for one in diagnoses[:1] for code in one.split(",") if code.strip())
+    wrong = [code for code in codes if not _SNOMED_CT.fullmatch(code)]
+    if wrong:
+        return (), f"has {wrong[0][:40]!r} in its #Dx line; expected SNOMED CT codes joined by commas", True
+    return codes, "" if codes else "has an empty #Dx line" if diagnoses else "has no #Dx line", False
 
 
 def clean_age(value: object) -> float:

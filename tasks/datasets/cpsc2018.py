@@ -187,13 +187,15 @@ class CPSC2018(Dataset):
             header = path.with_name(path.name + ".hea")
             notes = read_notes(header)
             unknown = [code for code in notes.codes if code not in SNOMED]
-            if unknown:
-                raise DataError(
-                    f"{header}: the Dx line has the code {unknown[0]!r}; expected SNOMED CT codes of the nine classes "
-                    f"of CPSC2018 ({', '.join(SNOMED)}). {self.fetch}"
+            if unknown or notes.no_codes:
+                what = notes.no_codes or f"has the code {unknown[0]!r} in its #Dx line"
+                self.findings.unusable[record] = (
+                    f"{header} {what}; expected SNOMED CT codes of the nine classes of CPSC2018 ({', '.join(SNOMED)})."
                 )
             seconds = notes.n_samples / notes.fs if notes.n_samples and notes.fs else float("nan")
-            rows.append(self._row(record, path, [SNOMED[c] for c in notes.codes], notes.age, notes.sex, seconds))
+            rows.append(
+                self._row(record, path, [SNOMED[c] for c in notes.codes if c in SNOMED], notes.age, notes.sex, seconds)
+            )
         return rows
 
     def _native_rows(self) -> list[dict[str, Any]]:
@@ -201,16 +203,18 @@ class CPSC2018(Dataset):
         rows = []
         for record, path in self._native().items():
             if record not in labels:
-                raise DataError(
-                    f"{self.root}: {path.name}.mat has no row in {REFERENCE}, which holds the labels. {self.fetch}"
-                )
+                self.findings.unusable[record] = f"{path}.mat has no row in {REFERENCE}, which holds the labels."
             file = path.with_name(path.name + ".mat")
             try:
                 found = read_structure(file)
             except DataError:  # it makes itself known again when the signal is read, where the user may skip it
                 found = {"age": float("nan"), "sex": "", "data": np.zeros((12, 0))}
             seconds = found["data"].shape[1] / FS or float("nan")
-            rows.append(self._row(record, path, labels[record], found["age"], found["sex"], seconds))
+            rows.append(self._row(record, path, labels.get(record, []), found["age"], found["sex"], seconds))
+        found_here = {row["record_id"] for row in rows}
+        absent = sorted(record for record in labels if record not in found_here)
+        if absent and rows:
+            self.findings.remark(f"{len(absent):,} rows of {REFERENCE} have no recording in {self.root}", absent)
         if not rows:
             raise DataError(f"{self.root}: {REFERENCE} is there and no recording ({PATTERN}.mat) is. {self.fetch}")
         return rows

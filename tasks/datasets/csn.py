@@ -107,9 +107,14 @@ class CSN(Dataset):
         import pandas as pd
 
         names, words = self._conditions()
-        rows = []
+        rows, without = [], []
         for record, path in self._paths().items():
-            notes = read_notes(path.with_name(path.name + ".hea"))
+            header = path.with_name(path.name + ".hea")
+            notes = read_notes(header)
+            if notes.malformed:
+                self.findings.unusable[record] = f"{header} {notes.no_codes}."
+            elif notes.no_codes:
+                without.append(record)
             acronyms = [names[code] for code in notes.codes if code in names]
             known = bool(notes.codes) and len(acronyms) == len(notes.codes)
             rows.append(
@@ -126,6 +131,10 @@ class CSN(Dataset):
                     "labels": whole_labels(acronyms),
                     "labels_merl": substring_labels(acronyms),
                 }
+            )
+        if without:
+            self.findings.remark(
+                f"{len(without):,} recordings have no code in their header and are in no task", without
             )
         records = pd.DataFrame(rows).set_index("record_id")
         kept = records[records["kept"]]

@@ -75,9 +75,9 @@ class MIMICIVECG(Dataset):
     def records(self) -> pd.DataFrame:
         """Metadata, index ``record_id`` (the ``study_id``), in the order of the record list.
 
-        Columns: ``patient_id`` (``subject_id``), ``ecg_time``, ``path``, ``statements`` (list: the fields ``report_0``
-        to ``report_17`` of the measurements that are not empty, found by study id), and ``merl_kept``: whether MERL's
-        rule keeps the recording (its text has at least four words).
+        Columns: ``patient_id`` (``subject_id``), ``ecg_time`` (as written; ``""`` if it is no time), ``path``, ``statements``
+        (list: the fields ``report_0`` to ``report_17`` of the measurements that are not empty, found by study id), and
+        ``merl_kept``: whether MERL's rule keeps the recording (its text has at least four words).
         """
         import pandas as pd
 
@@ -96,11 +96,21 @@ class MIMICIVECG(Dataset):
             one = table["study_id"].iloc[int(twice.argmax())]
             raise DataError(f"{path}: study_id {one} stands in more than one row; expected once. {self.fetch}")
         reports = self._reports()
+        studies = table["study_id"]
+        times = pd.to_datetime(table["ecg_time"], errors="coerce", format="ISO8601")
+        for words, odd in (
+            (f"rows of {RECORD_LIST} have an ecg_time that is none", times.isna()),
+            (f"recordings have no row in {MEASUREMENTS}, and so no statements", ~studies.isin(list(reports))),
+        ):
+            if odd.any():
+                self.findings.remark(f"{int(odd.sum()):,} {words}", studies[odd].tolist())
+        if extra := len(reports.keys() - set(studies)):
+            self.findings.remark(f"{extra:,} rows of {MEASUREMENTS} have no recording in {RECORD_LIST}")
         statements = [reports.get(study, []) for study in table["study_id"]]
         return pd.DataFrame(
             {
                 "patient_id": table["subject_id"].to_numpy(),
-                "ecg_time": table["ecg_time"].to_numpy(),
+                "ecg_time": table["ecg_time"].where(times.notna(), "").to_numpy(),
                 "path": table["path"].to_numpy(),
                 "statements": statements,
                 "merl_kept": [merl_words(found) >= MINIMUM_WORDS for found in statements],

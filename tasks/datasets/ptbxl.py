@@ -136,12 +136,15 @@ class PTBXL(Dataset):
             raise DataError(f"{where}: ecg_id {twice.iloc[0]} stands in {n_rows} rows; expected once. {self.fetch}")
         patients = pd.to_numeric(table["patient_id"], errors="coerce")
         fold = pd.to_numeric(table["strat_fold"], errors="coerce")
-        self._expect(table, "patient_id", patients.notna(), "a number")
-        self._expect(table, "strat_fold", fold.isin(range(1, 11)), "a fold from 1 to 10")
-        codes = [
-            _codes(text, f"{where}: ecg_id {record}", kinds)
-            for record, text in zip(table["ecg_id"], table["scp_codes"], strict=True)
-        ]
+        patients = self._expect(table, "patient_id", patients, patients.between(0, 2**53), "a number")
+        fold = self._expect(table, "strat_fold", fold, fold.isin(range(1, 11)), "a fold from 1 to 10")
+        codes = []
+        for record, text in zip(table["ecg_id"], table["scp_codes"], strict=True):
+            try:
+                codes.append(_codes(text, f"{where}: ecg_id {record}", kinds))
+            except DataError as error:
+                self.findings.unusable.setdefault(str(record), str(error))
+                codes.append({})
         columns: dict[str, Any] = {
             "patient_id": patients.astype("int64").astype(str),
             "strat_fold": fold.astype("int64"),
@@ -158,8 +161,7 @@ class PTBXL(Dataset):
             for found in codes
         ]
         for column in NUMBERS:
-            values = pd.to_numeric(table[column], errors="coerce") if column in table else float("nan")
-            columns[column] = pd.Series(values, index=table.index, dtype="float64")
+            columns[column] = self._numbers(table, column)
         for column in (*TEXTS, "filename_lr", "filename_hr"):
             columns[column] = table[column].fillna("").astype(str).str.strip() if column in table else ""
         human = table["validated_by_human"] if "validated_by_human" in table else pd.Series("", index=table.index)
@@ -251,18 +253,35 @@ class PTBXL(Dataset):
         path = self.root / name
         table = read_table(path, required, self.fetch, optional=optional)
         for column in required:
-            if column in ("ecg_id", "scp_codes") and table[column].isna().any():
+            if column == "ecg_id" and table[column].isna().any():
                 row = int(table[column].isna().to_numpy().argmax())
                 raise DataError(f"{path}: line {row + 2} has no {column}. {self.fetch}")
         return table
 
-    def _expect(self, table: pd.DataFrame, column: str, good: pd.Series, expected: str) -> None:
-        if not good.all():
-            row = int((~good).to_numpy().argmax())
-            raise DataError(
-                f"{self.root / DATABASE}: ecg_id {table['ecg_id'].iloc[row]} has {column} {table[column].iloc[row]!r}; "
-                f"expected {expected}. {self.fetch}"
+    def _expect(self, table: pd.DataFrame, column: str, values: pd.Series, good: pd.Series, expected: str) -> pd.Series:
+        """The values, 0 for those that are not good: their records are unusable."""
+        for record, text in zip(table["ecg_id"][~good], table[column][~good], strict=True):
+            self.findings.unusable.setdefault(
+                str(record), f"{self.root / DATABASE}: ecg_id {record} has {column} {text!r}; expected {expected}."
             )
+        return values.where(good, 0)
+
+    def _numbers(self, table: pd.DataFrame, column: str) -> pd.Series:
+        """A column of numbers, NaN where there is none; what stands for one and is none is remarked on."""
+        import numpy as np
+        import pandas as pd
+
+        if column not in table:
+            return pd.Series(np.nan, index=table.index)
+        values = pd.to_numeric(table[column], errors="coerce").astype("float64")
+        odd = (values.isna() & table[column].notna()) | np.isinf(values)
+        if odd.any():
+            first = table[column][odd].iloc[0]
+            self.findings.remark(
+                f"{int(odd.sum()):,} recordings have no usable {column} (such as {first!r}), which is left empty",
+                table["ecg_id"][odd].tolist(),
+            )
+        return values.where(~odd)
 
     def _statements(self) -> dict[str, dict[str, Any]]:
         """SCP code -> its description and the name under which it counts in each group (None where it does not)."""
@@ -340,8 +359,8 @@ def _codes(text: str, where: str, known: dict[str, Any]) -> dict[str, float]:
     try:
         found = ast.literal_eval(text)
         codes = {str(code): float(likelihood) for code, likelihood in found.items()}
-    except (ValueError, SyntaxError, TypeError, AttributeError, RecursionError, MemoryError):
-        short = text if len(text) <= 60 else text[:57] + "..."
+    except (ValueError, SyntaxError, TypeError, AttributeError, OverflowError, RecursionError, MemoryError):
+        short = str(text) if len(str(text)) <= 60 else str(text)[:57] + "..."
         raise DataError(
             f"{where}, column scp_codes: cannot read {short!r}; expected a dictionary of statements and likelihoods "
             f"such as {{'NORM': 100.0}}."
@@ -349,4 +368,9 @@ def _codes(text: str, where: str, known: dict[str, Any]) -> dict[str, float]:
     unknown = [code for code in codes if code not in known]
     if unknown:
         raise DataError(f"{where}, column scp_codes: {unknown[0]!r} is not a statement of {STATEMENTS}.")
+    for code, likelihood in codes.items():
+        if not 0 <= likelihood <= 100:
+            raise DataError(
+                f"{where}, column scp_codes: {code} has the likelihood {likelihood}; expected a percentage from 0 to 100."
+            )
     return codes

@@ -179,8 +179,12 @@ def test_duplicated_ids_are_refused(root):
         ("strat_fold", "11", "strat_fold '11'; expected a fold from 1 to 10"),
         ("strat_fold", "two", "strat_fold 'two'"),
         ("patient_id", "?", "patient_id '?'"),
-        ("scp_codes", None, "has no scp_codes"),
-        ("ecg_id", None, "has no ecg_id"),
+        ("patient_id", "inf", "patient_id 'inf'"),
+        ("scp_codes", None, "column scp_codes: cannot read 'nan'"),
+        ("scp_codes", "{'NORM': 1e999}", "NORM has the likelihood inf; expected a percentage from 0 to 100"),
+        ("scp_codes", "{'NORM': 'nan'}", "NORM has the likelihood nan"),
+        ("scp_codes", "{'NORM': -1}", "NORM has the likelihood -1.0"),
+        ("scp_codes", "{'NORM': 1" + "0" * 400 + "}", "column scp_codes: cannot read"),
         ("scp_codes", "__import__('os').system('true')", "column scp_codes: cannot read"),
         ("scp_codes", "{'NORM': 'much'}", "column scp_codes: cannot read"),
         ("scp_codes", "['NORM']", "column scp_codes: cannot read"),
@@ -188,15 +192,44 @@ def test_duplicated_ids_are_refused(root):
         ("scp_codes", "{'NOVEL': 100.0}", "'NOVEL' is not a statement"),
     ],
 )
-def test_a_value_that_cannot_be_read_is_named_with_its_record(root, column, value, said):
+def test_a_value_that_cannot_be_read_is_named_with_its_record_which_may_be_left_out(
+    root, tmp_path, column, value, said
+):
     def change(table):
         table.loc[5, column] = value
         return table
 
+    dataset = spoil(root, change)
     with pytest.raises(DataError) as error:
-        spoil(root, change).records()
+        prepare(dataset, tmp_path / "store")
     assert said in str(error.value)
     assert DATABASE in str(error.value)
+    (skipped,) = prepare(dataset, tmp_path / "store", on_bad_record="skip").manifest["skipped"]
+    assert said in skipped["reason"]
+
+
+def test_a_record_without_an_id_is_refused(root):
+    def change(table):
+        table.loc[5, "ecg_id"] = None
+        return table
+
+    with pytest.raises(DataError, match="has no ecg_id"):
+        spoil(root, change).records()
+
+
+def test_ages_and_sizes_that_are_no_numbers_are_left_empty_and_named(root):
+    def change(table):
+        table.loc[5, "age"], table.loc[6, "age"], table.loc[7, "height"] = "inf", "old", "1e999"
+        return table
+
+    dataset = spoil(root, change)
+    records = dataset.records()
+    assert records["age"].isna().sum() >= 2
+    assert np.isfinite(records["height"].dropna()).all()
+    assert [(one.words.split(" (")[0], len(one.records)) for one in dataset.findings.remarks] == [
+        ("2 recordings have no usable age", 2),
+        ("1 recordings have no usable height", 1),
+    ]
 
 
 def test_a_file_that_is_not_utf_8_is_refused(root):

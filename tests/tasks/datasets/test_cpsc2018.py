@@ -135,7 +135,6 @@ def test_a_folder_without_either_layout(tmp_path):
     [
         (lambda text: text.replace("First_label", "Label"), "column First_label is missing"),
         (lambda text: text.replace("A0001,", "A0001,7", 1), r"line 2 \(A0001\) has the label '7\d'"),
-        (lambda text: "\n".join(line for line in text.splitlines() if "A0002" not in line), r"A0002.mat has no row"),
         (lambda text: text + "A0001,9,9,9\n", "an earlier row"),
     ],
 )
@@ -196,8 +195,46 @@ def test_a_code_that_is_none_of_the_nine(challenge, tmp_path):
     root = shutil.copytree(challenge, tmp_path / "root")
     header = root / "A0001.hea"
     header.write_text(header.read_text().split("#Dx")[0] + "#Dx: 10370003\n")
-    with pytest.raises(DataError, match=r"10370003.*nine classes"):
-        CPSC2018(root).records()
+    with pytest.raises(DataError, match=r"A0001\.hea has the code '10370003'.*nine classes"):
+        prepare(CPSC2018(root), tmp_path / "store")
+    store = prepare(CPSC2018(root), tmp_path / "store", on_bad_record="skip")
+    assert [one["record_id"] for one in store.manifest["skipped"]] == ["A0001"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("", "has no #Dx line"),
+        ("#Dx:\n", "has an empty #Dx line"),
+        ("#Dx:  , \n", "has an empty #Dx line"),
+        ("#Dx: 426783006;164889003\n", "has '426783006;164889003' in its #Dx line"),
+        ("#Dx: atrial fibrillation\n", "has 'atrial fibrillation' in its #Dx line"),
+        ("#Dx: 426783006.0\n", "has '426783006.0' in its #Dx line"),
+        ("#Dx: 426783006\n#Dx: 164889003\n", "has 2 #Dx lines that differ"),
+    ],
+)
+def test_a_recording_without_usable_codes_is_named_and_can_be_left_out(challenge, tmp_path, lines, words):
+    root = shutil.copytree(challenge, tmp_path / "root")
+    header = root / "A0001.hea"
+    header.write_text(header.read_text().split("#Dx")[0] + lines)
+    with pytest.raises(DataError) as error:
+        prepare(CPSC2018(root), tmp_path / "store")
+    assert f"A0001.hea {words}" in str(error.value)
+    (skipped,) = prepare(CPSC2018(root), tmp_path / "store", on_bad_record="skip").manifest["skipped"]
+    assert words in skipped["reason"]
+
+
+def test_recordings_without_labels_and_labels_without_a_recording_are_named(damaged, tmp_path):
+    path = damaged / "REFERENCE.csv"
+    lines = [line for line in path.read_text().splitlines() if "A0002" not in line]
+    path.write_text("\n".join([*lines, "A0999,1,,", "A0998,2,,"]))
+    with pytest.raises(DataError, match=r"record A0002: .*A0002\.mat has no row in REFERENCE\.csv"):
+        prepare(CPSC2018(damaged), tmp_path / "store")
+    store = prepare(CPSC2018(damaged), tmp_path / "store", on_bad_record="skip")
+    assert "A0002" not in store.records.index
+    (remark,) = store.manifest["remarks"]
+    assert remark["words"] == f"2 rows of REFERENCE.csv have no recording in {damaged}"
+    assert remark["records"] == ["A0998", "A0999"]
 
 
 # --- the real samples -----------------------------------------------------------------------------------------------

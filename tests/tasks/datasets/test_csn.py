@@ -145,6 +145,20 @@ def test_the_name_that_one_record_has_in_cinc_2021_is_read(small, signals, named
             dataset.read(file)
 
 
+def test_recordings_without_usable_codes_are_counted_and_named(small, tmp_path):
+    for record, lines in {"JS00003": "", "JS00004": "#Dx:  \n", "JS00005": "#Dx: 426783006;1\n"}.items():
+        header = small / f"WFDBRecords/01/010/{record}.hea"
+        header.write_text(header.read_text().split("#Dx")[0] + lines)
+    with pytest.raises(DataError, match=r"JS00005\.hea has '426783006;1' in its #Dx line"):
+        prepare(CSN(small), tmp_path / "store")
+    store = prepare(CSN(small), tmp_path / "store", on_bad_record="skip")
+    assert [one["record_id"] for one in store.manifest["skipped"]] == ["JS00005"]
+    (remark,) = store.manifest["remarks"]
+    assert remark["words"].startswith("2 recordings have no code")
+    assert remark["records"] == ["JS00003", "JS00004"]
+    assert not store.records.loc[["JS00003", "JS00004"], "kept"].any()
+
+
 def test_both_names_of_that_record_are_refused(small):
     folder = small / "WFDBRecords/01/010"
     for name in ("S23074", "JS23074"):

@@ -168,6 +168,34 @@ def test_paths_that_leave_the_root_are_refused(damaged, escape):
         dataset.files(dataset.records())
 
 
+def test_times_that_are_none_and_rows_without_a_counterpart_are_counted_and_named(damaged):
+    dataset = MIMICIVECG(damaged)
+    dataset.records()
+    assert dataset.findings.remarks == []
+    with open(damaged / "record_list.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    late, early = rows[3]["study_id"], rows[4]["study_id"]
+    _edit(
+        damaged / "record_list.csv",
+        lambda t: t.replace(rows[3]["ecg_time"], "later").replace(rows[4]["ecg_time"], "", 1),
+    )
+    lost = []
+
+    def exchange(text):
+        lines = text.splitlines()
+        lost.append(lines[-1].split(",")[1])
+        return "\n".join([*lines[:-1], _with_study("\n".join([lines[0], lines[-1]]), "1").splitlines()[1]]) + "\n"
+
+    _edit(damaged / "machine_measurements.csv", exchange)
+    records = dataset.records()
+    assert records.loc[[late, early], "ecg_time"].tolist() == ["", ""]
+    assert [(one.words, list(one.records)) for one in dataset.findings.remarks] == [
+        ("2 rows of record_list.csv have an ecg_time that is none", [late, early]),
+        ("1 recordings have no row in machine_measurements.csv, and so no statements", lost),
+        ("1 rows of machine_measurements.csv have no recording in record_list.csv", []),
+    ]
+
+
 def test_a_record_without_measurements_has_no_text_and_is_not_kept(damaged):
     _edit(damaged / "machine_measurements.csv", lambda text: "\n".join(text.splitlines()[:-1]) + "\n")
     records = MIMICIVECG(damaged).records()

@@ -45,6 +45,40 @@ class Shared:
         return folder
 
     @cached_property
+    def ptbxl(self) -> Path:
+        """PTB-XL with four recordings."""
+        return self._few("ptbxl", {"ptbxl_database.csv": 4})
+
+    @cached_property
+    def mimic(self) -> Path:
+        """MIMIC-IV-ECG with four recordings; the measurements of all 50 are there."""
+        return self._few("mimic-iv-ecg", {"record_list.csv": 4})
+
+    @cached_property
+    def cpsc(self) -> Path:
+        """CPSC2018 in the challenge's own layout, with three recordings."""
+        from scipy.io import savemat
+
+        folder = self.root / "cpsc2018"
+        (folder / "TrainingSet1").mkdir(parents=True)
+        random = np.random.default_rng(0)
+        for name in ("A0001", "A0002", "A0003"):
+            signal = 0.3 * random.standard_normal((12, 3000))
+            facts = {"sex": "Male", "age": np.array([[61]]), "data": signal}
+            savemat(folder / "TrainingSet1" / f"{name}.mat", {"ECG": facts})
+        rows = ["Recording,First_label,Second_label,Third_label", "A0001,1,,", "A0002,2,,", "A0003,3,5,"]
+        (folder / "REFERENCE.csv").write_text("\n".join(rows) + "\n")
+        return folder
+
+    def _few(self, dataset: str, rows: dict[str, int]) -> Path:
+        """A simulated dataset whose tables are cut to their first rows."""
+        folder = self.simulated(dataset)
+        for name, number in rows.items():
+            lines = (folder / name).read_text(encoding="utf-8").splitlines()
+            (folder / name).write_text("\n".join(lines[: 1 + number]) + "\n", encoding="utf-8")
+        return folder
+
+    @cached_property
     def results(self) -> Path:
         """A workspace with two finished cells of ptbxl-super, whose predictions were really scored."""
         workspace = self.root / "results-workspace"

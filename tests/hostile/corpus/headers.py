@@ -73,6 +73,7 @@ def plain(value: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", value.encode("unicode_escape").decode())[:24] or "empty"
 
 
+SKIP = ("--on-bad-record", "skip")
 CASES = [
     *(
         Case(f"{field}-{plain(value)}", header(first_line(position, value)), words=(FIRST,))
@@ -82,6 +83,17 @@ CASES = [
     *(
         Case(f"{field}-{plain(value)}", header(lead_line(position, value)), words=(FIRST,))
         for field, (position, values) in BAD_LEAD.items()
+        for value in values
+    ),
+    *(
+        Case(
+            f"skip-{field}-{plain(value)}",
+            header(change(position, value), *SKIP),
+            exit=0,
+            words=(FIRST, "2 recordings"),
+        )
+        for change, bad in ((first_line, BAD_FIRST), (lead_line, BAD_LEAD))
+        for field, (position, values) in bad.items()
         for value in values
     ),
     Case("untouched", lambda box: (box.copy(box.shared.csn, "csn"), prepare(box))[1], exit=0, words=("3 recordings",)),

@@ -10,6 +10,14 @@ MANY = 50
 """Known names that are listed whole; of more fields than that, only a section."""
 
 
+_CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160)) if chr(number) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    """The text with control characters written as ``\\x1b``: what a stranger's file says never steers a terminal."""
+    return text.translate(_CONTROL)
+
+
 class BenchError(Exception):
     """Something the user can mend. The CLI prints the message alone, without a traceback, and exits with 2."""
 

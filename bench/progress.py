@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from bench.errors import printable
+
 LOG_EVERY_SECONDS = 15.0
 NOTEBOOK_EVERY_SECONDS = 0.3
 _quiet = False
@@ -41,7 +43,7 @@ def say(message: str) -> None:
     elif not _quiet:
         from rich.console import Console
 
-        Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(printable(message), markup=False)
 
 
 Unit = Literal["count", "bytes"]

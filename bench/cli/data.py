@@ -106,6 +106,7 @@ def verify(
 ) -> None:
     """Check every file of a dataset, and its prepared store against the files."""
     from bench import data_status
+    from bench.errors import printable
     from bench.progress import say, track
     from bench.signals.store import SignalStore
 
@@ -118,7 +119,7 @@ def verify(
         f"{dataset} {found.version()} in {found.root}: {report.n_read:,} of {report.n_records:,} recordings read well"
     )
     for problem in report.problems:
-        typer.echo(f"  {problem}", err=True)
+        typer.echo(f"  {printable(problem)}", err=True)
     typer.echo(f"prepared store {path}: {report.store}")
     if report.problems or "altered" in report.store:
         raise typer.Exit(1)

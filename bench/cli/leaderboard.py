@@ -196,7 +196,7 @@ def validate(
 ) -> None:
     """Hold result cards to what they say: form, digests, key, split, counts, and with predictions every metric; and kept
     boards to their cards, of which every number is written again."""
-    from bench.errors import BenchError, ConfigError
+    from bench.errors import BenchError, ConfigError, printable
     from bench.leaderboard.cards import check, read_card
     from bench.leaderboard.kept import check_kept
 
@@ -212,7 +212,7 @@ def validate(
         rejected += bool(wrong)
         typer.echo(f"{path}: {'rejected' if wrong else 'accepted'}")
         for line in wrong:
-            typer.echo(f"  {line}")
+            typer.echo(f"  {printable(line)}")
         unscored += not wrong and predictions is None and not path.is_dir()
     if unscored:
         typer.echo(f"of {o.counted(unscored, 'card')} the metrics were not computed again, for want of --predictions")

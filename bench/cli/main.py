@@ -29,7 +29,7 @@ from bench.cli import (
     text,
     tracking,
 )
-from bench.errors import BenchError, foreign_code
+from bench.errors import BenchError, foreign_code, printable
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 done in part (cells failed and the others are kept; check or doctor found something to mend), "
@@ -129,14 +129,14 @@ def _print_error(message: str) -> None:
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print("[bold red]error:[/bold red] ", end="")
-    console.print(message, markup=False)
+    console.print(printable(message), markup=False)
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
     """Our own warnings as one plain line; those of libraries only with BENCH_TRACEBACK."""
     ours = any(part in filename.replace(os.sep, "/") for part in ("/bench/", "/methods/", "/tasks/"))
     if ours or os.environ.get("BENCH_TRACEBACK"):
-        print(f"warning: {message}", file=sys.stderr)
+        print(f"warning: {printable(str(message))}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -102,13 +102,8 @@ CASES = [
     Case("windows-lines", header(lambda text: text.replace("\n", "\r\n")), exit=0),
 ]
 
-LONG = "traceback; a number beyond 64 bits"
+CANNOT_BE = "silent; a gain that cannot be"
 FAULTS = {
-    **{f"rate-{value}": "traceback; a rate that cannot be" for value in ("1e308", "1e-300", "5e-324")},
-    **{f"gain-{value}_mV": "silent; a gain that cannot be" for value in ("1", "1e-300", "1e39")},
-    "format-16+99999999999999999999": LONG,
-    "zero-99999999999999999999": LONG,
-    "zero--99999999999999999999": LONG,
-    "gain-1000_9999999999999999999": LONG,
-    "name-_x1b_31mII": "control characters of a file reach the terminal",
+    "gain-1_mV": CANNOT_BE,
+    "skip-gain-1_mV": CANNOT_BE,
 }

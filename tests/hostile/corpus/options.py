@@ -55,7 +55,5 @@ CASES = [
 ]
 
 FAULTS = {
-    "rate-inf": "silent; an infinite rate is accepted",
-    "rate-1e999": "silent; an infinite rate is accepted",
     "data-root-empty": "silent; an empty folder is the current one",
 }

@@ -91,6 +91,7 @@ def run(
     from bench.project_file import project
     from bench.runner.board_plan import board_options
     from bench.runner.execute import run as run_plan
+    from bench.runner.executors.safe_path import safe_children
     from bench.runner.plan import RunOptions
     from bench.signals.leads import parse_leads
 
@@ -130,7 +131,8 @@ def run(
     runs, left_out = board_options(load_board(board), options, source) if board else ([options], [])
     if not runs:
         raise ConfigError(f"nothing of board {board} can be run here: {'; '.join(left_out)}.")
-    reports = [run_plan(one, source) for one in runs]
+    with safe_children():
+        reports = [run_plan(one, source) for one in runs]
     table = tidy(result for report in reports for result in report.results)
     failures = {cell: message for report in reports for cell, message in report.failures.items()}
     table.attrs |= {

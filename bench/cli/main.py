@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # python -m puts the current folder there, whose files would be imported below
+
 import warnings
 from typing import Annotated, Any
 
@@ -103,6 +107,7 @@ def _options(
 def main() -> None:
     """Entry point: what a user can mend is printed without a traceback; ``BENCH_TRACEBACK=1`` shows it all the same."""
     warnings.showwarning = _show_warning
+    os.environ["PYTHONSAFEPATH"] = "1"  # no process started from here imports what lies in the current folder
     try:
         app(standalone_mode=True)
     except BenchError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,20 @@ TRIES = 2
 """How often a job is tried again when its process or its machine dies; an error of its own is final."""
 
 POLL_SECONDS = 1.0
+
+
+def _job_config() -> Any:
+    """Ray puts the current folder first on the module path of its processes, unless told that they have a working folder.
+    They get what the user has on the path of this process: the script's folder, and in an interactive session this one."""
+    from ray.job_config import JobConfig
+
+    class NoCurrentFolder(JobConfig):
+        def _runtime_env_has_working_dir(self) -> bool:
+            return True
+
+    script = os.path.dirname(os.path.realpath(sys.argv[0]))
+    folders = [script] if script in sys.path else []
+    return NoCurrentFolder(_py_driver_sys_path=[*folders, *([os.getcwd()] if "" in sys.path else [])])
 
 
 class RayCluster:
@@ -44,6 +59,8 @@ class RayCluster:
             # "local" starts one, whatever other cluster runs on this machine.
             own = {"address": "local", "num_cpus": jobs, "include_dashboard": False}
             here = own if address is None else {"address": address}
+            if not (address or "").startswith("ray://"):
+                options["job_config"] = _job_config()  # a client is given no folder of its own
             try:
                 ray.init(**here, **options)
             except Exception as error:

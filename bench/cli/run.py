@@ -226,6 +226,7 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
     from bench.leaderboard import load_board
     from bench.progress import say
     from bench.runner.board_plan import board_options
+    from bench.runner.execute import prepare_session
 
     runs, left_out = board_options(load_board(name), options, source)
     for reason in left_out:
@@ -235,6 +236,8 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
     if dry_run:
         _dry_run(runs, source, json_output)
         return
+    for one in runs:  # what is wrong with a later row is found before the first one runs
+        prepare_session(one, source)
     reports = [_execute(one, source, json_output, name) for one in runs]
     if json_output:
         _print_json(reports)

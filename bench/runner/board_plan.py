@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from bench import registry
 from bench.data_source import DataSource
+from bench.errors import ConfigError
 from bench.leaderboard.board import Board
 from bench.leaderboard.inflation import both_modes
+from bench.runner.configure import parse_overrides
 from bench.runner.plan import RunOptions
 from bench.signals.leads import LEADS
 
@@ -18,8 +20,19 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
 
     A row's config becomes overrides of its method; the user's overrides, seeds and profile hold for all. Rows of
     methods, and columns of tasks, that nobody registered are left out, as are tasks whose data are not at hand.
+
+    Raises:
+        ConfigError: an override of a method that has no row.
     """
     methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
+    rows = sorted({row.method for row in board.rows if row.method in methods})
+    combined = any("combine" in methods[name].defines for name in rows)  # whose members need not be rows
+    for override in parse_overrides(options.overrides, list(methods)):
+        if override.scope in methods and override.scope not in rows and not combined:
+            raise ConfigError(
+                f"--set {override.text}: board {board.name} has no row of {override.scope}, so the setting has no effect "
+                f"(methods: {', '.join(rows)}). Leave it out."
+            )
     runs: dict[tuple, list[str]] = {}
     left_out: dict[str, None] = {}
     for row in board.rows:
@@ -55,6 +68,7 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
             leads=[leads],
             fractions=[fraction or 1.0],
             overrides=[*options.overrides, *overrides],
+            of_board=True,
         )
         for (method, overrides, mode, leads, fraction), names in runs.items()
         if names

@@ -11,11 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 from bench.errors import ConfigError, UnknownName
 from bench.modes import MODULES, mode_module
+from bench.progress import say
 from bench.reading.finite import not_finite
 from bench.reading.yaml_file import parse_yaml
 from bench.redaction import holds_password
 
 if TYPE_CHECKING:
+    from bench.dataset import Dataset
     from bench.method import Method, MethodConfig
 
 
@@ -139,14 +141,45 @@ def mode_config(mode: str, profile: str, overrides: Sequence[Override] = (), met
     return _with(config(), values, f"config of mode {mode}")
 
 
-def check_overrides(overrides: Sequence[Override], methods: Sequence[type[Method]]) -> None:
-    """Refuse an override that no method of the run has.
+def check_overrides(
+    overrides: Sequence[Override], methods: Sequence[type[Method]], modes: Iterable[str] | None = None
+) -> None:
+    """Refuse an override that no method of the run has, and say which are of a mode that is not run.
+
+    Args:
+        modes: of the run; None where that is not known.
 
     Raises:
-        UnknownName: the field, with the nearest ones.
+        UnknownName: the field, with the nearest ones. ConfigError: a field of a method that is not run.
     """
+    names = sorted({method.name for method in methods})
     known = {field for method in methods for field in fields_of(method.Config)}
     known |= {f"{mode}.{field}" for mode in MODULES for field in fields_of(mode_module(mode).Config)}
     for override in overrides:
         if override.scope is None and ".".join(override.path) not in known:
             raise UnknownName("config field", ".".join(override.path), known)
+        if override.scope in MODULES and modes is not None and override.scope not in modes:
+            say(f"note: --set {override.text} has no effect: no cell is in mode {override.scope}")
+        if override.scope is not None and override.scope not in (*MODULES, *names):
+            raise ConfigError(
+                f"--set {override.text}: {override.scope} is not run, so the setting has no effect (methods: "
+                f"{', '.join(names)}). Add {override.scope} to the methods, or leave the setting out."
+            )
+
+
+def check_offer(corpus: type[Dataset], text_source: str | None, rule: str | None) -> None:
+    """Refuse a text or a way to cut the corpus that it does not offer.
+
+    Raises:
+        ConfigError: with the names that it offers.
+    """
+    if text_source is not None and text_source not in corpus.text_sources:
+        raise ConfigError(
+            f"pretrain.text_source = {text_source!r}: {corpus.name} offers "
+            f"{', '.join(corpus.text_sources) or 'no text'}. Choose with --text, or another corpus with --corpus."
+        )
+    if rule is not None and rule not in corpus.partition_rules:
+        raise ConfigError(
+            f"pretrain.partition = {rule!r}: {corpus.name} offers "
+            f"{', '.join(corpus.partition_rules) or 'one way only'}. Choose with --set pretrain.partition=NAME."
+        )

@@ -15,10 +15,12 @@ from bench import registry
 from bench.artifacts import SEAL, clear_leftovers, damage, file_digest
 from bench.data_source import DataSource
 from bench.errors import ConfigError, foreign_code
+from bench.method import Method
+from bench.modes import MODULES
 from bench.progress import say
 from bench.runner import failures
 from bench.runner.cell import Cell
-from bench.runner.configure import check_overrides, parse_overrides
+from bench.runner.configure import check_offer, check_overrides, parse_overrides
 from bench.runner.costs import Costs
 from bench.runner.executors import Executor, executor_for
 from bench.runner.executors.worker import Ended
@@ -69,12 +71,32 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
     session = Session(source, profile, overrides, options.corpus, options.allow_pretraining, named)
     planned.cells = list(dict.fromkeys(c for cell in planned.cells for c in (*member_cells(cell, session), cell)))
     names = list(dict.fromkeys(cell.method for cell in planned.cells))
-    check_overrides(overrides, [registry.load(registry.METHODS, name) for name in names])
+    modes = None if options.of_board else {cell.mode for cell in planned.cells}
+    checked = [o for o in overrides if not options.of_board or o.scope in (None, *MODULES, *names)]
+    check_overrides(checked, [registry.load(registry.METHODS, name) for name in names], modes)
     for name in names:
         registry.load(registry.METHODS, name).input_for(session.method_config(name))
     for method, mode in dict.fromkeys((cell.method, cell.mode) for cell in planned.cells):
         session.mode_config(mode, registry.load(registry.METHODS, method))
+    pretrained = {(cell.method, cell.task) for cell in planned.cells if cell.mode != "scratch"}
+    for method, dataset in sorted({(m, registry.load(registry.TASKS, task).dataset) for m, task in pretrained}):
+        _check_corpus(session, registry.load(registry.METHODS, method), dataset)
     return planned, session
+
+
+def _check_corpus(session: Session, method: type[Method], task_dataset: str) -> None:
+    """Refuse a corpus, text or partition that the user asked for and that is not there. No data are read.
+
+    Raises:
+        ConfigError: the corpus does not offer the text or partition. DataError: its files are not available.
+    """
+    asked = {".".join(one.path) for one in session.overrides} & {"pretrain.text_source", "pretrain.partition"}
+    if not method.implements("pretraining_loss") or method.name in session.checkpoints or not (session.corpus or asked):
+        return
+    name, wanted = session.corpus_name(method, task_dataset), session.method_config(method.name).pretrain
+    check_offer(registry.load(registry.DATASETS, name), wanted.text_source, wanted.partition)
+    if not session.source.has(name):
+        session.source.dataset(name)  # says what is missing
 
 
 def named_checkpoints(texts: Sequence[str], checkpoints: Path, planned: Plan) -> dict[str, Path]:

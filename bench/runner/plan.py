@@ -42,6 +42,7 @@ class RunOptions:
     jobs: int = 1
     address: str | None = None  # of a Ray cluster
     track: bool = True
+    of_board: bool = False  # overrides may be of other rows
 
 
 @dataclass

@@ -20,7 +20,7 @@ from bench.method import Corpus, Method, MethodConfig
 from bench.modes import honest_mode
 from bench.progress import say
 from bench.runner.cell import Cell, Profile
-from bench.runner.configure import Override, method_config, mode_config
+from bench.runner.configure import Override, check_offer, method_config, mode_config
 from bench.runner.task_data import TaskData
 from bench.seeding import derive
 from bench.signals.images import Images, prepare_images
@@ -237,16 +237,9 @@ class Session:
         With an ``image_size``, only those that have an image. ``rule`` names the way to cut them, where there are several.
         """
         cls = registry.load(registry.DATASETS, name)
+        check_offer(cls, text_source, rule)
         store = self.store(name)
-        if text_source is not None and text_source not in cls.text_sources:
-            raise ConfigError(
-                f"pretrain.text_source = {text_source!r}: {name} offers {', '.join(cls.text_sources) or 'no text'}."
-            )
         chosen = text_source or next(iter(cls.text_sources), None)
-        if rule is not None and rule not in cls.partition_rules:
-            raise ConfigError(
-                f"pretrain.partition = {rule!r}: {name} offers {', '.join(cls.partition_rules) or 'one way only'}."
-            )
         if (name, chosen, image_size, rule) in self._corpora:
             return self._corpora[name, chosen, image_size, rule]
         records = self.records(name)

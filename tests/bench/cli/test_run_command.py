@@ -93,6 +93,9 @@ def test_features_are_computed_once_for_every_fraction_seed_and_task(bench, work
         (("--corpus", "ptbxll"), "unknown dataset 'ptbxll'. Did you mean 'ptbxl'"),
         (("--set", "pretrain.epoch=3"), "unknown config field 'pretrain.epoch'. Did you mean 'pretrain.epochs'"),
         (("--set", "kmerl.depht=3"), "unknown config field of kmerl 'depht'. Did you mean 'depth'"),
+        (("--set", "merl.fs=100"), "merl is not run, so the setting has no effect (methods: kmerl). Add merl to"),
+        (("--text", "french", "--corpus", "ptbxl"), "'french': ptbxl offers statements, likelihoods, report, english"),
+        (("--set", "kmerl.pretrain.partition=mrl"), "'mrl': ptbxl offers one way only"),
         (("--set", "pretrain.epochs=none"), "field pretrain.epochs = 'none': input should be a valid integer"),
         (("--set", "depth"), "expected FIELD=VALUE"),
         (("--fraction", "1.5"), "above 0 and up to 1"),
@@ -121,6 +124,19 @@ def test_bench_data_that_points_nowhere(bench, monkeypatch):
     done = bench(*KMERL)
     assert done.code == 2
     assert "BENCH_DATA points at /nowhere/at/all, which does not exist" in done.err
+
+
+def test_a_corpus_that_is_absent_is_refused_before_anything_starts(bench, workspace):
+    cohort = next(workspace.simulated.glob("ptbxl-*"))
+    done = bench(*KMERL, "--data-root", f"ptbxl={cohort / 'files'}", "--corpus", "mimic-iv-ecg")
+    assert done.code == 2
+    assert "dataset mimic-iv-ecg is needed but no folder was named for it (--data-root mimic-iv-ecg=FOLDER)" in done.err
+    assert not workspace.results.exists()
+
+
+def test_a_setting_of_a_mode_that_is_not_run_is_reported(bench):
+    done = bench(*KMERL, "--dry-run", "--set", "finetune.epochs=1")
+    assert (done.code, "--set finetune.epochs=1 has no effect: no cell is in mode finetune" in done.err) == (0, True)
 
 
 def test_real_data_without_the_dataset_say_where_it_is_published(bench, tmp_path):
@@ -213,6 +229,9 @@ def test_a_board_names_its_own_cells(bench):
     assert "kmerl · ptbxl-super · zeroshot" in done.out
     assert "random-vit · ptbxl-rhythm · zeroshot" in done.out
     assert "Did you mean 'zeroshot'" in bench("run", "--board", "zeroshoot").err
+    assert bench("run", "--board", "zeroshot", "--dry-run", "--set", "kmerl.depth=4").code == 0  # of one row
+    other = bench("run", "--board", "zeroshot", "--dry-run", "--set", "simclr.fs=100")
+    assert (other.code, "board zeroshot has no row of simclr" in " ".join(other.err.split())) == (2, True)
     for own in (("--method", "kmerl"), ("--fraction", "0.1"), ("--leads", "limb"), ("--protocol", "merl-released")):
         assert "without --method" in " ".join(bench("run", "--board", "zeroshot", *own).err.split())
 

@@ -165,6 +165,7 @@ class DataSource:
             store = SignalStore.open(path)
             if store.matches(dataset):
                 _say_skipped(store, say)
+                _say_remarks(store, say)
                 return store
             say(f"{name}: the files under {dataset.root} have changed since they were prepared; preparing again")
         with track(f"preparing {name}") as progress:
@@ -177,7 +178,16 @@ class DataSource:
                 progress=progress,
             )
         _say_skipped(store, say)
+        _say_remarks(store, say)
         return store
+
+
+def _say_remarks(store: SignalStore, say: Callable[[str], None]) -> None:
+    """What the preparation found in the index files; all records that it concerns are named in the manifest."""
+    for remark in store.manifest.get("remarks") or []:
+        named = remark["records"]
+        more = f": {', '.join(named[:SHOWN])}{', ...' if len(named) > SHOWN else ''}" if named else ""
+        say(f"{store.manifest['dataset']}: {remark['words']}{more}")
 
 
 def _say_skipped(store: SignalStore, say: Callable[[str], None]) -> None:

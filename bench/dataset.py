@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -19,6 +19,10 @@ from bench.publication import Publication
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+
+UNUSABLE = "unusable"
+"""The fact of a :class:`RecordFile` that says why its record cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,50 @@ class RecordFile:
     record_id: str
     path: Path  # without extension where the format has several files
     facts: dict = field(default_factory=dict)  # whatever else the reader needs: rate, format, ...
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something about some records, or all, that a user should know: ``12 recordings have no age``.
+
+    Attributes:
+        words: what it is; ``records`` are the ids that it is about, if it is about some.
+    """
+
+    words: str
+    records: tuple[str, ...] = ()
+
+
+@dataclass
+class Findings:
+    """What :meth:`Dataset.records` finds in the index files besides the records; ``prepare`` reports it and keeps it in the
+    manifest.
+
+    Attributes:
+        unusable: record id -> why it cannot be used. It goes the way of a recording that cannot be read.
+        remarks: what has no such consequence.
+    """
+
+    unusable: dict[str, str] = field(default_factory=dict)
+    remarks: list[Remark] = field(default_factory=list)
+
+    def remark(self, words: str, records: Sequence[str] = ()) -> None:
+        """Note something."""
+        self.remarks.append(Remark(words, tuple(records)))
+
+    def clear(self) -> None:
+        """Forget all, before the records are read again."""
+        self.unusable.clear()
+        self.remarks.clear()
+
+    def marked(self, files: Sequence[RecordFile]) -> list[RecordFile]:
+        """The files, those of unusable records with the reason among their facts (:data:`UNUSABLE`)."""
+        return [
+            replace(file, facts=file.facts | {UNUSABLE: self.unusable[file.record_id]})
+            if file.record_id in self.unusable
+            else file
+            for file in files
+        ]
 
 
 def path_inside(root: Path, name: object, where: str) -> Path:
@@ -114,6 +162,7 @@ class Dataset(ABC):
 
     def __init__(self, root: Path):
         self.root = Path(root)
+        self.findings = Findings()
 
     @abstractmethod
     def check(self) -> None:
@@ -134,7 +183,8 @@ class Dataset(ABC):
         columns as the tasks and texts of this dataset need them. Only types that parquet keeps.
 
         Raises:
-            DataError: a file without an expected column, a value that cannot be read, a duplicated id.
+            DataError: a file without an expected column, a value that cannot be read, a duplicated id. What is wrong with
+                a single record is said in :attr:`findings`, so that the user may leave it out.
         """
 
     @abstractmethod
@@ -199,4 +249,4 @@ class Dataset(ABC):
         raise ConfigError(f"{cls.name} cannot simulate itself; name real data with --data-root {cls.name}=FOLDER.")
 
 
-__all__: Sequence[str] = ("Dataset", "RecordFile", "Recording", "path_inside")
+__all__: Sequence[str] = ("Dataset", "Findings", "RecordFile", "Recording", "path_inside")

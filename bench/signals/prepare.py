@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bench.dataset import Dataset, RecordFile, Recording
+from bench.dataset import UNUSABLE, Dataset, RecordFile, Recording
 from bench.errors import BenchError, DataError
 from bench.signals.leads import LEADS
 from bench.signals.median_beat import SECONDS as BEAT_SECONDS
@@ -101,11 +102,12 @@ def _prepare(
     on_bad_record: OnBadRecord,
     progress: Callable[[int, int], None] | None,
 ) -> SignalStore:
+    dataset.findings.clear()
     records = dataset.records()
     if not records.index.is_unique:
         twice = records.index[records.index.duplicated()][0]
         raise DataError(f"{dataset.root}: record {twice} is listed twice; each id must be listed once. {dataset.fetch}")
-    files = dataset.files(records, rate)
+    files = dataset.findings.marked(dataset.files(records, rate))
     fs = float(rate) if rate is not None else first_rate(dataset, files, on_bad_record)
     plan = {"source": source, "fs": fs, "on_bad_record": on_bad_record, "files": _files_digest(files)}
     writer = StoreWriter(destination, plan, round(BEAT_SECONDS * fs) if dataset.has_recorder_beats else 0)
@@ -128,6 +130,8 @@ def _prepare(
             "on_bad_record": on_bad_record,
             "source": source,
         }
+        if dataset.findings.remarks:
+            manifest["remarks"] = [asdict(remark) for remark in dataset.findings.remarks]
         if dataset.has_recorder_beats:
             manifest["median_beats_by"] = dataset.median_beats_by
         writer.finish(manifest, records)
@@ -206,6 +210,8 @@ def _read_one(
     read: Callable[[RecordFile], Recording], file: RecordFile, row: int, fs: float, skip_dead: bool
 ) -> StoredRecording | LeftOut:
     try:
+        if reason := file.facts.get(UNUSABLE):
+            raise DataError(reason)
         recording = read(file)
         _check(recording, file)
     except BenchError as error:  # handed back as text: whether to stop is the parent's decision

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +21,7 @@ from tasks.datasets.ukb_phenotypes import FILE as PHENOTYPES_FILE
 from tasks.datasets.ukb_phenotypes import PHENOTYPES, read_phenotypes
 from tasks.datasets.ukb_simulation import TRUTH
 from tasks.datasets.ukb_table import MainTable, read_main, table_files
+from tasks.datasets.ukb_withdrawals import NAMES, read_withdrawn, withdrawal_lists
 from tasks.publisher_csv import read_table
 from tasks.ukb_endpoints import VISIT_DATE, endpoint_files, first_dates, read_endpoint
 
@@ -79,7 +81,7 @@ class UKBiobank(Dataset):
             *table_files(self.root),
             *(path for path in beside if path.is_file()),
             *endpoint_files(self.root).values(),
-            *sorted(self.root.glob("w*.csv")),
+            *withdrawal_lists(self.root),
         ]
 
     def version(self) -> str:
@@ -108,7 +110,7 @@ class UKBiobank(Dataset):
         :attr:`truths`
             in the simulated cohort alone.
 
-        Participants in a list of withdrawals (``w*.csv``) are left out.
+        Participants in a list of withdrawals (:mod:`tasks.datasets.ukb_withdrawals`) are left out.
         """
         import pandas as pd
 
@@ -117,7 +119,7 @@ class UKBiobank(Dataset):
         found = self._recordings()
         fields = fields.union(*(one.fields() for one in endpoints.values()))
         table = read_main(table_files(self.root), fields, {eid for eid, _ in found})
-        withdrawn = self._withdrawn()
+        withdrawn = self._withdrawn(found)
         rows = [(eid, instance) for eid, instance in sorted(found) if eid not in withdrawn]
         unknown = [eid for eid, _ in rows if eid not in table.eids]
         if unknown:
@@ -202,10 +204,22 @@ class UKBiobank(Dataset):
                 found.setdefault((match[1], int(match[2])), path)
         return found
 
-    def _withdrawn(self) -> set[str]:
-        """UK Biobank mails lists named ``wPROJECT_DATE.csv``, one eid a line, no header."""
-        lines = [line for path in self.root.glob("w*.csv") for line in path.read_text(encoding="utf-8").splitlines()]
-        return {line.strip().strip('"') for line in lines if line.strip().strip('"').isdigit()}
+    def _withdrawn(self, recordings: Iterable[tuple[str, int]]) -> set[str]:
+        """Who has withdrawn. Their number is reported, not who they are."""
+        lists = withdrawal_lists(self.root)
+        withdrawn = read_withdrawn(lists)
+        if lists:
+            left_out = len({eid for eid, _ in recordings} & withdrawn)
+            self.findings.remark(
+                f"{left_out:,} participants with an ECG are left out, since they have withdrawn; "
+                f"{len(withdrawn):,} are in {', '.join(path.relative_to(self.root).as_posix() for path in lists)}"
+            )
+        elif not (self.root / TRUTH).is_file():
+            self.findings.remark(
+                f"no list of withdrawn participants ({NAMES}) is in {self.root}, so nobody is left out. Put the latest one "
+                f"that UK Biobank mailed to your project there"
+            )
+        return withdrawn
 
     def _people(
         self, table: MainTable, eids: list[str], instances: np.ndarray, taken: list[Any]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.errors import DataError
+from tasks.datasets.ukb_withdrawals import is_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +149,7 @@ def table_files(root: Path) -> list[Path]:
         for folder in (root / "main", root)
         if folder.is_dir()
         for path in sorted(folder.iterdir())
-        if path.is_file() and path.name.endswith(SUFFIXES)
+        if path.is_file() and path.name.endswith(SUFFIXES) and not is_list(path.name)
     ]
     return [path for path in candidates if any(Column.parse(name) for name in header(path))]
 

@@ -23,6 +23,9 @@ from bench.errors import BenchError
 SEAL = "artifact.json"
 """Beside the files of an artifact: its kind, what it was made from, and the digests of the files."""
 
+INPUTS = "inputs.json"
+"""In the folder of unfinished work: the artifacts that it reads, which must not be removed meanwhile."""
+
 NO_SPACE = (ENOSPC, EROFS, EDQUOT, EFBIG)
 
 

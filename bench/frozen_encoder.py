@@ -170,7 +170,9 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
             raise ConfigError(
                 f"checkpoint = {self.checkpoint}: no checkpoint folder, nor is one of that name in {place}."
             )
-        there = [file.parent for file in sorted(place.glob("[!.]*/provenance.json"))] if place.is_dir() else []
+        there = (
+            [file.parent for file in sorted(place.glob(f"{self.method}-*/provenance.json"))] if place.is_dir() else []
+        )
         own = [folder for folder in there if read_provenance(folder)["method"] == self.method]
         if not own:
             raise ConfigError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench.artifacts import abandoned, damage, discard, file_digest, sealed
+from bench.artifacts import INPUTS, SEAL, abandoned, damage, discard, sealed
 from bench.errors import BenchError
 from bench.workspace import Workspace
 
@@ -89,7 +89,9 @@ def _inputs(kind: str, path: Path) -> dict[str, Any]:
     if kind == "result":
         value = _read(path / "result.json")
         parts = {name: value.get(name) for name in ("cell", "dataset", "split", "inputs")}
-        return parts | {"checkpoint": (value.get("checkpoint") or {}).get("key")}
+        return parts | {"checkpoint": _part(value, "checkpoint").get("key")}
+    if kind == "unfinished":
+        return _read(path / INPUTS)
     if kind == "checkpoint":
         value = _read(path / "provenance.json")
         return {name: value.get(name) for name in ("key", "method", "corpus")}
@@ -109,13 +111,19 @@ def _names(one: Artifact) -> list[str]:
 def _uses(one: Artifact) -> set[str]:
     """The names of what this artifact was made from."""
     inputs = one.inputs
-    if one.kind == "checkpoint":
-        return {str((inputs.get("corpus") or {}).get("store"))}
+    if one.kind in ("checkpoint", "unfinished"):
+        return {str(_part(inputs, "corpus").get("store"))}
     if one.kind == "features":
         return {str(inputs.get("checkpoint")), str(inputs.get("store"))}
     if one.kind == "result":
-        return {str(inputs.get("checkpoint")), str((inputs.get("dataset") or {}).get("digest"))}
+        return {str(inputs.get("checkpoint")), str(_part(inputs, "dataset").get("digest"))}
     return set()
+
+
+def _part(value: dict[str, Any], name: str) -> dict[str, Any]:
+    """A JSON object in another; empty where a damaged file holds something else in its place."""
+    part = value.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -129,21 +137,16 @@ def _read(path: Path) -> dict[str, Any]:
 # -- are the bytes still what they were? -------------------------------------------------------------------------------
 
 
+class NoDigest(Exception):
+    """Artifacts that keep no digest: they are checked when they are read, or can be made again."""
+
+
 def verify(one: Artifact) -> str | None:
-    """What is wrong with an artifact's bytes, in words; None if they are as they were written.
+    """What is wrong with an artifact's bytes; None if they are as they were written.
 
     Raises:
-        LookupError: artifacts of this kind keep no digest: they are checked when they are read, or can be made again.
+        NoDigest: there is nothing that they could be compared with.
     """
-    if one.kind == "checkpoint":
-        weights, recorded = one.path / "model.safetensors", _read(one.path / "provenance.json").get("weights_sha256")
-        if not weights.is_file():
-            return "model.safetensors is missing"
-        return (
-            None
-            if file_digest(weights) == recorded
-            else "model.safetensors was altered: its SHA-256 is not the recorded one"
-        )
     if one.kind in ("store", "signals"):
         from bench.signals.store import SignalStore
 
@@ -152,9 +155,13 @@ def verify(one: Artifact) -> str | None:
         except (BenchError, OSError, ValueError) as error:
             return str(error)
         return f"{len(changed):,} recordings were altered, the first is {changed[0]}" if changed else None
-    if one.kind == "result" or sealed(one.path) is not None:
+    if one.kind == "checkpoint":
+        from bench.training.checkpoint import checkpoint_damage
+
+        return checkpoint_damage(one.path)
+    if one.kind == "result" or (one.path / SEAL).exists():
         return damage(one.path)
-    raise LookupError(one.kind)
+    raise NoDigest(one.kind)
 
 
 # -- removing ----------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from bench.errors import BenchError, DataError
 from bench.redaction import redact
 from bench.run_record import KEY_TAG, RESULT_TAG, metrics_of, params_of, run_span, tags_of
 from bench.runner.results import Result, parse_result, read_results
+from bench.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 EXPERIMENT = "bench"
 _FILES = ("result.json", "predictions.parquet")
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
+ARTIFACTS = "mlflow-artifacts"
+"""The folder of MLflow's files, next to a SQLite store."""
 _KEY = re.compile(r"[0-9a-f]{8,64}")
 
 
@@ -153,7 +156,7 @@ class ResultMirror:
                 log_results(self.uri, self._waiting, self.experiment)
             except (TrackingError, DataError) as error:
                 self.failed = True
-                self.warn(f"{error} : {push_command(self.uri)}")
+                self.warn(str(error))
         self._waiting = []
 
     def __enter__(self) -> ResultMirror:
@@ -165,6 +168,9 @@ class ResultMirror:
 
 def push_command(uri: str) -> str:
     """What to type to send the result store to ``uri`` later, without its password."""
+    database = _sqlite_path(uri)
+    if database is not None and uri == Workspace(database.parent).default_tracking_uri:
+        return f"bench tracking push --workspace {shlex.quote(str(database.parent))}"
     return f"bench tracking push --uri {shlex.quote(redact(uri))}"
 
 
@@ -196,14 +202,54 @@ def _failing_as(uri: str) -> Iterator[None]:
         for secret in {password, unquote(password or "")} - {None, ""}:
             reason = reason.replace(str(secret), "***")
         reason = redact(reason).strip().splitlines()[0][:300] if reason.strip() else type(error).__name__
+        database = _sqlite_path(uri)
+        if database is not None and _is_damaged(database):
+            aside = database.with_name(f"{database.name}.damaged")
+            raise TrackingError(
+                f"{database}: not a readable MLflow store ({reason}). No result is lost. Move the file away and log all "
+                f"results again: mv {shlex.quote(str(database))} {shlex.quote(str(aside))} && {push_command(uri)}"
+            ) from None
         raise TrackingError(
-            f"MLflow at {redact(uri)} failed: {reason}. The result store is the truth and loses nothing by it; once "
-            f"MLflow answers, send it what it missed: {push_command(uri)}"
+            f"MLflow at {redact(uri)} failed: {reason}. No result is lost. When MLflow answers again, send it what it "
+            f"missed: {push_command(uri)}"
         ) from None
 
 
 def _sqlite_path(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:///") else None
+
+
+def _is_damaged(database: Path) -> bool:
+    """Whether a file is no SQLite database, has broken pages, or lacks MLflow's tables."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+                return True
+            connection.execute("SELECT artifact_uri FROM runs JOIN experiments USING (experiment_id)").fetchone()
+            connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        return not isinstance(error, sqlite3.OperationalError) or "no such" in str(error)
+    return False
+
+
+def _follow_move(database: Path) -> None:
+    """Let a store whose workspace was moved or copied keep its files next to it, where it names another folder of ours."""
+    here = (database.parent / ARTIFACTS).as_uri()
+    if not database.exists() or not database.stat().st_size:
+        return
+    with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+        if not connection.execute("SELECT name FROM sqlite_master WHERE name = 'experiments'").fetchone():
+            return
+        places = {row[0] for row in connection.execute("SELECT DISTINCT artifact_location FROM experiments")}
+        for there in places:
+            if there and there != here and there.startswith("file:") and there.endswith(f"/{ARTIFACTS}"):
+                connection.execute(
+                    "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (here, there)
+                )
+                connection.execute(
+                    "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE substr(artifact_uri, 1, ?) = ?",
+                    (here, len(there) + 1, len(there) + 1, f"{there}/"),
+                )
 
 
 def _turn(uri: str, results: Path) -> contextlib.AbstractContextManager:
@@ -240,6 +286,9 @@ def _client(uri: str) -> MlflowClient:
     import logging
 
     _refuse_unreachable(uri)
+    database = _sqlite_path(uri)
+    if database is not None:
+        _follow_move(database)
     for name, value in {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
@@ -254,7 +303,6 @@ def _client(uri: str) -> MlflowClient:
 
     for name in ("mlflow", "alembic"):  # table creation and migrations are announced at INFO
         logging.getLogger(name).setLevel(logging.ERROR)
-    database = _sqlite_path(uri)
     if database is not None and not database.stat().st_size:
         # mlflow makes its tables in dozens of steps and cannot go on from the middle: made aside, they are there or not
         for leftover in database.parent.glob(f".{database.name}.*.new*"):
@@ -278,7 +326,7 @@ def _experiment(client: MlflowClient, uri: str, name: str) -> str:
         return found.experiment_id
     database = _sqlite_path(uri)
     # mlflow's own default would be ./mlruns of whatever folder the command was typed in
-    beside = (database.parent / "mlflow-artifacts").as_uri() if database else None
+    beside = (database.parent / ARTIFACTS).as_uri() if database else None
     return client.create_experiment(name, artifact_location=beside)
 
 
@@ -286,6 +334,7 @@ def _without_finished(uri: str, experiment: str, results: dict[str, Result]) -> 
     """Those results that have no finished run yet."""
     database = _sqlite_path(uri)
     if database is not None:
+        _follow_move(database)
         done = _finished_in_sqlite(database, experiment)
         if done is not None:
             return {key: result for key, result in results.items() if key not in done}

@@ -127,4 +127,8 @@ class Workspace:
     @property
     def tracking_uri(self) -> str:
         """MLflow's store: ``MLFLOW_TRACKING_URI``, else the project's, else a SQLite file in the workspace."""
-        return os.environ.get("MLFLOW_TRACKING_URI") or project().tracking_uri or f"sqlite:///{self.root / 'mlflow.db'}"
+        return os.environ.get("MLFLOW_TRACKING_URI") or project().tracking_uri or self.default_tracking_uri
+
+    @property
+    def default_tracking_uri(self) -> str:
+        return f"sqlite:///{self.root / 'mlflow.db'}"

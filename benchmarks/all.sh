@@ -25,7 +25,6 @@ run bootstrap.py
 run comparison.py
 run zeroshot.py
 run knn.py
-run augmentation.py
 run loader.py "$root"
 run exact_probe.py --timed 1
 run linear_probe.py --epochs 20 --plain-epochs 2

@@ -4,9 +4,6 @@ Each function returns a new tensor and draws one set of random numbers for each 
 together: what separates leads from one another is the electrical axis, not chance. Numbers come from ``generator`` or,
 without one, from torch's global generator. Amplitudes are in the unit of the signal: mV, or SDs after a z-score.
 :mod:`methods.views` puts them together, by name.
-
-The formulas are written in torch. For float32 on a processor, without gradients, :mod:`bench.compiled_augmentation` does the
-same in one pass and into memory that is used again; only white noise then comes from another generator (seeded by torch's).
 """
 
 from __future__ import annotations
@@ -29,36 +26,6 @@ def _normal(ecg: Tensor, *shape: int, generator: Generator | None) -> Tensor:
     return torch.randn(shape, generator=generator, device=ecg.device, dtype=ecg.dtype)
 
 
-def compilable(*tensors: Tensor) -> bool:
-    """Whether the compiled kernels can take the place of torch here."""
-    return all(t.device.type == "cpu" and t.dtype == torch.float32 for t in tensors) and not (
-        torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-    )
-
-
-def _run(kernel: str, ecg: Tensor, out: int, *arguments: object) -> Tensor:
-    """A kernel of :mod:`bench.compiled_augmentation` on all records; the result has ``out`` samples."""
-    from bench import compiled_augmentation, recycled_memory  # numba takes half a second to import
-
-    found = recycled_memory.empty(*ecg.shape[:2], out)
-    tensors = (ecg.flatten(1), *arguments, found.flatten(1)) if kernel == "noise" else (ecg, *arguments, found)
-    arrays = [a.detach().contiguous().numpy() if isinstance(a, Tensor) else a for a in tensors]
-    compiled_augmentation.over_records(
-        getattr(compiled_augmentation, kernel), len(ecg), torch.get_num_threads(), *arrays
-    )
-    return found
-
-
-def _arranged(ecg: Tensor, out: int, *pieces: tuple[Tensor | int, Tensor | int], gains: Tensor | None = None) -> Tensor:
-    """Pieces of each record, (where it begins, how long it is), one after another; as ``compiled_augmentation.arrange``."""
-    table = torch.empty(len(ecg), len(pieces), 2, dtype=torch.int64)
-    for p, piece in enumerate(pieces):
-        for k, number in enumerate(piece):
-            table[:, p, k] = number
-    gains = torch.ones(ecg.shape[:2]) if gains is None else gains.expand(ecg.shape[:2])
-    return _run("arrange", ecg, out, table, gains)
-
-
 def unit_range(ecg: Float[Tensor, "... time"]) -> Float[Tensor, "... time"]:
     """Every lead scaled to [0, 1] by its own extremes; a flat lead is zero. Nothing is random here."""
     low, high = ecg.amin(-1, keepdim=True), ecg.amax(-1, keepdim=True)
@@ -71,8 +38,6 @@ def unit_range(ecg: Float[Tensor, "... time"]) -> Float[Tensor, "... time"]:
 def resample_at(ecg: ECG, position: Float[Tensor, "batch out"]) -> Float[Tensor, "batch lead out"]:
     """The signal at fractional sample positions, by linear interpolation; positions outside are moved to the ends."""
     position = position.clamp(0, ecg.shape[-1] - 1)
-    if compilable(ecg, position):
-        return _run("interpolate", ecg, position.shape[1], position)
     left = position.floor().long().clamp(max=max(ecg.shape[-1] - 2, 0))
     right = (left + 1).clamp(max=ecg.shape[-1] - 1)
     weight = (position - left)[:, None]
@@ -89,8 +54,6 @@ def crop(
     if start is None:
         latest = ecg.shape[-1] - length + 1
         start = torch.randint(latest, (len(ecg),), generator=generator, device=ecg.device)
-    if compilable(ecg):
-        return _arranged(ecg, length, (start, length))
     index = start[:, None] + torch.arange(length, device=ecg.device)
     return ecg.gather(2, index[:, None].expand(-1, ecg.shape[1], -1))
 
@@ -128,12 +91,6 @@ def permutation(ecg: ECG, max_segments: int = 5, generator: Generator | None = N
     batch, _, time = ecg.shape
     count = torch.randint(1, max(max_segments, 2), (batch, 1), generator=generator, device=ecg.device)
     rank = _uniform(ecg, batch, max_segments, generator=generator).argsort(1)
-    if compilable(ecg):
-        first, after = (
-            -(-(rank + k) * time // count) for k in (0, 1)
-        )  # segment s begins at s time / count, rounded up
-        length = (after - first) * (rank < count)
-        return _arranged(ecg, time, *zip(first.unbind(1), length.unbind(1), strict=True))
     segment = torch.arange(time, device=ecg.device) * count // time
     place = rank.argsort(1)
     order = (place.gather(1, segment) * time + torch.arange(time, device=ecg.device)).argsort(1)
@@ -143,9 +100,6 @@ def permutation(ecg: ECG, max_segments: int = 5, generator: Generator | None = N
 def time_flip(ecg: ECG, probability: float = 0.5, generator: Generator | None = None) -> ECG:
     """Some records run backwards. Source: MMCL's code for its contrastive baselines, probability 0.5."""
     chosen = _chosen(ecg, probability, generator)
-    if compilable(ecg):
-        time = ecg.shape[-1]
-        return _arranged(ecg, time, (0, torch.where(chosen.flatten(), -time, time)))
     return torch.where(chosen, ecg.flip(-1), ecg)
 
 
@@ -157,9 +111,6 @@ def cutout(ecg: ECG, share: tuple[float, float] = (0.2, 0.4), generator: Generat
     time = ecg.shape[-1]
     width = _uniform(ecg, len(ecg), 1, low=share[0], high=share[1], generator=generator) * time
     start = _uniform(ecg, len(ecg), 1, generator=generator) * (time - width)
-    if compilable(ecg):
-        first, after = (edge.ceil().long().clamp(max=time).flatten() for edge in (start, start + width))
-        return _arranged(ecg, time, (0, first), (-1, after - first), (after, time - after))
     clock = torch.arange(time, device=ecg.device)
     return ecg.masked_fill(((clock >= start) & (clock < start + width))[:, None], 0.0)
 
@@ -179,8 +130,6 @@ def jitter(
     Source: MMCL, sigma 0.25 in pretraining and 0.2 in fine-tuning; the paper says scale 0.5, its code 0.6.
     ``draws`` are from N(0, 1), random by default.
     """
-    if draws is None and compilable(ecg):
-        return _run("noise", ecg, ecg.shape[-1], _seed(generator), True, float(amplitude * sigma))
     if draws is None:
         draws = _normal(ecg, *ecg.shape, generator=generator)
     return ecg + amplitude * ecg * (sigma * draws)
@@ -191,15 +140,9 @@ def gaussian_noise(ecg: ECG, sigma: float = 0.1, generator: Generator | None = N
 
     Source: TS-TCC's jitter.
     """
-    if draws is None and compilable(ecg):
-        return _run("noise", ecg, ecg.shape[-1], _seed(generator), False, float(sigma))
     if draws is None:
         draws = _normal(ecg, *ecg.shape, generator=generator)
     return ecg + sigma * draws
-
-
-def _seed(generator: Generator | None) -> int:
-    return int(torch.randint(2**63 - 1, (1,), generator=generator))
 
 
 def scaling(ecg: ECG, sigma: float = 0.5, generator: Generator | None = None) -> ECG:
@@ -208,8 +151,6 @@ def scaling(ecg: ECG, sigma: float = 0.5, generator: Generator | None = None) ->
     Source: MMCL, amplitude rescaling, sigma 0.5.
     """
     factor = 1 + sigma * _normal(ecg, len(ecg), generator=generator)
-    if compilable(ecg):
-        return _arranged(ecg, ecg.shape[-1], (0, ecg.shape[-1]), gains=factor[:, None])
     return ecg * factor[:, None, None]
 
 
@@ -217,16 +158,12 @@ def magnitude_warp(ecg: ECG, sigma: float = 0.2, knots: int = 4, generator: Gene
     """Amplitude follows a smooth random curve around 1. Source: Um et al., ICMI 2017, sigma 0.2, four knots."""
     gain = 1 + sigma * _normal(ecg, len(ecg), 1, knots + 2, generator=generator)
     curve = F.interpolate(gain, ecg.shape[-1], mode="linear", align_corners=True)
-    if compilable(ecg):
-        return _bent(ecg, factor=curve[:, 0])
     return ecg * curve
 
 
 def sign_flip(ecg: ECG, probability: float = 0.5, generator: Generator | None = None) -> ECG:
     """Some records are upside down. Source: MMCL's code for its contrastive baselines, probability 0.5."""
     chosen = _chosen(ecg, probability, generator)
-    if compilable(ecg):
-        return _arranged(ecg, ecg.shape[-1], (0, ecg.shape[-1]), gains=1.0 - 2.0 * chosen[..., 0])
     return torch.where(chosen, -ecg, ecg)
 
 
@@ -234,8 +171,6 @@ def lead_dropout(ecg: ECG, probability: float = 0.5, generator: Generator | None
     """Each lead is zero with ``probability``, never a whole record. Source: Oh et al., CHIL 2022, random lead masks."""
     chance = _uniform(ecg, len(ecg), ecg.shape[1], generator=generator)
     kept = (chance >= probability) | (chance == chance.amax(1, keepdim=True))
-    if compilable(ecg):
-        return _arranged(ecg, ecg.shape[-1], (0, ecg.shape[-1]), gains=kept.float())
     return ecg * kept[..., None]
 
 
@@ -266,30 +201,7 @@ def fourier_surrogate(
         draws = _uniform(ecg, len(ecg), inner, generator=generator)
     angle = F.pad(2 * math.pi * magnitude * draws.to(ecg.dtype), (1, time // 2 - inner))
     turns = torch.polar(torch.ones_like(angle), angle)[:, None]
-    if compilable(ecg):
-        return _filtered(ecg, turns)
     return torch.fft.irfft(torch.fft.rfft(ecg) * turns, n=time)
-
-
-def _filtered(ecg: Tensor, response: Tensor) -> Tensor:
-    """The spectrum times ``response`` [batch or 1, 1, frequency]."""
-    from bench import compiled_augmentation, recycled_memory
-
-    found = recycled_memory.empty(*ecg.shape)
-    arrays = (ecg.detach().contiguous(), response.expand(len(ecg), -1, -1), found)
-    compiled_augmentation.over_records(
-        compiled_augmentation.filter_spectrum, len(ecg), torch.get_num_threads(), *(a.numpy() for a in arrays)
-    )
-    return found
-
-
-def _bent(ecg: Tensor, factor: Tensor | None = None, wave: Tensor | None = None, gains: Tensor | None = None) -> Tensor:
-    """``ecg * factor + gains * wave``: curves [batch, time], gains [batch, lead]."""
-    batch, leads, time = ecg.shape
-    factor = torch.ones(1, time) if factor is None else factor
-    wave = torch.zeros(1, time) if wave is None else wave
-    gains = torch.zeros(batch, leads) if gains is None else gains
-    return _run("bend", ecg, time, factor, wave, gains)
 
 
 def baseline_wander(ecg: ECG, fs: float, amplitude: float = 0.2, generator: Generator | None = None) -> ECG:
@@ -326,8 +238,6 @@ def _with_waves(
     seconds = torch.arange(time, device=ecg.device, dtype=ecg.dtype) / fs
     wave = torch.sin(2 * math.pi * (hertz[..., None] * seconds + phase)).mean(1)
     gains = amplitude * _normal(ecg, batch, leads, generator=generator)
-    if compilable(ecg):
-        return _bent(ecg, wave=wave, gains=gains)
     return ecg + gains[..., None] * wave[:, None]
 
 
@@ -338,6 +248,4 @@ def bandpass(ecg: ECG, fs: float, low: float = 0.5, high: float = 40.0) -> ECG:
     """
     frequency = torch.fft.rfftfreq(ecg.shape[-1], 1 / fs, device=ecg.device, dtype=ecg.dtype)
     gain = 1 / (1 + (frequency / high) ** 8) / (1 + (low / frequency.clamp(min=1e-6)) ** 8)
-    if compilable(ecg):
-        return _filtered(ecg, gain[None, None].to(torch.complex64))
     return torch.fft.irfft(torch.fft.rfft(ecg) * gain, n=ecg.shape[-1])

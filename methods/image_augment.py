@@ -2,9 +2,6 @@
 
 Source: MMCL (Turgut et al., Medical Image Analysis 2025) IV-A and IV-C.2, and its released code. The three phases of the
 cardiac cycle stand in the three colours, so that the colour jitter moves them as it would colours.
-
-The formulas are written in torch; for float32 on a processor, without gradients, :mod:`bench.compiled_augmentation` does the
-same in one pass an image.
 """
 
 from __future__ import annotations
@@ -12,13 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
-
-from methods.augment import compilable
 
 Image = Float[Tensor, "batch phase height width"]
 
@@ -80,29 +74,8 @@ def moved(
     second = torch.stack([sin * wide, cos * high, sin * x + cos * y], 1)
     matrix = torch.stack([first, second], 1)
     size = list(size or image.shape[-2:])
-    if compilable(image):
-        return _moved(image, matrix, size)
     grid = F.affine_grid(matrix, [*image.shape[:2], *size], align_corners=False)
     return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="zeros", align_corners=False)
-
-
-def _moved(
-    image: Image, matrix: Float[Tensor, "batch 2 3"], size: Sequence[int]
-) -> Float[Tensor, "batch phase rows columns"]:
-    """Each pixel read where ``matrix`` says, in coordinates from -1 to 1 across the image as torch's grids have them."""
-    from bench import compiled_augmentation, recycled_memory  # numba takes half a second to import
-
-    read, made = (np.array(list(shape)[::-1], dtype=float) for shape in (image.shape[-2:], size))  # columns, rows
-    turn, shift = matrix[..., :2].double().numpy(), matrix[..., 2].double().numpy()
-    pixels = np.empty(matrix.shape)
-    pixels[..., :2] = turn * read[:, None] / made
-    pixels[..., 2] = ((turn * (1 / made - 1)).sum(-1) + shift + 1) * read / 2 - 0.5
-    found = recycled_memory.empty(*image.shape[:2], *size)
-    compiled_augmentation.over_records(
-        compiled_augmentation.move_images, len(image), torch.get_num_threads(),
-        image.detach().contiguous().numpy(), pixels, found.numpy(),
-    )  # fmt: skip
-    return found
 
 
 def colour_jitter(image: Image, brightness: float = 0.5, contrast: float = 0.5, saturation: float = 0.25) -> Image:
@@ -116,22 +89,8 @@ def colour_jitter(image: Image, brightness: float = 0.5, contrast: float = 0.5, 
         return (pixels * weights[:, None, None]).sum(1, keepdim=True)
 
     factors = [factor(strength) for strength in (brightness, contrast, saturation)]
-    if compilable(image) and image.shape[1] == len(GREY):
-        return _jittered(image, torch.cat(factors, 1).view(-1, len(factors)))
     image = (image * factors[0]).clamp(0, 1)
     middle = grey(image).mean((2, 3), keepdim=True)
     image = (middle + factors[1] * (image - middle)).clamp(0, 1)
     plain = grey(image)
     return (plain + factors[2] * (image - plain)).clamp(0, 1)
-
-
-def _jittered(image: Image, factors: Float[Tensor, "batch 3"]) -> Image:
-    from bench import compiled_augmentation, recycled_memory
-
-    found = recycled_memory.empty(*image.shape)
-    compiled_augmentation.over_records(
-        compiled_augmentation.jitter_colours, len(image), torch.get_num_threads(),
-        image.detach().contiguous().flatten(2).numpy(), factors.numpy(), np.array(GREY, np.float32),
-        found.flatten(2).numpy(),
-    )  # fmt: skip
-    return found

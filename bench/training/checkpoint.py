@@ -2,7 +2,7 @@
 and ``concepts.json`` where pretraining had words.
 
 The key is a digest of what determines the weights: method source and config, corpus digest, input. A checkpoint
-appears whole; a run in progress lies beside it in ``.METHOD-KEY.partial`` and is taken up again by the next run.
+appears whole and sealed; a run in progress lies next to it in ``.METHOD-KEY.partial`` and is continued by the next run.
 """
 
 from __future__ import annotations
@@ -10,13 +10,25 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.artifacts import digest, discard, file_digest, write_json, writing
+from bench.artifacts import (
+    INPUTS,
+    SEAL,
+    damage,
+    digest,
+    discard,
+    file_digest,
+    read_sealed,
+    seal,
+    write_json,
+    writing,
+)
 from bench.code_digest import method_digest, module_digest
 from bench.errors import DataError
 from bench.progress import say, track
@@ -87,6 +99,7 @@ def pretrain(
     from filelock import FileLock
 
     from bench.training.distributed import agreed, rank
+    from bench.training.loop import STATE
 
     final = spec.folder(checkpoints)
     if agreed(final.is_dir()):
@@ -96,9 +109,14 @@ def pretrain(
     lock = FileLock(final.with_name(f".{final.name}.lock"))
     with lock if rank() == 0 else contextlib.nullcontext():
         if not agreed(final.is_dir()):
-            _make(spec, final, partial, corpus, source, rows, validation_rows, devices)
             if rank() == 0:
-                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir(exist_ok=True)
+                write_json(partial / INPUTS, {"corpus": spec.corpus})
+            try:
+                _make(spec, final, partial, corpus, source, rows, validation_rows, devices)
+            finally:
+                if rank() == 0 and (final.is_dir() or not list(partial.rglob(STATE))):  # else the next run continues
+                    shutil.rmtree(partial, ignore_errors=True)
     return final
 
 
@@ -124,6 +142,8 @@ def _make(
         batch = config.batch_for(len(rows))
         folder = partial / stage
         folder.mkdir(parents=True, exist_ok=True)
+        if rank() == 0:
+            _discard_if_damaged(folder / STATE)
         say(
             f"{'continuing' if (folder / STATE).exists() else 'pretraining'} {method.name} on {corpus.name}"
             + (f", stage {stage}" if stage else "")
@@ -138,6 +158,27 @@ def _make(
     if rank() == 0:
         _write(spec, final, method, weights, history, {"train": len(rows), "validation": len(validation_rows)}, devices)
     agreed("written")
+
+
+def _discard_if_damaged(state: Path) -> None:
+    """Remove the state of an interrupted pretraining unless every tensor in it has the checksum it was written with.
+
+    A state is a zip file, whose entries carry CRC-32 checksums. torch does not compare them when it reads, and refuses
+    other files than zipfile does: both must accept it.
+    """
+    import torch
+
+    if not state.exists():
+        return
+    try:
+        torch.load(state, "cpu", weights_only=True, mmap=True)
+        with zipfile.ZipFile(state) as entries:
+            if entries.testzip() is None:
+                return
+    except Exception:  # damaged bytes raise many kinds of error, some of them undocumented
+        pass
+    say(f"{state}: damaged on disk; pretraining starts again from the first epoch of this stage")
+    state.unlink()
 
 
 def _write(
@@ -185,12 +226,25 @@ def _write(
                 "finished": provenance.now(),
             },
         )
+        seal(folder, "checkpoint", {"key": spec.key})
+
+
+def _read(folder: Path, name: str) -> bytes:
+    """A file of a checkpoint, compared with its seal; checkpoints of version 0.1 have none."""
+    return read_sealed(folder, name) if (folder / SEAL).exists() else (folder / name).read_bytes()
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
-    """The checkpoint's ``provenance.json``."""
+    """The checkpoint's ``provenance.json``.
+
+    Raises:
+        DataError: there is none, or it was altered.
+    """
     try:
-        return json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        facts = json.loads(_read(folder, "provenance.json"))
+        if not isinstance(facts, dict) or not {"key", "method", "corpus", "weights_sha256"} <= facts.keys():
+            raise ValueError("provenance.json lacks key, method, corpus or weights_sha256")
+        return facts
     except (OSError, ValueError) as error:
         raise DataError(
             f"{folder}: not a readable checkpoint ({error}). Delete the folder and pretrain again."
@@ -207,7 +261,7 @@ def read_concepts(folder: Path) -> list[str]:
     if not path.exists():
         return []
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(_read(folder, CONCEPTS))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not readable ({error}). Delete the checkpoint and pretrain again.") from error
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
@@ -236,29 +290,33 @@ def read_config(method: type[Method], folder: Path) -> MethodConfig:
             f"checkpoints import {method.name} FILE"
         )
     try:
-        return method.Config.model_validate(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+        return method.Config.model_validate(yaml.safe_load(_read(folder, "config.yaml")))
+    except (OSError, ValueError, yaml.YAMLError, ValidationError) as error:
         raise DataError(f"{folder / 'config.yaml'}: not a config of {method.name}: {error}") from error
 
 
 def discard_if_altered(folder: Path) -> bool:
-    """Whether the weights are those that were written; if not, the folder goes, so that they are made again."""
+    """Whether a checkpoint is as it was written; if not, the folder is removed, so that it is made again."""
     from filelock import FileLock
 
-    if _unaltered(folder):
+    if checkpoint_damage(folder) is None:
         return True
     with FileLock(folder.with_name(f".{folder.name}.lock")):
-        if folder.is_dir() and not _unaltered(folder):
-            say(f"{folder}: its weights were altered since they were written; they are made again")
+        if folder.is_dir() and (wrong := checkpoint_damage(folder)):
+            say(f"{folder}: {wrong}; the checkpoint is made again")
             discard(folder)
     return False
 
 
-def _unaltered(folder: Path) -> bool:
+def checkpoint_damage(folder: Path) -> str | None:
+    """What is wrong with a checkpoint's bytes; None while they are as written. Without a seal, only weights are compared."""
+    if (folder / SEAL).exists():
+        return damage(folder)
     try:
-        return file_digest(folder / "model.safetensors") == read_provenance(folder)["weights_sha256"]
-    except (OSError, DataError, KeyError):
-        return False
+        intact = file_digest(folder / "model.safetensors") == read_provenance(folder)["weights_sha256"]
+    except (OSError, DataError) as error:
+        return str(error)
+    return None if intact else "model.safetensors was altered: its SHA-256 is not the recorded one"
 
 
 def load_weights(method: Method, folder: Path) -> None:

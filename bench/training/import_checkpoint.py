@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.artifacts import file_digest, write_json, writing
+from bench.artifacts import file_digest, seal, write_json, writing
 from bench.errors import ConfigError, DataError, UnknownName
 from bench.signals.leads import LEADS, canonical_lead
 from bench.training.checkpoint import SCHEMA, CheckpointSpec, seeded_method
@@ -189,6 +189,7 @@ def _write(
                 "finished": provenance.now(),
             },
         )
+        seal(folder, "checkpoint", {"key": spec.key})
 
 
 def _refusal(path: Path, method: str, part: str, report: NameReport, fitting: list[str]) -> str:

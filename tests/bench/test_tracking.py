@@ -1,4 +1,5 @@
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ from bench.redaction import is_secret, redact
 from bench.run_record import metrics_of, params_of, tags_of
 from bench.runner.results import read_results
 from bench.tracking import EXPERIMENT, ResultMirror, TrackingError, log_result, log_results, pull, push
+from bench.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +151,55 @@ def test_a_file_that_is_no_database_is_refused_without_its_being_touched(tmp_pat
     with pytest.raises(TrackingError, match="not a database"):
         log_result(f"sqlite:///{path}", store_result(tmp_path / "results"))
     assert path.read_text() == "my thesis"
+
+
+def _damages(healthy: bytes) -> dict[str, bytes]:
+    page = 4096
+    flipped = bytearray(healthy)
+    flipped[page : 40 * page] = bytes(39 * page)  # most tables
+    return {
+        "text": b"my thesis",
+        "pages": bytes(flipped),
+        "cut": healthy[: len(healthy) // 2],
+    }
+
+
+@pytest.mark.parametrize("damage", ["text", "pages", "cut"])
+def test_the_advice_for_a_damaged_database_works_when_followed(uri, tmp_path, store_result, damage):
+    workspace = tmp_path / "a workspace"
+    store_result(workspace / "results")
+    log_result(uri, store_result(tmp_path / "results"), "healthy")
+    database = workspace / "mlflow.db"
+    content = _damages(Path(uri.removeprefix("sqlite:///")).read_bytes())[damage]
+    database.write_bytes(content)
+    with pytest.raises(TrackingError, match=r"not a readable MLflow store .* && bench tracking push") as stopped:
+        push(workspace / "results", f"sqlite:///{database}")
+    assert database.read_bytes() == content
+
+    move, command = str(stopped.value).rpartition("again: ")[2].split(" && ")
+    subprocess.run(move, shell=True, check=True)
+    assert shlex.split(command) == ["bench", "tracking", "push", "--workspace", str(workspace)]
+    assert push(workspace / "results", Workspace.at(workspace).tracking_uri).moved == 1
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_moved_workspace_uses_its_new_place_and_leaves_the_old_alone(uri, tmp_path, store_result, copied):
+    old, new = tmp_path / "old #1", tmp_path / "new 100%"
+    first = store_result(old / "results", seed=0)
+    log_result(uri, first, "template")
+    shutil.copy(uri.removeprefix("sqlite:///"), old / "mlflow.db")
+    log_result(f"sqlite:///{old / 'mlflow.db'}", first, "moved")
+    before = sorted(old.rglob("*"))
+    shutil.copytree(old, new)
+    if not copied:
+        shutil.rmtree(old)
+    there = f"sqlite:///{new / 'mlflow.db'}"
+
+    assert push(new / "results", there, "moved").present == 1
+    store_result(new / "results", seed=1)
+    assert push(new / "results", there, "moved").moved == 1
+    assert sorted(old.rglob("*")) == (before if copied else [])
+    assert pull(there, tmp_path / "pulled", "moved").moved == 2
 
 
 def test_a_result_without_a_folder_cannot_be_logged(make_result, uri):

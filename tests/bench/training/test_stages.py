@@ -1,5 +1,8 @@
 """Pretraining in stages: each begins with the weights of the one before, and an interrupted one is taken up again."""
 
+import shutil
+import struct
+import zipfile
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,12 +10,15 @@ import pandas as pd
 import pytest
 import torch
 
+from bench import inventory
+from bench.artifacts import write_json
 from bench.batch import ECGBatch
 from bench.loading import spread_evenly
 from bench.method import Corpus, Method, MethodConfig
 from bench.training import loop
-from bench.training.checkpoint import CheckpointSpec, pretrain
+from bench.training.checkpoint import CheckpointSpec, _discard_if_damaged, pretrain
 from bench.training.config import PretrainConfig
+from bench.workspace import Workspace
 
 
 class TwoStages(Method):
@@ -51,7 +57,7 @@ class Source:
 def run(tmp_path):
     about = pd.DataFrame({"patient_id": list("abcdefgh")})
     corpus = Corpus("made-up", about, np.ones(8, bool), np.zeros(8, bool))
-    spec = CheckpointSpec(TwoStages, TwoStages.Config(), {"dataset": "made-up"})
+    spec = CheckpointSpec(TwoStages, TwoStages.Config(), {"dataset": "made-up", "store": "abc"})
     return lambda: pretrain(spec, tmp_path, corpus, Source(), np.arange(8), np.arange(0))
 
 
@@ -63,12 +69,67 @@ def test_stages_follow_each_other_and_are_told_apart(run):
 
 
 def test_an_interrupted_second_stage_is_taken_up_again(run, monkeypatch, tmp_path):
+    whole, calls = interrupted(run, monkeypatch, tmp_path)
+    assert (run() / "model.safetensors").read_bytes() == whole
+    assert calls == ["first", "first", "second", "second", "second"]
+
+
+def test_a_state_with_one_flipped_bit_is_made_again(run, monkeypatch, tmp_path):
+    whole, calls = interrupted(run, monkeypatch, tmp_path)
+    (state,) = tmp_path.glob(".*.partial/second/state.pt")
+    content = bytearray(state.read_bytes())
+    with zipfile.ZipFile(state) as entries:
+        weights = entries.getinfo(next(name for name in entries.namelist() if name.endswith("/data/0")))
+    lengths = content[weights.header_offset + 26 : weights.header_offset + 30]  # of name and padding before the data
+    content[weights.header_offset + 30 + sum(struct.unpack("<HH", lengths))] ^= 1
+    state.write_bytes(bytes(content))
+    heard = []
+    monkeypatch.setattr("bench.training.checkpoint.say", heard.append)
+    assert (run() / "model.safetensors").read_bytes() == whole
+    assert calls == ["first", "first", "second", "second", "second", "second"]
+    assert sum("state.pt: damaged on disk" in text for text in heard) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_no_flipped_bit_of_a_state_changes_what_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.training.checkpoint.say", lambda message: None)
+    path = tmp_path / "state.pt"
+    state = {"model": {"w": torch.arange(6.0)}, "history": [{"epoch": 1, "loss": 0.5}]}
+    loop.save_state(path, state)
+    content = path.read_bytes()
+    kept = 0
+    for position in range(len(content)):
+        changed = bytearray(content)
+        changed[position] ^= 1 << position % 8
+        path.write_bytes(bytes(changed))
+        _discard_if_damaged(path)
+        if path.exists():
+            kept += 1
+            read = torch.load(path, weights_only=True)
+            assert read["history"] == state["history"]
+            assert torch.equal(read["model"]["w"], state["model"]["w"])
+    assert kept < len(content)  # padding, and fields that nobody reads
+
+
+def test_the_store_of_a_pretraining_in_progress_is_named_as_used(run, monkeypatch, tmp_path):
+    interrupted(run, monkeypatch, tmp_path)
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.root.mkdir()
+    (workspace.root / "checkpoints").symlink_to(tmp_path)
+    (workspace.stores / "made-up-1").mkdir(parents=True)
+    write_json(workspace.stores / "made-up-1" / "manifest.json", {"digest": "abc"})
+    (store,) = inventory.artifacts(workspace, ["store"])
+    assert len(store.used_by) == 1
+    assert inventory.removable(workspace, ["store"], unreferenced=True) == []
+
+
+def interrupted(run, monkeypatch, tmp_path):
+    """Pretrain undisturbed, and again up to the first epoch of the second stage: the weights, and the states written."""
+
     def stop(*_, **__):
         raise KeyboardInterrupt
 
     whole = (run() / "model.safetensors").read_bytes()
-    import shutil
-
     for folder in tmp_path.glob("two-stages-*"):
         shutil.rmtree(folder)
     original, calls = loop.save_state, []
@@ -82,8 +143,7 @@ def test_an_interrupted_second_stage_is_taken_up_again(run, monkeypatch, tmp_pat
     monkeypatch.setattr(loop, "save_state", save)
     with pytest.raises(KeyboardInterrupt):
         run()
-    assert (run() / "model.safetensors").read_bytes() == whole
-    assert calls == ["first", "first", "second", "second", "second"]
+    return whole, calls
 
 
 def test_weight_decay_can_spare_vectors_and_be_a_penalty():

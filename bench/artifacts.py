@@ -14,11 +14,11 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from errno import EDQUOT, EFBIG, EINVAL, ENOSPC, ENOTSUP, EROFS
+from errno import EDQUOT, EFBIG, EINVAL, ENOLCK, ENOSPC, ENOSYS, ENOTSUP, EROFS
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, DataError
 
 SEAL = "artifact.json"
 """Beside the files of an artifact: its kind, what it was made from, and the digests of the files."""
@@ -27,6 +27,7 @@ INPUTS = "inputs.json"
 """In the folder of unfinished work: the artifacts that it reads, which must not be removed meanwhile."""
 
 NO_SPACE = (ENOSPC, EROFS, EDQUOT, EFBIG)
+NO_LOCKS = (ENOLCK, ENOSYS, ENOTSUP)
 
 
 def writer() -> str:
@@ -75,7 +76,10 @@ def writing(final: Path, replace: bool = False) -> Iterator[Path]:
     temporary = folder_next_to(final)
     try:
         yield temporary
+        allowed = temporary.stat().st_mode & 0o666
         for path in temporary.rglob("*"):
+            if path.is_file():
+                path.chmod(allowed)  # safetensors makes files that only their owner may read, whatever the umask
             to_disk(path)
         to_disk(temporary)
         if not (replace and final.is_dir() and _exchange(temporary, final)):
@@ -243,20 +247,50 @@ def read_sealed(folder: Path, name: str) -> bytes:
     return content
 
 
+@contextlib.contextmanager
+def locked(path: Path, timeout: float = -1) -> Iterator[None]:
+    """Hold the lock file ``path``, whose folder is made, while the block runs; a process that ends releases it.
+
+    Raises:
+        Timeout: another process still held it after ``timeout`` seconds.
+        DataError: the lock file cannot be written, or its file system has no locks.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=timeout)
+    except Timeout:
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        if error.errno in NO_LOCKS:
+            raise DataError(
+                f"{path.parent}: its file system has no locks ({reason}), so that two processes could write the same "
+                f"file. Name a workspace on a local disk or on NFS 4 with --workspace FOLDER."
+            ) from error
+        raise DataError(
+            f"{path.parent} cannot be written: {reason}. Change its permissions, or name another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def once(final: Path, make: Callable[[Path], None], kind: str = "", inputs: dict[str, Any] | None = None) -> Path:
     """The artifact ``final``, made by ``make(folder)`` if it is not there yet; concurrent callers make it once.
 
     With ``inputs`` it is sealed, and checked whenever it is found: one whose bytes were altered is made again.
     """
-    from filelock import FileLock
 
     def found() -> bool:
         return final.is_dir() and (inputs is None or damage(final) is None)
 
     if found():
         return final
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(final.parent / f".{final.name}.lock"):
+    with locked(final.parent / f".{final.name}.lock"):
         if final.is_dir() and not found():
             warnings.warn(f"{final}: {damage(final)}; it is made again.", stacklevel=2)
             discard(final)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 from collections.abc import Iterable, Iterator
+from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 
 MANY = 50
 """Known names that are listed whole; of more fields than that, only a section."""
@@ -64,6 +65,16 @@ class UnknownName(ConfigError):
         hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
         super().__init__(f"unknown {kind} {name!r}.{hint}{cure} Known: {', '.join(_shown(name, known)) or 'none'}.")
         self.kind, self.name, self.suggestions = kind, name, near
+
+
+def of_file_system(error: OSError) -> str | None:
+    """One sentence where the file system refused access or is full; None for any other failure."""
+    if error.filename is None or error.errno not in (EACCES, EPERM, EROFS, ENOSPC, EDQUOT):
+        return None
+    return (
+        f"{error.filename}: {error.strerror}. Change its permissions or free some space, or name another folder with "
+        f"--workspace FOLDER or --output FOLDER."
+    )
 
 
 def _shown(name: str, known: list[str]) -> list[str]:

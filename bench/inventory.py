@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench.artifacts import INPUTS, SEAL, abandoned, damage, discard, sealed
+from bench.artifacts import INPUTS, SEAL, abandoned, damage, discard, locked, sealed
 from bench.errors import BenchError
 from bench.workspace import Workspace
 
@@ -190,7 +189,7 @@ def _traced(one: Artifact) -> bool:
 
 def remove(workspace: Workspace, chosen: Sequence[Artifact], removed: Callable[[Artifact], None]) -> list[Artifact]:
     """Remove artifacts but those that a living process is writing; what was left for that reason."""
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     left = []
     for one in chosen:
@@ -199,12 +198,11 @@ def remove(workspace: Workspace, chosen: Sequence[Artifact], removed: Callable[[
             if not abandoned(one.path.name):
                 left.append(one)
                 continue
-            shutil.rmtree(one.path, ignore_errors=True)
+            discard(one.path)
             removed(one)
             continue
         try:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(lock, timeout=0):
+            with locked(lock, timeout=0):
                 discard(one.path)
                 lock.unlink(missing_ok=True)
         except Timeout:

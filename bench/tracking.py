@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from bench.artifacts import abandoned, file_digest, seal, writer, writing
+from bench.artifacts import abandoned, file_digest, locked, seal, writer, writing
 from bench.errors import BenchError, DataError
 from bench.redaction import redact
 from bench.run_record import KEY_TAG, RESULT_TAG, metrics_of, params_of, run_span, tags_of
@@ -254,13 +254,10 @@ def _follow_move(database: Path) -> None:
 
 def _turn(uri: str, results: Path) -> contextlib.AbstractContextManager:
     """A lock that makes the writers of one machine take turns, so that no two log the same cell."""
-    from filelock import FileLock
-
     database = _sqlite_path(uri)
     if database is None:
-        return FileLock(results / ".mlflow.lock")
-    database.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(database.with_name(f".{database.name}.lock"))
+        return locked(results / ".mlflow.lock")
+    return locked(database.with_name(f".{database.name}.lock"))
 
 
 def _refuse_unreachable(uri: str) -> None:

@@ -33,7 +33,7 @@ from bench.cli import (
     text,
     tracking,
 )
-from bench.errors import BenchError, foreign_code, printable
+from bench.errors import BenchError, foreign_code, of_file_system, printable
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 done in part (cells failed and the others are kept; check or doctor found something to mend), "
@@ -114,6 +114,11 @@ def main() -> None:
         if os.environ.get("BENCH_TRACEBACK"):
             raise
         _print_error(str(error))
+        sys.exit(2)
+    except OSError as error:
+        if os.environ.get("BENCH_TRACEBACK") or (message := of_file_system(error)) is None:
+            raise
+        _print_error(message)
         sys.exit(2)
     except KeyboardInterrupt:
         _stopped()

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bench.artifacts import file_digest
+from bench.artifacts import file_digest, locked
 from bench.download.one_file import NotPublished, Remote, Stopped, fetch, partial_name
 from bench.download.sums import KEPT_ASIDE, chosen, read_sums
 from bench.errors import DataError
@@ -65,17 +65,14 @@ def download(
     Raises:
         DataError: with every file that the publisher does not have as promised; or why nothing can go on.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     aside = root / KEPT_ASIDE
-    try:
-        aside.mkdir(parents=True, exist_ok=True)
-        turn = FileLock(aside / "lock").acquire(timeout=0)
-    except Timeout:
-        raise DataError(f"{root}: another download is at work here; wait for it, or stop it.") from None
-    except OSError as error:
-        raise DataError(f"{root} cannot be written: {error.strerror or error}. Name another place.") from error
-    with turn:
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(aside / "lock", timeout=0))
+        except Timeout:
+            raise DataError(f"{root}: another download is at work here; wait for it, or stop it.") from None
         return _Download(publication, root, aside, connections, progress, say).run(only, dry_run)
 
 

@@ -12,6 +12,7 @@ column that averages others, or several tasks, is not tested: its parts are.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from collections import defaultdict
@@ -174,8 +175,9 @@ def _kept_p_values(
     except BenchError as error:
         return "", [], str(error).rstrip(".")  # not kept: what is wrong with a file can be mended
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"test": tested[0], "p": tested[1], "why": tested[2]})
+        with contextlib.suppress(OSError):  # a workspace that is only read
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, {"test": tested[0], "p": tested[1], "why": tested[2]})
     return tested
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench import provenance, registry
-from bench.artifacts import damage
+from bench.artifacts import damage, locked
 from bench.contamination.audit import contamination_of
 from bench.errors import BenchError
 from bench.flops import cost_of
@@ -50,26 +50,24 @@ def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = Tru
     Raises:
         TakenElsewhere: another process is at it, and the caller would rather not ``wait``.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     inputs = cell_inputs(cell, session)
     folder = session.source.workspace.results / key_of(cell, session, inputs)
     if not again and (found := read_intact(folder) or _fetched(folder, session)):
         return found, False
-    locks = session.source.workspace.locks
-    locks.mkdir(parents=True, exist_ok=True)
-    turn = FileLock(locks / f"{folder.name}.lock")
+    turn = session.source.workspace.locks / f"{folder.name}.lock"
     try:
-        with turn.acquire(timeout=-1 if wait else 0):
+        with locked(turn, timeout=-1 if wait else 0):
             if not again and (found := read_intact(folder)):
-                Path(turn.lock_file).unlink(missing_ok=True)
+                turn.unlink(missing_ok=True)
                 return found, False
             if folder.is_dir() and not again:
                 say(f"{cell}: the result in {folder} was altered ({damage(folder)}); it is computed again")
             result = _compute(cell, session, folder.name, inputs)
             if shared := session.source.workspace.shared:
                 shared.publish("results", folder, replace=again)
-            Path(turn.lock_file).unlink(missing_ok=True)  # whoever waits for it finds the result
+            turn.unlink(missing_ok=True)  # whoever waits for it finds the result
             return result, True
     except Timeout:
         raise TakenElsewhere(str(cell)) from None

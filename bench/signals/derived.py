@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from bench.artifacts import digest
+from bench.artifacts import digest, locked
 from bench.code_digest import source_digest
-from bench.errors import DataError
 from bench.signals.leads import LEADS
 from bench.signals.median_beat import median_beat
 from bench.signals.preparation import check, looks_across_leads, prepare_signal
@@ -81,20 +80,11 @@ def derive(
     Raises:
         DataError: the cache cannot be written to.
     """
-    from filelock import FileLock
-
     key = digest([store.signals_digest, asdict(transform), source_digest(__name__)], 24)
     path = cache / "signals" / key
     if path.is_dir():
         return SignalStore.open(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        turn = FileLock(path.parent / f".{key}.lock").acquire()
-    except OSError as error:
-        raise DataError(
-            f"the cache {cache} cannot be written to: {error.strerror or error}. Name another workspace."
-        ) from error
-    with turn:
+    with locked(path.parent / f".{key}.lock"):
         if path.is_dir():
             return SignalStore.open(path)
         writer = StoreWriter(path, {"key": key})

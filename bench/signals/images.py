@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
-from bench.artifacts import digest, write_json
+from bench.artifacts import digest, locked, write_json
 from bench.code_digest import module_digest, source_digest
 from bench.errors import DataError
 from bench.progress import say, track
@@ -93,8 +93,6 @@ def prepare_images(
     Raises:
         DataError: the dataset has none, or one cannot be read.
     """
-    from filelock import FileLock
-
     files = dataset.image_files(store.records)
     if not any(files):
         raise DataError(f"{dataset.root}: none of the {len(files):,} recordings has an image. {dataset.fetch}")
@@ -103,14 +101,7 @@ def prepare_images(
     key = digest([dataset.name, dataset.format_version, listed, size, code, on_bad_record], 24)
     final = cache / "images" / key
     if not final.is_dir():
-        try:
-            final.parent.mkdir(parents=True, exist_ok=True)
-            turn = FileLock(final.parent / f".{key}.lock").acquire()
-        except OSError as error:
-            raise DataError(
-                f"the cache {cache} cannot be written to: {error.strerror or error}. Name another workspace."
-            ) from error
-        with turn:
+        with locked(final.parent / f".{key}.lock"):
             if not final.is_dir():
                 _make(dataset, files, final, size, workers, on_bad_record)
     return Images(np.load(final / "images.npy", mmap_mode="r"), np.load(final / "rows.npy"), key)

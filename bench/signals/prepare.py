@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from bench.artifacts import locked
 from bench.dataset import UNUSABLE, Dataset, RecordFile, Recording
 from bench.errors import BenchError, DataError
 from bench.signals.leads import LEADS
@@ -66,18 +67,9 @@ def prepare(
     Raises:
         DataError: bad input (nothing is left behind), or a place that cannot be written to.
     """
-    from filelock import FileLock
-
     destination = Path(destination)
     dataset.check()
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        turn = FileLock(destination.parent / f".{destination.name}.lock").acquire()
-    except OSError as error:
-        raise DataError(
-            f"{destination} cannot be written: {error.strerror or error}. Name another place with --workspace FOLDER."
-        ) from error
-    with turn:
+    with locked(destination.parent / f".{destination.name}.lock"):
         source = source_of(dataset)
         if destination.is_dir() and (store := _current(destination, source, on_bad_record)):
             return store

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from optuna import Study
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -28,6 +28,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, PendingRollbackError, ProgrammingError
 
+from bench.artifacts import locked
 from bench.errors import BenchError, ConfigError
 from bench.progress import say
 from bench.redaction import redact, redact_of
@@ -123,14 +124,15 @@ class KernelLock:
     """Turns at a journal file. The kernel takes the lock from a worker that dies, at once; Optuna's own waits 30 s."""
 
     def __init__(self, path: Path):
-        self._lock = FileLock(path)
+        self._path = path
+        self._held = contextlib.ExitStack()
 
     def acquire(self) -> bool:
-        self._lock.acquire()
+        self._held.enter_context(locked(self._path))
         return True
 
     def release(self) -> None:
-        self._lock.release()
+        self._held.close()
 
 
 def _journal(path: Path, reading: bool) -> JournalStorage:
@@ -138,11 +140,11 @@ def _journal(path: Path, reading: bool) -> JournalStorage:
         raise ConfigError(f"{path}: there is no such study.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.with_name(f".{path.name}.lock"))
+        lock = path.with_name(f".{path.name}.lock")
         if not reading:
-            with lock:
+            with locked(lock):
                 _cut_torn_line(path)
-        backend = JournalFileBackend(str(path), lock_obj=KernelLock(Path(lock.lock_file)))  # type: ignore[arg-type]
+        backend = JournalFileBackend(str(path), lock_obj=KernelLock(lock))  # type: ignore[arg-type]
         return JournalStorage(backend)
     except (OSError, ValueError, KeyError) as error:
         raise StorageError(f"{path}: not a readable journal of a study ({error}).") from error
@@ -161,10 +163,10 @@ def _cut_torn_line(path: Path) -> None:
 @contextlib.contextmanager
 def _mark(marks: Path, worker: str) -> Iterator[None]:
     """A lock that lives as long as this process: how others see, without clocks, that a worker died."""
-    lock = FileLock(marks / f"{worker}.lock")
-    with lock:
+    path = marks / f"{worker}.lock"
+    with locked(path):
         yield
-    Path(lock.lock_file).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
 
 
 def _died(marks: Path, worker: str) -> bool:
@@ -172,7 +174,7 @@ def _died(marks: Path, worker: str) -> bool:
     if not path.exists():
         return True
     try:
-        with FileLock(path, timeout=0):
+        with locked(path, timeout=0):
             path.unlink(missing_ok=True)
             return True
     except Timeout:
@@ -184,7 +186,7 @@ def _alone(url: str) -> Iterator[None]:
     path = Path(url.partition(":///")[2]).expanduser().absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path.with_name(f".{path.name}.worker.lock"), timeout=0):
+        with locked(path.with_name(f".{path.name}.worker.lock"), timeout=0):
             path.touch()  # SQLite would make it 0644, whatever the umask
             yield
     except Timeout:

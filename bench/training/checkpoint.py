@@ -24,6 +24,7 @@ from bench.artifacts import (
     digest,
     discard,
     file_digest,
+    locked,
     read_sealed,
     seal,
     write_json,
@@ -96,8 +97,6 @@ def pretrain(
 
     In processes that train together on ``devices`` all call it; the first one looks, holds the lock and writes.
     """
-    from filelock import FileLock
-
     from bench.training.distributed import agreed, rank
     from bench.training.loop import STATE
 
@@ -105,9 +104,7 @@ def pretrain(
     if agreed(final.is_dir()):
         return final
     partial = final.with_name(f".{final.name}.partial")
-    final.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(final.with_name(f".{final.name}.lock"))
-    with lock if rank() == 0 else contextlib.nullcontext():
+    with locked(final.with_name(f".{final.name}.lock")) if rank() == 0 else contextlib.nullcontext():
         if not agreed(final.is_dir()):
             if rank() == 0:
                 partial.mkdir(exist_ok=True)
@@ -297,11 +294,9 @@ def read_config(method: type[Method], folder: Path) -> MethodConfig:
 
 def discard_if_altered(folder: Path) -> bool:
     """Whether a checkpoint is as it was written; if not, the folder is removed, so that it is made again."""
-    from filelock import FileLock
-
     if checkpoint_damage(folder) is None:
         return True
-    with FileLock(folder.with_name(f".{folder.name}.lock")):
+    with locked(folder.with_name(f".{folder.name}.lock")):
         if folder.is_dir() and (wrong := checkpoint_damage(folder)):
             say(f"{folder}: {wrong}; the checkpoint is made again")
             discard(folder)

@@ -1,5 +1,6 @@
 """Content-addressed artifacts: keys that mean what they should, folders that appear whole."""
 
+import errno
 import importlib
 import multiprocessing
 import os
@@ -7,9 +8,11 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import Timeout
 
 from bench import code_digest
-from bench.artifacts import digest, once, writing
+from bench.artifacts import digest, locked, once, writing
+from bench.errors import DataError
 from bench.imported_columns import write_imported
 from methods.text.embedding_cache import EmbeddingCache
 from tasks.datasets.challenge_files import new_root
@@ -65,7 +68,12 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
 def test_permissions_follow_the_umask(tmp_path, request, store_result, umask, folder_mode, file_mode):
     before = os.umask(umask)
     request.addfinalizer(lambda: os.umask(before))
-    once(tmp_path / "cache" / "artifact", lambda folder: folder.joinpath("data.bin").write_bytes(b"data"), "kind", {})
+
+    def make(folder):
+        (folder / "data.bin").write_bytes(b"data")
+        (folder / "model.safetensors").touch(mode=0o600)  # as that library does
+
+    once(tmp_path / "cache" / "artifact", make, "kind", {})
     store_result(tmp_path / "results")
     store_result(tmp_path / "results")  # takes the place of the first
     EmbeddingCache(tmp_path / "cache" / "text").store("encoder", {"sinus rhythm": np.zeros(4, np.float32)})
@@ -104,3 +112,23 @@ def test_processes_that_want_the_same_artifact_make_it_once(tmp_path):
     for worker in workers:
         worker.join()
     assert (tmp_path / "made").read_text() == "x"
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOTSUP])
+def test_a_file_system_without_locks_is_refused_in_one_sentence(tmp_path, monkeypatch, code):
+    def flock(handle, operation):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(
+        DataError, match=r"stores: its file system has no locks .* on NFS 4 with --workspace"
+    ) as stopped:
+        once(tmp_path / "stores" / "artifact", lambda folder: None)
+    assert "\n" not in str(stopped.value)
+
+
+def test_a_lock_is_held_by_one_at_a_time_and_free_afterwards(tmp_path):
+    with locked(tmp_path / "new" / "lock"), pytest.raises(Timeout), locked(tmp_path / "new" / "lock", timeout=0):
+        pass
+    with locked(tmp_path / "new" / "lock", timeout=0):
+        pass

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 from bench import registry
 from bench.artifacts import digest, once
 from bench.errors import ConfigError, DataError, UnknownName
-from bench.project_file import MIN_SIMULATED, project
+from bench.project_file import MAX_SIMULATED, MIN_SIMULATED, project
+from bench.reading.paths import written_path
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset
@@ -55,17 +56,20 @@ class DataSource:
         Raises:
             ConfigError: a folder that does not exist. UnknownName: a dataset nobody registered.
         """
-        base = Path(os.environ["BENCH_DATA"]).expanduser() if os.environ.get("BENCH_DATA") else None
-        origin = "BENCH_DATA"
+        named = os.environ.get("BENCH_DATA")
+        base, origin = (written_path(named, "BENCH_DATA") if named else None), "BENCH_DATA"
         roots: dict[str, Path] = {}
         for value in data_roots:
             name, equals, folder = value.partition("=")
-            if not equals:
-                base, origin = Path(value).expanduser(), "--data-root"
+            if not equals or "/" in name:
+                if origin == "--data-root":
+                    raise ConfigError(f"--data-root is given twice, {base} and {value}; one folder holds all datasets.")
+                base, origin = written_path(value, "--data-root"), "--data-root"
                 continue
-            if name not in registry.entries(registry.DATASETS):
-                raise UnknownName("dataset", name, registry.entries(registry.DATASETS))
-            roots[name] = Path(folder).expanduser()
+            name = registry.named(registry.DATASETS, name)
+            if name in roots:
+                raise ConfigError(f"--data-root names the folder of {name} twice; give it once.")
+            roots[name] = written_path(folder, f"--data-root {name}=")
             if not roots[name].is_dir():
                 raise ConfigError(f"--data-root {value}: the folder {roots[name]} does not exist.")
         file = project()
@@ -84,8 +88,11 @@ class DataSource:
             )
         asked = os.environ.get("BENCH_SIMULATED_RECORDS")
         if simulated_records is None and asked:
-            if not asked.isdecimal() or int(asked) < MIN_SIMULATED:
-                raise ConfigError(f"BENCH_SIMULATED_RECORDS={asked}: expected a whole number from {MIN_SIMULATED} on.")
+            if not asked.isdecimal() or len(asked) > 9 or not MIN_SIMULATED <= int(asked) <= MAX_SIMULATED:
+                raise ConfigError(
+                    f"BENCH_SIMULATED_RECORDS={asked[:40]}: expected a whole number from {MIN_SIMULATED} to "
+                    f"{MAX_SIMULATED:,}."
+                )
             simulated_records = int(asked)
         simulated_records = simulated_records or file.simulated_records
         return cls(workspace, base, roots, simulated_records, on_bad_record, workers or os.cpu_count() or 1)

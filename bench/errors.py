@@ -1,4 +1,4 @@
-"""Errors a user can act on: each message names the place, what was found, what was expected and the cure."""
+"""Errors a user can act on: each message names the place, what was found, what was expected and the fix."""
 
 from __future__ import annotations
 
@@ -7,8 +7,34 @@ import difflib
 from collections.abc import Iterable, Iterator
 from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 
+FEW = 12
+"""Known names that are all listed with a wrong one; where there are more, the nearest, and the command that lists them."""
 MANY = 50
-"""Known names that are listed whole; of more fields than that, only a section."""
+"""Fields that are listed whole; of more, only a section."""
+
+LISTED_BY = {
+    "method": "bench methods",
+    "task": "bench tasks",
+    "dataset": "bench data status",
+    "leaderboard": "bench leaderboard list",
+    "study": "bench sweep show",
+}
+"""Kind of name -> the command that lists all of them."""
+
+ALSO_CALLED = {
+    "learning_rate": "lr",
+    "batch": "batch_size",
+    "bs": "batch_size",
+    "epoch": "epochs",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "max_epochs": "epochs",
+    "wd": "weight_decay",
+    "optimizer": "optimiser",
+    "temp": "temperature",
+    "k": "neighbours",
+}
+"""Names of config fields elsewhere -> ours."""
 
 
 _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160)) if chr(number) not in "\n\t"}
@@ -20,7 +46,7 @@ def printable(text: str) -> str:
 
 
 class BenchError(Exception):
-    """Something the user can mend. The CLI prints the message alone, without a traceback, and exits with 2."""
+    """Something the user can fix. The CLI prints the message alone, without a traceback, and exits with 2."""
 
 
 class ForeignStop(BenchError):
@@ -56,14 +82,25 @@ class ConfigError(BenchError):
 
 
 class UnknownName(ConfigError):
-    """A method, task, mode, lead or field that nobody registered; the message suggests the nearest ones."""
+    """A method, task, mode, lead or field that nobody registered; the message suggests the nearest ones.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], cure: str = ""):
+    Args:
+        fix: a sentence on what else to do, with a leading space.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], fix: str = ""):
         known = sorted(known)
-        folded = {k.lower(): k for k in known}
-        near = [folded[m] for m in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)]
+        near = _nearest(name, known)
+        shown = name if len(name) <= 60 else f"{name[:57]}..."
         hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-        super().__init__(f"unknown {kind} {name!r}.{hint}{cure} Known: {', '.join(_shown(name, known)) or 'none'}.")
+        command = LISTED_BY.get(kind)
+        if command and len(known) > FEW:
+            rest = f" All {len(known)}: {command}."
+        elif near and len(known) > FEW and kind.startswith("config field"):
+            rest = " All fields of a method: bench explain METHOD."
+        else:
+            rest = f" Known: {', '.join(_shown(name, known)) or 'none'}."
+        super().__init__(f"unknown {kind} {shown!r}.{hint}{fix}{rest}")
         self.kind, self.name, self.suggestions = kind, name, near
 
 
@@ -75,6 +112,24 @@ def of_file_system(error: OSError) -> str | None:
         f"{error.filename}: {error.strerror}. Change its permissions or free some space, or name another folder with "
         f"--workspace FOLDER or --output FOLDER."
     )
+
+
+def folded(name: str) -> str:
+    """A name without what people write differently: case, hyphens, underscores and blanks."""
+    return "".join(character for character in name.casefold() if character not in "-_ ")
+
+
+def _nearest(name: str, known: list[str]) -> list[str]:
+    last = name.rpartition(".")[2].casefold().replace("-", "_")
+    field = ALSO_CALLED.get(last, last)
+    section = name.rpartition(".")[0].casefold()
+    fields = [one for one in known if one.rpartition(".")[2] == field]
+    fields.sort(key=lambda one: one.rpartition(".")[0] != section)
+    whole = {one.casefold(): one for one in known}
+    similar = [whole[match] for match in difflib.get_close_matches(name[:200].casefold(), whole, n=3, cutoff=0.5)]
+    part = folded(name)
+    within = [one for one in known if len(part) > 2 and part in folded(one)]
+    return list(dict.fromkeys([*fields[:6], *similar, *within]))[: max(3, len(fields[:6]))]
 
 
 def _shown(name: str, known: list[str]) -> list[str]:

@@ -14,10 +14,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.errors import ConfigError, UnknownName
+from bench.reading.paths import written_path
+from bench.reading.text_file import read_text, said
 
 NAME = "bench.toml"
 MIN_SIMULATED = 50
 """Recordings of the smallest simulated cohort: a smaller one has splits without patients."""
+MAX_SIMULATED = 1_000_000
+"""Recordings of the largest one: more than the largest public collection has, and about 250 GB."""
+MAX_JOBS = 10_000
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ def _find() -> Path | None:
     if named is not None:
         if not named:
             return None
-        path = Path(named).expanduser().absolute()
+        path = written_path(named, "BENCH_TOML").absolute()
         if not path.is_file():
             raise ConfigError(f"BENCH_TOML names {path}, which is no file. Write one with bench init, or unset it.")
         return path
@@ -91,29 +96,45 @@ def _read(path: Path, changed: int) -> Project:
     import tomllib
 
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as TOML: {error}.") from error
+        content = tomllib.loads(read_text(path))
+    except RecursionError:
+        raise ConfigError(
+            f"{path} cannot be read as TOML: values are nested too deeply; expected keys such as jobs = 4."
+        ) from None
+    except (OSError, ValueError) as error:  # not UTF-8, not TOML, a number of more digits than Python reads
+        raise ConfigError(
+            f"{path} cannot be read as TOML: {said(error)}. Fix the file: bench init writes a valid one."
+        ) from error
     for key, value in content.items():
         if key not in KEYS:
             raise UnknownName(f"key of {path}", key, KEYS)
         if not isinstance(value, KEYS[key]) or isinstance(value, bool):
-            raise ConfigError(f"{path}: {key} = {value!r}; expected {_words(KEYS[key])}.")
+            raise ConfigError(f"{path}: {key} = {_short(value)}; expected {_words(KEYS[key])}.")
+        if isinstance(value, str) and not value.strip():
+            raise ConfigError(f"{path}: {key} is empty; give it a value, or remove the line.")
     if content.get("profile", "paper") not in ("paper", "smoke"):
-        raise ConfigError(f"{path}: profile = {content['profile']!r}; expected paper or smoke.")
-    for key, least in (("simulated_records", MIN_SIMULATED), ("jobs", 1)):
-        if content.get(key, least) < least:
-            raise ConfigError(f"{path}: {key} = {content[key]}; expected {least} or more.")
+        raise ConfigError(f"{path}: profile = {_short(content['profile'])}; expected paper or smoke.")
+    for key, least, most in (("simulated_records", MIN_SIMULATED, MAX_SIMULATED), ("jobs", 1, MAX_JOBS)):
+        if not least <= content.get(key, least) <= most:
+            raise ConfigError(f"{path}: {key} = {_short(content[key])}; expected {least} or more, at most {most:,}.")
     folders = {name: _folder(path, f"data.{name}", value) for name, value in content.pop("data", {}).items()}
     if "workspace" in content:
-        content["workspace"] = path.parent / Path(content["workspace"]).expanduser()
+        content["workspace"] = _folder(path, "workspace", content["workspace"])
     return Project(path=path, data_root=folders.pop("root", None), data=folders, **content)
 
 
 def _folder(path: Path, key: str, value: Any) -> Path:
     if not isinstance(value, str):
-        raise ConfigError(f"{path}: {key} = {value!r}; expected a folder, as text.")
-    return path.parent / Path(value).expanduser()
+        raise ConfigError(f"{path}: {key} = {_short(value)}; expected a folder, as text.")
+    return path.parent / written_path(value, f"{path}: {key}")
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _words(kind: type) -> str:

@@ -15,6 +15,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, UnknownName, foreign_code
+from bench.errors import BenchError, ConfigError, UnknownName, folded, foreign_code
 
 METHODS, TASKS, DATASETS = "bench.methods", "bench.tasks", "bench.datasets"
 _WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset"}
@@ -227,12 +228,54 @@ def entries(group: str) -> dict[str, Entry]:
     return dict(sorted(found.items()))
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
-    """What to raise for a name nobody registered; a package of that name in this folder (``bench new``) is not installed."""
-    written = name and (Path(name) / "pyproject.toml").is_file()
-    return UnknownName(
-        kind, name, known, f" The package in {name} has to be installed: pip install -e {name}" if written else ""
+def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+    """The error for a name nobody registered.
+
+    It says so where the name is that of something else: of a dataset (with the pattern of its tasks), of a method or task
+    that another option takes, or of a package in this folder (``bench new``) that is not installed.
+    """
+    if kind == "task" and (dataset := _registered_as(DATASETS, name)):
+        return ConfigError(_tasks_of(dataset))
+    written = re.fullmatch(r"[\w.-]+", name) and (Path(name) / "pyproject.toml").is_file()
+    fix = f" The package in {name} has to be installed: pip install -e {name}." if written else ""
+    for group, word in _WORD.items():
+        if word != kind and (other := _registered_as(group, name)):
+            fix += f" There is a {word} of that name: {other}."
+    return UnknownName(kind, name, known, fix)
+
+
+def _tasks_of(dataset: str) -> str:
+    tasks = [name for name, entry in entries(TASKS).items() if entry.attributes.get("dataset") == dataset]
+    if not tasks:
+        return (
+            f"task {dataset!r}: {dataset} is a dataset without tasks; methods can pretrain on it: --corpus {dataset}."
+        )
+    pattern = f"{dataset}-*"
+    whole = sorted(tasks) == sorted(fnmatch.filter(entries(TASKS), pattern))
+    typed = f"'{pattern}'" if whole else ",".join(tasks)
+    return (
+        f"task {dataset!r}: {dataset} is a dataset. Name one of its tasks ({', '.join(tasks)}), or all: --task {typed}."
     )
+
+
+def _registered_as(group: str, name: str) -> str | None:
+    known = entries(group)
+    if name in known:
+        return name
+    alike = [one for one in known if folded(one) == folded(name)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def named(group: str, name: str) -> str:
+    """The registered name that ``name`` means: case, hyphens, underscores and blanks do not matter where that is clear.
+
+    Raises:
+        ConfigError: nobody registered it (:func:`unknown`).
+    """
+    found = _registered_as(group, name)
+    if found is None:
+        raise unknown(_WORD[group], name, entries(group))
+    return found
 
 
 def load(group: str, name: str) -> Any:
@@ -257,13 +300,17 @@ def load(group: str, name: str) -> Any:
 
 
 def match(group: str, patterns: Iterable[str]) -> list[str]:
-    """The registered names that match any of the patterns (``ptbxl-*``), in the order asked, without repeats."""
+    """The registered names that match any of the patterns (``ptbxl-*``), in the order asked, without repeats. A name may be
+    written as for :func:`named`, and a pattern without regard to case, with ``_`` for ``-``."""
     known = entries(group)
     chosen: dict[str, None] = {}
     for pattern in patterns:
-        hits = [n for n in known if fnmatch.fnmatchcase(n, pattern)] if any(c in pattern for c in "*?[") else [pattern]
-        if not hits or (hits == [pattern] and pattern not in known):
-            raise unknown(_WORD[group], pattern, known)
+        if any(character in pattern for character in "*?["):
+            hits = fnmatch.filter(known, pattern) or fnmatch.filter(known, pattern.lower().replace("_", "-"))
+            if not hits:
+                raise unknown(_WORD[group], pattern, known)
+        else:
+            hits = [named(group, pattern)]
         chosen.update(dict.fromkeys(hits))
     return list(chosen)
 

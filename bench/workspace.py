@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import ConfigError
 from bench.project_file import project
+from bench.reading.paths import written_path
 
 if TYPE_CHECKING:
     from bench.shared_artifacts import SharedArtifacts
@@ -32,7 +33,7 @@ class Workspace:
         ``bench-workspace`` in this folder; the object store likewise (``BENCH_ARTIFACTS``), else none."""
         named = path or os.environ.get("BENCH_WORKSPACE") or project().workspace or DEFAULT
         return cls(
-            Path(named).expanduser().absolute(),
+            written_path(named, "the workspace").absolute(),
             artifacts or os.environ.get("BENCH_ARTIFACTS") or project().artifacts,
         )
 

@@ -22,10 +22,15 @@ SHOWN = 10
 
 
 def audit_command(
-    method: Annotated[str, typer.Argument(help="The method.")],
-    task: Annotated[str, typer.Argument(help="The task.")],
+    method: o.MethodName,
+    task: o.TaskName,
     corpus: Annotated[
-        str | None, typer.Option("--corpus", help="The corpus, as bench run takes it. [default: as bench run would]")
+        str | None,
+        typer.Option(
+            "--corpus",
+            callback=o.registered("bench.datasets"),
+            help="The corpus, as bench run takes it. [default: as bench run would]",
+        ),
     ] = None,
     checkpoint: Annotated[
         str | None,

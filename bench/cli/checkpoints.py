@@ -21,7 +21,7 @@ def _group() -> None:
     "import", epilog="Example:  bench checkpoints import merl res18_best_ckpt.pth --set merl.text.model=medcpt"
 )
 def import_command(
-    method: Annotated[str, typer.Argument(help="The method that the weights are of.")],
+    method: o.MethodName,
     file: Annotated[Path, typer.Argument(help="The published file: safetensors, or a saved state dict.")],
     part: Annotated[
         str, typer.Option("--part", help="What the file holds: the whole model, or the encoder (no zero-shot then).")

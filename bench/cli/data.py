@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import options as o
-from bench.project_file import MIN_SIMULATED
+from bench.project_file import MAX_SIMULATED, MIN_SIMULATED
 
 app = typer.Typer(no_args_is_help=True, help="Download, prepare, verify, list and simulate datasets.")
 
@@ -21,7 +21,7 @@ DOWNLOAD_EXAMPLES = o.examples(
 
 @app.command(epilog=DOWNLOAD_EXAMPLES)
 def download(
-    dataset: Annotated[str, typer.Argument(help="The dataset.", autocompletion=o.complete("bench.datasets"))],
+    dataset: o.DatasetName,
     to: Annotated[
         Path | None,
         typer.Option(
@@ -66,7 +66,7 @@ def download(
 
 @app.command(epilog="Example:  bench data prepare ptbxl --data-root ptbxl=~/ecg/ptb-xl")
 def prepare(
-    dataset: Annotated[str, typer.Argument(help="The dataset.", autocompletion=o.complete("bench.datasets"))],
+    dataset: o.DatasetName,
     data_root: o.DataRoot = None,
     rate: Annotated[
         int | None,
@@ -99,7 +99,7 @@ def prepare(
 
 @app.command(epilog="Example:  bench data verify ptbxl --data-root ~/ecg")
 def verify(
-    dataset: Annotated[str, typer.Argument(help="The dataset.", autocompletion=o.complete("bench.datasets"))],
+    dataset: o.DatasetName,
     data_root: o.DataRoot = None,
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
@@ -157,11 +157,17 @@ def status(data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, js
 
 @app.command(epilog="Example:  bench data simulate ptbxl /tmp/simulated-ptbxl --records 500")
 def simulate(
-    dataset: Annotated[str, typer.Argument(help="The dataset to imitate.")],
+    dataset: o.DatasetName,
     destination: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
     records: Annotated[
         int | None,
-        typer.Option("--records", metavar="N", min=MIN_SIMULATED, help="How many recordings. [default: the dataset's]"),
+        typer.Option(
+            "--records",
+            metavar="N",
+            min=MIN_SIMULATED,
+            max=MAX_SIMULATED,
+            help="How many recordings. [default: the dataset's]",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Same seed, same bytes.")] = 0,
 ) -> None:

@@ -13,8 +13,8 @@ EXAMPLES = "Example:  bench explain llm-dan ukb-hyp-hf --record 1000123_2_0 --ou
 
 
 def explain_command(
-    method: Annotated[str, typer.Argument(help="The method.", autocompletion=o.complete("bench.methods"))],
-    task: Annotated[str, typer.Argument(help="The task.", autocompletion=o.complete("bench.tasks"))],
+    method: o.MethodName,
+    task: o.TaskName,
     record: Annotated[
         str | None,
         typer.Option("--record", metavar="ID", help="A test record. [default: the one with the highest score]"),

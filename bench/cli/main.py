@@ -22,6 +22,7 @@ from bench.cli import (
     explain,
     leaderboard,
     listing,
+    options,
     plugins,
     pretrain,
     replay,
@@ -45,7 +46,12 @@ STOPPED = 130
 
 
 class _Commands(typer.core.TyperGroup):
-    """The commands; one that code of a plugin ends by ``sys.exit`` fails, whatever the code said."""
+    """The commands. An empty value is refused before any of them reads its options; a command that code of a plugin ends by
+    ``sys.exit`` fails, whatever the code said."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        options.refuse_empty(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         with foreign_code():

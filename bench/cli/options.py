@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.errors import ConfigError
-from bench.project_file import MIN_SIMULATED
+from bench.project_file import MAX_SIMULATED, MIN_SIMULATED
 
 if TYPE_CHECKING:
     from bench.data_source import DataSource
     from bench.runner.cell import Profile
+
+LONGEST_RANGE = 1000
 
 DataRoot = Annotated[
     list[str] | None,
@@ -47,6 +50,7 @@ SimulatedRecords = Annotated[
         "--simulated-records",
         metavar="N",
         min=MIN_SIMULATED,
+        max=MAX_SIMULATED,
         help="Size of the simulated cohorts. [default: the dataset's]",
     ),
 ]
@@ -138,6 +142,46 @@ def complete_boards(incomplete: str) -> list[str]:
     return sorted(f.stem for folder in folders for f in folder.glob("*.yaml") if f.stem.startswith(incomplete))
 
 
+def registered(group: str) -> Callable[[str | None], str | None]:
+    """Callback of an argument or option that is one registered name: the name as it is registered."""
+
+    def name(value: str | None) -> str | None:
+        from bench import registry
+
+        return None if value is None else registry.named(group, value)
+
+    return name
+
+
+MethodName = Annotated[
+    str,
+    typer.Argument(help="The method.", callback=registered("bench.methods"), autocompletion=complete("bench.methods")),
+]
+TaskName = Annotated[
+    str, typer.Argument(help="The task.", callback=registered("bench.tasks"), autocompletion=complete("bench.tasks"))
+]
+DatasetName = Annotated[
+    str,
+    typer.Argument(
+        help="The dataset.", callback=registered("bench.datasets"), autocompletion=complete("bench.datasets")
+    ),
+]
+
+
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Refuse a value that is empty: a variable of a shell script that is not set, which would pass for an option left out.
+
+    Raises:
+        ConfigError: with the option's name.
+    """
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        option, equals, value = argument.partition("=")
+        empty = not value.strip() if equals and re.fullmatch(r"--?[a-z-]+", option) else not argument.strip(" ,")
+        if empty:
+            name = option if equals else before if before.startswith("-") else "an argument"
+            raise ConfigError(f"{name}: the value is empty. Give one, or leave {name} out.")
+
+
 def split_commas(values: Sequence[str] | None) -> list[str]:
     """Repeated options and commas alike: ``-m a,b -m c`` is a, b, c."""
     return [part.strip() for value in values or () for part in value.split(",") if part.strip()]
@@ -172,18 +216,30 @@ def chosen_profile(value: str | None) -> Profile | None:
 
 
 def numbers(values: Sequence[str] | None, name: str, kind: type) -> list:
-    """Numbers from repeated or comma-joined options; ``1%`` is 0.01.
+    """Numbers from repeated or comma-joined options; ``1%`` is 0.01, and of whole numbers ``0-4`` and ``0..4`` are five.
 
     Raises:
         ConfigError: not a number.
     """
-    out = []
+    out: list[Any] = []
     for text in split_commas(values):
         try:
-            out.append(kind(text[:-1]) / 100 if text.endswith("%") and kind is float else kind(text))
+            if kind is int and (ends := re.fullmatch(r"(\d+)(?:-|\.\.)(\d+)", text)):
+                out += _range(int(ends[1]), int(ends[2]), f"{name} {text}")
+            else:
+                out.append(kind(text[:-1]) / 100 if text.endswith("%") and kind is float else kind(text))
         except ValueError:
-            raise ConfigError(f"{name} {text!r}: expected {'a whole number' if kind is int else 'a number'}.") from None
+            expected = "a whole number, or a range such as 0-4" if kind is int else "a number, such as 0.1 or 10%"
+            raise ConfigError(f"{name} {text[:60]!r}: expected {expected}.") from None
     return out
+
+
+def _range(first: int, last: int, where: str) -> range:
+    if not first <= last < first + LONGEST_RANGE:
+        raise ConfigError(
+            f"{where}: expected a range from a lower to a higher number, of at most {LONGEST_RANGE:,} numbers."
+        )
+    return range(first, last + 1)
 
 
 def data_source(

@@ -22,10 +22,14 @@ PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 
 
 def pretrain_command(
-    method: Annotated[str, typer.Argument(help="The method.", autocompletion=o.complete("bench.methods"))],
+    method: o.MethodName,
     corpus: Annotated[
         str | None,
-        typer.Option("--corpus", help="The dataset to learn from. [default: the paper's if at hand, else ptbxl]"),
+        typer.Option(
+            "--corpus",
+            callback=o.registered("bench.datasets"),
+            help="The dataset to learn from. [default: the paper's if at hand, else ptbxl]",
+        ),
     ] = None,
     devices: Annotated[
         str,

@@ -9,6 +9,7 @@ import typer
 
 from bench.cli import options as o
 from bench.errors import ConfigError
+from bench.project_file import MAX_JOBS
 
 EXAMPLES = o.examples(
     "bench run --method kmerl,random-vit --task ptbxl-super --mode zeroshot",
@@ -79,7 +80,9 @@ def run_command(
             help="Leads to show: all, limb, precordial, I or I,II (one subset), 1..12 (K-MERL's order). Repeats. [default: all]",
         ),
     ] = None,
-    seed: Annotated[list[str] | None, typer.Option("--seed", metavar="NUMBERS", help="Seeds. [default: 0]")] = None,
+    seed: Annotated[
+        list[str] | None, typer.Option("--seed", metavar="NUMBERS", help="Seeds: 0,1,2 or 0-4. [default: 0]")
+    ] = None,
     board: Annotated[
         str | None,
         typer.Option(
@@ -99,6 +102,7 @@ def run_command(
         typer.Option(
             "--corpus",
             metavar="DATASET",
+            callback=o.registered("bench.datasets"),
             help="Pretrain on this dataset. [default: the paper's if at hand, else the task's training folds]",
             autocompletion=o.complete("bench.datasets"),
         ),
@@ -142,6 +146,7 @@ def run_command(
             "-j",
             metavar="N",
             min=1,
+            max=MAX_JOBS,
             help="Cells that run beside each other; they share the cores. [default: 1]",
         ),
     ] = None,

@@ -11,6 +11,7 @@ from typing import Any
 from bench import registry
 from bench.contract import dataset_checks, method_checks, task_checks
 from bench.contract.check import Verdict, judge
+from bench.errors import folded
 
 
 def check_method(cls: Any, slow: bool = False) -> list[Verdict]:
@@ -48,6 +49,9 @@ def check_named(name: str, slow: bool = False) -> Iterator[tuple[str, registry.E
         UnknownName: nobody registered it.
     """
     known = {kind: registry.entries(group) for kind, (group, _) in GROUPS.items()}
+    if not any(name in entries for entries in known.values()):
+        alike = {n for entries in known.values() for n in entries if folded(n) == folded(name)}
+        name = alike.pop() if len(alike) == 1 else name
     if not any(name in entries for entries in known.values()):
         raise registry.unknown("method, task or dataset", name, {n for entries in known.values() for n in entries})
     for kind, (group, check) in GROUPS.items():

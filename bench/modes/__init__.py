@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Sequence
 from types import ModuleType
 
-from bench.errors import ConfigError, UnknownName
+from bench.errors import ConfigError, UnknownName, folded
 
 MODULES = {
     "zeroshot": "bench.modes.zeroshot",
@@ -35,6 +35,18 @@ def released_protocol(mode: str) -> str | None:
     return next((name for name, modes in RELEASED_PROTOCOLS.items() if mode in modes.values()), None)
 
 
+def named_mode(name: str) -> str:
+    """The mode that a user means by ``name``: case, hyphens and underscores do not matter (``zero-shot``).
+
+    Raises:
+        UnknownName: there is no such mode.
+    """
+    for mode in MODULES:
+        if folded(mode) == folded(name):
+            return mode
+    raise UnknownName("mode", name, [mode for mode in MODULES if released_protocol(mode) is None])
+
+
 OURS = "ours"
 
 
@@ -42,8 +54,9 @@ def modes_under(modes: Sequence[str], protocols: Sequence[str]) -> list[str]:
     """The modes under the protocols asked for: ``ours``, or somebody's released one.
 
     Raises:
-        ConfigError: no such protocol, or one that none of the modes has.
+        ConfigError: no such protocol, or one that none of the modes has. UnknownName: no such mode.
     """
+    modes = [named_mode(mode) for mode in modes]
     chosen = []
     for name in protocols:
         if name not in (OURS, *RELEASED_PROTOCOLS):

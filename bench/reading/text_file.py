@@ -28,7 +28,7 @@ def read_text(path: Path) -> str:
 def said(error: Exception) -> str:
     """The reason of a failed read in one line; the caller's message already names the file."""
     if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start} is not UTF-8; save the file as UTF-8"
+        return f"byte {error.start} is not UTF-8; expected a file in UTF-8"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return " ".join(str(error).split())

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bench import registry
-from bench.errors import ConfigError, UnknownName
+from bench.errors import ConfigError
 from bench.fractions import Rule
-from bench.modes import MODULES, honest_mode
+from bench.modes import honest_mode, named_mode
 from bench.runner.cell import Cell, Profile
 from bench.signals.leads import LEADS
 from bench.splits import load_split
+
+LARGEST_SEED = 2**32 - 1
+"""Of numpy's global generator."""
 
 Resume = Literal["missing", "always", "never", "collect"]
 """What becomes of what is recorded: ``missing`` computes cells that have no result, those that failed included;
@@ -61,28 +64,26 @@ def plan(options: RunOptions) -> Plan:
         UnknownName: a method, task, mode or corpus nobody registered. ConfigError: a fraction or seed out of range; a
             method that can answer none of the modes.
     """
-    for mode in options.modes:
-        if mode not in MODULES:
-            raise UnknownName("mode", mode, MODULES)
+    wanted_modes = list(dict.fromkeys(map(named_mode, options.modes)))
     for fraction in options.fractions:
         if not 0 < fraction <= 1:
             raise ConfigError(
-                f"--fraction {fraction:g}: a share of the training records lies above 0 and up to 1 (1 % is 0.01)."
+                f"--fraction {fraction:g}: expected a number above 0, at most 1, for example 0.01 (or 1%)."
             )
     for seed in options.seeds:
-        if seed < 0:
-            raise ConfigError(f"--seed {seed}: expected a whole number from 0 on.")
+        if not 0 <= seed <= LARGEST_SEED:
+            raise ConfigError(f"--seed {seed}: expected a whole number from 0 to {LARGEST_SEED:,}.")
     datasets = registry.entries(registry.DATASETS)
     if options.corpus is not None and options.corpus not in datasets:
-        raise UnknownName("dataset", options.corpus, datasets)
+        raise registry.unknown("dataset", options.corpus, datasets)
     planned = Plan([])
     tasks = [registry.load(registry.TASKS, name)() for name in registry.match(registry.TASKS, options.tasks)]
     folds = {task.name: load_split(task.split).folds for task in tasks}
     for name in registry.match(registry.METHODS, options.methods):
         method = registry.load(registry.METHODS, name)
         offered = method.modes()
-        modes = [mode for mode in options.modes if honest_mode(mode) in offered]
-        missing = [mode for mode in options.modes if honest_mode(mode) not in offered]
+        modes = [mode for mode in wanted_modes if honest_mode(mode) in offered]
+        missing = [mode for mode in wanted_modes if honest_mode(mode) not in offered]
         if not modes:
             raise ConfigError(
                 f"method {name} cannot answer {', '.join(missing)}; it offers {', '.join(offered) or 'nothing'}."

@@ -64,11 +64,31 @@ def test_data_of_the_file_serve_until_data_are_named(write, monkeypatch):
         ("data = 3", r"data = 3; expected a table, \[data\]"),
         ("[data]\nptbxl = 3", "data.ptbxl = 3; expected a folder"),
         ("workspace = ", "cannot be read as TOML"),
+        ("jobs = " + "[" * 5000, "bench.toml cannot be read as TOML: values are nested too deeply"),
+        ("jobs = " + "9" * 5000, "cannot be read as TOML"),
+        ("jobs = 99999999999", "at most 10,000"),
+        ("jobs = nan", "jobs = nan; expected a whole number"),
+        ("simulated_records = 49", "expected 50 or more"),
+        ('workspace = ""', "workspace is empty"),
+        ('artifacts = " "', "artifacts is empty"),
+        ('[data]\nptbxl = ""', "data.ptbxl: the path is empty"),
+        ('[data]\nroot = ["a"]', r"data.root = \['a'\]; expected a folder"),
+        ('workspace = "' + "a" * 5000 + '"', "workspace: a.*not a path that can be looked up"),
+        ("jobs = 1\njobs = 2", "cannot be read as TOML"),
     ],
 )
 def test_what_is_wrong_is_told_with_the_place(write, text, words):
     write(text)
     with pytest.raises(ConfigError, match=words):
+        project()
+
+
+def test_a_byte_order_mark_is_accepted_and_latin_1_is_not(write):
+    place = write("")
+    (place / "bench.toml").write_bytes(b"\xef\xbb\xbfjobs = 3\n")
+    assert project().jobs == 3
+    (place / "bench.toml").write_bytes('workspace = "Universit\u00e4t"\n'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"bench\.toml cannot be read as TOML: byte 22 is not UTF-8; expected"):
         project()
 
 

@@ -21,6 +21,15 @@ def run(*arguments: str, **environment: str):
     return command(*RUN, *arguments, **environment)
 
 
+def project(content: bytes):
+    def make(box: Sandbox) -> Sequence[str]:
+        box.write("bench.toml", content)
+        box.environment["BENCH_TOML"] = str(box.folder / "bench.toml")
+        return RUN
+
+    return make
+
+
 CASES = [
     Case("no-such-command", command("rnu"), words=("rnu",)),
     Case("no-such-option", run("--sede", "1"), words=("--sede",)),
@@ -51,9 +60,27 @@ CASES = [
     ),
     Case("variable-data", command("data", "status", BENCH_DATA="nowhere"), words=("BENCH_DATA", "nowhere")),
     Case("variable-toml", command("data", "status", BENCH_TOML="nowhere.toml"), words=("BENCH_TOML", "nowhere.toml")),
+    *(
+        Case(f"empty-{name}", run(f"--{name}", ""), words=(f"--{name}", "empty"))
+        for name in ("seed", "workspace", "set")
+    ),
+    Case("seeds-without-end", run("--seed", "0-99999999999"), words=("--seed",)),
+    Case("records-without-end", run("--simulated-records", "9" * 30), words=("--simulated-records",)),
+    Case("data-root-too-long", run("--data-root", "a" * 5000), words=("--data-root",)),
+    Case("task-is-a-dataset", command("run", "-m", "kmerl", "-t", "ptbxl", "--mode", "linear"), words=("ptbxl-*",)),
+    *(
+        Case(f"toml-{name}", project(content), words=("bench.toml",))
+        for name, content in (
+            ("nested", b"jobs = " + b"[" * 5000),
+            ("latin-1", 'workspace = "Universit\u00e4t"'.encode("latin-1")),
+            ("digits", b"jobs = " + b"9" * 5000),
+            ("twice", b"jobs = 1\njobs = 2"),
+            ("table", b"[jobs]\nx = 1"),
+            ("empty", b'workspace = ""'),
+            ("data-empty", b'[data]\nptbxl = ""'),
+            ("nul", b"\0"),
+        )
+    ),
+    Case("toml-bom", project(b"\xef\xbb\xbfjobs = 1\n"), exit=0, words=("1 cell",)),
     Case("dry-run", run(), exit=0, words=("1 cell",)),
 ]
-
-FAULTS = {
-    "data-root-empty": "silent; an empty folder is the current one",
-}

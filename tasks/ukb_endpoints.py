@@ -24,6 +24,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bench.errors import ConfigError
+from tasks.datasets.ukb_table import dates_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +139,7 @@ def _dated(one: Dated, table: MainTable) -> pd.DataFrame:
     text = table.text(one.field)
     # the field that follows a date says where it comes from: numbers, which are no evidence of a date
     there = text.notna() & text.str.match(r"^\d{4}-\d{2}-\d{2}", na=False)
-    dates = pd.to_datetime(text.where(there), errors="coerce", format="ISO8601")
+    dates = dates_of(text.where(there), f"field {one.field}")
     return pd.DataFrame({"eid": table.eids[there], "date": _real(dates[there]).to_numpy()})
 
 
@@ -153,9 +154,8 @@ def _coded(one: Hospital | SelfReport, table: MainTable) -> pd.DataFrame:
     entries = entries[codes.str.startswith(tuple(one.codes), na=False)]
     dates = table.entries(one.date_field)
     merged = entries.merge(dates, on=["eid", "instance", "index"], how="left", suffixes=("", "_date"))
-    return pd.DataFrame(
-        {"eid": merged["eid"], "date": _real(pd.to_datetime(merged["value_date"], errors="coerce", format="ISO8601"))}
-    )
+    when = dates_of(merged.set_index("eid")["value_date"].astype("string"), f"field {one.date_field}")
+    return pd.DataFrame({"eid": merged["eid"], "date": _real(when).to_numpy()})
 
 
 def _told(one: SelfReport, entries: pd.DataFrame, table: MainTable) -> np.ndarray:
@@ -171,7 +171,9 @@ def _told(one: SelfReport, entries: pd.DataFrame, table: MainTable) -> np.ndarra
     years = table.entries(one.year_field)
     years = years.assign(year=pd.to_numeric(years["value"], errors="coerce"))
     merged = entries.merge(years, on=["eid", "instance", "index"], how="left", suffixes=("", "_year"))
-    year = merged["year"].where(merged["year"] > 1900)  # -1: time uncertain; -3: not answered
+    year = merged["year"].where(
+        (merged["year"] > 1900) & (merged["year"] < 2100)
+    )  # -1: time uncertain; -3: not answered
     told = pd.to_datetime(year.round(1).map(_middle), errors="coerce")
     return told.where(told < visit, visit.where(visit.notna(), told)).to_numpy()
 

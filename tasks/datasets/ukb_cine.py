@@ -28,6 +28,10 @@ CURE = "Fetch the participant's field 20209 again from UK Biobank, or leave the 
 SUFFIXES = (".npy", ".npz", ".nii.gz", ".nii", ".zip")
 """What is read, best first."""
 
+LARGEST_PIXEL = 1e9
+LARGEST_PLACE = 1e6
+"""Of a slice's place (mm) and a frame's time (ms)."""
+
 _SERIES = re.compile(r"cine_segmented_sax_b(\d+)$", re.IGNORECASE)
 _MOST_FILES = 20_000
 _LARGEST = 64 * 2**20
@@ -51,10 +55,11 @@ def read_three_phases(path: Path, size: int = CANVAS) -> Float32[np.ndarray, "ph
         cine = _read_nifti(path)
     else:
         cine = _read_array(path)
-    if cine.ndim != 3 or min(cine.shape) < 3 or not np.isfinite(cine).all():
+    numbers = cine.dtype.kind in "fiu" and cine.ndim == 3 and min(cine.shape) >= 3
+    if not numbers or not np.abs(cine, dtype=np.float64).max() <= LARGEST_PIXEL:  # infinite and NaN are none either
         raise DataError(
-            f"{path}: a cine of shape {cine.shape}; expected finite numbers [time, height, width] with 3 frames or more. "
-            f"{CURE}"
+            f"{path}: a cine of shape {cine.shape} and type {cine.dtype}; expected finite numbers up to {LARGEST_PIXEL:g}, "
+            f"[time, height, width] with 3 frames or more. {CURE}"
         )
     phases = cine if len(cine) == 3 else cine[list(phases_of(cine))]
     padded = fit(np.asarray(phases, np.float32), CANVAS)
@@ -116,8 +121,8 @@ def read_dicom_zip(path: Path) -> np.ndarray:
                 header = _dicom(pydicom, archive, member, path, pixels=False)
                 if header is None:
                     continue
-                name = str(getattr(header, "SeriesDescription", "") or getattr(header, "SeriesInstanceUID", ""))
-                series.setdefault(name, []).append((_moment(header), _depth(header), member))
+                name, moment, depth = _place(header, f"{path}: the member {member}")
+                series.setdefault(name, []).append((moment, depth, member))
             named = {name: frames for name, frames in series.items() if _SERIES.search(name.strip())}
             slices = [frames for frames in (named or series).values() if len(frames) >= 3]
             if not slices:
@@ -151,15 +156,35 @@ def _members(archive: zipfile.ZipFile, path: Path) -> list[str]:
 
 def _dicom(pydicom: Any, archive: zipfile.ZipFile, member: str, path: Path, pixels: bool) -> Any:
     """A header, or the pixels, of one member; None for a header without an image."""
-    from pydicom.errors import InvalidDicomError
-
     try:
         dataset = pydicom.dcmread(io.BytesIO(archive.read(member)), stop_before_pixels=not pixels)
         if pixels:
             return np.asarray(dataset.pixel_array, np.float32)
         return dataset if getattr(dataset, "Rows", 0) else None
-    except (InvalidDicomError, ValueError, AttributeError, KeyError, TypeError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError):
+        raise
+    except Exception as error:  # pydicom raises whatever its parsers stumble on
         raise DataError(f"{path}: the member {member} is no readable DICOM image: {error}. {CURE}") from error
+
+
+def _place(header: Any, where: str) -> tuple[str, float, float]:
+    """(series, trigger time, place of the slice) of a frame.
+
+    Raises:
+        DataError: one of them cannot be.
+    """
+    try:
+        name = str(getattr(header, "SeriesDescription", "") or getattr(header, "SeriesInstanceUID", ""))
+        moment, depth = _moment(header), _depth(header)
+        if max(abs(moment), abs(depth)) <= LARGEST_PLACE:
+            return name, moment, depth
+        what = f"trigger time {moment:g}, place of the slice {depth:g}"
+    except Exception as error:  # pydicom converts values when they are asked for
+        what = f"{type(error).__name__}: {error}"
+    raise DataError(
+        f"{where} has a time, position or orientation that cannot be ({what[:120]}); expected a finite trigger time, a "
+        f"position of 3 and an orientation of 6 numbers. {CURE}"
+    )
 
 
 def _moment(header: Any) -> float:
@@ -175,8 +200,10 @@ def _depth(header: Any) -> float:
     )
     if position is None or orientation is None:
         return float(getattr(header, "SliceLocation", 0) or 0)
-    across = np.array(orientation, float)
-    return float(np.dot(np.cross(across[:3], across[3:]), np.array(position, float)))
+    place, across = np.array(position, float), np.array(orientation, float)
+    if place.shape != (3,) or across.shape != (6,):
+        raise ValueError(f"{place.size} and {across.size} numbers")
+    return float(np.dot(np.cross(across[:3], across[3:]), place))
 
 
 def _read_nifti(path: Path) -> np.ndarray:

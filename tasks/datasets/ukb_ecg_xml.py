@@ -53,6 +53,10 @@ COLUMNS = (*MEASUREMENTS.values(), *AMPLITUDE_COLUMNS)
 """All numbers that the device reports, as columns of the records; NaN where it reports none."""
 
 
+LARGEST = 100_000
+"""No sample (in the recorder's units of some microvolts) and no measurement (ms, degrees, microvolts, Hz) is larger."""
+
+
 @dataclass(frozen=True)
 class RestingECG:
     """One file.
@@ -92,7 +96,7 @@ def read_resting_ecg(path: Path) -> RestingECG:
     signal = _waveforms(strip, path, "StripData")
     if signal is None:
         raise DataError(f"{path}: StripData holds no waveform. {CURE}")
-    measurements, beat = facts(root, path), None
+    measurements, beat, when = facts(root, path), None, taken(root, path)
     block = _child(root, "RestingECGMeasurements")
     samples = None if block is None else _child(block, "MedianSamples")
     if samples is not None and _rate(samples, path, "MedianSamples") == fs:
@@ -100,7 +104,7 @@ def read_resting_ecg(path: Path) -> RestingECG:
             beat = _waveforms(samples, path, "MedianSamples")
         except _MissingLead:
             beat = None
-    return RestingECG(signal, fs, beat, measurements, statements(root), taken(root))
+    return RestingECG(signal, fs, beat, measurements, statements(root), when)
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -110,7 +114,7 @@ def read_facts(path: Path) -> dict[str, Any]:
         DataError: as :func:`read_resting_ecg`, leads aside.
     """
     root = parse(path)
-    return {**facts(root, path), "statements": statements(root), "taken": taken(root)}
+    return {**facts(root, path), "statements": statements(root), "taken": taken(root, path)}
 
 
 def parse(path: Path) -> Element:
@@ -178,18 +182,25 @@ def statements(root: Element) -> list[str]:
     return []
 
 
-def taken(root: Element) -> datetime.datetime | None:
-    """When the recording was taken, if the file says so."""
+def taken(root: Element, path: Path) -> datetime.datetime | None:
+    """When the recording was taken, if the file says so.
+
+    Raises:
+        DataError: it says a time that cannot be.
+    """
     when = _child(root, "ObservationDateTime")
     if when is None:
         return None
-    try:
-        year, month, day, hour, minute, second = (
-            int(_text(_child(when, tag)) or 0) for tag in ("Year", "Month", "Day", "Hour", "Minute", "Second")
-        )
-        return datetime.datetime(year, month, day, hour, minute, second)
-    except ValueError:
+    given = [_text(_child(when, tag)) for tag in ("Year", "Month", "Day", "Hour", "Minute", "Second")]
+    if not any(given[:3]):
         return None
+    try:
+        year, month, day, hour, minute, second = (int(text or 0) for text in given)
+        if 1990 <= year < 2100:
+            return datetime.datetime(year, month, day, hour, minute, second)
+        raise ValueError(f"year {year}")
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"{path}: ObservationDateTime cannot be: {str(error)[:80]}. {CURE}") from error
 
 
 class _MissingLead(DataError):
@@ -204,9 +215,15 @@ def _waveforms(block: Element, path: Path, where: str) -> np.ndarray | None:
         if element.tag == "WaveformData":
             lead = _lead(element.get("lead", ""), path)
             try:
-                found[lead] = np.array(_text(element).replace("\t", " ").rstrip(", \n").split(","), np.float32)
+                with np.errstate(over="ignore"):
+                    found[lead] = np.array(_text(element).replace("\t", " ").rstrip(", \n").split(","), np.float32)
             except ValueError as error:
                 raise DataError(f"{path}: {where}, lead {lead}: {error}; expected numbers. {CURE}") from error
+            odd = found[lead][~(np.abs(found[lead]) <= LARGEST)]
+            if len(odd):
+                raise DataError(
+                    f"{path}: {where}, lead {lead}: a sample is {odd[0]:g}; expected units of the recorder. {CURE}"
+                )
     if not found:
         return None
     if not scale > 0:
@@ -253,12 +270,16 @@ def _lead(name: str, path: Path) -> str:
 
 
 def _number(text: str, path: Path, where: str) -> float:
+    """A number that a recorder may report; NaN where it reports none."""
     if not text.strip():
         return math.nan
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise DataError(f"{path}: {where} is {text.strip()!r}; expected a number. {CURE}") from None
+        number = math.nan
+    if not abs(number) <= LARGEST:
+        raise DataError(f"{path}: {where} is {text.strip()[:40]!r}; expected a number up to {LARGEST:,}. {CURE}")
+    return number
 
 
 def _child(element: Element, tag: str) -> Element | None:

@@ -51,6 +51,8 @@ GROUPS: dict[str, dict[str, str]] = {
 """Group -> phenotype -> words, in the order of the targets."""
 
 PHENOTYPES: dict[str, str] = {name: words for group in GROUPS.values() for name, words in group.items()}
+LARGEST = 10_000
+"""No volume, mass, output, thickness or strain is larger, in its unit."""
 FILE = "phenotypes.csv"
 CURE = (
     f"Write the table of CMR phenotypes as {FILE}: a column eid and columns such as 'LVEDV (mL)', 'WT_AHA_1 (mm)', "
@@ -59,14 +61,20 @@ CURE = (
 
 
 def read_phenotypes(path: Path) -> pd.DataFrame:
-    """All 61, float64, index eid; NaN where one could not be measured. Units in the headers are not looked at.
+    """All 61, float64, index eid; NaN where one could not be measured (an empty field, or R's ``NA``). Units in the headers
+    are not looked at.
 
     Raises:
-        DataError: a phenotype is missing, an eid is there twice, or a value is no number.
+        DataError: a phenotype is missing, an eid is none or there twice, or a value is no number that one may have.
     """
     import pandas as pd
 
-    table = read_table(path, ("eid",), CURE)
+    table = read_table(path, ("eid",), CURE, keep_default_na=False)
+    table["eid"] = table["eid"].fillna("").str.strip().str.replace(r"\.0*$", "", regex=True)
+    wrong_eids = ~table["eid"].str.fullmatch(r"[0-9]{1,9}").to_numpy(bool)
+    if wrong_eids.any():
+        row = int(wrong_eids.argmax())
+        raise DataError(f"{path}: line {row + 2} has the eid {table['eid'].iloc[row]!r}; expected a number. {CURE}")
     table.columns = pd.Index([re.sub(r"\s*\(.*\)\s*$", "", name) for name in table.columns])
     named = set(map(folded, table.columns))
     missing = [name for name in PHENOTYPES if folded(name) not in named]
@@ -75,11 +83,13 @@ def read_phenotypes(path: Path) -> pd.DataFrame:
     table = table.rename(columns=our_headings(path, table.columns, list(PHENOTYPES), CURE))
     if table["eid"].duplicated().any():
         raise DataError(f"{path}: eid {table['eid'][table['eid'].duplicated()].iloc[0]} is there twice. {CURE}")
-    values = table.set_index("eid")[list(PHENOTYPES)]
+    values = table.set_index("eid")[list(PHENOTYPES)].apply(lambda column: column.str.strip())
     numbers = values.apply(pd.to_numeric, errors="coerce")
-    wrong = numbers.isna() & values.notna()
+    wrong = ~(numbers.abs() <= LARGEST) & values.notna() & ~values.isin(["", "NA"])
     if wrong.to_numpy().any():
         column = wrong.any().idxmax()
         eid = wrong[column].idxmax()
-        raise DataError(f"{path}: eid {eid}, {column}: {values.loc[eid, column]!r} is no number. {CURE}")
+        raise DataError(
+            f"{path}: eid {eid}, {column}: {str(values.loc[eid, column])[:40]!r} is no number up to {LARGEST:,}. {CURE}"
+        )
     return numbers.astype("float64")

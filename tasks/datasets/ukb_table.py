@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _RAP = re.compile(r"^p(\d+)(?:_i(\d+))?(?:_a(\d+))?$")
 _DISPENSARY = re.compile(r"^(?:f\.)?(\d+)[-.](\d+)\.(\d+)$")
+LARGEST = 1e6
+"""No age, height or weight is larger."""
 SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".parquet")
 
 
@@ -74,16 +76,25 @@ class MainTable:
         return pd.Series(pd.NA, index=self.eids, dtype="string") if column is None else column
 
     def number(self, field: int, instance: int = 0) -> pd.Series:
-        """One column, as numbers."""
+        """One column, as numbers.
+
+        Raises:
+            DataError: a value is no number, or none that a field may have.
+        """
         import pandas as pd
 
-        return pd.to_numeric(self.text(field, instance), errors="coerce").astype("float64")
+        text = self.text(field, instance)
+        numbers = pd.to_numeric(text, errors="coerce").astype("float64")
+        _expect(text, numbers.abs() <= LARGEST, f"field {field}, instance {instance}", "a number")
+        return numbers
 
     def date(self, field: int, instance: int = 0, index: int = 0) -> pd.Series:
-        """One column, as dates."""
-        import pandas as pd
+        """One column, as dates.
 
-        return pd.to_datetime(self.text(field, instance, index), errors="coerce", format="ISO8601")
+        Raises:
+            DataError: a value is no date.
+        """
+        return dates_of(self.text(field, instance, index), f"field {field}, instance {instance}")
 
     def instances(self, field: int) -> list[int]:
         """Visits at which the field was asked."""
@@ -127,6 +138,29 @@ class MainTable:
         lists = lists.explode("value")
         lists["index"] = lists.groupby(level=0).cumcount()
         return pd.concat([table[~listed], lists], ignore_index=True)
+
+
+def dates_of(text: pd.Series, where: str) -> pd.Series:
+    """Texts, by eid, as dates; NaT where there is none.
+
+    Raises:
+        DataError: one is no date.
+    """
+    import pandas as pd
+
+    dates = pd.to_datetime(text, errors="coerce", format="ISO8601")
+    _expect(text, dates.dt.year.between(1850, 2100), where, "a date such as 2014-05-01")
+    return dates
+
+
+def _expect(text: pd.Series, good: pd.Series, where: str, expected: str) -> None:
+    wrong = (~good & text.notna() & (text.str.strip() != "")).to_numpy(bool, na_value=False)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError(
+            f"UK Biobank's main data set, eid {text.index[row]}: {where} is {str(text.iloc[row])[:40]!r}; expected "
+            f"{expected}. Export the table again (ukbconv, or the RAP's table exporter), with values and not their meanings."
+        )
 
 
 def _listed(text: str) -> list[str]:

@@ -280,3 +280,45 @@ def test_no_events_and_no_phenotypes_are_told(copy, records):
     (copy / "phenotypes.csv").write_text("\n".join([lines[0], lines[1].replace(lines[1].split(",")[4], "high")]))
     with pytest.raises(DataError, match="LVEF: 'high' is no number"):
         read_phenotypes(copy / "phenotypes.csv")
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e400", "12345678901234567890", "'5'"])
+def test_phenotypes_that_cannot_be_are_refused_by_participant(copy, value):
+    path = copy / "phenotypes.csv"
+    lines = path.read_text().splitlines()
+    fields = lines[1].split(",")
+    path.write_text("\n".join([lines[0], ",".join([fields[0], value, *fields[2:]])]))
+    with pytest.raises(DataError, match=rf"phenotypes\.csv: eid {fields[0]}, LVEDV: .* is no number up to 10,000"):
+        read_phenotypes(path)
+
+
+def test_phenotypes_without_a_value_are_missing_and_eids_may_be_floats(copy):
+    path = copy / "phenotypes.csv"
+    lines = path.read_text().splitlines()
+    fields = lines[1].split(",")
+    path.write_text("\n".join([lines[0], ",".join([f"{fields[0]}.0", "", "NA", *fields[3:]])]))
+    found = read_phenotypes(path)
+    assert found.index.tolist() == [fields[0]]
+    assert found.isna().sum().sum() == 2
+    path.write_text("\n".join([lines[0], ",".join(["inf", *fields[1:]])]))
+    with pytest.raises(DataError, match=r"line 2 has the eid 'inf'; expected a number"):
+        read_phenotypes(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("21003-2.0", "inf", "field 21003, instance 2 is 'inf'; expected a number"),
+        ("50-2.0", "tall", "field 50, instance 2 is 'tall'; expected a number"),
+        ("21002-2.0", "12345678901234567890", "expected a number"),
+        ("53-2.0", "2019-13-45", "field 53, instance 2 is '2019-13-45'; expected a date such as 2014-05-01"),
+        ("53-2.0", "99999-01-01", "expected a date such as 2014-05-01"),
+    ],
+)
+def test_fields_that_cannot_be_are_refused_by_participant(copy, column, value, words):
+    found = table(copy)
+    found.loc[0, column] = value
+    found.to_csv(copy / "ukb00000.csv", index=False)
+    with pytest.raises(DataError) as error:
+        UKBiobank(copy).records()
+    assert words in str(error.value) and f"eid {found.loc[0, 'eid']}" in str(error.value)

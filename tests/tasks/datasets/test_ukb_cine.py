@@ -1,6 +1,7 @@
 """Short-axis cines: the same image from DICOM, NIfTI and arrays, and what is refused."""
 
 import io
+import warnings
 import zipfile
 
 import numpy as np
@@ -96,6 +97,45 @@ def test_a_truncated_frame_is_refused(tmp_path, phases):
     members[middle] = members[middle][: len(members[middle]) // 2]
     with pytest.raises(DataError, match=middle):
         read_three_phases(zip_of(tmp_path / "2.zip", members))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ImagePositionPatient", ["1", "2"]),
+        ("ImagePositionPatient", ["1", "2", "1e400"]),
+        ("ImageOrientationPatient", ["1", "0", "0"]),
+        ("TriggerTime", "1e400"),
+        ("TriggerTime", "99999999999999999999"),
+    ],
+)
+def test_positions_and_times_that_cannot_be_are_refused(tmp_path, phases, name, value):
+    pydicom = pytest.importorskip("pydicom")
+    write_dicom_zip(tmp_path / "1.zip", phases)
+    with zipfile.ZipFile(tmp_path / "1.zip") as archive:
+        members = {one: archive.read(one) for one in archive.namelist()}
+    member = sorted(one for one in members if one.endswith(".dcm"))[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        header = pydicom.dcmread(io.BytesIO(members[member]))
+        setattr(header, name, value)
+        buffer = io.BytesIO()
+        header.save_as(buffer)
+    members[member] = buffer.getvalue()
+    with pytest.raises(DataError, match=rf"{member}.*cannot be.*--on-bad-record skip"):
+        read_three_phases(zip_of(tmp_path / "2.zip", members))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.full((3, 5, 5), np.inf), np.full((3, 5, 5), 1e300), np.full((3, 5, 5), np.nan), np.full((3, 5, 5), "a"),
+     np.full((3, 5, 5), 1j)],
+    ids=["inf", "1e300", "nan", "text", "complex"],
+)  # fmt: skip
+def test_pixels_that_cannot_be_are_refused(tmp_path, array):
+    np.save(tmp_path / "1.npy", array)
+    with pytest.raises(DataError, match="expected finite numbers up to 1e"):
+        read_three_phases(tmp_path / "1.npy")
 
 
 def test_arrays_are_never_unpickled(tmp_path):

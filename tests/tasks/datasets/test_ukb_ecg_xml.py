@@ -102,6 +102,32 @@ def test_a_beat_that_lacks_a_lead_is_as_good_as_none(file, text):
     assert found.median_beat is None and found.signal.shape == (12, 5000)
 
 
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e400", "12345678901234567890", "1,5", "?"])
+@pytest.mark.parametrize("tag", ["SampleRate", "Resolution", "QRSDuration", "RAxis"])
+def test_numbers_that_cannot_be_are_refused_by_name(file, text, tag, value):
+    path = file(re.sub(rf"(<{tag}(?: units=\"\w+\")?>)[^<]*", rf"\g<1>{value}", text))
+    with pytest.raises(DataError, match=rf"{tag} is '{re.escape(value)}'; expected a number up to 100,000"):
+        read_resting_ecg(path)
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "-1e39", "12345678901234567890"])
+def test_samples_that_cannot_be_are_refused_by_lead(file, text, value):
+    with pytest.raises(DataError, match=r"lead II: a sample is"):
+        read_resting_ecg(file(re.sub(r'(lead="II">)\s*-?\d+,', rf"\g<1>{value},", text)))
+
+
+@pytest.mark.parametrize("year", ["12345678901234567890", "0", "-2015", "20155", "long ago"])
+def test_a_time_that_cannot_be_is_refused(file, text, year):
+    path = file(re.sub(r"<Year>\d+", f"<Year>{year}", text))
+    for read in (read_resting_ecg, read_facts):
+        with pytest.raises(DataError, match="ObservationDateTime cannot be"):
+            read(path)
+
+
+def test_a_time_that_is_not_given_is_none(file, text):
+    assert read_facts(file(re.sub(r"<(Year|Month|Day)>\d+", r"<\1>", text)))["taken"] is None
+
+
 BOMB = "<!DOCTYPE lolz [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;'><!ENTITY c '&b;&b;&b;&b;'>]>"
 
 

@@ -174,7 +174,10 @@ class DataSource:
                 _say_skipped(store, say)
                 _say_remarks(store, say)
                 return store
-            say(f"{name}: the files under {dataset.root} have changed since they were prepared; preparing again")
+            say(
+                f"{name}: the files under {dataset.root} have changed since they were prepared, or this version of bench "
+                f"checks them otherwise; preparing again"
+            )
         with track(f"preparing {name}") as progress:
             store = prepare(
                 dataset,

@@ -10,7 +10,7 @@ from bench import registry
 from bench.data_source import DataSource
 from bench.dataset import Dataset
 from bench.errors import BenchError
-from bench.signals.prepare import first_rate, read_chunks
+from bench.signals.prepare import read_chunks, store_rate
 from bench.signals.store import SignalStore
 from bench.signals.store_writer import LeftOut
 
@@ -38,7 +38,7 @@ def verify(dataset: Dataset, store: SignalStore | None, workers: int, progress: 
         report.store = (
             f"{len(altered):,} recordings altered since prepare: {', '.join(altered[:5])}" if altered else "intact"
         )
-    rate = store.fs if store is not None else first_rate(dataset, files, "skip")
+    rate = store.fs if store is not None else store_rate(dataset, files)
     for first, chunk in read_chunks(dataset, files, 0, rate, workers, False):
         for found in chunk:
             record_id = files[found.row].record_id

@@ -7,6 +7,7 @@ demo go through the real reader.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,9 @@ from bench.publication import Publication
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+SIGNAL_SUFFIXES = (".hea", ".dat", ".mat")
+"""What signal files are called; :meth:`Dataset.unread_files` looks for them."""
 
 
 UNUSABLE = "unusable"
@@ -46,7 +50,8 @@ class RecordFile:
 
     record_id: str
     path: Path  # without extension where the format has several files
-    facts: dict = field(default_factory=dict)  # whatever else the reader needs: rate, format, ...
+    facts: dict = field(default_factory=dict)
+    """Whatever else the reader needs. ``rate`` (Hz), where it is there, is the one rate that the recording may have."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,12 @@ class Dataset(ABC):
     one side, it holds for both; it does not go on from there to a third. Audits rest on it
     (:mod:`bench.contamination.declared`). Neither this nor :attr:`aliases` is inherited."""
     rates: ClassVar[tuple[int, ...]] = (500,)
-    """Sampling rates (Hz) at which the publisher offers the signals, best first."""
+    """Sampling rates (Hz) at which the publisher offers the signals, best first: the first is that of a store, unless the
+    ``facts["rate"]`` of all files (``files``) is another. A recording at none of them is refused as damaged."""
+    largest_mv: ClassVar[float] = 200.0
+    """The largest \\|sample\\| (mV) that the published format can hold; a recording beyond it has a wrong unit or gain."""
+    typical_mv: ClassVar[tuple[float, float]] = (0.0005, 10.0)
+    """Bounds (mV) of the median deflection of a recording (:mod:`bench.signals.bounds`): those of any ECG."""
     text_sources: ClassVar[tuple[str, ...]] = ()
     """Names of the texts that accompany a recording, default first; empty when there are none."""
     partition_rules: ClassVar[tuple[str, ...]] = ()
@@ -190,6 +200,20 @@ class Dataset(ABC):
     @abstractmethod
     def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
         """Where the signals of ``records`` lie, in that order, at ``rate`` Hz (default: the best rate at hand)."""
+
+    def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
+        """Signal files next to or below those of ``files`` that belong to none of them: a sign of renamed or half-copied
+        files, which ``prepare`` reports. A dataset that leaves recordings out on purpose overrides this."""
+        read = {str(file.path) for file in files}
+        folder = os.path.commonpath({os.path.dirname(path) for path in read}) if read else str(self.root)
+        return sorted(
+            Path(place, name)
+            for place, _, names in os.walk(folder)
+            for name in names
+            if name.endswith(SIGNAL_SUFFIXES)
+            and not name.startswith(".")
+            and not {os.path.join(place, name), os.path.join(place, name.rpartition(".")[0])} & read
+        )
 
     @staticmethod
     @abstractmethod

@@ -13,7 +13,8 @@ from bench.artifacts import file_digest
 from bench.contract.check import Broken, Check, DoesNotApply, collected
 from bench.dataset import Dataset
 from bench.errors import ConfigError, DataError
-from bench.signals.leads import LEADS
+from bench.signals.bounds import Bounds
+from bench.signals.quality import repair
 
 CHECKS: list[Check] = []
 RECORDS = 60
@@ -117,21 +118,20 @@ def recordings_can_be_read(subject: DatasetSubject) -> None:
     if [file.record_id for file in files] != list(records.index):
         raise Broken("files() does not list the records in their order.", "One RecordFile for each row of records.")
     read = pickle.loads(pickle.dumps(type(dataset).read))  # what a worker process does with it
+    bounds = Bounds.of(dataset)
     for file in pickle.loads(pickle.dumps(files[:5])):
-        recording = read(file)
-        if recording.signal.ndim != 2 or len(recording.signal) != len(LEADS):
+        try:
+            recording = read(file)
+            bounds.check(recording, file)
+            signal, quality = repair(recording.signal, recording.fs)
+            if not quality.dead:
+                bounds.check_amplitude(signal, recording.gain, file)
+        except DataError as error:
             raise Broken(
-                f"record {file.record_id} has shape {list(recording.signal.shape)}; expected [{len(LEADS)}, time].",
-                "Order the leads with bench.signals.leads.lead_order.",
-            )
-        if not recording.fs > 0:
-            raise Broken(f"record {file.record_id} has a rate of {recording.fs} Hz.", "Read it from the header.")
-        millivolts = recording.signal if recording.gain is None else recording.signal / recording.gain[:, None]
-        if np.nanmax(np.abs(millivolts)) > 50:
-            raise Broken(
-                f"record {file.record_id} reaches {np.nanmax(np.abs(millivolts)):.0f} mV.",
-                "Return mV, or the publisher's integers with gain in units per mV.",
-            )
+                f"record {file.record_id} is refused: {error}",
+                "Return 12 leads in mV, or the publisher's integers with gain in units per mV, ordered with "
+                "bench.signals.leads.lead_order; list every sampling rate that occurs in rates.",
+            ) from error
 
 
 @collected(

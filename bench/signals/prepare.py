@@ -7,18 +7,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from bench.artifacts import locked
 from bench.dataset import UNUSABLE, Dataset, RecordFile, Recording
 from bench.errors import BenchError, DataError
-from bench.signals.leads import LEADS
+from bench.signals.bounds import CURE, Bounds
 from bench.signals.median_beat import SECONDS as BEAT_SECONDS
 from bench.signals.quality import repair
 from bench.signals.resample import resample
@@ -30,14 +32,17 @@ from bench.signals.store_writer import (
     stored,
 )
 
-if TYPE_CHECKING:
-    pass
-
 CHUNK = 16
 """Recordings a worker reads at a time: 2 MB of 10 s at 500 Hz, a few milliseconds of work."""
 
 AHEAD = 4
 """Chunks read, or being read, for each worker while earlier ones are written."""
+
+GIVE_UP = 64
+"""Recordings after which a preparation stops if every one raised an exception that its reader does not foresee: a bug."""
+
+SHOWN_UNREAD = 20
+"""Unread files that are named; all are counted."""
 
 OnBadRecord = Literal["error", "skip"]
 
@@ -58,10 +63,10 @@ def prepare(
 
     Args:
         destination: the store's folder.
-        rate: Hz of the store; recordings at other rates are resampled. Default: the best rate at hand, as published.
+        rate: Hz of the store; recordings at other rates are resampled. Default: the best rate available, as published.
         workers: processes that read.
-        on_bad_record: ``error`` stops at the first recording that cannot be read; ``skip`` leaves those, and dead ones,
-            out and lists them in the manifest.
+        on_bad_record: ``error`` stops at the first recording that cannot be read or is out of the dataset's bounds
+            (:mod:`bench.signals.bounds`); ``skip`` leaves those, and dead ones, out and lists them in the manifest.
         progress: called with (recordings done, recordings in all) after every chunk.
 
     Raises:
@@ -69,6 +74,8 @@ def prepare(
     """
     destination = Path(destination)
     dataset.check()
+    if dataset.root.resolve().is_relative_to(destination.resolve()):
+        raise DataError(f"{destination} holds the files of {dataset.name}; expected another folder for its store.")
     with locked(destination.parent / f".{destination.name}.lock"):
         source = source_of(dataset)
         if destination.is_dir() and (store := _current(destination, source, on_bad_record)):
@@ -100,19 +107,24 @@ def _prepare(
         twice = records.index[records.index.duplicated()][0]
         raise DataError(f"{dataset.root}: record {twice} is listed twice; each id must be listed once. {dataset.fetch}")
     files = dataset.findings.marked(dataset.files(records, rate))
-    fs = float(rate) if rate is not None else first_rate(dataset, files, on_bad_record)
+    fs = float(rate) if rate is not None else store_rate(dataset, files)
     plan = {"source": source, "fs": fs, "on_bad_record": on_bad_record, "files": _files_digest(files)}
     writer = StoreWriter(destination, plan, round(BEAT_SECONDS * fs) if dataset.has_recorder_beats else 0)
     if progress is not None:
         progress(writer.done, len(files))
+    bug = writer.done == 0  # until a recording is read, or refused for a reason that its reader foresees
     try:
         for first, chunk in read_chunks(dataset, files, writer.done, fs, workers, on_bad_record == "skip"):
             for recording in chunk:
                 if isinstance(recording, LeftOut) and on_bad_record == "error":
                     raise DataError(_bad_record(dataset, files[recording.row], recording.reason))
             writer.append(chunk, [f.record_id for f in files[first : first + len(chunk)]])
+            bug = bug and all(isinstance(one, LeftOut) and one.unforeseen for one in chunk)
+            if bug and writer.done >= GIVE_UP:
+                raise DataError(f"{dataset.name}: the first {writer.done:,} recordings all failed: {writer.reasons()}")
             if progress is not None:
                 progress(writer.done, len(files))
+        _remark_unread(dataset, files)
         manifest = {
             "dataset": dataset.name,
             "version": dataset.version(),
@@ -134,6 +146,17 @@ def _prepare(
     return SignalStore.open(destination)
 
 
+def _remark_unread(dataset: Dataset, files: Sequence[RecordFile]) -> None:
+    unread = dataset.unread_files(files)
+    if unread:
+        names = [os.path.relpath(path, dataset.root) for path in unread[:SHOWN_UNREAD]]
+        dataset.findings.remark(
+            f"not read, since no record has their name: {len(unread):,} signal file{'' if len(unread) == 1 else 's'} in "
+            f"{dataset.root}; check whether files were renamed or only partly copied",
+            names,
+        )
+
+
 def _bad_record(dataset: Dataset, file: RecordFile, reason: str) -> str:
     return f"{dataset.name} record {file.record_id}: {reason} {dataset.fetch}".strip()
 
@@ -145,15 +168,12 @@ def _files_digest(files: Sequence[RecordFile]) -> str:
     return check.hexdigest()
 
 
-def first_rate(dataset: Dataset, files: Sequence[RecordFile], on_bad_record: OnBadRecord) -> float:
-    """The rate of the first recording that can be read, at which all of the store then is."""
-    for file in files:
-        try:
-            return float(dataset.read(file).fs)
-        except DataError as error:
-            if on_bad_record == "error":
-                raise DataError(_bad_record(dataset, file, str(error))) from error
-    raise DataError(f"{dataset.root}: none of its {len(files)} recordings can be read. {dataset.fetch}")
+def store_rate(dataset: Dataset, files: Sequence[RecordFile]) -> float:
+    """The rate of a store if none is asked for: that of all files as the dataset knows it, else its best one. What single
+    headers say has no say in it."""
+    known = {file.facts.get("rate") for file in files}
+    only = known.pop() if len(known) == 1 else None
+    return float(only or dataset.rates[0])
 
 
 def read_chunks(
@@ -161,10 +181,11 @@ def read_chunks(
 ) -> Iterator[tuple[int, list[StoredRecording | LeftOut]]]:
     """(first row, recordings) chunk by chunk, in order. At most ``AHEAD`` chunks a worker are in memory."""
     starts = range(done, len(files), CHUNK)
+    bounds = Bounds.of(dataset)
     workers = min(workers, len(starts))
     if workers <= 1:
         for first in starts:
-            yield first, _read_chunk(dataset.read, files[first : first + CHUNK], first, fs, skip_dead)
+            yield first, _read_chunk(dataset.read, files[first : first + CHUNK], first, fs, skip_dead, bounds)
         return
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -175,7 +196,7 @@ def read_chunks(
     try:
         for first in starts:
             chunk = files[first : first + CHUNK]
-            waiting.append((first, pool.submit(_read_chunk, dataset.read, chunk, first, fs, skip_dead)))
+            waiting.append((first, pool.submit(_read_chunk, dataset.read, chunk, first, fs, skip_dead, bounds)))
             if len(waiting) >= AHEAD * workers:
                 first, reading = waiting.popleft()
                 yield first, reading.result()
@@ -193,25 +214,44 @@ def read_chunks(
 
 
 def _read_chunk(
-    read: Callable[[RecordFile], Recording], files: Sequence[RecordFile], first: int, fs: float, skip_dead: bool
+    read: Callable[[RecordFile], Recording],
+    files: Sequence[RecordFile],
+    first: int,
+    fs: float,
+    skip_dead: bool,
+    bounds: Bounds,
 ) -> list[StoredRecording | LeftOut]:
-    return [_read_one(read, file, first + i, fs, skip_dead) for i, file in enumerate(files)]
+    outcomes: list[StoredRecording | LeftOut] = []
+    for row, file in enumerate(files, first):
+        try:
+            outcomes.append(_read_one(read, file, row, fs, skip_dead, bounds))
+        except BenchError as error:  # handed back as text: whether to stop is the parent's decision
+            outcomes.append(LeftOut(row, str(error)))
+        except (Exception, SystemExit) as error:  # one file in a million is damaged as no reader foresees
+            outcomes.append(LeftOut(row, _unforeseen(file, error), unforeseen=True))
+    return outcomes
+
+
+def _unforeseen(file: RecordFile, error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return f"{file.path} cannot be read: {what}{where}. {CURE}"
 
 
 def _read_one(
-    read: Callable[[RecordFile], Recording], file: RecordFile, row: int, fs: float, skip_dead: bool
+    read: Callable[[RecordFile], Recording], file: RecordFile, row: int, fs: float, skip_dead: bool, bounds: Bounds
 ) -> StoredRecording | LeftOut:
-    try:
-        if reason := file.facts.get(UNUSABLE):
-            raise DataError(reason)
-        recording = read(file)
-        _check(recording, file)
-    except BenchError as error:  # handed back as text: whether to stop is the parent's decision
-        return LeftOut(row, str(error))
+    if reason := file.facts.get(UNUSABLE):
+        raise DataError(reason)
+    recording = read(file)
+    bounds.check(recording, file)
     signal, quality = repair(recording.signal, recording.fs)
-    if quality.dead and skip_dead:
-        return LeftOut(row, f"{file.path}: no lead holds a signal that varies.", quality)
     gain = recording.gain
+    if not quality.dead:
+        bounds.check_amplitude(signal, gain, file)
+    elif skip_dead:
+        return LeftOut(row, f"{file.path}: no lead holds a signal that varies.", quality)
     if recording.fs != fs:
         in_mv = signal if gain is None else signal / np.asarray(gain)[:, None]
         signal, gain = resample(in_mv.astype(np.float64), recording.fs, fs), None
@@ -227,11 +267,3 @@ def _beat_of(recording: Recording, fs: float) -> np.ndarray | None:
     beat = resample(np.asarray(beat, np.float64), recording.fs, fs)
     length = round(BEAT_SECONDS * fs)
     return np.pad(beat[:, :length], ((0, 0), (0, max(0, length - beat.shape[1]))))
-
-
-def _check(recording: Recording, file: RecordFile) -> None:
-    shape = recording.signal.shape
-    if len(shape) != 2 or shape[0] != len(LEADS) or not shape[1]:
-        raise DataError(f"{file.path}: the reader gave a signal of shape {shape}; expected [12, time] with samples.")
-    if not recording.fs > 0:
-        raise DataError(f"{file.path}: the sampling rate is {recording.fs}; expected a number of Hz above 0.")

@@ -1,8 +1,8 @@
 """What becomes of invalid samples and flat leads. One stated rule, applied once, when a dataset is prepared.
 
-* A run of invalid samples (NaN or infinite) of at most ``MAX_GAP_SECONDS`` in a lead is filled: linearly between its
-  neighbours, and with the nearest valid sample at either end of the recording. A tenth of a second is the length of a
-  normal QRS complex, so nothing longer is invented.
+* A run of invalid samples (NaN; :mod:`bench.signals.bounds` refuses infinite ones) of at most ``MAX_GAP_SECONDS`` in a
+  lead is filled: linearly between its neighbours, and with the nearest valid sample at either end of the recording. A
+  tenth of a second is the length of a normal QRS complex, so nothing longer is invented.
 * Longer runs, and leads without a valid sample, become 0 mV.
 * A lead is *flat* if, after that, it never changes. A recording is *dead* if all its leads are flat.
 

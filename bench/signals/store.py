@@ -17,6 +17,7 @@ from jaxtyping import Float32, Int64, Shaped
 
 from bench.dataset import Dataset
 from bench.errors import DataError
+from bench.signals.bounds import Bounds
 from bench.signals.leads import LEADS
 from bench.signals.store_writer import (
     BEATS_PER_MV,
@@ -212,6 +213,7 @@ def source_of(dataset: Dataset) -> dict[str, Any]:
         "format_version": dataset.format_version,
         "schema": SCHEMA,
         "index_files": check.hexdigest(),
+        "bounds": Bounds.of(dataset).to_dict(),
     }
     if dataset.has_recorder_beats:  # a publication of median beats may come to a folder that was prepared before
         facts["median_beats"] = dataset.median_beats_by

@@ -70,6 +70,7 @@ class LeftOut:
     row: int
     reason: str
     quality: Quality = field(default_factory=Quality)
+    unforeseen: bool = False  # an exception that the reader does not raise on purpose
 
 
 def stored(
@@ -252,8 +253,15 @@ class StoreWriter:
         """
         if not self._records:
             self.discard()
-            reasons = "; ".join(skipped["reason"] for skipped in self._lists["skipped"][:3])
-            raise DataError(f"{self.destination.name}: not one of {self.done} recordings could be used. {reasons}")
+            raise DataError(
+                f"{self.destination.name}: not one of {self.done} recordings could be used. {self.reasons()}"
+            )
+        if len(self._lists["dead"]) == self._records:
+            self.discard()
+            raise DataError(
+                f"{self.destination.name}: not one lead of {self._records} recordings varies. The files are damaged or "
+                f"their gains are wrong; fetch them again from the publisher."
+            )
         with _explained(self.destination):
             index = np.fromfile(self.folder / "index.bin", _INDEX)
             lengths = index["length"]
@@ -301,6 +309,10 @@ class StoreWriter:
             for name in ("index.bin", self._journal.name):
                 (self.destination / name).unlink()
             shutil.rmtree(replaced, ignore_errors=True)
+
+    def reasons(self) -> str:
+        """Why the first recordings that were left out were."""
+        return "; ".join(skipped["reason"] for skipped in self._lists["skipped"][:3])
 
     def discard(self) -> None:
         """Remove what was written, so that nothing is left of a store that cannot be made."""

@@ -159,7 +159,7 @@ def _signal_line(path: Path, line: str) -> SignalLine:
     layout = _FORMAT.fullmatch(fields[1])
     if layout is None:
         raise DataError(f"{path}: the signal format is {_short(fields[1])}; expected one such as 16 or 16+24. {CURE}")
-    lead = fields[8].strip() if len(fields) > 8 else ""
+    lead = "".join(c for c in fields[8] if c.isprintable()).strip() if len(fields) > 8 else ""  # it appears in messages
     where = f"lead {lead[:_SHOWN]}" if lead else "an unnamed lead"
     calibration = _GAIN.fullmatch(fields[2]) if len(fields) > 2 else None
     units = (calibration and calibration["units"]) or "mV"

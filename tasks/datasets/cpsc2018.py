@@ -76,6 +76,7 @@ class CPSC2018(Dataset):
         "cinc2021": "all of it is among its training data, under the same record names",
     }
     rates = (FS,)
+    largest_mv = 33.0  # int16 in units of 1 microvolt
     text_sources = ("statements",)
     simulated_records = 1000
     format_version = 1

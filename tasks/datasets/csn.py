@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -62,6 +63,7 @@ class CSN(Dataset):
         "cinc2021": "all of it is among its training data, under the same record names",
     }
     rates = (500,)
+    largest_mv = 33.0  # int16 in units of 1 microvolt
     text_sources = ("statements",)
     simulated_records = 2000
     format_version = 1
@@ -148,6 +150,10 @@ class CSN(Dataset):
             RecordFile(record, path_inside(self.root, path, f"{self.root}: record {record}"))
             for record, path in zip(records.index, records["path"], strict=True)
         ]
+
+    def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
+        """Of all of CSN, whatever part of it is read."""
+        return super().unread_files([RecordFile(record, path) for record, path in self._paths().items()])
 
     @staticmethod
     def read(file: RecordFile) -> Recording:

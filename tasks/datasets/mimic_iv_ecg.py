@@ -53,6 +53,7 @@ class MIMICIVECG(Dataset):
     aliases: ClassVar[tuple[str, ...]] = ("mimic-ecg", "mimic-iv-ecg-diagnostic")
     overlaps: ClassVar = {"mimic-iv-ecg-ext-icd": "discharge diagnoses of the same recordings"}
     rates = (500,)
+    largest_mv = 165.0  # int16 in units of 5 microvolts
     text_sources = ("cleaned", "statements")
     partition_rules = ("patient", "merl")
     simulated_records = 2000

@@ -84,6 +84,7 @@ class PTBXL(Dataset):
         "ptb-xl+": "features and median beats of the same recordings",
     }
     rates = (500, 100)
+    largest_mv = 33.0  # int16 in units of 1 microvolt
     text_sources = ("statements", "likelihoods", "report", "english", "report-english", "report-german", "structured")
     format_version = 2
 
@@ -180,10 +181,15 @@ class PTBXL(Dataset):
                 f"{self.root} has neither records500/ (column filename_hr) nor records100/ (filename_lr), which hold "
                 f"the signals. {self.fetch}"
             )
-        column, _ = FOLDERS[rate if rate in at_hand else at_hand[0]]
+        chosen = rate if rate in at_hand else at_hand[0]
+        column, _ = FOLDERS[chosen]
         where = self.root / DATABASE
         return [
-            RecordFile(record, path_inside(self.root, name, f"{where}: ecg_id {record}, column {column}"), beat)
+            RecordFile(
+                record,
+                path_inside(self.root, name, f"{where}: ecg_id {record}, column {column}"),
+                {"rate": chosen, **beat},
+            )
             for record, name, beat in zip(records.index, records[column], self._beat_facts(records.index), strict=True)
         ]
 

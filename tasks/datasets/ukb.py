@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -155,6 +155,10 @@ class UKBiobank(Dataset):
 
     def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
         return [RecordFile(one, self.root / path) for one, path in zip(records.index, records["path"], strict=True)]
+
+    def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
+        """Files of field 20205 whose names are not UK Biobank's."""
+        return sorted(path for path in self.root.rglob("*_20205_*") if path.is_file() and not _XML.match(path.name))
 
     @staticmethod
     def read(file: RecordFile) -> Recording:
@@ -318,7 +322,7 @@ def _facts(path: Path) -> dict[str, Any]:
     is read, where the user may skip it."""
     try:
         return read_facts(path)
-    except DataError:
+    except Exception:
         return {**dict.fromkeys(COLUMNS, float("nan")), "statements": [], "taken": None}
 
 

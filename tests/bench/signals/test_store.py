@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import builtins
 import json
+import re
+import sys
 import threading
 import tracemalloc
 
@@ -147,7 +149,7 @@ def test_an_interrupted_prepare_is_invisible_and_continues_where_it_was(tmp_path
     told = []
     store = prepare(dataset, tmp_path / "store", progress=lambda done, total: told.append((done, total)))
     assert told[0] == (32, 64)
-    assert type(dataset).reads - before == 32 + 1  # one more to learn the rate
+    assert type(dataset).reads - before == 32
     assert store.digest == whole.digest
     np.testing.assert_array_equal(store.read(np.arange(64)), whole.read(np.arange(64)))
     assert sorted(p.name for p in store.path.iterdir()) == sorted(p.name for p in whole.path.iterdir())
@@ -201,6 +203,14 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path, folder_dataset):
         prepare(folder_dataset(1), tmp_path / "file" / "store")
 
 
+def test_a_store_does_not_replace_the_files_it_is_made_from(tmp_path, folder_dataset):
+    dataset = folder_dataset(1)
+    for place in (dataset.root, tmp_path):
+        with pytest.raises(DataError, match="expected another folder for its store"):
+            prepare(dataset, place)
+    assert (dataset.root / "r0000.dat").is_file()
+
+
 def test_two_preparing_at_once_take_turns(tmp_path, folder_dataset):
     dataset = folder_dataset(40)
     stores = []
@@ -211,7 +221,7 @@ def test_two_preparing_at_once_take_turns(tmp_path, folder_dataset):
         thread.join()
     assert len(stores) == 2
     assert stores[0].digest == stores[1].digest
-    assert type(dataset).reads == 41
+    assert type(dataset).reads == 40
 
 
 def test_memory_does_not_grow_with_the_number_of_recordings(tmp_path, folder_dataset, monkeypatch):
@@ -285,9 +295,150 @@ def test_nothing_usable_is_an_error(tmp_path, folder_dataset):
     dataset = folder_dataset(2)
     for path in dataset.root.glob("*.dat"):
         path.unlink()
-    with pytest.raises(DataError, match="none of its 2 recordings can be read"):
+    with pytest.raises(DataError, match="not one of 2 recordings could be used"):
         prepare(dataset, tmp_path / "store", on_bad_record="skip")
     assert not (tmp_path / "store").exists()
+
+
+def test_one_header_decides_neither_the_rate_of_a_store_nor_its_own(tmp_path, folder_dataset, write_record, samples):
+    dataset = folder_dataset(3)
+    write_record(dataset.root, "r0000", samples(), fs="250")
+    with pytest.raises(DataError, match=r"r0000: the sampling rate is 250 Hz; the dataset is published at 500 Hz"):
+        prepare(dataset, tmp_path / "store")
+    store = prepare(dataset, tmp_path / "store", on_bad_record="skip")
+    assert (store.fs, store.manifest["n_skipped"], len(store)) == (500, 1, 2)
+
+
+def test_rates_that_the_dataset_declares_are_resampled_to_its_first(
+    tmp_path, folder_dataset, write_record, monkeypatch
+):
+    dataset = folder_dataset(3)
+    write_record(dataset.root, "r0000", fs="1000")
+    monkeypatch.setattr(type(dataset), "rates", (500, 1000))
+    store = prepare(dataset, tmp_path / "store")
+    assert store.fs == 500
+    np.testing.assert_array_equal(store.lengths, [200, 400, 400])
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        ("1/mV", "gain of lead I is 1 units per mV; expected 10 to"),
+        ("1000/V", "gain of lead I is 1 units per mV"),
+        ("1e-300/mV", "gain of lead I is 1e-300/mV"),
+        ("1e39/mV", "gain of lead I is 1e39/mV"),
+        ("1000(2000000000)/mV", "the signal reaches 2e+06 mV; expected at most 200 mV"),
+        ("1e7/mV", "median deflection is 2.*e-05 mV; expected 0.0005 to 10 mV"),
+        ("10/mV", "median deflection is 2.* mV; expected 0.0005 to 10 mV"),
+    ],
+)
+def test_a_scale_that_no_recorder_has_is_refused(tmp_path, folder_dataset, write_record, gain, said):
+    dataset = folder_dataset(3)
+    write_record(dataset.root, "r0001", gain=gain)
+    with pytest.raises(DataError, match=f"folder record r0001: .*{re.escape(said) if 'median' not in said else said}"):
+        prepare(dataset, tmp_path / "store")
+    store = prepare(dataset, tmp_path / "store", on_bad_record="skip")
+    (listed,) = store.manifest["skipped"]
+    assert listed["record_id"] == "r0001"
+
+
+def physical(change):
+    """A reader of millivolts, of which ``change`` alters the second recording."""
+
+    def read(file):
+        signal = np.random.default_rng(0).normal(0, 0.2, (12, 400))
+        if file.record_id == "r0001":
+            signal = change(signal)
+        return Recording(signal, 500)
+
+    return staticmethod(read)
+
+
+def infinite(signal):
+    signal[3, 7] = np.inf
+    return signal
+
+
+def one_sample_flipped(signal):
+    signal[3, 7] = 1e300
+    return signal
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (infinite, "lead aVR holds infinite samples"),
+        (one_sample_flipped, "the signal reaches 1e+300 mV"),
+        (lambda signal: signal * 1000, "the signal reaches"),
+        (lambda signal: signal / 1000, "median deflection"),
+        (lambda signal: signal.astype(complex), "type complex128"),
+        (lambda signal: signal[:, :0], "expected numbers of shape [12, time]"),
+        (lambda signal: 1 / 0, "cannot be read: ZeroDivisionError: division by zero (test_store.py, line"),
+        (lambda signal: sys.exit(0), "cannot be read: SystemExit: 0"),
+    ],
+)
+def test_a_recording_that_cannot_be_is_its_own_failure(tmp_path, folder_dataset, monkeypatch, change, said):
+    dataset = folder_dataset(3)
+    monkeypatch.setattr(type(dataset), "read", physical(change))
+    with pytest.raises(DataError, match=rf"folder record r0001: {re.escape(str(dataset.root))}.*{re.escape(said)}"):
+        prepare(dataset, tmp_path / "store")
+    store = prepare(dataset, tmp_path / "store", on_bad_record="skip")
+    assert (len(store), store.manifest["n_skipped"]) == (2, 1)
+    assert said in store.manifest["skipped"][0]["reason"]
+
+
+def test_a_quiet_recording_of_few_steps_is_kept(tmp_path, folder_dataset, write_record, samples):
+    """Steps of 5 microvolts, most samples equal: as from a recorder whose electrodes are off."""
+    dataset = folder_dataset(2)
+    quiet = np.zeros((400, 12), np.int16)
+    quiet[::7, 4] = 1
+    write_record(dataset.root, "r0001", quiet, gain="200/mV")
+    assert len(prepare(dataset, tmp_path / "store")) == 2
+
+
+def test_a_bug_that_fails_every_recording_stops_with_the_first_reasons(tmp_path, folder_dataset, monkeypatch):
+    dataset = folder_dataset(100)
+    read = []
+
+    def broken(file):
+        read.append(file)
+        raise KeyError("no such column")
+
+    monkeypatch.setattr(type(dataset), "read", staticmethod(broken))
+    with pytest.raises(DataError, match="the first 64 recordings all failed: .*r0000.*KeyError.*r0002"):
+        prepare(dataset, tmp_path / "store", on_bad_record="skip")
+    assert len(read) == 64
+    assert not (tmp_path / ".store.partial").exists()
+
+
+def test_recordings_of_which_none_varies_are_no_dataset(tmp_path, folder_dataset, write_record):
+    dataset = folder_dataset(2)
+    for name in ("r0000", "r0001"):
+        write_record(dataset.root, name, np.zeros((400, 12), np.int16))
+    with pytest.raises(DataError, match="not one lead of 2 recordings varies"):
+        prepare(dataset, tmp_path / "store")
+
+
+def test_files_that_no_record_reads_are_counted_and_named(tmp_path, folder_dataset, monkeypatch):
+    dataset = folder_dataset(3)
+    assert "remarks" not in prepare(dataset, tmp_path / "whole").manifest
+    records = dataset.records()
+    monkeypatch.setattr(type(dataset), "records", lambda self: records)
+    (dataset.root / "r0002.hea").rename(dataset.root / "s0002.hea")
+    store = prepare(dataset, tmp_path / "store", on_bad_record="skip")
+    (remark,) = store.manifest["remarks"]
+    assert "1 signal file in" in remark["words"]
+    assert remark["records"] == ["s0002.hea"]  # r0002.dat is that of a record, which lacks its header
+
+
+def test_a_store_made_under_other_bounds_is_made_again(tmp_path, folder_dataset, monkeypatch):
+    dataset = folder_dataset(2)
+    store = prepare(dataset, tmp_path / "store")
+    monkeypatch.setattr(type(dataset), "largest_mv", 100.0)
+    assert not store.matches(dataset)
+    again = prepare(dataset, tmp_path / "store")
+    assert again.matches(dataset)
+    assert again.digest == store.digest
 
 
 def test_duplicated_ids_are_refused(tmp_path, folder_dataset, monkeypatch):

@@ -187,3 +187,38 @@ def test_a_lead_that_the_publisher_names_otherwise_is_still_that_lead(pristine, 
         header.write_text(header.read_text().replace(" aVR\n", " AVR\n").replace(" V1\n", " v1\n"))
     after = prepare(registry.load(registry.DATASETS, "csn")(root), tmp_path / "after")
     assert before.signals_digest == after.signals_digest
+
+
+def test_the_challenge_s_misspelt_record_is_reported_as_unread(pristine, tmp_path):
+    """CinC 2021 publishes JS23074's header as S23074.hea, which names S23074.mat."""
+    root = shutil.copytree(pristine / "csn", tmp_path / "csn")
+    header = sorted(root.rglob("*.hea"))[4]
+    header.rename(header.with_name(header.name[1:]))
+    for name in ("csn", "chapman"):
+        manifest = prepare(registry.load(registry.DATASETS, name)(root), tmp_path / f"store-{name}").manifest
+        (remark,) = (remark for remark in manifest["remarks"] if "not read" in remark["words"])
+        assert "2 signal files in" in remark["words"]
+        assert [path.rpartition("/")[2] for path in remark["records"]] == [f"{header.stem}.mat", header.name[1:]]
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_simulated_files_are_all_read_and_within_bounds(pristine, tmp_path, name):
+    dataset, *_ = FORMATS[name]
+    manifest = prepare(registry.load(registry.DATASETS, dataset)(pristine / name), tmp_path / "store").manifest
+    assert manifest["n_records"] == N
+    assert not [remark for remark in manifest.get("remarks", ()) if "not read" in remark["words"]]
+
+
+def test_microvolts_in_a_matlab_file_are_refused(pristine, tmp_path):
+    import scipy.io
+
+    from tasks.datasets.cpsc2018 import CPSC2018
+
+    root = shutil.copytree(pristine / "cpsc2018-native", tmp_path / "native")
+    path = sorted(root.rglob("A*.mat"))[5]
+    content = scipy.io.loadmat(path, variable_names=["ECG"])["ECG"]
+    content["data"][0, 0] = content["data"][0, 0] * 1000
+    scipy.io.savemat(path, {"ECG": content})
+    with pytest.raises(DataError, match=rf"{path.stem}: the signal reaches .* mV; expected at most 33 mV"):
+        prepare(CPSC2018(root), tmp_path / "store")
+    assert prepare(CPSC2018(root), tmp_path / "store", on_bad_record="skip").manifest["n_skipped"] == 1

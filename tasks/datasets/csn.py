@@ -153,7 +153,8 @@ class CSN(Dataset):
 
     def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
         """Of all of CSN, whatever part of it is read."""
-        return super().unread_files([RecordFile(record, path) for record, path in self._paths().items()])
+        read = [(record, name) for record, path in self._paths().items() for name in {path, path.with_name(record)}]
+        return super().unread_files([RecordFile(record, name) for record, name in read])
 
     @staticmethod
     def read(file: RecordFile) -> Recording:

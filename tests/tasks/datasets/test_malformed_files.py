@@ -189,8 +189,7 @@ def test_a_lead_that_the_publisher_names_otherwise_is_still_that_lead(pristine, 
     assert before.signals_digest == after.signals_digest
 
 
-def test_the_challenge_s_misspelt_record_is_reported_as_unread(pristine, tmp_path):
-    """CinC 2021 publishes JS23074's header as S23074.hea, which names S23074.mat."""
+def test_a_misspelt_record_is_reported_as_unread(pristine, tmp_path):
     root = shutil.copytree(pristine / "csn", tmp_path / "csn")
     header = sorted(root.rglob("*.hea"))[4]
     header.rename(header.with_name(header.name[1:]))

@@ -101,9 +101,3 @@ CASES = [
     Case("only-comments", header(lambda text: "# a\n"), words=(f"{FIRST}.hea",)),
     Case("windows-lines", header(lambda text: text.replace("\n", "\r\n")), exit=0),
 ]
-
-CANNOT_BE = "silent; a gain that cannot be"
-FAULTS = {
-    "gain-1_mV": CANNOT_BE,
-    "skip-gain-1_mV": CANNOT_BE,
-}

@@ -10,7 +10,12 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-RECORDED = ("ecg-bench", "torch", "numpy", "pandas", "scikit-learn", "transformers", "lightning-fabric", "mlflow")
+LIBRARIES = (
+    "numpy", "scipy", "pandas", "torch", "scikit-learn", "lightning-fabric", "transformers", "timm", "scikit-survival",
+    "numba",
+)  # fmt: skip
+"""The libraries that numbers depend on."""
+RECORDED = ("ecg-bench", *LIBRARIES, "mlflow")
 
 
 @functools.lru_cache(maxsize=1)

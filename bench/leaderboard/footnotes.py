@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +11,7 @@ from bench.artifacts import digest
 from bench.leaderboard.contamination import contamination_notes
 from bench.leaderboard.rows import corpus_of, latest, protocol_of
 from bench.modes import MODULES
+from bench.provenance import LIBRARIES
 from bench.run_record import flatten
 from bench.runner.results import Result
 
@@ -31,6 +32,7 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
         *_protocols(used),
         *_overrides(used),
         *_sweeps(used),
+        *_libraries(everything),
         *_superseded(used),
     ]
 
@@ -172,6 +174,20 @@ def _protocols(used: Mapping[str, Sequence[Result]]) -> list[str]:
         )
         notes.append(f"The protocol of {mode} differs: {told}.")
     return notes
+
+
+def _libraries(results: Sequence[Result]) -> list[str]:
+    """The libraries of which a table's cells were computed with several versions, each version with its cells."""
+    cells = {result.key: result.provenance.get("versions") or {} for result in results}
+    mixed = []
+    for library in LIBRARIES:
+        counts = Counter(versions.get(library) or "not recorded" for versions in cells.values())
+        if len(counts) > 1:
+            shown = ", ".join(
+                f"{version} ({n:,} {'cell' if n == 1 else 'cells'})" for version, n in sorted(counts.items())
+            )
+            mixed.append(f"{library} {shown}")
+    return [f"The cells were computed with different versions of libraries: {'; '.join(mixed)}."] if mixed else []
 
 
 def _overrides(used: Mapping[str, Sequence[Result]]) -> list[str]:

@@ -13,6 +13,7 @@ from bench.leaderboard.numbers import MANY_GROUPS
 from bench.leaderboard.page import table_views
 from bench.leaderboard.render import render
 from bench.leaderboard.rows import fullest_board
+from bench.provenance import LIBRARIES, versions
 
 BOARD = """
 title: Two tasks
@@ -184,6 +185,29 @@ def test_settings_that_are_not_the_profile_s_own_are_told(board, make_result):
     result.provenance["overrides"] = ["pretrain.epochs=1"]
     (table,) = collect(board, [result])
     assert "Not the profile's own settings, but --set pretrain.epochs=1: K-MERL." in table.footnotes
+
+
+def test_cells_of_several_library_versions_are_noted_with_their_counts(board, make_result):
+    def made_with(versions, **cell):
+        result = make_result(**cell)
+        result.provenance["versions"] = versions
+        return result
+
+    before = made_with({"numpy": "2.1.0", "torch": "2.8.0"}, method="merl")
+    after = made_with({"numpy": "2.4.6", "torch": "2.8.0", "scipy": "1.17.1"}, method="kmerl")
+    also = made_with({"numpy": "2.4.6", "torch": "2.8.0", "scipy": "1.17.1"}, method="kmerl", task="ptbxl-sub")
+    (table,) = collect(board, [before, after, also])
+    assert (
+        "The cells were computed with different versions of libraries: numpy 2.1.0 (1 cell), 2.4.6 (2 cells); "
+        "scipy 1.17.1 (2 cells), not recorded (1 cell)."
+    ) in table.footnotes
+    assert not any("libraries" in note for note in collect(board, [after, also])[0].footnotes)
+    assert not any("libraries" in note for note in collect(board, [make_result(), make_result("merl")])[0].footnotes)
+
+
+def test_a_result_records_the_libraries_that_numbers_depend_on():
+    assert set(LIBRARIES) <= set(versions())
+    assert len(LIBRARIES) == 10
 
 
 def test_a_setting_is_told_of_the_rows_that_it_could_reach(board, make_result):

@@ -17,12 +17,21 @@ def read_text(path: Path) -> str:
         OSError: not there, not a regular file (a pipe never ends), or larger than :data:`LARGEST`.
         UnicodeDecodeError: not UTF-8.
     """
+    check_text_file(path)
+    return Path(path).read_text(encoding="utf-8-sig")
+
+
+def check_text_file(path: Path) -> None:
+    """Refuse what would hang or fill the memory when it is read.
+
+    Raises:
+        OSError: not there, not a regular file, or larger than :data:`LARGEST`.
+    """
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{'a folder' if stat.S_ISDIR(status.st_mode) else 'not a regular file'}; expected a text file")
     if status.st_size > LARGEST:
         raise OSError(f"{status.st_size >> 20} MiB; expected at most {LARGEST >> 20} MiB")
-    return Path(path).read_text(encoding="utf-8-sig")
 
 
 def said(error: Exception) -> str:

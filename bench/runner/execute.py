@@ -14,10 +14,11 @@ from queue import SimpleQueue
 from bench import registry
 from bench.artifacts import SEAL, clear_leftovers, damage, file_digest
 from bench.data_source import DataSource
-from bench.errors import ConfigError, foreign_code
+from bench.errors import ConfigError, folded, foreign_code
 from bench.method import Method
 from bench.modes import MODULES
 from bench.progress import say
+from bench.reading.paths import written_path
 from bench.runner import failures
 from bench.runner.cell import Cell
 from bench.runner.configure import check_offer, check_overrides, parse_overrides
@@ -31,6 +32,7 @@ from bench.runner.plan_jobs import jobs_of
 from bench.runner.results import Result, StoredResults, read_result
 from bench.runner.session import Session
 from bench.shared_artifacts import SharedArtifacts
+from bench.training.checkpoint import check_readable
 from bench.workspace import Workspace
 
 TOLD_ONE_BY_ONE = 200
@@ -109,15 +111,19 @@ def named_checkpoints(texts: Sequence[str], checkpoints: Path, planned: Plan) ->
     run = {cell.method for cell in planned.cells}
     for text in texts:
         method, equals, place = text.partition("=")
+        method = next((name for name in run if folded(name) == folded(method)), method)
+        if method in named:
+            raise ConfigError(f"--checkpoint {text}: the checkpoint of {method} is given twice; give it once.")
         if not equals or method not in run:
             raise ConfigError(f"--checkpoint {text}: expected METHOD=FOLDER with one of {', '.join(sorted(run))}.")
-        folder = next(
-            (f for f in (Path(place).expanduser(), checkpoints / place) if (f / "provenance.json").is_file()), None
-        )
-        if not place or folder is None:
+        folders = (written_path(place, f"--checkpoint {method}="), checkpoints / place)
+        folder = next((f for f in folders if (f / "provenance.json").is_file()), None)
+        if folder is None:
             raise ConfigError(
-                f"--checkpoint {text}: {place or 'nothing'} is no checkpoint folder, nor is one in {checkpoints}."
+                f"--checkpoint {text}: no checkpoint at {folders[0]} or {folders[1]}. Expected a folder with "
+                f"model.safetensors, config.yaml and provenance.json."
             )
+        check_readable(folder)
         named[method] = folder
     return named
 

@@ -33,6 +33,8 @@ from bench.artifacts import (
 from bench.code_digest import method_digest, module_digest
 from bench.errors import DataError
 from bench.progress import say, track
+from bench.reading.text_file import check_text_file, said
+from bench.reading.yaml_file import parse_yaml
 from bench.seeding import derive, seed_global
 from bench.signals.input_code import input_digest
 
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 CONCEPTS = "concepts.json"
+WEIGHTS = "model.safetensors"
 LOOP = ("loop", "schedule", "micro_batches", "distributed", "batch_norm", "forward", "clipping")
 """Modules of the training loop, whose change makes other weights. What they run on is not among them."""
 
@@ -228,6 +231,7 @@ def _write(
 
 def _read(folder: Path, name: str) -> bytes:
     """A file of a checkpoint, compared with its seal; checkpoints of version 0.1 have none."""
+    check_text_file(folder / name)
     return read_sealed(folder, name) if (folder / SEAL).exists() else (folder / name).read_bytes()
 
 
@@ -239,13 +243,18 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     """
     try:
         facts = json.loads(_read(folder, "provenance.json"))
-        if not isinstance(facts, dict) or not {"key", "method", "corpus", "weights_sha256"} <= facts.keys():
-            raise ValueError("provenance.json lacks key, method, corpus or weights_sha256")
+        for name, kind in (("key", str), ("method", str), ("weights_sha256", str), ("corpus", dict)):
+            if not isinstance(facts, dict) or not isinstance(facts.get(name), kind):
+                raise ValueError(f"expected an object with {name}, {'a text' if kind is str else 'an object'}")
         return facts
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{folder}: not a readable checkpoint ({error}). Delete the folder and pretrain again."
-        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(folder, "provenance.json", said(error)) from error
+
+
+def _unreadable(folder: Path, name: str, reason: str) -> DataError:
+    return DataError(
+        f"{folder}: not a readable checkpoint ({name}: {reason}). Name another folder, or delete this one and pretrain again."
+    )
 
 
 def read_concepts(folder: Path) -> list[str]:
@@ -259,8 +268,8 @@ def read_concepts(folder: Path) -> list[str]:
         return []
     try:
         found = json.loads(_read(folder, CONCEPTS))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable ({error}). Delete the checkpoint and pretrain again.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not readable ({said(error)}). Delete the checkpoint and pretrain again.") from error
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise DataError(f"{path}: expected a list of texts. Delete the checkpoint and pretrain again.")
     return found
@@ -287,9 +296,13 @@ def read_config(method: type[Method], folder: Path) -> MethodConfig:
             f"checkpoints import {method.name} FILE"
         )
     try:
-        return method.Config.model_validate(yaml.safe_load(_read(folder, "config.yaml")))
-    except (OSError, ValueError, yaml.YAMLError, ValidationError) as error:
-        raise DataError(f"{folder / 'config.yaml'}: not a config of {method.name}: {error}") from error
+        return method.Config.model_validate(parse_yaml(_read(folder, "config.yaml").decode("utf-8-sig")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the file"
+        raise _unreadable(folder, "config.yaml", f"not a config of {method.name}: {field}: {first['msg']}") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise _unreadable(folder, "config.yaml", said(error)) from error
 
 
 def discard_if_altered(folder: Path) -> bool:
@@ -307,10 +320,12 @@ def checkpoint_damage(folder: Path) -> str | None:
     """What is wrong with a checkpoint's bytes; None while they are as written. Without a seal, only weights are compared."""
     if (folder / SEAL).exists():
         return damage(folder)
+    if not (folder / WEIGHTS).is_file():
+        return f"{WEIGHTS} is missing"
     try:
-        intact = file_digest(folder / "model.safetensors") == read_provenance(folder)["weights_sha256"]
+        intact = file_digest(folder / WEIGHTS) == read_provenance(folder)["weights_sha256"]
     except (OSError, DataError) as error:
-        return str(error)
+        return said(error)
     return None if intact else "model.safetensors was altered: its SHA-256 is not the recorded one"
 
 
@@ -320,10 +335,11 @@ def load_weights(method: Method, folder: Path) -> None:
     Raises:
         DataError: altered bytes, or weights of another architecture.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    path = folder / "model.safetensors"
-    if not path.exists() or file_digest(path) != read_provenance(folder)["weights_sha256"]:
+    path = folder / WEIGHTS
+    if not path.is_file() or file_digest(path) != read_provenance(folder)["weights_sha256"]:
         raise DataError(
             f"{path}: missing, or altered since it was written (its SHA-256 is not the recorded one). "
             f"Delete {folder} and pretrain again."
@@ -331,6 +347,29 @@ def load_weights(method: Method, folder: Path) -> None:
     try:
         method.load_state_dict(load_file(path))
     except RuntimeError as error:
+        differences = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
         raise DataError(
-            f"{path}: weights of another architecture than {method.name}'s config describes: {error}"
+            f"{path}: weights of another architecture than {method.name}'s config describes: "
+            f"{(differences or [said(error)])[0][:300]} (differences: {len(differences)}). Name a checkpoint of this config."
         ) from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _unreadable(folder, WEIGHTS, said(error)) from error
+
+
+def check_readable(folder: Path) -> None:
+    """Refuse a checkpoint that cannot be used, before anything is computed with it. Its weights are read once.
+
+    Raises:
+        DataError: a file is missing, altered or malformed.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    read_provenance(folder)
+    if wrong := checkpoint_damage(folder):
+        raise DataError(f"{folder}: {wrong}. Name another checkpoint, or delete this one and pretrain again.")
+    try:
+        with safe_open(folder / WEIGHTS, framework="numpy"):
+            pass
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _unreadable(folder, WEIGHTS, said(error)) from error
+    read_concepts(folder)

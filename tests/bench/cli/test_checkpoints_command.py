@@ -106,8 +106,8 @@ def test_a_whole_model_needs_its_text_encoder_and_then_answers_zero_shot(
     [
         ("kmerl=somewhere", "expected METHOD=FOLDER with one of merl"),
         ("merl", "expected METHOD=FOLDER"),
-        ("merl=nowhere", "nowhere is no checkpoint folder"),
-        ("merl=", "nothing is no checkpoint folder"),
+        ("merl=nowhere", "no checkpoint at nowhere or "),
+        ("merl=", "--checkpoint merl=: the path is empty"),
     ],
 )
 def test_a_checkpoint_that_is_not_there_is_refused_before_anything_runs(bench, workspace, given, words):

@@ -1,0 +1,146 @@
+"""``--checkpoint METHOD=FOLDER``: whatever the folder holds, it is used or refused in one line before anything runs."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from bench import registry
+from bench.errors import BenchError
+from bench.runner.cell import Cell
+from bench.runner.execute import named_checkpoints
+from bench.runner.plan import Plan
+from bench.signals.leads import LEADS
+from bench.training.checkpoint import load_weights, read_config
+
+PLAN = Plan([Cell("simclr", "ptbxl-super", "linear", LEADS, 1.0, 0, 0, "stratified")])
+WEIGHTS, CONFIG, FACTS = "model.safetensors", "config.yaml", "provenance.json"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A checkpoint without a seal, of weights that fit nothing."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    save_file({"a": np.zeros(3, np.float32)}, folder / WEIGHTS)
+    (folder / CONFIG).write_text("{}")
+    weigh(folder)
+    return folder
+
+
+def weigh(folder: Path, **changes) -> None:
+    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    facts = {"key": "k", "method": "simclr", "weights_sha256": digest, "corpus": {"dataset": "ptbxl"}}
+    (folder / FACTS).write_text(json.dumps(facts | changes))
+
+
+def use(folder: Path) -> None:
+    """What a run does with a folder before it computes."""
+    named = named_checkpoints([f"simclr={folder}"], folder.parent / "checkpoints", PLAN)
+    read_config(registry.load(registry.METHODS, "simclr"), named["simclr"])
+
+
+def weights(content: bytes):
+    def change(folder: Path) -> None:
+        (folder / WEIGHTS).write_bytes(content)
+        weigh(folder)
+
+    return change
+
+
+def write(name: str, content: bytes):
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+def replace(name: str, make):
+    def change(folder: Path) -> None:
+        (folder / name).unlink()
+        make(folder / name)
+
+    return change
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def instead_of_the_folder(make):
+    def change(folder: Path) -> None:
+        shutil.rmtree(folder)
+        make(folder)
+
+    return change
+
+
+BOMB = "a: &a [" + "x," * 9 + "x]\n" + "".join(f"k{i}: &b{i} [{'*a,' * 9}*a]\n" for i in range(3000))
+DAMAGES = {
+    **{f"{name}-missing": lambda folder, name=name: (folder / name).unlink() for name in (WEIGHTS, CONFIG, FACTS)},
+    **{f"{name}-empty": write(name, b"") for name in (WEIGHTS, FACTS)},
+    **{f"{name}-garbage": write(name, bytes(range(256)) * 9) for name in (WEIGHTS, CONFIG, FACTS)},
+    **{
+        f"{name}-{how.__name__}": replace(name, how)
+        for name in (WEIGHTS, CONFIG, FACTS)
+        for how in (os.mkdir, os.mkfifo, loop)
+    },
+    "folder-is-a-file": instead_of_the_folder(Path.touch),
+    "folder-is-a-loop": instead_of_the_folder(loop),
+    "folder-is-a-pipe": instead_of_the_folder(os.mkfifo),
+    "weights-empty-but-recorded": weights(b""),
+    "weights-cut-but-recorded": weights(b"\x40\0\0\0\0\0\0\0{"),
+    "weights-of-an-endless-header": weights(b"\xff" * 8 + b"{}"),
+    "weights-nested": weights((5000).to_bytes(8, "little") + b"[" * 5000),
+    "facts-a-list": write(FACTS, b"[]"),
+    "facts-nested": write(FACTS, b"[" * 100_000),
+    "facts-null": write(FACTS, b"null"),
+    "facts-cut": write(FACTS, b'{"method": "simc'),
+    "method-a-number": lambda folder: weigh(folder, method=3),
+    "method-another": lambda folder: weigh(folder, method="merl"),
+    "corpus-a-text": lambda folder: weigh(folder, corpus="ptbxl"),
+    "digest-null": lambda folder: weigh(folder, weights_sha256=None),
+    "concepts-an-object": write("concepts.json", b"{}"),
+    "concepts-nested": write("concepts.json", b"[" * 100_000),
+    "seal-empty": write("artifact.json", b""),
+    "seal-a-list": write("artifact.json", b"[]"),
+    "config-aliases": write(CONFIG, BOMB.encode()),
+    "config-a-list": write(CONFIG, b"[]"),
+    "config-a-text": write(CONFIG, b"x"),
+    "config-twice": write(CONFIG, b"pretrain: {}\npretrain: {}"),
+    "config-unknown-field": write(CONFIG, b"brand_new: 1"),
+    "config-wrong-type": write(CONFIG, b"pretrain: {lr: [1]}"),
+    "config-infinite": write(CONFIG, b"pretrain: {lr: 'inf'}"),
+    "config-latin-1": write(CONFIG, b"pretrain: \xe4"),
+    "config-code": write(CONFIG, b"!!python/object/apply:os.getcwd []"),
+}
+
+
+def test_the_undamaged_folder_is_used(folder):
+    use(folder)
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_malformed_folder_is_refused_in_one_line(folder, damage):
+    damage(folder)
+    with pytest.raises(BenchError) as caught:
+        use(folder)
+    assert "\n" not in str(caught.value)
+    assert str(folder) in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+def test_weights_that_do_not_fit_are_refused_in_one_line(folder):
+    cls = registry.load(registry.METHODS, "simclr")
+    with pytest.raises(BenchError, match="weights of another architecture") as caught:
+        load_weights(cls(cls.Config()), folder)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+def test_one_method_has_one_checkpoint_and_its_name_may_be_written_otherwise(folder):
+    assert named_checkpoints([f"SimCLR={folder}"], folder, PLAN) == {"simclr": folder}
+    with pytest.raises(BenchError, match="given twice"):
+        named_checkpoints([f"simclr={folder}", f"simclr={folder}"], folder, PLAN)

@@ -72,7 +72,7 @@ class _Source:
 
 
 def _ptbxl_record(text: str) -> str | None:
-    return text if text.isdigit() else None
+    return text if re.fullmatch("[0-9]+", text) else None
 
 
 def _cpsc_record(text: str) -> str | None:

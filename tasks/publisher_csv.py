@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,19 @@ def folded(heading: object) -> str:
     return "".join(c for c in str(heading).casefold() if not c.isspace() and c not in "_\ufeff\"'")
 
 
+def heading_of(path: Path) -> list[str]:
+    """The first line of a CSV file as it stands; pandas renames a heading that is there twice.
+
+    Raises:
+        OSError, UnicodeDecodeError: it cannot be read.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        try:
+            return next(csv.reader(file), [])
+        except csv.Error:  # pandas says what is wrong
+            return []
+
+
 def our_headings(
     path: Path, found: Iterable[object], required: Sequence[str], cure: str, optional: Sequence[str] = ()
 ) -> dict[str, str]:
@@ -27,6 +41,12 @@ def our_headings(
         DataError: a required column is missing, or one that is read is there twice.
     """
     headings = [str(one) for one in found]
+    written = heading_of(path)
+    twice = [name for k, name in enumerate(written) if name in written[:k] and (name or not written[0])]
+    if twice:
+        raise DataError(
+            f"{path}: the heading {twice[0]!r} is there {written.count(twice[0])} times; expected once. {cure}"
+        )
     places: dict[str, list[str]] = {}
     for heading in headings:
         places.setdefault(folded(heading), []).append(heading)

@@ -213,7 +213,7 @@ class CSN(Dataset):
         names: dict[str, str] = {}
         words: dict[str, str] = {}
         for line, (acronym, full, code) in enumerate(table[list(CONDITION_COLUMNS)].itertuples(index=False), start=2):
-            if not acronym.strip() or not code.strip().isdigit():
+            if not acronym.strip() or not re.fullmatch("[0-9]+", code.strip()):
                 raise DataError(
                     f"{path}: line {line} has the acronym {acronym!r} and the code {code!r}; expected a name and a "
                     f"number. {self.fetch}"

@@ -86,7 +86,7 @@ class MIMICIVECG(Dataset):
         table = pd.concat(self._chunks(RECORD_LIST, columns), ignore_index=True)
         path = self.root / RECORD_LIST
         for column in ("subject_id", "study_id"):
-            wrong = ~table[column].str.fullmatch(r"\d+").to_numpy(bool)
+            wrong = ~table[column].str.fullmatch("[0-9]+").to_numpy(bool)
             if wrong.any():
                 row = int(wrong.argmax())
                 raise DataError(
@@ -194,9 +194,8 @@ class MIMICIVECG(Dataset):
         try:
             header = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
             ours = our_headings(path, header, required, self.fetch)
-            some = pd.read_csv(
-                path, usecols=list(ours), dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=CHUNK
-            )
+            # all columns: with some of them alone, pandas would not notice a line of too many fields
+            some = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=CHUNK)
             empty = True
             for chunk in some:
                 empty = empty and not len(chunk)

@@ -137,7 +137,9 @@ class PTBXL(Dataset):
             raise DataError(f"{where}: ecg_id {twice.iloc[0]} stands in {n_rows} rows; expected once. {self.fetch}")
         patients = pd.to_numeric(table["patient_id"], errors="coerce")
         fold = pd.to_numeric(table["strat_fold"], errors="coerce")
-        patients = self._expect(table, "patient_id", patients, patients.between(0, 2**53), "a number")
+        patients = self._expect(
+            table, "patient_id", patients, patients.between(0, 2**53) & (patients % 1 == 0), "a number"
+        )
         fold = self._expect(table, "strat_fold", fold, fold.isin(range(1, 11)), "a fold from 1 to 10")
         codes = []
         for record, text in zip(table["ecg_id"], table["scp_codes"], strict=True):
@@ -259,9 +261,11 @@ class PTBXL(Dataset):
         path = self.root / name
         table = read_table(path, required, self.fetch, optional=optional)
         for column in required:
-            if column == "ecg_id" and table[column].isna().any():
-                row = int(table[column].isna().to_numpy().argmax())
-                raise DataError(f"{path}: line {row + 2} has no {column}. {self.fetch}")
+            wrong = ~table[column].fillna("").str.fullmatch("[0-9]+").to_numpy(bool)
+            if column == "ecg_id" and wrong.any():
+                row = int(wrong.argmax())
+                found = "no ecg_id" if table[column].isna().iloc[row] else f"the ecg_id {table[column].iloc[row]!r}"
+                raise DataError(f"{path}: line {row + 2} has {found}; expected a number. {self.fetch}")
         return table
 
     def _expect(self, table: pd.DataFrame, column: str, values: pd.Series, good: pd.Series, expected: str) -> pd.Series:

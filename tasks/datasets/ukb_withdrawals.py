@@ -20,7 +20,7 @@ CURE = "Write it as plain text with one eid (7 digits) a line."
 _NAME = re.compile(r"w\d.*|.*withdr.*", re.IGNORECASE)
 _TEXT = ("", ".csv", ".txt", ".tsv", ".lst")
 _OTHER = (".xlsx", ".xls", ".ods", ".zip", ".gz")
-_EID = re.compile(r"[1-9]\d{6}(?:\.0*)?")
+_EID = re.compile(r"[1-9][0-9]{6}(?:\.0*)?")
 _BLANKS_AND_QUOTES = " \t\r\f\v\xa0\ufeff\"'`\u2018\u2019\u201c\u201d"
 
 

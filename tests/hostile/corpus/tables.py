@@ -161,20 +161,3 @@ CASES = [
         if f"{file}-{column}-{k}-{plain(value)}" in COUNTED
     ),
 ]
-
-PTBXL = "ptbxl_database.csv"
-FAULTS = {
-    **{f"{file}-twice-a-column": "silent; a heading stands twice" for file in TABLES},
-    "machine_measurements.csv-ragged": "silent; a line has more fields than the heading",
-    "record_list.csv-subject_id-5-___": "silent; digits of another script",
-    "record_list.csv-study_id-4-_": "silent; digits of another script",
-    f"{CONDITIONS}-Snomed_CT-4-__": "silent; digits of another script",
-    f"{PTBXL}-ecg_id-2-.._2": "silent; an id that is no number",
-    f"{PTBXL}-patient_id-2-inf": "traceback; an infinite patient",
-    f"{PTBXL}-patient_id-4-1e400": "traceback; an infinite patient",
-    f"{PTBXL}-patient_id-5--1": "silent; a patient that is no whole number",
-    f"{PTBXL}-patient_id-6-1.5": "silent; a patient that is no whole number",
-    f"{PTBXL}-patient_id-7-9999999999999999": "silent; a patient beyond 64 bits",
-    f"{PTBXL}-scp_codes-5-__NOSUCH___100.0": "the fix is not said",
-    **dict.fromkeys(COUNTED, "silent; an infinite likelihood"),
-}

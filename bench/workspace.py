@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.artifacts import write_json
 from bench.errors import ConfigError
 from bench.project_file import project
 from bench.reading.paths import written_path
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from bench.shared_artifacts import SharedArtifacts
 
 DEFAULT = "bench-workspace"
+VERSION = 1
+"""Version of the layout of the folders below; raised by a change that makes old and new unreadable to each other."""
+VERSION_FILE = "workspace.json"
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,49 @@ class Workspace:
     @classmethod
     def at(cls, path: str | Path | None = None, artifacts: str | None = None) -> Workspace:
         """The workspace named by ``path``, else by ``BENCH_WORKSPACE``, else by the project's ``bench.toml``, else
-        ``bench-workspace`` in this folder; the object store likewise (``BENCH_ARTIFACTS``), else none."""
+        ``bench-workspace`` in this folder; the object store likewise (``BENCH_ARTIFACTS``), else none.
+
+        Raises:
+            ConfigError: the workspace has another version than this bench's.
+        """
         named = path or os.environ.get("BENCH_WORKSPACE") or project().workspace or DEFAULT
-        return cls(
+        workspace = cls(
             written_path(named, "the workspace").absolute(),
             artifacts or os.environ.get("BENCH_ARTIFACTS") or project().artifacts,
         )
+        workspace.check_version()
+        return workspace
+
+    def check_version(self) -> None:
+        """Compare the workspace's version with this bench's; one without a version file has version 1.
+
+        Raises:
+            ConfigError: another version, or a version file that cannot be read.
+        """
+        path = self.root / VERSION_FILE
+        try:
+            text = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            version, maker = 1 if self.root.is_dir() else VERSION, "ecg-bench 0.1.0"
+        else:
+            try:
+                content = json.loads(text)
+                version, maker = int(content["version"]), str(content.get("made_by", "another ecg-bench"))
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                raise ConfigError(
+                    f'{path}: not a version file; expected {{"version": {VERSION}}}. Delete it if this bench made the '
+                    f"workspace, or name another workspace with --workspace FOLDER."
+                ) from None
+        if version > VERSION:
+            raise ConfigError(
+                f"{path}: version {version} of a newer bench ({maker}); this one reads version {VERSION}. Upgrade with "
+                f"pip install --upgrade ecg-bench, or name another workspace with --workspace FOLDER."
+            )
+        if version < VERSION:
+            raise ConfigError(
+                f"{path}: version {version} of an older bench ({maker}); this one expects version {VERSION}. Name a new "
+                f"workspace with --workspace FOLDER, or read this one with the bench that made it."
+            )
 
     @property
     def shared(self) -> SharedArtifacts | None:
@@ -51,7 +94,7 @@ class Workspace:
         return shared_artifacts(self.artifacts)
 
     def ensure_writable(self) -> None:
-        """Create the root.
+        """Create the root, and record its version in it.
 
         Raises:
             ConfigError: it cannot be written to; nothing has been computed yet.
@@ -61,6 +104,9 @@ class Workspace:
             probe = self.root / f".write-probe-{os.getpid()}"
             probe.write_bytes(b"bench")
             probe.unlink()
+            if not (self.root / VERSION_FILE).exists():
+                made_by = f"ecg-bench {importlib.metadata.version('ecg-bench')}"
+                write_json(self.root / VERSION_FILE, {"version": VERSION, "made_by": made_by})
         except OSError as error:
             raise ConfigError(
                 f"the workspace {self.root} cannot be written to ({error.strerror or error}). "

@@ -59,6 +59,7 @@ def run(
     executor: Literal["local", "ray"] = "local",
     jobs: int | None = None,
     address: str | None = None,
+    time_limit: str | float | None = None,
     track: bool = True,
     trust: bool = False,
     data_root: DataRoots = None,
@@ -76,6 +77,7 @@ def run(
         settings: what ``--set`` takes: ``{"pretrain.epochs": 5, "kmerl.depth": 4, "linear.lr": 0.01}``.
         text: which of the corpus's texts to pretrain on.
         checkpoints: method -> folder, or name in the workspace.
+        time_limit: for each cell, in seconds or as ``"2h"``; a cell that takes longer has failed.
         data_root: a folder with one subfolder a dataset, or dataset -> its own folder.
 
     Returns:
@@ -93,6 +95,7 @@ def run(
     from bench.runner.execute import run as run_plan
     from bench.runner.executors.safe_path import safe_children
     from bench.runner.plan import RunOptions
+    from bench.runner.time_limit import parse_time_limit
     from bench.signals.leads import parse_leads
 
     others = (*_names(methods), *_names(tasks), *_names(modes))
@@ -125,6 +128,7 @@ def run(
         executor=executor,
         jobs=jobs or project().jobs or 1,
         address=address,
+        time_limit=parse_time_limit(time_limit),
         track=track,
     )
     source = _source(data_root, workspace, simulated_records, on_bad_record)

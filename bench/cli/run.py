@@ -156,6 +156,15 @@ def run_command(
             "--address", metavar="URL", help="Of the Ray cluster, such as auto or ray://HOST:10001. [default: one here]"
         ),
     ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--time-limit",
+            metavar="TIME",
+            help="Stop a cell that takes longer, or the pretraining or features that cells share, record it as failed and go "
+            "on: seconds, 90m, 2h, 1d. Cells then run in worker processes, also with --jobs 1. [default: none]",
+        ),
+    ] = None,
     no_track: Annotated[bool, typer.Option("--no-track", help="Do not mirror results to MLflow.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and stop.")] = False,
     json_output: o.Json = False,
@@ -170,6 +179,7 @@ def run_command(
     from bench.modes import OURS, modes_under
     from bench.project_file import project
     from bench.runner.plan import Resume, RunOptions
+    from bench.runner.time_limit import parse_time_limit
     from bench.signals.leads import LEADS, parse_leads
 
     progress.set_quiet(json_output)
@@ -207,6 +217,7 @@ def run_command(
         executor=executor,  # type: ignore[arg-type]
         jobs=jobs or project().jobs or 1,
         address=address,
+        time_limit=parse_time_limit(time_limit),
         track=not no_track,
     )
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record, artifacts=artifacts)

@@ -179,7 +179,7 @@ def run(
         todo = _without_failed(todo, keys, session, report)
     todo = todo[: options.limit]
     costs = Costs.of(workspace.root, session.profile)
-    executor = executor or executor_for(options.executor, options.jobs, options.address)
+    executor = executor or executor_for(options.executor, options.jobs, options.address, options.time_limit)
     jobs = jobs_of([(cell, keys[cell]) for cell in todo], session, costs, executor.shares, executor.gpus)
     schedule = Schedule.of(jobs, longest_first=executor.shares)
     found = list(finished.values())

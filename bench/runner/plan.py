@@ -44,6 +44,7 @@ class RunOptions:
     executor: Literal["local", "ray"] = "local"
     jobs: int = 1
     address: str | None = None  # of a Ray cluster
+    time_limit: float | None = None  # seconds for each job
     track: bool = True
     of_board: bool = False  # overrides may be of other rows
 

@@ -20,6 +20,7 @@ import numpy as np
 from bench.artifacts import locked
 from bench.dataset import UNUSABLE, Dataset, RecordFile, Recording
 from bench.errors import BenchError, DataError
+from bench.processes.parent_watch import end_with_parent
 from bench.signals.bounds import CURE, Bounds
 from bench.signals.median_beat import SECONDS as BEAT_SECONDS
 from bench.signals.quality import repair
@@ -191,7 +192,7 @@ def read_chunks(
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     # joblib.Parallel reads on without bound while its results wait, or waits for all of a batch: neither will do.
-    pool = get_reusable_executor(max_workers=workers)
+    pool = get_reusable_executor(max_workers=workers, initializer=end_with_parent, initargs=(os.getpid(),))
     waiting: deque[tuple[int, Any]] = deque()
     try:
         for first in starts:

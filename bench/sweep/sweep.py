@@ -24,6 +24,7 @@ from bench.artifacts import digest
 from bench.data_source import DataSource
 from bench.errors import BenchError, ConfigError, foreign_code
 from bench.modes import mode_module, released_protocol
+from bench.processes.parent_watch import end_with_parent
 from bench.progress import say
 from bench.runner import failures
 from bench.runner.cell import Cell
@@ -299,7 +300,9 @@ def _in_processes(options: SweepOptions, session: Session, planned: Sequence[Pla
     threads = max(1, (os.cpu_count() or 1) // options.workers)
     alone = dataclasses.replace(options, retry_failed=False)
     processes = [
-        context.Process(target=_work, args=(alone if i else options, session.settings(), list(planned), threads))
+        context.Process(
+            target=_work, args=(alone if i else options, session.settings(), list(planned), threads, os.getpid())
+        )
         for i in range(options.workers)
     ]
     for process in processes:
@@ -318,7 +321,10 @@ def _in_processes(options: SweepOptions, session: Session, planned: Sequence[Pla
         )
 
 
-def _work(options: SweepOptions, settings: dict[str, Any], planned: Sequence[Planned], threads: int) -> None:
+def _work(
+    options: SweepOptions, settings: dict[str, Any], planned: Sequence[Planned], threads: int, parent: int
+) -> None:
+    end_with_parent(parent)
     torch.set_num_threads(threads)
     session = Session(**settings)
     try:

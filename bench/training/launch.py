@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, ConfigError
+from bench.processes.parent_watch import end_with_parent
 from bench.redaction import redact
 from bench.training.devices import BACKEND, PATIENCE, Devices, join
 
@@ -57,7 +58,8 @@ def _start(devices: Devices, folder: Path, work: Callable[..., None], arguments:
 
     quiet = {"TORCH_CPP_LOG_LEVEL": "ERROR"} | _loopback(devices)
     with _environment(quiet):
-        group = multiprocessing.spawn(_process, (devices, folder, work, arguments), devices.per_node, join=False)
+        given = (os.getpid(), devices, folder, work, arguments)
+        group = multiprocessing.spawn(_process, given, devices.per_node, join=False)
     try:
         with contextlib.suppress(multiprocessing.ProcessExitedException, multiprocessing.ProcessRaisedException):
             while not group.join():
@@ -77,8 +79,11 @@ def _start(devices: Devices, folder: Path, work: Callable[..., None], arguments:
         raise BenchError(_told(devices, folder, [code or 0 for code in codes]))
 
 
-def _process(local_rank: int, devices: Devices, folder: Path, work: Callable[..., None], arguments: tuple) -> None:
+def _process(
+    local_rank: int, parent: int, devices: Devices, folder: Path, work: Callable[..., None], arguments: tuple
+) -> None:
     """One of the processes."""
+    end_with_parent(parent)
     import torch
 
     from bench import progress

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import Literal, Protocol
 
+from bench.errors import ConfigError
 from bench.runner.executors.worker import Ended
 from bench.runner.jobs import Job, Schedule
 from bench.runner.session import Session
@@ -26,20 +27,24 @@ class Executor(Protocol):
     def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, Ended], None, None]: ...
 
 
-def executor_for(name: Name, jobs: int, address: str | None = None) -> Executor:
-    """The executor that the options name; one local job runs in this process.
+def executor_for(name: Name, jobs: int, address: str | None = None, time_limit: float | None = None) -> Executor:
+    """The executor that the options name; one local job runs in this process, and with a time limit in a worker process.
 
     Raises:
-        ConfigError: ray is asked for and not installed, or not to be reached.
+        ConfigError: ray is asked for and not installed, not to be reached, or with a time limit.
     """
     if name == "ray":
+        if time_limit:
+            raise ConfigError(
+                "--time-limit stops worker processes of this machine: it needs --executor local. Leave it out with ray."
+            )
         from bench.runner.executors.ray_cluster import RayCluster
 
         return RayCluster(address, jobs)
-    if jobs > 1:
+    if jobs > 1 or time_limit:
         from bench.runner.executors.processes import Processes
 
-        return Processes(jobs)
+        return Processes(jobs, time_limit)
     from bench.runner.executors.here import Here
 
     return Here()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from multiprocessing import Pipe
@@ -18,9 +20,14 @@ from bench.runner.executors.worker import Ended
 from bench.runner.failures import WANT_OF_MEMORY
 from bench.runner.jobs import Job, Schedule
 from bench.runner.session import Session
+from bench.runner.time_limit import as_words
 
 POLL_SECONDS = 1.0
 STOP_SECONDS = 2.0
+START_SECONDS = 300.0
+"""What a worker may take to become ready, on top of the time limit of its first job."""
+SILENT_SECONDS = 300.0
+"""Without a heartbeat. Compiled code may hold the interpreter for minutes, so that silence alone stops nothing."""
 START = "import sys; from bench.runner.executors.worker import serve; serve(int(sys.argv[1]), int(sys.argv[2]))"
 
 
@@ -32,18 +39,25 @@ class Worker:
     connection: Connection
     gpu: str | None
     job: Job | None = None
+    ready: bool = False
+    since: float = 0.0
+    """When it was given the job, or when it became ready if that was later."""
+    heard: float = 0.0
+    silent: bool = False
 
 
 class Processes:
     """The executor of ``--jobs N``. A worker that dies fails the job it was at, and another takes its place.
 
-    One that is killed as the system does for want of memory is tried once more at the end, with nothing beside it.
+    One that is killed as the system does for want of memory is tried once more at the end, with nothing beside it. One
+    whose job passes the time limit is killed; the job has failed, and is not tried again in this run.
     """
 
     shares = True
 
-    def __init__(self, jobs: int):
+    def __init__(self, jobs: int, time_limit: float | None = None):
         self.jobs = jobs
+        self.time_limit = time_limit
         self.threads = max(1, cores() // jobs)
         self._gpus = visible_gpus()
         self.gpus = len(self._gpus)
@@ -66,6 +80,8 @@ class Processes:
                     for worker in busy:
                         if worker.connection in ready:
                             yield from self._receive(worker, schedule)
+                        elif worker.job is not None:
+                            yield from self._check_time(worker, schedule)
                     progress(total - len(schedule.jobs), total, f"{len(schedule.running)} running")
         finally:
             stop(workers)
@@ -85,10 +101,26 @@ class Processes:
             if taken is None:
                 continue
             worker.job, put_off = taken
+            worker.since = worker.heard = time.monotonic()
+            worker.silent = False
             try:
                 worker.connection.send((worker.job, again, put_off))
             except OSError:  # it died while it was idle: the connection tells, as for any other death
                 continue
+
+    def _check_time(self, worker: Worker, schedule: Schedule) -> Iterator[tuple[Job, Ended]]:
+        """Stop a worker whose job has passed the time limit; report one that has been silent for long."""
+        job, now = worker.job, time.monotonic()
+        assert job is not None
+        limit, allowance = self.time_limit, 0 if worker.ready else START_SECONDS
+        if limit is not None and now - worker.since > limit + allowance:
+            kill(worker)
+            worker.job = None
+            yield from settle(schedule, job, Ended(error=_too_long(limit), seconds=now - worker.since))
+        elif now - worker.heard > SILENT_SECONDS and not worker.silent:
+            worker.silent = True
+            hint = "" if limit else " Stop the run and start it with --time-limit, and what hangs is left behind."
+            say(f"{job}: no sign of life from its process {worker.process.pid} for {as_words(SILENT_SECONDS)}.{hint}")
 
     def _receive(self, worker: Worker, schedule: Schedule) -> Iterator[tuple[Job, Ended]]:
         job = worker.job
@@ -105,6 +137,11 @@ class Processes:
                 schedule.put_off_alone(job)
             else:
                 yield from settle(schedule, job, Ended(error=_death(code)))
+            return
+        worker.heard, worker.silent = time.monotonic(), False
+        if message is None:
+            if not worker.ready:
+                worker.ready, worker.since = True, worker.heard
             return
         if isinstance(message, str):
             say(message)
@@ -137,6 +174,14 @@ class Processes:
         theirs.close()
         ours.send((session.settings(), self.threads))
         return Worker(process, ours, gpu)
+
+
+def kill(worker: Worker) -> None:
+    """End a worker and the processes that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(worker.process.pid, signal.SIGKILL)
+    worker.process.wait()
+    worker.connection.close()
 
 
 def stop(workers: list[Worker]) -> None:
@@ -176,6 +221,13 @@ def available_memory() -> float:
         return float(text.split("MemAvailable:")[1].split()[0]) * 1024
     except (OSError, IndexError, ValueError):
         return float("inf")
+
+
+def _too_long(limit: float) -> str:
+    return (
+        f"it took longer than the time limit of {as_words(limit)} and was stopped. Run the same command with a longer "
+        f"--time-limit, or without one; pretraining continues from its last epoch."
+    )
 
 
 def _death(code: int | None) -> str:

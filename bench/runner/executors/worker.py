@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import resource
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,13 +15,14 @@ from pathlib import Path
 from bench import registry
 from bench.artifacts import SEAL, file_digest
 from bench.errors import foreign_code
+from bench.processes.parent_watch import end_with_parent
 from bench.runner.cell_result import TakenElsewhere, run_cell
 from bench.runner.failures import explain
 from bench.runner.features import features
 from bench.runner.jobs import Job
 from bench.runner.session import Session
 
-PARENT_CHECK_SECONDS = 1.0
+BEAT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -93,28 +95,39 @@ def use_threads(threads: int) -> None:
 
 
 def serve(descriptor: int, parent: int) -> None:
-    """Do the jobs that come through a connection; what is told on the way goes back through it.
+    """Do the jobs that come through a connection, until it is closed or the parent is gone.
 
-    A worker whose parent is gone ends at once, for nobody would read what it finds; what it has written aside is no
-    artifact yet.
+    What goes back: text to show; None, first when this worker is ready and then as its heartbeat during a job; a tuple with
+    what became of the job.
     """
     from bench import progress
 
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with_parent(parent)
     connection = Connection(descriptor)
     settings, threads = connection.recv()
     use_threads(threads)
-    progress.hand_over(connection.send)
+    one_at_a_time = threading.Lock()
+
+    def send(message: object) -> None:
+        with one_at_a_time:
+            connection.send(message)
+
+    progress.hand_over(send)
     session = Session(**settings)
+    send(None)
     while True:
         try:
             job, again, wait = connection.recv()
         except (EOFError, OSError):
             return
-        connection.send((perform(job, session, again, wait),))
+        done = threading.Event()
+        threading.Thread(target=_beat, args=(send, done), daemon=True).start()
+        ended = perform(job, session, again, wait)
+        done.set()
+        send((ended,))
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(PARENT_CHECK_SECONDS)
-    os._exit(1)
+def _beat(send: Callable[[None], None], done: threading.Event) -> None:
+    with contextlib.suppress(OSError):  # the parent is gone, which its watch finds too
+        while not done.wait(BEAT_SECONDS):
+            send(None)

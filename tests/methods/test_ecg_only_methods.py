@@ -193,8 +193,12 @@ def test_leaves_view_modules_climb_while_the_encoder_descends(ready):
     forward.train()
     torch.manual_seed(2)
     forward.pretraining_loss(batch)["nt_xent"].backward()
-    torch.testing.assert_close(forward.encoder.stem[0].weight.grad, encoder, rtol=1e-3, atol=1e-5)
-    torch.testing.assert_close(forward.first.sigma.grad, 2 * views, rtol=1e-3, atol=1e-6)
+
+    def largest(gradient):
+        return gradient.abs().max().item()
+
+    torch.testing.assert_close(forward.encoder.stem[0].weight.grad, encoder, rtol=1e-3, atol=1e-4 * largest(encoder))
+    torch.testing.assert_close(forward.first.sigma.grad, 2 * views, rtol=1e-3, atol=1e-3 * largest(views))
 
 
 def test_crt_hides_more_as_training_goes_on(ready, monkeypatch):

@@ -124,8 +124,9 @@ def test_the_risk_that_fine_tuning_minimises_is_that_of_the_release(golden):
     risk, time, event = (stored[key].squeeze(1) for key in ("theta", "time", "event"))
     loss = cox_loss(risk.requires_grad_(), time, event)
     loss.backward()
-    assert loss.item() == pytest.approx(stored["cox_loss"], abs=1e-6)
-    torch.testing.assert_close(risk.grad, stored["grad"].squeeze(1), atol=1e-6, rtol=1e-5)
+    assert loss.item() == pytest.approx(stored["cox_loss"], rel=1e-6)
+    gradient = stored["grad"].squeeze(1)  # sums to 0
+    torch.testing.assert_close(risk.grad, gradient, atol=1e-5 * gradient.abs().max().item(), rtol=1e-5)
 
 
 def test_the_vae_has_the_published_size_and_samples_in_training_only(small_corpus):

@@ -34,7 +34,7 @@ def test_info_nce_gradients_are_those_of_merl(golden, recipe):
         assert loss.item() == pytest.approx(case["loss"], rel=1e-6)
         assert x.grad.norm().item() == pytest.approx(case["grad_x_norm"], rel=1e-5)
         assert y.grad.norm().item() == pytest.approx(case["grad_y_norm"], rel=1e-5)
-        assert x.grad.flatten()[:4].tolist() == pytest.approx(case["grad_x_first4"], abs=1e-6)
+        assert x.grad.flatten()[:4].tolist() == pytest.approx(case["grad_x_first4"], abs=1e-5 * case["grad_x_norm"])
 
 
 def test_merl_adds_both_directions_of_both_terms():

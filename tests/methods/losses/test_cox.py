@@ -13,8 +13,9 @@ def test_loss_and_gradient(golden):
     risk, time, event = case(stored)
     loss = cox_partial_likelihood(risk.requires_grad_(), time, event.bool())
     loss.backward()
-    assert loss.item() == pytest.approx(stored["cox_loss"], abs=1e-6)
-    torch.testing.assert_close(risk.grad, stored["grad"].squeeze(1), atol=1e-6, rtol=1e-5)
+    assert loss.item() == pytest.approx(stored["cox_loss"], rel=1e-6)
+    gradient = stored["grad"].squeeze(1)  # sums to 0
+    torch.testing.assert_close(risk.grad, gradient, atol=1e-5 * gradient.abs().max().item(), rtol=1e-5)
 
 
 def test_ties_follow_breslow_by_definition():

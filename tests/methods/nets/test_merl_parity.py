@@ -95,13 +95,15 @@ def test_one_training_step(golden, loaded, ecg8, variant):
     names = {name: torch.tensor(i) for i, name in enumerate(step["grad_norms"])}
     assert len(names) == len(gradients)
     order = list(step["grad_norms"])
+    # some gradients are 0 in exact arithmetic: what cancels there is as large as the largest gradient
+    rounding = 5e-5 * max(step["grad_norms"].values())
     for ours, position in translate(names, rules, "gradients").items():
         theirs = order[int(position)]
         norm, expected = gradients[ours].norm().item(), step["grad_norms"][theirs]
-        assert norm == pytest.approx(expected, rel=1e-3, abs=2e-4), theirs
+        assert norm == pytest.approx(expected, rel=1e-3, abs=rounding), theirs
         if theirs in step["grad_first4"]:
             first = torch.tensor(step["grad_first4"][theirs])
-            torch.testing.assert_close(gradients[ours].flatten()[:4], first, atol=2e-4, rtol=1e-3)
+            torch.testing.assert_close(gradients[ours].flatten()[:4], first, atol=rounding, rtol=1e-3)
 
     for name, values in meta.get("bn_after_one_step", {}).items():
         (ours,) = translate({name: torch.tensor(0)}, rules, "buffers")

@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import itertools
 import json
-import lzma
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from bench import registry
 from bench.artifacts import digest, write_json
 from bench.errors import BenchError, ConfigError, DataError
 from bench.leaderboard.board import Board
+from bench.leaderboard.card_form import LEFT_OUT, Card, unfit
 from bench.leaderboard.guests import with_guests
 from bench.leaderboard.inflation import shows_differences
 from bench.leaderboard.rows import claim
+from bench.reading.json_file import parse_json, read_json
+from bench.reading.packed_file import read_packed
+from bench.reading.path_part import path_part
+from bench.reading.text_file import said
 from bench.redaction import redact
 from bench.runner.cell import Cell
 from bench.runner.results import SCHEMA, Result
@@ -35,95 +39,12 @@ if TYPE_CHECKING:
     from bench.splits import Split
 
 CARD = 1
+SHOWN, LONGEST = 20, 300
+"""Reasons that are named, and characters of each: a card chooses both."""
 PACK = "cards.jsonl.xz"
 """The cards of a folder in one file, a line each: a board has hundreds, and they differ little."""
 COMPARISONS = "comparisons.json"
 """Beside cards, but none: p values of paired tests (:mod:`bench.leaderboard.kept`)."""
-HEX = r"^[0-9a-f]{32}$"
-LEFT_OUT = ("schema", "folder", "predictions_digest")
-"""Fields of a result that a card says otherwise, or not at all."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EstimateCard(_Strict):
-    value: float | None
-    low: float | None
-    high: float | None
-
-
-class ScoreCard(_Strict):
-    kind: Literal["multilabel", "multiclass", "identification", "survival", "regression"]
-    metrics: dict[str, EstimateCard] = Field(min_length=1)
-    per_class: dict[str, dict[str, float | None]]
-    left_out: list[str]
-    thresholds: dict[str, float | None] | None
-    n_records: int = Field(ge=1)
-    n_clusters: int = Field(ge=1)
-    support: dict[str, int]
-    bootstrap: int = Field(ge=0)
-    seed: int
-    notes: list[str]
-
-
-class SplitCard(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    name: str
-    digest: str = Field(pattern=HEX)
-    complete: bool
-    fold: int = Field(ge=0)
-
-
-class CountsCard(_Strict):
-    train: int = Field(ge=0)
-    validation: int = Field(ge=0)
-    test: int = Field(ge=1)
-    expected: dict[str, int] | None
-
-
-class PredictionsCard(_Strict):
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-class Card(_Strict):
-    """One finished cell. ``digest`` is over everything else in the card."""
-
-    card: Literal[1]
-    result_schema: int
-    key: str = Field(pattern=HEX)
-    cell: dict[str, Any]
-    profile: Literal["paper", "smoke"]
-    data: Literal["real", "simulated"]
-    score: ScoreCard
-    counts: CountsCard
-    split: SplitCard
-    dataset: dict[str, Any]
-    checkpoint: dict[str, Any]
-    config: dict[str, Any]
-    selection: dict[str, Any]
-    inputs: dict[str, Any]
-    seen: dict[str, Any]
-    contamination: Literal["none", "same dataset", "test records", "unknown"]
-    contamination_evidence: dict[str, Any]
-    provenance: dict[str, Any]
-    predictions: PredictionsCard
-    digest: str = Field(pattern=HEX)
-
-    def result(self) -> Result:
-        """The result that the card is of; its predictions are elsewhere."""
-        value = self.model_dump(mode="json")
-        named = {one.name for one in fields(Result)} - set(LEFT_OUT)
-        kept = {name: value[name] for name in named}
-        return Result(
-            **(kept | {"cell": Cell.from_dict(self.cell)}),
-            schema=self.result_schema,
-            predictions_digest=self.predictions.sha256,
-        )
-
-
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
@@ -155,7 +76,10 @@ def export(board: Board, results: Iterable[Result], destination: Path) -> list[P
     written = []
     for result in sorted(chosen.values(), key=lambda r: (r.cell, r.key)):
         cell = result.cell
-        path = destination / f"{cell.method}.{cell.task}.{cell.mode}.{result.key[:12]}.json"
+        name = path_part(
+            f"{cell.method}.{cell.task}.{cell.mode}.{result.key[:12]}.json", f"{result.folder}: its card's name"
+        )
+        path = destination / name
         write_json(path, card_of(result))
         written.append(path)
     return written
@@ -164,19 +88,32 @@ def export(board: Board, results: Iterable[Result], destination: Path) -> list[P
 # -- reading and checking ----------------------------------------------------------------------------------------------
 
 
+AGAIN = "Ask its author to export it again (bench leaderboard export)."
+
+
 def read_card(path: Path) -> Card:
     """A card as it stands; only its form is checked.
 
     Raises:
-        DataError: it is no card, with every field that is wrong.
+        DataError: it is no card, with the fields that are wrong.
     """
     try:
-        return Card.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        if isinstance(error, ValidationError):
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise DataError(f"{path} is not a result card: {wrong}.") from error
-        raise DataError(f"{path} cannot be read: {error}.") from error
+        return _card(read_json(path), path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {said(error)}. {AGAIN}") from error
+
+
+def _card(content: Any, path: Path) -> Card:
+    wrong = list(itertools.islice(unfit(content), SHOWN))
+    if not wrong:
+        try:
+            return Card.model_validate(content)
+        except ValidationError as error:
+            wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+    raise DataError(
+        f"{path} is not a result card: {'; '.join(line[:LONGEST] for line in wrong[:SHOWN])}{more}. {AGAIN}"
+    )
 
 
 def read_cards(folder: Path) -> Iterator[Result]:
@@ -200,10 +137,12 @@ def _packed(path: Path) -> Iterator[Card]:
     if not path.exists():
         return
     try:
-        for line in lzma.decompress(path.read_bytes()).decode("utf-8").splitlines():
-            yield Card.model_validate_json(line)
-    except (OSError, EOFError, UnicodeDecodeError, ValueError, lzma.LZMAError) as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
+        for line in read_packed(path).splitlines():
+            yield _card(parse_json(line), path)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read: {said(error)}. Ask its author to write it again (bench leaderboard keep)."
+        ) from error
 
 
 def check(card: Card, predictions: Path | None = None) -> list[str]:
@@ -220,7 +159,9 @@ def check(card: Card, predictions: Path | None = None) -> list[str]:
         wrong += _task(card, entry)
     if predictions is not None and not wrong:
         wrong += _predictions(card, predictions)
-    return wrong
+    return [line[:LONGEST] for line in wrong[:SHOWN]] + (
+        [f"and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
+    )
 
 
 def _digests(card: Card) -> Iterator[str]:
@@ -350,15 +291,15 @@ def _predictions(card: Card, path: Path) -> Iterator[str]:
     if found != card.predictions.sha256:
         yield f"predictions: SHA-256 {found} of {path.name} is not the card's ({card.predictions.sha256})"
         return
-    table: pd.DataFrame = pd.read_parquet(path)
-    test = int((table.partition == "test").sum())
-    if test != card.counts.test:
-        yield f"predictions: {test:,} test records, but counts.test is {card.counts.test:,}"
-        return
     try:
+        table: pd.DataFrame = pd.read_parquet(path)
+        test = int((table.partition == "test").sum())
+        if test != card.counts.test:
+            yield f"predictions: {test:,} test records, but counts.test is {card.counts.test:,}"
+            return
         now = rescored(card.result(), table)
-    except BenchError as error:
-        yield f"predictions: they cannot be scored: {error}"
+    except Exception as error:  # of a stranger's file: whatever pandas, pyarrow and numpy make of it
+        yield f"predictions: they cannot be scored: {said(error)}"
         return
     told = card.score.model_dump(mode="json")
     for name in [name for name in now if name != "notes"]:

@@ -19,11 +19,14 @@ import lzma
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.artifacts import digest, write_json
 from bench.errors import BenchError, ConfigError, DataError
 from bench.leaderboard.board import boards, load_board
+from bench.leaderboard.card_form import HEX
 from bench.leaderboard.cards import COMPARISONS, PACK, card_of, read_cards
 from bench.leaderboard.collect import collect
 from bench.leaderboard.comparisons import kept_names, ranks_of
@@ -31,6 +34,8 @@ from bench.leaderboard.guests import with_guests
 from bench.leaderboard.inflation import shows_differences
 from bench.leaderboard.render import render
 from bench.leaderboard.rows import claim
+from bench.reading.json_file import read_json
+from bench.reading.text_file import read_bytes, read_text, said
 from bench.runner.results import Result
 
 FORMATS = ("markdown", "csv", "latex")
@@ -115,19 +120,30 @@ def check_kept(folder: Path) -> list[str]:
         with tempfile.TemporaryDirectory() as place:
             again = Path(place)
             for name in (PACK, COMPARISONS):
-                (again / name).write_bytes((folder / name).read_bytes())
+                (again / name).write_bytes(read_bytes(_own(folder / name)))
             write_again(again, list(kept_boards(folder)))
             for path in sorted(p for p in again.iterdir() if p.suffix in SUFFIXES):
                 wrong += _differs(folder / path.name, path.read_text(encoding="utf-8"))
-    except OSError as error:
-        return [f"{folder} is no folder of kept boards: {error}"]
+    except (OSError, ValueError) as error:
+        return [f"{folder} is no folder of kept boards ({said(error)}). Name one that bench leaderboard keep wrote."]
     except BenchError as error:
         return [str(error)]
     return wrong
 
 
+def _own(path: Path) -> Path:
+    """The path, if it is no link: what it leads to would be quoted in the answer.
+
+    Raises:
+        DataError: it is one.
+    """
+    if path.is_symlink():
+        raise DataError(f"{path} is a link; expected a file. Put the file itself there.")
+    return path
+
+
 def _differs(path: Path, wanted: str) -> Iterator[str]:
-    found = path.read_text(encoding="utf-8") if path.exists() else ""
+    found = read_text(_own(path)) if path.exists() else ""
     if found == wanted:
         return
     changed = list(difflib.unified_diff(wanted.splitlines(), found.splitlines(), lineterm="", n=0))[3:5]
@@ -179,6 +195,23 @@ def _write_comparisons(path: Path, tests: dict[str, Any]) -> None:
     path.write_text(f'{{"digest": "{digest(tests)}", "tests": {{\n' + ",\n".join(lines) + "\n}}\n", encoding="utf-8")
 
 
+class _Comparison(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    test: str = Field(max_length=100)
+    p: list[Annotated[float, Field(ge=0, le=1)] | None]
+    why: str = Field(max_length=1000)
+
+
+class _Comparisons(BaseModel):
+    """``comparisons.json``; a name is a digest, and becomes that of a file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    digest: str = Field(pattern=HEX)
+    tests: dict[Annotated[str, Field(pattern=HEX)], _Comparison]
+
+
 def unpack_comparisons(folder: Path, cache: Path) -> None:
     """Put the p values of a kept folder where :func:`bench.leaderboard.comparisons.ranks_of` looks for them.
 
@@ -188,13 +221,18 @@ def unpack_comparisons(folder: Path, cache: Path) -> None:
     path = folder / COMPARISONS
     if not path.exists():
         return
+    again = "Ask its author to write it again (bench leaderboard keep)."
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        tests, told = kept["tests"], kept["digest"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
-    if digest(tests) != told:
-        raise DataError(f"{path}: its digest is not {told}: it was edited after it was written.")
+        kept = _Comparisons.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))[:80]
+        raise DataError(f"{path}: {where!r}: {first['msg']}. {again}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {said(error)}. {again}") from error
+    tests = {name: test.model_dump(exclude_unset=True) for name, test in kept.tests.items()}
+    if digest(tests) != kept.digest:
+        raise DataError(f"{path}: its digest is not {kept.digest}: it was edited after it was written. {again}")
     cache.mkdir(parents=True, exist_ok=True)
     for name, value in tests.items():
         if not (cache / f"{name}.json").exists():

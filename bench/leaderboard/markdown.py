@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 
 from bench.leaderboard import numbers
@@ -47,7 +48,7 @@ def _table(table: Table) -> Iterator[str]:
     lines, columns, absent_rows, absent_columns = numbers.shown(table)
     for group, indices in _cut(table, columns):
         if group:
-            yield f"### {group}"
+            yield f"### {_cell(group)}"
         yield _grid(table, lines, indices, bool(group))
     notes = [*numbers.comparison_notes(table), *table.footnotes]
     if absent_rows:
@@ -88,21 +89,21 @@ def _cut(table: Table, columns: Sequence[int]) -> list[tuple[str, list[int]]]:
 def _grid(table: Table, lines: Sequence[Line], columns: Sequence[int], grouped: bool) -> str:
     board = table.board
     heads = [board.columns[i].label if grouped else board.columns[i].name for i in columns]
-    rows = [["", *heads], ["---", *["---:"] * len(columns)]]
+    rows = [["", *map(_cell, heads)], ["---", *["---:"] * len(columns)]]
     group = None
     for line in lines:
         if line.row.group != group and line.row.group:
-            rows.append([f"**{line.row.group}**", *[""] * len(columns)])
+            rows.append([f"**{_cell(line.row.group)}**", *[""] * len(columns)])
         group = line.row.group
-        rows.append([line.label, *[_place(table, line, i) for i in columns]])
+        rows.append([_cell(line.label), *[_place(table, line, i) for i in columns]])
     if table.stamp is not None:
-        rows.append(["*records scored*", *[f"*{numbers.records(table, i)}*" for i in columns]])
-    return "\n".join("| " + " | ".join(_cell(text) for text in row) + " |" for row in rows)
+        rows.append(["*records scored*", *[f"*{_cell(numbers.records(table, i))}*" for i in columns]])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _place(table: Table, line: Line, index: int) -> str:
     letters = numbers.raised(table, line, index)
-    return numbers.beside(table, line, index) + (f" <sup>{letters}</sup>" if letters else "")
+    return _cell(numbers.beside(table, line, index)) + (f" <sup>{letters}</sup>" if letters else "")
 
 
 def mismatches(board: Board) -> list[str]:
@@ -113,4 +114,6 @@ def mismatches(board: Board) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    """One line of text; what a result card says makes no markup, no link and no image."""
+    text = text.replace("|", "\\|").replace("](", "]\\(").replace("\n", " ")
+    return re.sub(r"<(?=\S)", "&lt;", text)

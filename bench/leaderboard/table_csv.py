@@ -17,6 +17,9 @@ FIELDS = (
 )  # fmt: skip
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 def write(board: Board, tables: Sequence[Table]) -> str:
     """The whole file. Numbers are in the paper's scale, unrounded; published ones stand only where they may."""
     text = io.StringIO()
@@ -34,9 +37,10 @@ def write(board: Board, tables: Sequence[Table]) -> str:
                 scaled = ["" if v is None else repr(v * scale) for v in (found.value, found.low, found.high, found.sd)]
                 writer.writerow(
                     (
-                        board.name, *where, line.row.group, line.row.label, line.variant, column.group, column.label,
+                        board.name, *where, *map(_text, (line.row.group, line.row.label, line.variant)),
+                        *map(_text, (column.group, column.label)),
                         *scaled, found.n_records or "", found.seeds or "", found.folds or "",
-                        ", ".join(found.contamination), found.missing,
+                        _text(", ".join(found.contamination)), _text(found.missing),
                         "" if printed is None else printed.value,
                         "" if printed is None or printed.sd is None else printed.sd,
                         "" if (rank := numbers.rank(table, line, index)) is None else rank,
@@ -45,3 +49,8 @@ def write(board: Board, tables: Sequence[Table]) -> str:
                     )
                 )  # fmt: skip
     return text.getvalue()
+
+
+def _text(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: names come from result cards of strangers."""
+    return f"'{text}" if text[:1] in FORMULA else text

@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from bench.reading.text_file import read_text
+
+DEEPEST = 100
 
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
     Raises:
-        OSError: not a readable text file. ValueError: not UTF-8, not JSON, or nested too deeply.
+        OSError: not a readable text file. ValueError: not UTF-8, not JSON, or nested deeper than :data:`DEEPEST`.
     """
+    return parse_json(read_text(path))
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: not JSON, or nested deeper than :data:`DEEPEST`.
+    """
+    too_deep = f"values are nested deeper than {DEEPEST} levels"
     try:
-        return json.loads(read_text(path))
+        content = json.loads(text)
     except RecursionError:
-        raise ValueError("values are nested too deeply") from None
+        raise ValueError(too_deep) from None
+    level = [content]
+    for _ in range(DEEPEST):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return content
+    raise ValueError(too_deep)
+
+
+def _children(item: Any) -> Iterable[Any]:
+    return item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
 
 
 def read_json_object(path: Path) -> dict[str, Any]:

@@ -10,12 +10,21 @@ LARGEST = 64 << 20
 """Bytes of the largest text file that is read. The largest shipped one, a split, has a hundredth of that."""
 
 
+def read_bytes(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        OSError: as :func:`check_text_file`.
+    """
+    check_text_file(path)
+    return Path(path).read_bytes()
+
+
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file, with or without a byte order mark.
 
     Raises:
-        OSError: not there, not a regular file (a pipe never ends), or larger than :data:`LARGEST`.
-        UnicodeDecodeError: not UTF-8.
+        OSError: as :func:`check_text_file`. UnicodeDecodeError: not UTF-8.
     """
     check_text_file(path)
     return Path(path).read_text(encoding="utf-8-sig")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from bench.artifacts import file_digest, read_sealed, seal, write_json, writing
 from bench.errors import DataError
+from bench.reading.json_file import parse_json
 from bench.runner.cell import Cell
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def parse_result(content: bytes, folder: Path) -> Result:
         DataError: no readable result of this schema.
     """
     try:
-        value = json.loads(content)
+        value = parse_json(content.decode())
         if value.get("schema") != SCHEMA:
             raise DataError(f"{folder}: schema {value.get('schema')}, expected {SCHEMA}; run the cell again.")
         return Result(**(value | {"cell": Cell.from_dict(value["cell"]), "folder": folder}))

@@ -97,13 +97,3 @@ CASES = [
     Case("kept-deep", kept(lambda box: box.write("kept/comparisons.json", "[" * DEEP)), exit=1,
          words=("comparisons.json",)),
 ]  # fmt: skip
-
-FAULTS = {
-    **dict.fromkeys(("deep", "deep-closed", "deep-objects", "kept-deep"), "traceback; JSON nested deeply"),
-    **dict.fromkeys(("empty", "not-utf8", "kept-not-xz"), "the fix is not said"),
-    **{
-        f"kept-comparison-{label}": "names in comparisons.json become paths"
-        for label in ("up", "absolute", "slash", "long", "nul", "empty", "dots")
-    },
-    "kept-bomb": "unpacked without limit",
-}

@@ -1,0 +1,233 @@
+"""The form of a result card: what of it becomes part of a path, a table or a sentence has a type, a size and no controls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
+
+from bench.fractions import Rule
+from bench.reading.finite import not_finite
+from bench.reading.path_part import is_path_part
+from bench.runner.cell import Cell
+from bench.runner.results import Result
+from bench.signals.leads import LEADS
+
+LARGEST_COUNT = 10**12
+LONGEST_TEXT = 1_000_000
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+"""What steers a terminal, turns the direction of a line, or is no character at all."""
+
+
+def unfit(card: Any) -> Iterator[str]:
+    """What of a card may appear in no text and no digest, in words."""
+    for path, value in not_finite(card):
+        yield f"{_plain(path)}: {value} is not a finite number"
+    waiting = [card]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += [*item, *item.values()]
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, str) and (_CONTROLS.search(item) or len(item) > LONGEST_TEXT):
+            yield f"a text holds control characters, or is longer than {LONGEST_TEXT:,}: {_plain(item)[:60]!r}"
+        elif isinstance(item, int) and abs(item) > LARGEST_COUNT**2:
+            yield f"a number has {len(str(abs(item)))} digits"
+
+
+def _plain(text: str) -> str:
+    return _CONTROLS.sub("?", text)
+
+
+def _path_part(text: str) -> str:
+    if not is_path_part(text):
+        raise ValueError("expected letters, digits and _ . + @ = -, the first a letter, digit or _")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_path_part)]
+Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
+
+HEX = r"^[0-9a-f]{32}$"
+LEFT_OUT = ("schema", "folder", "predictions_digest")
+"""Fields of a result that a card says otherwise, or not at all."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EstimateCard(_Strict):
+    value: FiniteFloat | None
+    low: FiniteFloat | None
+    high: FiniteFloat | None
+
+
+class ScoreCard(_Strict):
+    kind: Literal["multilabel", "multiclass", "identification", "survival", "regression"]
+    metrics: dict[str, EstimateCard] = Field(min_length=1)
+    per_class: dict[str, dict[str, float | None]]
+    left_out: list[str]
+    thresholds: dict[str, float | None] | None
+    n_records: int = Field(ge=1, le=LARGEST_COUNT)
+    n_clusters: int = Field(ge=1, le=LARGEST_COUNT)
+    support: dict[str, int]
+    bootstrap: int = Field(ge=0, le=LARGEST_COUNT)
+    seed: int
+    notes: list[str]
+
+
+class SplitCard(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    digest: str = Field(pattern=HEX)
+    complete: bool
+    fold: int = Field(ge=0, le=LARGEST_COUNT)
+
+    @model_validator(mode="after")
+    def _absent(self) -> Self:
+        absent = (self.model_extra or {}).get("classes_absent_from_training") or []
+        if not (isinstance(absent, list) and all(isinstance(name, str) for name in absent)):
+            raise ValueError("classes_absent_from_training: expected a list of names")
+        return self
+
+
+class _Loose(BaseModel):
+    """Fields that tables read, of an object that may hold any others."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+
+class _CellForm(_Strict):
+    method: Name
+    task: Name
+    mode: Name
+    leads: list[Literal[LEADS]] = Field(min_length=1)
+    fraction: float = Field(gt=0, le=1)
+    seed: int = Field(ge=0, le=LARGEST_COUNT)
+    fold: int = Field(ge=0, le=LARGEST_COUNT)
+    fraction_rule: Rule = "stratified"
+
+
+class _DatasetForm(_Loose):
+    name: str
+    version: str | None = None
+    digest: str | None = None
+    fs: float | None = None
+    n_skipped: Count | None = None
+
+
+class _CorpusForm(_Loose):
+    dataset: str | None = None
+    store: str | None = None
+
+
+class _CheckpointForm(_Loose):
+    corpus: _CorpusForm | None = None
+    seconds: float | None = None
+
+
+class _ConfigForm(_Loose):
+    __pydantic_extra__: dict[str, dict[str, Any]]
+
+
+class _EvidenceForm(_Loose):
+    tested: Count | None = None
+    test_records: Count | None = None
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if "tested" in self.model_fields_set and (self.tested is None or self.test_records is None):
+            raise ValueError("expected both tested and test_records as numbers, or neither")
+        return self
+
+
+class _SweepForm(_Loose):
+    space: dict[str, Any]
+    sampler: str
+    trials: int
+
+
+class _ProvenanceForm(_Loose):
+    started: str = ""
+    protocol: str | None = None
+    overrides: list[str] | None = None
+    sweep: _SweepForm | None = None
+    ceiling: dict[str, float] | None = None
+    parameters: float | None = None
+    gflops: float | None = None
+    recordings_per_second: float | None = None
+    seconds: dict[str, float] | None = None
+
+
+class CountsCard(_Strict):
+    train: int = Field(ge=0, le=LARGEST_COUNT)
+    validation: int = Field(ge=0, le=LARGEST_COUNT)
+    test: int = Field(ge=1, le=LARGEST_COUNT)
+    expected: dict[str, int] | None
+
+
+class PredictionsCard(_Strict):
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Card(_Strict):
+    """One finished cell. ``digest`` is over everything else in the card."""
+
+    card: Literal[1]
+    result_schema: int
+    key: str = Field(pattern=HEX)
+    cell: dict[str, Any]
+    profile: Literal["paper", "smoke"]
+    data: Literal["real", "simulated"]
+    score: ScoreCard
+    counts: CountsCard
+    split: SplitCard
+    dataset: dict[str, Any]
+    checkpoint: dict[str, Any]
+    config: dict[str, Any]
+    selection: dict[str, Any]
+    inputs: dict[str, Any]
+    seen: dict[str, Any]
+    contamination: Literal["none", "same dataset", "test records", "unknown"]
+    contamination_evidence: dict[str, Any]
+    provenance: dict[str, Any]
+    predictions: PredictionsCard
+    digest: str = Field(pattern=HEX)
+
+    @field_validator("cell")
+    @classmethod
+    def _cell(cls, value: dict[str, Any]) -> dict[str, Any]:
+        _CellForm.model_validate(value, strict=True)
+        return value
+
+    @field_validator("dataset", "checkpoint", "config", "contamination_evidence", "provenance")
+    @classmethod
+    def _read_by_tables(cls, value: dict[str, Any], info: Any) -> dict[str, Any]:
+        _FORMS[info.field_name].model_validate(value)
+        return value
+
+    def result(self) -> Result:
+        """The result that the card is of; its predictions are elsewhere."""
+        value = self.model_dump(mode="json")
+        named = {one.name for one in fields(Result)} - set(LEFT_OUT)
+        kept = {name: value[name] for name in named}
+        return Result(
+            **(kept | {"cell": Cell.from_dict(self.cell)}),
+            schema=self.result_schema,
+            predictions_digest=self.predictions.sha256,
+        )
+
+
+_FORMS: dict[str, type[BaseModel]] = {
+    "dataset": _DatasetForm,
+    "checkpoint": _CheckpointForm,
+    "config": _ConfigForm,
+    "contamination_evidence": _EvidenceForm,
+    "provenance": _ProvenanceForm,
+}

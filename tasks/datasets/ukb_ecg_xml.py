@@ -200,7 +200,10 @@ def taken(root: Element, path: Path) -> datetime.datetime | None:
             return datetime.datetime(year, month, day, hour, minute, second)
         raise ValueError(f"year {year}")
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{path}: ObservationDateTime cannot be: {str(error)[:80]}. {CURE}") from error
+        raise DataError(
+            f"{path}: ObservationDateTime is {' '.join(given)[:60]!r}; expected Year (from 1990), Month, Day, Hour, Minute and "
+            f"Second. {CURE}"
+        ) from error
 
 
 class _MissingLead(DataError):

@@ -55,6 +55,14 @@ class Shared:
         return self._few("mimic-iv-ecg", {"record_list.csv": 4})
 
     @cached_property
+    def ukb(self) -> Path:
+        """UK Biobank with four participants, eid 1000001 the first of them; no images."""
+        from tasks.datasets.ukb_simulation import simulate_ukb
+
+        simulate_ukb(self.root / "ukb", 4, seed=2, cine="none")
+        return self.root / "ukb"
+
+    @cached_property
     def cpsc(self) -> Path:
         """CPSC2018 in the challenge's own layout, with three recordings."""
         from scipy.io import savemat

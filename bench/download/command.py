@@ -13,6 +13,7 @@ from bench.download.publication_files import CONNECTIONS, below, download
 from bench.errors import ConfigError, DataError, UnknownName
 from bench.progress import byte_size, say, track
 from bench.publication import Publication
+from bench.redaction import redact
 
 DEFAULT_FOLDER = "ecg-data"
 
@@ -44,7 +45,7 @@ def download_dataset(
         root = base / ((cls.reads_files_of or name) if own else publication.name)
         if mirror:
             publication = below(publication, mirror)
-        say(f"{publication.url} -> {root} (licence: {publication.license})")
+        say(f"{redact(publication.url)} -> {root} (licence: {publication.license})")
         try:
             with track(f"downloading {publication.name}", "bytes") as progress:
                 done = download(

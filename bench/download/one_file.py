@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench.artifacts import file_digest
 from bench.errors import DataError
+from bench.redaction import redact
 
 if TYPE_CHECKING:
     import requests
@@ -111,7 +112,7 @@ def fetch(
                 _discard(remote.partial)
                 if wrong > 1:  # once may be an accident, and a resumed file may be a mixture of two versions
                     raise NotPublished(
-                        f"{remote.url}: what the server sends has the SHA-256 {digest} ({size:,} bytes); the publisher's "
+                        f"{redact(remote.url)}: the server sends the SHA-256 {digest} ({size:,} bytes); the publisher's "
                         f"list says {remote.sha256}. It was fetched twice and thrown away twice: the copy there is "
                         f"damaged or another version."
                     )
@@ -120,7 +121,7 @@ def fetch(
                 fruitless = 0 if _size(remote.partial) > before else fruitless + 1
                 if fruitless >= PATIENCE:
                     raise Unreachable(
-                        f"{remote.url} cannot be fetched: {error} ({PATIENCE} attempts). What was received so far is "
+                        f"{redact(remote.url)} cannot be fetched: {error} ({PATIENCE} attempts). What was received so far is "
                         f"kept; run the same command again when the network or the server is back, and it goes on where "
                         f"it was."
                     ) from error
@@ -180,9 +181,9 @@ def _judge(remote: Remote, answer: requests.Response) -> None:
         after = answer.headers.get("Retry-After", "")
         raise _TryAgain(f"HTTP {code} {answer.reason}", float(after) if after.isdigit() else None)
     if code in (401, 403):
-        raise Refused(f"{remote.url}: the server refuses to hand it out (HTTP {code} {answer.reason}).")
+        raise Refused(f"{redact(remote.url)}: the server refuses to hand it out (HTTP {code} {answer.reason}).")
     if code not in (200, 206, 416):
-        raise NotPublished(f"{remote.url}: the server does not have it (HTTP {code} {answer.reason}).")
+        raise NotPublished(f"{redact(remote.url)}: the server does not have it (HTTP {code} {answer.reason}).")
 
 
 def _plain(error: Exception) -> str:
@@ -192,7 +193,7 @@ def _plain(error: Exception) -> str:
         if not isinstance(inner, Exception):
             break
         error = inner
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{type(error).__name__}: {redact(str(error))}" if str(error) else type(error).__name__
 
 
 def _verified(remote: Remote) -> int | None:

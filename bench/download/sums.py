@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.dataset import path_inside
 from bench.errors import ConfigError, DataError
 from bench.publication import Publication
+from bench.redaction import redact
 
 KEPT_ASIDE = ".download"
 """Folder below the destination for what is not whole yet."""
@@ -29,7 +30,7 @@ def read_sums(list_path: Path, publication: Publication, root: Path) -> dict[str
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue
-                where = f"{publication.url}{publication.sums}: line {number}"
+                where = f"{redact(publication.url)}{publication.sums}: line {number}"
                 entry = _LINE.fullmatch(line.rstrip("\r\n"))
                 if entry is None:
                     raise DataError(
@@ -49,9 +50,9 @@ def read_sums(list_path: Path, publication: Publication, root: Path) -> dict[str
                 if found.setdefault(path, sha) != sha:
                     raise DataError(f"{where} gives {path!r} a second, different checksum; expected one.")
     except UnicodeDecodeError as error:
-        raise DataError(f"{publication.url}{publication.sums} is not a text in UTF-8 ({error}).") from error
+        raise DataError(f"{redact(publication.url)}{publication.sums} is not a text in UTF-8 ({error}).") from error
     if not found:
-        raise DataError(f"{publication.url}{publication.sums} lists no file of {publication.title}.")
+        raise DataError(f"{redact(publication.url)}{publication.sums} lists no file of {publication.title}.")
     return found
 
 

@@ -52,9 +52,17 @@ def card_of(result: Result) -> dict[str, Any]:
     """A result as a card. Passwords and tokens in its texts become ``***``."""
     value = {one.name: getattr(result, one.name) for one in fields(Result) if one.name not in LEFT_OUT}
     value |= {"cell": result.cell.to_dict(), "predictions": {"sha256": result.predictions_digest}}
-    plain = json.loads(redact(json.dumps({"card": CARD, "result_schema": result.schema} | value, default=str)))
+    plain = _redacted(json.loads(json.dumps({"card": CARD, "result_schema": result.schema} | value, default=str)))
     plain = Card.model_validate(plain | {"digest": "0" * 32}).model_dump(mode="json", exclude={"digest"})
     return plain | {"digest": digest(plain)}
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {redact(name): _redacted(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_redacted(one) for one in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 def export(board: Board, results: Iterable[Result], destination: Path) -> list[Path]:

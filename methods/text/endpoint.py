@@ -21,6 +21,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from bench.download.redirects import open_url
 from bench.errors import BenchError, ConfigError
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -306,7 +307,7 @@ class ChatEndpoint:
         url = self.config.url.rstrip("/") + "/chat/completions"
         request = urllib.request.Request(url, json.dumps(body).encode(), headers)
         try:
-            with closing(urllib.request.urlopen(request, timeout=self.config.timeout)) as response:
+            with closing(open_url(request, self.config.timeout)) as response:
                 raw = response.read()
         except urllib.error.HTTPError as error:
             with error:

@@ -201,8 +201,8 @@ def taken(root: Element, path: Path) -> datetime.datetime | None:
         raise ValueError(f"year {year}")
     except (ValueError, OverflowError) as error:
         raise DataError(
-            f"{path}: ObservationDateTime is {' '.join(given)[:60]!r}; expected Year (from 1990), Month, Day, Hour, Minute and "
-            f"Second. {CURE}"
+            f"{path}: ObservationDateTime is {' '.join(given)[:60]!r}; expected Year (from 1990), Month, Day, Hour, Minute "
+            f"and Second. {CURE}"
         ) from error
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bench import registry
-from bench.artifacts import digest, once
+from bench.artifacts import digest, once, read_sealed
 from bench.errors import ConfigError, DataError, UnknownName
 from bench.project_file import MAX_SIMULATED, MIN_SIMULATED, project
 from bench.reading.paths import written_path
@@ -138,13 +138,25 @@ class DataSource:
                 )
         else:
             root = self.simulated_root(name)
-            n_records = self.simulated_records or cls.simulated_records
             if not root.is_dir():
+                n_records = self.simulated_records or cls.simulated_records
                 say(f"writing the simulated {cls.title}: {n_records:,} recordings in the publisher's format")
-                once(root.parent, lambda folder: cls.simulate(folder / root.name, n_records, SIMULATION_SEED))
+            if not _index_intact(cls, root):
+                self._simulate(cls)
         dataset = cls(root)
         dataset.check()
         return dataset
+
+    def _simulate(self, cls: type[Dataset]) -> None:
+        """Write the simulated files of a dataset unless they are there and every byte is as it was written."""
+        root, n_records = self.simulated_root(cls.name), self.simulated_records or cls.simulated_records
+        inputs = {"dataset": cls.name, "records": n_records, "seed": SIMULATION_SEED, "format": cls.format_version}
+        once(
+            root.parent,
+            lambda folder: cls.simulate(folder / root.name, n_records, SIMULATION_SEED),
+            "simulated",
+            inputs,
+        )
 
     def simulated_root(self, name: str) -> Path:
         """Where the simulated files of a dataset lie once they are written."""
@@ -169,15 +181,21 @@ class DataSource:
         dataset = self.dataset(name, say)
         path = self.store_path(dataset, rate)
         if path.is_dir():
-            store = SignalStore.open(path)
-            if store.matches(dataset):
-                _say_skipped(store, say)
-                _say_remarks(store, say)
-                return store
-            say(
-                f"{name}: the files under {dataset.root} have changed since they were prepared, or this version of bench "
-                f"checks them otherwise; preparing again"
-            )
+            try:
+                store = SignalStore.open(path)
+            except DataError as error:
+                say(f"{name}: {error}; it is prepared again")
+            else:
+                if store.matches(dataset):
+                    _say_skipped(store, say)
+                    _say_remarks(store, say)
+                    return store
+                say(
+                    f"{name}: the files under {dataset.root} have changed since they were prepared, or this version of bench "
+                    f"checks them otherwise; preparing again"
+                )
+        if self.kind == "simulated":
+            self._simulate(type(dataset))
         with track(f"preparing {name}") as progress:
             store = prepare(
                 dataset,
@@ -198,6 +216,19 @@ def _say_remarks(store: SignalStore, say: Callable[[str], None]) -> None:
         named = remark["records"]
         more = f": {', '.join(named[:SHOWN])}{', ...' if len(named) > SHOWN else ''}" if named else ""
         say(f"{store.manifest['dataset']}: {remark['words']}{more}")
+
+
+def _index_intact(cls: type[Dataset], root: Path) -> bool:
+    """Whether the index files of a simulated dataset are as they were written. Its recordings are compared before they are
+    prepared."""
+    dataset = cls(root)
+    try:
+        dataset.check()
+        for path in dataset.index_files():
+            read_sealed(root.parent, str(path.relative_to(root.parent)))
+    except (DataError, OSError, ValueError):
+        return False
+    return True
 
 
 def _say_skipped(store: SignalStore, say: Callable[[str], None]) -> None:

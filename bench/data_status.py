@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench import registry
 from bench.data_source import DataSource
 from bench.dataset import Dataset
-from bench.errors import BenchError
+from bench.errors import BenchError, DataError
 from bench.signals.prepare import read_chunks, store_rate
 from bench.signals.store import SignalStore
 from bench.signals.store_writer import LeftOut
@@ -23,18 +24,26 @@ class FilesReport:
     n_read: int = 0
     problems: list[str] = field(default_factory=list)
     store: str = "none yet"
+    store_damaged: bool = False
 
 
-def verify(dataset: Dataset, store: SignalStore | None, workers: int, progress: Callable[..., None]) -> FilesReport:
+def verify(dataset: Dataset, store_path: Path, workers: int, progress: Callable[..., None]) -> FilesReport:
     """Read every file; where there is a store, hold each recording's digest and the store's own bytes against it."""
     dataset.findings.clear()
     files = dataset.findings.marked(dataset.files(dataset.records()))
     report = FilesReport(len(files))
     known: dict[str, bytes] = {}
+    store = None
+    if store_path.is_dir():
+        try:
+            store = SignalStore.open(store_path)
+        except DataError as error:
+            report.store, report.store_damaged = f"{error}; the next run or bench data prepare makes it again", True
     if store is not None:
         ids = [str(i) for i in store.records.index]
         known = {i: digest.tobytes() for i, digest in zip(ids, store.recording_digests, strict=True)}
         altered = store.altered()
+        report.store_damaged = bool(altered)
         report.store = (
             f"{len(altered):,} recordings altered since prepare: {', '.join(altered[:5])}" if altered else "intact"
         )
@@ -89,7 +98,11 @@ def _describe(row: dict[str, Any], source: DataSource, dataset: Dataset) -> None
     if not path.is_dir():
         row["prepared"] = "no"
         return
-    store = SignalStore.open(path)
+    try:
+        store = SignalStore.open(path)
+    except DataError:
+        row["prepared"] = "damaged"
+        return
     row["prepared"] = "yes" if store.matches(dataset) else "stale"
     row["records"] = len(store)
     row["hours"] = round(float(store.lengths.sum()) / store.fs / 3600, 1)

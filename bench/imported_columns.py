@@ -7,11 +7,11 @@ pretraining.
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.artifacts import replace_file
 from bench.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def write_imported(folder: Path, dataset: str, columns: pd.DataFrame) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{dataset}-{secrets.token_hex(4)}.csv"
     columns.sort_index().to_csv(temporary, index_label="record_id", lineterminator="\n", encoding="utf-8")
-    os.replace(temporary, path)
+    replace_file(temporary, path)
     return path
 
 

@@ -108,20 +108,19 @@ def verify(
     from bench import data_status
     from bench.errors import printable
     from bench.progress import say, track
-    from bench.signals.store import SignalStore
 
     source = o.data_source(data_root, workspace, simulated_records)
     found = source.dataset(dataset, say)
     path = source.store_path(found)
     with track(f"verifying {dataset}") as progress:
-        report = data_status.verify(found, SignalStore.open(path) if path.is_dir() else None, source.workers, progress)
+        report = data_status.verify(found, path, source.workers, progress)
     typer.echo(
         f"{dataset} {found.version()} in {found.root}: {report.n_read:,} of {report.n_records:,} recordings read well"
     )
     for problem in report.problems:
         typer.echo(f"  {printable(problem)}", err=True)
     typer.echo(f"prepared store {path}: {report.store}")
-    if report.problems or "altered" in report.store:
+    if report.problems or report.store_damaged:
         raise typer.Exit(1)
 
 

@@ -267,7 +267,7 @@ class _Comparison:
             copies = find_copies(queries, fingerprint.of_store(store, workers), rows, itself)
             np.save(made / "pairs.npy", np.stack([copies.query, copies.found, copies.lag, copies.similarity], axis=1))
 
-        return np.load(once(folder, make) / "pairs.npy", allow_pickle=False)
+        return np.load(once(folder, make, "copies", {"key": key}) / "pairs.npy", allow_pickle=False)
 
     def result(self, corpus: str) -> Audit:
         import pandas as pd

@@ -12,6 +12,7 @@ patient repeats. It cannot be turned back into an ECG, so that fingerprints of r
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -178,7 +179,12 @@ def _chunks(store: SignalStore, starts: range, workers: int) -> Iterator[list[np
 
 
 def _chunk_of(path: Path, first: int) -> list[np.ndarray]:
-    return _chunk(SignalStore.open(path), first)
+    return _chunk(_opened(path), first)
+
+
+@functools.lru_cache(1)
+def _opened(path: Path) -> SignalStore:
+    return SignalStore.open(path)
 
 
 def _chunk(store: SignalStore, first: int) -> list[np.ndarray]:

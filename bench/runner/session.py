@@ -85,6 +85,19 @@ class Session:
             self._remembered[what] = make()
         return self._remembered[what]
 
+    def forget(self) -> None:
+        """Open and compute again what was remembered: a store was damaged, and is made again when it is next opened."""
+        for memory in (
+            self._remembered,
+            self._failed,
+            self._stores,
+            self._tasks,
+            self._corpora,
+            self._images,
+            self.audits,
+        ):
+            memory.clear()
+
     def store(self, name: str) -> SignalStore:
         if name not in self._stores:
             self._stores[name] = self.source.store(name, say=say)

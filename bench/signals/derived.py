@@ -6,6 +6,7 @@ code that did it; it appears whole or not at all, and can be thrown away at any 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from jaxtyping import Float
 
 from bench.artifacts import digest, locked
 from bench.code_digest import source_digest
+from bench.errors import DataError
+from bench.progress import say
 from bench.signals.leads import LEADS
 from bench.signals.median_beat import median_beat
 from bench.signals.preparation import check, looks_across_leads, prepare_signal
@@ -82,11 +85,14 @@ def derive(
     """
     key = digest([store.signals_digest, asdict(transform), source_digest(__name__)], 24)
     path = cache / "signals" / key
-    if path.is_dir():
+    with contextlib.suppress(DataError):
         return SignalStore.open(path)
     with locked(path.parent / f".{key}.lock"):
         if path.is_dir():
-            return SignalStore.open(path)
+            try:
+                return SignalStore.open(path)
+            except DataError as error:
+                say(f"{error}; it is made again")
         writer = StoreWriter(path, {"key": key})
         while writer.done < len(store):
             rows = np.arange(writer.done, min(writer.done + CHUNK, len(store)))

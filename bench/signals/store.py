@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32, Int64, Shaped
 
+from bench.artifacts import SEAL, damage
 from bench.dataset import Dataset
 from bench.errors import DataError
 from bench.signals.bounds import Bounds
@@ -28,6 +30,16 @@ from bench.signals.store_writer import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+DAMAGED = "damaged.txt"
+"""In a store's folder: what a reader found altered, so that the store is made again when it is next opened."""
+
+RUN_AGAIN = "Run the same command again: it is made again."
+
+
+class DamagedStore(DataError):
+    """Bytes of a store are no longer those that were written; whoever can make it, makes it again."""
 
 
 class SignalStore:
@@ -52,8 +64,21 @@ class SignalStore:
             self._offsets = np.load(path / "offsets.npy") if manifest["ragged"] else None
             beats = path / "beats.npy"
             self._beats = np.load(beats, mmap_mode="r") if beats.is_file() else None
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"the store {path} is damaged ({error}). Delete it and prepare it again.") from error
+        except Exception as error:  # numpy evaluates a header as Python: damaged ones raise many kinds of error
+            raise DamagedStore(f"the store {path} is damaged: {error}") from error
+        count, shape = manifest["n_records"], self._signals.shape
+        if manifest["ragged"]:
+            fits = shape == (manifest["n_samples"] * len(LEADS),)
+        else:
+            fits = len(shape) == 3 and shape[:2] == (count, len(LEADS)) and shape[2] * count == manifest["n_samples"]
+        fits = fits and (
+            self._beats is None or (self._beats.ndim == 3 and self._beats.shape[:2] == (count, len(LEADS)))
+        )
+        if not fits or any(a is not None and a.dtype != np.int16 for a in (self._signals, self._beats)):
+            raise DamagedStore(
+                f"the store {path} is damaged: signals.npy or beats.npy is not what the manifest describes"
+            )
+        self._checked = np.zeros(count, bool)
         if self._offsets is None:
             self.lengths = np.full(len(self._gains), self._signals.shape[2], np.int64)
         else:
@@ -61,23 +86,26 @@ class SignalStore:
 
     @classmethod
     def open(cls, path: Path) -> SignalStore:
-        """Open a prepared store.
+        """Open a prepared store, after comparing all files but the samples with their digests.
 
         Raises:
-            DataError: there is none at ``path``, it is damaged, or another version of bench wrote it.
+            DataError: there is none at ``path``, or another version of bench wrote it. DamagedStore: bytes were altered.
         """
         path = Path(path)
-        try:
-            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        except OSError as error:
-            raise DataError(f"{path} holds no prepared store. Make it with: bench data prepare DATASET") from error
-        except ValueError as error:
-            raise DataError(f"{path / 'manifest.json'} is damaged. Delete {path} and prepare it again.") from error
-        if manifest.get("schema") != SCHEMA:
-            raise DataError(
-                f"the store {path} has layout {manifest.get('schema')}, this bench reads {SCHEMA}. Delete it "
-                f"and prepare it again."
+        if not path.is_dir():
+            raise DataError(f"{path} holds no prepared store. Make it with: bench data prepare DATASET")
+        if not (path / SEAL).exists():
+            raise DamagedStore(
+                f"the store {path} has no {SEAL}: an earlier version of bench wrote it, or it is damaged"
             )
+        wrong = damage(path)
+        if wrong is None and (path / DAMAGED).exists():
+            wrong = (path / DAMAGED).read_text(encoding="utf-8", errors="replace")
+        if wrong:
+            raise DamagedStore(f"the store {path} is damaged: {wrong}")
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        if manifest["schema"] != SCHEMA:
+            raise DataError(f"the store {path} has layout {manifest['schema']}, this bench reads {SCHEMA}.")
         return cls(path, manifest)
 
     def __len__(self) -> int:
@@ -126,6 +154,7 @@ class SignalStore:
             what lies beyond the end of a recording is zero.
         """
         rows = np.asarray(rows, np.int64)
+        self.check(rows)
         starts = np.broadcast_to(np.asarray(0 if start is None else start, np.int64), len(rows))
         if length is None:
             length = int((self.lengths[rows] - starts).max(initial=0))
@@ -156,6 +185,7 @@ class SignalStore:
         """
         if self._beats is None:
             return None
+        self.check(rows)
         found = np.asarray(self._beats[np.asarray(rows, np.int64)])
         none = (found == NO_BEAT).all(axis=(1, 2), keepdims=True)
         return np.where(none, np.float32(np.nan), found / np.float32(BEATS_PER_MV))
@@ -188,14 +218,33 @@ class SignalStore:
         """uint8 [record, 16], as they were when the store was made."""
         return np.load(self.path / "digests.npy")
 
+    def check(self, rows: np.ndarray) -> None:
+        """Compare recordings with their digests, each when this process first reads it.
+
+        Raises:
+            DamagedStore: one was altered; the store is made again when it is next opened.
+        """
+        new = np.unique(rows[~self._checked[rows]])
+        if not len(new):
+            return
+        for row in new.tolist():
+            if self._altered(row):
+                wrong = f"the recording {self._name(row)} was altered since the store was written"
+                with contextlib.suppress(OSError):  # a workspace that cannot be written to
+                    (self.path / DAMAGED).write_text(wrong, encoding="utf-8")
+                raise DamagedStore(f"the store {self.path} is damaged: {wrong}. {RUN_AGAIN}")
+        self._checked[new] = True
+
     def altered(self) -> list[str]:
         """Ids of the recordings whose stored samples or gains are no longer those that were written."""
-        return [
-            str(self.records.index[row])
-            for row in range(len(self))
-            if recording_digest(self._block(row), self._gains[row], self._stored_beat(row))
-            != self.recording_digests[row].tobytes()
-        ]
+        return [self._name(row) for row in range(len(self)) if self._altered(row)]
+
+    def _altered(self, row: int) -> bool:
+        now = recording_digest(self._block(row), self._gains[row], self._stored_beat(row))
+        return now != self.recording_digests[row].tobytes()
+
+    def _name(self, row: int) -> str:
+        return str(self.records.index[row]) if (self.path / "records.parquet").is_file() else f"in row {row}"
 
     def matches(self, dataset: Dataset) -> bool:
         """Whether the dataset's index files and reader are still those this store was made from. Reads no signal."""

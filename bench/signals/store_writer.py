@@ -1,8 +1,8 @@
 """Writing a signal store: recordings are appended to a hidden folder that takes its name when it is complete.
 
-After every chunk one line of a journal says how far the files reach. A writer that finds the journal of an interrupted
-one with the same plan cuts the files back to that line and goes on from there; any other plan starts afresh. Memory
-holds one chunk, whatever the number of recordings.
+After every chunk one line of a journal says how far the files reach, with a digest of itself and of the chunk's part of the
+index. A writer that finds the journal of an interrupted one with the same plan cuts the files back to its last line and
+continues from there; another plan, or damage, starts again. Memory holds one chunk for any number of recordings.
 
 Layout of a store::
 
@@ -14,6 +14,7 @@ Layout of a store::
     digests.npy     uint8 [record, 16], BLAKE2b of each record's samples, gains and median beat
     records.parquet the dataset's metadata (not in derived stores)
     manifest.json   what it is, where it came from, what was left out
+    artifact.json   SHA-256 of all files but signals.npy and beats.npy, whose recordings have digests in digests.npy
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32, Int16
 
-from bench.artifacts import digest, write_json
+from bench.artifacts import digest, seal, to_disk, write_json
 from bench.errors import DataError
+from bench.progress import say
 from bench.signals.leads import LEADS
 from bench.signals.quality import Quality
 
@@ -174,20 +176,28 @@ class StoreWriter:
             return False
         text = self._journal.read_bytes()
         complete = text[: text.rfind(b"\n") + 1]  # a line that was cut short counts for nothing
-        lines = complete.decode("utf-8").splitlines()
-        if not lines or json.loads(lines[0]).get("plan") != self._plan:
-            return False
-        for line in map(json.loads, lines[1:]):
-            self.done, self._records, self._samples = line["done"], line["records"], line["samples"]
-            for name, found in self._lists.items():
-                found += line[name]
-        for name, size in self._sizes().items():
-            path = self.folder / name
-            if not path.is_file() or path.stat().st_size < size:
-                self.done = self._records = self._samples = 0
-                self._lists = {name: [] for name in self._lists}
+        try:
+            first, *lines = map(json.loads, complete.decode("utf-8").splitlines())
+            if first["plan"] != self._plan:
                 return False
-            os.truncate(path, size)
+            with open(self.folder / "index.bin", "rb") as index:
+                for line in lines:
+                    part = index.read((line["records"] - self._records) * _INDEX.itemsize)
+                    if line.pop("digest") != digest([line, part.hex()]):
+                        raise ValueError("a line of the journal or of the index was altered")
+                    self.done, self._records, self._samples = line["done"], line["records"], line["samples"]
+                    for name, found in self._lists.items():
+                        found += line[name]
+            for name, size in self._sizes().items():
+                if (self.folder / name).stat().st_size < size:
+                    raise ValueError(f"{name} was cut short")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            say(f"{self.folder}: what an interrupted process wrote is damaged ({error}); it is written again")
+            self.done = self._records = self._samples = 0
+            self._lists = {name: [] for name in self._lists}
+            return False
+        for name, size in self._sizes().items():
+            os.truncate(self.folder / name, size)
         os.truncate(self._journal, len(complete))
         return True
 
@@ -236,6 +246,7 @@ class StoreWriter:
             self._records += len(kept)
             self._samples += int(index["length"].sum())
             line = {"done": self.done, "records": self._records, "samples": self._samples, **named}
+            line["digest"] = digest([line, index.tobytes().hex()])
             with open(self._journal, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         for name, found_ids in named.items():
@@ -300,11 +311,16 @@ class StoreWriter:
                     "bench_version": _bench_version(),
                 },
             )
+            small = {"manifest.json", "gains.npy", "digests.npy", "offsets.npy", "records.parquet"}
+            seal(self.folder, "store", {}, [name for name in small if (self.folder / name).is_file()])
+            for path in (*self.folder.iterdir(), self.folder):
+                to_disk(path)
             replaced = self.destination.with_name(f".{self.destination.name}.replaced")
             shutil.rmtree(replaced, ignore_errors=True)
             if self.destination.exists():
                 os.rename(self.destination, replaced)
             os.rename(self.folder, self.destination)
+            to_disk(self.destination.parent)
             # Only now: until the new name stands, an interrupted finish must find its journal to go on from.
             for name in ("index.bin", self._journal.name):
                 (self.destination / name).unlink()

@@ -218,6 +218,7 @@ class SignalView:
         """Windows of a store of integers, read and scaled in one compiled pass."""
         from bench.signals.window_kernel import scaled_windows
 
+        self._store.check(rows)
         samples, begin, gains = self._store.samples
         spec, stride = self.spec, self._store.lengths[rows]
         begin = begin[rows] + first

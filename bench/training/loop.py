@@ -18,6 +18,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from bench.artifacts import replace_file
 from bench.batch import ECGBatch
 from bench.errors import BenchError, ConfigError, DataError
 from bench.loading import BatchSource
@@ -60,11 +61,11 @@ def split_decay(group: dict[str, Any], weight_decay: float) -> list[dict[str, An
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write aside and rename: a reader sees the state of one epoch or of the one before, never half of it."""
+    """Write under another name, flush, rename: a reader finds the state of one epoch, whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         torch.save(state, temporary)
-        os.replace(temporary, path)
+        replace_file(temporary, path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
         temporary.unlink(missing_ok=True)
         raise BenchError(

@@ -66,7 +66,7 @@ def test_a_dataset_serves_as_a_corpus(source, corpus):
 @pytest.mark.parametrize("dataset", ["ptbxl", "cpsc2018", "csn", "mimic-iv-ecg", "chapman"])
 def test_every_dataset_is_simulated_prepared_and_verified(source, dataset):
     store = source.store(dataset)
-    report = verify(source.dataset(dataset), store, 1, lambda done, total, note="": None)
+    report = verify(source.dataset(dataset), store.path, 1, lambda done, total, note="": None)
     assert report.problems == []
     assert report.n_read == report.n_records == len(store)
     assert report.store == "intact"

@@ -16,11 +16,13 @@ from bench import registry
 from bench.artifacts import SEAL, file_digest
 from bench.errors import foreign_code
 from bench.processes.parent_watch import end_with_parent
+from bench.progress import say
 from bench.runner.cell_result import TakenElsewhere, run_cell
 from bench.runner.failures import explain
 from bench.runner.features import features
 from bench.runner.jobs import Job
 from bench.runner.session import Session
+from bench.signals.store import RUN_AGAIN, DamagedStore
 
 BEAT_SECONDS = 10.0
 
@@ -49,11 +51,19 @@ class Ended:
 
 
 def perform(job: Job, session: Session, again: bool, wait: bool = True) -> Ended | None:
-    """Do a job; errors are part of what is returned. None if another process is at it and ``wait`` is false."""
+    """Do a job; errors are part of what is returned. None if another process is at it and ``wait`` is false.
+
+    Where a store turns out to be damaged, it is made again and the job done with that.
+    """
     started = time.perf_counter()
     try:
         with foreign_code():
-            folder, seal, computed = _done(job, session, again, wait)
+            try:
+                folder, seal, computed = _done(job, session, again, wait)
+            except DamagedStore as error:
+                say(str(error).replace(RUN_AGAIN, "It is made again."))
+                session.forget()
+                folder, seal, computed = _done(job, session, again, wait)
     except TakenElsewhere:
         return None
     except Exception as error:

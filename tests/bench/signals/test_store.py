@@ -10,11 +10,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from bench.artifacts import seal
 from bench.dataset import Recording, path_inside
 from bench.errors import BenchError, DataError
 from bench.signals.leads import LEADS
 from bench.signals.prepare import prepare
-from bench.signals.store import SignalStore
+from bench.signals.store import DamagedStore, SignalStore
 from bench.signals.store_writer import quantise
 
 
@@ -461,11 +462,89 @@ def test_a_damaged_store_is_told(tmp_path, folder_dataset, damage):
     if damage == "schema":
         manifest = json.loads((path / "manifest.json").read_text())
         (path / "manifest.json").write_text(json.dumps(manifest | {"schema": 0}))
+        seal(path, "store", {}, ["manifest.json"])
     if damage == "signals":
         content = (path / "signals.npy").read_bytes()
         (path / "signals.npy").write_bytes(content[:-100])
     with pytest.raises(DataError, match=str(path)):
         SignalStore.open(path)
+
+
+def absent(path):
+    path.unlink()
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize("harm", [absent, empty, cut, flipped])
+@pytest.mark.parametrize("name", ["manifest.json", "gains.npy", "digests.npy", "records.parquet", "artifact.json"])
+def test_a_store_that_cannot_be_opened_is_prepared_again(tmp_path, folder_dataset, harm, name):
+    dataset, path = folder_dataset(2), tmp_path / "store"
+    whole = prepare(dataset, path)
+    harm(path / name)
+    with pytest.raises(DamagedStore, match=str(path)):
+        SignalStore.open(path)
+    again = prepare(dataset, path)
+    assert again.digest == whole.digest
+    np.testing.assert_array_equal(again.read(np.arange(2)), whole.read(np.arange(2)))
+
+
+@pytest.mark.parametrize("harm", [absent, empty, cut])
+def test_a_store_without_its_samples_is_prepared_again(tmp_path, folder_dataset, harm):
+    dataset, path = folder_dataset(2), tmp_path / "store"
+    whole = prepare(dataset, path)
+    before = whole.read(np.arange(2))
+    harm(path / "signals.npy")
+    again = prepare(dataset, path)
+    np.testing.assert_array_equal(again.read(np.arange(2)), before)
+
+
+@pytest.mark.parametrize("times", [[400, 400, 400], [400, 250, 900]])
+def test_an_altered_recording_is_never_read(tmp_path, folder_dataset, times):
+    dataset, path = folder_dataset(3, times), tmp_path / "store"
+    whole = prepare(dataset, path).read(np.arange(3))
+    flipped(path / "signals.npy")
+    store = SignalStore.open(path)
+    wrong = [i for i in range(3) if str(store.records.index[i]) in store.altered()]
+    assert len(wrong) == 1
+    others = np.setdiff1d(np.arange(3), wrong)
+    np.testing.assert_array_equal(store.read(others, 0, 250), whole[others, :, :250])
+    with pytest.raises(DamagedStore, match=f"{path}.*{store.records.index[wrong[0]]}.*it is made again"):
+        store.read(np.array(wrong))
+    with pytest.raises(DamagedStore, match="was altered since"):  # remembered in the store
+        SignalStore.open(path)
+    np.testing.assert_array_equal(prepare(dataset, path).read(np.arange(3)), whole)
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "index.bin"])
+def test_a_damaged_journal_is_not_continued(tmp_path, folder_dataset, monkeypatch, name):
+    dataset, path = folder_dataset(40), tmp_path / "store"
+    whole = prepare(dataset, tmp_path / "whole")
+
+    def stop(done, total):
+        if done == 32:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(dataset, path, progress=stop)
+    flipped(path.with_name(".store.partial") / name)
+    heard = []
+    monkeypatch.setattr("bench.signals.store_writer.say", heard.append)
+    assert prepare(dataset, path).digest == whole.digest
+    (line,) = heard
+    assert "is damaged" in line
 
 
 # -- numbers ----------------------------------------------------------------------------------------------------------

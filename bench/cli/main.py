@@ -35,6 +35,7 @@ from bench.cli import (
     tracking,
 )
 from bench.errors import BenchError, foreign_code, of_file_system, printable
+from bench.processes.supervisor import mark_end, supervised
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 done in part (cells failed and the others are kept; check or doctor found something to mend), "
@@ -134,9 +135,15 @@ def main() -> None:
         raise
 
 
+def command() -> None:
+    """Entry point of the installed command: :func:`main` under a parent that notices when it is ended under way."""
+    supervised(main)
+
+
 def _stopped() -> None:
     _print_error("stopped. Finished cells and epochs are kept; run the same command again to go on.")
     sys.stdout.flush()
+    mark_end()
     os._exit(STOPPED)  # taking torch and mlflow down in order takes seconds, and nothing is left to write
 
 
@@ -156,4 +163,4 @@ def _show_warning(message, category, filename, lineno, file=None, line=None) -> 
 
 
 if __name__ == "__main__":
-    main()
+    command()

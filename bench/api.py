@@ -197,7 +197,16 @@ def board(name: str, workspace: str | Path | None = None) -> pd.DataFrame:
 
 def methods(pattern: str = "*") -> pd.DataFrame:
     """The registered methods, read from source without importing them."""
-    return _listed(registry.METHODS, pattern, lambda entry: {"modes": registry.modes_of(entry)})
+    return _listed(registry.METHODS, pattern, _of_method)
+
+
+def _of_method(entry: registry.Entry) -> dict[str, Any]:
+    return {
+        "family": entry.attributes.get("family"),
+        "paper": entry.paper,
+        "year": entry.year,
+        "modes": registry.modes_of(entry),
+    }
 
 
 def tasks(pattern: str = "*") -> pd.DataFrame:

@@ -101,6 +101,8 @@ class Method(nn.Module):
     """A method. Subclasses set ``name``, ``input`` and a nested ``Config``, and build their modules in ``build``."""
 
     name: ClassVar[str]
+    family: ClassVar[str] = ""
+    """What it learns from, in one word for listings: contrastive, masked, report, multimodal, supervised, tabular, ..."""
     input: ClassVar[InputSpec] = InputSpec()
     corpus: ClassVar[str | None] = None
     """The corpus of the paper, pretrained on when it is at hand; otherwise the task's own training recordings serve."""

@@ -32,6 +32,9 @@ _ROOT = Path(__file__).parents[1]
 """Folder that holds ``bench`` and, next to it, the packages of the built-in entry points."""
 
 
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+
+
 @dataclass(frozen=True)
 class Entry:
     """What is known of a class without importing it."""
@@ -41,9 +44,24 @@ class Entry:
     qualname: str
     path: Path
     distribution: str
-    summary: str = ""
+    summary: str = ""  # the docstring's first paragraph, without its source
+    source: str = ""  # what follows "Source:" in the docstring
     attributes: dict[str, Any] = field(default_factory=dict)  # literal class attributes, own before inherited
     defines: frozenset[str] = frozenset()  # functions of the class and of the bases that could be read
+
+    @property
+    def paper(self) -> str:
+        """Authors and venue of the source, without the title."""
+        end = _YEAR.search(self.source)
+        first = self.source[: end.end()] if end else re.split(r"[.;]( |$)", self.source)[0]
+        short = re.sub(r'"[^"]*",? ?', "", first).strip(" ,:(") or first
+        return short + ")" * (short.count("(") - short.count(")"))
+
+    @property
+    def year(self) -> int | None:
+        """The year of the source."""
+        found = _YEAR.search(self.source)
+        return int(found[0]) if found else None
 
     def load(self) -> Any:
         """Import the module and return the class."""
@@ -92,21 +110,25 @@ def _classes_in(module: str) -> dict[str, _Class]:
 
 
 def _literals(body: list[ast.stmt], constants: dict[str, Any]) -> dict[str, Any]:
-    """What a module or class body assigns literally, or by the name of such a constant."""
+    """What a module or class body assigns literally, or by the names of such constants."""
     found: dict[str, Any] = {}
     for item in body:
         target = item.targets[0] if isinstance(item, ast.Assign) else getattr(item, "target", None)
         value = getattr(item, "value", None)
-        if not isinstance(target, ast.Name) or not isinstance(value, ast.expr):
-            continue
-        if isinstance(value, ast.Name) and value.id in constants:
-            found[target.id] = constants[value.id]
-            continue
-        try:
-            found[target.id] = ast.literal_eval(value)
-        except ValueError:
-            continue
+        if isinstance(target, ast.Name) and isinstance(value, ast.expr):
+            try:
+                found[target.id] = _literal(value, constants | found)
+            except (ValueError, TypeError, KeyError):
+                continue
     return found
+
+
+def _literal(value: ast.expr, known: dict[str, Any]) -> Any:
+    if isinstance(value, ast.Name):
+        return known[value.id]
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.BitOr):  # tables put together
+        return _literal(value.left, known) | _literal(value.right, known)
+    return ast.literal_eval(value)
 
 
 def _resolved(found: _Class, root: str) -> tuple[dict[str, Any], set[str]]:
@@ -180,9 +202,11 @@ def _entries_of(point: importlib.metadata.EntryPoint) -> Iterator[Entry]:
             name = attributes.get("name", point.name if wanted else None)
             if not isinstance(name, str):
                 continue
-            summary = (ast.get_docstring(found.node) or "").strip().split("\n\n")[0].replace("\n", " ")
+            paragraphs = [" ".join(part.split()) for part in (ast.get_docstring(found.node) or "").split("\n\n")]
+            summary = paragraphs[0].partition("Source:")[0].strip()
+            source = next((part.partition("Source:")[2].strip() for part in paragraphs if "Source:" in part), "")
             yield Entry(
-                name, candidate, class_name, found.path, distribution, summary, attributes, frozenset(functions)
+                name, candidate, class_name, found.path, distribution, summary, source, attributes, frozenset(functions)
             )
 
 

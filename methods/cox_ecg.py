@@ -30,6 +30,7 @@ class CoxECG(Method):
     """
 
     name = "cox-ecg"
+    family = "tabular"
     input = InputSpec(fs=500, seconds=10)
     only_kinds: ClassVar = ("survival",)
     spaces: ClassVar = {"scratch": {"penalties": LogUniform(low=1e-2, high=1e5)}}

@@ -26,6 +26,7 @@ class CPC(Method):
     """
 
     name = "cpc"
+    family = "contrastive"
     input = InputSpec(fs=100, seconds=10, normalise="none")
     smoke: ClassVar = {
         "width": 32,

@@ -29,6 +29,7 @@ class CrossModalAE(Method):
     """
 
     name = "cross-modal-ae"
+    family = "multimodal"
     corpus = "ukb"
     input = InputSpec(fs=500, seconds=1.2, normalise="zscore-lead", median_beat=True, modalities=("image",))
     smoke: ClassVar = {"image_size": 64, "width": 8, "pretrain.epochs": 8, "pretrain.batch_size": 64}

@@ -28,6 +28,7 @@ class CRT(Method):
     """
 
     name = "crt"
+    family = "masked"
     input = InputSpec(fs=500, seconds=10, normalise="none")
     smoke: ClassVar = {
         "dim": 32,

@@ -28,6 +28,7 @@ class Encoder(Method):
     """
 
     name = "encoder"
+    family = "own"
     only_modes = ("linear", "knn", "finetune")
 
     class Config(MethodConfig):

@@ -17,6 +17,7 @@ class Ensemble(Method):
     """
 
     name = "ensemble"
+    family = "ensemble"
 
     class Config(MethodConfig):
         members: tuple[str, ...] = Field(

@@ -42,6 +42,7 @@ class ESI(Method):
     """
 
     name = "esi"
+    family = "report"
     corpus = "mimic-iv-ecg"
     published_corpora = ("mimic-iv-ecg", "ptbxl", "chapman")  # 4.1: joined; of PTB-XL the training folds
     input = InputSpec(fs=500, seconds=10, normalise="zscore", modalities=("text",))

@@ -33,6 +33,7 @@ class ETP(Method):
     """
 
     name = "etp"
+    family = "report"
     corpus = "ptbxl"
     input = InputSpec(fs=500, seconds=10, normalise="minmax", modalities=("text",))
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 25, "pretrain.batch_size": 64}

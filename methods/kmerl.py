@@ -30,14 +30,15 @@ from methods.text.tower import TextTower
 class KMERL(Method):
     """ECG and report attract, and a query network learns which entities the report names; any subset of leads serves.
 
-    Source: "Knowledge-enhanced Multimodal ECG Representation Learning with Arbitrary-Lead Inputs" (arXiv 2502.17900). No
-    code is published. Deviations: the packaged MiniLM stands in for Med-CPT (``--set text.model=medcpt``), and entities come
-    from a lexicon over report statements where the paper asks Llama 3.1 70B (``kmerl.entities.endpoint`` names any model).
+    Source: "Knowledge-enhanced Multimodal ECG Representation Learning with Arbitrary-Lead Inputs" (arXiv 2502.17900, 2025).
+    No code is published. Deviations: the packaged MiniLM stands in for Med-CPT (``--set text.model=medcpt``), and entities
+    come from a lexicon over report statements; the paper asks Llama 3.1 70B (``kmerl.entities.endpoint`` names any model).
     What the paper leaves open is settled in the field descriptions and in ``methods/nets/lead_vit.py`` and
     ``query_network.py``.
     """
 
     name = "kmerl"
+    family = "report"
     corpus = "mimic-iv-ecg"
     input = InputSpec(fs=500, seconds=10, normalise="minmax", partial_leads=True, modalities=("text",))
     smoke: ClassVar = {

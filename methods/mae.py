@@ -50,7 +50,7 @@ SWEPT: Spaces = {
 
 
 class MAE(Method):
-    """A transformer sees a fifth of an ECG's patches, and a small decoder rebuilds all of them.
+    """Masked autoencoder: a transformer sees a fifth of an ECG's patches, and a small decoder rebuilds all of them.
 
     Source: He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR 2022, as the ECG-only stage of Turgut
     et al. (MMCL), arXiv 2308.05764, "MDM". A row of MMCL Table III; cleaning and fine-tuning are MMCL's. Deviation: random
@@ -58,6 +58,7 @@ class MAE(Method):
     """
 
     name = "mae"
+    family = "masked"
     corpus = "ukb"
     records_meet = False
     input = InputSpec(fs=500, seconds=5, crop="random", filters=CLEANING)

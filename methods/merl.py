@@ -49,6 +49,7 @@ class MERL(Method):
     """
 
     name = "merl"
+    family = "report"
     corpus = "mimic-iv-ecg"
     input = InputSpec(fs=500, seconds=10, normalise="minmax", modalities=("text",))
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 40, "pretrain.batch_size": 64, "pretrain.lr": 1e-3}

@@ -31,6 +31,7 @@ class METS(Method):
     """
 
     name = "mets"
+    family = "report"
     corpus = "ptbxl"
     input = InputSpec(fs=500, seconds=10, normalise="minmax", modalities=("text",))
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 25, "pretrain.batch_size": 64}

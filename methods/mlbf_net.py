@@ -27,6 +27,7 @@ class MLBF(Method):
     """
 
     name = "mlbf-net"
+    family = "supervised"
     input = InputSpec(fs=500, seconds=10, normalise="zscore")
     smoke: ClassVar = {"fs": 100}
 

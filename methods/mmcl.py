@@ -33,6 +33,7 @@ class MMCL(MAE):
     """
 
     name = "mmcl"
+    family = "multimodal"
     records_meet = True
     smoke: ClassVar = {
         **{field: value for field, value in MAE.smoke.items() if not field.startswith("pretrain.")},

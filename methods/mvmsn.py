@@ -26,6 +26,7 @@ class MVMSNet(Method):
     """
 
     name = "mvmsn"
+    family = "supervised"
     input = InputSpec(fs=100, seconds=10)
     smoke: ClassVar = {"dim": 64}
     protocols: ClassVar = {

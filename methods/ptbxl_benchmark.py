@@ -37,7 +37,10 @@ class PTBXLBenchmarkNet(SupervisedEncoder):
 
 
 class XResNet50(PTBXLBenchmarkNet):
-    """Residual bottlenecks behind a stem of three convolutions. Source: Strodthoff et al. 2021, xresnet1d50."""
+    """An xresnet (residual bottlenecks behind a stem of three convolutions), 50 layers deep.
+
+    Source: Strodthoff et al. 2021, xresnet1d50.
+    """
 
     name = "xresnet1d50"
 
@@ -46,7 +49,10 @@ class XResNet50(PTBXLBenchmarkNet):
 
 
 class XResNet101(PTBXLBenchmarkNet):
-    """The same, 101 layers deep. Source: Strodthoff et al. 2021, xresnet1d101; ESI Table 2, "XResNet101"."""
+    """An xresnet (residual bottlenecks behind a stem of three convolutions), 101 layers deep.
+
+    Source: Strodthoff et al. 2021, xresnet1d101; ESI Table 2, "XResNet101".
+    """
 
     name = "xresnet1d101"
 
@@ -55,7 +61,10 @@ class XResNet101(PTBXLBenchmarkNet):
 
 
 class ResNetWang(PTBXLBenchmarkNet):
-    """Three residual blocks of 128 channels. Source: Strodthoff et al. 2021, resnet1d_wang; ESI Table 2, "ResNet50"."""
+    """A residual network of three blocks, all 128 channels wide.
+
+    Source: Strodthoff et al. 2021, resnet1d_wang; ESI Table 2, "ResNet50".
+    """
 
     name = "resnet1d-wang"
 
@@ -64,7 +73,10 @@ class ResNetWang(PTBXLBenchmarkNet):
 
 
 class ResNet50(PTBXLBenchmarkNet):
-    """Sixteen residual bottlenecks, all 128 wide. Source: Strodthoff et al. 2021, released code, resnet1d50."""
+    """A residual network of sixteen bottlenecks, all 128 channels wide.
+
+    Source: Strodthoff et al. 2021, released code, resnet1d50.
+    """
 
     name = "resnet1d50"
 
@@ -73,7 +85,7 @@ class ResNet50(PTBXLBenchmarkNet):
 
 
 class InceptionTime(PTBXLBenchmarkNet):
-    """Parallel convolutions of three lengths, six deep. Source: Strodthoff et al. 2021, inception1d."""
+    """An Inception network: parallel convolutions of three lengths, six deep. Source: Strodthoff et al. 2021, inception1d."""
 
     name = "inception1d"
 
@@ -82,7 +94,7 @@ class InceptionTime(PTBXLBenchmarkNet):
 
 
 class FCNWang(PTBXLBenchmarkNet):
-    """Three convolutions, no stride. Source: Strodthoff et al. 2021, fcn_wang."""
+    """A fully convolutional network of three layers without stride. Source: Strodthoff et al. 2021, fcn_wang."""
 
     name = "fcn-wang"
 
@@ -91,7 +103,7 @@ class FCNWang(PTBXLBenchmarkNet):
 
 
 class LSTM(PTBXLBenchmarkNet):
-    """Two layers of 256 units. Source: Strodthoff et al. 2021, lstm; ESI Table 2, "LSTM"."""
+    """An LSTM of two layers with 256 units. Source: Strodthoff et al. 2021, lstm; ESI Table 2, "LSTM"."""
 
     name = "lstm"
     smoke: ClassVar = {"width": 64}
@@ -102,7 +114,7 @@ class LSTM(PTBXLBenchmarkNet):
 
 
 class BidirectionalLSTM(PTBXLBenchmarkNet):
-    """Two layers of 256 units in each direction. Source: Strodthoff et al. 2021, lstm_bidir."""
+    """An LSTM of two layers with 256 units in each direction. Source: Strodthoff et al. 2021, lstm_bidir."""
 
     name = "lstm-bidir"
     smoke: ClassVar = {"width": 32}

@@ -22,6 +22,7 @@ from methods.text.tower import TextTower
 class RandomEncoder(Method):
     """Frozen random weights; zero-shot through a random projection of the class name's text embedding: chance level."""
 
+    family = "untrained"
     input = InputSpec(fs=500, seconds=10, normalise="minmax")
 
     class Config(MethodConfig):

@@ -48,6 +48,7 @@ KEPT: tuple[tuple[float, tuple[str, ...]], ...] = (
 class ReportInformed(Method):
     """An autoencoder of median beats that learns from reports, then predicts risk."""
 
+    family = "report"
     corpus = "ptbxl"
     records_meet = False
     input = InputSpec(fs=500, seconds=1.2, normalise="zscore-lead", median_beat=True, modalities=("text",))

@@ -22,6 +22,7 @@ class CNNVAE(ReportInformed):
     """
 
     name = "cnn-vae"
+    family = "supervised"
 
     class Config(ReportInformed.Config):
         samples: int = Field(608, ge=32, description="zero-padded length; Table III's 7.0 M parameters; IV-B says 1024")
@@ -49,6 +50,7 @@ class XResNetBeats(ReportInformed):
     """
 
     name = "xresnet1d101-beats"
+    family = "supervised"
 
     class Config(ReportInformed.Config):
         depth: int = Field(101, description="layers; 1.9 M parameters with its decoder in Table III")

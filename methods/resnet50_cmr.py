@@ -26,6 +26,7 @@ class ResNet50CMR(Method):
     """
 
     name = "resnet50-cmr"
+    family = "multimodal"
     input = InputSpec(fs=100, seconds=0.5, downstream=("image",))
     smoke: ClassVar = {"encoder": "small", "image_size": 64}
     protocols: ClassVar = {"scratch": SCRATCH}

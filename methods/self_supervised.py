@@ -23,6 +23,7 @@ from methods.views import MEHARI, AugmentationName, random_view
 class SelfSupervised(Method):
     """An encoder that is pretrained on views of recordings; its pooled output is the representation."""
 
+    family = "contrastive"
     input = InputSpec(fs=500, seconds=10, normalise="zscore")
 
     class Config(MethodConfig):

@@ -21,6 +21,7 @@ IEEE JBHI 2021, the released standardiser."""
 class SupervisedEncoder(Method):
     """One of the named encoders; nothing is pretrained."""
 
+    family = "supervised"
     input = InputSpec(fs=500, seconds=10, normalise="zscore")
 
     class Config(MethodConfig):

@@ -23,6 +23,7 @@ class WaveletNN(Method):
     """
 
     name = "wavelet-nn"
+    family = "supervised"
     input = InputSpec(fs=100, seconds=10)
 
     class Config(MethodConfig):

@@ -43,6 +43,7 @@ class XGBoostTabular(Method):
     """
 
     name = "xgboost-tabular"
+    family = "tabular"
     input = InputSpec(fs=100, seconds=0.5, downstream=("tabular",))  # the signal is not looked at
     smoke: ClassVar = {"rounds": (50,), "depths": (3, 5), "rates": (0.1,), "subsamples": (1.0,)}
 

@@ -9,12 +9,19 @@ import typer
 
 from bench.cli import options as o
 
-EXAMPLES = "Example:  bench explain llm-dan ukb-hyp-hf --record 1000123_2_0 --out pictures"
+EXAMPLES = o.examples("bench explain llm-dan", "bench explain llm-dan ukb-hyp-hf --record 1000123_2_0 --out pictures")
 
 
 def explain_command(
     method: o.MethodName,
-    task: o.TaskName,
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            help="The task. [default: none: describe the method]",
+            callback=o.registered("bench.tasks"),
+            autocompletion=o.complete("bench.tasks"),
+        ),
+    ] = None,
     record: Annotated[
         str | None,
         typer.Option("--record", metavar="ID", help="A test record. [default: the one with the highest score]"),
@@ -44,8 +51,17 @@ def explain_command(
     ] = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Draw ECG with activation, attention, risk groups, survival or phenotypes as PNG and SVG. Trains the cell again first."""
+    """Without a task: describe the method, its source, modes, input and config fields.
+
+    With one: draw ECG with activation, attention, risk groups, survival or phenotypes as PNG and SVG. Trains the cell again first."""
     from bench.errors import ConfigError
+
+    if task is None and (record or target or out):
+        raise ConfigError(
+            "TASK is missing: --record, --target and --out are about pictures. bench tasks lists the tasks."
+        )
+    if task is None:
+        return _describe(method)
     from bench.explain.explain import explain, log_pictures
     from bench.progress import say
     from bench.runner.execute import prepare_session
@@ -75,3 +91,13 @@ def explain_command(
         logged = log_pictures(source.workspace.tracking_uri, key, found.files, source.workspace.results)
         say("logged beside the cell's run in MLflow" if logged else "not logged: this cell has no run in MLflow yet")
     typer.echo(f"record {found.record}, score {found.score:.4g}: {len(found.files)} files in {folder}")
+    return None
+
+
+def _describe(method: str) -> None:
+    from bench import registry
+    from bench.cli.describe import describe_method
+
+    registry.load(registry.METHODS, method)
+    for line in describe_method(registry.entries(registry.METHODS)[method]):
+        typer.echo(line)

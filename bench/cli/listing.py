@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from typing import Annotated, Any
 
 import typer
@@ -13,25 +12,57 @@ from bench.registry import modes_of
 
 def methods_command(
     pattern: Annotated[str | None, typer.Argument(help="A name or wildcard.")] = None,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--family",
+            metavar="NAMES",
+            help="Only these families: contrastive, masked, report, multimodal, supervised, tabular, untrained, ...",
+        ),
+    ] = None,
+    year: Annotated[
+        list[str] | None, typer.Option("--year", metavar="YEARS", help="Only papers of these years: 2024 or 2020-2022.")
+    ] = None,
+    search: Annotated[
+        str | None,
+        typer.Option("--search", metavar="TEXT", help="Only where name, description or source has this text."),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Whole descriptions, and where each comes from.")
     ] = False,
     json_output: o.Json = False,
 ) -> None:
-    """List the methods: name, modes, pretraining, description."""
+    """List the methods: name, family, paper, year, modes, pretraining, description. bench explain METHOD describes one."""
     from bench import registry
+    from bench.errors import UnknownName
 
+    matching = _matching(registry.METHODS, pattern)
+    families = {str(entry.attributes.get("family") or "") for entry in matching} - {""}
+    wanted = [name.lower() for name in o.split_commas(family)]
+    for name in wanted:
+        if name not in families:
+            raise UnknownName("family", name, families)
+    years = o.numbers(year, "--year", int)
     rows = [
         {
             "name": entry.name,
+            "family": entry.attributes.get("family") or None,
+            "paper": entry.paper or None,
+            "year": entry.year,
             "modes": modes_of(entry),
             "pretrains": "pretraining_loss" in entry.defines,
             "description": entry.summary,
+            "source": entry.source,
             "module": entry.module,
             "distribution": entry.distribution,
         }
-        for entry in _matching(registry.METHODS, pattern)
+        for entry in matching
+        if (not wanted or entry.attributes.get("family") in wanted)
+        and (not years or entry.year in years)
+        and (search is None or search.casefold() in f"{entry.name}\n{entry.summary}\n{entry.source}".casefold())
     ]
+    if not rows and (wanted or years or search):
+        typer.echo("no method matches; bench methods lists all", err=True)
     _print(rows, verbose, json_output)
 
 
@@ -66,10 +97,7 @@ def _matching(group: str, pattern: str | None) -> list[Any]:
     from bench import registry
 
     known = registry.entries(group)
-    chosen = [e for e in known.values() if pattern is None or fnmatch.fnmatchcase(e.name, pattern)]
-    if not chosen and pattern is not None:
-        raise registry.unknown(group.removeprefix("bench.").rstrip("s"), pattern, known)
-    return chosen
+    return list(known.values()) if pattern is None else [known[name] for name in registry.match(group, [pattern])]
 
 
 def _print(rows: list[dict[str, Any]], verbose: bool, json_output: bool) -> None:
@@ -81,15 +109,21 @@ def _print(rows: list[dict[str, Any]], verbose: bool, json_output: bool) -> None
     from rich.table import Table
     from rich.text import Text
 
-    from bench.cli.terminal import WIDE, console
+    from bench.cli.terminal import WIDE, WIDEST, console
 
     out = console()
-    columns = [c for c in (rows[0] if rows else {}) if verbose or c not in ("module", "distribution")]
-    beneath = [] if out.width >= WIDE else [c for c in columns if c not in ("name", "description")]
+    columns = [c for c in (rows[0] if rows else {}) if verbose or c not in ("source", "module", "distribution")]
+    beneath = (
+        []
+        if out.width >= (WIDE if len(columns) < 7 else WIDEST)
+        else [c for c in columns if c not in ("name", "description")]
+    )
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         if column not in beneath:
-            table.add_column(column, no_wrap=column not in ("description", "prompts"), overflow="fold")
+            table.add_column(
+                column, no_wrap=column not in ("description", "prompts", "paper", "source"), overflow="fold"
+            )
     for row in rows:
         shown = {column: _text(row[column], column, verbose) for column in columns}
         facts = "; ".join(f"{column} {shown[column]}" for column in beneath)

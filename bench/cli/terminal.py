@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 UNBROKEN = 1000
 WIDE = 120
 """Columns of a terminal from which on a table has a column for everything; on a narrower one facts stand beneath names."""
+WIDEST = 180
+"""The same for a table of seven columns or more."""
 
 
 def console() -> Console:

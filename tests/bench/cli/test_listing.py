@@ -1,0 +1,86 @@
+"""``bench methods``, ``bench tasks`` and ``bench explain METHOD``: what a user reads before the first run."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from bench import registry
+
+
+def listed(bench, *arguments):
+    done = bench("methods", "--json", *arguments)
+    assert done.code == 0, done.err
+    return {row["name"]: row for row in json.loads(done.out)}
+
+
+def test_methods_show_family_paper_and_year(bench):
+    simclr = listed(bench)["simclr"]
+    assert (simclr["family"], simclr["paper"], simclr["year"]) == ("contrastive", "Chen et al., ICML 2020", 2020)
+    assert "Simple Framework" in simclr["source"]
+    assert "Source" not in simclr["description"]
+    assert "Chen et al., ICML 2020" in bench("methods", "simclr").out
+
+
+def test_they_are_filtered_by_each_of_them(bench):
+    assert set(listed(bench, "--family", "untrained")) == {"random-resnet", "random-vit"}
+    assert {"merl", "kmerl", "etp"} <= set(listed(bench, "--family", "Report", "--year", "2023-2025"))
+    assert all(row["year"] in (2020, 2021) for row in listed(bench, "--year", "2020-2021").values())
+    assert "mmcl" in listed(bench, "--search", "TURGUT")
+    assert "simclr" not in listed(bench, "--search", "TURGUT")
+    assert "Did you mean 'report'" in bench("methods", "--family", "reprt").err
+    assert "no method matches" in bench("methods", "--year", "1950").err
+
+
+def test_every_method_has_a_family_and_every_summary_makes_sense_alone():
+    for group in (registry.METHODS, registry.TASKS):
+        for entry in registry.entries(group).values():
+            if entry.distribution != "ecg-bench":
+                continue
+            assert group == registry.TASKS or entry.attributes.get("family"), entry.name
+            assert entry.summary, entry.name
+            assert not re.match(r"(The same|As |Like |It )\b", entry.summary), entry.name
+
+
+@pytest.mark.parametrize(("task", "classes"), [("ptbxl-all", 71), ("ptbxl-super", 5), ("csn", 38)])
+def test_the_number_of_classes_is_read_from_tables_that_are_put_together(bench, task, classes):
+    (row,) = json.loads(bench("tasks", task, "--json").out)
+    assert row["classes"] == classes
+
+
+def test_explain_without_a_task_describes_the_method(bench):
+    done = bench("explain", "K-MERL")
+    assert done.code == 0, done.err
+    for words in (
+        "source: ",
+        "modes: zeroshot, linear",
+        "family: report",
+        "input: fs 500",
+        "corpus of the paper: mimic-iv-ecg",
+    ):
+        assert words in done.out
+    assert re.search(r"^  depth = 12  .*MERL's ViT$", done.out, re.M)
+    assert re.search(r"^  pretrain\.lr = 0\.0002  peak learning rate", done.out, re.M)
+    assert "pretrain." not in bench("explain", "xgboost-tabular").out
+    assert "TASK is missing" in bench("explain", "kmerl", "--record", "1").err
+
+
+@pytest.mark.parametrize("name", list(registry.entries(registry.METHODS)))
+def test_every_method_can_be_described(name):
+    from bench.cli.describe import describe_method
+
+    lines = list(describe_method(registry.entries(registry.METHODS)[name]))
+    assert all("\n" not in line for line in lines)
+
+
+def test_listing_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['bench', 'methods', '--family', 'report']\n"
+        "from bench.cli.main import app\n"
+        "app(standalone_mode=False)\n"
+        "print(sorted({'torch', 'numpy', 'pandas', 'mlflow', 'optuna'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout

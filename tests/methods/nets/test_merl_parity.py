@@ -96,7 +96,7 @@ def test_one_training_step(golden, loaded, ecg8, variant):
     assert len(names) == len(gradients)
     order = list(step["grad_norms"])
     # some gradients are 0 in exact arithmetic: what cancels there is as large as the largest gradient
-    rounding = 5e-5 * max(step["grad_norms"].values())
+    rounding = 8e-5 * max(step["grad_norms"].values())
     for ours, position in translate(names, rules, "gradients").items():
         theirs = order[int(position)]
         norm, expected = gradients[ours].norm().item(), step["grad_norms"][theirs]

@@ -6,6 +6,7 @@ cases that fail today, with the reason; such a case is expected to fail, and rep
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import pkgutil
@@ -15,6 +16,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from . import corpus
 from .case import Case, Sandbox, cases_of, faults_of
@@ -35,6 +37,10 @@ CASES = [
 ]
 
 
+built_once = functools.cache(typer.main.get_command)
+"""The commands from their functions: to make them again for each case is half of the time."""
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory) -> Shared:
     return Shared(tmp_path_factory.mktemp("shared"))
@@ -51,6 +57,7 @@ def box(shared, tmp_path, monkeypatch) -> Sandbox:
     monkeypatch.chdir(box.folder)
     monkeypatch.setattr(tempfile, "tempdir", str(deep / "tmp"))
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(typer.main, "get_command", built_once)
     for name, value in {
         "BENCH_WORKSPACE": str(box.workspace),
         "BENCH_TOML": "",

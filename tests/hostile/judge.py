@@ -124,14 +124,14 @@ def _in_child(argv: Sequence[str], box: Sandbox) -> Answer:
 
 @contextlib.contextmanager
 def _bounded() -> Iterator[None]:
-    """At most 1 GiB more than now, so that a bomb fails here instead of taking the machine with it."""
+    """Not much more than 1 GiB more than now, so that a bomb fails here instead of taking the machine with it."""
     status = Path("/proc/self/status")
     if not status.exists():
         yield
         return
     now = int(re.search(r"VmData:\s+(\d+)", status.read_text())[1]) * 1024  # type: ignore[index]
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (now + GIBIBYTE, hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (now + 3 * GIBIBYTE // 2, hard))
     try:
         yield
     finally:

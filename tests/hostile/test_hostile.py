@@ -43,6 +43,9 @@ built_once = functools.cache(typer.main.get_command)
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory) -> Shared:
+    import pyarrow
+
+    pyarrow.array(["a"])  # reserves 1 GiB of addresses at its first use
     return Shared(tmp_path_factory.mktemp("shared"))
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, DataError
+from bench.reading.json_file import read_json
 
 SEAL = "artifact.json"
 """Beside the files of an artifact: its kind, what it was made from, and the digests of the files."""
@@ -197,7 +198,7 @@ def seal(folder: Path, kind: str, inputs: dict[str, Any], files: Iterable[str] |
 def sealed(folder: Path) -> dict[str, Any] | None:
     """What :func:`seal` wrote; None where there is no seal, or one that is not as it was written."""
     try:
-        value = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        value = read_json(folder / SEAL)
         return value if _is_seal(value) else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import Any
 
 from bench.artifacts import INPUTS, SEAL, abandoned, damage, discard, locked, sealed
 from bench.errors import BenchError
+from bench.reading.json_file import read_json
 from bench.workspace import Workspace
 
 KINDS = (
@@ -127,7 +127,7 @@ def _part(value: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path)
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -23,6 +23,7 @@ from typing import Any, Literal, TypeVar
 
 from bench.artifacts import digest, file_digest, writing
 from bench.errors import ConfigError, DataError
+from bench.reading.json_file import parse_json
 from bench.redaction import redact, redact_of
 
 Kind = Literal["results", "checkpoints", "features"]
@@ -125,7 +126,7 @@ class SharedArtifacts:
     def _manifest(self, kind: Kind, name: str) -> dict[str, Any] | None:
         """What is kept under a name; None where there is nothing, or nothing whole."""
         try:
-            found = json.loads(self._system.cat_file(self._at(kind, name)))
+            found = parse_json(self._system.cat_file(self._at(kind, name)))
             files, signed = found["files"], found["digest"]
             honest = signed == digest([kind, name, files], 64) and all(
                 _NAME.fullmatch(one) and _SHA.fullmatch(facts["sha256"]) for one, facts in files.items()

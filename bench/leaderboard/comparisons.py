@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.costs import is_cost
 from bench.leaderboard.rows import places_of
 from bench.leaderboard.summary import Summary
+from bench.reading.json_file import read_json
 from bench.runner.results import Result
 
 if TYPE_CHECKING:
@@ -166,9 +166,9 @@ def _kept_p_values(
     if cache is not None:
         path = cache / f"{_name(summaries, metric, class_name)}.json"
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
+            kept = read_json(path)
             return kept["test"], kept["p"], kept["why"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             pass
     try:
         tested = _p_values([[results[key] for key in s.keys] for s in summaries], metric, class_name)

@@ -21,11 +21,11 @@ def read_json(path: Path) -> Any:
     return parse_json(read_text(path))
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str | bytes) -> Any:
     """The value of a JSON text.
 
     Raises:
-        ValueError: not JSON, or nested deeper than :data:`DEEPEST`.
+        ValueError: not UTF-8, not JSON, or nested deeper than :data:`DEEPEST`.
     """
     too_deep = f"values are nested deeper than {DEEPEST} levels"
     try:

@@ -5,12 +5,12 @@ Nothing but the order of jobs, and how many run beside each other, depends on it
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.artifacts import write_json
+from bench.reading.json_file import read_json
 from bench.runner.cell import Cell
 
 MEMORY = 3 << 29
@@ -71,7 +71,7 @@ def estimate(kind: str, mode: str, records: int, fraction: float, epochs: int) -
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_json(path)
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import traceback
+import warnings
 from typing import Any
 
 from bench import provenance
 from bench.artifacts import digest, write_json
 from bench.errors import BenchError
 from bench.progress import say
+from bench.reading.json_file import read_json_object
 from bench.redaction import redact
 from bench.runner.cell import Cell
 from bench.runner.session import Session
@@ -56,9 +57,15 @@ def forget(cell: Cell, session: Session) -> None:
 
 def recorded(workspace: Workspace) -> list[dict[str, Any]]:
     """The recorded failures, newest last."""
-    folder = workspace.failures
-    read = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")] if folder.is_dir() else []
-    return sorted(read, key=lambda f: f["time"])
+    folder, found = workspace.failures, []
+    for path in folder.glob("*.json") if folder.is_dir() else ():
+        try:
+            failure = read_json_object(path)
+            Cell.from_dict(failure["cell"])
+            found.append({name: str(failure[name]) for name in ("key", "error", "traceback", "time")} | failure)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            warnings.warn(f"left out: {path}: not a readable failure ({error}). Delete the file.", stacklevel=2)
+    return sorted(found, key=lambda failure: str(failure["time"]))
 
 
 def _name(cell: Cell, session: Session) -> str:

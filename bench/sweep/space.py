@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from optuna import Trial
 
 Value = bool | int | float | str | None
+MOST = 10_000
+"""Settings of a grid: more are a slip of the pen, which would fill the memory."""
 
 
 class _Space(BaseModel, ABC):
@@ -51,7 +53,7 @@ class _Space(BaseModel, ABC):
 class _Range(_Space):
     low: float
     high: float
-    points: int | None = Field(None, ge=2, description="how many values a grid takes, both ends among them")
+    points: int | None = Field(None, ge=2, le=MOST, description="how many values a grid takes, both ends among them")
 
     @model_validator(mode="after")
     def _ordered(self) -> Any:
@@ -111,8 +113,8 @@ class Integer(_Space):
     """Whole numbers from low to high, both included."""
 
     kind: Literal["int"] = "int"
-    low: int
-    high: int
+    low: int = Field(gt=-(2**53), lt=2**53)
+    high: int = Field(gt=-(2**53), lt=2**53)
     step: int = Field(1, ge=1)
 
     def __str__(self) -> str:
@@ -124,11 +126,21 @@ class Integer(_Space):
             raise ValueError(f"the low end must lie below the high one; they are {self.low} and {self.high}")
         return self
 
+    def ends(self) -> list[Any]:
+        return [self.low, self._values()[-1]]
+
     def grid(self) -> list[Any]:
-        return list(range(self.low, self.high + 1, self.step))
+        if len(self._values()) > MOST:
+            raise ConfigError(
+                f"{self}: a grid of {len(self._values()):,} values; expected at most {MOST:,}. Give a step."
+            )
+        return list(self._values())
 
     def suggest(self, trial: Trial, field: str) -> Any:
-        return trial.suggest_int(field, self.low, self.grid()[-1], step=self.step)
+        return trial.suggest_int(field, self.low, self._values()[-1], step=self.step)
+
+    def _values(self) -> range:
+        return range(self.low, self.high + 1, self.step)
 
 
 class Categorical(_Space):
@@ -162,8 +174,17 @@ _RANGES = {"log": "log-uniform", "uniform": "uniform", "int": "int"}
 
 
 def grid_size(spaces: Spaces) -> int:
-    """How many settings a grid over all fields has."""
-    return math.prod(len(space.grid()) for space in spaces.values())
+    """How many settings a grid over all fields has.
+
+    Raises:
+        ConfigError: so many that nobody waits for them.
+    """
+    size = math.prod(len(space.grid()) for space in spaces.values())
+    if size > MOST:
+        raise ConfigError(
+            f"the grid has {size:,} settings; expected at most {MOST:,}. Vary fewer fields, or fewer values."
+        )
+    return size
 
 
 def grid_points(spaces: Spaces) -> Iterable[dict[str, Any]]:
@@ -219,7 +240,8 @@ def _read(value: Any, where: str) -> Any:
         first = error.errors()[0]
         told = ".".join(map(str, first["loc"]))
         raise ConfigError(
-            f"{where}: {told + ': ' if told else ''}{first['msg'].removeprefix('Value error, ')}."
+            f"{where}: {told + ': ' if told else ''}{first['msg'].removeprefix('Value error, ')}. Expected a list of values, "
+            f"or a range such as log:1e-5..1e-1, uniform:0..1 or int:2..8."
         ) from error
 
 

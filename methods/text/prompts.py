@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.errors import DataError
+from bench.reading.json_file import read_json
 from methods.text.lexicon import default_lexicon
 
 
@@ -85,10 +85,10 @@ def read_prompt_file(path: Path) -> dict[str, str]:
         DataError: anything else, naming the key.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except OSError as error:
         raise DataError(f"prompt file {path}: {error.strerror}. Name another with --set prompts.file=/path.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise DataError(f"prompt file {path}: not JSON: {error}.") from error
     if not isinstance(content, dict) or not content:
         raise DataError(f"prompt file {path}: expected one object, class -> prompt; found {type(content).__name__}.")

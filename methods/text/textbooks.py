@@ -24,6 +24,7 @@ from safetensors.numpy import load_file, save_file
 
 from bench.artifacts import digest, once, write_json
 from bench.errors import ConfigError, DataError
+from bench.reading.json_file import read_json
 from methods.text.documents import PASSAGE_WORDS, Passage, passages, read_document
 from methods.text.encoder import TextEncoder, TextEncoderConfig
 from methods.text.entities import LexiconExtractor
@@ -194,7 +195,7 @@ class Textbooks:
         if not path.exists():
             return None
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = read_json(path)
             if found["schema"] != SCHEMA:
                 raise ValueError(f"schema {found['schema']}, expected {SCHEMA}")
             return found
@@ -210,7 +211,7 @@ class Textbooks:
 
     def _read(self, folder: Path) -> _Source:
         try:
-            told = json.loads((folder / "passages.json").read_text(encoding="utf-8"))
+            told = read_json(folder / "passages.json")
             embeddings = load_file(folder / "embeddings.safetensors")["embeddings"]
             cut = [Passage(**passage) for passage in told["passages"]]
             if len(cut) != len(embeddings):

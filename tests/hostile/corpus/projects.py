@@ -78,26 +78,8 @@ CASES = [
     Case("directory", folder, words=("bench.toml",)),
 ]
 
-NO_FIX = "the fix is not said"
-DEEP_TOML = "traceback; TOML nested deeply"
 FAULTS = {
-    "no-toml": NO_FIX,
-    "open-string": NO_FIX,
-    "twice-a-key": NO_FIX,
-    "nul": NO_FIX,
-    "utf-16": NO_FIX,
-    "latin-1": NO_FIX,
-    "escape-sequence": NO_FIX,
-    "data-absent": NO_FIX,
-    "brackets": DEEP_TOML,
-    "inline-tables": DEEP_TOML,
-    "dotted": DEEP_TOML,
-    "jobs-digits": "traceback; 5,000 digits",
-    "data-user": "traceback; no such user",
-    "workspace-user": "traceback; no such user",
-    "workspace-empty": "silent; an empty folder is the current one",
-    "data-empty": "silent; an empty folder is the current one",
-    "data-root-empty": "silent; an empty folder is the current one",
+    "data-absent": "the fix is not said",
+    "dotted": "traceback; TOML nested deeply",
     "escaped-nul": "silent; a folder with a NUL",
-    "byte-order-mark": "refused",
 }

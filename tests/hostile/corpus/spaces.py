@@ -60,6 +60,9 @@ BAD: dict[str, str | bytes] = {
     "log-of-zero": "linear.lr: log:0..1\n",
     "log-negative": "linear.lr: log:-1..1\n",
     "points-many": "linear.lr: log:1e-5..1e-1/99999999999\n",
+    "numbers-many": "linear.epochs: int:1..99999999999\n",
+    "numbers-huge": "linear.epochs: int:0..9" + "9" * 400 + "\n",
+    "product-huge": "linear.lr: log:1e-5..1e-1/9999\nlinear.weight_decay: log:1e-5..1e-1/9999\n",
     "no-choices": "linear.lr: []\n",
     "choice-infinite": "linear.lr: [.inf]\n",
     "choice-text": "linear.lr: [fast]\n",
@@ -73,15 +76,9 @@ BAD: dict[str, str | bytes] = {
 OF_A_FIELD = ("unknown-field", "no-field", "choice-negative", "choice-text")
 """The answer names the field, and the file only perhaps."""
 
+WORDS = {"numbers-many": ("99999999999",), "product-huge": ("settings",)}
+
 CASES = [
-    Case(name, space(content), words=("lr",) if name in OF_A_FIELD else ("space.yaml",))
+    Case(name, space(content), words=WORDS.get(name, ("lr",) if name in OF_A_FIELD else ("space.yaml",)))
     for name, content in BAD.items()
 ]
-
-NO_FIX = "the fix is not said"
-FAULTS = {
-    "nested": NO_FIX,
-    "range-reversed": NO_FIX,
-    "no-choices": NO_FIX,
-    "bomb-merged": NO_FIX,
-}

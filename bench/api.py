@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.data_source import DataSource
+    from bench.dataset import OnBadRecord
     from bench.fractions import Rule
     from bench.frozen_encoder import FrozenEncoder
     from bench.runner.results import Result
@@ -64,7 +65,7 @@ def run(
     trust: bool = False,
     data_root: DataRoots = None,
     simulated_records: int | None = None,
-    on_bad_record: Literal["error", "skip"] = "error",
+    on_bad_record: OnBadRecord = "error",
     workspace: str | Path | None = None,
 ) -> pd.DataFrame:
     """``bench run``: cross methods, tasks, modes and the rest; one row for each metric of each cell.
@@ -259,7 +260,7 @@ def _listed(group: str, pattern: str, facts: Any) -> pd.DataFrame:
 
 
 def _source(
-    data_root: DataRoots, workspace: Any, simulated_records: int | None, on_bad_record: Literal["error", "skip"]
+    data_root: DataRoots, workspace: Any, simulated_records: int | None, on_bad_record: OnBadRecord
 ) -> DataSource:
     from bench.data_source import DataSource
     from bench.workspace import Workspace

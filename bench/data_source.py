@@ -20,7 +20,7 @@ from bench.project_file import MAX_SIMULATED, MIN_SIMULATED, project
 from bench.reading.paths import written_path
 
 if TYPE_CHECKING:
-    from bench.dataset import Dataset
+    from bench.dataset import Dataset, OnBadRecord
     from bench.signals.store import SignalStore
     from bench.workspace import Workspace
 
@@ -37,7 +37,7 @@ class DataSource:
     base: Path | None = None
     roots: dict[str, Path] = field(default_factory=dict)
     simulated_records: int | None = None
-    on_bad_record: Literal["error", "skip"] = "error"
+    on_bad_record: OnBadRecord = "error"
     workers: int = 1
 
     @classmethod
@@ -46,7 +46,7 @@ class DataSource:
         workspace: Workspace,
         data_roots: Iterable[str] = (),
         simulated_records: int | None = None,
-        on_bad_record: Literal["error", "skip"] = "error",
+        on_bad_record: OnBadRecord = "error",
         workers: int | None = None,
     ) -> DataSource:
         """Read ``--data-root`` values, the environment and the project's ``bench.toml``.

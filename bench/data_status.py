@@ -47,8 +47,9 @@ def verify(dataset: Dataset, store_path: Path, workers: int, progress: Callable[
         report.store = (
             f"{len(altered):,} recordings altered since prepare: {', '.join(altered[:5])}" if altered else "intact"
         )
+    keep = store is not None and store.manifest["on_bad_record"] == "keep"
     rate = store.fs if store is not None else store_rate(dataset, files)
-    for first, chunk in read_chunks(dataset, files, 0, rate, workers, False):
+    for first, chunk in read_chunks(dataset, files, 0, rate, workers, keep):
         for found in chunk:
             record_id = files[found.row].record_id
             if isinstance(found, LeftOut):

@@ -29,6 +29,11 @@ UNUSABLE = "unusable"
 """The fact of a :class:`RecordFile` that says why its record cannot be used."""
 
 
+OnBadRecord = Literal["error", "skip", "keep"]
+"""What becomes of a recording that cannot be read, or has no signal or amplitude of an ECG: ``error`` stops, ``skip`` leaves
+it out and lists it, ``keep`` stores one that can be read as it is and lists it."""
+
+
 @dataclass(frozen=True)
 class Recording:
     """One ECG as it is stored: twelve leads in ``LEADS`` order.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -57,7 +57,9 @@ SimulatedRecords = Annotated[
 OnBadRecord = Annotated[
     str,
     typer.Option(
-        "--on-bad-record", metavar="WHAT", help="A record that cannot be read: error, or skip (listed and counted)."
+        "--on-bad-record",
+        metavar="WHAT",
+        help="A record that cannot be read or is no ECG: error, skip (listed and counted), or keep (where it can be read).",
     ),
 ]
 SetOption = Annotated[
@@ -252,9 +254,10 @@ def data_source(
 ) -> DataSource:
     """The data source that the options name."""
     from bench.data_source import DataSource
+    from bench.dataset import OnBadRecord
     from bench.workspace import Workspace
 
-    choice(on_bad_record, "--on-bad-record", ("error", "skip"))
+    choice(on_bad_record, "--on-bad-record", get_args(OnBadRecord))
     return DataSource.from_options(
         Workspace.at(workspace, artifacts),
         data_root or (),

@@ -123,9 +123,9 @@ def recordings_can_be_read(subject: DatasetSubject) -> None:
         try:
             recording = read(file)
             bounds.check(recording, file)
-            signal, quality = repair(recording.signal, recording.fs)
-            if not quality.dead:
-                bounds.check_amplitude(signal, recording.gain, file)
+            signal, _ = repair(recording.signal, recording.fs)
+            if doubt := bounds.doubt(signal, recording.gain, file):
+                raise DataError(doubt)
         except DataError as error:
             raise Broken(
                 f"record {file.record_id} is refused: {error}",

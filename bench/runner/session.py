@@ -197,7 +197,7 @@ class Session:
                 source.workspace.cache,
                 size,
                 source.workers,
-                source.on_bad_record,
+                "skip" if source.on_bad_record == "skip" else "error",
             )
         return self._images[name, size]
 

@@ -4,11 +4,12 @@ A wrong unit, gain or header gives numbers that no recorder gives. What is check
 
 * the sampling rate is one that the publisher offers (:attr:`bench.dataset.Dataset.rates`, or ``facts["rate"]`` of the file);
 * gains lie in :data:`GAINS`, and no sample is infinite (a missing sample is NaN);
-* no sample exceeds the range of the publisher's format (``largest_mv``);
+* some lead varies, and no sample exceeds the range of the publisher's format (``largest_mv``);
 * the typical deflection, the median of \\|signal\\| about each lead's own median, over the leads that vary, lies in
   ``typical_mv``. Of 2,190 real recordings of seven publications it was 0.02 to 0.79 mV.
 
-A recording in which no lead varies has no amplitude: :mod:`bench.signals.quality` says what becomes of it.
+The last two leave a doubt: a few publications do hold recordings without a signal. ``--on-bad-record keep`` keeps them,
+listed; all else is refused.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from bench.dataset import Dataset, RecordFile, Recording
 
 CURE = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
+
+CHOICE = (
+    "Fetch the record again from the publisher, leave it out with --on-bad-record skip, or keep it as it is with "
+    "--on-bad-record keep, where a published split counts it."
+)
+"""What can be done with a recording in doubt."""
 
 GAINS = (10.0, 1e9)
 """Units per mV. Recorders resolve 1 to 5 microvolts, so that a tenth of a millivolt is far too coarse for an ECG."""
@@ -88,27 +95,25 @@ class Bounds:
                 f"where a sample is missing. {CURE}"
             )
 
-    def check_amplitude(
-        self, signal: Shaped[np.ndarray, "lead time"], gain: np.ndarray | None, file: RecordFile
-    ) -> None:
-        """Check that a repaired signal has the amplitude of an ECG.
-
-        Raises:
-            DataError: it is too large or too small, as with a wrong unit.
-        """
+    def doubt(self, signal: Shaped[np.ndarray, "lead time"], gain: np.ndarray | None, file: RecordFile) -> str:
+        """Why a repaired signal cannot be an ECG in mV, though it can be read: it never varies, or is too large or too small.
+        "" for any other."""
+        if not (signal != signal[:, :1]).any():
+            return f"{file.path}: no lead holds a signal that varies; expected an ECG."
         typical, largest = amplitude(signal, gain)
-        wrong_unit = f"The unit or the gain is wrong, or the samples are damaged. {CURE}"
+        wrong_unit = "The unit or the gain is wrong, or the samples are damaged."
         if not largest <= self.largest_mv:
-            raise DataError(
+            return (
                 f"{file.path}: the signal reaches {largest:,.4g} mV; expected at most {self.largest_mv:g} mV, the range of "
                 f"the published format. {wrong_unit}"
             )
         low, high = self.typical_mv
         if not low <= typical <= high:
-            raise DataError(
+            return (
                 f"{file.path}: the median deflection is {typical:,.4g} mV; expected {low:g} to {high:g} mV, as in an ECG. "
                 f"{wrong_unit}"
             )
+        return ""
 
 
 def amplitude(signal: Shaped[np.ndarray, "lead time"], gain: np.ndarray | None) -> tuple[float, float]:

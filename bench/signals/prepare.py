@@ -13,15 +13,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from bench.artifacts import locked
-from bench.dataset import UNUSABLE, Dataset, RecordFile, Recording
+from bench.dataset import UNUSABLE, Dataset, OnBadRecord, RecordFile, Recording
 from bench.errors import BenchError, DataError
 from bench.processes.parent_watch import end_with_parent
-from bench.signals.bounds import CURE, Bounds
+from bench.signals.bounds import CHOICE, CURE, Bounds
 from bench.signals.median_beat import SECONDS as BEAT_SECONDS
 from bench.signals.quality import repair
 from bench.signals.resample import resample
@@ -45,8 +45,6 @@ GIVE_UP = 64
 SHOWN_UNREAD = 20
 """Unread files that are named; all are counted."""
 
-OnBadRecord = Literal["error", "skip"]
-
 
 def prepare(
     dataset: Dataset,
@@ -66,8 +64,9 @@ def prepare(
         destination: the store's folder.
         rate: Hz of the store; recordings at other rates are resampled. Default: the best rate available, as published.
         workers: processes that read.
-        on_bad_record: ``error`` stops at the first recording that cannot be read or is out of the dataset's bounds
-            (:mod:`bench.signals.bounds`); ``skip`` leaves those, and dead ones, out and lists them in the manifest.
+        on_bad_record: ``error`` stops at the first recording that cannot be read, is dead or is out of the dataset's bounds
+            (:mod:`bench.signals.bounds`); ``skip`` leaves those out and lists them in the manifest; ``keep`` stops at one
+            that cannot be read, and keeps and lists those that are dead or of another amplitude than an ECG's.
         progress: called with (recordings done, recordings in all) after every chunk.
 
     Raises:
@@ -115,9 +114,9 @@ def _prepare(
         progress(writer.done, len(files))
     bug = writer.done == 0  # until a recording is read, or refused for a reason that its reader foresees
     try:
-        for first, chunk in read_chunks(dataset, files, writer.done, fs, workers, on_bad_record == "skip"):
+        for first, chunk in read_chunks(dataset, files, writer.done, fs, workers, on_bad_record == "keep"):
             for recording in chunk:
-                if isinstance(recording, LeftOut) and on_bad_record == "error":
+                if isinstance(recording, LeftOut) and on_bad_record != "skip":
                     raise DataError(_bad_record(dataset, files[recording.row], recording.reason))
             writer.append(chunk, [f.record_id for f in files[first : first + len(chunk)]])
             bug = bug and all(isinstance(one, LeftOut) and one.unforeseen for one in chunk)
@@ -178,7 +177,7 @@ def store_rate(dataset: Dataset, files: Sequence[RecordFile]) -> float:
 
 
 def read_chunks(
-    dataset: Dataset, files: Sequence[RecordFile], done: int, fs: float, workers: int, skip_dead: bool
+    dataset: Dataset, files: Sequence[RecordFile], done: int, fs: float, workers: int, keep_doubtful: bool
 ) -> Iterator[tuple[int, list[StoredRecording | LeftOut]]]:
     """(first row, recordings) chunk by chunk, in order. At most ``AHEAD`` chunks a worker are in memory."""
     starts = range(done, len(files), CHUNK)
@@ -186,7 +185,7 @@ def read_chunks(
     workers = min(workers, len(starts))
     if workers <= 1:
         for first in starts:
-            yield first, _read_chunk(dataset.read, files[first : first + CHUNK], first, fs, skip_dead, bounds)
+            yield first, _read_chunk(dataset.read, files[first : first + CHUNK], first, fs, keep_doubtful, bounds)
         return
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -197,7 +196,7 @@ def read_chunks(
     try:
         for first in starts:
             chunk = files[first : first + CHUNK]
-            waiting.append((first, pool.submit(_read_chunk, dataset.read, chunk, first, fs, skip_dead, bounds)))
+            waiting.append((first, pool.submit(_read_chunk, dataset.read, chunk, first, fs, keep_doubtful, bounds)))
             if len(waiting) >= AHEAD * workers:
                 first, reading = waiting.popleft()
                 yield first, reading.result()
@@ -219,13 +218,13 @@ def _read_chunk(
     files: Sequence[RecordFile],
     first: int,
     fs: float,
-    skip_dead: bool,
+    keep_doubtful: bool,
     bounds: Bounds,
 ) -> list[StoredRecording | LeftOut]:
     outcomes: list[StoredRecording | LeftOut] = []
     for row, file in enumerate(files, first):
         try:
-            outcomes.append(_read_one(read, file, row, fs, skip_dead, bounds))
+            outcomes.append(_read_one(read, file, row, fs, keep_doubtful, bounds))
         except BenchError as error:  # handed back as text: whether to stop is the parent's decision
             outcomes.append(LeftOut(row, str(error)))
         except (Exception, SystemExit) as error:  # one file in a million is damaged as no reader foresees
@@ -241,7 +240,7 @@ def _unforeseen(file: RecordFile, error: BaseException) -> str:
 
 
 def _read_one(
-    read: Callable[[RecordFile], Recording], file: RecordFile, row: int, fs: float, skip_dead: bool, bounds: Bounds
+    read: Callable[[RecordFile], Recording], file: RecordFile, row: int, fs: float, keep_doubtful: bool, bounds: Bounds
 ) -> StoredRecording | LeftOut:
     if reason := file.facts.get(UNUSABLE):
         raise DataError(reason)
@@ -249,15 +248,14 @@ def _read_one(
     bounds.check(recording, file)
     signal, quality = repair(recording.signal, recording.fs)
     gain = recording.gain
-    if not quality.dead:
-        bounds.check_amplitude(signal, gain, file)
-    elif skip_dead:
-        return LeftOut(row, f"{file.path}: no lead holds a signal that varies.", quality)
+    doubt = bounds.doubt(signal, gain, file)
+    if doubt and not keep_doubtful:
+        return LeftOut(row, f"{doubt} {CHOICE}", quality)
     if recording.fs != fs:
         in_mv = signal if gain is None else signal / np.asarray(gain)[:, None]
         signal, gain = resample(in_mv.astype(np.float64), recording.fs, fs), None
     beat = _beat_of(recording, fs)
-    return stored(row, signal, None if gain is None else np.asarray(gain), quality, beat)
+    return stored(row, signal, None if gain is None else np.asarray(gain), quality, beat, doubt)
 
 
 def _beat_of(recording: Recording, fs: float) -> np.ndarray | None:

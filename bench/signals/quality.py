@@ -6,9 +6,9 @@
 * Longer runs, and leads without a valid sample, become 0 mV.
 * A lead is *flat* if, after that, it never changes. A recording is *dead* if all its leads are flat.
 
-Recordings with invalid samples or flat leads are kept: the counts of every published split include them. Dead ones are
-kept too, as zeros, unless ``--on-bad-record skip`` asks for them to be left out. All three are counted, and their ids
-listed, in the manifest of the store.
+Recordings with invalid samples or flat leads are kept: the counts of every published split include them. Dead ones stop
+the preparation, unless ``--on-bad-record skip`` leaves them out or ``keep`` keeps them, as zeros. All three are counted, and
+their ids listed, in the manifest of the store.
 """
 
 from __future__ import annotations

@@ -63,6 +63,7 @@ class StoredRecording:
     digest: bytes
     quality: Quality = field(default_factory=Quality)
     beat: Int16[np.ndarray, "lead beat"] | None = None
+    doubt: str = ""  # why it may be no ECG in mV, and was kept all the same
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def stored(
     gain: np.ndarray | None,
     quality: Quality | None = None,
     beat: np.ndarray | None = None,
+    doubt: str = "",
 ) -> StoredRecording:
     """A recording as it goes into the store: quantised (:func:`quantise`), with the digest of what is stored.
 
@@ -90,7 +92,7 @@ def stored(
     values = np.ascontiguousarray(values)
     if beat is not None:
         beat = np.clip(np.rint(beat * BEATS_PER_MV), -32_767, 32_767).astype("<i2")
-    return StoredRecording(row, values, scale, recording_digest(values, scale, beat), quality or Quality(), beat)
+    return StoredRecording(row, values, scale, recording_digest(values, scale, beat), quality or Quality(), beat, doubt)
 
 
 def recording_digest(
@@ -157,7 +159,7 @@ class StoreWriter:
         self._plan = digest(plan)
         self._journal = self.folder / "journal.jsonl"
         self.done = self._records = self._samples = 0
-        self._lists: dict[str, list] = {"nan": [], "flat": [], "dead": [], "skipped": []}
+        self._lists: dict[str, list] = {"nan": [], "flat": [], "dead": [], "skipped": [], "doubtful": []}
         with _explained(destination):
             if not self._resume():
                 self._begin()
@@ -228,6 +230,8 @@ class StoreWriter:
             found = {"nan": quality.n_invalid, "flat": quality.flat_leads, "dead": quality.dead}
             if isinstance(outcome, LeftOut):
                 named["skipped"].append({"record_id": record_id, "reason": outcome.reason})
+            elif outcome.doubt:
+                named["doubtful"].append({"record_id": record_id, "reason": outcome.doubt})
             for name in found:
                 if found[name]:
                     named[name].append(record_id)
@@ -266,12 +270,6 @@ class StoreWriter:
             self.discard()
             raise DataError(
                 f"{self.destination.name}: not one of {self.done} recordings could be used. {self.reasons()}"
-            )
-        if len(self._lists["dead"]) == self._records:
-            self.discard()
-            raise DataError(
-                f"{self.destination.name}: not one lead of {self._records} recordings varies. The files are damaged or "
-                f"their gains are wrong; fetch them again from the publisher."
             )
         with _explained(self.destination):
             index = np.fromfile(self.folder / "index.bin", _INDEX)

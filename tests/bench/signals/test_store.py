@@ -283,7 +283,7 @@ def test_invalid_and_flat_recordings_are_kept_and_listed(tmp_path, folder_datase
     values[:, 5] = 9
     write_record(dataset.root, "r0001", values)
     write_record(dataset.root, "r0002", np.zeros((400, 12), np.int16))
-    store = prepare(dataset, tmp_path / "store")
+    store = prepare(dataset, tmp_path / "store", on_bad_record="keep")
     found = {name: store.manifest[name] for name in ("nan", "flat", "dead", "n_nan", "n_flat", "n_dead", "n_skipped")}
     assert found == {
         "nan": ["r0000"], "flat": ["r0001", "r0002"], "dead": ["r0002"],
@@ -412,12 +412,22 @@ def test_a_bug_that_fails_every_recording_stops_with_the_first_reasons(tmp_path,
     assert not (tmp_path / ".store.partial").exists()
 
 
-def test_recordings_of_which_none_varies_are_no_dataset(tmp_path, folder_dataset, write_record):
-    dataset = folder_dataset(2)
-    for name in ("r0000", "r0001"):
-        write_record(dataset.root, name, np.zeros((400, 12), np.int16))
-    with pytest.raises(DataError, match="not one lead of 2 recordings varies"):
-        prepare(dataset, tmp_path / "store")
+def test_what_can_be_read_is_kept_on_request_and_listed(tmp_path, folder_dataset, write_record, samples):
+    dataset = folder_dataset(4)
+    write_record(dataset.root, "r0001", np.zeros((400, 12), np.int16))
+    write_record(dataset.root, "r0002", gain="10/mV")
+    for damaged, said in (("r0001", "no lead holds a signal that varies"), ("r0002", "median deflection")):
+        with pytest.raises(DataError, match=f"folder record {damaged}: .*{said}.*--on-bad-record keep"):
+            prepare(dataset, tmp_path / "store")
+        (dataset.root / f"{damaged}.hea").rename(dataset.root / f"{damaged}.away")
+    for damaged in ("r0001", "r0002"):
+        (dataset.root / f"{damaged}.away").rename(dataset.root / f"{damaged}.hea")
+    store = prepare(dataset, tmp_path / "store", on_bad_record="keep")
+    assert (len(store), store.manifest["n_doubtful"], store.manifest["dead"]) == (4, 2, ["r0001"])
+    assert [one["record_id"] for one in store.manifest["doubtful"]] == ["r0001", "r0002"]
+    write_record(dataset.root, "r0003", samples(), fs="250")
+    with pytest.raises(DataError, match="r0003: the sampling rate"):
+        prepare(dataset, tmp_path / "other", on_bad_record="keep")
 
 
 def test_files_that_no_record_reads_are_counted_and_named(tmp_path, folder_dataset, monkeypatch):

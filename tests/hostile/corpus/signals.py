@@ -103,6 +103,3 @@ CASES = [
     ),
     *(Case(name, signal(change), exit=0, words=(word,)) for name, (change, word) in ODD.items()),
 ]
-
-DEAD = "silent; a recording without a signal"
-FAULTS = {"all-zero": DEAD, "all-invalid": DEAD, "saturated": DEAD}

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 from bench import registry
 from bench.data_source import DataSource
-from bench.errors import BenchError
+from bench.errors import BenchError, foreign_code
 from bench.project_file import project
 from bench.redaction import redact, redact_of
 from bench.workspace import Workspace
@@ -201,7 +201,15 @@ def _data(source: DataSource) -> Iterator[Finding]:
 
 def _encoders(place: Workspace) -> Iterator[Finding]:
     for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.name):
-        yield from point.load()()
+        try:
+            with foreign_code():
+                findings = list(point.load()())
+        except Exception as error:
+            package = point.dist.name if point.dist else point.module
+            findings = [
+                Finding("encoders", "warning", f"{point.name} of {package}: {error}", f"Fix or uninstall {package}.")
+            ]
+        yield from findings
     made = [p.parent for p in place.checkpoints.glob("[!.]*/provenance.json")] if place.checkpoints.is_dir() else []
     shown = f": {', '.join(sorted(p.name for p in made)[:5])}{' ...' if len(made) > 5 else ''}" if made else ""
     yield Finding("encoders", "ok" if made else "note", f"{len(made)} pretrained checkpoints in the workspace{shown}")

@@ -74,6 +74,10 @@ def plan(options: RunOptions) -> Plan:
     for seed in options.seeds:
         if not 0 <= seed <= LARGEST_SEED:
             raise ConfigError(f"--seed {seed}: expected a whole number from 0 to {LARGEST_SEED:,}.")
+    if options.executor == "ray" and options.time_limit is not None:
+        raise ConfigError(
+            "--time-limit stops worker processes of this machine: it needs --executor local. Leave it out with ray."
+        )
     datasets = registry.entries(registry.DATASETS)
     if options.corpus is not None and options.corpus not in datasets:
         raise registry.unknown("dataset", options.corpus, datasets)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import Literal, Protocol
 
-from bench.errors import ConfigError
 from bench.runner.executors.worker import Ended
 from bench.runner.jobs import Job, Schedule
 from bench.runner.session import Session
@@ -31,13 +30,9 @@ def executor_for(name: Name, jobs: int, address: str | None = None, time_limit: 
     """The executor that the options name; one local job runs in this process, and with a time limit in a worker process.
 
     Raises:
-        ConfigError: ray is asked for and not installed, not to be reached, or with a time limit.
+        ConfigError: ray is asked for and not installed, or not to be reached.
     """
     if name == "ray":
-        if time_limit:
-            raise ConfigError(
-                "--time-limit stops worker processes of this machine: it needs --executor local. Leave it out with ray."
-            )
         from bench.runner.executors.ray_cluster import RayCluster
 
         return RayCluster(address, jobs)

@@ -12,6 +12,7 @@ from bench.errors import ConfigError
 from bench.runner.cell import Cell
 from bench.runner.executors import executor_for, processes
 from bench.runner.jobs import Job, Schedule
+from bench.runner.plan import RunOptions, plan
 from bench.runner.time_limit import as_words, parse_time_limit
 
 WORKER = """
@@ -92,7 +93,7 @@ def test_a_time_limit_needs_worker_processes(monkeypatch):
     monkeypatch.setattr(processes, "visible_gpus", list)
     assert executor_for("local", 1, time_limit=60).time_limit == 60
     with pytest.raises(ConfigError, match="--time-limit .*--executor local"):
-        executor_for("ray", 1, time_limit=60)
+        plan(RunOptions(["kmerl"], ["ptbxl-super"], ["linear"], executor="ray", time_limit=60))
 
 
 @pytest.mark.parametrize(

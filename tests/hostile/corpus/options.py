@@ -50,6 +50,13 @@ CASES = [
         for value in ("inf", "nan", "-1", "0", "x", "1e999")
     ),
     *(Case(f"leads-{value}", run("--leads", value), words=("lead",)) for value in ("0", "13", "X", "-1")),
+    *(
+        Case(f"time-limit-{value}", run("--time-limit", value), words=("--time-limit", "2h"))
+        for value in ("0", "-1", "inf", "nan", "2 hours", "1e400", "h")
+    ),
+    Case("time-limit-ray", run("--time-limit", "2h", "--executor", "ray"), words=("--time-limit", "--executor local")),
+    Case("text-unknown", run("--corpus", "ptbxl", "--text", "french"), words=("french", "statements", "--text")),
+    Case("set-of-another-method", run("--set", "merl.fs=100"), words=("merl.fs=100", "no effect")),
     Case("data-root-empty", run("--data-root", "ptbxl="), words=("--data-root",)),
     Case("data-root-absent", run("--data-root", "nowhere"), words=("--data-root", "nowhere")),
     Case("data-root-unknown", run("--data-root", "ptbx=."), words=("ptbxl",)),

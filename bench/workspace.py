@@ -64,7 +64,7 @@ class Workspace:
             try:
                 content = json.loads(text)
                 version, maker = int(content["version"]), str(content.get("made_by", "another ecg-bench"))
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
                 raise ConfigError(
                     f'{path}: not a version file; expected {{"version": {VERSION}}}. Delete it if this bench made the '
                     f"workspace, or name another workspace with --workspace FOLDER."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
+import traceback
 from collections.abc import Iterable, Iterator
 from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 
@@ -140,3 +142,10 @@ def _shown(name: str, known: list[str]) -> list[str]:
     section = name.partition(".")[0] + "."
     same = [one for one in known if one.startswith(section)]
     return same or sorted({one.partition(".")[0] + ".*" if "." in one else one for one in known})
+
+
+def unforeseen(error: BaseException) -> str:
+    """An exception that nobody raised on purpose, in one line: its kind, its words, and where it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300] + where

@@ -25,7 +25,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 
 from bench.artifacts import digest, locked, write_json
 from bench.code_digest import module_digest, source_digest
-from bench.errors import DataError
+from bench.errors import BenchError, DataError, unforeseen
 from bench.progress import say, track
 
 if TYPE_CHECKING:
@@ -192,8 +192,10 @@ def _read(read: Callable[[RecordFile, int], np.ndarray], file: RecordFile, size:
     """One image as it is stored, or why there is none: whether to stop is the parent's decision."""
     try:
         image = read(file, size)
-    except DataError as error:
+    except BenchError as error:
         return f"record {file.record_id}: {error}"
+    except (Exception, SystemExit) as error:
+        return f"record {file.record_id}: {file.path} cannot be read: {unforeseen(error)}."
     if image.shape != (CHANNELS, size, size) or not np.isfinite(image).all():
         return (
             f"record {file.record_id}: {file.path}: the reader gave an image of shape {image.shape}; expected finite "

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -19,7 +18,7 @@ import numpy as np
 
 from bench.artifacts import locked
 from bench.dataset import UNUSABLE, Dataset, OnBadRecord, RecordFile, Recording
-from bench.errors import BenchError, DataError
+from bench.errors import BenchError, DataError, unforeseen
 from bench.processes.parent_watch import end_with_parent
 from bench.signals.bounds import CHOICE, CURE, Bounds
 from bench.signals.median_beat import SECONDS as BEAT_SECONDS
@@ -228,15 +227,8 @@ def _read_chunk(
         except BenchError as error:  # handed back as text: whether to stop is the parent's decision
             outcomes.append(LeftOut(row, str(error)))
         except (Exception, SystemExit) as error:  # one file in a million is damaged as no reader foresees
-            outcomes.append(LeftOut(row, _unforeseen(file, error), unforeseen=True))
+            outcomes.append(LeftOut(row, f"{file.path} cannot be read: {unforeseen(error)}. {CURE}", unforeseen=True))
     return outcomes
-
-
-def _unforeseen(file: RecordFile, error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return f"{file.path} cannot be read: {what}{where}. {CURE}"
 
 
 def _read_one(

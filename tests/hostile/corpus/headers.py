@@ -25,6 +25,38 @@ def header(change: Callable[[str], str], *options: str):
     return make
 
 
+def encoded(encoding: str, change: Callable[[str], str] = lambda text: text):
+    """The header of the first recording, changed, in another encoding."""
+
+    def make(box: Sandbox) -> list[str]:
+        box.copy(box.shared.csn, "csn")
+        path = box.folder / f"csn/{FIRST}.hea"
+        box.write(path, change(path.read_text(encoding="utf-8")).encode(encoding))
+        return prepare(box)
+
+    return make
+
+
+def all_leads(change: Callable[[str], str]):
+    """The names of all leads, changed."""
+
+    def whole(text: str) -> str:
+        first, *lines = text.split("\n")
+        return "\n".join(
+            [first, *(re.sub(r"\S+$", lambda name: change(name[0]), line) for line in lines[:12]), *lines[12:]]
+        )
+
+    return whole
+
+
+def microvolts(text: str) -> str:
+    return text.replace("1000/mV", "1/µV")
+
+
+def commented(text: str) -> str:
+    return f"# Süd\n{text}"
+
+
 def first_line(position: int, value: str):
     """One field of the first line: name, leads, rate, samples."""
 
@@ -55,7 +87,7 @@ BAD_FIRST = {
         1,
         ["0", "-1", "11", "13", "1e9", "99999999999999999999", "twelve", "12.0", "\N{ARABIC-INDIC DIGIT ONE}x"],
     ),
-    "rate": (2, ["0", "-500", "nan", "inf", "1e308", "1e-300", "five", "0x1f4", "5e-324", "9" * 400]),
+    "rate": (2, ["0", "-500", "nan", "inf", "1e308", "1e-300", "five", "0x1f4", "5e-324", "250", "1000", "9" * 400]),
     "samples": (3, ["-1", "1e3", "5001", "99999999999999999999", "many", "5000.5"]),
 }
 BAD_LEAD = {
@@ -65,7 +97,7 @@ BAD_LEAD = {
                  "1000(99999999999999999999)/mV", "1000(1.5)/mV", "mV", "1000/"]),
     "zero": (4, ["x", "1.5", "99999999999999999999", "-99999999999999999999"]),
     "checksum": (6, ["x", "1", "1.5", "99999999999999999999"]),
-    "name": (8, ["I", "X9", "", "\x1b[31mII", "II II"]),
+    "name": (8, ["I", "X9", "", "\x1b[31mII", "II II", "-aVR", "MLII"]),
 }  # fmt: skip
 
 
@@ -99,5 +131,22 @@ CASES = [
     Case("untouched", lambda box: (box.copy(box.shared.csn, "csn"), prepare(box))[1], exit=0, words=("3 recordings",)),
     Case("empty", header(lambda text: ""), words=(f"{FIRST}.hea is empty",)),
     Case("only-comments", header(lambda text: "# a\n"), words=(f"{FIRST}.hea",)),
+    *(
+        Case(f"leads-as-{plain(spelling)}", header(all_leads(spelling.format)), exit=0, words=("3 recordings",))
+        for spelling in ("Lead_{}", "MDC_ECG_LEAD_{}", "ECG_{}")
+    ),
+    Case("leads-as-DI", header(all_leads(lambda name: f"D{name}" if set(name) == {"I"} else name.upper())), exit=0),
+    Case(
+        "leads-unnamed",
+        header(all_leads(lambda name: "")),
+        words=(f"{FIRST}.hea", "names none", "Lead I, DI or MDC_ECG"),
+    ),
+    *(
+        Case(f"{name}-{encoding}", encoded(encoding, change), exit=0, words=("3 recordings",))
+        for encoding in ("utf-8-sig", "latin-1")
+        for name, change in (("comment-first", commented), ("microvolts", microvolts))
+    ),
+    Case("utf-16", encoded("utf-16"), words=(f"{FIRST}.hea holds zero bytes",)),
+    Case("a-million-bytes", header(lambda text: text + "# x\n" * 300_000), words=(f"{FIRST}.hea has more than",)),
     Case("windows-lines", header(lambda text: text.replace("\n", "\r\n")), exit=0),
 ]

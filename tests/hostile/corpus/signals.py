@@ -11,6 +11,7 @@ import numpy as np
 from ..case import Case, Sandbox
 from .headers import FIRST, SKIP, prepare
 
+KEEP = ("--on-bad-record", "keep")
 MAT = f"csn/{FIRST}.mat"
 HEAD = struct.pack("<5i4s", 30, 12, 5000, 0, 4, b"val\0")
 
@@ -102,4 +103,15 @@ CASES = [
         for name, change in BROKEN.items()
     ),
     *(Case(name, signal(change), exit=0, words=(word,)) for name, (change, word) in ODD.items()),
+    *(
+        Case(f"keep-{name}", signal(BROKEN[name], *KEEP), exit=0, words=("3 recordings", "doubtful: 1", "dead: 1"))
+        for name in ("all-zero", "all-invalid", "saturated")
+    ),
+    Case("keep-truncated", signal(BROKEN["truncated"], *KEEP), words=(f"{FIRST}.mat is truncated",)),
+    Case(
+        "renamed",
+        signal(instead(lambda box: box.copy(box.shared.csn / f"{FIRST}.mat", "csn/S00001.mat")), *SKIP),
+        exit=0,
+        words=(f"{FIRST}.mat is missing", "1 signal file", "S00001.mat"),
+    ),
 ]

@@ -154,6 +154,10 @@ def verify(one: Artifact) -> str | None:
         except (BenchError, OSError, ValueError) as error:
             return str(error)
         return f"{len(changed):,} recordings were altered, the first is {changed[0]}" if changed else None
+    if one.kind == "images":
+        from bench.signals.images import altered_images
+
+        return altered_images(one.path)
     if one.kind == "checkpoint":
         from bench.training.checkpoint import checkpoint_damage
 

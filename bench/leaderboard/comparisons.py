@@ -165,11 +165,8 @@ def _kept_p_values(
     path = None
     if cache is not None:
         path = cache / f"{_name(summaries, metric, class_name)}.json"
-        try:
-            kept = read_json(path)
+        if kept := read_p_values(path):
             return kept["test"], kept["p"], kept["why"]
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
     try:
         tested = _p_values([[results[key] for key in s.keys] for s in summaries], metric, class_name)
     except BenchError as error:
@@ -177,8 +174,20 @@ def _kept_p_values(
     if path is not None:
         with contextlib.suppress(OSError):  # a workspace that is only read
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, {"test": tested[0], "p": tested[1], "why": tested[2]})
+            value = dict(zip(("test", "p", "why"), tested, strict=True))
+            write_json(path, value | {"digest": digest(value)})
     return tested
+
+
+def read_p_values(path: Path) -> dict[str, Any] | None:
+    """Stored p values (``test``, ``p``, ``why``); None where there are none, or they were altered. Those of a kept board have
+    no digest here: they were compared with the board's."""
+    try:
+        value = read_json(path)
+        signed = {name: value[name] for name in ("test", "p", "why")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return signed if value in (signed, signed | {"digest": digest(signed)}) else None
 
 
 def _p_values(lines: list[list[Result]], metric: str, class_name: str | None) -> _Tested:

@@ -29,7 +29,7 @@ from bench.leaderboard.board import boards, load_board
 from bench.leaderboard.card_form import HEX
 from bench.leaderboard.cards import COMPARISONS, PACK, card_of, read_cards
 from bench.leaderboard.collect import collect
-from bench.leaderboard.comparisons import kept_names, ranks_of
+from bench.leaderboard.comparisons import kept_names, ranks_of, read_p_values
 from bench.leaderboard.guests import with_guests
 from bench.leaderboard.inflation import shows_differences
 from bench.leaderboard.render import render
@@ -184,9 +184,7 @@ def first_table(source: str) -> str:
 def _found(names: Iterable[str], cache: Path) -> Iterator[tuple[str, Any]]:
     """Of these p values those that were kept, which are all but those of files that could not be read."""
     for name in names:
-        path = cache / f"{name}.json"
-        if path.exists():
-            value = json.loads(path.read_text(encoding="utf-8"))
+        if value := read_p_values(cache / f"{name}.json"):
             yield name, value | {"p": [None if p is None else float(f"{p:.{DIGITS}g}") for p in value["p"]]}
 
 

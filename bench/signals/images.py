@@ -6,6 +6,9 @@ the files that they come from and the code that reads them. Layout::
     images.npy   uint16 [image, channel, height, width], 65,535 is 1
     rows.npy     int64 [record of the store], the place in images.npy; -1 where the record has no image
 
+    digests.npy  uint8 [image, 16], BLAKE2b of each image
+    artifact.json  SHA-256 of the other files
+
 An interrupted preparation goes on where it was: both files only grow, and their lengths say how far they reach.
 """
 
@@ -13,20 +16,23 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
-from bench.artifacts import digest, locked, write_json
+from bench.artifacts import digest, discard, locked, seal, to_disk, write_json
 from bench.code_digest import module_digest, source_digest
 from bench.errors import BenchError, DataError, unforeseen
 from bench.progress import say, track
+from bench.signals.store import RUN_AGAIN, DamagedStore, mark_damaged, store_damage
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset, RecordFile
@@ -45,11 +51,16 @@ class Images:
         pixels: [image, channel, height, width], memory-mapped.
         rows: int64 [row], the place in ``pixels``; -1 where there is none.
         key: identifies the content.
+        digests: uint8 [image, 16]. checked: which images this process has compared with them.
+        folder: where they are stored.
     """
 
     pixels: np.ndarray
     rows: Int64[np.ndarray, " row"]
     key: str
+    digests: np.ndarray
+    checked: np.ndarray
+    folder: Path
 
     @property
     def available(self) -> Bool[np.ndarray, " row"]:
@@ -57,18 +68,28 @@ class Images:
 
     def take(self, rows: np.ndarray) -> Images:
         """The images of other rows, which index these."""
-        return Images(self.pixels, self.rows[rows], self.key)
+        return replace(self, rows=self.rows[rows])
 
     def batch(self, rows: np.ndarray) -> Float32[np.ndarray, "record channel height width"]:
         """Images in [0, 1].
 
         Raises:
-            DataError: a row without an image.
+            DataError: a row without an image. DamagedStore: an image that was altered since it was stored.
         """
         places = self.rows[rows]
         if (places < 0).any():
             raise DataError(f"{int((places < 0).sum())} of {len(places)} recordings of a batch have no image.")
+        for place in np.unique(places[~self.checked[places]]).tolist():
+            if _digest(self.pixels[place]) != self.digests[place].tobytes():
+                wrong = f"image {place} was altered since it was stored"
+                mark_damaged(self.folder, wrong)
+                raise DamagedStore(f"the images {self.folder} are damaged: {wrong}. {RUN_AGAIN}")
+        self.checked[places] = True
         return np.asarray(self.pixels[places], np.float32) / np.float32(_STEPS)
+
+
+def _digest(image: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
 
 
 def quantise(image: Float[np.ndarray, "channel height width"]) -> np.ndarray:
@@ -100,11 +121,47 @@ def prepare_images(
     code = [module_digest(__name__), source_digest(type(dataset).__module__)]
     key = digest([dataset.name, dataset.format_version, listed, size, code, on_bad_record], 24)
     final = cache / "images" / key
-    if not final.is_dir():
-        with locked(final.parent / f".{key}.lock"):
-            if not final.is_dir():
-                _make(dataset, files, final, size, workers, on_bad_record)
-    return Images(np.load(final / "images.npy", mmap_mode="r"), np.load(final / "rows.npy"), key)
+    with contextlib.suppress(DamagedStore):
+        return _open(final, size)
+    with locked(final.parent / f".{key}.lock"):
+        try:
+            return _open(final, size)
+        except DamagedStore as error:
+            if final.is_dir():
+                say(f"{error}; they are made again")
+                discard(final)
+        _make(dataset, files, final, size, workers, on_bad_record)
+    return _open(final, size)
+
+
+def _open(final: Path, size: int) -> Images:
+    """Stored images, of which all files but the pixels are compared with their digests.
+
+    Raises:
+        DamagedStore: they are not there, or altered.
+    """
+    if wrong := store_damage(final):
+        raise DamagedStore(f"the images {final} are damaged: {wrong}")
+    digests = np.load(final / "digests.npy")
+    try:
+        pixels = np.load(final / "images.npy", mmap_mode="r")
+    except Exception as error:  # numpy evaluates a header as Python: damaged ones raise many kinds of error
+        raise DamagedStore(f"the images {final} are damaged: {error}") from error
+    if pixels.shape != (len(digests), CHANNELS, size, size) or pixels.dtype != np.uint16:
+        raise DamagedStore(f"the images {final} are damaged: images.npy holds {pixels.dtype} {list(pixels.shape)}")
+    return Images(pixels, np.load(final / "rows.npy"), final.name, digests, np.zeros(len(digests), bool), final)
+
+
+def altered_images(folder: Path) -> str | None:
+    """What is wrong with stored images; None while every byte is as it was written."""
+    if wrong := store_damage(folder):
+        return wrong
+    try:
+        images = _open(folder, int(json.loads((folder / "images.json").read_text(encoding="utf-8"))["size"]))
+    except DamagedStore as error:
+        return str(error)
+    changed = [i for i, image in enumerate(images.pixels) if _digest(image) != images.digests[i].tobytes()]
+    return f"{len(changed):,} images were altered, the first is image {changed[0]}" if changed else None
 
 
 def _stamp(path: Path) -> list[int]:
@@ -157,7 +214,11 @@ def _make(
     write_json(partial / "images.json", {"dataset": dataset.name, "size": size, "left_out": bad})
     pixels.unlink()
     flags.unlink()
+    seal(partial, "images", {"dataset": dataset.name}, ["rows.npy", "digests.npy", "images.json"])
+    for path in (*partial.iterdir(), partial):
+        to_disk(path)
     os.rename(partial, final)
+    to_disk(final.parent)
 
 
 @contextlib.contextmanager
@@ -186,6 +247,8 @@ def _finish(files: Sequence[RecordFile | None], partial: Path, size: int) -> Non
     for first in range(0, len(stored), CHUNK):
         target[first : first + CHUNK] = stored[first : first + CHUNK]
     target.flush()
+    digests = [np.frombuffer(_digest(image), np.uint8) for image in stored]
+    np.save(partial / "digests.npy", np.stack(digests))
 
 
 def _read(read: Callable[[RecordFile, int], np.ndarray], file: RecordFile, size: int) -> np.ndarray | str:

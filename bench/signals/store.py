@@ -42,6 +42,21 @@ class DamagedStore(DataError):
     """Bytes of a store are no longer those that were written; whoever can make it, makes it again."""
 
 
+def store_damage(path: Path) -> str | None:
+    """What is wrong with a store's folder, apart from its samples; None if nothing is."""
+    if not (path / SEAL).exists():
+        return f"it has no {SEAL}; an earlier version of bench wrote it, or it is incomplete"
+    if (path / DAMAGED).exists():
+        return (path / DAMAGED).read_text(encoding="utf-8", errors="replace")
+    return damage(path)
+
+
+def mark_damaged(path: Path, wrong: str) -> None:
+    """Note what a reader found altered, so that the store is made again when it is next opened."""
+    with contextlib.suppress(OSError):  # a workspace that cannot be written to
+        (path / DAMAGED).write_text(wrong, encoding="utf-8")
+
+
 class SignalStore:
     """The prepared recordings of one dataset: int16 on disk, float32 mV out, twelve leads in ``LEADS`` order.
 
@@ -94,13 +109,7 @@ class SignalStore:
         path = Path(path)
         if not path.is_dir():
             raise DataError(f"{path} holds no prepared store. Make it with: bench data prepare DATASET")
-        if not (path / SEAL).exists():
-            raise DamagedStore(
-                f"the store {path} has no {SEAL}: an earlier version of bench wrote it, or it is damaged"
-            )
-        wrong = damage(path)
-        if wrong is None and (path / DAMAGED).exists():
-            wrong = (path / DAMAGED).read_text(encoding="utf-8", errors="replace")
+        wrong = store_damage(path)
         if wrong:
             raise DamagedStore(f"the store {path} is damaged: {wrong}")
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
@@ -230,8 +239,7 @@ class SignalStore:
         for row in new.tolist():
             if self._altered(row):
                 wrong = f"the recording {self._name(row)} was altered since the store was written"
-                with contextlib.suppress(OSError):  # a workspace that cannot be written to
-                    (self.path / DAMAGED).write_text(wrong, encoding="utf-8")
+                mark_damaged(self.path, wrong)
                 raise DamagedStore(f"the store {self.path} is damaged: {wrong}. {RUN_AGAIN}")
         self._checked[new] = True
 

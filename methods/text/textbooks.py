@@ -22,7 +22,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from bench.artifacts import digest, once, write_json
+from bench.artifacts import SEAL, damage, digest, once, write_json
 from bench.errors import ConfigError, DataError
 from bench.reading.json_file import read_json
 from methods.text.documents import PASSAGE_WORDS, Passage, passages, read_document
@@ -155,7 +155,7 @@ class Textbooks:
                         {**about, "parts": len(document.parts), "passages": [asdict(p) for p in cut]},
                     )
 
-                once(self.folder / SOURCES / key, make)
+                once(self.folder / SOURCES / key, make, "textbook", {"key": key})
             kept = json.loads((self.folder / SOURCES / key / "passages.json").read_text(encoding="utf-8"))
             told.append(Ingested(document.name, kept["parts"], kept["unit"], len(kept["passages"]), new))
         self._loaded = None
@@ -211,6 +211,8 @@ class Textbooks:
 
     def _read(self, folder: Path) -> _Source:
         try:
+            if (folder / SEAL).exists() and (wrong := damage(folder)):  # the first release sealed none
+                raise ValueError(wrong)
             told = read_json(folder / "passages.json")
             embeddings = load_file(folder / "embeddings.safetensors")["embeddings"]
             cut = [Passage(**passage) for passage in told["passages"]]

@@ -11,9 +11,10 @@ from bench.errors import ConfigError, DataError
 from bench.loading import BatchSource
 from bench.runner.plan import RunOptions, plan
 from bench.scoring.classification import auroc
-from bench.signals.images import prepare_images
+from bench.signals.images import altered_images, prepare_images
 from bench.signals.input_spec import InputSpec
 from bench.signals.prepare import prepare
+from bench.signals.store import DamagedStore
 from bench.signals.windows import SignalView
 from bench.splits import load_split
 from tasks import ukb
@@ -178,6 +179,25 @@ def test_batches_bring_images_tabular_data_and_the_recorder_s_beats(root, store)
     # two leads alone must not profit from a beat that all twelve were aligned for
     two = SignalView(store, InputSpec(median_beat=True, seconds=1.2), leads=("I", "II")).batch(rows[:1])[0][0]
     assert np.abs(two[0] - store.recorder_beats(rows[:1])[0, 0]).max() > 0
+
+
+def test_an_altered_image_is_never_read_and_made_again(root, store):
+    place = root.parent / "altered"
+    images = prepare_images(UKBiobank(root), store, place, 20)
+    rows = np.flatnonzero(images.available)
+    whole = images.batch(rows)
+    path = images.folder / "images.npy"
+    content = bytearray(path.read_bytes())
+    content[200] ^= 1  # in the first image
+    path.write_bytes(bytes(content))
+    assert "1 images were altered" in altered_images(images.folder)
+    damaged = prepare_images(UKBiobank(root), store, place, 20)
+    np.testing.assert_array_equal(damaged.batch(rows[1:]), whole[1:])
+    with pytest.raises(DamagedStore, match="image 0 was altered since it was stored"):
+        damaged.batch(rows)
+    np.testing.assert_array_equal(prepare_images(UKBiobank(root), store, place, 20).batch(rows), whole)
+    (images.folder / "rows.npy").write_bytes(b"")
+    np.testing.assert_array_equal(prepare_images(UKBiobank(root), store, place, 20).batch(rows), whole)
 
 
 def test_an_interrupted_preparation_of_images_goes_on(root, store, monkeypatch):

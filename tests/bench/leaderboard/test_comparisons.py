@@ -4,10 +4,11 @@ import shutil
 import numpy as np
 import pytest
 
+from bench.artifacts import digest, write_json
 from bench.leaderboard import numbers
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.collect import collect, compared
-from bench.leaderboard.comparisons import ranks_of
+from bench.leaderboard.comparisons import ranks_of, read_p_values
 from bench.leaderboard.render import render
 from bench.leaderboard.standing import diagram
 from bench.scoring.comparison import corrected_resampled_t, difference_of_means, holm, paired_difference
@@ -222,3 +223,15 @@ def test_classes_are_listed_and_rare_ones_flagged(make_result):
     (table,) = collect(board(), [result])
     assert "ptbxl-super: macro means are over 2 classes: NORM, MI." in table.footnotes
     assert any("under 10 positives" in note and "MI (4)" in note and "LAFB" not in note for note in table.footnotes)
+
+
+def test_stored_p_values_that_were_altered_are_not_read(tmp_path):
+    path, value = tmp_path / "p.json", {"test": "DeLong", "p": [0.04, None], "why": ""}
+    write_json(path, value | {"digest": digest(value)})
+    whole = path.read_bytes()
+    assert read_p_values(path) == value
+    for position in range(len(whole)):
+        changed = bytearray(whole)
+        changed[position] ^= 1
+        path.write_bytes(bytes(changed))
+        assert read_p_values(path) in (None, value)

@@ -307,7 +307,7 @@ def _predictions(card: Card, path: Path) -> Iterator[str]:
             return
         now = rescored(card.result(), table)
     except Exception as error:  # of a stranger's file: whatever pandas, pyarrow and numpy make of it
-        yield f"predictions: they cannot be scored: {said(error)}"
+        yield f"predictions: {path.name} cannot be scored ({said(error)}); expected the predictions.parquet of the result"
         return
     told = card.score.model_dump(mode="json")
     for name in [name for name in now if name != "notes"]:

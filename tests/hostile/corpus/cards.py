@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import lzma
 from collections.abc import Callable
@@ -71,7 +72,74 @@ def comparisons_named(name: str | None):
     return kept(change)
 
 
+def with_predictions(content: bytes):
+    """A card, and the file that it names by its digest."""
+
+    def make(box: Sandbox) -> list[str]:
+        card = one_card(box)
+        card["predictions"] = {"sha256": hashlib.sha256(content).hexdigest()}
+        box.write("card.json", json.dumps(signed(card)))
+        box.write("predictions.parquet", content)
+        return ["leaderboard", "validate", "card.json", "--predictions", "predictions.parquet"]
+
+    return make
+
+
+def linked(name: str):
+    """A file of a kept folder that leads elsewhere: what it holds would be quoted."""
+
+    def change(box: Sandbox) -> None:
+        secret = box.write("secret.txt", "a secret")
+        (box.folder / "kept" / name).unlink()
+        (box.folder / "kept" / name).symlink_to(secret)
+
+    return kept(change)
+
+
+FORGED: dict[str, tuple[tuple[str, ...], Any]] = {
+    "method-up": (("cell", "method"), "../../../../escaped"),
+    "method-absolute": (("cell", "method"), "/escaped"),
+    "method-device": (("cell", "method"), "con"),
+    "method-markup": (("cell", "method"), "<img src=x>"),
+    "method-formula": (("cell", "method"), "=1+1"),
+    "method-controls": (("cell", "method"), "\x1b[2Jkmerl"),
+    "method-long": (("cell", "method"), "k" * 10_000),
+    "method-list": (("cell", "method"), ["kmerl"]),
+    "mode-none": (("cell", "mode"), None),
+    "leads-words": (("cell", "leads"), "I"),
+    "leads-none": (("cell", "leads"), []),
+    "fold-negative": (("cell", "fold"), -1),
+    "fold-huge": (("cell", "fold"), 10**30),
+    "fraction-above-one": (("cell", "fraction"), 2.0),
+    "dataset-list": (("dataset", "name"), ["ptbxl"]),
+    "config-list": (("config", "method"), []),
+    "sweep-text": (("provenance", "sweep"), "all"),
+    "overrides-text": (("provenance", "overrides"), [1]),
+    "started-controls": (("provenance", "started"), "2026\r\x1b]0;title\x07"),
+    "surrogate": (("provenance", "started"), "\ud800"),
+    "notes-right-to-left": (("score", "notes"), ["\u202eabc"]),
+    "metrics-many": (("score", "metrics"), {f"m{k}": {} for k in range(5_000)}),
+    "support-huge": (("score", "support"), {"HYP": 10**300}),
+    "evidence-text": (("contamination_evidence",), {"tested": "all", "test_records": "none"}),
+}
+
 CASES = [
+    *(Case(f"forged-{name}", forged(*place, to=value), exit=1, words=("card.json",))
+      for name, (place, value) in FORGED.items()),
+    Case("not-finite", text('{"card": NaN}'), exit=1, words=("card.json",)),
+    Case("endless", text('{"card": 1e999}'), exit=1, words=("card.json",)),
+    Case("deep-in-a-field", forged("provenance", "more", to=json.loads("[" * 500 + "]" * 500)), exit=1,
+         words=("card.json",)),
+    Case("predictions-no-parquet", with_predictions(b"PAR1 no"), exit=1, words=("predictions",)),
+    Case("predictions-empty", with_predictions(b""), exit=1, words=("predictions",)),
+    Case("kept-link", linked("ptbxl_super.md"), exit=1, words=("is a link",)),
+    Case("kept-link-comparisons", linked("comparisons.json"), exit=1, words=("is a link",)),
+    Case("kept-cut", kept(lambda box: box.write(
+        "kept/cards.jsonl.xz", (box.folder / "kept/cards.jsonl.xz").read_bytes()[:-40])), exit=1,
+        words=("cards.jsonl.xz",)),
+    Case("kept-two-streams", kept(lambda box: box.write(
+        "kept/cards.jsonl.xz", (box.folder / "kept/cards.jsonl.xz").read_bytes() * 2)), exit=1,
+        words=("cards.jsonl.xz",)),
     Case("untouched", lambda box: [box.copy(box.shared.cards, "cards") and "leaderboard", "validate", "cards"], exit=0),
     Case("kept-untouched", kept(lambda box: None), exit=0, words=("accepted",)),
     Case("empty", text(""), exit=1, words=("card.json",)),

@@ -64,6 +64,31 @@ def torch_zip(data: bytes, **more: bytes) -> bytes:
     return zipped({"archive/data.pkl": data, "archive/version": b"3\n", "archive/byteorder": b"little", **more})
 
 
+def plain() -> bytes:
+    import torch
+
+    return saved({"weight": torch.zeros(64, 64)})
+
+
+def changed(change: Callable[[str, bytes], dict[str, bytes]], compression: int = zipfile.ZIP_STORED) -> bytes:
+    """An archive of ``torch.save`` with each member replaced by others."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(plain())) as old, zipfile.ZipFile(out, "w", compression) as new:
+        for member in old.namelist():
+            for name, content in change(member, old.read(member)).items():
+                new.writestr(name, content)
+    return out.getvalue()
+
+
+def with_code(name: str, content: bytes) -> dict[str, bytes]:
+    return {name: pickle.dumps(Payload()) if name.endswith("data.pkl") else content}
+
+
+def with_code_in_capitals(name: str, content: bytes) -> dict[str, bytes]:
+    code = {name.replace("data.pkl", "DATA.PKL"): pickle.dumps(Payload())}
+    return (code if name.endswith("data.pkl") else {}) | {name: content}
+
+
 SAFETENSORS: dict[str, Callable[[Sandbox], bytes]] = {
     "empty": lambda box: b"",
     "short": lambda box: b"\1\2\3",
@@ -80,6 +105,8 @@ SAFETENSORS: dict[str, Callable[[Sandbox], bytes]] = {
     "unknown-dtype": lambda box: safetensors({"a": tensor("F7")}, bytes(4)),
     "other-tensors": lambda box: safetensors({"a": tensor()}, bytes(4)),
     "escape-in-name": lambda box: safetensors({"\x1b[2J": tensor()}, bytes(4)),
+    "hole": lambda box: safetensors({"a": tensor(offsets=[4, 8])}, bytes(8)),
+    "rest": lambda box: safetensors({"a": tensor()}, bytes(64)),
     "twice-a-name": lambda box: safetensors(
         b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
         bytes(4),
@@ -102,6 +129,12 @@ PT: dict[str, Callable[[Sandbox], bytes]] = {
     "saved-cut": lambda box: saved({"a": 1})[:-60],
     "zip-empty": lambda box: zipped({}),
     "zip-other": lambda box: zipped({"a.txt": b"a"}),
+    "zip-of-code-before-another": lambda box: changed(with_code) + plain(),
+    "zip-names-differ-by-case": lambda box: changed(with_code_in_capitals),
+    "zip-expands": lambda box: changed(lambda name, content: {name: content}, zipfile.ZIP_DEFLATED),
+    "zip-bomb-of-tensors": lambda box: changed(
+        lambda name, content: {name: bytes(2**28) if "/data/" in name else content}, zipfile.ZIP_DEFLATED
+    ),
     "zip-up": lambda box: zipped({"../../../../../escaped": b"a", "archive/data.pkl": b"a"}),
     "zip-bomb": lambda box: torch_zip(b"\x80\x02]" + bytes(2**26)),
     "pickle-bomb": lambda box: b"\x80\x04" + b"(" * 1_000_000 + b".",

@@ -23,6 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from bench.download.redirects import open_url
 from bench.errors import BenchError, ConfigError
+from bench.reading.json_file import parse_json
+from bench.reading.text_file import LARGEST
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -308,7 +310,7 @@ class ChatEndpoint:
         request = urllib.request.Request(url, json.dumps(body).encode(), headers)
         try:
             with closing(open_url(request, self.config.timeout)) as response:
-                raw = response.read()
+                raw = response.read(LARGEST)
         except urllib.error.HTTPError as error:
             with error:
                 said = error.read(500).decode(errors="replace")
@@ -322,7 +324,7 @@ class ChatEndpoint:
         except (OSError, http.client.HTTPException) as error:  # refused, reset, timed out, cut off half-way
             raise _Unreachable(f"{type(error).__name__}: {error}") from error
         try:
-            content = json.loads(raw)["choices"][0]["message"]["content"]
+            content = parse_json(raw.decode())["choices"][0]["message"]["content"]
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise _Unusable(f"not a chat completion: {raw[:200]!r}") from error
         if not isinstance(content, str):

@@ -18,6 +18,7 @@ LISTED_BY = {
     "method": "bench methods",
     "task": "bench tasks",
     "dataset": "bench data status",
+    "method, task or dataset": "bench methods, bench tasks, bench data status",
     "leaderboard": "bench leaderboard list",
     "study": "bench sweep show",
 }

@@ -180,7 +180,11 @@ def refuse_empty(arguments: Sequence[str]) -> None:
         option, equals, value = argument.partition("=")
         empty = not value.strip() if equals and re.fullmatch(r"--?[a-z-]+", option) else not argument.strip(" ,")
         if empty:
-            name = option if equals else before if before.startswith("-") else "an argument"
+            name = option if equals else before
+            if not name.startswith("-"):
+                raise ConfigError(
+                    f"an argument{f' after {name}' if name else ''} is empty. Give it a value, or leave it out."
+                )
             raise ConfigError(f"{name}: the value is empty. Give one, or leave {name} out.")
 
 

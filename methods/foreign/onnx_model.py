@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ class OnnxGraph(nn.Module):
     def __init__(self, path: Path):
         super().__init__()
         self.path = path
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it keeps a device id in the home folder, and reports
         try:
             import onnxruntime
         except ImportError as error:

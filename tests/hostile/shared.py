@@ -87,6 +87,34 @@ class Shared:
         return folder
 
     @cached_property
+    def prepared(self) -> Path:
+        """A workspace whose simulated PTB-XL of 50 recordings is prepared."""
+        from bench.data_source import DataSource
+        from bench.workspace import Workspace
+
+        workspace = self.root / "prepared-workspace"
+        DataSource(Workspace(workspace), simulated_records=50).store("ptbxl")
+        return workspace
+
+    @cached_property
+    def exported(self) -> Path:
+        """An honest exported program."""
+        import torch
+
+        class Net(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv = torch.nn.Conv1d(12, 8, 15, stride=8)
+
+            def forward(self, x):
+                return self.conv(x).mean(-1)
+
+        path = self.root / "model.pt2"
+        sizes = ({0: torch.export.Dim("record", min=1, max=4096)},)
+        torch.export.save(torch.export.export(Net().eval(), (torch.zeros(2, 12, 1000),), dynamic_shapes=sizes), path)
+        return path
+
+    @cached_property
     def results(self) -> Path:
         """A workspace with two finished cells of ptbxl-super, whose predictions were really scored."""
         workspace = self.root / "results-workspace"

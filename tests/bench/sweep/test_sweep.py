@@ -1,7 +1,12 @@
 """From a sweep to a result: validation data alone choose, the choice is an ordinary result, folds choose for themselves."""
 
+import contextlib
 import dataclasses
+import os
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -321,3 +326,31 @@ def test_settings_of_pretraining_pretrain_a_checkpoint_each_and_play_no_role_fro
     assert result.config["method"]["pretrain"]["epochs"] == report.studies[0].setting["pretrain.epochs"]
     with pytest.raises(ConfigError, match="pretrain.epochs plays no role for pretrained in scratch"):
         sweep(options(run=run | {"modes": ["scratch"], "overrides": []}, **grid), source(workspace))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_workers_end_with_the_command_that_is_killed(workspace):
+    command = [
+        sys.executable, "-P", "-m", "bench.cli.main", "sweep", "-m", "random-resnet", "-t", "ptbxl-super", "--mode", "linear",
+        "--workers", "2", "--trials", "1000", "--no-track",
+    ]  # fmt: skip
+    environment = os.environ | {"BENCH_SIMULATED_RECORDS": "240", "BENCH_WORKSPACE": str(workspace.root)}
+
+    def processes():
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if str(workspace.root).encode() in (folder / "environ").read_bytes():
+                    yield int(folder.name)
+
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("trial 2 of"):
+            break
+    assert len(list(processes())) >= 3
+    process.kill()
+    process.wait()
+    limit = time.monotonic() + 10
+    while list(processes()) and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert list(processes()) == []

@@ -159,7 +159,7 @@ def check_overrides(
         if override.scope is None and ".".join(override.path) not in known:
             raise UnknownName("config field", ".".join(override.path), known)
         if override.scope in MODULES and modes is not None and override.scope not in modes:
-            say(f"note: --set {override.text} has no effect: no cell is in mode {override.scope}")
+            say(f"note: --set {override.text} has no effect: nothing runs in mode {override.scope}")
         if override.scope is not None and override.scope not in (*MODULES, *names):
             raise ConfigError(
                 f"--set {override.text}: {override.scope} is not run, so the setting has no effect (methods: "

@@ -80,9 +80,14 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
         registry.load(registry.METHODS, name).input_for(session.method_config(name))
     for method, mode in dict.fromkeys((cell.method, cell.mode) for cell in planned.cells):
         session.mode_config(mode, registry.load(registry.METHODS, method))
-    pretrained = {(cell.method, cell.task) for cell in planned.cells if cell.mode != "scratch"}
+    learning = {name for name in names if registry.load(registry.METHODS, name).implements("pretraining_loss")}
+    pretrained = {(c.method, c.task) for c in planned.cells if c.mode != "scratch" and c.method in learning}
     for method, dataset in sorted({(m, registry.load(registry.TASKS, task).dataset) for m, task in pretrained}):
         _check_corpus(session, registry.load(registry.METHODS, method), dataset)
+    if not pretrained and not options.of_board:
+        settings = [f"--set {one.text}" for one in overrides if one.path[0] == "pretrain"]
+        for text in [*([f"--corpus {options.corpus}"] if options.corpus else []), *settings]:
+            say(f"note: {text} has no effect: no cell starts from a pretrained checkpoint")
     return planned, session
 
 
@@ -93,7 +98,7 @@ def _check_corpus(session: Session, method: type[Method], task_dataset: str) -> 
         ConfigError: the corpus does not offer the text or partition. DataError: its files are not available.
     """
     asked = {".".join(one.path) for one in session.overrides} & {"pretrain.text_source", "pretrain.partition"}
-    if not method.implements("pretraining_loss") or method.name in session.checkpoints or not (session.corpus or asked):
+    if method.name in session.checkpoints or not (session.corpus or asked):
         return
     name, wanted = session.corpus_name(method, task_dataset), session.method_config(method.name).pretrain
     check_offer(registry.load(registry.DATASETS, name), wanted.text_source, wanted.partition)

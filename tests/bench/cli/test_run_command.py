@@ -136,7 +136,15 @@ def test_a_corpus_that_is_absent_is_refused_before_anything_starts(bench, worksp
 
 def test_a_setting_of_a_mode_that_is_not_run_is_reported(bench):
     done = bench(*KMERL, "--dry-run", "--set", "finetune.epochs=1")
-    assert (done.code, "--set finetune.epochs=1 has no effect: no cell is in mode finetune" in done.err) == (0, True)
+    assert (done.code, "--set finetune.epochs=1 has no effect: nothing runs in mode finetune" in done.err) == (0, True)
+
+
+def test_a_corpus_or_text_is_reported_where_nothing_is_pretrained(bench):
+    random = ("run", "-m", "random-vit", "-t", "ptbxl-super", "--mode", "linear", "--dry-run")
+    done = bench(*random, "--corpus", "mimic-iv-ecg", "--text", "french")
+    assert done.code == 0
+    assert "note: --corpus mimic-iv-ecg has no effect" in done.err
+    assert "note: --set pretrain.text_source=french has no effect" in done.err
 
 
 def test_real_data_without_the_dataset_say_where_it_is_published(bench, tmp_path):

@@ -11,8 +11,9 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.artifacts import replace_file
+from bench.artifacts import file_digest, replace_file, write_json
 from bench.errors import DataError
+from bench.reading.json_file import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,7 @@ def write_imported(folder: Path, dataset: str, columns: pd.DataFrame) -> Path:
     temporary = folder / f".{dataset}-{secrets.token_hex(4)}.csv"
     columns.sort_index().to_csv(temporary, index_label="record_id", lineterminator="\n", encoding="utf-8")
     replace_file(temporary, path)
+    write_json(_digest_of(path), {"sha256": file_digest(path)})
     return path
 
 
@@ -60,10 +62,17 @@ def with_imported(records: pd.DataFrame, folder: Path, dataset: str) -> pd.DataF
     return records.assign(**joined)
 
 
+def _digest_of(path: Path) -> Path:
+    """The file with the digest of an imported one; those of the first release have none."""
+    return path.with_name(f"{path.name}.digest.json")
+
+
 def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
+        if _digest_of(path).exists() and read_json(_digest_of(path)) != {"sha256": file_digest(path)}:
+            raise ValueError(f"its SHA-256 is not the one in {_digest_of(path).name}")
         table = pd.read_csv(path, dtype=str, encoding="utf-8")
         if "record_id" not in table or table["record_id"].duplicated().any() or table["record_id"].isna().any():
             raise ValueError("expected a column record_id with distinct values")

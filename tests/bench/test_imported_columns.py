@@ -45,6 +45,16 @@ def test_a_damaged_file_says_what_to_do(tmp_path, records):
         with_imported(records, tmp_path, "cpsc2018")
 
 
+@pytest.mark.parametrize("name", ["cpsc2018.csv", "cpsc2018.csv.digest.json"])
+def test_one_flipped_bit_is_reported(tmp_path, records, name):
+    write_imported(tmp_path, "cpsc2018", pd.DataFrame({"merl_partition": ["test"]}, index=["A0001"]))
+    content = bytearray((tmp_path / name).read_bytes())
+    content[content.rindex(b"e")] ^= 1  # of "test", of a digest or of a key
+    (tmp_path / name).write_bytes(bytes(content))
+    with pytest.raises(DataError, match="cpsc2018.csv is damaged .*import the split again"):
+        with_imported(records, tmp_path, "cpsc2018")
+
+
 def test_the_released_split_is_used_once_its_column_is_there_in_its_order(tmp_path, records):
     own = split_of(Labels, Labels().examples(records))
     assert own.name == "cpsc2018"

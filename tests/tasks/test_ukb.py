@@ -342,3 +342,11 @@ def test_fields_that_cannot_be_are_refused_by_participant(copy, column, value, w
     with pytest.raises(DataError) as error:
         UKBiobank(copy).records()
     assert words in str(error.value) and f"eid {found.loc[0, 'eid']}" in str(error.value)
+
+
+def test_a_recording_under_another_name_is_reported_as_unread(copy):
+    path = sorted(copy.rglob("*_20205_*.xml"))[0]
+    dataset = UKBiobank(copy)
+    assert dataset.unread_files([]) == []
+    path.rename(path.with_suffix(".XML"))
+    assert dataset.unread_files([]) == [path.with_suffix(".XML")]

@@ -221,3 +221,11 @@ def test_microvolts_in_a_matlab_file_are_refused(pristine, tmp_path):
     with pytest.raises(DataError, match=rf"{path.stem}: the signal reaches .* mV; expected at most 33 mV"):
         prepare(CPSC2018(root), tmp_path / "store")
     assert prepare(CPSC2018(root), tmp_path / "store", on_bad_record="skip").manifest["n_skipped"] == 1
+
+
+def test_files_that_no_record_reads_are_named_whatever_the_dataset(copy, tmp_path):
+    cls, root, signal, header = copy
+    stray = [shutil.copy(path, path.with_stem(f"copy-of-{path.stem}")) for path in (signal, header) if path.exists()]
+    manifest = prepare(cls(root), tmp_path / "store").manifest
+    (remark,) = (remark for remark in manifest["remarks"] if "not read" in remark["words"])
+    assert remark["records"] == sorted(str(path.relative_to(root)) for path in stray)

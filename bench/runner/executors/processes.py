@@ -235,4 +235,7 @@ def _death(code: int | None) -> str:
         return f"its process was killed twice, the second time with nothing beside it (SIGKILL). {WANT_OF_MEMORY}"
     if code is not None and code < 0:
         return f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
-    return f"its process ended with exit code {code} before it was done"
+    return (
+        f"its process ended with exit code {code} before it was done: code of a method or a library called os._exit or exit, "
+        f"or the process could not start. Raise an Exception there instead."
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import registry, splits
+from bench.contract.check import Check, judge
 
 KINDS = ("method", "task", "dataset")
 
@@ -136,3 +137,14 @@ def test_a_wrong_name_is_answered_with_the_nearest(bench):
     done = bench("check", "kmrel")
     assert done.code == 2
     assert "unknown method, task or dataset 'kmrel'. Did you mean 'kmerl'" in done.err
+
+
+def test_a_promise_is_broken_by_code_that_calls_sys_exit():
+    def leave(subject):
+        raise SystemExit(0)
+
+    verdicts = list(judge([Check("it stays", "Fix it.", leave)], lambda: None))
+    assert [v.outcome for v in verdicts] == ["kept", "broken"]
+    assert "called sys.exit(0)" in verdicts[1].why
+    (ready,) = judge([], lambda: leave(None))
+    assert ready.outcome == "broken"

@@ -120,6 +120,7 @@ class _DatasetForm(_Loose):
     digest: str | None = None
     fs: float | None = None
     n_skipped: Count | None = None
+    n_doubtful: Count | None = None
 
 
 class _CorpusForm(_Loose):

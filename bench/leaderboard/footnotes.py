@@ -25,7 +25,7 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
         *_left_out(everything),
         *_few_positives(everything),
         *_untrained_classes(everything),
-        *_skipped(everything),
+        *_refused(everything),
         *_seeds(used),
         *_corpora(used),
         *contamination_notes(used),
@@ -110,16 +110,19 @@ def _untrained_classes(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _skipped(results: Sequence[Result]) -> list[str]:
-    counts: dict[str, int] = defaultdict(int)
+_REFUSED = {
+    "n_skipped": "could not be read and were left out (--on-bad-record skip)",
+    "n_doubtful": "have no signal or not the amplitude of an ECG and were kept (--on-bad-record keep)",
+}
+
+
+def _refused(results: Sequence[Result]) -> list[str]:
+    counts: dict[tuple[str, str], int] = defaultdict(int)
     for result in results:
-        name = str(result.dataset.get("name"))
-        counts[name] = max(counts[name], int(result.dataset.get("n_skipped") or 0))
-    return [
-        f"{n:,} recordings of {name} could not be read and were left out (--on-bad-record skip)."
-        for name, n in sorted(counts.items())
-        if n
-    ]
+        for fact in _REFUSED:
+            name = str(result.dataset.get("name"))
+            counts[name, fact] = max(counts[name, fact], int(result.dataset.get(fact) or 0))
+    return [f"{n:,} recordings of {name} {_REFUSED[fact]}." for (name, fact), n in sorted(counts.items()) if n]
 
 
 def _seeds(used: Mapping[str, Sequence[Result]]) -> list[str]:

@@ -182,7 +182,8 @@ def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> 
         }
         | ({} if data.examples.cohort is None else {"cohort": data.examples.cohort.to_dict()}),
         dataset={"name": data.task.dataset, "version": data.store.manifest["version"], "digest": data.store.digest}
-        | {k: data.store.manifest[k] for k in ("fs", "n_skipped", "n_nan", "n_flat") if k in data.store.manifest},
+        | {k: data.store.manifest[k] for k in ("fs", "n_skipped", "n_nan", "n_flat") if k in data.store.manifest}
+        | ({"n_doubtful": doubtful} if (doubtful := data.store.manifest.get("n_doubtful")) else {}),
         checkpoint=session.checkpoint_facts(spec, cell.mode),
         config={
             "method": session.method_config(cell.method).model_dump(mode="json"),

@@ -279,6 +279,16 @@ def test_a_page_shows_the_deviation_over_folds_that_its_notes_speak_of(make_resu
     assert view.lines[0].cells[0].interval.startswith("± 0.071; ")
 
 
+@pytest.mark.parametrize(("fact", "said"), [("n_skipped", "were left out"), ("n_doubtful", "were kept")])
+def test_recordings_that_were_refused_or_kept_in_doubt_are_counted_in_a_note(board, make_result, fact, said):
+    result = make_result()
+    (clean,) = collect(board, [result])
+    assert not any("on-bad-record" in note for note in clean.footnotes)
+    (table,) = collect(board, [replace(result, dataset=result.dataset | {fact: 3})])
+    (note,) = (note for note in table.footnotes if "on-bad-record" in note)
+    assert note.startswith("3 recordings of ptbxl") and said in note
+
+
 def test_a_page_tells_letters_and_ranks_where_it_has_both(board, make_result):
     (table,) = collect(board, [make_result()])
     groups = {0: tuple((k,) for k in range(MANY_GROUPS + 1)), 1: ((0,), (1,))}

@@ -126,3 +126,14 @@ def test_files_and_folder_are_on_the_disk_before_the_folder_has_its_name(tmp_pat
     before, after = events[: events.index("rename")], events[events.index("rename") + 1 :]
     assert set(before) == {str(folder), str(folder / "inner"), str(folder / "inner" / "value")}
     assert after == [str(tmp_path)]
+
+
+def test_a_file_and_its_folder_are_on_the_disk_around_its_renaming(tmp_path, monkeypatch):
+    events = []
+    flush, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda f: (events.append(os.readlink(f"/proc/self/fd/{f}")), flush(f))[1])
+    monkeypatch.setattr(os, "replace", lambda a, b: (events.append("replace"), replace(a, b))[1])
+    (tmp_path / "aside").write_text("1")
+    artifacts.replace_file(tmp_path / "aside", tmp_path / "final")
+    assert events == [str(tmp_path / "aside"), "replace", str(tmp_path)]
+    assert (tmp_path / "final").read_text() == "1"

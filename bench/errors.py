@@ -7,7 +7,7 @@ import difflib
 import os
 import traceback
 from collections.abc import Iterable, Iterator
-from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
+from errno import EACCES, EDQUOT, EEXIST, EISDIR, ELOOP, ENAMETOOLONG, ENOSPC, ENOTDIR, EPERM, EROFS
 
 FEW = 12
 """Known names that are all listed with a wrong one; where there are more, the nearest, and the command that lists them."""
@@ -108,7 +108,9 @@ class UnknownName(ConfigError):
 
 
 def of_file_system(error: OSError) -> str | None:
-    """One sentence where the file system refused access or is full; None for any other failure."""
+    """One sentence where the file system refused access or is full, or a name cannot be used; None for any other failure."""
+    if error.filename is not None and error.errno in (EEXIST, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP):
+        return f"{error.filename}: {error.strerror}. Name another file or folder."
     if error.filename is None or error.errno not in (EACCES, EPERM, EROFS, ENOSPC, EDQUOT):
         return None
     return (

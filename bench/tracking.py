@@ -197,7 +197,13 @@ def _failing_as(uri: str) -> Iterator[None]:
     except BenchError:
         raise
     except Exception as error:
-        password = urlsplit(uri).password if "://" in uri else None
+        try:
+            password = urlsplit(uri).password if "://" in uri else None
+        except ValueError:
+            raise TrackingError(
+                "the address of MLflow is not one; expected http://HOST:PORT, sqlite:///FILE or a folder. Correct --uri or "
+                "MLFLOW_TRACKING_URI."
+            ) from None
         reason = str(error)
         for secret in {password, unquote(password or "")} - {None, ""}:
             reason = reason.replace(str(secret), "***")

@@ -168,7 +168,7 @@ def simulate(
             help="How many recordings. [default: the dataset's]",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Same seed, same bytes.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Same seed, same bytes.")] = 0,
 ) -> None:
     """Write a simulated copy of a dataset in the publisher's own format."""
     from bench import registry

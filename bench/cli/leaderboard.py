@@ -217,6 +217,9 @@ def validate(
     if unscored:
         typer.echo(f"of {o.counted(unscored, 'card')} the metrics were not computed again, for want of --predictions")
     if rejected:
+        typer.echo(
+            "Nothing of what was rejected is shown anywhere. Its author can export it again: bench leaderboard export."
+        )
         raise typer.Exit(1)
 
 
@@ -234,6 +237,10 @@ def _results(place: Any, cards: Path | None) -> list[Any]:
 
     found = {result.key: result for result in read_results(place.results)}
     if cards is not None:
+        if not cards.is_dir():
+            from bench.errors import ConfigError
+
+            raise ConfigError(f"--cards {cards}: expected a folder of result cards; there is none.")
         from bench.leaderboard.cards import read_cards
         from bench.leaderboard.kept import unpack_comparisons
 

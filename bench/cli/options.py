@@ -181,9 +181,9 @@ def refuse_empty(arguments: Sequence[str]) -> None:
         empty = not value.strip() if equals and re.fullmatch(r"--?[a-z-]+", option) else not argument.strip(" ,")
         if empty:
             name = option if equals else before
-            if not name.startswith("-"):
+            if not name.strip("-") or not name.startswith("-"):
                 raise ConfigError(
-                    f"an argument{f' after {name}' if name else ''} is empty. Give it a value, or leave it out."
+                    f"an argument{f' after {name}' if name.strip('-') else ''} is empty. Give it a value, or leave it out."
                 )
             raise ConfigError(f"{name}: the value is empty. Give one, or leave {name} out.")
 

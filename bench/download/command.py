@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bench import registry
 from bench.dataset import Dataset
@@ -39,6 +40,8 @@ def download_dataset(
         raise ConfigError(
             "--mirror stands for one publication; fetch companions from theirs in a command of their own."
         )
+    if mirror and urlsplit(mirror).scheme not in ("http", "https"):
+        raise ConfigError(f"--mirror {redact(mirror)}: expected an address that begins with https:// or http://.")
     base = (to or Path(os.environ.get("BENCH_DATA") or DEFAULT_FOLDER)).expanduser().absolute()
     for publication in wanted:
         own = publication is cls.publication

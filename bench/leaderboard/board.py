@@ -170,7 +170,9 @@ def read_board(path: Path) -> Board:
         place = ".".join(str(part) for part in first["loc"]) or "the board"
         raise ConfigError(f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not a readable board: {said(error)}.") from error
+        raise ConfigError(
+            f"{path}: not a readable board: {said(error)}. bench leaderboard list names those that are there."
+        ) from error
 
 
 def board_files(folders: Iterable[Path] | None = None) -> dict[str, Path]:

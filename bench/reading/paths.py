@@ -26,7 +26,9 @@ def written_path(text: str | os.PathLike[str], what: str) -> Path:
         raise ConfigError(f"{what}: {_short(text)}: there is no such home folder. Write the whole path.") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(f"{what}: {_short(text)}: not a path that can be looked up ({reason.lower()}).") from error
+        raise ConfigError(
+            f"{what}: {_short(text)}: not a path that can be looked up ({reason.lower()}). Name another."
+        ) from error
     return path
 
 

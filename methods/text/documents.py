@@ -63,7 +63,7 @@ def read_document(path: Path) -> Document:
             f"none of its {len(parts)} pages holds text, so it is a scan: recognise its text first (such as ocrmypdf "
             f"{path.name} with-text.pdf)."
             if pdf
-            else "it holds no words."
+            else "it holds no words; expected a text of sentences."
         )
         raise DataError(f"{path}: {cure}")
     return Document(path.name, hashlib.sha256(raw).hexdigest(), "page" if pdf else "line", tuple(parts))

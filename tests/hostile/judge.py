@@ -24,8 +24,8 @@ LONGEST = 1500
 """Characters of an answer to a mistake, without the paths in it."""
 FIX = re.compile(
     r"expected|should be|did you mean|known:|--[a-z]|bench [a-z]|BENCH_|again|"
-    r"\b(ask|add|change|choose|close|convert|delete|download|"
-    r"expects?|export|fetch|fix|free|get|give|install|leave|mend|name|put|remove|rename|repair|replace|run|say|set|split|"
+    r"\b(ask|add|change|choose|close|convert|correct|delete|download|edit|"
+    r"expects?|export|fetch|fix|free|get|give|install|leave|mend|move|name|put|remove|rename|repair|replace|run|say|set|split|"
     r"try|uninstall|unset|use|write)\b",
     re.IGNORECASE,
 )
@@ -75,7 +75,7 @@ def _watch(event: str, arguments: tuple) -> None:
             deeds.append(f"started {arguments[1]!r}")
     elif event in ("os.system", "os.exec"):
         deeds.append(f"{event} {arguments[0]!r}")
-    elif event == "socket.connect":
+    elif event == "socket.connect" and arguments[1][0] not in ("127.0.0.1", "::1"):
         deeds.append(f"connected to {arguments[1]!r}")
 
 
@@ -207,7 +207,7 @@ def faults(case: Case, box: Sandbox, answer: Answer, outside: Sequence[str], mad
         yield f"CONTROL: the answer contains {found[0]!r}"
     if answer.code not in (0, 130):
         message = re.sub(r"\S*/\S+", "", answer.err if answer.code == 2 else answer.printed)
-        if len(message) > LONGEST:
+        if len(message) > LONGEST and answer.code == 2:  # a report of many findings may be long
             yield f"LONG: {len(message):,} characters"
         if not FIX.search(message):
             yield "FIX: the answer does not say what was expected or what to do"

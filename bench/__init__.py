@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from bench.renamed import accept_old_names
+
 # Before torch is imported: by default its threads spin while they wait, and one busy neighbour on the machine then makes
 # small steps ten times slower (measured on 2 cores: 2.3 s a step against 0.25 s with waiting threads asleep).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+accept_old_names()
 
 if TYPE_CHECKING:
     from bench.api import board, encoder, methods, results, run, tasks

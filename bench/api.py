@@ -19,11 +19,11 @@ from bench import registry
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.data_source import DataSource
+    from bench.cells.result import Result
+    from bench.data.source import DataSource
     from bench.dataset import OnBadRecord
-    from bench.fractions import Rule
     from bench.frozen_encoder import FrozenEncoder
-    from bench.runner.results import Result
+    from bench.splitting.label_fractions import Rule
 
 Names = str | Sequence[str]
 DataRoots = str | Path | Mapping[str, str | Path] | None
@@ -90,9 +90,9 @@ def run(
     """
     from bench.errors import ConfigError
     from bench.leaderboard import load_board
+    from bench.leaderboard.board_runs import board_options
     from bench.modes import OURS, modes_under
     from bench.project_file import project
-    from bench.runner.board_plan import board_options
     from bench.runner.execute import run as run_plan
     from bench.runner.executors.safe_path import safe_children
     from bench.runner.plan import RunOptions
@@ -156,8 +156,8 @@ def run(
 
 def results(workspace: str | Path | None = None) -> pd.DataFrame:
     """Every finished cell of a workspace, as :func:`run` gives them; nothing is run."""
-    from bench.runner.results import read_results
-    from bench.workspace import Workspace
+    from bench.cells.result import read_results
+    from bench.storage.workspace import Workspace
 
     return tidy(read_results(Workspace.at(workspace).results))
 
@@ -186,10 +186,10 @@ def board(name: str, workspace: str | Path | None = None) -> pd.DataFrame:
 
     import pandas as pd
 
+    from bench.cells.result import read_results
     from bench.leaderboard import collect, load_board
-    from bench.leaderboard.table_csv import write
-    from bench.runner.results import read_results
-    from bench.workspace import Workspace
+    from bench.leaderboard.formats.table_csv import write
+    from bench.storage.workspace import Workspace
 
     wanted = load_board(name)
     text = write(wanted, collect(wanted, read_results(Workspace.at(workspace).results)))
@@ -262,8 +262,8 @@ def _listed(group: str, pattern: str, facts: Any) -> pd.DataFrame:
 def _source(
     data_root: DataRoots, workspace: Any, simulated_records: int | None, on_bad_record: OnBadRecord
 ) -> DataSource:
-    from bench.data_source import DataSource
-    from bench.workspace import Workspace
+    from bench.data.source import DataSource
+    from bench.storage.workspace import Workspace
 
     if isinstance(data_root, Mapping):
         roots = [f"{name}={folder}" for name, folder in data_root.items()]

@@ -24,11 +24,11 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from bench import registry
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.errors import BenchError, foreign_code
 from bench.project_file import project
 from bench.redaction import redact, redact_of
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
 
 State = Literal["ok", "note", "warning", "problem"]
 GROUP = "bench.doctor"

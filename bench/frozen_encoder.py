@@ -13,17 +13,17 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from bench import registry
+from bench.data.batches import BatchSource
 from bench.errors import ConfigError, DataError
-from bench.loading import BatchSource
 from bench.method import Method
 from bench.progress import track
-from bench.runner.configure import check_overrides, method_config, parse_overrides
+from bench.runner.overrides import check_overrides, method_config, parse_overrides
 from bench.signals.in_memory import ArrayStore, in_leads_order
 from bench.signals.leads import LEADS, canonical_lead
 from bench.signals.windows import SignalView
+from bench.storage.workspace import Workspace
 from bench.training.checkpoint import load_weights, read_config, read_provenance, seeded_method
 from bench.training.loop import make_fabric
-from bench.workspace import Workspace
 
 Recordings = Any
 """numpy [record, lead, time]; a sequence of [lead, time] of any lengths; or a DataFrame with one row a record and one

@@ -86,7 +86,7 @@ class Task(ABC):
     """Name of a YAML in a ``bench.splits`` package."""
     released_split: ClassVar[str | None] = None
     """The split of the published numbers where its lists are not ours to ship: used instead of ``split`` as soon as a
-    user has imported them (:mod:`bench.imported_columns`)."""
+    user has imported them (:mod:`bench.splitting.released_partitions`)."""
     classes: ClassVar[dict[str, str]] = {}
     """Class (or target) name -> its full words, which are the zero-shot prompts. The order is the column order."""
     groups: ClassVar[dict[str, list[str]]] = {}

@@ -24,8 +24,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.data_source import DataSource
-from bench.workspace import Workspace
+from bench.data.source import DataSource
+from bench.storage.workspace import Workspace
 
 RECORDS = 600
 PLAN = (

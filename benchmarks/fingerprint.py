@@ -24,9 +24,9 @@ from scipy.signal import resample_poly
 
 from bench.contamination.fingerprint import CHUNK, Fingerprints, fingerprint
 from bench.contamination.match import SIMILARITY, Index
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.signals.store import SignalStore
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
 
 Change = Callable[[np.ndarray, float, np.random.Generator], tuple[np.ndarray, float]]
 

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.loading import BatchSource
+from bench.data.batches import BatchSource
 from bench.modes.linear import Config
+from bench.signals.build_store import prepare
 from bench.signals.input_spec import InputSpec
-from bench.signals.prepare import prepare
 from bench.signals.windows import SignalView
 from bench.training.linear_head import LinearHead
 from bench.training.objective import Objective

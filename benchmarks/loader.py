@@ -3,8 +3,8 @@
     python benchmarks/loader.py PTBXL_ROOT [--records 448] [--rounds 3] [--large 20000]
 
 Theirs is ``wfdb.rdsamp`` a sample in a torch DataLoader with two workers, min-max scaled, as the released probe of MERL has
-it. Ours is the :class:`bench.loading.BatchSource` that every mode reads, over the prepared store: its one thread against two
-processes. Each round runs both, so that a busy machine slows both; files and store are in the page cache.
+it. Ours is the :class:`bench.data.batches.BatchSource` that every mode reads, over the prepared store: its one thread
+against two processes. Each round runs both, so that a busy machine slows both; files and store are in the page cache.
 
 Then: the share of time that a step of ``--step`` seconds (MERL's ResNet18 takes more on two cores) waits for its batch;
 seconds at 1, 4 and 16 times the recordings with the fitted power (1 is linear); and peak memory at 20,000 and 800,000
@@ -29,9 +29,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from bench.loading import BatchSource
+from bench.data.batches import BatchSource
+from bench.signals.build_store import prepare
 from bench.signals.input_spec import InputSpec
-from bench.signals.prepare import prepare
 from bench.signals.store import SignalStore
 from bench.signals.windows import SignalView
 from tasks.datasets.ptbxl import PTBXL

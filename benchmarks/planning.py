@@ -15,14 +15,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.data_source import DataSource
-from bench.runner.costs import Costs
+from bench.data.source import DataSource
 from bench.runner.execute import keyed, prepare_session
+from bench.runner.job_estimates import Costs
 from bench.runner.jobs import Schedule
 from bench.runner.plan import RunOptions
 from bench.runner.plan_jobs import jobs_of
 from bench.signals.leads import parse_leads
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
 
 METHODS = ("random-resnet", "random-vit", "kmerl", "merl", "simclr", "byol", "cpc", "mae", "crt", "st-mem")
 TASKS = ("ptbxl-super", "ptbxl-sub", "ptbxl-form", "ptbxl-rhythm")
@@ -41,7 +41,7 @@ def main() -> int:
         source = DataSource(Workspace(Path(folder)), simulated_records=400)
         source.store("ptbxl")
         options = RunOptions(METHODS, TASKS, MODES, FRACTIONS, leads=leads, seeds=tuple(seeds), overrides=["depth=1"])
-        import bench.runner.cell_result  # noqa: F401  (torch and the methods: the start of every run, told apart)
+        import bench.runner.run_cell  # noqa: F401  (torch and the methods: the start of every run, told apart)
 
         began = time.perf_counter()
         planned, session = prepare_session(options, source)

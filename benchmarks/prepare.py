@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 from bench.dataset import RecordFile
-from bench.signals.prepare import prepare
+from bench.signals.build_store import prepare
 from tasks.datasets.ptbxl import PTBXL
 
 

@@ -28,10 +28,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench import registry
-from bench.loading import BatchSource
+from bench.data.batches import BatchSource
 from bench.method import Corpus
 from bench.seeding import seed_global
-from bench.signals.prepare import prepare
+from bench.signals.build_store import prepare
 from bench.signals.windows import SignalView
 from bench.training.loop import make_fabric, make_optimiser
 from methods.text.torchvision_operators import declare_missing_operators

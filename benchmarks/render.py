@@ -23,14 +23,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.artifacts import digest
+from bench.cells.cell import Cell
+from bench.cells.result import Result, read_results, write_result
 from bench.leaderboard.board import Board, boards
-from bench.leaderboard.pages import write_site
-from bench.leaderboard.rows import places_of
+from bench.leaderboard.match_results import places_of
+from bench.leaderboard.site.write_site import write_site
 from bench.registry import TASKS, entries
-from bench.runner.cell import Cell
-from bench.runner.results import Result, read_results, write_result
 from bench.scoring.score import score
+from bench.storage.artifacts import digest
 
 CLASSES = ["A", "B", "C", "D", "E"]
 RECORDS = 200

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from bench.batch import ECGBatch
 from bench.method import Corpus
+from bench.method.pretrain_config import PretrainConfig
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS, canonical_lead
-from bench.training.config import PretrainConfig
 from methods.augment import unit_range
 from methods.losses.contrastive import clocs
 from methods.nets.backbones import backbone

@@ -9,9 +9,9 @@ from pydantic import BeforeValidator, Field
 
 from bench.errors import ConfigError, DataError
 from bench.method import LabelledData, Method, MethodConfig
+from bench.method.search_space import LogUniform
 from bench.scoring.survival import harrell_c
 from bench.signals.input_spec import InputSpec
-from bench.sweep.space import LogUniform
 from methods.ecg_parameters import PARAMETERS, ecg_parameters
 
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from bench.batch import ECGBatch
 from bench.method import Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
 from bench.signals.input_spec import InputSpec
-from bench.training.config import PretrainConfig
 from methods.losses.predictive import cpc, draw_negatives
 
 

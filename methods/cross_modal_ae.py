@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from bench.batch import ECGBatch
 from bench.method import Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
 from bench.signals.input_spec import InputSpec
-from bench.training.config import PretrainConfig
 from methods.image_augment import heart
 from methods.losses.contrastive import weighted_clip
 

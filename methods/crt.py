@@ -11,8 +11,8 @@ from torch import Tensor
 
 from bench.batch import ECGBatch
 from bench.method import Corpus, Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
 from bench.signals.input_spec import InputSpec
-from bench.training.config import PretrainConfig
 from methods.nets.crt import CRT as CRTPretraining
 from methods.nets.crt import CRTEncoder, time_magnitude_phase
 from methods.nets.momentum import PretrainingClock

@@ -14,8 +14,8 @@ from bench.errors import ConfigError
 from bench.method import Method, MethodConfig
 from bench.signals.input_spec import InputSpec, Normalisation
 from bench.signals.leads import LEADS, canonical_lead
-from methods.foreign import kind_of, open_encoder, weights_digest
-from methods.foreign.representation import Pool, chosen_output, pooled
+from methods.external_encoders import kind_of, open_encoder, weights_digest
+from methods.external_encoders.representation import Pool, chosen_output, pooled
 
 Layout = Literal["lead-time", "time-lead", "flat", "image"]
 

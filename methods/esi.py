@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from bench.batch import ECGBatch
 from bench.method import Corpus, Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
+from bench.method.published_names import PublishedNames, within
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import MIMIC_ORDER
-from bench.training.config import PretrainConfig
 from bench.training.distributed import average
-from bench.training.published_names import PublishedNames, within
 from methods.losses.contrastive import info_nce, similarities
 from methods.nets import checkpoint_names as names
 from methods.nets.backbones import backbone, code_of

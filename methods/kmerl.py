@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from bench.batch import ECGBatch
 from bench.method import Corpus, Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
 from bench.signals.input_spec import InputSpec
-from bench.training.config import PretrainConfig
 from methods.losses.contrastive import info_nce
 from methods.nets.lead_masking import LeadMasking
 from methods.nets.lead_vit import LeadViT, TokenFeatures

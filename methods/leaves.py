@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.batch import ECGBatch
+from bench.method.pretrain_config import PretrainConfig
 from bench.signals.input_spec import InputSpec
-from bench.training.config import PretrainConfig
 from methods.augment import unit_range
 from methods.losses.adversarial import reverse_gradient
 from methods.losses.contrastive import nt_xent

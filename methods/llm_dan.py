@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from pydantic import Field
 
 from bench.batch import ECGBatch
-from bench.explain.attributions import Attributions, Score
+from bench.method.attributions import Attributions, Score
+from bench.method.published_names import PublishedNames, within
 from bench.signals.leads import LEADS
-from bench.training.published_names import PublishedNames, within
 from methods.nets.checkpoint_names import DAN
 from methods.nets.dual_attention import BeatDecoder, DualAttentionEncoder
 from methods.report_informed import ReportInformed

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from bench.batch import ECGBatch
 from bench.method import Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
+from bench.method.search_space import Categorical, Spaces
+from bench.signals.filter_steps import MMCL as CLEANING
 from bench.signals.input_spec import InputSpec
-from bench.signals.preparation import MMCL as CLEANING
-from bench.sweep.space import Categorical, Spaces
-from bench.training.config import PretrainConfig
 from methods import augment
 from methods.losses.siamese import simsiam
 from methods.nets.mae import MaskedAutoencoder, PatchViT, kept_tokens, random_masking, reconstruction_loss

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from bench.batch import ECGBatch
 from bench.method import Corpus, Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
+from bench.method.published_names import PublishedNames, within
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import MIMIC_ORDER
-from bench.training.config import PretrainConfig
-from bench.training.published_names import PublishedNames, within
 from methods.losses.contrastive import merl_losses, similarities
 from methods.nets.backbones import backbone, code_of
 from methods.nets.checkpoint_names import MERL_RESNET, MERL_RESNET_ENCODER, MERL_VIT, MERL_VIT_ENCODER

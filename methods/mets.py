@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from bench.batch import ECGBatch
 from bench.method import Corpus, Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
 from bench.signals.input_spec import InputSpec
-from bench.training.config import PretrainConfig
 from methods.losses.contrastive import info_nce, similarities
 from methods.nets.backbones import backbone, code_of
 from methods.text.encoder import TextEncoderConfig

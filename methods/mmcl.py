@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from bench.batch import ECGBatch
-from bench.explain.attributions import Attributions, Score
+from bench.method.attributions import Attributions, Score
+from bench.method.pretrain_config import PretrainConfig
 from bench.signals.input_spec import InputSpec
-from bench.training.config import PretrainConfig
 from methods.image_augment import augmented_heart, augmented_image, heart, softly_augmented
 from methods.losses.contrastive import nt_xent, weighted_clip
 from methods.mae import MAE

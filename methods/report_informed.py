@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from bench.batch import ECGBatch
 from bench.errors import ConfigError, DataError
 from bench.method import Corpus, Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
+from bench.method.search_space import LogUniform
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
-from bench.sweep.space import LogUniform
-from bench.training.config import PretrainConfig
 from methods.nets.classifier_head import ClassifierHead
 from methods.nets.dual_attention import RiskHead, centred
 from methods.text.encoder import TextEncoderConfig

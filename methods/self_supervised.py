@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from bench.batch import ECGBatch
 from bench.errors import ConfigError
 from bench.method import Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
-from bench.training.config import PretrainConfig
 from methods.nets.backbones import backbone, code_of, serves_one_length
 from methods.views import MEHARI, AugmentationName, random_view
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from bench.batch import ECGBatch
 from bench.method import Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
 from bench.signals.input_spec import InputSpec
-from bench.training.config import PretrainConfig
 from methods.nets.spatiotemporal_mae import SIZES, SpatioTemporalMAE, SpatioTemporalViT
 
 

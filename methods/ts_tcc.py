@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.batch import ECGBatch
-from bench.training.config import PretrainConfig
+from bench.method.pretrain_config import PretrainConfig
 from methods import augment
 from methods.losses.contrastive import nt_xent
 from methods.nets.temporal_contrast import TemporalContrast

@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field
 
 from bench.errors import ConfigError
 from bench.method import LabelledData, Method, MethodConfig
+from bench.method.search_space import Categorical
 from bench.signals.input_spec import InputSpec
-from bench.sweep.space import Categorical
 from bench.training.objective import Objective
 
 ROUNDS, DEPTHS = (50, 75, 100, 125, 150), (3, 4, 5, 6, 7, 8)

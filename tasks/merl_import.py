@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.errors import DataError
-from bench.imported_columns import write_imported
-from bench.splits import ColumnRule, Split, load_split
+from bench.splitting.released_partitions import write_imported
+from bench.splitting.split import ColumnRule, Split, load_split
 from bench.task import Examples
 from tasks.publisher_csv import read_table
 
@@ -104,8 +104,8 @@ def import_merl(folder: Path, destination: Path | None = None) -> MerlImport:
 
     Args:
         folder: holds ``ptbxl_super_class_train.csv`` and the other 17, at any depth.
-        destination: the folder of imported columns (:func:`bench.imported_columns.write_imported`); None only checks. A
-            set that does not agree with our numbers is not written.
+        destination: the folder of imported columns (:func:`bench.splitting.released_partitions.write_imported`); None only
+            checks. A set that does not agree with our numbers is not written.
 
     Raises:
         DataError: a file is missing, or one cannot be read for what it should be.

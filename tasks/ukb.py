@@ -9,7 +9,7 @@ import numpy as np
 from bench.cohort import Flow
 from bench.errors import DataError
 from bench.scoring.survival import harrell_c
-from bench.stratification import hash_fraction
+from bench.splitting.stratify import hash_fraction
 from bench.task import Examples, Task
 from tasks.datasets.ukb_phenotypes import GROUPS, PHENOTYPES
 from tasks.ukb_cohort import Selection, require, survival_cohort

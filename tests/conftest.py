@@ -22,10 +22,10 @@ install_import_hook(
         "bench.batch",
         "bench.contamination",
         "bench.method",
-        "bench.scoring",
         *(  # what numba compiles cannot be wrapped
-            f"bench.signals.{file.stem}"
-            for file in (Path(__file__).parents[1] / "bench/signals").glob("*.py")
+            f"bench.{file.parent.name}.{file.stem}"
+            for room in ("scoring", "signals")
+            for file in (Path(__file__).parents[1] / "bench" / room).glob("*.py")
             if not file.stem.endswith("_kernel")
         ),
         "bench.training.objective",
@@ -54,8 +54,8 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def simulated_workspace(tmp_path_factory):
     """A workspace whose simulated PTB-XL (240 recordings) is already prepared. Tests that write take a copy."""
-    from bench.data_source import DataSource
-    from bench.workspace import Workspace
+    from bench.data.source import DataSource
+    from bench.storage.workspace import Workspace
 
     workspace = Workspace(tmp_path_factory.mktemp("workspace"))
     DataSource(workspace, simulated_records=240).store("ptbxl")
@@ -65,7 +65,7 @@ def simulated_workspace(tmp_path_factory):
 @pytest.fixture
 def workspace(simulated_workspace, tmp_path):
     """A workspace of this test's own, with the prepared simulated PTB-XL in it."""
-    from bench.workspace import Workspace
+    from bench.storage.workspace import Workspace
 
     own = Workspace(tmp_path / "workspace")
     own.root.mkdir()
@@ -102,8 +102,8 @@ def plugin(tmp_path, monkeypatch):
 @pytest.fixture
 def changed(monkeypatch):
     """``changed(module, name)``: for digests of code this definition now reads differently; all of them, without a name."""
-    from bench import code_digest
     from bench.signals.input_code import input_digest
+    from bench.storage import code_digest
 
     def forget() -> None:
         code_digest.source_digest.cache_clear()

@@ -24,8 +24,8 @@ Kinds = Annotated[
 @app.command("list", epilog="Example:  bench artifacts list --kind checkpoint,features")
 def list_command(kind: Kinds = None, json_output: o.Json = False, workspace: o.WorkspaceOption = None) -> None:
     """Every artifact: kind, key, size, age, and how many others use it."""
-    from bench.inventory import artifacts
-    from bench.workspace import Workspace
+    from bench.cells.artifact_index import artifacts
+    from bench.storage.workspace import Workspace
 
     found = artifacts(Workspace.at(workspace), _kinds(kind))
     if json_output:
@@ -68,8 +68,8 @@ def show(
     key: Annotated[str, typer.Argument(help="The key, or how it begins.")], workspace: o.WorkspaceOption = None
 ) -> None:
     """One artifact with everything it was made from and what uses it, as JSON."""
-    from bench.inventory import artifacts
-    from bench.workspace import Workspace
+    from bench.cells.artifact_index import artifacts
+    from bench.storage.workspace import Workspace
 
     found = [one for one in artifacts(Workspace.at(workspace)) if one.key.startswith(key)]
     if len(found) != 1:
@@ -81,8 +81,8 @@ def show(
 @app.command(epilog="Example:  bench artifacts verify --kind checkpoint,result")
 def verify(kind: Kinds = None, json_output: o.Json = False, workspace: o.WorkspaceOption = None) -> None:
     """Read every byte that has a digest and name what was altered; a run makes such artifacts again. Exit code 1 if any."""
-    from bench.inventory import NoDigest, artifacts, verify
-    from bench.workspace import Workspace
+    from bench.cells.artifact_index import NoDigest, artifacts, verify
+    from bench.storage.workspace import Workspace
 
     damaged, intact, unchecked = [], 0, 0
     for one in artifacts(Workspace.at(workspace), _kinds(kind)):
@@ -122,8 +122,8 @@ def prune(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Show what would go, and remove it with --yes. What a running process writes is left alone."""
-    from bench.inventory import removable, remove
-    from bench.workspace import Workspace
+    from bench.cells.artifact_index import removable, remove
+    from bench.storage.workspace import Workspace
 
     if not (kind or older_than or unreferenced):
         raise ConfigError("say what is to go: --kind KIND, --older-than DAYS, --unreferenced, or several of them.")
@@ -140,7 +140,7 @@ def prune(
 
 
 def _kinds(values: list[str] | None) -> list[str]:
-    from bench.inventory import KINDS
+    from bench.cells.artifact_index import KINDS
 
     chosen = o.split_commas(values)
     for one in chosen:
@@ -157,7 +157,7 @@ def _facts(one: Any) -> dict[str, Any]:
 def _of(one: Any) -> str:
     inputs = one.inputs
     if one.kind == "result" and inputs.get("cell"):
-        from bench.runner.cell import Cell
+        from bench.cells.cell import Cell
 
         return str(Cell.from_dict(inputs["cell"]))
     if one.kind == "checkpoint":

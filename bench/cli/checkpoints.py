@@ -50,9 +50,9 @@ def import_command(
     from bench import progress, registry
     from bench.contamination.declared import declared_corpus
     from bench.progress import say
-    from bench.runner.configure import check_overrides, method_config, parse_overrides
+    from bench.runner.overrides import check_overrides, method_config, parse_overrides
+    from bench.storage.workspace import Workspace
     from bench.training.import_checkpoint import import_checkpoint
-    from bench.workspace import Workspace
 
     progress.set_quiet(json_output)
     cls = registry.load(registry.METHODS, method)

@@ -58,7 +58,7 @@ def download(
     Stop it whenever you like: the same command goes on where it was, and fetches nothing twice. Nothing unverified
     ever has its final name. Datasets that are not open print where to ask for access.
     """
-    from bench.download.command import download_dataset
+    from bench.data.download.command import download_dataset
 
     for line in download_dataset(dataset, to, only or [], o.split_commas(also), connections, mirror, dry_run):
         typer.echo(line)
@@ -105,7 +105,7 @@ def verify(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Check every file of a dataset, and its prepared store against the files."""
-    from bench import data_status
+    from bench.data import status
     from bench.errors import printable
     from bench.progress import say, track
 
@@ -113,7 +113,7 @@ def verify(
     found = source.dataset(dataset, say)
     path = source.store_path(found)
     with track(f"verifying {dataset}") as progress:
-        report = data_status.verify(found, path, source.workers, progress)
+        report = status.verify(found, path, source.workers, progress)
     typer.echo(
         f"{dataset} {found.version()} in {found.root}: {report.n_read:,} of {report.n_records:,} recordings read well"
     )
@@ -129,7 +129,7 @@ def status(data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, js
     """For each dataset: prepared, records, hours, bytes of the store, version, texts, and where it was found."""
     import json
 
-    from bench.data_status import data_status
+    from bench.data.status import data_status
 
     rows = data_status(o.data_source(data_root, workspace))
     if json_output:

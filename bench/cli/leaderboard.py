@@ -62,7 +62,7 @@ def render(
 ) -> None:
     """Write a board, the published numbers beside ours. Simulated and real results, and profiles, get tables of their own."""
     from bench.leaderboard import render as render_board
-    from bench.workspace import Workspace
+    from bench.storage.workspace import Workspace
 
     place = Workspace.at(workspace)
     found = _results(place, cards)
@@ -96,8 +96,8 @@ def site(
 ) -> None:
     """Write all boards as a static site, with a page for each method and task; it can be opened as a file or put on any server."""
     from bench.leaderboard import boards, load_board
-    from bench.leaderboard.pages import write_site
-    from bench.workspace import Workspace
+    from bench.leaderboard.site.write_site import write_site
+    from bench.storage.workspace import Workspace
 
     place = Workspace.at(workspace)
     chosen = {name: load_board(name) for name in o.split_commas(board)} if board else boards()
@@ -119,10 +119,10 @@ def export(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Write a result card for each finished cell of a board: metrics, digests, versions, provenance; predictions by digest."""
+    from bench.cells.result import read_results
     from bench.leaderboard import load_board
     from bench.leaderboard.cards import export as export_cards
-    from bench.runner.results import read_results
-    from bench.workspace import Workspace
+    from bench.storage.workspace import Workspace
 
     place = Workspace.at(workspace)
     written = export_cards(load_board(board), read_results(place.results), output or place.boards / "results")
@@ -157,11 +157,11 @@ def keep(
 ) -> None:
     """Keep boards in a folder with all that they were made from but predictions: cards, p values, markdown, CSV, LaTeX.
     `bench leaderboard validate FOLDER` then tells whether anything was edited."""
+    from bench.cells.result import read_results
     from bench.errors import ConfigError
-    from bench.leaderboard.kept import keep as keep_boards
-    from bench.leaderboard.kept import put_table, write_again
-    from bench.runner.results import read_results
-    from bench.workspace import Workspace
+    from bench.leaderboard.frozen_boards import keep as keep_boards
+    from bench.leaderboard.frozen_boards import put_table, write_again
+    from bench.storage.workspace import Workspace
 
     names = o.split_commas(board)
     if again:
@@ -198,7 +198,7 @@ def validate(
     boards to their cards, of which every number is written again."""
     from bench.errors import BenchError, ConfigError, printable
     from bench.leaderboard.cards import check, read_card
-    from bench.leaderboard.kept import check_kept
+    from bench.leaderboard.frozen_boards import check_kept
 
     paths = [path for named in cards for path in _cards_in(named)]
     if predictions is not None and len(paths) > 1:
@@ -233,7 +233,7 @@ def _cards_in(path: Path) -> list[Path]:
 
 def _results(place: Any, cards: Path | None) -> list[Any]:
     """All stored results, and those of cards that are not among them; kept p values go to the others."""
-    from bench.runner.results import read_results
+    from bench.cells.result import read_results
 
     found = {result.key: result for result in read_results(place.results)}
     if cards is not None:
@@ -242,7 +242,7 @@ def _results(place: Any, cards: Path | None) -> list[Any]:
 
             raise ConfigError(f"--cards {cards}: expected a folder of result cards; there is none.")
         from bench.leaderboard.cards import read_cards
-        from bench.leaderboard.kept import unpack_comparisons
+        from bench.leaderboard.frozen_boards import unpack_comparisons
 
         unpack_comparisons(cards, place.cache / "comparisons")
         found = {result.key: result for result in read_cards(cards)} | found

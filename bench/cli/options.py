@@ -13,8 +13,8 @@ from bench.errors import ConfigError
 from bench.project_file import MAX_SIMULATED, MIN_SIMULATED
 
 if TYPE_CHECKING:
-    from bench.data_source import DataSource
-    from bench.runner.cell import Profile
+    from bench.cells.cell import Profile
+    from bench.data.source import DataSource
 
 LONGEST_RANGE = 1000
 
@@ -257,9 +257,9 @@ def data_source(
     artifacts: str | None = None,
 ) -> DataSource:
     """The data source that the options name."""
-    from bench.data_source import DataSource
+    from bench.data.source import DataSource
     from bench.dataset import OnBadRecord
-    from bench.workspace import Workspace
+    from bench.storage.workspace import Workspace
 
     choice(on_bad_record, "--on-bad-record", get_args(OnBadRecord))
     return DataSource.from_options(

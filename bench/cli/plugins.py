@@ -75,7 +75,7 @@ def check_command(
     """Hold what is registered under a name to its contract, and say of each broken promise why and how to mend it."""
     import json
 
-    from bench.contract import check_named
+    from bench.checks import check_named
     from bench.progress import say, set_quiet
 
     set_quiet(json_output)

@@ -70,9 +70,9 @@ def pretrain_command(
     from bench import registry
     from bench.errors import ConfigError
     from bench.progress import say
-    from bench.runner.configure import check_overrides, fields_of, parse_overrides
+    from bench.runner.multi_process_pretraining import pretrain_as_one_of_many
+    from bench.runner.overrides import check_overrides, fields_of, parse_overrides
     from bench.runner.session import Session
-    from bench.runner.together import pretrain_as_one_of_many
     from bench.training.devices import Devices
     from bench.training.launch import started_by_others
 

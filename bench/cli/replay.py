@@ -58,7 +58,7 @@ def recompute_command(
     import json
 
     from bench.runner.recompute import differences, named_results, rescored, with_score
-    from bench.workspace import Workspace
+    from bench.storage.workspace import Workspace
 
     results = named_results(Workspace.at(workspace), run or ())
     told = []

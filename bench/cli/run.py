@@ -175,12 +175,12 @@ def run_command(
 ) -> None:
     """Run methods on tasks and end with a table. Finished cells are never run twice; missing checkpoints are pretrained first."""
     from bench import progress
-    from bench.fractions import RULES
     from bench.modes import OURS, modes_under
     from bench.project_file import project
     from bench.runner.plan import Resume, RunOptions
     from bench.runner.time_limit import parse_time_limit
     from bench.signals.leads import LEADS, parse_leads
+    from bench.splitting.label_fractions import RULES
 
     progress.set_quiet(json_output)
     o.choice(resume, "--resume", get_args(Resume))
@@ -240,8 +240,8 @@ def run_command(
 def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output: bool) -> None:
     """Run what is missing of a board, row by row; the exit code says whether a cell failed."""
     from bench.leaderboard import load_board
+    from bench.leaderboard.board_runs import board_options
     from bench.progress import say
-    from bench.runner.board_plan import board_options
     from bench.runner.execute import prepare_session
 
     runs, left_out = board_options(load_board(name), options, source)
@@ -329,8 +329,8 @@ def _show(report: Any, source: Any, board: str | None = None) -> None:
     from rich.console import Console
 
     from bench.leaderboard import console_tables
-    from bench.leaderboard.inflation import inflation
-    from bench.leaderboard.rows import fullest_board
+    from bench.leaderboard.match_results import fullest_board
+    from bench.leaderboard.statistics.inflation import inflation
 
     console = Console()
     for table in console_tables(report.results):

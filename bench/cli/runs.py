@@ -30,8 +30,8 @@ def runs_command(
         return None
     import json
 
-    from bench.runner.results import read_results
-    from bench.workspace import Workspace
+    from bench.cells.result import read_results
+    from bench.storage.workspace import Workspace
 
     place = Workspace.at(workspace)
     if failed:
@@ -106,7 +106,7 @@ def _failures(place: Any, verbose: bool, json_output: bool) -> None:
     if json_output:
         typer.echo(json.dumps(found, indent=2))
         return
-    from bench.runner.cell import Cell
+    from bench.cells.cell import Cell
 
     for failure in found:
         typer.echo(f"{failure['time']}  {Cell.from_dict(failure['cell'])}: {failure['error']}")

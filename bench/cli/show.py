@@ -24,8 +24,8 @@ def show_command(
     """One finished cell: its metrics with intervals, and with --classes those of every class."""
     import json
 
-    from bench.runner.class_values import class_values, write_class_values
-    from bench.workspace import Workspace
+    from bench.cells.per_class import class_values, write_class_values
+    from bench.storage.workspace import Workspace
 
     result = _found(Workspace.at(workspace).results, key)
     if csv is not None:
@@ -56,8 +56,8 @@ def show_command(
 
 
 def _found(results: Path, key: str) -> Any:
+    from bench.cells.result import read_result
     from bench.errors import ConfigError
-    from bench.runner.results import read_result
 
     folders = [f for f in results.iterdir() if not f.name.startswith(".")] if results.is_dir() else []
     found = [folder for folder in folders if folder.name.startswith(key)]
@@ -72,8 +72,8 @@ def _classes(result: Any) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from bench.cells.per_class import class_values
     from bench.cli.terminal import console
-    from bench.runner.class_values import class_values
 
     rows = class_values(result)
     columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]

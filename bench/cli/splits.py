@@ -35,7 +35,7 @@ def verify(
 
     from bench import progress, registry
     from bench.runner.session import Session
-    from bench.split_check import check_task
+    from bench.splitting.verify import check_task
 
     progress.set_quiet(json_output)
     source = o.data_source(data_root, workspace, simulated_records)
@@ -68,7 +68,7 @@ def import_command(
 ) -> None:
     """Check partitions that others released against ours, tell their defects, and keep those that exist only there."""
     from bench import registry
-    from bench.workspace import Workspace
+    from bench.storage.workspace import Workspace
 
     importer = registry.split_importer(source)
     if not folder.is_dir():

@@ -240,8 +240,8 @@ def show_command(
 
     from rich.console import Console
 
+    from bench.storage.workspace import Workspace
     from bench.sweep import show
-    from bench.workspace import Workspace
 
     place = Workspace.at(workspace)
     if study is None:

@@ -72,7 +72,7 @@ def retrieve(
 
 def _store(folder: Path | None, model: str | None, workspace: str | None, writable: bool = False) -> Any:
     from bench import registry
-    from bench.workspace import Workspace
+    from bench.storage.workspace import Workspace
 
     place = Workspace.at(workspace)
     if writable and folder is None:

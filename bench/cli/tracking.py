@@ -19,22 +19,22 @@ Uri = Annotated[
 @app.command(epilog="Example:  bench tracking push --uri http://127.0.0.1:5000")
 def push(uri: Uri = None, workspace: o.WorkspaceOption = None) -> None:
     """Log every stored result that the server does not have yet."""
-    from bench import tracking
-    from bench.workspace import Workspace
+    from bench.storage.workspace import Workspace
+    from bench.tracking import mirror
 
     place = Workspace.at(workspace)
-    _report(tracking.push(place.results, uri or place.tracking_uri), "logged")
+    _report(mirror.push(place.results, uri or place.tracking_uri), "logged")
 
 
 @app.command(epilog="Example:  bench tracking pull --uri http://127.0.0.1:5000")
 def pull(uri: Uri = None, workspace: o.WorkspaceOption = None) -> None:
     """Fetch every result that the store does not have yet; digests are checked."""
-    from bench import tracking
-    from bench.workspace import Workspace
+    from bench.storage.workspace import Workspace
+    from bench.tracking import mirror
 
     place = Workspace.at(workspace)
     place.ensure_writable()
-    _report(tracking.pull(uri or place.tracking_uri, place.results), "fetched")
+    _report(mirror.pull(uri or place.tracking_uri, place.results), "fetched")
 
 
 def _report(transfer: Any, verb: str) -> None:

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bench import registry
-from bench.artifacts import digest, once
-from bench.code_digest import module_digest
 from bench.contamination import fingerprint
 from bench.contamination.declared import OTHER, UNKNOWN, collections, declared_corpus, relation
 from bench.contamination.match import find_copies
 from bench.progress import say
+from bench.storage.artifacts import digest, once
+from bench.storage.code_digest import module_digest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
-from bench.artifacts import digest, once
-from bench.code_digest import module_digest
 from bench.errors import DataError
 from bench.progress import track
 from bench.signals.store import SignalStore
+from bench.storage.artifacts import digest, once
+from bench.storage.code_digest import module_digest
 
 RATE = 50
 """Samples of a fingerprint a second. The curve is smooth on that scale, so that values between samples are known."""

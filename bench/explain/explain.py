@@ -12,14 +12,14 @@ import torch
 
 from bench.errors import ConfigError, DataError
 from bench.explain import ecg_paper, groups, outcomes
-from bench.explain.attributions import Attributions, attributions
 from bench.explain.figure import save
+from bench.method.attributions import Attributions, attributions
 from bench.progress import say
-from bench.runner.cell_result import Answer, answer
+from bench.runner.run_cell import Answer, answer
 from bench.signals.windows import SignalView
 
 if TYPE_CHECKING:
-    from bench.runner.cell import Cell
+    from bench.cells.cell import Cell
     from bench.runner.session import Session
 
 GROUP_SIZE = 200
@@ -233,7 +233,7 @@ def _file_name(text: str) -> str:
 
 def log_pictures(uri: str, key: str, files: list[Path], beside: Path) -> bool:
     """Put pictures beside a finished cell's run in MLflow; False if the cell has none there yet."""
-    from bench.tracking import EXPERIMENT, runs_of, writer_at
+    from bench.tracking.mirror import EXPERIMENT, runs_of, writer_at
 
     with writer_at(uri, beside, EXPERIMENT) as (client, experiment):
         runs = runs_of(client, experiment, key)

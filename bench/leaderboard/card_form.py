@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
-from bench.fractions import Rule
+from bench.cells.cell import Cell
+from bench.cells.result import Result
 from bench.reading.finite import not_finite
 from bench.reading.path_part import is_path_part
-from bench.runner.cell import Cell
-from bench.runner.results import Result
 from bench.signals.leads import LEADS
+from bench.splitting.label_fractions import Rule
 
 LARGEST_COUNT = 10**12
 LONGEST_TEXT = 1_000_000

@@ -18,25 +18,25 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from bench import registry
-from bench.artifacts import digest, write_json
+from bench.cells.cell import Cell
+from bench.cells.result import SCHEMA, Result
 from bench.errors import BenchError, ConfigError, DataError
 from bench.leaderboard.board import Board
 from bench.leaderboard.card_form import LEFT_OUT, Card, unfit
-from bench.leaderboard.guests import with_guests
-from bench.leaderboard.inflation import shows_differences
-from bench.leaderboard.rows import claim
+from bench.leaderboard.match_results import claim
+from bench.leaderboard.statistics.inflation import shows_differences
+from bench.leaderboard.third_party_rows import with_guests
 from bench.reading.json_file import parse_json, read_json
 from bench.reading.packed_file import read_packed
 from bench.reading.path_part import path_part
 from bench.reading.text_file import said
 from bench.redaction import redact
-from bench.runner.cell import Cell
-from bench.runner.results import SCHEMA, Result
+from bench.storage.artifacts import digest, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.splits import Split
+    from bench.splitting.split import Split
 
 CARD = 1
 SHOWN, LONGEST = 20, 300
@@ -44,7 +44,7 @@ SHOWN, LONGEST = 20, 300
 PACK = "cards.jsonl.xz"
 """The cards of a folder in one file, a line each: a board has hundreds, and they differ little."""
 COMPARISONS = "comparisons.json"
-"""Beside cards, but none: p values of paired tests (:mod:`bench.leaderboard.kept`)."""
+"""Beside cards, but none: p values of paired tests (:mod:`bench.leaderboard.frozen_boards`)."""
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
@@ -241,7 +241,7 @@ def _scores(card: Card) -> Iterator[str]:
 
 
 def _task(card: Card, entry: Any) -> Iterator[str]:
-    from bench.splits import load_split
+    from bench.splitting.split import load_split
 
     known = entry.attributes
     if card.score.kind != known.get("kind", "multilabel"):
@@ -262,7 +262,7 @@ def _task(card: Card, entry: Any) -> Iterator[str]:
 
 def _complete(card: Card, split: Split) -> Iterator[str]:
     """What a complete copy of the data must hold, from the split's file."""
-    from bench.splits import PARTITIONS
+    from bench.splitting.split import PARTITIONS
 
     whole = split.content.complete
     if card.split.fold not in split.folds:
@@ -292,8 +292,8 @@ def _predictions(card: Card, path: Path) -> Iterator[str]:
     """Every metric again, from the predictions."""
     import pandas as pd
 
-    from bench.artifacts import file_digest
     from bench.runner.recompute import differences, rescored
+    from bench.storage.artifacts import file_digest
 
     found = file_digest(path)
     if found != card.predictions.sha256:

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row
-from bench.leaderboard.comparisons import Ranks, ranks_of
+from bench.leaderboard.comparability import Stamp, stamps_of
 from bench.leaderboard.footnotes import footnotes
-from bench.leaderboard.guests import with_guests
-from bench.leaderboard.inflation import differences, shows_differences
-from bench.leaderboard.rows import Place, claim, latest, place_of, places_of, variants
-from bench.leaderboard.stamp import Stamp, stamps_of
-from bench.leaderboard.standing import Standing, standing
+from bench.leaderboard.match_results import Place, claim, latest, place_of, places_of, variants
+from bench.leaderboard.statistics.comparisons import Ranks, ranks_of
+from bench.leaderboard.statistics.inflation import differences, shows_differences
+from bench.leaderboard.statistics.mean_ranks import Standing, standing
 from bench.leaderboard.summary import Summary, mean, summarise
-from bench.runner.results import Result
+from bench.leaderboard.third_party_rows import with_guests
 from bench.signals.leads import LEADS, name_leads
 
 NOT_RUN = Summary(missing="not run")
@@ -70,7 +70,7 @@ def collect(board: Board, results: Iterable[Result]) -> list[Table]:
 
     Of a cell that was finished more than once (the code having changed in between) the latest counts. If nothing of
     ours may stand beside the published numbers, they get a table of their own. Methods of other packages get rows below
-    the board's own (:mod:`bench.leaderboard.guests`).
+    the board's own (:mod:`bench.leaderboard.third_party_rows`).
     """
     results = list(results)
     if shows_differences(board):
@@ -91,7 +91,7 @@ def compared(tables: Sequence[Table], results: Iterable[Result], cache: Path | N
     """The tables with paired tests within each column and mean ranks over columns; reads stored predictions.
 
     Args:
-        cache: a folder where p values are kept (:func:`bench.leaderboard.comparisons.ranks_of`).
+        cache: a folder where p values are kept (:func:`bench.leaderboard.statistics.comparisons.ranks_of`).
     """
     by_key = {result.key: result for result in results}
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench.runner.results import Result
+from bench.cells.result import Result
 
 MARKS = {"none": "", "same dataset": "†", "test records": "‡", "unknown": "?"}
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench import registry
-from bench.artifacts import digest
+from bench.cells.result import Result
 from bench.leaderboard.contamination import contamination_notes
-from bench.leaderboard.rows import corpus_of, latest, protocol_of
+from bench.leaderboard.match_results import corpus_of, latest, protocol_of
 from bench.modes import MODULES
 from bench.provenance import LIBRARIES
-from bench.run_record import flatten
-from bench.runner.results import Result
+from bench.storage.artifacts import digest
+from bench.tracking.run_fields import flatten
 
 
 def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:

@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from bench.cells.result import Result
 from bench.errors import UnknownName
-from bench.leaderboard import html, latex, markdown, table_csv
 from bench.leaderboard.board import Board, load_board
 from bench.leaderboard.collect import Table, collect, compared
-from bench.leaderboard.standing import diagram
-from bench.runner.results import Result
+from bench.leaderboard.formats import latex, markdown, table_csv
+from bench.leaderboard.site import render_html
+from bench.leaderboard.statistics.mean_ranks import diagram
 
 FORMATS: dict[str, tuple[str, Callable[[Board, Sequence[Table]], str] | None]] = {
     "markdown": (".md", markdown.write),
@@ -61,7 +62,7 @@ def render(
         if write is not None:
             written.append(_write(destination / f"{board.name}{suffix}", write(board, tables).encode()))
         elif name == "html":
-            text = html.write(board, tables, {result.key: result for result in results}, cache)
+            text = render_html.write(board, tables, {result.key: result for result in results}, cache)
             written.append(_write(destination / f"{board.name}{suffix}", text.encode()))
         else:
             for number, table in enumerate(tables):

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bench.cells.result import Result
 from bench.errors import DataError
 from bench.leaderboard.contamination import differing
-from bench.leaderboard.costs import cost, is_cost
-from bench.runner.results import Result
+from bench.leaderboard.cost_metrics import cost, is_cost
 
 Z = 1.959964  # normal quantile of a 95 % interval
 

@@ -13,15 +13,15 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from bench import registry
+from bench.data.batches import BatchSource
 from bench.errors import BenchError
-from bench.loading import BatchSource
 from bench.method import LabelledData
-from bench.modes.cell_run import CellRun, Outcome
+from bench.method.search_space import LogUniform, Spaces
+from bench.modes.mode_io import CellRun, Outcome
 from bench.scoring.released import aggregate_windows
 from bench.seeding import seed_global
-from bench.sweep.space import LogUniform, Spaces
 from bench.training.clipping import clip_gradients
-from bench.training.layers import layer_factors
+from bench.training.layer_decay import layer_factors
 from bench.training.loop import make_fabric, split_decay
 from bench.training.objective import Objective, survival_batch
 from bench.training.schedule import SCHEDULES

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional
 
-from bench.modes.cell_run import CellRun, Outcome
+from bench.modes.mode_io import CellRun, Outcome
 from bench.training.objective import Objective
 
 CHUNK = 2048  # recordings asked about at a time: memory does not follow the size of the task

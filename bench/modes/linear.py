@@ -20,9 +20,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from sklearn.preprocessing import StandardScaler
 
-from bench.loading import spread_evenly
-from bench.modes.cell_run import CellRun, Outcome
-from bench.sweep.space import LogUniform, Spaces
+from bench.data.batches import spread_evenly
+from bench.method.search_space import LogUniform, Spaces
+from bench.modes.mode_io import CellRun, Outcome
 from bench.training.exact_head import Fit, exact_path
 from bench.training.linear_head import LinearHead
 from bench.training.objective import Objective, survival_batch

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from bench.errors import ConfigError
-from bench.modes.cell_run import CellRun, Outcome
+from bench.modes.mode_io import CellRun, Outcome
 from bench.scoring import classification
 from bench.scoring.released import merl_zero_shot
 from bench.training.objective import Objective

@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.errors import BenchError
-from bench.modes.cell_run import CellRun, Outcome
+from bench.modes.mode_io import CellRun, Outcome
 from bench.training.loop import make_fabric
 
 

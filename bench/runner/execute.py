@@ -12,28 +12,28 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from bench import registry
-from bench.artifacts import SEAL, clear_leftovers, damage, file_digest
-from bench.data_source import DataSource
+from bench.cells.cell import Cell
+from bench.cells.result import Result, StoredResults, read_result
+from bench.data.source import DataSource
 from bench.errors import ConfigError, folded, foreign_code
 from bench.method import Method
 from bench.modes import MODULES
 from bench.progress import say
 from bench.reading.paths import written_path
 from bench.runner import failures
-from bench.runner.cell import Cell
-from bench.runner.configure import check_offer, check_overrides, parse_overrides
-from bench.runner.costs import Costs
 from bench.runner.executors import Executor, executor_for
 from bench.runner.executors.worker import Ended
+from bench.runner.job_estimates import Costs
 from bench.runner.jobs import Schedule
 from bench.runner.keys import cell_key, member_cells
+from bench.runner.overrides import check_offer, check_overrides, parse_overrides
 from bench.runner.plan import Plan, RunOptions, plan
 from bench.runner.plan_jobs import jobs_of
-from bench.runner.results import Result, StoredResults, read_result
 from bench.runner.session import Session
-from bench.shared_artifacts import SharedArtifacts
+from bench.storage.artifacts import SEAL, clear_leftovers, damage, file_digest
+from bench.storage.object_store import SharedArtifacts
+from bench.storage.workspace import Workspace
 from bench.training.checkpoint import check_readable
-from bench.workspace import Workspace
 
 TOLD_ONE_BY_ONE = 200
 """Finished cells that a run names; of more it tells the number."""
@@ -288,7 +288,7 @@ def _mirror(options: RunOptions, workspace: Workspace, beside: bool) -> Iterator
     if not options.track:
         yield lambda results: None
         return
-    from bench.tracking import ResultMirror
+    from bench.tracking.mirror import ResultMirror
 
     mirror = ResultMirror(workspace.tracking_uri, warn=lambda text: say(f"warning: {text}"))
     send, finish = _in_thread(mirror.add_all, mirror.flush) if beside else (mirror.add_all, mirror.flush)

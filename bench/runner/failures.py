@@ -7,14 +7,14 @@ import warnings
 from typing import Any
 
 from bench import provenance
-from bench.artifacts import digest, write_json
+from bench.cells.cell import Cell
 from bench.errors import BenchError
 from bench.progress import say
 from bench.reading.json_file import read_json_object
 from bench.redaction import redact
-from bench.runner.cell import Cell
 from bench.runner.session import Session
-from bench.workspace import Workspace
+from bench.storage.artifacts import digest, write_json
+from bench.storage.workspace import Workspace
 
 WANT_OF_MEMORY = (
     "Most often that is for want of memory: run fewer --jobs, use smaller batches (--set finetune.batch_size=16), or a "

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.artifacts import digest, once
-from bench.code_digest import method_digest
+from bench.cells.cell import Cell
+from bench.data.batches import BatchSource
 from bench.errors import BenchError
-from bench.loading import BatchSource
 from bench.method import Method
 from bench.progress import track
-from bench.runner.cell import Cell
 from bench.runner.session import Session
 from bench.runner.task_data import TaskData
+from bench.storage.artifacts import digest, once
+from bench.storage.code_digest import method_digest
 from bench.training.checkpoint import CheckpointSpec
 from bench.training.loop import make_fabric
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from bench.runner.cell import Cell
+from bench.cells.cell import Cell
 
 Kind = Literal["checkpoint", "features", "cell"]
 

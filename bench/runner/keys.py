@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from bench import registry
-from bench.artifacts import digest
-from bench.code_digest import method_digest, mode_digest
+from bench.cells.cell import Cell
+from bench.cells.result import SCHEMA
 from bench.errors import ConfigError
 from bench.modes import mode_module
-from bench.runner.cell import Cell
-from bench.runner.results import SCHEMA
 from bench.runner.session import Session
+from bench.storage.artifacts import digest
+from bench.storage.code_digest import method_digest, mode_digest
 
 PARTS = {
     "code": "the method's code",

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bench import registry
+from bench.cells.cell import Cell, Profile
 from bench.errors import ConfigError
-from bench.fractions import Rule
 from bench.modes import honest_mode, named_mode
-from bench.runner.cell import Cell, Profile
 from bench.signals.leads import LEADS
-from bench.splits import load_split
+from bench.splitting.label_fractions import Rule
+from bench.splitting.split import load_split
 
 LARGEST_SEED = 2**32 - 1
 """Of numpy's global generator."""

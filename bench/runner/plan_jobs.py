@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bench import registry
+from bench.cells.cell import Cell
 from bench.modes import honest_mode
-from bench.runner.cell import Cell
-from bench.runner.costs import MEMORY, Costs, estimate
 from bench.runner.features import features_folder
+from bench.runner.job_estimates import MEMORY, Costs, estimate
 from bench.runner.jobs import Job, Kind, Resources
 from bench.runner.keys import cell_key, member_cells
 from bench.runner.session import Session

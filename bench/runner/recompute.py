@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 
 from bench import registry
-from bench.data_source import DataSource
+from bench.cells.result import Result, read_result, read_results, write_result
+from bench.cells.seen_classes import SeenClasses
+from bench.data.source import DataSource
 from bench.errors import ConfigError, DataError
 from bench.modes import released_protocol
-from bench.runner.cell_result import BOOTSTRAP, answer
-from bench.runner.configure import parse_overrides
 from bench.runner.keys import PARTS, cell_inputs
-from bench.runner.results import Result, read_result, read_results, write_result
-from bench.runner.seen import SeenClasses
+from bench.runner.overrides import parse_overrides
+from bench.runner.run_cell import BOOTSTRAP, answer
 from bench.runner.session import Session
 from bench.scoring.score import score
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
 
 
 def named_results(workspace: Workspace, names: Iterable[str]) -> list[Result]:

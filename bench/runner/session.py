@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench import registry
-from bench.artifacts import digest
-from bench.code_digest import module_digest, source_digest
-from bench.data_source import DataSource
+from bench.cells.cell import Cell, Profile
+from bench.data.batches import BatchSource
+from bench.data.source import DataSource
 from bench.errors import ConfigError, DataError, foreign_code
-from bench.imported_columns import with_imported
-from bench.loading import BatchSource
 from bench.method import Corpus, Method, MethodConfig
 from bench.modes import honest_mode
 from bench.progress import say
-from bench.runner.cell import Cell, Profile
-from bench.runner.configure import Override, check_offer, method_config, mode_config
+from bench.runner.overrides import Override, check_offer, method_config, mode_config
 from bench.runner.task_data import TaskData
 from bench.seeding import derive
 from bench.signals.images import Images, prepare_images
 from bench.signals.input_code import input_digest
 from bench.signals.windows import SignalView
-from bench.splits import Split, split_of
+from bench.splitting.released_partitions import with_imported
+from bench.splitting.split import Split, split_of
+from bench.storage.artifacts import digest
+from bench.storage.code_digest import module_digest, source_digest
 from bench.training.checkpoint import (
     CheckpointSpec,
     discard_if_altered,
@@ -368,7 +368,7 @@ class Session:
                 f"--no-pretrain was given. Make it with: bench pretrain {spec.method.name} --corpus {spec.corpus['dataset']}"
             )
         if self.devices.total > 1 and ranks() == 1:
-            from bench.runner.together import pretrain_in_processes
+            from bench.runner.multi_process_pretraining import pretrain_in_processes
 
             pretrain_in_processes(self, spec)
             return final

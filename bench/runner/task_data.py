@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.artifacts import digest
-from bench.splits import Partition, Split
+from bench.splitting.split import Partition, Split
+from bench.storage.artifacts import digest
 from bench.task import Examples, Task
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench import registry
 from bench.errors import ConfigError
-from bench.splits import load_split
+from bench.splitting.split import load_split
 from bench.task import MultilabelTask, SingleLabelTask
 
 

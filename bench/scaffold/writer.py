@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench import registry
-from bench.artifacts import writing
 from bench.errors import ConfigError
+from bench.storage.artifacts import writing
 
 Kind = Literal["method", "task", "dataset"]
 GROUPS = {"method": registry.METHODS, "task": registry.TASKS, "dataset": registry.DATASETS}

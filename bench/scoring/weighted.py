@@ -32,7 +32,7 @@ class Ranking:
 
     def measure(self, weights: Weights, names: tuple[str, ...]) -> dict[str, Float[np.ndarray, "replicate class"]]:
         """Several of "auroc" and "auprc" from one pass over the weights."""
-        from bench.compiled_ranking import areas  # numba takes half a second to import
+        from bench.scoring.ranking_kernel import areas  # numba takes half a second to import
 
         weights = np.ascontiguousarray(weights, dtype=float)
         shape = (len(self._ranked), weights.shape[1])

@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from bench.artifacts import digest, locked
-from bench.code_digest import source_digest
 from bench.errors import DataError
 from bench.progress import say
+from bench.signals.filter_steps import check, looks_across_leads, prepare_signal
 from bench.signals.leads import LEADS
 from bench.signals.median_beat import median_beat
-from bench.signals.preparation import check, looks_across_leads, prepare_signal
 from bench.signals.resample import resample
 from bench.signals.store import SignalStore
 from bench.signals.store_writer import StoreWriter, stored
+from bench.storage.artifacts import digest, locked
+from bench.storage.code_digest import source_digest
 
 CHUNK = 32
 

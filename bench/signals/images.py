@@ -28,11 +28,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
-from bench.artifacts import digest, discard, locked, seal, to_disk, write_json
-from bench.code_digest import module_digest, source_digest
 from bench.errors import BenchError, DataError, unforeseen
 from bench.progress import say, track
 from bench.signals.store import RUN_AGAIN, DamagedStore, mark_damaged, store_damage
+from bench.storage.artifacts import digest, discard, locked, seal, to_disk, write_json
+from bench.storage.code_digest import module_digest, source_digest
 
 if TYPE_CHECKING:
     from bench.dataset import Dataset, RecordFile

@@ -10,14 +10,14 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from bench.code_digest import Item, source_digest
-from bench.signals import filters, preparation, window_kernel, windows
+from bench.signals import filter_steps, filters, window_kernel, windows
 from bench.signals.derived import beats, derive
 from bench.signals.input_spec import InputSpec
 from bench.signals.median_beat import median_beat
 from bench.signals.resample import resample
 from bench.signals.store import SignalStore
 from bench.signals.store_writer import StoreWriter, stored
+from bench.storage.code_digest import Item, source_digest
 
 OPTIONAL: dict[str, tuple[Callable[..., Any], ...]] = {
     "resample": (resample,),
@@ -25,10 +25,10 @@ OPTIONAL: dict[str, tuple[Callable[..., Any], ...]] = {
     "minmax": (windows._minmax, window_kernel._minmax),
     "zscore": (windows._zscore, window_kernel._zscore),
     "zscore-lead": (windows._zscore_lead, window_kernel._zscore_lead),
-    "steps": (preparation.prepare_signal, preparation.check),
-    "clip": (preparation.clip_deviations,),
-    "als": (preparation.als_baseline,),
-    "zscore-groups": (preparation.zscore_groups,),
+    "steps": (filter_steps.prepare_signal, filter_steps.check),
+    "clip": (filter_steps.clip_deviations,),
+    "als": (filter_steps.als_baseline,),
+    "zscore-groups": (filter_steps.zscore_groups,),
     "filters": (filters.apply_filters, filters.design),
     "butterworth": (filters._butterworth,),
     "notch": (filters._notch,),

@@ -25,7 +25,7 @@ class InputSpec:
             always takes the first).
         partial_leads: True if the method takes any subset of leads (absent ones are then marked in ``batch.leads``);
             otherwise absent leads are rows of zeros, as the papers do, and the result says so.
-        filters: what is done to whole recordings before normalisation, in order: names of :mod:`bench.signals.preparation`
+        filters: what is done to whole recordings before normalisation, in order: names of :mod:`bench.signals.filter_steps`
             (filters, clipping, baseline by asymmetric least squares, z-score by group of leads).
         median_beat: replace the recording by its median beat: the recorder's own where the dataset has it, all leads
             are available and no filter is asked for; else :mod:`bench.signals.median_beat`'s.

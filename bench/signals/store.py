@@ -1,6 +1,6 @@
 """The signal store, read: a dataset's recordings, memory-mapped.
 
-:mod:`bench.signals.prepare` makes it; :mod:`bench.signals.store_writer` describes the files.
+:mod:`bench.signals.build_store` makes it; :mod:`bench.signals.store_writer` describes the files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32, Int64, Shaped
 
-from bench.artifacts import SEAL, damage
 from bench.dataset import Dataset
 from bench.errors import DataError
 from bench.signals.bounds import Bounds
@@ -27,6 +26,7 @@ from bench.signals.store_writer import (
     SCHEMA,
     recording_digest,
 )
+from bench.storage.artifacts import SEAL, damage
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -33,11 +33,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32, Int16
 
-from bench.artifacts import digest, seal, to_disk, write_json
 from bench.errors import DataError
 from bench.progress import say
 from bench.signals.leads import LEADS
 from bench.signals.quality import Quality
+from bench.storage.artifacts import digest, seal, to_disk, write_json
 
 if TYPE_CHECKING:
     import pandas as pd

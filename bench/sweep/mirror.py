@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.progress import say
 from bench.redaction import redact
+from bench.storage.workspace import Workspace
 from bench.sweep.trials import ERROR
-from bench.tracking import TrackingError, writer_at
-from bench.workspace import Workspace
+from bench.tracking.mirror import TrackingError, writer_at
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -14,8 +14,8 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.errors import ConfigError
+from bench.method.search_space import Categorical, Spaces
 from bench.seeding import derive
-from bench.sweep.space import Categorical, Spaces
 from bench.sweep.trials import place
 
 SamplerName = Literal["tpe", "grid", "cmaes", "random"]

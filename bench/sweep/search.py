@@ -15,10 +15,10 @@ from optuna.exceptions import TrialPruned
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.errors import BenchError
+from bench.method.search_space import Spaces
 from bench.progress import say
 from bench.redaction import redact
 from bench.sweep.samplers import PrunerName, SamplerName, pruner_for, sampler_for
-from bench.sweep.space import Spaces
 from bench.sweep.storage import Store
 from bench.sweep.trials import DONE, ERROR, SAME_AS, SURPLUS, WORKER, counted, done, place, retry, written
 

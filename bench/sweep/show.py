@@ -13,9 +13,9 @@ from optuna import Study
 from optuna.trial import TrialState
 
 from bench.errors import BenchError, UnknownName
+from bench.storage.workspace import Workspace
 from bench.sweep.storage import opened
 from bench.sweep.trials import ERROR, SAME_AS, best, counted
-from bench.workspace import Workspace
 
 if TYPE_CHECKING:
     from rich.table import Table

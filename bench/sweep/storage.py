@@ -28,10 +28,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, PendingRollbackError, ProgrammingError
 
-from bench.artifacts import locked
 from bench.errors import BenchError, ConfigError
 from bench.progress import say
 from bench.redaction import redact, redact_of
+from bench.storage.artifacts import locked
 from bench.sweep.trials import WORKER, retry
 
 PATIENCE = 300.0

@@ -1,6 +1,6 @@
 """From ``bench sweep``'s options to results: a study a fold, its best setting trained again and scored once.
 
-Only validation data are looked at while settings are compared (:func:`bench.runner.cell_result.answer` puts the
+Only validation data are looked at while settings are compared (:func:`bench.runner.run_cell.answer` puts the
 validation split in the place of the test split). The chosen setting then runs as any other cell does, for every seed
 asked for, and its result carries what chose it.
 """
@@ -20,32 +20,32 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bench import registry
-from bench.artifacts import digest
-from bench.data_source import DataSource
+from bench.cells.cell import Cell
+from bench.cells.result import Result
+from bench.data.source import DataSource
 from bench.errors import BenchError, ConfigError, foreign_code
+from bench.method.search_space import Spaces, grid_size, parse_vary, read_spaces
 from bench.modes import mode_module, released_protocol
 from bench.processes.parent_watch import end_with_parent
 from bench.progress import say
 from bench.runner import failures
-from bench.runner.cell import Cell
-from bench.runner.cell_result import answer, run_cell
-from bench.runner.configure import check_overrides, fields_of, parse_overrides
 from bench.runner.execute import prepare_session
 from bench.runner.keys import cell_key
+from bench.runner.overrides import check_overrides, fields_of, parse_overrides
 from bench.runner.plan import RunOptions
-from bench.runner.results import Result
+from bench.runner.run_cell import answer, run_cell
 from bench.runner.session import Session
+from bench.storage.artifacts import digest
 from bench.sweep.mirror import mirror_study
 from bench.sweep.samplers import PrunerName, SamplerName, pruner_for, sampler_for
 from bench.sweep.search import Search, described, search
-from bench.sweep.space import Spaces, grid_size, parse_vary, read_spaces
 from bench.sweep.storage import opened
 from bench.sweep.trials import best, done
 from bench.training.objective import Objective
 
 if TYPE_CHECKING:
     from bench.method import Method
-    from bench.runner.configure import Override
+    from bench.runner.overrides import Override
 
 TRIALS = 50
 """Unless asked for otherwise, or the grid is smaller."""
@@ -363,7 +363,7 @@ def _score(
         if on_result:
             on_result(result, computed)
     if options.track and finished:
-        from bench.tracking import ResultMirror
+        from bench.tracking.mirror import ResultMirror
 
         with ResultMirror(session.source.workspace.tracking_uri, warn=lambda text: say(f"warning: {text}")) as mirror:
             mirror.add_all(finished)

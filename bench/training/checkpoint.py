@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.artifacts import (
+from bench.errors import DataError
+from bench.progress import say, track
+from bench.reading.text_file import check_text_file, said
+from bench.reading.yaml_file import parse_yaml
+from bench.seeding import derive, seed_global
+from bench.signals.input_code import input_digest
+from bench.storage.artifacts import (
     INPUTS,
     SEAL,
     damage,
@@ -30,23 +36,17 @@ from bench.artifacts import (
     write_json,
     writing,
 )
-from bench.code_digest import method_digest, module_digest
-from bench.errors import DataError
-from bench.progress import say, track
-from bench.reading.text_file import check_text_file, said
-from bench.reading.yaml_file import parse_yaml
-from bench.seeding import derive, seed_global
-from bench.signals.input_code import input_digest
+from bench.storage.code_digest import method_digest, module_digest
 
 if TYPE_CHECKING:
-    from bench.loading import BatchSource
+    from bench.data.batches import BatchSource
     from bench.method import Corpus, Method, MethodConfig
     from bench.training.devices import Devices
 
 SCHEMA = 1
 CONCEPTS = "concepts.json"
 WEIGHTS = "model.safetensors"
-LOOP = ("loop", "schedule", "micro_batches", "distributed", "batch_norm", "forward", "clipping")
+LOOP = ("loop", "schedule", "micro_batches", "distributed", "batch_norm", "method_calls", "clipping")
 """Modules of the training loop, whose change makes other weights. What they run on is not among them."""
 
 

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.artifacts import file_digest, seal, write_json, writing
 from bench.errors import ConfigError, DataError, UnknownName
+from bench.method.published_names import NameReport, PublishedNames, compare
 from bench.signals.leads import LEADS, canonical_lead
+from bench.storage.artifacts import file_digest, seal, write_json, writing
 from bench.training.checkpoint import SCHEMA, CheckpointSpec, seeded_method
-from bench.training.published_names import NameReport, PublishedNames, compare
 from bench.training.tensor_file import read_tensors
 
 if TYPE_CHECKING:

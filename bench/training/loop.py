@@ -18,20 +18,20 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from bench.artifacts import replace_file
 from bench.batch import ECGBatch
+from bench.data.batches import BatchSource
 from bench.errors import BenchError, ConfigError, DataError
-from bench.loading import BatchSource
 from bench.method import Method
+from bench.method.pretrain_config import PretrainConfig
 from bench.progress import Progress
 from bench.seeding import derive, seed_global
+from bench.storage.artifacts import replace_file
 from bench.training import micro_batches
 from bench.training.batch_norm import over_all_processes
 from bench.training.clipping import clip_gradients
-from bench.training.config import PretrainConfig
 from bench.training.devices import Devices, full, in_parts, make_fabric
 from bench.training.distributed import agreed, average, rank, ranks
-from bench.training.forward import Model, set_up
+from bench.training.method_calls import Model, set_up
 from bench.training.schedule import schedule_of
 
 STATE = "state.pt"

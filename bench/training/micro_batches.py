@@ -21,7 +21,7 @@ from bench.batch import ECGBatch
 from bench.errors import ConfigError
 from bench.method import Method
 from bench.training.distributed import average
-from bench.training.forward import Model
+from bench.training.method_calls import Model
 
 
 def check(method: Method, strategy: str) -> None:

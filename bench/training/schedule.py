@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.training.config import PretrainConfig
+    from bench.method.pretrain_config import PretrainConfig
 
 
 def warmup_cosine(step: int, total: int, warmup: int) -> float:

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from words import cell, code_cell, default, markdown, table
 
+from bench.method.pretrain_config import PretrainConfig
 from bench.modes import MODULES, honest_mode, mode_module
-from bench.training.config import PretrainConfig
 
 SETTINGS = """# Settings
 

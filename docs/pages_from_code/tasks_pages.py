@@ -7,7 +7,7 @@ from typing import Any
 from words import cell, code_cell, markdown, table
 
 from bench import registry
-from bench.splits import PARTITIONS, load_split
+from bench.splitting.split import PARTITIONS, load_split
 
 TITLE = {"regression": "Targets", "survival": "Event"}
 

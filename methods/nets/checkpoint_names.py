@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from bench.errors import DataError
-from bench.training.published_names import Rules, own_name, within
+from bench.method.published_names import Rules, own_name, within
 
 MERL_RESNET_ENCODER: Rules = (
     (r"conv1\.", "stem.0."),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.method import Corpus
-from bench.training.config import PretrainConfig
+from bench.method.pretrain_config import PretrainConfig
 from methods.losses.siamese import ema_momentum, update_target
 
 

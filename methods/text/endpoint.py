@@ -21,7 +21,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from bench.download.redirects import open_url
+from bench.data.download.redirects import open_url
 from bench.errors import BenchError, ConfigError
 from bench.reading.json_file import parse_json
 from bench.reading.text_file import LARGEST

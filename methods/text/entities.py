@@ -21,9 +21,9 @@ import numpy as np
 from jaxtyping import UInt8
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.artifacts import digest
 from bench.errors import ConfigError, DataError
 from bench.progress import say, track
+from bench.storage.artifacts import digest
 from methods.text.endpoint import ChatEndpoint, EndpointConfig
 from methods.text.lexicon import Lexicon, Match, Term, default_lexicon, fold
 from methods.text.llm import LanguageModelExtractor, mine_lexicon

@@ -22,9 +22,9 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from bench.artifacts import SEAL, damage, digest, once, write_json
 from bench.errors import ConfigError, DataError
 from bench.reading.json_file import read_json
+from bench.storage.artifacts import SEAL, damage, digest, once, write_json
 from methods.text.documents import PASSAGE_WORDS, Passage, passages, read_document
 from methods.text.encoder import TextEncoder, TextEncoderConfig
 from methods.text.entities import LexiconExtractor

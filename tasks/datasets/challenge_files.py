@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.artifacts import folder_next_to
 from bench.errors import DataError
 from bench.signals.leads import LEADS
 from bench.signals.wfdb_header import read_header_text
+from bench.storage.artifacts import folder_next_to
 
 _SNOMED_CT = re.compile(r"[0-9]{6,18}")
 _COUNT = re.compile(r"[0-9]{1,9}")

@@ -12,7 +12,7 @@ import numpy as np
 from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import DataError
 from bench.publication import Publication
-from bench.stratification import stratified_folds, stratified_parts
+from bench.splitting.stratify import stratified_folds, stratified_parts
 from tasks.cpsc2018 import CLASSES
 from tasks.datasets.challenge_files import clean_age, clean_sex, read_notes, records_below
 from tasks.datasets.pretraining_rows import outside_every_test
@@ -167,7 +167,7 @@ class CPSC2018(Dataset):
 
     @classmethod
     def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
-        from tasks.datasets.cpsc2018_simulation import simulate_cpsc2018
+        from tasks.datasets.simulated.cpsc2018 import simulate_cpsc2018
 
         simulate_cpsc2018(destination, n_records=n_records, seed=seed)
 

@@ -13,7 +13,7 @@ import numpy as np
 from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import DataError
 from bench.publication import Publication
-from bench.stratification import stratified_parts
+from bench.splitting.stratify import stratified_parts
 from tasks.csn import CLASSES, substring_labels, whole_labels
 from tasks.datasets.challenge_files import read_notes, records_below
 from tasks.datasets.pretraining_rows import outside_every_test
@@ -191,7 +191,7 @@ class CSN(Dataset):
 
     @classmethod
     def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
-        from tasks.datasets.csn_simulation import simulate_csn
+        from tasks.datasets.simulated.csn import simulate_csn
 
         simulate_csn(destination, n_records=n_records, seed=seed)
 

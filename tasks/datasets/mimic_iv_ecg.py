@@ -12,7 +12,7 @@ import numpy as np
 from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import ConfigError, DataError
 from bench.publication import Publication
-from bench.stratification import hash_fraction
+from bench.splitting.stratify import hash_fraction
 from tasks.datasets.mimic_reports import MINIMUM_WORDS, merl_report, merl_words, sentences
 from tasks.publisher_csv import our_headings
 
@@ -169,7 +169,7 @@ class MIMICIVECG(Dataset):
 
     @classmethod
     def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
-        from tasks.datasets.mimic_simulation import simulate_mimic
+        from tasks.datasets.simulated.mimic import simulate_mimic
 
         simulate_mimic(destination, n_records=n_records, seed=seed)
 

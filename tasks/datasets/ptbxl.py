@@ -252,7 +252,7 @@ class PTBXL(Dataset):
 
     @classmethod
     def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
-        from tasks.datasets.ptbxl_simulation import simulate_ptbxl
+        from tasks.datasets.simulated.ptbxl import simulate_ptbxl
 
         simulate_ptbxl(destination, n_records=n_records, seed=seed)
 

@@ -12,14 +12,14 @@ import numpy as np
 
 from bench.dataset import Dataset, RecordFile, Recording
 from bench.errors import ConfigError, DataError
-from bench.stratification import stratified_parts
+from bench.splitting.stratify import stratified_parts
 from tasks.datasets.sentences import sentences
+from tasks.datasets.simulated.ukb import TRUTH
+from tasks.datasets.simulated.ukb_hearts import TRUE_RISKS
 from tasks.datasets.ukb_cine import SUFFIXES, read_three_phases
 from tasks.datasets.ukb_ecg_xml import COLUMNS, read_facts, read_resting_ecg
-from tasks.datasets.ukb_hearts import TRUE_RISKS
 from tasks.datasets.ukb_phenotypes import FILE as PHENOTYPES_FILE
 from tasks.datasets.ukb_phenotypes import PHENOTYPES, read_phenotypes
-from tasks.datasets.ukb_simulation import TRUTH
 from tasks.datasets.ukb_table import MainTable, read_main, table_files
 from tasks.datasets.ukb_withdrawals import NAMES, read_withdrawn, withdrawal_lists
 from tasks.publisher_csv import read_table
@@ -193,7 +193,7 @@ class UKBiobank(Dataset):
 
     @classmethod
     def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
-        from tasks.datasets.ukb_simulation import simulate_ukb
+        from tasks.datasets.simulated.ukb import simulate_ukb
 
         simulate_ukb(destination, n_records, seed)
 

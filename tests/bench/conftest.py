@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from bench.artifacts import digest
-from bench.runner.cell import Cell
-from bench.runner.results import Result, write_result
+from bench.cells.cell import Cell
+from bench.cells.result import Result, write_result
+from bench.storage.artifacts import digest
 
 
 def _result(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.errors import ConfigError, UnknownName
 from bench.project_file import project
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
 
 
 @pytest.fixture

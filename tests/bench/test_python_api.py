@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 import bench
 from bench.api import COLUMNS, FailedCells
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.errors import BenchError, ConfigError, DataError, UnknownName
 from bench.signals.leads import LEADS
 

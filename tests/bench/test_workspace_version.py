@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import workspace as workspace_module
+from bench.cells.result import read_results
 from bench.errors import ConfigError
-from bench.runner.results import read_results
-from bench.workspace import VERSION, VERSION_FILE, Workspace
+from bench.storage import workspace as workspace_module
+from bench.storage.workspace import VERSION, VERSION_FILE, Workspace
 
 STORED = Path(__file__).parent / "stored" / "workspace-0.1.0"
 """A workspace with one result, written by release 0.1.0, which knew no version."""

@@ -57,7 +57,7 @@ class Shared:
     @cached_property
     def ukb(self) -> Path:
         """UK Biobank with four participants, eid 1000001 the first of them; no images."""
-        from tasks.datasets.ukb_simulation import simulate_ukb
+        from tasks.datasets.simulated.ukb import simulate_ukb
 
         simulate_ukb(self.root / "ukb", 4, seed=2, cine="none")
         return self.root / "ukb"
@@ -89,8 +89,8 @@ class Shared:
     @cached_property
     def prepared(self) -> Path:
         """A workspace whose simulated PTB-XL of 50 recordings is prepared."""
-        from bench.data_source import DataSource
-        from bench.workspace import Workspace
+        from bench.data.source import DataSource
+        from bench.storage.workspace import Workspace
 
         workspace = self.root / "prepared-workspace"
         DataSource(Workspace(workspace), simulated_records=50).store("ptbxl")
@@ -125,9 +125,9 @@ class Shared:
     @cached_property
     def cards(self) -> Path:
         """A folder of the result cards of :attr:`results`."""
+        from bench.cells.result import read_results
         from bench.leaderboard.board import load_board
         from bench.leaderboard.cards import export
-        from bench.runner.results import read_results
 
         folder = self.root / "cards"
         export(load_board("ptbxl_super"), read_results(self.results / "results"), folder)
@@ -136,8 +136,8 @@ class Shared:
     @cached_property
     def kept(self) -> Path:
         """A folder of kept boards of :attr:`results`."""
-        from bench.leaderboard.kept import keep
-        from bench.runner.results import read_results
+        from bench.cells.result import read_results
+        from bench.leaderboard.frozen_boards import keep
 
         folder = self.root / "kept"
         keep(["ptbxl_super"], read_results(self.results / "results"), folder)
@@ -147,10 +147,10 @@ class Shared:
 def _write_cell(results: Path, method: str, skill: float, records: int = 80) -> None:
     import pandas as pd
 
-    from bench.artifacts import digest
-    from bench.runner.cell import Cell
-    from bench.runner.results import SCHEMA, Result, write_result
+    from bench.cells.cell import Cell
+    from bench.cells.result import SCHEMA, Result, write_result
     from bench.scoring.score import score
+    from bench.storage.artifacts import digest
 
     both = 2 * records
     random = np.random.default_rng(0)

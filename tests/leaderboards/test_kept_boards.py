@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.leaderboard.cards import PACK
-from bench.leaderboard.kept import check_kept, put_table
+from bench.leaderboard.frozen_boards import check_kept, put_table
 
 ROOT = Path(__file__).parents[2]
 KEPT = sorted(path.parent for path in (ROOT / "leaderboards").glob(f"*/{PACK}"))

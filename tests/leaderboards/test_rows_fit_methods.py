@@ -6,8 +6,8 @@ import pytest
 
 from bench import registry
 from bench.leaderboard.board import boards
-from bench.run_record import flatten
-from bench.runner.configure import fields_of
+from bench.runner.overrides import fields_of
+from bench.tracking.run_fields import flatten
 
 BOARDS = boards([Path(__file__).parents[2] / "leaderboards"])
 ROWS = [(b.name, row) for b in BOARDS.values() for row in b.rows if row.config]

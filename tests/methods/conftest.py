@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.contract.made_up import made_up_corpus
+from bench.checks.synthetic_corpus import made_up_corpus
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -3,8 +3,8 @@
 import pytest
 
 from bench import registry
-from bench.contract.check import Check, DoesNotApply
-from bench.contract.method_checks import CHECKS, MethodSubject
+from bench.checks.check import Check, DoesNotApply
+from bench.checks.method_checks import CHECKS, MethodSubject
 
 METHODS = tuple(registry.entries(registry.METHODS))
 

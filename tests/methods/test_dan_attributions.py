@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.runner.configure import method_config, parse_overrides
+from bench.runner.overrides import method_config, parse_overrides
 from bench.seeding import seeded
 from methods.llm_dan import LLMDAN
 

@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from bench.method import MethodConfig
-from bench.runner.configure import method_config
+from bench.runner.overrides import method_config
 from bench.seeding import seeded
 from bench.task import ClassName
 from bench.training.checkpoint import CheckpointSpec

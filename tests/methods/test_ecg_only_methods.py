@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.errors import ConfigError
-from bench.runner.configure import method_config, parse_overrides
+from bench.runner.overrides import method_config, parse_overrides
 from methods.astcl import agreement
 from methods.byol import BYOL
 from methods.clocs import CLOCS

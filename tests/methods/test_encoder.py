@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import nn
 
-from bench.contract.made_up import made_up_corpus
+from bench.checks.synthetic_corpus import made_up_corpus
 from bench.errors import BenchError, ConfigError
 from methods.encoder import Encoder
-from methods.foreign import weights_digest
+from methods.external_encoders import weights_digest
 from methods.text.torchvision_operators import declare_missing_operators
 
 LENGTH = 1000
@@ -427,10 +427,10 @@ def test_without_a_network_the_hub_is_answered_with_the_cure(monkeypatch):
 
 
 def test_from_the_command_line_to_a_row(exported, tmp_path):
-    from bench.data_source import DataSource
+    from bench.data.source import DataSource
     from bench.runner.execute import run
     from bench.runner.plan import RunOptions
-    from bench.workspace import Workspace
+    from bench.storage.workspace import Workspace
 
     source = DataSource(Workspace(tmp_path / "workspace"), simulated_records=150)
     settings = [

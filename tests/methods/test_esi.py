@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench.artifacts import file_digest
 from bench.batch import ECGBatch
 from bench.errors import DataError
-from bench.runner.configure import method_config
+from bench.runner.overrides import method_config
 from bench.seeding import seeded
 from bench.signals.leads import LEADS, MIMIC_ORDER
+from bench.storage.artifacts import file_digest
 from bench.training.checkpoint import load_weights, read_provenance
 from bench.training.import_checkpoint import import_checkpoint
 from methods import esi

@@ -2,9 +2,10 @@
 
 import pytest
 
-from bench import code_digest, registry
-from bench.runner.configure import method_config
+from bench import registry
+from bench.runner.overrides import method_config
 from bench.seeding import seeded
+from bench.storage import code_digest
 
 METHODS = tuple(registry.entries(registry.METHODS))
 

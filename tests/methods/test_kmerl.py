@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.leaderboard.board import boards
-from bench.runner.configure import method_config, parse_overrides
+from bench.runner.overrides import method_config, parse_overrides
 from bench.seeding import seeded
 from methods.kmerl import KMERL
 from methods.nets.lead_vit import LeadViT

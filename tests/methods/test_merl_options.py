@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from bench.runner.configure import method_config, parse_overrides
+from bench.runner.overrides import method_config, parse_overrides
 from bench.seeding import seeded
 from bench.signals.windows import normalise
 from bench.task import ClassName

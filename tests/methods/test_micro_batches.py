@@ -5,14 +5,14 @@ import torch
 
 from bench import registry
 from bench.batch import ECGBatch
-from bench.contract.made_up import made_up_corpus
+from bench.checks.synthetic_corpus import made_up_corpus
 from bench.errors import ConfigError
 from bench.method import Method
-from bench.runner.configure import method_config
+from bench.runner.overrides import method_config
 from bench.seeding import seed_global
 from bench.training import micro_batches
 from bench.training.devices import make_fabric
-from bench.training.forward import set_up
+from bench.training.method_calls import set_up
 
 SETTINGS = {
     "merl": {"dropout": 0.3},

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.errors import ConfigError
-from bench.runner.configure import method_config, parse_overrides
+from bench.runner.overrides import method_config, parse_overrides
 from bench.seeding import seeded
 from methods.image_augment import augmented_image, colour_jitter, heart, moved
 from methods.mae import MAE

@@ -10,7 +10,7 @@ import torch
 from bench.batch import ECGBatch
 from bench.errors import ConfigError
 from bench.method import LabelledData
-from bench.runner.configure import method_config
+from bench.runner.overrides import method_config
 from bench.scoring.survival import harrell_c
 from bench.seeding import seeded
 from bench.signals.leads import LEADS

@@ -10,7 +10,7 @@ import torch
 from bench import registry
 from bench.errors import ConfigError, DataError
 from bench.method import Corpus
-from bench.runner.configure import method_config, parse_overrides
+from bench.runner.overrides import method_config, parse_overrides
 from bench.seeding import seeded
 from bench.signals.leads import LEADS
 from bench.training.objective import cox_loss

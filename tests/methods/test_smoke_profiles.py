@@ -3,7 +3,7 @@
 import pytest
 
 from bench import registry
-from bench.runner.configure import method_config
+from bench.runner.overrides import method_config
 
 
 def pretrained() -> list[str]:

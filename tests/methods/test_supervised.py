@@ -8,7 +8,7 @@ import torch
 from bench import registry
 from bench.batch import ECGBatch
 from bench.method import LabelledData
-from bench.runner.configure import method_config, mode_config
+from bench.runner.overrides import method_config, mode_config
 from bench.seeding import seeded
 from methods.nets.mvmsn import ViewNet
 from methods.wavelet_nn import WaveletNN, wavelet_features

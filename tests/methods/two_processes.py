@@ -15,15 +15,15 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from bench import registry
-from bench.contract.made_up import made_up_corpus
-from bench.runner.configure import method_config
+from bench.checks.synthetic_corpus import made_up_corpus
+from bench.runner.overrides import method_config
 from bench.seeding import seed_global
 from bench.training.batch_norm import over_all_processes
 from bench.training.devices import Devices, make_fabric
 from bench.training.distributed import rank, ranks
-from bench.training.forward import set_up
 from bench.training.launch import in_processes
 from bench.training.loop import _backward, _values
+from bench.training.method_calls import set_up
 from methods.text.encoder import TextEncoder
 from methods.text.tower import TextTower
 

@@ -8,8 +8,8 @@ from scipy.signal import resample_poly
 
 from bench.contamination.fingerprint import Fingerprints, fingerprint, of_store
 from bench.contamination.match import find_copies
-from bench.data_source import DataSource
-from bench.workspace import Workspace
+from bench.data.source import DataSource
+from bench.storage.workspace import Workspace
 from tasks.datasets.ptbxl import WITHDRAWN
 
 PUBLISHED_TWICE = {("137", "138"), ("143", "144"), ("145", "463"), ("456", "457"), ("459", "460")}

@@ -5,12 +5,12 @@ import shutil
 import numpy as np
 import pytest
 
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.runner import execute
 from bench.runner.plan import RunOptions
 from bench.scoring.comparison import paired_difference
 from bench.scoring.score import score_replicates
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
 
 
 def test_the_500_recordings_are_read_whole_and_said_to_be_a_subset(real_data, tmp_path):

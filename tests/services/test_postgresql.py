@@ -10,15 +10,15 @@ from collections import Counter
 import optuna
 import pytest
 
-from bench.artifacts import damage
-from bench.data_source import DataSource
+from bench.cells.result import read_results
+from bench.data.source import DataSource
 from bench.runner import execute
 from bench.runner.plan import RunOptions
-from bench.runner.results import read_results
+from bench.storage.artifacts import damage
+from bench.storage.workspace import Workspace
 from bench.sweep.storage import opened
 from bench.sweep.trials import RETRY_OF, WORKER, best, counted
-from bench.tracking import push
-from bench.workspace import Workspace
+from bench.tracking.mirror import push
 
 pytestmark = [pytest.mark.slow, pytest.mark.services, pytest.mark.timeout(900)]
 
@@ -34,7 +34,7 @@ SNAIL = '''
 
     from bench.method import Method, MethodConfig
     from bench.signals.input_spec import InputSpec
-    from bench.sweep.space import Uniform
+    from bench.method.search_space import Uniform
 
 
     class Snail(Method):

@@ -3,7 +3,7 @@
 import pytest
 
 from bench import registry
-from bench.contract import check_dataset, check_task
+from bench.checks import check_dataset, check_task
 
 
 @pytest.mark.parametrize("name", registry.entries(registry.TASKS))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bench.data_source import DataSource
-from bench.data_status import verify
+from bench.data.source import DataSource
+from bench.data.status import verify
 from bench.errors import ConfigError
 from bench.runner.execute import run
 from bench.runner.plan import RunOptions
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
 
 QUICK = ["pretrain.epochs=1", "linear.epochs=2"]
 

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.errors import DataError
 from bench.signals.input_spec import InputSpec
 from bench.signals.windows import SignalView
-from bench.splits import load_split
+from bench.splitting.split import load_split
 from tasks.datasets.cpsc2018 import CPSC2018
-from tasks.datasets.cpsc2018_simulation import simulate_cpsc2018
+from tasks.datasets.simulated.cpsc2018 import simulate_cpsc2018
 from tasks.identification import ICBEBIdentification, PTBXLIdentification, PTBXLIdentificationAcross
 
 

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from bench.errors import DataError
-from bench.fractions import subset
-from bench.imported_columns import with_imported
-from bench.splits import split_of
+from bench.splitting.label_fractions import subset
+from bench.splitting.released_partitions import with_imported
+from bench.splitting.split import split_of
 from tasks.cpsc2018 import CPSC2018Labels
 from tasks.csn import CSNLabels, CSNReleasedLabels
 from tasks.datasets.cpsc2018 import CLASSES as CPSC_CLASSES

@@ -14,10 +14,10 @@ import pytest
 from bench import registry
 from bench.dataset import RecordFile
 from bench.errors import DataError
-from bench.signals.prepare import prepare
-from bench.splits import load_split
+from bench.signals.build_store import prepare
+from bench.splitting.split import load_split
 from tasks.datasets.ptbxl import DATABASE, PTBXL, STATEMENTS
-from tasks.datasets.ptbxl_simulation import simulate_ptbxl
+from tasks.datasets.simulated.ptbxl import simulate_ptbxl
 from tasks.ptbxl import PTBXLAll, PTBXLDiagnostic, PTBXLForm, PTBXLRhythm, PTBXLSubclass, PTBXLSuperclass
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

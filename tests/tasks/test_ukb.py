@@ -7,21 +7,21 @@ import pandas as pd
 import pytest
 
 from bench.batch import ECGBatch
+from bench.data.batches import BatchSource
 from bench.errors import ConfigError, DataError
-from bench.loading import BatchSource
 from bench.runner.plan import RunOptions, plan
 from bench.scoring.classification import auroc
+from bench.signals.build_store import prepare
 from bench.signals.images import altered_images, prepare_images
 from bench.signals.input_spec import InputSpec
-from bench.signals.prepare import prepare
 from bench.signals.store import DamagedStore
 from bench.signals.windows import SignalView
-from bench.splits import load_split
+from bench.splitting.split import load_split
 from tasks import ukb
+from tasks.datasets.simulated.ukb import simulate_ukb
+from tasks.datasets.simulated.ukb_hearts import draw_participant, patient_of, true_risks
 from tasks.datasets.ukb import UKBiobank
-from tasks.datasets.ukb_hearts import draw_participant, patient_of, true_risks
 from tasks.datasets.ukb_phenotypes import GROUPS, PHENOTYPES, read_phenotypes
-from tasks.datasets.ukb_simulation import simulate_ukb
 
 TASKS = [
     ukb.HypertensionHeartFailure,

@@ -8,19 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.data_source import DataSource
+from bench.data.batches import BatchSource
+from bench.data.source import DataSource
 from bench.leaderboard.collect import collect_all
-from bench.loading import BatchSource
 from bench.method import Method
 from bench.modes import finetune
-from bench.modes.cell_run import CellRun
-from bench.run_record import metrics_of
+from bench.modes.mode_io import CellRun
 from bench.runner.execute import run
 from bench.runner.plan import RunOptions
 from bench.runner.session import Session
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
+from bench.tracking.run_fields import metrics_of
 from methods.cox_ecg import CoxECG
 from tasks.ukb import InfarctionHeartFailure
 

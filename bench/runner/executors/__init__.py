@@ -40,7 +40,7 @@ def executor_for(name: Name, jobs: int, address: str | None = None, time_limit: 
         from bench.runner.executors.processes import Processes
 
         return Processes(jobs, time_limit)
-    from bench.runner.executors.here import Here
+    from bench.runner.executors.in_process import Here
 
     return Here()
 

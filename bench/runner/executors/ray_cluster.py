@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.errors import ConfigError
 from bench.progress import track
 from bench.runner.executors import settle

@@ -13,16 +13,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench import registry
-from bench.artifacts import SEAL, file_digest
 from bench.errors import foreign_code
 from bench.processes.parent_watch import end_with_parent
 from bench.progress import say
-from bench.runner.cell_result import TakenElsewhere, run_cell
 from bench.runner.failures import explain
 from bench.runner.features import features
 from bench.runner.jobs import Job
+from bench.runner.run_cell import TakenElsewhere, run_cell
 from bench.runner.session import Session
 from bench.signals.store import RUN_AGAIN, DamagedStore
+from bench.storage.artifacts import SEAL, file_digest
 
 BEAT_SECONDS = 10.0
 

@@ -6,13 +6,13 @@ import json
 
 from sklearn.model_selection import train_test_split
 
-from bench.runner.cell import Cell
+from bench.cells.cell import Cell
 
 RUN = ("run", "-m", "random-vit", "-t", "ptbxl-sub", "--mode", "linear", "--set", "linear.epochs=1", "--no-track")
 
 
 def test_both_rules_are_run_kept_apart_and_told(bench, monkeypatch):
-    from bench.runner import cell_result
+    from bench.runner import run_cell
 
     calls = []
 
@@ -21,8 +21,8 @@ def test_both_rules_are_run_kept_apart_and_told(bench, monkeypatch):
         calls.append((rule, rows, chosen))
         return chosen
 
-    original = cell_result.subset
-    monkeypatch.setattr(cell_result, "subset", spy)
+    original = run_cell.subset
+    monkeypatch.setattr(run_cell, "subset", spy)
     ours = json.loads(bench(*RUN, "--fraction", "5%", "--json").out)
     merl = json.loads(bench(*RUN, "--fraction", "5%,1", "--fraction-rule", "merl", "--json").out)
     assert [r["cell"].get("fraction_rule", "stratified") for r in ours + merl] == ["stratified", "merl", "stratified"]
@@ -40,9 +40,9 @@ def test_both_rules_are_run_kept_apart_and_told(bench, monkeypatch):
 def test_boards_do_not_average_two_draws(bench):
     bench(*RUN, "--fraction", "1%")
     bench(*RUN, "--fraction", "1%", "--fraction-rule", "merl")
-    from bench.leaderboard.rows import latest, variants
-    from bench.runner.results import read_results
-    from bench.workspace import Workspace
+    from bench.cells.result import read_results
+    from bench.leaderboard.match_results import latest, variants
+    from bench.storage.workspace import Workspace
 
     results = list(read_results(Workspace.at().results))
     assert len(latest(results)) == 2

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import registry, splits
-from bench.contract.check import Check, judge
+from bench import registry
+from bench.checks.check import Check, judge
+from bench.splitting import split
 
 KINDS = ("method", "task", "dataset")
 
@@ -23,7 +24,7 @@ def install(tmp_path, monkeypatch):
         importlib.invalidate_caches()
         registry.entries.cache_clear()
         registry._classes_in.cache_clear()
-        splits.split_files.cache_clear()
+        split.split_files.cache_clear()
 
     def install(folder: Path) -> None:
         project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.runner.configure import parse_overrides
+from bench.runner.overrides import parse_overrides
 from tasks.datasets.ptbxl import PTBXL
 
 DOWN = '{url: "http://127.0.0.1:9/v1", model: m, attempts: 1}'

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from bench import registry
-from bench.artifacts import SEAL
 from bench.contamination.audit import audit
 from bench.contamination.declared import declared_corpus, relation
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.errors import UnknownName
 from bench.runner import execute
 from bench.runner.plan import RunOptions
 from bench.runner.session import Session
+from bench.storage.artifacts import SEAL
 
 BORROWED = '''
     from tasks.datasets.ptbxl import PTBXL

@@ -8,7 +8,7 @@ from scipy.signal import resample_poly
 
 from bench.contamination.fingerprint import Fingerprints, fingerprint, of_store, place
 from bench.contamination.match import SIMILARITY, Index, find_copies
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.signals.store import SignalStore
 
 FS = 500

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from bench.batch import ECGBatch
-from bench.explain.attributions import Attributions, attributions, gradient_activation
 from bench.explain.ecg_paper import GAIN, SPEED, draw_beats, draw_recording, draw_window
 from bench.explain.explain import as_function
 from bench.explain.figure import save
 from bench.explain.groups import draw_groups, draw_lead_attention
 from bench.explain.outcomes import draw_kaplan_meier, draw_predicted_measured, draw_similarity
+from bench.method.attributions import Attributions, attributions, gradient_activation
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
 from bench.training.linear_head import LinearHead

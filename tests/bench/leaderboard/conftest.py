@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.artifacts import digest
-from bench.runner.results import SCHEMA, Result, write_result
+from bench.cells.result import SCHEMA, Result, write_result
 from bench.scoring.score import score
+from bench.storage.artifacts import digest
 
 CLASSES = ["HYP", "NORM", "MI", "CD", "STTC"]
 

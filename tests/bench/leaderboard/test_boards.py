@@ -7,12 +7,12 @@ import pytest
 from bench.errors import ConfigError, UnknownName
 from bench.leaderboard.board import Board, Column, Row, board_files, load_board, read_board
 from bench.leaderboard.collect import collect, collect_all
-from bench.leaderboard.comparisons import Ranks
-from bench.leaderboard.console import class_tables, console_tables
-from bench.leaderboard.numbers import MANY_GROUPS
-from bench.leaderboard.page import table_views
+from bench.leaderboard.formats.console import class_tables, console_tables
+from bench.leaderboard.match_results import fullest_board
+from bench.leaderboard.number_format import MANY_GROUPS
 from bench.leaderboard.render import render
-from bench.leaderboard.rows import fullest_board
+from bench.leaderboard.site.view_models import table_views
+from bench.leaderboard.statistics.comparisons import Ranks
 from bench.provenance import LIBRARIES, versions
 
 BOARD = """

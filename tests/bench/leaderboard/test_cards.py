@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from bench.artifacts import digest
+from bench.cells.result import SCHEMA
 from bench.cli.main import app
 from bench.errors import ConfigError, DataError
 from bench.leaderboard.board import Board, Column, Row, load_board
 from bench.leaderboard.cards import card_of, check, export, read_card, read_cards
 from bench.leaderboard.collect import collect
-from bench.runner.results import SCHEMA
-from bench.splits import load_split
+from bench.splitting.split import load_split
+from bench.storage.artifacts import digest
 
 BOARD = Board(
     name="b", title="B", metric="macro_auroc",

@@ -4,15 +4,15 @@ import shutil
 import numpy as np
 import pytest
 
-from bench.artifacts import digest, write_json
-from bench.leaderboard import numbers
+from bench.leaderboard import number_format
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.collect import collect, compared
-from bench.leaderboard.comparisons import ranks_of, read_p_values
 from bench.leaderboard.render import render
-from bench.leaderboard.standing import diagram
+from bench.leaderboard.statistics.comparisons import ranks_of, read_p_values
+from bench.leaderboard.statistics.mean_ranks import diagram
 from bench.scoring.comparison import corrected_resampled_t, difference_of_means, holm, paired_difference
 from bench.scoring.score import score_replicates
+from bench.storage.artifacts import digest, write_json
 
 METHODS = ("kmerl", "merl", "etp")
 
@@ -86,7 +86,7 @@ def test_altered_predictions_are_told_and_nothing_is_ranked(three):
         file.write(b"x")
     table = table_of(board(), three)
     assert "altered" in table.ranks[0].why
-    assert any("not tested against each other" in note for note in numbers.comparison_notes(table))
+    assert any("not tested against each other" in note for note in number_format.comparison_notes(table))
 
 
 def test_what_was_found_is_kept_and_predictions_are_not_read_again(tmp_path, three):
@@ -208,11 +208,11 @@ def test_every_format_tells_who_can_be_told_apart(tmp_path, three):
 
 def test_where_letters_would_be_too_many_a_rank_stands(three, monkeypatch):
     table = table_of(board(), three)
-    assert [numbers.raised(table, line, 0) for line in table.lines] == ["a", "b", "b"]
-    monkeypatch.setattr(numbers, "MANY_GROUPS", 1)
-    assert [numbers.raised(table, line, 0) for line in table.lines] == ["1", "2", "2"]
-    assert [numbers.letters(table, line, 0) for line in table.lines] == ["a", "b", "b"]  # for the CSV
-    assert any("one plus the number of rows" in note for note in numbers.comparison_notes(table))
+    assert [number_format.raised(table, line, 0) for line in table.lines] == ["a", "b", "b"]
+    monkeypatch.setattr(number_format, "MANY_GROUPS", 1)
+    assert [number_format.raised(table, line, 0) for line in table.lines] == ["1", "2", "2"]
+    assert [number_format.letters(table, line, 0) for line in table.lines] == ["a", "b", "b"]  # for the CSV
+    assert any("one plus the number of rows" in note for note in number_format.comparison_notes(table))
 
 
 def test_classes_are_listed_and_rare_ones_flagged(make_result):

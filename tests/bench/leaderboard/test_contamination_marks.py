@@ -88,8 +88,8 @@ def test_columns_that_differ_in_contamination_have_no_mean_and_others_bear_the_m
 def test_a_result_older_than_the_stamp_reads_as_unknown(tmp_path, store_result):
     import json
 
-    from bench.artifacts import seal
-    from bench.runner.results import read_result
+    from bench.cells.result import read_result
+    from bench.storage.artifacts import seal
 
     result = store_result(tmp_path)
     path = result.folder / "result.json"

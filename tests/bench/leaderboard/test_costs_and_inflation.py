@@ -3,7 +3,7 @@ import pytest
 from bench.leaderboard import load_board
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.collect import collect, compared
-from bench.leaderboard.inflation import MINUS, both_modes
+from bench.leaderboard.statistics.inflation import MINUS, both_modes
 
 RELEASED = "linear-merl-released"
 
@@ -79,8 +79,8 @@ def test_a_group_of_targets_is_read_under_its_own_name(make_result):
 def test_what_an_encoder_costs_is_counted():
     import torch
 
-    from bench.flops import cost_of
     from bench.method import Method
+    from bench.runner.inference_cost import cost_of
 
     class Matrix(Method):
         name = "one-matrix"

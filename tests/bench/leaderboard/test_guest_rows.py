@@ -1,7 +1,7 @@
 """A plugin's method has a row on boards that do not name it; built-in methods have one only where a row names them."""
 
 from bench.leaderboard import collect, load_board
-from bench.leaderboard.guests import GROUP
+from bench.leaderboard.third_party_rows import GROUP
 
 COLUMN = {"task": "ptbxl-super", "mode": "zeroshot"}
 

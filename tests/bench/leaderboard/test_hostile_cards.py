@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.artifacts import digest
 from bench.errors import BenchError, DataError
-from bench.leaderboard import latex, markdown, table_csv
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.cards import card_of, check, export, read_card
 from bench.leaderboard.collect import collect
+from bench.leaderboard.formats import latex, markdown, table_csv
+from bench.storage.artifacts import digest
 
 BOARD = Board(
     name="b", title="B", metric="macro_auroc",

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from bench.cells.result import read_results
 from bench.cli.main import app
 from bench.errors import ConfigError, DataError
 from bench.leaderboard.cards import COMPARISONS, PACK
-from bench.leaderboard.kept import check_kept, keep, put_table, write_again
-from bench.runner.results import read_results
+from bench.leaderboard.frozen_boards import check_kept, keep, put_table, write_again
 
 BOARD = """\
 title: "Two methods"

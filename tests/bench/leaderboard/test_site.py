@@ -12,8 +12,8 @@ import pytest
 
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.collect import collect
-from bench.leaderboard.html import write as write_html
-from bench.leaderboard.pages import write_site
+from bench.leaderboard.site.render_html import write as write_html
+from bench.leaderboard.site.write_site import write_site
 
 METHODS = ("kmerl", "merl", "etp", "random-resnet", "simclr", "byol", "cpc")
 
@@ -122,7 +122,7 @@ def test_pages_of_methods_tasks_and_protocols_say_what_one_looks_for(site):
     task = (site / "tasks" / "ptbxl-super.html").read_text()
     assert "conduction disturbance" in task
     assert "2,158" in task
-    from bench.splits import load_split
+    from bench.splitting.split import load_split
 
     assert str(load_split("ptbxl-super").content.complete.digest) in task
     assert "Nadeau and Bengio" in (site / "protocols.html").read_text()

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from bench.loading import BatchSource
+from bench.data.batches import BatchSource
 from bench.method import Method
 from bench.modes import finetune
-from bench.modes.cell_run import CellRun
+from bench.modes.mode_io import CellRun
 from bench.progress import track
 from bench.scoring.classification import ovr_auroc
 from bench.seeding import seeded

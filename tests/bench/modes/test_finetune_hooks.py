@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from bench.loading import spread_evenly
+from bench.data.batches import spread_evenly
 from bench.modes.finetune import Config, _Classifier, _strata
 from bench.training.loop import split_decay
 from bench.training.objective import Objective

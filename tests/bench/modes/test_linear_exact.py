@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from bench.modes.cell_run import CellRun
 from bench.modes.linear import Config, run
+from bench.modes.mode_io import CellRun
 from bench.training.objective import Objective
 
 

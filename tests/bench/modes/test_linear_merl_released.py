@@ -11,10 +11,10 @@ from bench import modes
 from bench.batch import ECGBatch
 from bench.errors import ConfigError
 from bench.leaderboard.collect import collect_all
-from bench.leaderboard.inflation import inflation
+from bench.leaderboard.statistics.inflation import inflation
 from bench.method import Method
 from bench.modes import linear, linear_merl_released
-from bench.modes.cell_run import CellRun
+from bench.modes.mode_io import CellRun
 from bench.scoring import classification
 
 

@@ -13,8 +13,8 @@ from bench.method import MethodConfig
 from bench.reading.finite import not_finite
 from bench.reading.json_file import read_json_object
 from bench.reading.yaml_file import parse_yaml, read_yaml
-from bench.runner.configure import mode_config, parse_overrides
-from bench.splits import read_split
+from bench.runner.overrides import mode_config, parse_overrides
+from bench.splitting.split import read_split
 
 BOMB = "a: &a [" + ",".join("x" * 10) + "]\n"
 BOMB += "".join(f"{this}: &{this} [{','.join([f'*{last}'] * 10)}]\n" for last, this in zip("abcdefgh", "bcdefghi"))  # noqa: B905

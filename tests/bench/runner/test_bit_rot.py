@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import inventory
-from bench.data_source import DataSource
+from bench.cells import artifact_index
+from bench.data.source import DataSource
 from bench.runner import execute
 from bench.runner.plan import RunOptions
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
 
 OPTIONS = RunOptions(["small"], ["ptbxl-super"], ["linear"], overrides=["linear.epochs=2"], track=False)
 
@@ -71,11 +71,11 @@ def the_file(workspace: Workspace, kind: str, name: str) -> Path:
 
 def damaged(workspace: Workspace) -> list[Path]:
     found = []
-    for artifact in inventory.artifacts(workspace):
+    for artifact in artifact_index.artifacts(workspace):
         try:
-            if inventory.verify(artifact):
+            if artifact_index.verify(artifact):
                 found.append(artifact.path)
-        except inventory.NoDigest:
+        except artifact_index.NoDigest:
             pass
     return found
 
@@ -83,7 +83,7 @@ def damaged(workspace: Workspace) -> list[Path]:
 def test_an_undisturbed_workspace_is_whole(finished):
     workspace, _ = finished
     assert damaged(workspace) == []
-    kinds = {artifact.kind for artifact in inventory.artifacts(workspace)}
+    kinds = {artifact.kind for artifact in artifact_index.artifacts(workspace)}
     assert kinds == {"simulated", "store", "fingerprints", "signals", "other cache", "checkpoint", "features", "result"}
 
 
@@ -94,10 +94,10 @@ def test_a_flipped_bit_is_found(finished, kind, name):
     folder = next(parent for parent in path.parents if parent.parent == workspace.root / kind)
     whole = path.read_bytes()
     flip(path, whole.index(b'"files"') + 2 if name == "artifact.json" else None)  # in the name of a field
-    (artifact,) = (one for one in inventory.artifacts(workspace) if one.path == folder)
-    assert inventory.verify(artifact)
+    (artifact,) = (one for one in artifact_index.artifacts(workspace) if one.path == folder)
+    assert artifact_index.verify(artifact)
     path.write_bytes(whole)
-    assert inventory.verify(artifact) is None
+    assert artifact_index.verify(artifact) is None
 
 
 @pytest.mark.filterwarnings("ignore:.*made again")
@@ -127,7 +127,7 @@ def test_flipped_bits_in_every_file_change_no_number(finished):
     workspace, undisturbed = finished
     for kind, name in FILES:
         flip(the_file(workspace, kind, name))
-    assert len(damaged(workspace)) == len(inventory.artifacts(workspace))
+    assert len(damaged(workspace)) == len(artifact_index.artifacts(workspace))
     assert numbers(run(workspace)) == undisturbed
     assert damaged(workspace) == []
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.errors import ConfigError, UnknownName
 from bench.runner import execute
 from bench.runner.plan import RunOptions

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.runner import execute, failures
 from bench.runner.executors.ray_cluster import RayCluster
 from bench.runner.plan import RunOptions
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
 
 OPTIONS = {
     "methods": ["small"],

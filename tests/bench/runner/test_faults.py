@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from bench.artifacts import damage
-from bench.workspace import Workspace
+from bench.storage.artifacts import damage
+from bench.storage.workspace import Workspace
 
 KILLS = 50
 CALM: list[str] = []
@@ -26,9 +26,9 @@ from pathlib import Path
 
 import bench.runner.execute as execute
 from bench import progress
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.runner.plan import RunOptions
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
 
 OPTIONS = RunOptions(["small"], ["ptbxl-super", "ptbxl-rhythm"], ["linear", "finetune"], seeds=(0, 1),
                      overrides=["linear.epochs=3", "finetune.epochs=1"], track=True)
@@ -104,7 +104,7 @@ def start(small, tmp_path):
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["bench.tracking", "bench.runner.execute", "tasks.ptbxl", "mlflow.store.tracking.sqlalchemy_store"]
+        ["bench.tracking.mirror", "bench.runner.execute", "tasks.ptbxl", "mlflow.store.tracking.sqlalchemy_store"]
     )
     started = []
 

@@ -10,14 +10,14 @@ import time
 import pytest
 
 from bench import registry
-from bench.data_source import DataSource
+from bench.cells.result import read_results
+from bench.data.source import DataSource
 from bench.runner import execute, failures
-from bench.runner.costs import Costs
+from bench.runner.job_estimates import Costs
 from bench.runner.plan import RunOptions
 from bench.runner.plan_jobs import jobs_of
-from bench.runner.results import read_results
 from bench.runner.session import Session
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
 from tasks.datasets.ptbxl import PTBXL
 
 SPY = '''

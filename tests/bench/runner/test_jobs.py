@@ -2,7 +2,7 @@
 
 import time
 
-from bench.runner.cell import Cell
+from bench.cells.cell import Cell
 from bench.runner.jobs import Job, Resources, Schedule
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from bench import registry
-from bench.data_source import DataSource
-from bench.runner.cell import Cell
+from bench.cells.cell import Cell
+from bench.data.source import DataSource
 from bench.runner.features import features_folder
 from bench.runner.keys import cell_inputs, cell_key
 from bench.runner.session import Session
@@ -16,7 +16,7 @@ MODES = ("zeroshot", "linear", "knn", "finetune", "scratch")
     ("module", "name", "modes"),
     [
         ("schedule", "warmup_cosine", {"linear", "finetune", "scratch"}),
-        ("layers", "layer_factors", {"finetune", "scratch"}),
+        ("layer_decay", "layer_factors", {"finetune", "scratch"}),
         ("linear_head", "LinearHead", {"linear"}),
         ("exact_head", "exact_path", {"linear"}),
         ("objective", "Objective", {"linear", "knn", "finetune", "scratch"}),

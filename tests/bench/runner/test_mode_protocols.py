@@ -6,7 +6,7 @@ from bench import registry
 from bench.errors import ConfigError
 from bench.method import Method
 from bench.modes import MODULES
-from bench.runner.configure import mode_config, parse_overrides
+from bench.runner.overrides import mode_config, parse_overrides
 
 
 class Slow(Method):

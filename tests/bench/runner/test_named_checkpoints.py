@@ -11,8 +11,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from bench import registry
+from bench.cells.cell import Cell
 from bench.errors import BenchError
-from bench.runner.cell import Cell
 from bench.runner.execute import named_checkpoints
 from bench.runner.plan import Plan
 from bench.signals.leads import LEADS

@@ -6,10 +6,10 @@ import os
 import pandas as pd
 import pytest
 
-from bench import artifacts
-from bench.artifacts import SEAL, damage, seal, sealed, writing
+from bench.cells.result import read_result, read_results, write_result
 from bench.errors import DataError
-from bench.runner.results import read_result, read_results, write_result
+from bench.storage import artifacts
+from bench.storage.artifacts import SEAL, damage, seal, sealed, writing
 
 
 @pytest.fixture

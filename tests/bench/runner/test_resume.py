@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from bench import provenance
-from bench.artifacts import SEAL, damage, seal
-from bench.data_source import DataSource
+from bench.cells.result import read_results
+from bench.data.source import DataSource
 from bench.errors import DataError
-from bench.leaderboard.rows import latest
+from bench.leaderboard.match_results import latest
 from bench.runner import execute, failures, keys, recompute
 from bench.runner.plan import RunOptions
-from bench.runner.results import read_results
+from bench.storage.artifacts import SEAL, damage, seal
 
 OPTIONS = {
     "methods": ["small"],

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
+from bench.cells.seen_classes import seen_classes
 from bench.errors import DataError
 from bench.method import Corpus, Method
-from bench.runner.seen import seen_classes
 from bench.training.checkpoint import read_concepts
 from methods.text.encoder import TextEncoderConfig
 from methods.text.tower import TextTower

@@ -3,16 +3,16 @@
 import fsspec
 import pytest
 
-from bench.artifacts import damage
 from bench.cli.options import data_source
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.errors import ConfigError
 from bench.runner import execute
-from bench.runner.executors.here import Here
+from bench.runner.executors.in_process import Here
 from bench.runner.plan import RunOptions
 from bench.runner.session import Session
-from bench.shared_artifacts import SharedArtifacts, shared_artifacts
-from bench.workspace import Workspace
+from bench.storage.artifacts import damage
+from bench.storage.object_store import SharedArtifacts, shared_artifacts
+from bench.storage.workspace import Workspace
 
 OPTIONS = {
     "methods": ["small"],

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from bench.cells.cell import Cell
 from bench.errors import ConfigError
-from bench.runner.cell import Cell
 from bench.runner.executors import executor_for, processes
 from bench.runner.jobs import Job, Schedule
 from bench.runner.plan import RunOptions, plan

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bench.errors import DataError
+from bench.signals.build_store import prepare
 from bench.signals.images import prepare_images
-from bench.signals.prepare import prepare
 
 
 def test_an_image_that_breaks_its_reader_is_its_own_failure(tmp_path, folder_dataset, monkeypatch):

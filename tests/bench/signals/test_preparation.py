@@ -7,8 +7,8 @@ import pytest
 
 from bench.errors import ConfigError, UnknownName
 from bench.signals.derived import Transform
+from bench.signals.filter_steps import MMCL, als_baseline, check, prepare_signal
 from bench.signals.leads import LEADS
-from bench.signals.preparation import MMCL, als_baseline, check, prepare_signal
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

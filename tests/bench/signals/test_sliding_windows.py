@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.loading import BatchSource
+from bench.data.batches import BatchSource
+from bench.signals.build_store import prepare
 from bench.signals.input_spec import InputSpec
-from bench.signals.prepare import prepare
 from bench.signals.windows import SignalView
 
 GOLDEN = Path(__file__).parents[2] / "golden"

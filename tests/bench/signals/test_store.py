@@ -10,13 +10,13 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from bench.artifacts import seal
 from bench.dataset import Recording, path_inside
 from bench.errors import BenchError, DataError
+from bench.signals.build_store import prepare
 from bench.signals.leads import LEADS
-from bench.signals.prepare import prepare
 from bench.signals.store import DamagedStore, SignalStore
 from bench.signals.store_writer import quantise
+from bench.storage.artifacts import seal
 
 
 def test_a_store_holds_the_publisher_s_integers(tmp_path, folder_dataset, samples):
@@ -100,7 +100,7 @@ def test_another_rate_is_resampled(tmp_path, folder_dataset):
 
 def test_two_workers_make_the_same_store(tmp_path):
     from tasks.datasets.ptbxl import PTBXL
-    from tasks.datasets.ptbxl_simulation import simulate_ptbxl
+    from tasks.datasets.simulated.ptbxl import simulate_ptbxl
 
     simulate_ptbxl(tmp_path / "source", n_records=50, seed=3, fs_high=False)
     dataset = PTBXL(tmp_path / "source")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from bench.errors import ConfigError, DataError
+from bench.signals.build_store import prepare
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
-from bench.signals.prepare import prepare
 from bench.signals.windows import SignalView, normalise
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -7,10 +7,10 @@ import optuna
 import pytest
 
 from bench.errors import BenchError, ConfigError
+from bench.method.search_space import parse_vary
 from bench.sweep import search as search_module
 from bench.sweep.samplers import pruner_for, sampler_for
 from bench.sweep.search import Search, search
-from bench.sweep.space import parse_vary
 from bench.sweep.storage import StorageError, opened
 from bench.sweep.trials import ERROR, RETRY_OF, best, counted, done, retry
 

@@ -3,7 +3,16 @@
 import pytest
 
 from bench.errors import ConfigError
-from bench.sweep.space import Categorical, Integer, LogUniform, Uniform, grid_points, grid_size, parse_vary, read_spaces
+from bench.method.search_space import (
+    Categorical,
+    Integer,
+    LogUniform,
+    Uniform,
+    grid_points,
+    grid_size,
+    parse_vary,
+    read_spaces,
+)
 
 
 def test_the_command_line_says_ranges_and_lists():

@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import registry, splits
-from bench.data_source import DataSource
+from bench import registry
+from bench.cells.result import read_results
+from bench.data.source import DataSource
 from bench.errors import ConfigError, UnknownName
 from bench.leaderboard import console_tables
+from bench.method.search_space import grid_size
 from bench.runner.plan import RunOptions
 from bench.runner.recompute import replay
-from bench.runner.results import read_results
 from bench.runner.session import Session
-from bench.sweep.space import grid_size
+from bench.splitting import split
 from bench.sweep.storage import opened
 from bench.sweep.sweep import SweepOptions, plan_sweep, spaces_of, sweep
 
@@ -28,7 +29,7 @@ TUNED = '''
     from pydantic import Field
     from bench.method import Method, MethodConfig
     from bench.signals.input_spec import InputSpec
-    from bench.sweep.space import Categorical, Uniform
+    from bench.method.search_space import Categorical, Uniform
 
     class Tuned(Method):
         """Trains nothing: scores by the records' own noise and by its setting, and remembers what it was shown."""
@@ -109,9 +110,9 @@ def in_folds(plugin, tmp_path, monkeypatch):
     (folder / "super-cv.yaml").write_text(CV_SPLIT)
     plugin("cv_files", "", group="bench.splits", value="cv_splits")
     plugin("cv_plugin", CV, group="bench.tasks")
-    splits.split_files.cache_clear()
+    split.split_files.cache_clear()
     yield
-    splits.split_files.cache_clear()
+    split.split_files.cache_clear()
 
 
 def options(trials=8, run=None, **more):

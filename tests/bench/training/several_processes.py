@@ -11,11 +11,11 @@ import pandas as pd
 import torch
 
 from bench.batch import ECGBatch
+from bench.data.batches import BatchSource
 from bench.errors import BenchError
-from bench.loading import BatchSource
 from bench.method import Corpus, Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
 from bench.training.checkpoint import CheckpointSpec, pretrain
-from bench.training.config import PretrainConfig
 from bench.training.devices import Devices, full
 from bench.training.distributed import agreed, gather_list, rank
 from bench.training.launch import in_processes

@@ -13,10 +13,10 @@ from torch import nn
 
 from bench.errors import ConfigError, DataError, UnknownName
 from bench.method import Method, MethodConfig
+from bench.method.published_names import PublishedNames, within
 from bench.signals.leads import LEADS, MIMIC_ORDER
 from bench.training.checkpoint import CheckpointSpec, load_weights, read_config, read_provenance, seeded_method
 from bench.training.import_checkpoint import import_checkpoint, read_weights
-from bench.training.published_names import PublishedNames, within
 
 ENCODER = ((r"conv\.", "0."), (r"bn\.", "1."), (r"classifier\.", None))
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bench.method import Method
-from bench.training.layers import layer_factors
+from bench.training.layer_decay import layer_factors
 from methods.nets.backbones import backbone
 from methods.nets.mae import PatchViT
 

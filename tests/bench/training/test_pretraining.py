@@ -9,8 +9,8 @@ import torch
 from bench.batch import ECGBatch
 from bench.errors import BenchError, DataError
 from bench.method import Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
 from bench.progress import Progress
-from bench.training.config import PretrainConfig
 from bench.training.loop import STATE, make_fabric, train
 from bench.training.schedule import warmup_cosine
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.training.config import PretrainConfig
+from bench.method.pretrain_config import PretrainConfig
 from bench.training.schedule import schedule_of, warmup_restarts
 
 

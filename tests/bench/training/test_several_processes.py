@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
+from bench.data.batches import BatchSource
 from bench.errors import ConfigError
-from bench.loading import BatchSource
 from bench.method import Method
+from bench.method.pretrain_config import PretrainConfig
 from bench.training import loop
-from bench.training.config import PretrainConfig
 from bench.training.devices import Devices, make_fabric
 from bench.training.distributed import agreed, average, gather, gather_list, total
 from bench.training.launch import _told, in_processes

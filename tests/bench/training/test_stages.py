@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 import torch
 
-from bench import inventory
-from bench.artifacts import write_json
 from bench.batch import ECGBatch
-from bench.loading import spread_evenly
+from bench.cells import artifact_index
+from bench.data.batches import spread_evenly
 from bench.method import Corpus, Method, MethodConfig
+from bench.method.pretrain_config import PretrainConfig
+from bench.storage.artifacts import write_json
+from bench.storage.workspace import Workspace
 from bench.training import loop
 from bench.training.checkpoint import CheckpointSpec, _discard_if_damaged, pretrain
-from bench.training.config import PretrainConfig
-from bench.workspace import Workspace
 
 
 class TwoStages(Method):
@@ -118,9 +118,9 @@ def test_the_store_of_a_pretraining_in_progress_is_named_as_used(run, monkeypatc
     (workspace.root / "checkpoints").symlink_to(tmp_path)
     (workspace.stores / "made-up-1").mkdir(parents=True)
     write_json(workspace.stores / "made-up-1" / "manifest.json", {"digest": "abc"})
-    (store,) = inventory.artifacts(workspace, ["store"])
+    (store,) = artifact_index.artifacts(workspace, ["store"])
     assert len(store.used_by) == 1
-    assert inventory.removable(workspace, ["store"], unreferenced=True) == []
+    assert artifact_index.removable(workspace, ["store"], unreferenced=True) == []
 
 
 def interrupted(run, monkeypatch, tmp_path):

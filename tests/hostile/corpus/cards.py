@@ -19,7 +19,7 @@ def one_card(box: Sandbox) -> dict[str, Any]:
 
 def signed(card: dict[str, Any]) -> dict[str, Any]:
     """The card with the digest that a forger would compute."""
-    from bench.artifacts import digest
+    from bench.storage.artifacts import digest
 
     return card | {"digest": digest({name: value for name, value in card.items() if name != "digest"})}
 
@@ -64,7 +64,7 @@ def comparisons_named(name: str | None):
     """P values under a name of the forger's choice; None: the absolute path of the marker."""
 
     def change(box: Sandbox) -> None:
-        from bench.artifacts import digest
+        from bench.storage.artifacts import digest
 
         tests = {str(box.marker) if name is None else name: {"p": [0.5]}}
         box.write("kept/comparisons.json", json.dumps({"digest": digest(tests), "tests": tests}))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bench.method import Corpus
-from bench.training.config import PretrainConfig
+from bench.method.pretrain_config import PretrainConfig
 from methods.nets.momentum import MomentumCopy, PretrainingClock, cosine_to_one
 
 CORPUS = Corpus("made-up", pd.DataFrame(index=range(70)), np.arange(70) < 64, np.arange(70) >= 64)

@@ -12,11 +12,11 @@ import scipy.io
 import wfdb
 
 from bench.errors import DataError
-from bench.signals.prepare import prepare
-from bench.splits import load_split
+from bench.signals.build_store import prepare
+from bench.splitting.split import load_split
 from tasks.cpsc2018 import ICBEB, CPSC2018FirstSeconds, CPSC2018Labels, CPSC2018Single
 from tasks.datasets.cpsc2018 import CLASSES, CPSC2018, read_structure
-from tasks.datasets.cpsc2018_simulation import simulate_cpsc2018
+from tasks.datasets.simulated.cpsc2018 import simulate_cpsc2018
 
 
 @pytest.fixture(scope="module")

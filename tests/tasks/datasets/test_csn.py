@@ -12,12 +12,12 @@ import wfdb
 
 from bench.dataset import RecordFile
 from bench.errors import DataError
-from bench.signals.prepare import prepare
-from bench.splits import load_split
+from bench.signals.build_store import prepare
+from bench.splitting.split import load_split
 from tasks.csn import CSNLabels, CSNReleasedLabels
 from tasks.datasets.challenge_files import write_challenge_record
 from tasks.datasets.csn import CLASSES, CONDITIONS, CSN, Chapman
-from tasks.datasets.csn_simulation import simulate_csn
+from tasks.datasets.simulated.csn import simulate_csn
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 
 from bench import registry
 from bench.errors import DataError
-from bench.signals.prepare import prepare
-from tasks.datasets.cpsc2018_simulation import simulate_cpsc2018
+from bench.signals.build_store import prepare
+from tasks.datasets.simulated.cpsc2018 import simulate_cpsc2018
 
 N = 60
 # format -> (dataset, pattern of its signal files, its index file or None)

@@ -13,11 +13,11 @@ import pytest
 import wfdb
 
 from bench.errors import ConfigError, DataError
+from bench.signals.build_store import prepare
 from bench.signals.leads import LEADS, MIMIC_ORDER
-from bench.signals.prepare import prepare
 from tasks.datasets.mimic_iv_ecg import MIMICIVECG
 from tasks.datasets.mimic_reports import merl_report, merl_words, sentences
-from tasks.datasets.mimic_simulation import simulate_mimic
+from tasks.datasets.simulated.mimic import simulate_mimic
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from bench.data_source import DataSource
+from bench.data.source import DataSource
 from bench.errors import DataError
 from bench.runner import execute
 from bench.runner.plan import RunOptions
@@ -15,10 +15,10 @@ from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
 from bench.signals.median_beat import median_beat
 from bench.signals.windows import SignalView
-from bench.workspace import Workspace
+from bench.storage.workspace import Workspace
 from tasks.datasets.ptbxl import PTBXL
 from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
-from tasks.datasets.ptbxl_plus_simulation import simulate_ptbxl_plus
+from tasks.datasets.simulated.ptbxl_plus import simulate_ptbxl_plus
 
 N = 96
 BEATS = InputSpec(fs=500, seconds=1.2, median_beat=True)

@@ -14,7 +14,7 @@ import wfdb
 
 from bench.errors import ConfigError, DataError
 from bench.simulate.digitise import decimate
-from tasks.datasets.ptbxl_simulation import COLUMNS, simulate_ptbxl
+from tasks.datasets.simulated.ptbxl import COLUMNS, simulate_ptbxl
 
 N = 400
 SUPERCLASSES = ["NORM", "MI", "STTC", "CD", "HYP"]
@@ -45,7 +45,7 @@ def table(root: Path) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def cohort() -> pd.DataFrame:
     """Labels and folds of the default cohort of 2,000, without its signals."""
-    from tasks.datasets.ptbxl_cohort import assign_folds, draw_people
+    from tasks.datasets.simulated.ptbxl_cohort import assign_folds, draw_people
 
     rng = np.random.default_rng([0, 0])
     people = draw_people(2000, rng)
@@ -256,15 +256,15 @@ def test_nothing_is_left_behind_when_refused_or_interrupted(tmp_path: Path, monk
     def full_disk(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tasks.datasets.ptbxl_simulation.write_wfdb16", full_disk)
+    monkeypatch.setattr("tasks.datasets.simulated.ptbxl.write_wfdb16", full_disk)
     with pytest.raises(DataError, match="No space left"):
         simulate_ptbxl(tmp_path / "new", n_records=3)
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["full", "kept.txt"]
 
 
 def test_small_cohorts_and_every_statement_work(tmp_path: Path, statements: pd.DataFrame):
-    from tasks.datasets.ptbxl_cohort import draw_statements
-    from tasks.datasets.ptbxl_simulation import _CONDITIONS
+    from tasks.datasets.simulated.ptbxl import _CONDITIONS
+    from tasks.datasets.simulated.ptbxl_cohort import draw_statements
 
     simulate_ptbxl(tmp_path / "one", n_records=1)
     assert len(pd.read_csv(tmp_path / "one" / "ptbxl_database.csv")) == 1

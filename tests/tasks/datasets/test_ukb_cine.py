@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from bench.errors import DataError
+from tasks.datasets.simulated.ukb import write_dicom_zip
+from tasks.datasets.simulated.ukb_hearts import draw_participant, short_axis
 from tasks.datasets.ukb_cine import fit, phases_of, read_three_phases, shrink
-from tasks.datasets.ukb_hearts import draw_participant, short_axis
-from tasks.datasets.ukb_simulation import write_dicom_zip
 
 
 @pytest.fixture(scope="module")

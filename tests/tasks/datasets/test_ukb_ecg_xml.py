@@ -9,9 +9,9 @@ import pytest
 from bench.errors import DataError
 from bench.signals.leads import LEADS
 from bench.simulate import Heart, Patient, simulate
-from tasks.datasets.ukb_ecg_simulation import resting_ecg_xml
+from tasks.datasets.simulated.ukb_ecg import resting_ecg_xml
+from tasks.datasets.simulated.ukb_hearts import draw_participant
 from tasks.datasets.ukb_ecg_xml import AMPLITUDE_COLUMNS, read_facts, read_resting_ecg
-from tasks.datasets.ukb_hearts import draw_participant
 
 
 @pytest.fixture(scope="module")

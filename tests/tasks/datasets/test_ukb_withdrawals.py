@@ -5,11 +5,11 @@ import datetime
 
 import pytest
 
-from bench import data_source
+from bench.data import source
 from bench.errors import DataError
-from bench.signals.prepare import prepare
+from bench.signals.build_store import prepare
+from tasks.datasets.simulated.ukb import simulate_ukb
 from tasks.datasets.ukb import UKBiobank
-from tasks.datasets.ukb_simulation import simulate_ukb
 from tasks.datasets.ukb_withdrawals import read_withdrawn, withdrawal_lists
 
 EID = "1000022"
@@ -93,7 +93,7 @@ def test_the_number_left_out_is_reported_and_a_new_list_counts(root, tmp_path):
     store = prepare(UKBiobank(root), tmp_path / "store")
     assert eid not in set(store.records["patient_id"])
     said = []
-    data_source._say_remarks(store, said.append)
+    source._say_remarks(store, said.append)
     assert said == [
         "ukb: 1 participants with an ECG are left out, since they have withdrawn; 2 are in lists/W1_2.txt",
     ]

@@ -1,0 +1,1 @@
+"""A cell and its result as they are stored."""

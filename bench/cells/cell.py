@@ -1,0 +1,54 @@
+"""The unit of work and of caching."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from bench.signals.leads import LEADS, name_leads
+from bench.splitting.label_fractions import Rule
+
+Profile = Literal["paper", "smoke"]
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One (method, task, mode, leads, fraction, seed, fold).
+
+    ``fraction`` is the share of the training partition that is labelled (1.0 for zero-shot, which uses none), drawn by
+    ``fraction_rule`` (:mod:`bench.splitting.label_fractions`; of all records there is one draw, called ``stratified``).
+    """
+
+    method: str
+    task: str
+    mode: str
+    leads: tuple[str, ...] = LEADS
+    fraction: float = 1.0
+    seed: int = 0
+    fold: int = 0
+    fraction_rule: Rule = "stratified"
+
+    def __str__(self) -> str:
+        parts = [self.method, self.task, self.mode]
+        if self.leads != LEADS:
+            parts.append(f"leads {name_leads(self.leads)}")
+        if self.mode != "zeroshot":
+            drawn = "" if self.fraction_rule == "stratified" else f", {self.fraction_rule}'s draw"
+            parts.append(f"{100 * self.fraction:g}%{drawn}")
+            parts.append(f"seed {self.seed}")
+        elif self.seed:
+            parts.append(f"seed {self.seed}")
+        if self.fold:
+            parts.append(f"fold {self.fold}")
+        return " · ".join(parts)
+
+    def to_dict(self) -> dict:
+        """As JSON; the default rule is left out, so that cells which have no other keep their keys."""
+        value = {one.name: getattr(self, one.name) for one in fields(self)} | {"leads": list(self.leads)}
+        if self.fraction_rule == "stratified":
+            del value["fraction_rule"]
+        return value
+
+    @classmethod
+    def from_dict(cls, value: dict) -> Cell:
+        return cls(**(value | {"leads": tuple(value["leads"])}))

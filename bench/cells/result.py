@@ -1,0 +1,192 @@
+"""A finished cell on disk: metrics, per-record predictions and provenance. This is the truth; MLflow mirrors it.
+
+``results/KEY/result.json`` holds everything but the predictions, ``results/KEY/predictions.parquet`` one row for each
+scored example of the validation and test partitions: ``record_id, patient_id, partition, target_*, score_*``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from bench.cells.cell import Cell
+from bench.errors import DataError
+from bench.reading.json_file import parse_json
+from bench.storage.artifacts import file_digest, read_sealed, seal, write_json, writing
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+SCHEMA = 1
+NAMED = 5
+"""Damaged results that are named when all are read; of more, the number."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished cell.
+
+    Attributes:
+        key: digest of what determines the result; the folder's name.
+        cell: its coordinates.
+        profile: ``paper`` or ``smoke``; never mixed in a table.
+        data: ``real`` or ``simulated``; never mixed in a table.
+        score: :class:`bench.scoring.score.Score` as JSON: metrics with intervals, per-class values, classes left out.
+        counts: records per partition: ``train, validation, test`` as scored, and ``expected`` for the complete split.
+        split: name, digest of the partition used, whether it is the complete published split, fold.
+        dataset: name, version, digest of the prepared store, quality counts (NaN, flat, skipped).
+        checkpoint: key, digest, corpus and pretraining facts; empty for a method that is not pretrained.
+        config: the method's config and the protocol's (``{"method": ..., "linear": ...}``).
+        selection: what was chosen on validation data: metric, value, epoch.
+        inputs: the digest of each part of the key (:mod:`bench.runner.keys`).
+        contamination: whether what was tested on was pretrained on: ``none``, ``same dataset``, ``test records`` or
+            ``unknown`` (:mod:`bench.contamination.audit`); results older than this field are ``unknown``.
+        contamination_evidence: the corpus, the reasons, what could be checked, counts, and the first records found.
+        provenance: versions, git commit, device, seeds, input spec, source digest, the command, start time, seconds by phase.
+        seen: of a zero-shot result, which classes pretraining had named (:mod:`bench.cells.seen_classes`); empty if unknown.
+    """
+
+    key: str
+    cell: Cell
+    profile: str
+    data: str
+    score: dict[str, Any]
+    counts: dict[str, Any]
+    split: dict[str, Any]
+    dataset: dict[str, Any]
+    checkpoint: dict[str, Any]
+    config: dict[str, Any]
+    selection: dict[str, Any]
+    provenance: dict[str, Any]
+    inputs: dict[str, Any] = field(default_factory=dict)
+    seen: dict[str, Any] = field(default_factory=dict)
+    contamination: str = "unknown"
+    contamination_evidence: dict[str, Any] = field(default_factory=dict)
+    predictions_digest: str = ""
+    schema: int = SCHEMA
+    folder: Path | None = field(default=None, compare=False)
+
+    def metric(self, name: str) -> dict[str, float | None]:
+        """``{"value": ..., "low": ..., "high": ...}`` of one metric."""
+        return self.score["metrics"][name]
+
+    def predictions(self) -> pd.DataFrame:
+        """The per-record predictions; refuses a file whose bytes changed since the cell was finished."""
+        import pandas as pd
+
+        return pd.read_parquet(io.BytesIO(self._checked_bytes()))
+
+    def prediction_columns(self) -> dict[str, np.ndarray]:
+        """The same as an array for each column, ten times as fast: a board compares thousands of results."""
+        import pyarrow
+        from pyarrow import parquet
+
+        table = parquet.ParquetFile(pyarrow.BufferReader(self._checked_bytes())).read(use_threads=False)
+        return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+
+    def _checked_bytes(self) -> bytes:
+        if self.folder is None:
+            raise DataError(f"result {self.key} was not read from a folder, so its predictions cannot be found.")
+        path = self.folder / "predictions.parquet"
+        content = path.read_bytes() if path.exists() else b""
+        if hashlib.sha256(content).hexdigest() != self.predictions_digest:
+            raise DataError(
+                f"{path}: missing or altered since the cell was finished (its digest is not the recorded one). "
+                f"Delete {self.folder} and run the cell again."
+            )
+        return content
+
+
+def write_result(results: Path, result: Result, predictions: pd.DataFrame) -> Result:
+    """Store a finished cell; it appears whole or not at all, and takes the place of an older one.
+
+    Returns:
+        The result with folder and predictions digest filled in.
+    """
+    final = results / result.key
+    with writing(final, replace=True) as folder:
+        path = folder / "predictions.parquet"
+        predictions.to_parquet(path, index=False)
+        value = asdict(result) | {"cell": result.cell.to_dict(), "predictions_digest": file_digest(path)}
+        del value["folder"]
+        write_json(folder / "result.json", value)
+        seal(folder, "result", {"key": result.key} | result.inputs)
+    return read_result(final)
+
+
+def read_result(folder: Path) -> Result:
+    """Read one finished cell; its ``result.json`` must be the one that was sealed.
+
+    Raises:
+        DataError: the folder holds no readable result of this schema, or one that was altered.
+    """
+    try:
+        content = read_sealed(folder, "result.json")
+    except (OSError, ValueError) as error:
+        raise _unreadable(folder, error) from error
+    return parse_result(content, folder)
+
+
+def parse_result(content: bytes, folder: Path) -> Result:
+    """A finished cell from the bytes of its ``result.json``, in the folder that holds its predictions.
+
+    Raises:
+        DataError: no readable result of this schema.
+    """
+    try:
+        value = parse_json(content.decode())
+        if value.get("schema") != SCHEMA:
+            raise DataError(f"{folder}: schema {value.get('schema')}, expected {SCHEMA}; run the cell again.")
+        return Result(**(value | {"cell": Cell.from_dict(value["cell"]), "folder": folder}))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{folder / 'result.json'}: not a readable result ({error}). Run the cell again, or delete the folder."
+    )
+
+
+class StoredResults(Sequence[Result]):
+    """Finished cells, each read when it is asked for: a hundred thousand of them do not fit into memory at once."""
+
+    def __init__(self, folders: Sequence[Path]):
+        self.folders = folders
+
+    def __len__(self) -> int:
+        return len(self.folders)
+
+    @overload
+    def __getitem__(self, index: int) -> Result: ...
+    @overload
+    def __getitem__(self, index: slice) -> StoredResults: ...
+    def __getitem__(self, index: int | slice) -> Result | StoredResults:
+        found = self.folders[index]
+        return read_result(found) if isinstance(found, Path) else StoredResults(found)
+
+
+def read_results(results: Path) -> Iterator[Result]:
+    """Every finished cell of a result store, in the order of their keys; damaged ones are left out, with a warning."""
+    damaged: list[str] = []
+    for folder in sorted(results.iterdir()) if results.is_dir() else ():
+        if folder.is_dir() and not folder.name.startswith("."):
+            try:
+                result = read_result(folder)
+            except DataError as error:
+                damaged.append(str(error))
+            else:
+                yield result
+    for message in damaged[:NAMED]:
+        warnings.warn(f"left out: {message}", stacklevel=2)
+    if more := damaged[NAMED:]:
+        warnings.warn(
+            f"left out: {len(more):,} more damaged results. bench artifacts verify --kind result names all.",
+            stacklevel=2,
+        )

@@ -1,0 +1,372 @@
+"""What the contract of a method promises. No method is named here."""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel
+
+from bench.batch import ECGBatch
+from bench.checks.check import Broken, Check, DoesNotApply, collected
+from bench.checks.synthetic_corpus import made_up_corpus
+from bench.method import Corpus, Method, MethodConfig
+from bench.runner.overrides import method_config
+from bench.seeding import seeded
+from bench.signals.leads import LEADS
+
+CHECKS: list[Check] = []
+CLASSES = ("normal ecg", "atrial fibrillation", "myocardial infarction")
+
+
+@dataclass(frozen=True)
+class MethodSubject:
+    """A method at smoke size, ready to be pretrained on made-up recordings. Checks that change it work on a copy."""
+
+    cls: type[Method]
+    config: MethodConfig
+    corpus: Corpus
+    batch: ECGBatch
+    built: Method
+
+    @classmethod
+    def of(cls, method: type[Method], folder: Path) -> MethodSubject:
+        """Build the method. ``folder`` is for what :meth:`Method.example` writes."""
+        smoke = method_config(method, "smoke")
+        config = type(smoke).model_validate(smoke.model_dump() | method.example(folder))
+        corpus, batch = made_up_corpus(method.input_for(config))
+        return cls(method, config, corpus, batch, _ready(method, config, corpus))
+
+    def again(self, seed: int = 0) -> Method:
+        """Another instance, made ready from a seed."""
+        return _ready(self.cls, self.config, self.corpus, seed)
+
+    def needs(self, function: str) -> None:
+        if not self.cls.implements(function):
+            raise DoesNotApply(f"{self.cls.name} has no {function}, and need not have")
+
+
+def _ready(cls: type[Method], config: MethodConfig, corpus: Corpus, seed: int = 0) -> Method:
+    with seeded(seed):
+        method = cls(config)
+        method.prepare_corpus(corpus)
+    return method
+
+
+def _take(batch: ECGBatch, rows: list[int]) -> ECGBatch:
+    def part(values):
+        return None if values is None else values[rows]
+
+    text = None if batch.text is None else [batch.text[row] for row in rows]
+    return ECGBatch(batch.ecg[rows], batch.leads[rows], batch.index[rows], text, part(batch.image), part(batch.tabular))
+
+
+def _encode(method: Method, batch: ECGBatch) -> torch.Tensor:
+    method.eval()
+    with torch.no_grad():
+        return method.encode(batch)
+
+
+def _loss(method: Method, batch: ECGBatch) -> torch.Tensor:
+    terms = method.pretraining_loss(batch)
+    if not isinstance(terms, dict) or not terms:
+        raise Broken(
+            f"pretraining_loss returned a {type(terms).__name__}.",
+            'Return the terms whose sum is minimised by name: {"contrastive": loss}.',
+        )
+    return torch.stack(list(terms.values())).sum()
+
+
+def _step(method: Method, batch: ECGBatch, seed: int, lr: float = 1e-3) -> float:
+    """One plain gradient step; nothing is remembered outside the method."""
+    method.train().zero_grad()
+    with seeded(seed):
+        loss = _loss(method, batch)
+        loss.backward()
+    with torch.no_grad():
+        for parameter in method.parameters():
+            if parameter.grad is not None:
+                parameter.sub_(lr * parameter.grad)
+    return loss.item()
+
+
+def _alike(vectors: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Within 1e-5 of the largest value: deep untrained networks have outputs of any size, and rounding follows it."""
+    bound = 1e-5 * max(1.0, expected.abs().max().item())
+    return vectors.shape == expected.shape and bool(((vectors - expected).abs() <= bound).all())
+
+
+def _differing(first: Method, second: Method) -> list[str]:
+    ours, theirs = first.state_dict(), second.state_dict()
+    if ours.keys() != theirs.keys():
+        return sorted(ours.keys() ^ theirs.keys())
+    return [key for key in ours if not torch.equal(ours[key], theirs[key])]
+
+
+def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, info in model.model_fields.items():
+        yield prefix + name, info
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield from _fields(info.annotation, f"{prefix}{name}.")
+
+
+@collected(CHECKS, "it says where it comes from", "Write a docstring, and a description for every field of Config.")
+def says_where_it_comes_from(subject: MethodSubject) -> None:
+    if "Source:" not in (subject.cls.__doc__ or ""):
+        raise Broken(
+            f"the docstring of {subject.cls.__name__} names no source.",
+            "Add a sentence such as 'Source: Author et al., Journal 2026, section 3' (or 'Source: this package').",
+        )
+    bare = [name for name, info in _fields(subject.cls.Config) if not info.description]  # type: ignore[attr-defined]
+    if bare:
+        raise Broken(
+            f"config field {', '.join(bare)} has no description.",
+            "Give each Field(..., description=...) what it is, its unit, and where its default comes from.",
+        )
+
+
+@collected(CHECKS, "it builds at its published size", "Config() without arguments must build.", slow=True)
+def builds_at_published_size(subject: MethodSubject) -> None:
+    chosen = {name: getattr(subject.config, name) for name in subject.cls.example(Path())}
+    method = subject.cls(subject.cls.Config(**chosen))
+    trains = subject.cls.implements("encode") or subject.cls.implements("pretraining_loss")
+    if trains and not any(parameter.requires_grad for parameter in method.parameters()):
+        raise Broken("no parameter can be trained.", "Create the modules in build, as attributes of self.")
+
+
+@collected(
+    CHECKS,
+    "a step of pretraining is finite and moves trainable weights only",
+    "pretraining_loss(batch) must return named scalar losses that depend on the weights.",
+)
+def a_step_is_finite_and_moves_trainable_weights_only(subject: MethodSubject) -> None:
+    subject.needs("pretraining_loss")
+    method = copy.deepcopy(subject.built)
+    before = {name: p.detach().clone() for name, p in method.named_parameters()}
+    loss = _step(method, subject.batch, seed=1)
+    if not torch.isfinite(torch.tensor(loss)):
+        raise Broken(f"the loss of the first step is {loss}.", "Look for a division by zero or a log of zero.")
+    moved = {name for name, p in method.named_parameters() if not torch.equal(p, before[name])}
+    trainable = {name for name, p in method.named_parameters() if p.requires_grad}
+    if not moved:
+        raise Broken(
+            "a step moved no weight.", "The loss must be computed from the modules, without detach or no_grad."
+        )
+    if moved - trainable:
+        raise Broken(
+            f"a step moved {', '.join(sorted(moved - trainable))}, which does not require a gradient.",
+            "Do not write to frozen weights in pretraining_loss; keep running averages as buffers.",
+        )
+    if not all(torch.isfinite(p).all() for p in method.parameters()):
+        raise Broken("a weight is not finite after one step.", "Look at the gradient of the loss near zero.")
+
+
+@collected(
+    CHECKS,
+    "the loss falls on a batch seen again and again",
+    "pretraining_loss must be something that its own weights can lower.",
+)
+def the_loss_falls_on_a_batch_seen_again(subject: MethodSubject) -> None:
+    subject.needs("pretraining_loss")
+    method = copy.deepcopy(subject.built).train()
+    settings = method.config.pretrain
+    trainable = [p for p in method.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trainable, lr=settings.lr, betas=settings.betas)
+    losses = []
+    with seeded(2):
+        for _ in range(20):
+            loss = _loss(method, subject.batch)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+    if not sum(losses[-5:]) < sum(losses[:5]):
+        raise Broken(
+            f"after 20 steps on one batch the loss went from {sum(losses[:5]) / 5:.4g} to {sum(losses[-5:]) / 5:.4g}.",
+            f"Check its sign, and whether pretrain.lr = {settings.lr:g} is too large.",
+        )
+
+
+@collected(
+    CHECKS,
+    "a step in mixed precision is finite",
+    "GPUs train in bf16-mixed by default: products of float32 tensors come out as bfloat16.",
+)
+def a_step_in_mixed_precision_is_finite(subject: MethodSubject) -> None:
+    subject.needs("pretraining_loss")
+    method = copy.deepcopy(subject.built).train()
+    try:
+        with seeded(9), torch.autocast("cpu", torch.bfloat16):
+            loss = _loss(method, subject.batch)
+    except RuntimeError as error:
+        raise Broken(
+            f"under torch.autocast, pretraining_loss fails: {error}",
+            "Bring tensors to one dtype where they meet (x.to(self.token.dtype)).",
+        ) from error
+    if not torch.isfinite(loss):
+        raise Broken(f"under torch.autocast, the loss is {loss.item()}.", "Compute sums of exponentials in float32.")
+
+
+@collected(
+    CHECKS,
+    "its loss is that of its embeddings",
+    "pretraining_loss(batch) must be loss_of_embeddings(pretraining_embeddings(batch)).",
+)
+def its_loss_is_that_of_its_embeddings(subject: MethodSubject) -> None:
+    subject.needs("pretraining_loss")
+    if not subject.cls.implements("pretraining_embeddings"):
+        raise DoesNotApply(f"{subject.cls.name} does not train in parts by its embeddings")
+    whole, composed = copy.deepcopy(subject.built).train(), copy.deepcopy(subject.built).train()
+    with seeded(8):
+        expected = whole.pretraining_loss(subject.batch)
+    with seeded(8):
+        found = composed.pretraining_embeddings(subject.batch)
+        for name, rows in found.items():
+            if len(rows) != len(subject.batch):
+                raise Broken(
+                    f"pretraining_embeddings gave {name} of shape {tuple(rows.shape)} for {len(subject.batch)} recordings.",
+                    "Give one row a record in each: parts of a batch are put together along the first axis.",
+                )
+        terms = composed.loss_of_embeddings(found)
+    if terms.keys() != expected.keys() or any(not torch.allclose(terms[k], expected[k], rtol=1e-5) for k in terms):
+        raise Broken(
+            "loss_of_embeddings of pretraining_embeddings is another loss than pretraining_loss.",
+            "Let pretraining_loss return self.loss_of_embeddings(self.pretraining_embeddings(batch)).",
+        )
+
+
+@collected(CHECKS, "it encodes any number of recordings", "encode(batch) must return a tensor [record, dim].")
+def encodes_any_batch_size(subject: MethodSubject) -> None:
+    subject.needs("encode")
+    batch, built = subject.batch, subject.built
+    whole = _encode(built, batch)
+    if whole.ndim != 2 or len(whole) != len(batch):
+        raise Broken(
+            f"encode returned shape {tuple(whole.shape)} for {len(batch)} recordings; expected ({len(batch)}, dim).",
+            "Pool over time, for instance with .mean(-1).",
+        )
+    if not torch.isfinite(whole).all():
+        raise Broken("encode returned a value that is not finite.", "Look for a division by a range or SD of zero.")
+    if torch.allclose(whole[0], whole[1], rtol=1e-4):
+        raise Broken("two different recordings are represented alike.", "encode must read batch.ecg.")
+    for rows in ([3], [5, 1, 4]):
+        if not _alike(_encode(built, _take(batch, rows)), whole[rows]):
+            raise Broken(
+                "a recording is encoded differently alone and in a batch.",
+                "In evaluation nothing may depend on the other recordings: use running statistics, not those of the batch.",
+            )
+
+
+@collected(CHECKS, "it reads the leads it declares", "Absent leads are rows of zeros, marked in batch.leads.")
+def reads_the_leads_it_declares(subject: MethodSubject) -> None:
+    subject.needs("encode")
+    batch, built = _take(subject.batch, [0, 1, 2]), subject.built
+    for names in (["I"], ["II", "V1", "V5"], list(LEADS[:6])):
+        present = torch.tensor([lead in names for lead in LEADS]).expand(len(batch), -1)
+        fewer = replace(batch, ecg=batch.ecg * present[..., None], leads=present)
+        vectors = _encode(built, fewer)
+        if not torch.isfinite(vectors).all():
+            raise Broken(
+                f"with leads {', '.join(names)} alone, encode returned a value that is not finite.",
+                "Absent leads are zeros; do not divide by their range or SD.",
+            )
+        if built.input.partial_leads:
+            anything = replace(fewer, ecg=torch.where(present[..., None], batch.ecg, 7.0))
+            if not _alike(_encode(built, anything), vectors):
+                raise Broken(
+                    "what lies in absent leads changes the representation, though InputSpec says partial_leads=True.",
+                    "Leave the leads out that batch.leads marks as absent, or drop partial_leads.",
+                )
+
+
+@collected(CHECKS, "it learns from the leads it declares", "pretraining_loss must read batch.leads.")
+def learns_from_the_leads_it_declares(subject: MethodSubject) -> None:
+    subject.needs("pretraining_loss")
+    if not subject.built.input.partial_leads:
+        raise DoesNotApply(f"{subject.cls.name} reads all leads")
+    present = torch.zeros_like(subject.batch.leads)
+    present[:, [0, 1, 7]] = True
+    fewer = replace(subject.batch, ecg=subject.batch.ecg * present[..., None], leads=present)
+    loss = _step(copy.deepcopy(subject.built), fewer, seed=1)
+    if not torch.isfinite(torch.tensor(loss)):
+        raise Broken(f"with three leads the loss is {loss}.", "Leave absent leads out of the loss.")
+
+
+@collected(
+    CHECKS, "it is the same again under a seed", "Draw at random from torch's and numpy's global generators only."
+)
+def is_the_same_again_under_a_seed(subject: MethodSubject) -> None:
+    again = subject.again()
+    if different := _differing(subject.built, again):
+        raise Broken(
+            f"built twice from one seed, {different[0]} differs.",
+            "Draw at random from torch's and numpy's global generators only; the harness seeds them.",
+        )
+    if subject.cls.implements("pretraining_loss"):
+        first = copy.deepcopy(subject.built)
+        losses = [_step(method, subject.batch, seed=3) for method in (first, again)]
+        if losses[0] != losses[1] or _differing(first, again):
+            raise Broken(
+                f"one step from the same weights and seed gave {losses[0]!r} and {losses[1]!r}.",
+                "Draw at random from torch's and numpy's global generators only, and iterate over no set.",
+            )
+
+
+@collected(
+    CHECKS,
+    "all that it learned is in its state",
+    "What a step changes must be a parameter or a buffer; what prepare_corpus makes must not depend on the seed.",
+)
+def all_it_learned_is_in_its_state(subject: MethodSubject) -> None:
+    """A run that is resumed from the state goes on, to the bit, as if it had not been disturbed."""
+    cure = "Keep everything that training changes as parameters or buffers (register_buffer), not as plain attributes."
+    batch, pretrains = subject.batch, subject.cls.implements("pretraining_loss")
+    trained = copy.deepcopy(subject.built)
+    if pretrains:
+        _step(trained, batch, seed=4)
+    file = io.BytesIO()
+    torch.save(trained.state_dict(), file)
+    file.seek(0)
+    resumed = subject.again(seed=5)
+    resumed.load_state_dict(torch.load(file, weights_only=True))
+    if different := _differing(trained, resumed):
+        raise Broken(f"{different[0]} is not what was saved after loading.", cure)
+    if subject.cls.implements("encode") and not torch.equal(_encode(trained, batch), _encode(resumed, batch)):
+        raise Broken("after saving and loading, encode gives other values.", cure)
+    if pretrains:
+        losses = [_step(method, batch, seed=6) for method in (trained, resumed)]
+        if losses[0] != losses[1] or _differing(trained, resumed):
+            raise Broken("after saving and loading, pretraining goes on differently.", cure)
+
+
+@collected(CHECKS, "it scores classes by name", "zero_shot(batch, names) must return a tensor [record, class].")
+def scores_classes_by_name(subject: MethodSubject) -> None:
+    subject.needs("zero_shot")
+    subject.built.eval()
+    with torch.no_grad():
+        scores = subject.built.zero_shot(subject.batch, list(CLASSES))
+    expected = (len(subject.batch), len(CLASSES))
+    if tuple(scores.shape) != expected:
+        raise Broken(f"zero_shot returned shape {tuple(scores.shape)}; expected {expected}.", "One column a class.")
+    if not torch.isfinite(scores).all():
+        raise Broken("zero_shot returned a score that is not finite.", "Normalise before comparing, not after.")
+
+
+@collected(CHECKS, "a head can be trained on it", "encode must pass gradients on to the method's parameters.")
+def a_head_can_be_trained_on_it(subject: MethodSubject) -> None:
+    subject.needs("encode")
+    if "finetune" not in subject.cls.modes():
+        raise DoesNotApply(f"{subject.cls.name} does not offer finetune")
+    method = copy.deepcopy(subject.built).train()
+    head = method.head(_encode(subject.built, subject.batch).shape[1], 3)
+    with seeded(7):
+        head(method.train().encode(subject.batch)).sum().backward()
+    if not any(p.grad is not None and p.grad.abs().sum() > 0 for p in method.parameters()):
+        raise Broken(
+            "a head's loss reaches none of the method's weights, though finetune is offered.",
+            "Do not detach or use no_grad in encode; the harness does that itself when weights are frozen.",
+        )

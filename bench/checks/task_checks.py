@@ -1,0 +1,142 @@
+"""What the contract of a task promises, looked at on a small simulated cohort of its dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from bench import registry
+from bench.checks.check import Broken, Check, DoesNotApply, collected
+from bench.data.source import DataSource
+from bench.dataset import Dataset
+from bench.errors import ConfigError
+from bench.splitting.released_partitions import with_imported
+from bench.splitting.split import Split, load_split, split_of
+from bench.storage.workspace import Workspace
+from bench.task import Examples, Kind, Task
+
+CHECKS: list[Check] = []
+RECORDS = 200
+SHAPES: dict[str, tuple[str, int, str]] = {
+    "multilabel": ("uint8 [example, class]", 2, "u"),
+    "multiclass": ("int64 [example]", 1, "i"),
+    "identification": ("int64 [example]", 1, "i"),
+    "survival": ("float64 [example, 2] = (years, event)", 2, "f"),
+    "regression": ("float64 [example, target]", 2, "f"),
+}
+
+
+@dataclass(frozen=True)
+class TaskSubject:
+    """A task with a simulated cohort's records; ``records`` is None where the dataset cannot simulate itself."""
+
+    task: Task
+    records: Any  # pandas.DataFrame | None
+
+    @classmethod
+    def of(cls, task: type[Task], folder: Path) -> TaskSubject:
+        dataset: type[Dataset] = registry.load(registry.DATASETS, task.dataset)
+        place = Workspace(folder)
+        try:
+            found = DataSource(place, simulated_records=RECORDS).dataset(dataset.name)
+        except ConfigError:
+            return cls(task(), None)
+        return cls(task(), with_imported(found.records(), place.splits, dataset.name))
+
+    def asked(self) -> tuple[Examples, Split]:
+        """The examples and the split."""
+        if self.records is None:
+            raise DoesNotApply(f"{self.task.dataset} cannot simulate itself; it is looked at when the task is run")
+        examples = self.task.examples(self.records)
+        if not len(examples):
+            raise Broken(
+                f"none of {len(self.records)} simulated recordings of {self.task.dataset} has a label of this task.",
+                "Check the column that examples() reads and the spelling of the classes.",
+            )
+        return examples, split_of(self.task, examples)
+
+
+@collected(CHECKS, "it says what it asks", "Set name, dataset, kind, split and classes as class attributes.")
+def says_what_it_asks(subject: TaskSubject) -> None:
+    task = subject.task
+    if not (type(task).__doc__ or "").strip():
+        raise Broken(f"{type(task).__name__} has no docstring.", "Say in one sentence what is asked of a recording.")
+    if task.kind not in get_args(Kind):
+        raise Broken(f"kind is {task.kind!r}.", f"Use one of {', '.join(get_args(Kind))}.")
+    if task.kind in ("multilabel", "multiclass") and len(task.classes) < (1 if task.kind == "multilabel" else 2):
+        raise Broken(f"a {task.kind} task with {len(task.classes)} classes.", "List them in classes, in column order.")
+    for name, words in task.classes.items():
+        if not str(words).strip():
+            raise Broken(f"class {name} has no words.", "Spell it out: the words are the zero-shot prompt.")
+
+
+@collected(CHECKS, "its split is registered and has its classes", "Register the folder of YAML files as bench.splits.")
+def its_split_is_registered(subject: TaskSubject) -> None:
+    split = load_split(subject.task.split)
+    classes = split.content.classes
+    if classes and list(classes) != list(subject.task.classes):
+        raise Broken(
+            f"split {subject.task.split} is about {', '.join(classes)}; the task's classes are "
+            f"{', '.join(subject.task.classes)}.",
+            "Name the same classes in the same order, or use a split of your own.",
+        )
+
+
+@collected(CHECKS, "targets have the shape of its kind", "examples(records) must return an Examples.")
+def targets_have_the_shape_of_its_kind(subject: TaskSubject) -> None:
+    examples, _ = subject.asked()
+    words, ndim, letter = SHAPES[subject.task.kind]
+    targets = examples.targets
+    if targets.ndim != ndim or targets.dtype.kind != letter or len(targets) != len(examples):
+        raise Broken(
+            f"targets are {targets.dtype} {list(targets.shape)} for {len(examples)} examples.", f"Make them {words}."
+        )
+    n = len(subject.task.classes)
+    if subject.task.kind == "multilabel" and (targets.shape[1] != n or targets.max() > 1):
+        raise Broken(
+            f"targets have {targets.shape[1]} columns up to {targets.max()} for {n} classes.",
+            f"Make them {words}, 0 or 1.",
+        )
+    if subject.task.kind == "multiclass" and not ((targets >= 0) & (targets < n)).all():
+        raise Broken(
+            f"targets lie between {targets.min()} and {targets.max()} for {n} classes.", "Number classes from 0."
+        )
+    if letter == "f" and not np.isfinite(targets).all():
+        raise Broken("a target is not finite.", "Leave rows without a target out of the examples.")
+
+
+@collected(CHECKS, "examples are recordings of the dataset", "record_ids must come from the index of the records.")
+def examples_are_recordings_of_the_dataset(subject: TaskSubject) -> None:
+    examples, _ = subject.asked()
+    unknown = set(examples.record_ids) - set(map(str, subject.records.index))
+    if unknown:
+        raise Broken(f"record {sorted(unknown)[0]!r} is none of the dataset's.", "Use records.index as record_ids.")
+    if len(examples.patient_ids) != len(examples) or len(examples.columns) != len(examples):
+        raise Broken("patient_ids, columns and record_ids have different lengths.", "One row an example in each.")
+    again = subject.task.examples(subject.records)
+    if not (np.array_equal(again.record_ids, examples.record_ids) and np.array_equal(again.targets, examples.targets)):
+        raise Broken("asked twice, the examples differ.", "examples() must depend on the records alone.")
+
+
+@collected(CHECKS, "no patient is on both sides of the split", "Cut by patient, not by recording.")
+def no_patient_is_on_both_sides(subject: TaskSubject) -> None:
+    examples, split = subject.asked()
+    for fold in split.folds:
+        parts = dict(split.partition(examples, fold).items())
+        for name, rows in parts.items():
+            if not len(rows):
+                raise Broken(
+                    f"the {name} part of fold {fold} is empty.", "Check the values that the split's rule names."
+                )
+        if subject.task.kind == "identification":
+            continue  # the same persons are asked for again, in other recordings
+        for first, second in (("train", "test"), ("train", "validation"), ("validation", "test")):
+            both = set(examples.patient_ids[parts[first]]) & set(examples.patient_ids[parts[second]])
+            if both:
+                raise Broken(
+                    f"{len(both)} patients are in both {first} and {second} of fold {fold}.",
+                    "Cut by patient: a column of the publisher's folds, or repeated-stratified-cv.",
+                )

@@ -1,0 +1,91 @@
+"""A dataset by its name: what of it may be fetched, where it goes, and what to do next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bench import registry
+from bench.data.download.one_file import Refused
+from bench.data.download.publication_files import CONNECTIONS, below, download
+from bench.dataset import Dataset
+from bench.errors import ConfigError, DataError, UnknownName
+from bench.progress import byte_size, say, track
+from bench.publication import Publication
+from bench.redaction import redact
+
+DEFAULT_FOLDER = "ecg-data"
+
+
+def download_dataset(
+    name: str,
+    to: Path | None = None,
+    only: Sequence[str] = (),
+    also: Sequence[str] = (),
+    connections: int = CONNECTIONS,
+    mirror: str | None = None,
+    dry_run: bool = False,
+) -> Iterator[str]:
+    """Fetch a dataset, and companions asked for, into subfolders of ``to``; yields what was done and what comes next.
+
+    Raises:
+        DataError: access has to be asked for, or the files could not all be had. UnknownName: no such dataset or
+            companion. ConfigError: options that do not go together.
+    """
+    cls: type[Dataset] = registry.load(registry.DATASETS, name)
+    wanted = _wanted(cls, also)
+    if mirror and len(wanted) > 1:
+        raise ConfigError(
+            "--mirror stands for one publication; fetch companions from theirs in a command of their own."
+        )
+    if mirror and urlsplit(mirror).scheme not in ("http", "https"):
+        raise ConfigError(f"--mirror {redact(mirror)}: expected an address that begins with https:// or http://.")
+    base = (to or Path(os.environ.get("BENCH_DATA") or DEFAULT_FOLDER)).expanduser().absolute()
+    for publication in wanted:
+        own = publication is cls.publication
+        root = base / ((cls.reads_files_of or name) if own else publication.name)
+        if mirror:
+            publication = below(publication, mirror)
+        say(f"{redact(publication.url)} -> {root} (licence: {publication.license})")
+        try:
+            with track(f"downloading {publication.name}", "bytes") as progress:
+                done = download(
+                    publication,
+                    root,
+                    only=only if own else (),
+                    connections=connections,
+                    progress=progress,
+                    say=say,
+                    dry_run=dry_run,
+                )
+        except Refused as error:
+            raise DataError(
+                f"{error} Ask for access at {cls.url}, or wait until the publisher opens it again."
+            ) from error
+        if not dry_run:
+            yield (
+                f"{root}: {done.files:,} files agree with {publication.sums}; {done.fetched:,} fetched now "
+                f"({byte_size(done.bytes)})"
+            )
+    if dry_run:
+        return
+    if not only:
+        cls(base / (cls.reads_files_of or name)).check()
+    yield f"next:  export BENCH_DATA={base}"
+    yield f"       bench data prepare {name}"
+
+
+def _wanted(cls: type[Dataset], also: Sequence[str]) -> list[Publication]:
+    if cls.access != "open":
+        raise DataError(
+            f"{cls.title} is not open: its files are given to those who asked for access, at {cls.url}. {cls.fetch}".strip()
+        )
+    if cls.publication is None:
+        raise DataError(f"{cls.title} cannot be fetched by this command. {cls.fetch} See {cls.url}.")
+    companions = {one.name: one for one in cls.companions}
+    for one in also:
+        if one not in companions:
+            raise UnknownName(f"companion of {cls.name}", one, companions)
+    return [cls.publication, *(companions[one] for one in also)]

@@ -1,0 +1,283 @@
+"""All files of a publication: which are here already, how much is to come, and several connections that fetch it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from bench.data.download.one_file import NotPublished, Remote, Stopped, fetch, partial_name
+from bench.data.download.sums import KEPT_ASIDE, chosen, read_sums
+from bench.errors import DataError
+from bench.progress import Progress, byte_size
+from bench.publication import Publication
+from bench.storage.artifacts import file_digest, locked
+
+if TYPE_CHECKING:
+    import requests
+
+CONNECTIONS = 4
+"""At once, unless the user says otherwise: PhysioNet asks robots to be modest."""
+SAMPLED = 8
+"""Files of one kind whose size is asked for, to tell how much is to come; lists of checksums hold no sizes."""
+SPARE = 64 << 20
+"""Bytes that must remain free on the disk."""
+MANY_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """What a download came to: files in all, of which fetched now, and the bytes of these."""
+
+    files: int
+    fetched: int
+    bytes: int
+
+
+def download(
+    publication: Publication,
+    root: Path,
+    *,
+    only: Sequence[str] = (),
+    connections: int = CONNECTIONS,
+    progress: Progress = lambda done, total, note="": None,
+    say: Callable[[str], None] = lambda message: None,
+    dry_run: bool = False,
+) -> Downloaded:
+    """Fetch what is missing of a publication, verified file by file.
+
+    Files that are here and right are not fetched again; one that is here and wrong is replaced. What is not whole yet
+    lies in ``root/.download``, from where the next call goes on.
+
+    Args:
+        root: the folder that will hold the publisher's files.
+        only: patterns of paths; all files without one.
+        dry_run: only tell how much there is.
+
+    Raises:
+        DataError: with every file that the publisher does not have as promised; or why nothing can go on.
+    """
+    from filelock import Timeout
+
+    aside = root / KEPT_ASIDE
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(aside / "lock", timeout=0))
+        except Timeout:
+            raise DataError(f"{root}: another download is at work here; wait for it, or stop it.") from None
+        return _Download(publication, root, aside, connections, progress, say).run(only, dry_run)
+
+
+class _Download:
+    def __init__(
+        self,
+        publication: Publication,
+        root: Path,
+        aside: Path,
+        connections: int,
+        progress: Progress,
+        say: Callable[[str], None],
+    ):
+        self.publication, self.root, self.aside = publication, root, aside
+        self.connections, self.progress, self.say = connections, progress, say
+        self.journal = _Journal(aside / "verified.txt")
+        self.stopped = threading.Event()
+        self._sessions = threading.local()
+        self._lock = threading.Lock()
+        self.bytes = self.files = self.total = self.n_missing = 0
+
+    def run(self, only: Sequence[str], dry_run: bool) -> Downloaded:
+        publication = self.publication
+        listed = self.aside / publication.sums.replace("/", "_")
+        fetch(
+            Remote(publication.url + publication.sums, None, listed.with_suffix(".part"), listed),
+            self.http,
+            stopped=self.stopped,
+        )
+        sums = chosen(read_sums(listed, publication, self.root), only)
+        todo = [path for path, sha in sums.items() if not self.journal.holds(self.root / path, path, sha)]
+        missing = [path for path in todo if not (self.root / path).is_file()]
+        self.n_missing = len(missing)
+        self.total = self._bytes_to_come(missing, sums)
+        known = f", {'about ' if len(missing) > SAMPLED else ''}{byte_size(self.total)}" if self.total else ""
+        self.say(
+            f"{publication.title} {publication.version}: {len(sums):,} files, {len(sums) - len(missing):,} of them here, "
+            f"{len(missing):,} to fetch{known}"
+        )
+        if dry_run:
+            return Downloaded(len(sums), 0, 0)
+        self._check_room(missing, sums)
+        problems = self._fetch_all(todo, sums)
+        if problems:
+            shown = "\n  ".join(problems[:MANY_PROBLEMS])
+            raise DataError(
+                f"{len(problems):,}{' or more' if len(problems) > MANY_PROBLEMS else ''} of {len(sums):,} files of "
+                f"{publication.title} could not be had:\n  {shown}\nAll others are kept. Run the same command again; if "
+                f"it says the same, tell the publisher."
+            )
+        shutil.copyfile(listed, self.aside / "sums.part")
+        os.replace(self.aside / "sums.part", self.root / publication.sums)
+        return Downloaded(len(sums), self.files, self.bytes)
+
+    @property
+    def http(self) -> requests.Session:
+        """The connection of this thread, kept open between files."""
+        import requests
+
+        if not hasattr(self._sessions, "http"):
+            self._sessions.http = requests.Session()
+            self._sessions.http.headers["User-Agent"] = "ecg-bench (bench data download)"
+        return self._sessions.http
+
+    def _remote(self, path: str, sha: str) -> Remote:
+        url = self.publication.url + quote(self.publication.folder + path)
+        return Remote(url, sha, self.aside / partial_name(path, sha), self.root / path)
+
+    # -- how much there is --------------------------------------------------------------------------------------------
+
+    def _bytes_to_come(self, missing: list[str], sums: dict[str, str]) -> int:
+        """Estimated from a few files of each kind (folder at the top, ending); 0 if the server does not tell sizes."""
+        kinds: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for path in missing:
+            kinds[path.split("/")[0] if "/" in path else "", PurePosixPath(path).suffix].append(path)
+        asked = {kind: paths[:: max(1, len(paths) // SAMPLED)][:SAMPLED] for kind, paths in kinds.items()}
+        with ThreadPoolExecutor(self.connections) as pool:
+            sizes = dict(
+                zip(
+                    (path for some in asked.values() for path in some),
+                    pool.map(lambda path: self._size(path, sums[path]), (p for some in asked.values() for p in some)),
+                    strict=True,
+                )
+            )
+        total = 0.0
+        for kind, paths in kinds.items():
+            found = [size for path in asked[kind] if (size := sizes[path]) is not None]
+            if not found:
+                return 0
+            total += sum(found) / len(found) * len(paths)
+        return round(total)
+
+    def _size(self, path: str, sha: str) -> int | None:
+        import requests
+
+        try:
+            answer = self.http.head(
+                self._remote(path, sha).url,
+                headers={"Accept-Encoding": "identity"},
+                timeout=15,
+                allow_redirects=True,
+            )
+        except requests.RequestException:
+            return None  # fetching it will tell what is wrong
+        length = answer.headers.get("Content-Length", "")
+        return int(length) if answer.ok and length.isdigit() else None
+
+    def _check_room(self, missing: list[str], sums: dict[str, str]) -> None:
+        there = 0
+        for path in missing:
+            with contextlib.suppress(FileNotFoundError):
+                there += self._remote(path, sums[path]).partial.stat().st_size
+        needed, free = max(self.total - there, 0), shutil.disk_usage(self.root).free
+        if needed + SPARE > free:
+            raise DataError(
+                f"{self.root}: {byte_size(needed)} are to come and {byte_size(free)} are free. Free some space, name "
+                f"another disk, or choose some of the files with --only. Nothing was fetched."
+            )
+
+    # -- fetching -----------------------------------------------------------------------------------------------------
+
+    def _fetch_all(self, todo: list[str], sums: dict[str, str]) -> list[str]:
+        problems: list[str] = []
+        waiting: set[Future] = set()
+        pool = ThreadPoolExecutor(self.connections)
+        try:
+            for path in todo:
+                if len(waiting) >= 4 * self.connections:
+                    waiting = self._settle(waiting, problems)
+                if len(problems) > MANY_PROBLEMS:
+                    break
+                waiting.add(pool.submit(self._one, path, sums[path]))
+            while waiting:
+                waiting = self._settle(waiting, problems)
+        finally:  # also when somebody presses Ctrl-C: each connection ends at its next piece
+            self.stopped.set()
+            pool.shutdown(cancel_futures=True)
+            self.journal.close()
+        return problems
+
+    def _settle(self, waiting: set[Future], problems: list[str]) -> set[Future]:
+        done, rest = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
+        for one in done:
+            try:
+                one.result()
+            except NotPublished as error:
+                problems.append(str(error))
+            except Stopped:
+                continue
+        return rest
+
+    def _one(self, path: str, sha: str) -> None:
+        if self.stopped.is_set():
+            raise Stopped
+        final = self.root / path
+        if not (final.is_file() and file_digest(final) == sha):
+            fetch(self._remote(path, sha), self.http, self._received, self.stopped)
+            with self._lock:
+                self.files += 1
+        self.journal.add(final, path, sha)
+
+    def _received(self, n: int) -> None:
+        with self._lock:
+            self.bytes += n
+            self.total = max(self.total, self.bytes)
+            self.progress(self.bytes, self.total, f"{self.files:,} of {self.n_missing:,} files")
+
+
+class _Journal:
+    """Which files were verified, with size and time of change, so that they need not be read again each time."""
+
+    def __init__(self, path: Path):
+        self._facts: dict[str, str] = {}
+        for line in _lines(path):
+            name, tab, facts = line.rstrip("\n").partition("\t")
+            if tab:
+                self._facts[name] = facts
+        self._lock = threading.Lock()
+        self._file = open(path, "a", encoding="utf-8", newline="\n")  # noqa: SIM115  closed by close()
+
+    def holds(self, file: Path, path: str, sha: str) -> bool:
+        return path in self._facts and self._facts[path] == _facts(file, sha)
+
+    def add(self, file: Path, path: str, sha: str) -> None:
+        with self._lock:
+            self._file.write(f"{path}\t{_facts(file, sha)}\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _facts(file: Path, sha: str) -> str:
+    try:
+        found = file.stat()
+    except OSError:
+        return "absent"
+    return f"{sha} {found.st_size} {found.st_mtime_ns}"
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
+        yield from (line for line in file if line.endswith("\n"))
+
+
+def below(publication: Publication, url: str) -> Publication:
+    """The same publication at a mirror's address, which stands for the version's folder."""
+    return replace(publication, url=url if url.endswith("/") else url + "/")

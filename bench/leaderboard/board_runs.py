@@ -1,0 +1,75 @@
+"""The cells of a leaderboard, as options of runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from bench import registry
+from bench.data.source import DataSource
+from bench.errors import ConfigError
+from bench.leaderboard.board import Board
+from bench.leaderboard.statistics.inflation import both_modes
+from bench.runner.overrides import parse_overrides
+from bench.runner.plan import RunOptions
+from bench.signals.leads import LEADS
+
+
+def board_options(board: Board, options: RunOptions, source: DataSource) -> tuple[list[RunOptions], list[str]]:
+    """One run for each row and each kind of column, and what is left out with the reason.
+
+    A row's config becomes overrides of its method; the user's overrides, seeds and profile hold for all. Rows of
+    methods, and columns of tasks, that nobody registered are left out, as are tasks whose data are not at hand.
+
+    Raises:
+        ConfigError: an override of a method that has no row.
+    """
+    methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
+    rows = sorted({row.method for row in board.rows if row.method in methods})
+    combined = any("combine" in methods[name].defines for name in rows)  # whose members need not be rows
+    for override in parse_overrides(options.overrides, list(methods)):
+        if override.scope in methods and override.scope not in rows and not combined:
+            raise ConfigError(
+                f"--set {override.text}: board {board.name} has no row of {override.scope}, so the setting has no effect "
+                f"(methods: {', '.join(rows)}). Leave it out."
+            )
+    runs: dict[tuple, list[str]] = {}
+    left_out: dict[str, None] = {}
+    for row in board.rows:
+        if row.method not in methods:
+            left_out[f"row {row.name}: {f'no method {row.method}' if row.method else 'only the paper has it'}"] = None
+            continue
+        overrides = tuple(f"{row.method}.{field}={json.dumps(value)}" for field, value in row.config.items())
+        for column in board.columns:
+            mode = row.mode or column.mode
+            if column.mean_of or mode is None:
+                continue
+            named = [name for name in (row.task, column.task) if name][:1] or row.tasks or column.tasks
+            coordinates = (
+                row.method,
+                overrides,
+                mode,
+                row.leads or column.leads or LEADS,
+                row.fraction or column.fraction,
+            )
+            for name in named:
+                if name not in tasks:
+                    left_out[f"column {column.name}: no task {name}"] = None
+                elif not source.has(str(tasks[name].attributes["dataset"])):
+                    left_out[f"column {column.name}: {tasks[name].attributes['dataset']} is not at hand"] = None
+                elif name not in runs.setdefault(coordinates, []):
+                    runs[coordinates].append(name)
+    return [
+        replace(
+            options,
+            methods=[method],
+            tasks=names,
+            modes=list(both_modes(mode)),
+            leads=[leads],
+            fractions=[fraction or 1.0],
+            overrides=[*options.overrides, *overrides],
+            of_board=True,
+        )
+        for (method, overrides, mode, leads, fraction), names in runs.items()
+        if names
+    ], list(left_out)

@@ -1,0 +1,37 @@
+"""What a number cost, read from its result as if it were a metric: ``cost_...`` on a board."""
+
+from __future__ import annotations
+
+from bench.cells.result import Result
+
+COSTS = (
+    "cost_parameters_m",
+    "cost_gflops",
+    "cost_recordings_per_second",
+    "cost_pretraining_hours",
+    "cost_downstream_seconds",
+)
+
+
+def is_cost(metric: str) -> bool:
+    """Whether a board's metric is a cost."""
+    return metric.startswith("cost_")
+
+
+def cost(result: Result, metric: str) -> float | None:
+    """Millions of parameters; GFLOPs and recordings per second of the encoder (:mod:`bench.runner.inference_cost`); hours
+    that made the checkpoint; seconds to train and score downstream. None where the result does not tell."""
+    told = result.provenance
+    seconds = result.checkpoint.get("seconds")
+    found = {
+        "cost_parameters_m": _scaled(told.get("parameters"), 1e-6),
+        "cost_gflops": told.get("gflops"),
+        "cost_recordings_per_second": told.get("recordings_per_second"),
+        "cost_pretraining_hours": _scaled(seconds, 1 / 3600) if result.checkpoint else 0.0,
+        "cost_downstream_seconds": (told.get("seconds") or {}).get("answer"),
+    }
+    return found.get(metric)
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor

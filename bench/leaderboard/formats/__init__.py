@@ -1,0 +1,1 @@
+"""A board as text: terminal, Markdown, LaTeX, CSV."""

@@ -1,0 +1,138 @@
+"""Results as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.cells.result import Result
+from bench.leaderboard import number_format
+from bench.leaderboard.board import Board, load_board
+from bench.leaderboard.collect import Table, collect, collect_all
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+MAX_COLUMNS = 4
+"""With more, or where they are wider than the terminal, each place gets a line of its own."""
+UNBOUND = 10_000
+"""Columns: more than any table has."""
+
+
+@dataclass(frozen=True)
+class ConsoleTable:
+    """A table between its title and its footnotes, which are as wide as the terminal and not as narrow as the table.
+
+    ``table`` has a column for each place of a method; ``lines`` a line, and stands in where the terminal is too narrow.
+    """
+
+    title: str
+    table: RichTable
+    lines: RichTable
+    footnotes: list[str]
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterable[Any]:
+        from rich.measure import Measurement
+        from rich.text import Text
+
+        yield Text(f"\n{self.title}", style="bold")
+        needed = Measurement.get(console, options.update(max_width=UNBOUND), self.table).maximum
+        yield self.table if needed <= options.max_width else self.lines
+        yield from (Text(note, style="dim") for note in self.footnotes)
+
+
+def console_tables(results: Iterable[Result], board: Board | str | None = None) -> list[ConsoleTable]:
+    """One table for each kind of result that must not be mixed: rows are methods, columns task, mode and fraction."""
+    if isinstance(board, str):
+        board = load_board(board)
+    tables = collect(board, results) if board else collect_all(results)
+    return [
+        ConsoleTable(
+            f"{table.board.title}: {table.stamp}",
+            _wide(table) if _columns(table) <= MAX_COLUMNS else _long(table),
+            _long(table),
+            [*table.footnotes, *(f"{reason}." for reason in number_format.reasons(table))],
+        )
+        for table in tables
+        if table.stamp
+    ]
+
+
+def _columns(table: Table) -> int:
+    return len(number_format.shown(table)[1])
+
+
+def _wide(table: Table) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    view = RichTable(box=box.SIMPLE_HEAD)
+    lines, columns, _, _ = number_format.shown(table)
+    view.add_column("method")
+    for index in columns:
+        column = table.board.columns[index]
+        metric = column.metric or table.board.metric
+        head = "\n".join(part for part in (column.group, column.label, metric) if part)
+        view.add_column(Text(head), justify="right", footer=Text(f"n = {number_format.records(table, index)}"))
+    view.show_footer = True
+    for line in lines:
+        view.add_row(Text(table.name(line)), *[Text(number_format.beside(table, line, i)) for i in columns])
+    return view
+
+
+def _long(table: Table) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    view = RichTable(box=box.SIMPLE_HEAD)
+    lines, columns, _, _ = number_format.shown(table)
+    view.add_column("method", overflow="fold")
+    for head in ("value [95 % interval]", "records"):
+        view.add_column(head, justify="right", no_wrap=True)
+    for index in columns:
+        column = table.board.columns[index]
+        place = " · ".join(part for part in (column.group, column.label) if part)
+        view.add_row(Text(place, style="bold"), Text(column.metric or table.board.metric, style="bold"), "")
+        for line in lines:
+            summary = line.summaries[index]
+            if summary.keys:
+                shown = Text(number_format.beside(table, line, index))
+                view.add_row(Text(f"  {table.name(line)}"), shown, f"{summary.n_records:,}")
+        view.add_section()
+    return view
+
+
+def class_tables(results: Iterable[Result], metric: str = "auroc", most: int = 30) -> list[RichTable]:
+    """The per-class values of each task of up to ``most`` classes: rows are classes, columns the cells.
+
+    A class whose wording a zero-shot method misreads shows here, as a value below one half.
+    """
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    by_task: dict[str, list[Result]] = {}
+    for result in results:
+        per_class = result.score.get("per_class") or {}
+        if 1 < len(per_class) <= most and any(metric in values for values in per_class.values()):
+            by_task.setdefault(result.cell.task, []).append(result)
+    views = []
+    for task, found in by_task.items():
+        view = RichTable(title=f"{task}: {metric} of each class", title_justify="left", box=box.SIMPLE_HEAD)
+        view.add_column("class")
+        view.add_column("positives", justify="right")
+        for result in found:
+            view.add_column(Text(str(result.cell).replace(f" · {task}", "")), justify="right")
+        for name in found[0].score["per_class"]:
+            values = [result.score["per_class"].get(name, {}).get(metric) for result in found]
+            positives = (found[0].score.get("support") or {}).get(name)
+            view.add_row(
+                Text(name),
+                "" if positives is None else f"{positives:,}",
+                *[number_format.MISSING if value is None else f"{value:.3f}" for value in values],
+            )
+        views.append(view)
+    return views

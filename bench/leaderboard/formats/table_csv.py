@@ -1,0 +1,56 @@
+"""A board as CSV in long form: a line for each place of each table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from bench.leaderboard import number_format
+from bench.leaderboard.board import Board
+from bench.leaderboard.collect import Table
+
+FIELDS = (
+    "board", "data", "profile", "complete", "protocol", "population", "row_group", "row", "variant", "column_group", "column",
+    "value", "low", "high", "sd", "records", "seeds", "folds", "contamination", "missing", "published", "published_sd",
+    "rank", "not_told_apart_group", "results",
+)  # fmt: skip
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write(board: Board, tables: Sequence[Table]) -> str:
+    """The whole file. Numbers are in the paper's scale, unrounded; published ones stand only where they may."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(FIELDS)
+    for table in tables:
+        stamp = table.stamp
+        where: tuple = ("",) * 5
+        if stamp is not None:
+            where = (stamp.data, stamp.profile, stamp.complete, stamp.protocol, stamp.population)
+        for line in table.lines:
+            for index, (column, found) in enumerate(zip(board.columns, line.summaries, strict=True)):
+                printed = number_format.published(line.row, index) if table.shows_published else None
+                scale = number_format.scale_of(board, column)
+                scaled = ["" if v is None else repr(v * scale) for v in (found.value, found.low, found.high, found.sd)]
+                writer.writerow(
+                    (
+                        board.name, *where, *map(_text, (line.row.group, line.row.label, line.variant)),
+                        *map(_text, (column.group, column.label)),
+                        *scaled, found.n_records or "", found.seeds or "", found.folds or "",
+                        _text(", ".join(found.contamination)), _text(found.missing),
+                        "" if printed is None else printed.value,
+                        "" if printed is None or printed.sd is None else printed.sd,
+                        "" if (rank := number_format.rank(table, line, index)) is None else rank,
+                        number_format.letters(table, line, index),
+                        " ".join(found.keys),
+                    )
+                )  # fmt: skip
+    return text.getvalue()
+
+
+def _text(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: names come from result cards of strangers."""
+    return f"'{text}" if text[:1] in FORMULA else text

@@ -1,0 +1,237 @@
+"""Boards kept in a folder with what they were made from, so that no number in them can be edited by hand.
+
+A kept folder holds
+
+| file | |
+|---|---|
+| ``cards.jsonl.xz`` | the result card of every finished cell on its boards, a line each |
+| ``comparisons.json`` | p values of the paired tests, which need predictions and are kept in their place |
+| ``BOARD.md``, ``BOARD.csv``, ``BOARD.tex`` | the boards, written from these two alone |
+
+:func:`check_kept` holds the cards to what cards are held to, writes the boards again in memory and compares.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import lzma
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.cells.result import Result
+from bench.errors import BenchError, ConfigError, DataError
+from bench.leaderboard.board import boards, load_board
+from bench.leaderboard.card_form import HEX
+from bench.leaderboard.cards import COMPARISONS, PACK, card_of, read_cards
+from bench.leaderboard.collect import collect
+from bench.leaderboard.match_results import claim
+from bench.leaderboard.render import render
+from bench.leaderboard.statistics.comparisons import kept_names, ranks_of, read_p_values
+from bench.leaderboard.statistics.inflation import shows_differences
+from bench.leaderboard.third_party_rows import with_guests
+from bench.reading.json_file import read_json
+from bench.reading.text_file import read_bytes, read_text, said
+from bench.storage.artifacts import digest, write_json
+
+FORMATS = ("markdown", "csv", "latex")
+SUFFIXES = (".md", ".csv", ".tex")
+DIGITS = 4
+"""Significant digits of a kept p value."""
+
+
+def keep(names: Sequence[str], results: Iterable[Result], folder: Path, cache: Path | None = None) -> list[Path]:
+    """Write cards, comparisons and boards into ``folder``.
+
+    Args:
+        names: the boards. Each must have a finished cell.
+        results: finished cells with their predictions on disk; those on none of the boards are left out.
+        cache: a folder with p values that are known already (:func:`bench.leaderboard.statistics.comparisons.ranks_of`).
+
+    Raises:
+        UnknownName: there is no such board. DataError: one of them has no finished cell. ConfigError: the folder keeps
+            boards that are not named, which would lose their cards; or a board cannot be kept.
+    """
+    results = list(results)
+    if others := sorted(set(kept_boards(folder)) - set(names)):
+        raise ConfigError(
+            f"{folder} keeps {', '.join(others)} as well, whose cards would be lost. Name them too (--board "
+            f"{','.join([*names, *others])}), delete their tables, or choose another folder."
+        )
+    by_key = {result.key: result for result in results}
+    chosen: dict[str, Result] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        cache = cache or Path(temporary)
+        tests: dict[str, Any] = {}
+        for name in names:
+            board = load_board(name)
+            if shows_differences(board):
+                raise ConfigError(
+                    f"{name} shows differences between protocols, whose intervals need predictions; it cannot be kept. "
+                    f"bench leaderboard render {name} writes it from the workspace."
+                )
+            on_it = {result.key: result for _, result in claim(with_guests(board, results), results)}
+            if not on_it:
+                raise DataError(f"no finished cell is on the board {name}. bench run --board {name} runs them.")
+            chosen |= on_it
+            for table in collect(board, results):
+                if table.stamp is not None:
+                    ranks_of(table, by_key, cache)
+                    tests |= dict(_found(kept_names(table), cache))
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_comparisons(folder / COMPARISONS, tests)
+    ordered = sorted(chosen.values(), key=lambda r: (r.cell, r.key))
+    lines = [json.dumps(card_of(result), separators=(",", ":"), ensure_ascii=False) for result in ordered]
+    (folder / PACK).write_bytes(lzma.compress("\n".join([*lines, ""]).encode()))
+    return write_again(folder, names)
+
+
+def write_again(folder: Path, names: Sequence[str] = ()) -> list[Path]:
+    """Write the boards of a kept folder again from its cards and comparisons: after a change of how boards are written.
+
+    Args:
+        names: the boards. Without: those whose tables the folder holds.
+    """
+    names = names or list(kept_boards(folder))
+    if not names:
+        raise ConfigError(f"{folder} holds no board. Name those to keep in it: --board BOARD.")
+    results = list(read_cards(folder))
+    with tempfile.TemporaryDirectory() as cache:
+        unpack_comparisons(folder, Path(cache))
+        return [path for n in names for path in render(n, results, folder, FORMATS, compare=True, cache=Path(cache))]
+
+
+def kept_boards(folder: Path) -> Iterator[str]:
+    """The names of the boards that a folder keeps: whichever of a board's tables is left tells."""
+    known = boards()
+    for name in sorted({path.stem for path in folder.glob("*") if path.suffix in SUFFIXES}):
+        if name in known or (folder / f"{name}.csv").exists():
+            yield name
+
+
+def check_kept(folder: Path) -> list[str]:
+    """What does not hold of a kept folder, in words; empty if its boards are what its cards give."""
+    wrong: list[str] = []
+    try:
+        with tempfile.TemporaryDirectory() as place:
+            again = Path(place)
+            for name in (PACK, COMPARISONS):
+                (again / name).write_bytes(read_bytes(_own(folder / name)))
+            write_again(again, list(kept_boards(folder)))
+            for path in sorted(p for p in again.iterdir() if p.suffix in SUFFIXES):
+                wrong += _differs(folder / path.name, path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return [f"{folder} is no folder of kept boards ({said(error)}). Name one that bench leaderboard keep wrote."]
+    except BenchError as error:
+        return [str(error)]
+    return wrong
+
+
+def _own(path: Path) -> Path:
+    """The path, if it is no link: what it leads to would be quoted in the answer.
+
+    Raises:
+        DataError: it is one.
+    """
+    if path.is_symlink():
+        raise DataError(f"{path} is a link; expected a file. Put the file itself there.")
+    return path
+
+
+def _differs(path: Path, wanted: str) -> Iterator[str]:
+    found = read_text(_own(path)) if path.exists() else ""
+    if found == wanted:
+        return
+    changed = list(difflib.unified_diff(wanted.splitlines(), found.splitlines(), lineterm="", n=0))[3:5]
+    yield (
+        f"{path} is not what its cards give: {' / '.join(line[:200] for line in changed) or 'line ends differ'}. "
+        f"bench leaderboard keep {path.parent} --again writes it from them."
+    )
+
+
+def put_table(text: str, board: str, source: str) -> str:
+    """A markdown text with a board's first table between ``<!-- board NAME -->`` and ``<!-- end of board -->``.
+
+    Args:
+        source: the board as markdown.
+
+    Raises:
+        DataError: the text has no such place.
+    """
+    begin, end = f"<!-- board {board} -->\n", "<!-- end of board -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise DataError(f"there is no place for the board {board}: lines {begin.strip()} and {end} say where.")
+    return f"{before}{begin}\n{first_table(source)}\n\n{end}{after}"
+
+
+def first_table(source: str) -> str:
+    """The first table of a markdown text, without its line of record counts."""
+    lines = source.splitlines()
+    start = next((i for i, line in enumerate(lines) if line.startswith("|")), len(lines))
+    stop = next((i for i in range(start, len(lines)) if not lines[i].startswith("|")), len(lines))
+    return "\n".join(line for line in lines[start:stop] if not line.startswith("| *records scored*"))
+
+
+# -- comparisons -------------------------------------------------------------------------------------------------------
+
+
+def _found(names: Iterable[str], cache: Path) -> Iterator[tuple[str, Any]]:
+    """Of these p values those that were kept, which are all but those of files that could not be read."""
+    for name in names:
+        if value := read_p_values(cache / f"{name}.json"):
+            yield name, value | {"p": [None if p is None else float(f"{p:.{DIGITS}g}") for p in value["p"]]}
+
+
+def _write_comparisons(path: Path, tests: dict[str, Any]) -> None:
+    lines = [f'"{name}": {json.dumps(value, separators=(",", ":"))}' for name, value in sorted(tests.items())]
+    path.write_text(f'{{"digest": "{digest(tests)}", "tests": {{\n' + ",\n".join(lines) + "\n}}\n", encoding="utf-8")
+
+
+class _Comparison(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    test: str = Field(max_length=100)
+    p: list[Annotated[float, Field(ge=0, le=1)] | None]
+    why: str = Field(max_length=1000)
+
+
+class _Comparisons(BaseModel):
+    """``comparisons.json``; a name is a digest, and becomes that of a file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    digest: str = Field(pattern=HEX)
+    tests: dict[Annotated[str, Field(pattern=HEX)], _Comparison]
+
+
+def unpack_comparisons(folder: Path, cache: Path) -> None:
+    """Put the p values of a kept folder where :func:`bench.leaderboard.statistics.comparisons.ranks_of` looks for them.
+
+    Raises:
+        DataError: they were edited.
+    """
+    path = folder / COMPARISONS
+    if not path.exists():
+        return
+    again = "Ask its author to write it again (bench leaderboard keep)."
+    try:
+        kept = _Comparisons.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))[:80]
+        raise DataError(f"{path}: {where!r}: {first['msg']}. {again}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {said(error)}. {again}") from error
+    tests = {name: test.model_dump(exclude_unset=True) for name, test in kept.tests.items()}
+    if digest(tests) != kept.digest:
+        raise DataError(f"{path}: its digest is not {kept.digest}: it was edited after it was written. {again}")
+    cache.mkdir(parents=True, exist_ok=True)
+    for name, value in tests.items():
+        if not (cache / f"{name}.json").exists():
+            write_json(cache / f"{name}.json", value)

@@ -1,0 +1,176 @@
+"""Which results belong to which row of a board, and which of those may be averaged."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bench.cells.result import Result
+from bench.leaderboard.board import Board, Column, Row, boards
+from bench.signals.leads import LEADS
+from bench.storage.artifacts import digest
+from bench.tracking.run_fields import flatten
+
+Place = tuple[str, str, float, tuple[str, ...]]
+"""Task, mode, fraction, leads."""
+
+
+def places_of(row: Row, column: Column) -> list[Place]:
+    """What a place of the board reads: one, several where it is a mean over tasks, none where only the paper has it."""
+    tasks = [row.task] if row.task else row.tasks or ([column.task] if column.task else column.tasks)
+    mode = row.mode or column.mode
+    if not mode or not row.method:
+        return []
+    fraction = 1.0 if mode == "zeroshot" else row.fraction or column.fraction or 1.0
+    return [(task, mode, fraction, row.leads or column.leads or LEADS) for task in tasks]
+
+
+def place_of(result: Result) -> Place:
+    cell = result.cell
+    return (cell.task, cell.mode, cell.fraction, cell.leads)
+
+
+def claim(board: Board, results: Iterable[Result]) -> list[tuple[int, Result]]:
+    """Results with the index of their row; of several rows of a method, the one with the most config fields that fit.
+
+    Rows that differ in something other than config (their mode, their class) share results.
+    """
+    wanted = [{place for column in board.columns for place in places_of(row, column)} for row in board.rows]
+    rows: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    for index, row in enumerate(board.rows):
+        if row.method:
+            rows[row.method].append((index, flatten(row.config)))
+    claimed = []
+    for result in results:
+        of_method = rows.get(result.cell.method, [])
+        if not of_method:
+            continue
+        place = place_of(result)
+        if not any(place in wanted[index] for index, _ in of_method):
+            continue
+        config = flatten(result.config.get("method", {}))
+        fitting = [(len(asked), index) for index, asked in of_method if asked.items() <= _items(config, asked)]
+        most = max((size for size, _ in fitting), default=0)
+        claimed += [(index, result) for size, index in fitting if size == most and place in wanted[index]]
+    return claimed
+
+
+def fullest_board(results: Sequence[Result]) -> str | None:
+    """The board that has a place for the most of these results; None if none of them is on a board.
+
+    Of several, one by a metric of theirs (and not by what they cost); a paper's where they may stand beside published
+    numbers and one across papers where not; of these the one of which they fill the largest part.
+    """
+    metrics = {metric for result in results for metric in result.score["metrics"]}
+    comparable = all(r.data == "real" and r.profile == "paper" and r.split.get("complete") for r in results)
+
+    def told(board: Board) -> tuple[int, bool, bool, float]:
+        placed = {result.key for _, result in claim(board, results)}
+        places = sum(len(places_of(row, c)) for row in board.rows for c in board.columns if not c.mean_of)
+        return len(placed), board.metric in metrics, board.has_published == comparable, len(placed) / max(places, 1)
+
+    best = max(boards().values(), key=told, default=None)
+    return best.name if best is not None and told(best)[0] else None
+
+
+def _items(config: dict[str, Any], asked: dict[str, Any]) -> Any:
+    return {name: config[name] for name in asked if name in config}.items()
+
+
+def variants(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Results of one row by what sets them apart: the method's config, its corpus, a mode's protocol.
+
+    Nothing that was computed in two ways is averaged. The name of a variant tells what differs; a single one has none.
+    """
+    configs: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        configs[digest(stated_config(result).get("method", {}))].append(result)
+    found: list[tuple[dict[str, Any], list[Result]]] = []
+    for same_config in configs.values():
+        # an untrained encoder has no corpus and goes with each
+        corpora = _distinct(corpus_of(r) for r in same_config if corpus_of(r)) or [{}]
+        for corpus in corpora:
+            same_corpus = [r for r in same_config if corpus_of(r) in ({}, corpus)]
+            found += [
+                (flatten(stated_config(same_corpus[0]).get("method", {})) | corpus | told, chosen)
+                for told, chosen in _by_protocol(same_corpus)
+            ]
+    if len(found) < 2:
+        return {"": list(results)} if results else {}
+    names = sorted({name for told, _ in found for name in told})
+    differing = [name for name in names if len(_distinct(told.get(name) for told, _ in found)) > 1]
+    named = {", ".join(f"{name} {told.get(name, '—')}" for name in differing): chosen for told, chosen in found}
+    return dict(sorted(named.items()))
+
+
+def _by_protocol(results: Sequence[Result]) -> list[tuple[dict[str, Any], list[Result]]]:
+    """Results of one checkpoint by protocol; a mode with one protocol goes with each of another mode's."""
+    protocols = {
+        mode: _distinct(protocol_of(r) for r in results if r.cell.mode == mode)
+        for mode in {r.cell.mode for r in results}
+    }
+    found = []
+    for number in range(max(len(options) for options in protocols.values())):
+        taken = {
+            mode: options[0] if len(options) == 1 else _nth(options, number) for mode, options in protocols.items()
+        }
+        chosen = [r for r in results if protocol_of(r) == taken[r.cell.mode]]
+        told = {f"{m}.{name}": value for m, p in taken.items() for name, value in flatten(p or {}).items()}
+        found.append((told, chosen))
+    return found
+
+
+def _nth(options: list[Any], number: int) -> Any:
+    return options[number] if number < len(options) else None
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    return list({digest(value): value for value in values}.values())
+
+
+def latest(results: Sequence[Result]) -> list[Result]:
+    """One result a cell: the newest of those that were finished more than once, the code having changed in between."""
+    newest: dict[Any, Result] = {}
+    for result in sorted(results, key=lambda r: (str(r.provenance.get("started", "")), r.key)):
+        newest[result.cell] = result
+    return list(newest.values())
+
+
+def protocol_of(result: Result) -> dict[str, Any]:
+    """The config of the cell's mode, and by whose draw the labelled fraction came about, where it is not ours."""
+    rule = result.cell.fraction_rule
+    drawn = {} if rule == "stratified" else {"fraction_rule": rule}
+    return stated_config(result).get(result.cell.mode, {}) | drawn
+
+
+def stated_config(result: Result) -> dict[str, Any]:
+    """The config; in the place of what a sweep chose, how it chose: folds that chose differently did the same."""
+    config, sweep = result.config, result.provenance.get("sweep") or {}
+    for field, space in sweep.get("space", {}).items():
+        scope, *rest = field.split(".")
+        named = (
+            [scope, *rest]
+            if scope == result.cell.mode
+            else ["method", *(rest if scope == result.cell.method else [scope, *rest])]
+        )
+        config = _replaced(config, named, f"chosen by {sweep['sampler']} of {space} in {sweep['trials']} trials")
+    return config
+
+
+def _replaced(config: dict[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    first, *rest = path
+    return config | {first: _replaced(config.get(first, {}), rest, value) if rest else value}
+
+
+def corpus_of(result: Result) -> dict[str, Any]:
+    """What the checkpoint was pretrained on, as a reader would put it; empty for an untrained encoder.
+
+    The task's own training records count as one corpus whatever the task, so that a row may span tasks.
+    """
+    corpus = result.checkpoint.get("corpus") or {}
+    if not corpus:
+        return {}
+    if corpus.get("dataset") == result.dataset.get("name"):
+        return {"pretrained on": "the task's own training records"}
+    return {"pretrained on": corpus.get("dataset"), "corpus digest": str(corpus.get("store"))[:12]}

@@ -1,0 +1,1 @@
+"""The boards, methods and tasks as a site of HTML pages."""

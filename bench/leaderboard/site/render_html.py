@@ -1,0 +1,147 @@
+"""A board as one HTML file that needs nothing beside it; and what all pages of the site share: templates and scripts."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import importlib.metadata
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import BenchError
+from bench.leaderboard.board import Board
+from bench.leaderboard.collect import Table
+from bench.leaderboard.site.view_models import CellView, about_published, table_views
+from bench.leaderboard.statistics.comparisons import Results
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write(board: Board, tables: Sequence[Table], results: Results, cache: Path | None = None) -> str:
+    """The whole file, with styles and scripts inside.
+
+    Args:
+        cache: a folder for diagrams.
+
+    Raises:
+        BenchError: itables or plotly is not installed.
+    """
+    return page(
+        "board.html", inline=_inline(), root="", section="", linked=(), **board_content(board, tables, results, cache)
+    )
+
+
+def board_content(board: Board, tables: Sequence[Table], results: Results, cache: Path | None = None) -> dict[str, Any]:
+    """What ``board.html`` shows."""
+    views = table_views(board, tables, results, cache)
+    return {
+        "board": board,
+        "views": views,
+        "published": about_published(board),
+        "tables": any(view.lines for view in views),
+        "charts": any(view.charts for view in views),
+    }
+
+
+def page(template: str, **content: Any) -> str:
+    """A page from its template."""
+    made = f"Made by ecg-bench {importlib.metadata.version('ecg-bench')}"
+    return environment().get_template(template).render(made=made, **content)
+
+
+@functools.cache
+def environment() -> Environment:
+    """Jinja2 with this project's templates; everything that is not marked as markup is escaped."""
+    import jinja2
+
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    made.globals |= {"whisker": _whisker, "inline": None, "tables": False, "charts": False}
+    made.filters["ticks"] = _ticks
+    return made
+
+
+def assets() -> dict[str, str]:
+    """Name -> text of the files that pages share: our style and script, and those that itables and plotly supply.
+
+    Raises:
+        BenchError: itables or plotly is not installed.
+    """
+    return {
+        "style.css": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
+        "site.js": (TEMPLATES / "site.js").read_text(encoding="utf-8"),
+        "tables.css": _itables("dt_bundle.css"),
+        "tables.js": _tables_script(),
+        "plotly.js": _plotly(),
+    }
+
+
+def _inline() -> dict[str, str]:
+    files = assets()
+    closed = {name: re.sub(r"</(script|style)", r"<\\/\1", text, flags=re.IGNORECASE) for name, text in files.items()}
+    return {
+        "css": closed["tables.css"] + closed["style.css"],
+        "tables": closed["tables.js"],
+        "plotly": closed["plotly.js"],
+        "script": closed["site.js"],
+    }
+
+
+@functools.cache
+def _tables_script() -> str:
+    # The bundle is a module, and browsers refuse modules of files; as data: it can be imported from any page.
+    bundle = base64.b64encode(_itables("dt_bundle.js").encode()).decode()
+    return f'window.benchTables = "data:text/javascript;base64,{bundle}";\n'
+
+
+@functools.cache
+def _itables(name: str) -> str:
+    try:
+        import itables
+    except ImportError as error:
+        raise BenchError("pages need itables, which is not installed: pip install itables") from error
+    return (Path(itables.__file__).parent / "html" / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _plotly() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise BenchError("pages need plotly, which is not installed: pip install plotly") from error
+    return get_plotlyjs()
+
+
+def _whisker(cell: CellView) -> Any:
+    """Estimate, interval and published value on the column's scale; the numbers stand beside it in words."""
+    from markupsafe import Markup
+
+    if cell.at is None and cell.published_at is None:
+        return ""
+    parts = []
+    if cell.low is not None and cell.high is not None:
+        parts.append(f'<line x1="{cell.low}" x2="{cell.high}" y1="6" y2="6"/>')
+    if cell.at is not None:
+        parts.append(f'<circle cx="{cell.at}" cy="6" r="2.6"/>')
+    if cell.published_at is not None:
+        x = cell.published_at
+        parts.append(f'<path d="M{x - 3.5:g} 6 L{x:g} 2.5 L{x + 3.5:g} 6 L{x:g} 9.5 Z"/>')
+    return Markup(f'<svg class="whisker" viewBox="0 0 100 12" aria-hidden="true">{"".join(parts)}</svg>')
+
+
+def _ticks(text: Any) -> Any:
+    """Text with what stands between backticks as code, and Sphinx roles without their names."""
+    from markupsafe import Markup, escape
+
+    plain = re.sub(r":(?:mod|class|func|meth|attr|data):`~?([^`]+)`", r"`\1`", str(text))
+    return Markup(re.sub(r"``?([^`]+)``?", r"<code>\1</code>", str(escape(plain))))

@@ -1,0 +1,210 @@
+"""What a board's page shows, worked out before it meets a template: cells, whiskers, headers, charts."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.leaderboard import number_format
+from bench.leaderboard.board import Board
+from bench.leaderboard.collect import Line, Table
+from bench.leaderboard.contamination import marks
+from bench.leaderboard.formats.markdown import heading, mismatches, why_not
+from bench.leaderboard.site.charts import curves, survival_charts
+from bench.leaderboard.statistics.comparisons import Results, lower_is_better
+from bench.leaderboard.statistics.mean_ranks import diagram
+from bench.storage.artifacts import digest
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One place of a table. Positions are per cent of the column's width of values; None where there is nothing to draw."""
+
+    value: str = ""
+    interval: str = ""
+    letters: str = ""
+    marks: str = ""
+    published: str = ""
+    missing: str = ""
+    best: bool = False
+    order: float | None = None
+    at: float | None = None
+    low: float | None = None
+    high: float | None = None
+    published_at: float | None = None
+
+
+@dataclass(frozen=True)
+class LineView:
+    label: str
+    group: str
+    method: str | None
+    found: bool
+    note: str
+    cells: list[CellView]
+
+
+@dataclass(frozen=True)
+class TableView:
+    """One table of a board's page; ``columns`` have ``label, group, metric, task, records``."""
+
+    heading: str
+    told: str
+    comparable: bool
+    columns: list[dict[str, Any]]
+    groups: list[tuple[str, int]]
+    lines: list[LineView]
+    notes: list[str]
+    charts: list[dict[str, Any]] = field(default_factory=list)
+    diagram: str = ""
+    raised: str = ""  # what the letters and ranks that stand raised beside numbers mean
+
+
+def table_views(board: Board, tables: Sequence[Table], results: Results, cache: Path | None = None) -> list[TableView]:
+    """The tables of a board, in their order.
+
+    Args:
+        cache: a folder for diagrams, which take a third of a second each to draw.
+    """
+    return [_view(board, table, results, cache) for table in tables]
+
+
+def about_published(board: Board) -> list[str]:
+    """Footnotes of the board's author, and printed averages that do not add up."""
+    return [*board.footnotes, *mismatches(board)]
+
+
+def _view(board: Board, table: Table, results: Results, cache: Path | None) -> TableView:
+    lines, columns, absent_rows, absent_columns = number_format.shown(table)
+    scales = {i: _scale(table, lines, i) for i in columns}
+    told = ""
+    if table.stamp is None:
+        told = "Nothing of ours may stand beside these yet: that takes complete real data and the profile “paper”."
+    elif not table.shows_published and board.has_published:
+        told = f"These stand beside no published number: {why_not(table)}."
+    notes = [*number_format.comparison_notes(table), *table.footnotes]
+    notes += [f"Not run: {', '.join(absent_rows)}."] if absent_rows else []
+    notes += [f"Columns not run: {', '.join(absent_columns)}."] if absent_columns else []
+    notes += [f"{reason}." for reason in number_format.reasons(table)]
+    return TableView(
+        heading=heading(table),
+        told=told,
+        comparable=table.stamp is None or table.stamp.comparable,
+        columns=[_column(table, i) for i in columns],
+        groups=[
+            (g, len(list(members))) for g, members in itertools.groupby(columns, key=lambda i: board.columns[i].group)
+        ],
+        lines=[
+            LineView(
+                label=line.label,
+                group=line.row.group,
+                method=line.row.method,
+                found=line.found,
+                note=line.row.note,
+                cells=[_cell(table, line, i, scales[i]) for i in columns],
+            )
+            for line in lines
+        ],
+        notes=notes,
+        charts=[*curves(table, lines, columns), *survival_charts(table, lines, columns, results)],
+        diagram=_diagram(table, cache),
+        raised="; ".join(_raised(table)),
+    )
+
+
+def _raised(table: Table) -> Iterator[str]:
+    groups = [len(ranks.groups) for ranks in table.ranks.values()]
+    if any(1 < count <= number_format.MANY_GROUPS for count in groups):
+        yield "letters: rows that share one cannot be told apart"
+    if any(count > number_format.MANY_GROUPS for count in groups):
+        yield "raised numbers: one plus the rows that are significantly better"
+
+
+def _column(table: Table, index: int) -> dict[str, Any]:
+    column = table.board.columns[index]
+    metric = column.metric or table.board.metric
+    return {
+        "label": column.label,
+        "group": column.group,
+        "metric": metric,
+        "task": column.task,
+        "records": number_format.records(table, index) if table.stamp else "",
+        "ascending": lower_is_better(metric),
+    }
+
+
+def _scale(table: Table, lines: Sequence[Line], index: int) -> tuple[float, float] | None:
+    """The smallest and largest value that a column's whiskers have to show."""
+    scale = number_format.scale_of(table.board, table.board.columns[index])
+    values = []
+    for line in lines:
+        found = line.summaries[index]
+        values += [v * scale for v in (found.value, found.low, found.high) if v is not None]
+        printed = number_format.published(line.row, index) if table.shows_published else None
+        values += [printed.value] if printed is not None else []
+    if not values:
+        return None
+    low, high = min(values), max(values)
+    room = 0.04 * (high - low) or 1.0
+    return low - room, high + room
+
+
+def _cell(table: Table, line: Line, index: int, span: tuple[float, float] | None) -> CellView:
+    board, column, found = table.board, table.board.columns[index], line.summaries[index]
+    scale, decimals = number_format.scale_of(board, column), number_format.shown_decimals(board, column)
+    printed = number_format.published(line.row, index) if table.shows_published else None
+
+    def at(value: float | None) -> float | None:
+        return None if value is None or span is None else round(100 * (value - span[0]) / (span[1] - span[0]), 1)
+
+    theirs = number_format.theirs(board, column, printed)
+    common: dict[str, Any] = {"published": theirs, "published_at": at(printed.value) if printed else None}
+    if found.value is None:
+        order = printed.value if printed is not None and table.stamp is None else None
+        return CellView(missing=found.missing, order=order, **common)
+    bounds = [None if v is None else v * scale for v in (found.low, found.high)]
+    interval = "" if None in bounds else f"{bounds[0]:.{decimals}f} to {bounds[1]:.{decimals}f}"
+    spread = "; ".join(part for part in (number_format.deviation(board, column, found), interval) if part)
+    ranks = table.ranks.get(index)
+    best = ranks is not None and len(ranks.groups) > 1 and number_format.rank(table, line, index) == 1
+    return CellView(
+        value=f"{found.value * scale:.{decimals}f}",
+        interval=spread,
+        letters=number_format.raised(table, line, index),
+        marks=marks(found.contamination),
+        best=best,
+        order=found.value,
+        at=at(found.value * scale),
+        low=at(bounds[0]),
+        high=at(bounds[1]),
+        **common,
+    )
+
+
+DRAWN = 1  # version of the drawings in the cache
+INK = "#123456"
+"""Stands for the page's text colour until the page is made; no colour of a diagram's own."""
+
+
+def _diagram(table: Table, cache: Path | None) -> str:
+    found = table.standing
+    if found is None:
+        return ""
+    path = None
+    if cache is not None:
+        drawn = (DRAWN, found.labels, found.mean_ranks, found.p_values.tolist())
+        path = cache / f"{digest(drawn)}.svg"
+        if path.exists():
+            return path.read_text(encoding="utf-8")
+    text = diagram(found, "svg", INK).decode()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    return text

@@ -1,0 +1,205 @@
+"""The site: an index of boards, a page a board, a method and a task, and one on protocols. Static files, no network."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import registry
+from bench.cells.result import Result
+from bench.leaderboard.board import Board
+from bench.leaderboard.collect import Table, collect, compared
+from bench.leaderboard.comparability import stamps_of
+from bench.leaderboard.footnotes import FEW
+from bench.leaderboard.formats import latex, markdown, table_csv
+from bench.leaderboard.formats.markdown import heading
+from bench.leaderboard.site.describe import method_facts, mode_facts, task_facts
+from bench.leaderboard.site.render_html import assets, board_content, page
+from bench.progress import track
+from bench.signals.leads import LEADS, name_leads
+
+OURS = "Across papers"
+
+
+def write_site(
+    boards: Mapping[str, Board],
+    results: Iterable[Result],
+    destination: Path,
+    cache: Path | None = None,
+    compare: bool = True,
+) -> Path:
+    """Write all pages below ``destination``; what is there of the same name is replaced.
+
+    Args:
+        results: all that there are; every board takes what belongs to it.
+        cache: a folder for what the comparisons found (:func:`bench.leaderboard.collect.compared`).
+        compare: whether rows are tested against each other, which reads stored predictions.
+
+    Returns:
+        the index.
+    """  # fmt: skip
+    results = list(results)
+    gc.freeze()  # else every collection looks through all results again: a tenth of the time with ten thousand of them
+    try:
+        _write_pages(boards, results, destination, cache, compare)
+    finally:
+        gc.unfreeze()
+    return destination / "index.html"
+
+
+def _write_pages(
+    boards: Mapping[str, Board], results: Sequence[Result], destination: Path, cache: Path | None, compare: bool
+) -> None:
+    by_key = {result.key: result for result in results}
+    methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
+    told = _result_rows(results)
+    for name, text in assets().items():
+        _write(destination / "assets" / name, text)
+    overview = []
+    with track("boards") as progress:
+        for number, board in enumerate(boards.values(), 1):
+            tables = collect(board, results)
+            if compare:
+                tables = compared(tables, results, cache)
+            folder = destination / "boards"
+            content = board_content(board, tables, by_key, cache)
+            _write(
+                folder / f"{board.name}.html",
+                page("board.html", root="../", section="boards", linked=methods, **content),
+            )
+            for suffix, module in ((".md", markdown), (".tex", latex), (".csv", table_csv)):
+                _write(folder / f"{board.name}{suffix}", module.write(board, tables))
+            overview.append(_overview(board, tables))
+            progress(number, len(boards), board.name)
+    _write(destination / "index.html", page("index.html", root="", section="boards", groups=_grouped(overview)))
+    _write_listings(destination, methods, tasks, told)
+    for name, entry in methods.items():
+        rows = [
+            row | {"name": row["task"], "link": f"../tasks/{row['task']}.html"} for row in told if row["method"] == name
+        ]
+        on = [(b.name, b.title) for b in boards.values() if any(row.method == name for row in b.rows)]
+        facts = method_facts(entry) | {"results": _linked(rows, tasks), "boards": on}
+        _write(
+            destination / "methods" / f"{name}.html",
+            page("method.html", root="../", section="methods", tables=bool(rows), **facts),
+        )
+    for name, entry in tasks.items():
+        rows = [
+            row | {"name": row["method"], "link": f"../methods/{row['method']}.html"}
+            for row in told
+            if row["task"] == name
+        ]
+        facts = task_facts(entry) | {"results": _linked(rows, methods)}
+        _write(
+            destination / "tasks" / f"{name}.html",
+            page("task.html", root="../", section="tasks", tables=True, **facts),
+        )
+    _write(
+        destination / "protocols.html",
+        page("protocols.html", root="", section="protocols", modes=mode_facts(), few=FEW),
+    )
+
+
+def _linked(rows: list[dict[str, Any]], known: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [row | {"linked": row["name"] in known} for row in rows]
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _overview(board: Board, tables: Sequence[Table]) -> dict[str, Any]:
+    def filled(table: Table) -> int:
+        return sum(summary.value is not None for line in table.lines for summary in line.summaries)
+
+    best = max(tables, key=filled, default=None)
+    places = sum(row.method is not None for row in board.rows) * len(board.columns)
+    return {
+        "name": board.name,
+        "title": board.title,
+        "source": board.source,
+        "places": max(places, filled(best) if best else 0),
+        "filled": filled(best) if best else 0,
+        "tables": [{"stamp": heading(table), "filled": filled(table)} for table in tables if table.stamp is not None],
+    }
+
+
+def _grouped(overview: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Boards by paper; those of no paper first."""
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in overview:
+        paper, colon, title = one["title"].partition(": ")
+        of_paper = bool(colon) and (" Table " in paper or " Figure " in paper)
+        name = paper.split(" Table ")[0].split(" Figure ")[0] if of_paper else OURS
+        groups[name].append(
+            one | {"title": f"{paper.removeprefix(name).strip()}: {title}" if of_paper else one["title"]}
+        )
+    return sorted(groups.items(), key=lambda item: (item[0] != OURS, item[0]))
+
+
+def _write_listings(
+    destination: Path, methods: Mapping[str, Any], tasks: Mapping[str, Any], told: Sequence[dict[str, Any]]
+) -> None:
+    def count(field: str, name: str) -> int:
+        return sum(row[field] == name for row in told)
+
+    rows = [(n, [_first(e.summary), ", ".join(registry.modes_of(e)), count("method", n)]) for n, e in methods.items()]
+    heads = ["Method", "What it is", "Modes", "Results"]
+    _write(
+        destination / "methods" / "index.html",
+        page("listing.html", root="../", section="methods", heading="Methods", heads=heads, rows=rows, tables=True),
+    )
+    rows = [
+        (n, [_first(e.summary), e.attributes.get("dataset"), e.attributes.get("kind", "multilabel"), count("task", n)])
+        for n, e in tasks.items()
+    ]
+    heads = ["Task", "What it asks", "Dataset", "Kind", "Results"]
+    _write(
+        destination / "tasks" / "index.html",
+        page("listing.html", root="../", section="tasks", heading="Tasks", heads=heads, rows=rows, tables=True),
+    )
+
+
+def _first(text: str) -> str:
+    return text.split(". ")[0].rstrip(".").replace("`", "")
+
+
+def _result_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """A line for each finished cell, as the pages of its method and its task show it."""
+    stamps = stamps_of(results)
+    rows = []
+    for result in sorted(results, key=lambda r: (stamps[r.key].rank, r.cell, r.key)):
+        metric, estimate = next(iter(result.score["metrics"].items()))
+        low, high = estimate["low"], estimate["high"]
+        cell = result.cell
+        rows.append(
+            {
+                "method": cell.method,
+                "task": cell.task,
+                "mode": cell.mode,
+                "fraction": cell.fraction,
+                "labels": "none"
+                if cell.mode == "zeroshot"
+                else f"{cell.fraction:.3g}"
+                if cell.fraction < 0.001
+                else f"{100 * cell.fraction:g} %",
+                "leads": "all" if cell.leads == LEADS else name_leads(cell.leads),
+                "metric": metric,
+                "value": estimate["value"],
+                "interval": "" if low is None or high is None else f"{low:.3f} to {high:.3f}",
+                "records": int(result.score.get("n_records") or 0),
+                "seed": cell.seed,
+                "fold": cell.fold,
+                "kind": str(stamps[result.key]),
+                "contamination": result.contamination,
+                "key": result.key,
+            }
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""Statistics of a board: paired comparisons, mean ranks, inflation."""

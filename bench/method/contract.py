@@ -1,0 +1,315 @@
+"""The contract of a method: backbone(s), a pretraining objective, and the way it answers each mode.
+
+Implement what the method can do, and nothing else; the modes it offers follow from that:
+
+====================  ======================================================================
+implements            offers
+====================  ======================================================================
+``encode``            ``linear``, ``knn``, ``finetune``, ``scratch``
+``zero_shot``         ``zeroshot``
+``fit``               ``scratch`` (a method that trains without an encoder: Cox, XGBoost)
+``combine``           ``scratch`` (a method that trains nothing and reads finished results: an ensemble)
+``pretraining_loss``  ``bench pretrain``; without it the method runs from its initial weights
+====================  ======================================================================
+
+Where a paper's training is more than that, four hooks with plain defaults say how: ``stages`` (pretraining in several
+steps), ``begin_finetuning``, ``augmented`` and ``finetune_loss`` (what happens in ``finetune`` and ``scratch``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor, nn
+
+from bench.batch import ECGBatch
+from bench.method.pretrain_config import PretrainConfig
+from bench.method.published_names import PublishedNames
+from bench.method.search_space import Spaces
+from bench.reading.finite import not_finite
+from bench.signals.input_spec import InputSpec
+from bench.task import Kind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from bench.method.attributions import Attributions, Score
+
+
+class MethodConfig(BaseModel):
+    """Base of every method's Config. Each field's description cites where its default comes from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    after_training: ClassVar[frozenset[str]] = frozenset()
+    """Fields that only decide how a trained method answers (its prompts): a checkpoint serves all their values."""
+
+    pretrain: PretrainConfig = Field(PretrainConfig(), description="optimisation of pretraining")
+
+    @model_validator(mode="after")
+    def _only_finite_numbers(self) -> MethodConfig:
+        for path, value in not_finite(self):
+            raise ValueError(f"{path} = {value}: expected a finite number")
+        return self
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a method may look at before pretraining begins: the records, in the order of ``ECGBatch.index``.
+
+    ``train`` marks the rows that are trained on; statistics and vocabularies come from those alone.
+    """
+
+    name: str
+    records: pd.DataFrame
+    train: np.ndarray  # bool [record]
+    validation: np.ndarray  # bool [record]
+    text: Sequence[str] | None = None
+    cache: Path | None = None  # a folder for what is costly and depends on content alone (text embeddings)
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """One partition of a task, for methods that train by ``fit``: raw signals are read through ``batches``.
+
+    ``records`` has the columns that a dataset declares as tabular variables or measurements, and no others: the rest may
+    hold the answers of the test partition, whose ``targets`` are blank.
+    """
+
+    targets: np.ndarray
+    records: pd.DataFrame
+    batches: Any = field(repr=False)  # Iterable[ECGBatch], in order; may be walked again
+    kind: str = "multilabel"  # of the task
+    n_outputs: int = 0  # classes, or regression targets
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """What ``fit`` returns: scores for any partition, shaped as the task kind says (:mod:`bench.scoring.score`)."""
+
+    def predict(self, data: LabelledData) -> np.ndarray: ...
+
+
+class Method(nn.Module):
+    """A method. Subclasses set ``name``, ``input`` and a nested ``Config``, and build their modules in ``build``."""
+
+    name: ClassVar[str]
+    family: ClassVar[str] = ""
+    """What it learns from, in one word for listings: contrastive, masked, report, multimodal, supervised, tabular, ..."""
+    input: ClassVar[InputSpec] = InputSpec()
+    corpus: ClassVar[str | None] = None
+    """The corpus of the paper, pretrained on when it is at hand; otherwise the task's own training recordings serve."""
+    published_corpora: ClassVar[tuple[str, ...]] = ()
+    """What the authors' published weights were pretrained on, where that is not just :attr:`corpus`; an imported
+    checkpoint is taken to have seen these."""
+    smoke: ClassVar[dict[str, Any]] = {}
+    """Overrides of Config fields (dotted paths) that make the ``smoke`` profile small and quick."""
+    protocols: ClassVar[dict[str, dict[str, Any]]] = {}
+    """How the method's paper trains it: mode -> fields of that mode's Config (``{"scratch": {"lr": 1e-3}}``)."""
+    spaces: ClassVar[dict[str, Spaces]] = {}
+    """What its paper chose on validation data: mode -> field, as for ``--set``, -> space (``bench sweep``)."""
+    records_meet: ClassVar[bool] = True
+    """Whether records of a batch meet in its loss (negatives, statistics over the batch). False: each term is a mean over
+    records, so that ``pretrain.micro_batch`` may add up the gradients of parts of a batch."""
+    only_modes: ClassVar[tuple[str, ...] | None] = None
+    """The modes offered, where they are fewer than what is implemented would give."""
+    only_kinds: ClassVar[tuple[Kind, ...] | None] = None
+    """The kinds of task answered (``("survival",)``), where they are not all; a run leaves the others out and says so."""
+
+    class Config(MethodConfig):
+        pass
+
+    def __init__(self, config: MethodConfig | None = None):
+        super().__init__()
+        self.config: Any = config if config is not None else self.Config()
+        self.input = self.input_for(self.config)  # type: ignore[misc]  # the class's, unless the config changes it
+        self.build(self.config)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, nn.Module) and hasattr(Method, name):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is part of the contract of a method; give the module another name "
+                f"(torch would keep it where self.{name} does not find it)."
+            )
+        super().__setattr__(name, value)
+
+    @classmethod
+    def input_for(cls, config: Any) -> InputSpec:
+        """The input under a config: :attr:`input`, unless a field of the config changes it."""
+        return cls.input
+
+    @classmethod
+    def chosen_code(cls, config: Any) -> tuple[str, ...]:
+        """Code that this config chooses by name, where no import leads to it: ``package.module`` or ``package.module:name``.
+
+        A key covers what the class reaches by imports (:mod:`bench.storage.code_digest`) and this. Without it a change there
+        would keep results that it should not; ``bench check`` finds modules of a built method that no key covers.
+        """
+        return ()
+
+    def build(self, config: Any) -> None:
+        """Create the modules. Weights are drawn from torch's global generator, which the harness has seeded."""
+
+    def prepare_corpus(self, corpus: Corpus) -> None:
+        """Compute once what pretraining looks up at every step (text embeddings, entity labels), before the first step."""
+
+    @classmethod
+    def stages(cls, config: Any) -> dict[str, PretrainConfig]:
+        """Stages of pretraining, one after another, each with an optimisation of its own; one, unless overridden.
+
+        Before a stage begins (or is taken up again) the harness calls ``begin_stage``; ``pretraining_loss`` is then that
+        stage's. A stage ends with the weights of its last epoch, and the next begins with them and a fresh optimiser.
+        """
+        return {"": config.pretrain}
+
+    def begin_stage(self, name: str) -> None:
+        """From now on ``pretraining_loss`` is that of stage ``name``; weights that it leaves alone stop training.
+
+        ``encode`` and the other answers must not depend on it: a checkpoint is loaded without it.
+        """
+
+    def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
+        """Named terms whose sum is minimised. Anything drawn at random comes from torch's global generators.
+
+        Where records of a batch meet, they are those of all processes that train together:
+        :func:`bench.training.distributed.gather` brings them there, and the losses of ``methods.losses`` do so. A term in
+        which they do not meet is the mean over the batch at hand.
+        """
+        raise TypeError(f"{self.name} has no pretraining objective")
+
+    def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
+        """What of a batch meets in its loss, one row a record in each: the embeddings, and what they are compared with.
+
+        With it, and :meth:`loss_of_embeddings`, a batch can be trained in parts (``pretrain.micro_batch``). Nothing else
+        of the method may change in it but BatchNorm's averages: it is called twice for every part.
+        """
+        raise TypeError(f"{self.name} does not say what of a batch meets in its loss")
+
+    def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The terms of ``pretraining_loss``, from ``pretraining_embeddings`` of the whole batch."""
+        raise TypeError(f"{self.name} has no loss of embeddings")
+
+    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
+        """The representation that a downstream head reads."""
+        raise TypeError(f"{self.name} has no encoder")
+
+    def layer_groups(self) -> Sequence[Sequence[nn.Parameter]] | None:
+        """The encoder's parameters in layers, input first, for ``finetune.layer_decay``; those left out train at the
+        head's end of the scale. None: told from the order in which ``encode`` calls its modules."""
+        return None
+
+    def head(self, dim: int, n_outputs: int) -> nn.Module:
+        """What ``finetune`` and ``scratch`` train on ``encode``'s [record, dim], to [record, n_outputs].
+
+        In training it may also give several answers, [answer, record, n_outputs]; their losses are added.
+        """
+        return nn.Linear(dim, n_outputs)
+
+    def begin_finetuning(self) -> None:
+        """Called once in ``finetune`` and ``scratch``, before the optimiser is made and after weights are loaded: the place
+        to exchange the pooling, to free weights that pretraining kept fixed, to switch drop path on."""
+
+    def augmented(self, batch: ECGBatch) -> ECGBatch:
+        """What ``finetune`` and ``scratch`` train on in place of ``batch``; anew in every step, never in scoring."""
+        return batch
+
+    def finetune_loss(
+        self, batch: ECGBatch, seen: ECGBatch, encoded: Float[Tensor, "record dim"], task_loss: Float[Tensor, ""]
+    ) -> Float[Tensor, ""]:
+        """What ``finetune`` and ``scratch`` minimise: the task's loss, unless the method adds a term of its own.
+
+        Args:
+            batch: as it came; seen: as ``augmented`` made it; encoded: ``encode`` of the latter.
+            task_loss: of the head on ``encoded``.
+        """
+        return task_loss
+
+    def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
+        """A score for each class, given only its name in words; higher means more likely.
+
+        Names that come from a task are :class:`bench.task.ClassName` and also carry its short name, as ``code``.
+        """
+        raise TypeError(f"{self.name} cannot answer zero-shot")
+
+    def concepts(self) -> Sequence[str]:
+        """What pretraining put into words, each once: entities, or the statements of its reports.
+
+        Asked when pretraining has ended and kept with the checkpoint, so that zero-shot results can tell classes that were
+        seen from those that were not. Empty where there are no words.
+        """
+        return ()
+
+    def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
+        """For each class the concept whose words mean most nearly the same, and the cosine similarity of the two."""
+        raise TypeError(f"{self.name} does not compare words")
+
+    def fit(self, train: LabelledData, validation: LabelledData) -> Predictor:
+        """Train without an encoder."""
+        raise TypeError(f"{self.name} does not train by fit")
+
+    @classmethod
+    def members(cls, config: Any) -> tuple[str, ...]:
+        """Methods whose results in the same task, mode, leads, fraction, seed and fold ``combine`` reads; they run first."""
+        return ()
+
+    def combine(self, scores: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores of some records, from those that each member gave them."""
+        raise TypeError(f"{self.name} does not combine methods")
+
+    @classmethod
+    def example(cls, folder: Path) -> dict[str, Any]:
+        """Fields of Config without which the method cannot be built, for the contract's checks: a file that it reads, made
+        in ``folder``, say. Most methods need none."""
+        return {}
+
+    def attributions(self, batch: ECGBatch, score: Score) -> Attributions:
+        """What ``score``, read off ``encode``'s output, rests on, for ``bench explain``: attention, activation, similarity.
+
+        What a method leaves out is drawn from its gradient, or not at all.
+        """
+        from bench.method.attributions import Attributions
+
+        return Attributions()
+
+    def notes(self) -> dict[str, Any]:
+        """JSON facts worth keeping with a checkpoint (vocabulary, text model digest)."""
+        return {}
+
+    @classmethod
+    def trained_on(cls, config: Any) -> tuple[str, ...]:
+        """The collections that weights which a config brings from elsewhere were trained on (``("unknown",)`` where nobody
+        says); empty for a method that brings none. Contamination is told by it."""
+        return ()
+
+    @classmethod
+    def published_names(cls, config: Any) -> dict[str, PublishedNames]:
+        """How the names of published checkpoints read in this method's state dict: what a file holds -> its names.
+
+        ``model`` is the whole of it; ``encoder``, say, the encoder alone. Each says in which order its weights learned the
+        leads. For ``bench checkpoints import``.
+        """
+        return {}
+
+    @classmethod
+    def implements(cls, function: str) -> bool:
+        """Whether the class overrides one of the contract's optional functions."""
+        return getattr(cls, function) is not getattr(Method, function)
+
+    @classmethod
+    def modes(cls) -> tuple[str, ...]:
+        """The modes this method offers."""
+        offered = []
+        if cls.implements("zero_shot"):
+            offered.append("zeroshot")
+        if cls.implements("encode"):
+            offered += ["linear", "knn", "finetune", "scratch"]
+        if cls.implements("fit") or cls.implements("combine"):
+            offered.append("scratch")
+        return tuple(mode for mode in dict.fromkeys(offered) if cls.only_modes is None or mode in cls.only_modes)

@@ -1,0 +1,68 @@
+"""Old names of modules that a plugin may import: they work for one version, with a warning that names the new one."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+import warnings
+from collections.abc import Sequence
+from types import ModuleType
+
+RENAMED = {
+    "bench.artifacts": "bench.storage.artifacts",
+    "bench.code_digest": "bench.storage.code_digest",
+    "bench.contract": "bench.checks",
+    "bench.data_source": "bench.data.source",
+    "bench.fractions": "bench.splitting.label_fractions",
+    "bench.loading": "bench.data.batches",
+    "bench.splits": "bench.splitting.split",
+    "bench.stratification": "bench.splitting.stratify",
+    "bench.training.config": "bench.method.pretrain_config",
+    "bench.training.published_names": "bench.method.published_names",
+    "bench.sweep.space": "bench.method.search_space",
+    "bench.explain.attributions": "bench.method.attributions",
+    "bench.runner.cell": "bench.cells.cell",
+    "bench.runner.results": "bench.cells.result",
+    "bench.signals.prepare": "bench.signals.build_store",
+    "bench.signals.preparation": "bench.signals.filter_steps",
+    "bench.workspace": "bench.storage.workspace",
+    "methods.foreign": "methods.external_encoders",
+}
+"""Old name -> new name, removed in version 0.3."""
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Asked first: inside a renamed package Python would find a second copy of each module."""
+
+    def __init__(self) -> None:
+        self.specs: dict[int, importlib.machinery.ModuleSpec | None] = {}
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        return importlib.machinery.ModuleSpec(name, self) if _new_name(name) else None
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        new = _new_name(spec.name)
+        assert new is not None
+        warnings.warn(f"{spec.name} is now {new}; the old name works until version 0.3.", FutureWarning, stacklevel=2)
+        module = importlib.import_module(new)
+        self.specs[id(module)] = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """It was executed under its new name, and keeps the specification that it has under that name."""
+        module.__spec__ = self.specs.pop(id(module))
+
+
+def _new_name(name: str) -> str | None:
+    old = next((old for old in RENAMED if name == old or name.startswith(f"{old}.")), None)
+    return None if old is None else RENAMED[old] + name.removeprefix(old)
+
+
+def accept_old_names() -> None:
+    """Let imports of old names find the new modules."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())

@@ -1,0 +1,348 @@
+"""One cell, from its coordinates to its result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench import provenance, registry
+from bench.cells.cell import Cell
+from bench.cells.result import Result, read_result, write_result
+from bench.cells.seen_classes import SeenClasses, seen_classes
+from bench.contamination.audit import contamination_of
+from bench.errors import BenchError
+from bench.method import Method
+from bench.modes import mode_module, released_protocol
+from bench.modes.mode_io import CellRun, Outcome, unreported
+from bench.progress import say, track
+from bench.runner.features import features
+from bench.runner.inference_cost import cost_of
+from bench.runner.keys import cell_inputs, cell_key, key_of, member_cells
+from bench.runner.session import Session, seed_of
+from bench.runner.task_data import TaskData
+from bench.scoring.score import score, score_replicates
+from bench.splitting.label_fractions import subset
+from bench.splitting.split import Partition
+from bench.storage.artifacts import damage, locked
+from bench.task import ClassName
+from bench.training.checkpoint import CheckpointSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BOOTSTRAP = 1000
+
+
+class TakenElsewhere(Exception):
+    """Another process computes this cell right now."""
+
+
+def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = True) -> tuple[Result, bool]:
+    """The result of a cell, and whether it was computed now rather than found.
+
+    Two processes that want a cell compute it once. A result whose bytes were altered counts for nothing.
+
+    Raises:
+        TakenElsewhere: another process is at it, and the caller would rather not ``wait``.
+    """
+    from filelock import Timeout
+
+    inputs = cell_inputs(cell, session)
+    folder = session.source.workspace.results / key_of(cell, session, inputs)
+    if not again and (found := read_intact(folder) or _fetched(folder, session)):
+        return found, False
+    turn = session.source.workspace.locks / f"{folder.name}.lock"
+    try:
+        with locked(turn, timeout=-1 if wait else 0):
+            if not again and (found := read_intact(folder)):
+                turn.unlink(missing_ok=True)
+                return found, False
+            if folder.is_dir() and not again:
+                say(f"{cell}: the result in {folder} was altered ({damage(folder)}); it is computed again")
+            result = _compute(cell, session, folder.name, inputs)
+            if shared := session.source.workspace.shared:
+                shared.publish("results", folder, replace=again)
+            turn.unlink(missing_ok=True)  # whoever waits for it finds the result
+            return result, True
+    except Timeout:
+        raise TakenElsewhere(str(cell)) from None
+
+
+def read_intact(folder: Path) -> Result | None:
+    """The finished cell in a folder; None where there is none, or its bytes were altered since."""
+    return read_result(folder) if folder.is_dir() and damage(folder) is None else None
+
+
+def _fetched(folder: Path, session: Session) -> Result | None:
+    """The cell as another machine has finished it."""
+    shared = session.source.workspace.shared
+    there = shared is not None and not folder.is_dir() and shared.fetch("results", folder)
+    return read_intact(folder) if there else None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a method said of the scored examples, and what it was given."""
+
+    outcome: Outcome
+    method: Method
+    data: TaskData
+    partition: Partition
+    train: np.ndarray
+    spec: CheckpointSpec | None
+
+    def table(self) -> pd.DataFrame:
+        """The predictions as they are stored."""
+        return predictions_table(self.data, self.partition, self.outcome)
+
+
+def answer(
+    cell: Cell, session: Session, fresh: bool = False, report: Callable[[int, float], None] | None = None
+) -> Answer:
+    """Train as the mode says and score validation and test; nothing is written but shared checkpoints and features.
+
+    Args:
+        fresh: compute the features anew, too.
+        report: given by a search, which hears each epoch's validation value; the validation split then stands in the
+            place of the test split, so that nothing of the latter is read.
+    """
+    method = registry.load(registry.METHODS, cell.method)
+    data = session.task_data(cell.task)
+    spec = session.checkpoint_of(cell)
+    partition = data.partition(cell.fold)
+    blanked = data.examples.targets.copy()
+    blanked[partition.test] = 0  # the test split is read once, by the scoring, after everything was chosen
+    if report is not None:
+        partition = replace(partition, test=partition.validation)
+    # Every seed sees the same labelled subset, as in the papers: seeds then measure the training alone.
+    train = subset(partition.train, cell.fraction, 0, data.examples.targets, cell.fraction_rule)
+    outcome, instance = _answer(
+        cell, session, method, spec, data, blanked, train, partition, fresh, report or unreported
+    )
+    return Answer(outcome, instance, data, partition, train, spec)
+
+
+def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> Result:
+    started = provenance.now_after(session.source.workspace.clock)
+    clock = time.perf_counter()
+    method = registry.load(registry.METHODS, cell.method)
+    spec = session.checkpoint_of(cell)
+    if spec is not None:
+        session.checkpoint(spec)
+    pretrained = time.perf_counter()
+
+    answered_by = answer(cell, session)
+    data, partition, train = answered_by.data, answered_by.partition, answered_by.train
+    outcome, instance = answered_by.outcome, answered_by.method
+    answered = time.perf_counter()
+
+    targets = data.examples.targets
+    told = (targets[partition.validation], outcome.validation)
+    if released_protocol(cell.mode):  # which also takes its thresholds from the test set
+        told = (targets[partition.test], outcome.test)
+    seen = SeenClasses()
+    if spec is not None and cell.mode == "zeroshot":
+        names = data.task.classes
+        seen = seen_classes(instance, session.checkpoint(spec), list(names), list(names.values()))
+    stamp = contamination_of(session, method, data, cell.fold, pretrained=cell.mode != "scratch")
+    scored = score(
+        data.task.kind,
+        targets[partition.test],
+        outcome.test,
+        _class_names(data),
+        data.examples.patient_ids[partition.test],
+        validation=told,
+        bootstrap=BOOTSTRAP,
+        groups={**data.task.groups, **seen.groups},
+    )
+    absent = _absent_classes(data, train) if cell.mode != "zeroshot" else []
+    result = Result(
+        key=key,
+        cell=cell,
+        profile=session.profile,
+        data=session.source.kind,
+        score=scored.to_dict(),
+        counts={
+            "train": len(train),
+            "validation": len(partition.validation),
+            "test": len(partition.test),
+            "expected": data.expected_counts,
+        },
+        split={
+            "name": data.split.name,
+            "digest": data.split_digest(cell.fold),
+            "complete": data.complete,
+            "fold": cell.fold,
+            "classes_absent_from_training": absent,
+        }
+        | ({} if data.examples.cohort is None else {"cohort": data.examples.cohort.to_dict()}),
+        dataset={"name": data.task.dataset, "version": data.store.manifest["version"], "digest": data.store.digest}
+        | {k: data.store.manifest[k] for k in ("fs", "n_skipped", "n_nan", "n_flat") if k in data.store.manifest}
+        | ({"n_doubtful": doubtful} if (doubtful := data.store.manifest.get("n_doubtful")) else {}),
+        checkpoint=session.checkpoint_facts(spec, cell.mode),
+        config={
+            "method": session.method_config(cell.method).model_dump(mode="json"),
+            cell.mode: session.mode_config(cell.mode, method).model_dump(mode="json"),
+        },
+        selection=outcome.selection,
+        contamination=stamp.contamination,
+        contamination_evidence=stamp.evidence(),
+        seen=seen.to_dict(),
+        inputs=inputs,
+        provenance={
+            "versions": provenance.versions(),
+            "git_commit": provenance.git_commit(),
+            "machine": provenance.machine(),
+            "protocol": released_protocol(cell.mode),
+            "overrides": [override.text for override in session.overrides],
+            **({"sweep": dict(session.sweep)} if session.sweep else {}),
+            "task_version": data.task.version,
+            "input": instance.input.to_dict(),
+            "absent_leads": "not processed" if instance.input.partial_leads else "zeros",
+            **_median_beats(data, instance, cell),
+            **_ceiling(data, partition),
+            "parameters": sum(p.numel() for p in instance.parameters()),
+            **cost_of(instance),
+            "prompts": list(data.task.classes.values()) if cell.mode == "zeroshot" else None,
+            "started": started,
+            "seconds": {
+                "pretrain": round(pretrained - clock, 2),
+                "answer": round(answered - pretrained, 2),
+                "score": round(time.perf_counter() - answered, 2),
+            },
+        },
+    )
+    return write_result(session.source.workspace.results, result, answered_by.table())
+
+
+def _median_beats(data: TaskData, instance: Method, cell: Cell) -> dict[str, Any]:
+    """Who computed the median beats that the method was given, and of how many recordings."""
+    spec = instance.input
+    if not spec.median_beat:
+        return {}
+    whole = data.examples.start is None and data.examples.seconds is None
+    return {"median_beats": data.store.beats_used(data.rows, cell.leads, spec.filters, whole)}
+
+
+def _ceiling(data: TaskData, partition: Partition) -> dict[str, Any]:
+    """The task's metric for what the simulator itself knows of the test records; nothing for real data."""
+    truth, metric = data.examples.truth, data.task.metric
+    if truth is None:
+        return {}
+    found = score_replicates(
+        data.task.kind,
+        data.examples.targets[partition.test],
+        truth[partition.test],
+        _class_names(data),
+        data.examples.patient_ids[partition.test],
+        bootstrap=0,
+        metrics=[metric],
+    )
+    value = found[metric].value
+    return {"ceiling": {metric: round(value, 6)}} if np.isfinite(value) else {}
+
+
+def _answer(
+    cell: Cell,
+    session: Session,
+    method: type[Method],
+    spec: Any,
+    data: TaskData,
+    blanked: np.ndarray,
+    train: np.ndarray,
+    partition: Partition,
+    fresh: bool,
+    report: Callable[[int, float], None],
+) -> tuple[Outcome, Method]:
+    instance = session.method(method, spec, cell.mode, cell.seed)
+    if method.implements("combine"):
+        return _combine(cell, session, instance), instance
+    with track(str(cell)) as progress:
+        outcome = mode_module(cell.mode).run(
+            CellRun(
+                method=instance,
+                task=data.task,
+                mode=cell.mode,
+                config=session.mode_config(cell.mode, method),
+                source=session.task_source(method, data, cell.leads, blanked),
+                targets=blanked,
+                train=train,
+                validation=partition.validation,
+                test=partition.test,
+                features=lambda: features(session, lambda: instance, method, spec, data, cell, fresh),
+                seed=seed_of(cell),
+                progress=progress,
+                prompts=[ClassName(words, code) for code, words in data.task.classes.items()],
+                test_targets=data.examples.targets[partition.test] if released_protocol(cell.mode) else None,
+                report=report,
+            )
+        )
+    return outcome, instance
+
+
+def _combine(cell: Cell, session: Session, instance: Method) -> Outcome:
+    """Scores from the finished results of the members, record by record; nothing is trained."""
+    scores: dict[str, list[np.ndarray]] = {"validation": [], "test": []}
+    for member in member_cells(cell, session):
+        folder = session.source.workspace.results / cell_key(member, session)
+        if not folder.is_dir():
+            raise BenchError(f"{cell.method} needs the result of {member}, which failed. See: bench runs --failed")
+        table = read_result(folder).predictions()
+        for part, values in scores.items():
+            rows = table[table.partition == part]
+            values.append((rows["score"] if "score" in rows else rows.filter(regex="^score_")).to_numpy())
+    return Outcome(instance.combine(scores["validation"]), instance.combine(scores["test"]))
+
+
+def _class_names(data: TaskData) -> list[str]:
+    """The task's classes; in identification the persons, numbered as their targets are."""
+    if data.task.kind == "identification" and not data.task.classes:
+        return [str(k) for k in range(int(data.examples.targets.max()) + 1)]
+    return list(data.task.classes)
+
+
+def _absent_classes(data: TaskData, train: np.ndarray) -> list[str]:
+    if data.task.kind == "multilabel":
+        present = data.examples.targets[train].any(axis=0)
+        return [name for name, there in zip(data.task.classes, present, strict=True) if not there]
+    if data.task.kind == "multiclass":
+        present = np.isin(np.arange(len(data.task.classes)), data.examples.targets[train])
+        return [name for name, there in zip(data.task.classes, present, strict=True) if not there]
+    return []
+
+
+def predictions_table(data: TaskData, partition: Any, outcome: Outcome) -> Any:
+    """One row for each scored example: ids, partition, targets, scores (named by class, or numbered)."""
+    import pandas as pd
+
+    parts = []
+    for name, rows, scores in (
+        ("validation", partition.validation, outcome.validation),
+        ("test", partition.test, outcome.test),
+    ):
+        table: dict[str, Any] = {
+            "record_id": data.examples.record_ids[rows],
+            "patient_id": data.examples.patient_ids[rows],
+            "partition": name,
+        }
+        targets = data.examples.targets[rows]
+        table |= dict(_columns("target", targets, data.task))
+        table |= dict(_columns("score", scores, data.task))
+        parts.append(pd.DataFrame(table))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _columns(prefix: str, values: np.ndarray, task: Any) -> Iterator[tuple[str, np.ndarray]]:
+    if values.ndim == 1:
+        yield prefix, values
+        return
+    names = ["years", "event"] if task.kind == "survival" else list(task.classes)
+    if len(names) != values.shape[1]:
+        names = [str(i) for i in range(values.shape[1])]
+    for i, name in enumerate(names):
+        yield f"{prefix}_{name}", values[:, i]

@@ -1,0 +1,260 @@
+"""The signal store, made: a dataset read once from its publisher's files.
+
+:mod:`bench.signals.store` reads it, :mod:`bench.signals.store_writer` writes and describes the files,
+:mod:`bench.signals.quality` tells what becomes of invalid samples and flat leads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.dataset import UNUSABLE, Dataset, OnBadRecord, RecordFile, Recording
+from bench.errors import BenchError, DataError, unforeseen
+from bench.processes.parent_watch import end_with_parent
+from bench.signals.bounds import CHOICE, CURE, Bounds
+from bench.signals.median_beat import SECONDS as BEAT_SECONDS
+from bench.signals.quality import repair
+from bench.signals.resample import resample
+from bench.signals.store import SignalStore, source_of
+from bench.signals.store_writer import (
+    LeftOut,
+    StoredRecording,
+    StoreWriter,
+    stored,
+)
+from bench.storage.artifacts import locked
+
+CHUNK = 16
+"""Recordings a worker reads at a time: 2 MB of 10 s at 500 Hz, a few milliseconds of work."""
+
+AHEAD = 4
+"""Chunks read, or being read, for each worker while earlier ones are written."""
+
+GIVE_UP = 64
+"""Recordings after which a preparation stops if every one raised an exception that its reader does not foresee: a bug."""
+
+SHOWN_UNREAD = 20
+"""Unread files that are named; all are counted."""
+
+
+def prepare(
+    dataset: Dataset,
+    destination: Path,
+    *,
+    rate: int | None = None,
+    workers: int = 1,
+    on_bad_record: OnBadRecord = "error",
+    progress: Callable[[int, int], None] | None = None,
+) -> SignalStore:
+    """Read all recordings of a dataset into a store, or open the one that is there if its source has not changed.
+
+    An interrupted prepare, killed or out of disk, continues where it was; nothing is visible at ``destination`` before
+    it is complete. Two processes that prepare the same destination take turns, and the second finds it done.
+
+    Args:
+        destination: the store's folder.
+        rate: Hz of the store; recordings at other rates are resampled. Default: the best rate available, as published.
+        workers: processes that read.
+        on_bad_record: ``error`` stops at the first recording that cannot be read, is dead or is out of the dataset's bounds
+            (:mod:`bench.signals.bounds`); ``skip`` leaves those out and lists them in the manifest; ``keep`` stops at one
+            that cannot be read, and keeps and lists those that are dead or of another amplitude than an ECG's.
+        progress: called with (recordings done, recordings in all) after every chunk.
+
+    Raises:
+        DataError: bad input (nothing is left behind), or a place that cannot be written to.
+    """
+    destination = Path(destination)
+    dataset.check()
+    if dataset.root.resolve().is_relative_to(destination.resolve()):
+        raise DataError(f"{destination} holds the files of {dataset.name}; expected another folder for its store.")
+    with locked(destination.parent / f".{destination.name}.lock"):
+        source = source_of(dataset)
+        if destination.is_dir() and (store := _current(destination, source, on_bad_record)):
+            return store
+        return _prepare(dataset, destination, source, rate, workers, on_bad_record, progress)
+
+
+def _current(path: Path, source: dict[str, Any], on_bad_record: OnBadRecord) -> SignalStore | None:
+    try:
+        store = SignalStore.open(path)
+    except DataError:
+        return None
+    same = (store.manifest.get("source"), store.manifest.get("on_bad_record")) == (source, on_bad_record)
+    return store if same else None
+
+
+def _prepare(
+    dataset: Dataset,
+    destination: Path,
+    source: dict[str, Any],
+    rate: int | None,
+    workers: int,
+    on_bad_record: OnBadRecord,
+    progress: Callable[[int, int], None] | None,
+) -> SignalStore:
+    dataset.findings.clear()
+    records = dataset.records()
+    if not records.index.is_unique:
+        twice = records.index[records.index.duplicated()][0]
+        raise DataError(f"{dataset.root}: record {twice} is listed twice; each id must be listed once. {dataset.fetch}")
+    files = dataset.findings.marked(dataset.files(records, rate))
+    fs = float(rate) if rate is not None else store_rate(dataset, files)
+    plan = {"source": source, "fs": fs, "on_bad_record": on_bad_record, "files": _files_digest(files)}
+    writer = StoreWriter(destination, plan, round(BEAT_SECONDS * fs) if dataset.has_recorder_beats else 0)
+    if progress is not None:
+        progress(writer.done, len(files))
+    bug = writer.done == 0  # until a recording is read, or refused for a reason that its reader foresees
+    try:
+        for first, chunk in read_chunks(dataset, files, writer.done, fs, workers, on_bad_record == "keep"):
+            for recording in chunk:
+                if isinstance(recording, LeftOut) and on_bad_record != "skip":
+                    raise DataError(_bad_record(dataset, files[recording.row], recording.reason))
+            writer.append(chunk, [f.record_id for f in files[first : first + len(chunk)]])
+            bug = bug and all(isinstance(one, LeftOut) and one.unforeseen for one in chunk)
+            if bug and writer.done >= GIVE_UP:
+                raise DataError(f"{dataset.name}: the first {writer.done:,} recordings all failed: {writer.reasons()}")
+            if progress is not None:
+                progress(writer.done, len(files))
+        _remark_unread(dataset, files)
+        manifest = {
+            "dataset": dataset.name,
+            "version": dataset.version(),
+            "root": str(dataset.root),
+            "fs": fs,
+            "n_source_records": len(files),
+            "on_bad_record": on_bad_record,
+            "source": source,
+        }
+        if dataset.findings.remarks:
+            manifest["remarks"] = [asdict(remark) for remark in dataset.findings.remarks]
+        if dataset.has_recorder_beats:
+            manifest["median_beats_by"] = dataset.median_beats_by
+        writer.finish(manifest, records)
+    except DataError as error:
+        if not isinstance(error.__cause__, OSError):  # bad input: there is nothing to go on from
+            writer.discard()
+        raise
+    return SignalStore.open(destination)
+
+
+def _remark_unread(dataset: Dataset, files: Sequence[RecordFile]) -> None:
+    unread = dataset.unread_files(files)
+    if unread:
+        names = [os.path.relpath(path, dataset.root) for path in unread[:SHOWN_UNREAD]]
+        dataset.findings.remark(
+            f"not read, since no record has their name: {len(unread):,} signal file{'' if len(unread) == 1 else 's'} in "
+            f"{dataset.root}; check whether files were renamed or only partly copied",
+            names,
+        )
+
+
+def _bad_record(dataset: Dataset, file: RecordFile, reason: str) -> str:
+    return f"{dataset.name} record {file.record_id}: {reason} {dataset.fetch}".strip()
+
+
+def _files_digest(files: Sequence[RecordFile]) -> str:
+    check = hashlib.blake2b(digest_size=16)
+    for file in files:
+        check.update(f"{file.record_id}\0{file.path}\n".encode())
+    return check.hexdigest()
+
+
+def store_rate(dataset: Dataset, files: Sequence[RecordFile]) -> float:
+    """The rate of a store if none is asked for: that of all files as the dataset knows it, else its best one. What single
+    headers say has no say in it."""
+    known = {file.facts.get("rate") for file in files}
+    only = known.pop() if len(known) == 1 else None
+    return float(only or dataset.rates[0])
+
+
+def read_chunks(
+    dataset: Dataset, files: Sequence[RecordFile], done: int, fs: float, workers: int, keep_doubtful: bool
+) -> Iterator[tuple[int, list[StoredRecording | LeftOut]]]:
+    """(first row, recordings) chunk by chunk, in order. At most ``AHEAD`` chunks a worker are in memory."""
+    starts = range(done, len(files), CHUNK)
+    bounds = Bounds.of(dataset)
+    workers = min(workers, len(starts))
+    if workers <= 1:
+        for first in starts:
+            yield first, _read_chunk(dataset.read, files[first : first + CHUNK], first, fs, keep_doubtful, bounds)
+        return
+    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    # joblib.Parallel reads on without bound while its results wait, or waits for all of a batch: neither will do.
+    pool = get_reusable_executor(max_workers=workers, initializer=end_with_parent, initargs=(os.getpid(),))
+    waiting: deque[tuple[int, Any]] = deque()
+    try:
+        for first in starts:
+            chunk = files[first : first + CHUNK]
+            waiting.append((first, pool.submit(_read_chunk, dataset.read, chunk, first, fs, keep_doubtful, bounds)))
+            if len(waiting) >= AHEAD * workers:
+                first, reading = waiting.popleft()
+                yield first, reading.result()
+        while waiting:
+            first, reading = waiting.popleft()
+            yield first, reading.result()
+    except BrokenProcessPool as error:
+        raise BenchError(
+            f"a process that read {dataset.name} ended before its work was done, perhaps for want of memory. Run the "
+            f"same command again, with fewer workers: it continues where it was."
+        ) from error
+    finally:
+        for _, reading in waiting:
+            reading.cancel()
+
+
+def _read_chunk(
+    read: Callable[[RecordFile], Recording],
+    files: Sequence[RecordFile],
+    first: int,
+    fs: float,
+    keep_doubtful: bool,
+    bounds: Bounds,
+) -> list[StoredRecording | LeftOut]:
+    outcomes: list[StoredRecording | LeftOut] = []
+    for row, file in enumerate(files, first):
+        try:
+            outcomes.append(_read_one(read, file, row, fs, keep_doubtful, bounds))
+        except BenchError as error:  # handed back as text: whether to stop is the parent's decision
+            outcomes.append(LeftOut(row, str(error)))
+        except (Exception, SystemExit) as error:  # one file in a million is damaged as no reader foresees
+            outcomes.append(LeftOut(row, f"{file.path} cannot be read: {unforeseen(error)}. {CURE}", unforeseen=True))
+    return outcomes
+
+
+def _read_one(
+    read: Callable[[RecordFile], Recording], file: RecordFile, row: int, fs: float, keep_doubtful: bool, bounds: Bounds
+) -> StoredRecording | LeftOut:
+    if reason := file.facts.get(UNUSABLE):
+        raise DataError(reason)
+    recording = read(file)
+    bounds.check(recording, file)
+    signal, quality = repair(recording.signal, recording.fs)
+    gain = recording.gain
+    doubt = bounds.doubt(signal, gain, file)
+    if doubt and not keep_doubtful:
+        return LeftOut(row, f"{doubt} {CHOICE}", quality)
+    if recording.fs != fs:
+        in_mv = signal if gain is None else signal / np.asarray(gain)[:, None]
+        signal, gain = resample(in_mv.astype(np.float64), recording.fs, fs), None
+    beat = _beat_of(recording, fs)
+    return stored(row, signal, None if gain is None else np.asarray(gain), quality, beat, doubt)
+
+
+def _beat_of(recording: Recording, fs: float) -> np.ndarray | None:
+    """The recorder's median beat at ``fs``, ``BEAT_SECONDS`` long: cut at its end, or zeros put there."""
+    beat = recording.median_beat
+    if beat is None or not np.isfinite(beat).all():
+        return None
+    beat = resample(np.asarray(beat, np.float64), recording.fs, fs)
+    length = round(BEAT_SECONDS * fs)
+    return np.pad(beat[:, :length], ((0, 0), (0, max(0, length - beat.shape[1]))))

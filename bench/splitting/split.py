@@ -1,0 +1,402 @@
+"""Splits: which examples of a task train, validate and test, by a stated rule, checked against what is expected.
+
+A split is a YAML file in a package registered under ``bench.splits``. It holds the rule and, for a complete copy of the
+data, the expected counts and a digest over sorted (record id, labels); never a record of its own::
+
+    description: Folds 1-8 train, 9 validates, 10 tests.
+    source: Wagner et al., Scientific Data 2020
+    rule: {kind: column, column: strat_fold, train: [1, 2], validation: [9], test: [10]}
+    classes: [HYP, NORM]        # column order of the targets
+    complete:
+      version: 1.0.3
+      digest: 0123...
+      partitions:
+        train: {records: 17084, patients: 15000, digest: 4567..., classes: {HYP: 2119, NORM: 7596}}
+
+Rules:
+
+``column``
+    a column of the examples says it all; one fold. The column is the publisher's, or derived by the dataset's reader,
+    or imported by the user (``cure`` says how).
+``repeated-stratified-cv``
+    ``folds`` folds for each of ``seeds``, stratified on the outcome, patients never across folds; ``validation`` is the
+    share of the training part that validates. scikit-learn's ``StratifiedGroupKFold`` draws both.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from jaxtyping import Int64
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench import registry
+from bench.errors import ConfigError, DataError, UnknownName
+from bench.reading.text_file import said
+from bench.reading.yaml_file import read_yaml
+from bench.splitting.strata import strata
+
+if TYPE_CHECKING:
+    from bench.task import Examples, Task
+
+GROUP = "bench.splits"
+PARTITIONS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Rows of the task's examples, ascending unless the rule orders them."""
+
+    train: Int64[np.ndarray, " train"]
+    validation: Int64[np.ndarray, " validation"]
+    test: Int64[np.ndarray, " test"]
+
+    def items(self) -> list[tuple[str, Int64[np.ndarray, " rows"]]]:
+        return [(name, getattr(self, name)) for name in PARTITIONS]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ColumnRule(_Model):
+    """Partitions named by the values of one column."""
+
+    kind: Literal["column"]
+    column: str
+    train: list[int | str]
+    validation: list[int | str]
+    test: list[int | str]
+    order: str | None = Field(None, description="column that orders the rows of a partition, as released subsets need")
+    cure: str = Field("", description="how the column comes about; told where it is missing")
+
+    @property
+    def n_folds(self) -> int:
+        return 1
+
+    def partition(self, examples: Examples, fold: int) -> Partition:
+        for column in (self.column, *([self.order] if self.order else [])):
+            if column not in examples.columns:
+                found = ", ".join(map(str, examples.columns.columns))
+                raise DataError(f"the split reads the column {column!r}; the records have {found}. {self.cure}".strip())
+        values = examples.columns[self.column]
+        rows = [np.flatnonzero(values.isin(getattr(self, name))).astype(np.int64) for name in PARTITIONS]
+        if self.order:
+            rank = examples.columns[self.order].to_numpy(np.int64)
+            rows = [found[np.argsort(rank[found], kind="stable")] for found in rows]
+        return Partition(*rows)
+
+
+class RepeatedStratifiedCV(_Model):
+    """R x K cross-validation; fold ``r * folds + k`` tests on part k of repeat r."""
+
+    kind: Literal["repeated-stratified-cv"]
+    folds: int = Field(ge=2)
+    seeds: list[int] = Field(min_length=1, description="one a repeat")
+    validation: float = Field(0.2, gt=0, lt=1, description="share of the training part")
+
+    @property
+    def n_folds(self) -> int:
+        return self.folds * len(self.seeds)
+
+    def partition(self, examples: Examples, fold: int) -> Partition:
+        seed, part = self.seeds[fold // self.folds], fold % self.folds
+        rows = np.arange(len(examples))
+        rest, test = _stratified_fold(rows, examples, self.folds, seed, part)
+        train, validation = _stratified_fold(rest, examples, round(1 / self.validation), seed, 0)
+        return Partition(train, validation, test)
+
+
+def _stratified_fold(
+    rows: np.ndarray, examples: Examples, n_parts: int, seed: int, part: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(all other rows, the rows of one part) of a stratified cut that keeps patients whole."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    patients = examples.patient_ids[rows]
+    if len(np.unique(patients)) < n_parts:
+        raise DataError(f"{len(np.unique(patients))} patients cannot be cut into {n_parts} parts; more are needed.")
+    group = strata(examples.targets[rows], minimum=n_parts)
+    if np.bincount(group).max() < n_parts:
+        group = np.zeros_like(group)
+    cuts = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed).split(rows, group, patients)
+    rest, chosen = list(cuts)[part]
+    return np.sort(rows[rest]).astype(np.int64), np.sort(rows[chosen]).astype(np.int64)
+
+
+class PartitionFacts(_Model):
+    """What one partition of a complete copy holds; what is None is not checked."""
+
+    records: int
+    patients: int | None = None
+    digest: str | None = None
+    classes: dict[str, int] | None = Field(None, description="positives of each class")
+
+
+class CompleteFacts(_Model):
+    """What a complete copy of the data holds."""
+
+    version: str
+    records: int
+    digest: str | None = None
+    binding: bool = Field(
+        True, description="whether a difference refuses the data; false where the numbers rest on an assumption"
+    )
+    partitions: dict[Literal["train", "validation", "test"], PartitionFacts] = {}
+
+
+class SplitFile(_Model):
+    """A split's YAML."""
+
+    description: str
+    source: str
+    rule: Annotated[ColumnRule | RepeatedStratifiedCV, Field(discriminator="kind")]
+    classes: list[str] = []
+    keep_apart: Literal["patient", "record", "example"] = Field(
+        "patient", description="what no two partitions share; identification tests other windows of the same recordings"
+    )
+    complete: CompleteFacts | None = None
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """What a split holds at hand, beside what it should.
+
+    Attributes:
+        complete: whether the data claim to be complete; only then do the expected numbers apply.
+        found: the facts at hand, partition by partition.
+        expected: those of a complete copy, or None if the split states none.
+        differences: in words, one a disagreement; empty when incomplete.
+    """
+
+    split: str
+    complete: bool
+    digest: str
+    found: dict[str, PartitionFacts]
+    expected: CompleteFacts | None
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def agrees(self) -> bool | None:
+        """True or False for a complete copy with stated numbers; None where there is nothing to hold against."""
+        return not self.differences if self.complete and self.expected else None
+
+    @property
+    def empty_classes(self) -> dict[str, list[str]]:
+        """Partition -> classes without a positive."""
+        return {
+            name: [label for label, count in (facts.classes or {}).items() if not count]
+            for name, facts in self.found.items()
+        }
+
+    def raise_if_wrong(self) -> None:
+        """Refuse a complete copy that does not hold what was published.
+
+        Raises:
+            DataError: with every disagreement.
+        """
+        if self.complete and self.differences and self.expected is not None and self.expected.binding:
+            raise DataError(
+                f"split {self.split}: the data at hand are not those it was made for: {'; '.join(self.differences)}. "
+                f"Fetch the publisher's files again, or use the split of the version at hand."
+            )
+
+    def lines(self) -> list[str]:
+        """One line a partition: found, and of how many."""
+        partitions = self.expected.partitions if self.expected else {}
+        text = []
+        for name, facts in self.found.items():
+            whole = partitions.get(name)  # type: ignore[call-overload]
+            text.append(
+                f"{name}: {facts.records:,}" + (f" of {whole.records:,} recordings" if whole else " recordings")
+            )
+        return text
+
+
+class Split:
+    """A split, loaded.
+
+    Attributes:
+        folds: the values :meth:`partition` takes.
+        version: of the data for which counts and digests are stated; None if there are none.
+    """
+
+    def __init__(self, name: str, content: SplitFile):
+        self.name = name
+        self.content = content
+        self.description, self.source = content.description, content.source
+        self.version = content.complete.version if content.complete else None
+        self.folds = range(content.rule.n_folds)
+
+    def partition(self, examples: Examples, fold: int = 0) -> Partition:
+        """The rows of one fold.
+
+        Raises:
+            ConfigError: there is no such fold. DataError: a partition is empty, or two share a record or patient.
+        """
+        if fold not in self.folds:
+            raise ConfigError(f"split {self.name} has folds 0 to {self.folds[-1]}; {fold} is not among them.")
+        partition = self.content.rule.partition(examples, fold)
+        self._assert_apart(examples, partition)
+        for name, rows in partition.items():
+            if not len(rows):
+                raise DataError(
+                    f"split {self.name}: no {name} examples among the {len(examples):,} at hand ({self.description}) "
+                    f"A larger copy of the data is needed."
+                )
+        return partition
+
+    def _assert_apart(self, examples: Examples, partition: Partition) -> None:
+        units = {"example": np.arange(len(examples))}
+        if self.content.keep_apart != "example":
+            units["record"] = examples.record_ids
+        if self.content.keep_apart == "patient":
+            units["patient"] = examples.patient_ids
+        for unit, ids in units.items():
+            parts = [(name, ids[rows]) for name, rows in partition.items()]
+            for i, (name, first) in enumerate(parts):
+                for other, second in parts[i + 1 :]:
+                    shared = np.intersect1d(first, second)
+                    if len(shared):
+                        raise DataError(
+                            f"split {self.name}: {len(shared)} {unit}s are in both {name} and {other} (first: "
+                            f"{shared[0]}); expected none. The metadata are not the publisher's, or the rule does not "
+                            f"fit them."
+                        )
+
+    def digest(self, examples: Examples, rows: np.ndarray | None = None) -> str:
+        """BLAKE2b over the sorted (record id, labels) of the examples; neither their order nor that of the classes
+        counts."""
+        rows = np.arange(len(examples)) if rows is None else rows
+        lines = []
+        for row in rows:
+            place = "" if examples.start is None else f"@{examples.start[row]:g}"
+            lines.append(f"{examples.record_ids[row]}{place}\t{self._label(examples.targets[row])}\n")
+        return hashlib.blake2b("".join(sorted(lines)).encode(), digest_size=16).hexdigest()
+
+    def _label(self, target: Any) -> str:
+        """Classes by name; by column where the split, being about no labels, names none."""
+        if np.issubdtype(np.asarray(target).dtype, np.integer):
+            columns = [int(target)] if np.ndim(target) == 0 else np.flatnonzero(target)
+            return ",".join(sorted(self.content.classes[i] if self.content.classes else str(i) for i in columns))
+        return ",".join(f"{value:.9g}" for value in np.atleast_1d(target))
+
+    def facts(self, examples: Examples, rows: np.ndarray) -> PartitionFacts:
+        """Counts and digest of some rows."""
+        targets, classes = examples.targets[rows], None
+        if self.content.classes and np.issubdtype(targets.dtype, np.integer):
+            counts = (
+                targets.sum(axis=0) if targets.ndim == 2 else np.bincount(targets, minlength=len(self.content.classes))
+            )
+            classes = dict(zip(self.content.classes, counts.tolist(), strict=True))
+        return PartitionFacts(
+            records=len(rows),
+            patients=len(np.unique(examples.patient_ids[rows])),
+            digest=self.digest(examples, rows),
+            classes=classes,
+        )
+
+    def verify(self, examples: Examples, complete: bool) -> SplitReport:
+        """Compare with what the split states.
+
+        Args:
+            complete: whether the data are a complete copy of the version for which the numbers are stated; of an
+                incomplete one only counts are reported.
+
+        Raises:
+            DataError: partitions share a record or patient. ConfigError: the classes are not those of the task.
+        """
+        n_classes = len(self.content.classes)
+        multilabel = examples.targets.ndim == 2 and np.issubdtype(examples.targets.dtype, np.integer)
+        if multilabel and n_classes and examples.targets.shape[1] != n_classes:
+            raise ConfigError(
+                f"split {self.name} lists {n_classes} classes and the task has {examples.targets.shape[1]}; they must "
+                f"be the same, in the same order."
+            )
+        partition = self.partition(examples, 0) if len(self.folds) == 1 else None
+        found = {name: self.facts(examples, rows) for name, rows in partition.items()} if partition else {}
+        digest, expected = self.digest(examples), self.content.complete
+        differences = []
+        if complete and expected is not None:
+            if len(examples) != expected.records:
+                differences.append(f"{len(examples):,} examples, expected {expected.records:,}")
+            for name, whole in expected.partitions.items():
+                differences += _differences(name, found[name], whole)
+            if expected.digest is not None and digest != expected.digest:
+                differences.append(f"digest {digest}, expected {expected.digest}: record ids or labels differ")
+        return SplitReport(self.name, complete, digest, found, expected, differences)
+
+
+def _differences(name: str, found: PartitionFacts, whole: PartitionFacts) -> list[str]:
+    told = []
+    for unit in ("records", "patients"):
+        expected = getattr(whole, unit)
+        if expected is not None and getattr(found, unit) != expected:
+            told.append(f"{name}: {getattr(found, unit):,} {unit}, expected {expected:,}")
+    for label, count in (whole.classes or {}).items():
+        at_hand = (found.classes or {}).get(label)
+        if at_hand != count:
+            told.append(f"{name}: {at_hand} positives of {label}, expected {count}")
+    if whole.digest is not None and found.digest != whole.digest and not told:
+        told.append(f"{name}: the counts agree but the digest is {found.digest}, expected {whole.digest}")
+    return told
+
+
+@functools.lru_cache(maxsize=1)
+def split_files() -> dict[str, Path]:
+    """Name -> file of every split that an installed package offers."""
+    found: dict[str, Path] = {}
+    for folder in registry.resource_folders(GROUP):
+        for path in sorted(folder.glob("*.yaml")):
+            other = found.setdefault(path.stem, path)
+            if other != path:
+                raise ConfigError(f"two splits are named {path.stem!r}: {other} and {path}. Give one another name.")
+    return found
+
+
+def load_split(name: str) -> Split:
+    """The split of that name.
+
+    Raises:
+        UnknownName: there is none. ConfigError: its file cannot be read.
+    """
+    files = split_files()
+    if name not in files:
+        raise UnknownName("split", name, files)
+    return read_split(files[name])
+
+
+def split_of(task: Task | type[Task], examples: Examples) -> Split:
+    """The split on which a task's examples are run: the released one where its column is at hand, else the task's own.
+
+    The two have different names, which every result keeps.
+    """
+    if task.released_split is not None:
+        released = load_split(task.released_split)
+        rule = released.content.rule
+        if isinstance(rule, ColumnRule) and rule.column in examples.columns:
+            return released
+    return load_split(task.split)
+
+
+def read_split(path: Path) -> Split:
+    """A split from its file; the name is the file's.
+
+    Raises:
+        ConfigError: the file is no split, with every field that is wrong.
+    """
+    import yaml
+
+    try:
+        content = SplitFile.model_validate(read_yaml(path))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {said(error)}.") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"{path} is not a split: {wrong}") from error
+    return Split(path.stem, content)

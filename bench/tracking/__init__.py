@@ -1,0 +1,1 @@
+"""MLflow: a mirror of finished results."""

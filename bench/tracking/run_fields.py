@@ -1,0 +1,123 @@
+"""What one MLflow run says of one finished cell: its params, tags, metrics and times."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bench.cells.result import Result
+from bench.redaction import is_secret, redact
+from bench.signals.leads import name_leads
+from bench.storage.artifacts import file_digest
+
+KEY_TAG = "bench.key"
+RESULT_TAG = "bench.result_sha256"
+MAX_CLASSES = 200
+"""With more classes (identification has one a person) the per-class values stay in ``result.json``."""
+
+_NOT_ALLOWED = re.compile(r"[^\w\-. ]")  # mlflow would take / and : too, but reads / as a folder
+
+
+def params_of(result: Result) -> dict[str, str]:
+    """The cell's coordinates and its flattened config: what one filters and compares runs by."""
+    cell = result.cell
+    coordinates = {
+        "method": cell.method,
+        "task": cell.task,
+        "mode": cell.mode,
+        "leads": name_leads(cell.leads),
+        "fraction": cell.fraction,
+        "fraction_rule": cell.fraction_rule,
+        "seed": cell.seed,
+        "fold": cell.fold,
+    }
+    return _text(coordinates | {f"config.{name}": value for name, value in flatten(result.config).items()})
+
+
+def tags_of(result: Result) -> dict[str, str]:
+    """Digests, versions and circumstances, and the tags that MLflow's own pages read."""
+    parts = {
+        "split": result.split,
+        "dataset": result.dataset,
+        "checkpoint": result.checkpoint,
+        "records": result.counts,
+        "selection": result.selection,
+        "provenance": result.provenance,
+    }
+    tags: dict[str, Any] = {
+        "profile": result.profile,
+        "data": result.data,
+        "contamination": result.contamination,
+        "left_out": ", ".join(result.score.get("left_out") or []),
+        "predictions_sha256": result.predictions_digest,
+        **flatten(parts),
+        "mlflow.source.name": "bench",
+        "mlflow.source.type": "LOCAL",
+    }
+    if result.provenance.get("git_commit"):
+        tags["mlflow.source.git.commit"] = result.provenance["git_commit"]
+    if result.folder is not None:
+        tags[RESULT_TAG] = file_digest(result.folder / "result.json")
+    return _text(tags)
+
+
+def metrics_of(result: Result) -> dict[str, float]:
+    """``macro_auroc``, ``macro_auroc_low``, ``macro_auroc_high``, ``per_class/NORM/auroc``, ``ceiling_c_index`` of a
+    simulated cohort; without undefined ones."""
+    score = result.score
+    metrics: dict[str, Any] = {}
+    for name, estimate in score["metrics"].items():
+        metrics[name] = estimate.get("value")
+        metrics[f"{name}_low"], metrics[f"{name}_high"] = estimate.get("low"), estimate.get("high")
+    for name, value in (result.provenance.get("ceiling") or {}).items():
+        metrics[f"ceiling_{name}"] = value
+    metrics["n_records"] = score.get("n_records")
+    metrics["selection_value"] = result.selection.get("value")
+    per_class = score.get("per_class") or {}
+    if len(per_class) <= MAX_CLASSES:
+        for label, values in per_class.items():
+            for name, value in values.items():
+                metrics[f"per_class/{_NOT_ALLOWED.sub('_', label)}/{name}"] = value
+    return {name: float(value) for name, value in metrics.items() if _is_number(value)}
+
+
+def run_span(result: Result) -> tuple[int, int]:
+    """Start and end of the cell, in milliseconds since 1970: a rebuilt MLflow shows the runs in their true order."""
+    started = result.provenance.get("started")
+    try:
+        start = datetime.datetime.fromisoformat(str(started))
+    except ValueError:
+        start = datetime.datetime.fromtimestamp(0, datetime.UTC)
+    if start.tzinfo is None:
+        start = start.replace(tzinfo=datetime.UTC)
+    seconds = sum(v for v in (result.provenance.get("seconds") or {}).values() if _is_number(v))
+    first = int(start.timestamp() * 1000)
+    return first, first + int(seconds * 1000)
+
+
+def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one with dotted names; lists stay whole."""
+    flat: dict[str, Any] = {}
+    for name, item in value.items():
+        if isinstance(item, Mapping):
+            flat |= flatten(item, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = item
+    return flat
+
+
+def _text(values: Mapping[str, Any]) -> dict[str, str]:
+    """MLflow's params and tags are text, under names of a restricted alphabet; credentials are masked."""
+    text = {}
+    for name, value in values.items():
+        written = value if isinstance(value, str) else json.dumps(value, default=str)
+        text[_NOT_ALLOWED.sub("_", name)[:250]] = "***" if is_secret(name) and value else redact(written)
+    return text
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,6 @@
+"""Encoders that others made, opened as modules: exported programs, ONNX graphs, transformers models, factories."""
+
+from methods.external_encoders.opening import kind_of, open_encoder
+from methods.external_encoders.opening import weights_digest as weights_digest
+
+__all__ = ["kind_of", "open_encoder", "weights_digest"]

@@ -1,6 +1,0 @@
-"""Encoders that others made, opened as modules: exported programs, ONNX graphs, transformers models, factories."""
-
-from methods.foreign.opening import kind_of, open_encoder
-from methods.foreign.opening import weights_digest as weights_digest
-
-__all__ = ["kind_of", "open_encoder", "weights_digest"]

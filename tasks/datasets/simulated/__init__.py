@@ -1,0 +1,1 @@
+"""Simulated copies of the datasets, written as the publishers' own files."""

@@ -132,8 +132,8 @@ def _folder(path: Path, key: str, value: Any) -> Path:
 def _short(value: Any) -> str:
     try:
         text = repr(value)
-    except ValueError:  # an integer of more digits than Python writes
-        return "a number of thousands of digits"
+    except (ValueError, RecursionError):  # an integer of more digits than Python writes, or tables in tables
+        return "a value of thousands of digits or tables"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

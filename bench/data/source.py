@@ -79,7 +79,9 @@ class DataSource:
                 if name not in registry.entries(registry.DATASETS):
                     raise UnknownName(f"dataset in {file.path}", name, registry.entries(registry.DATASETS))
                 if not place.is_dir():
-                    raise ConfigError(f"{file.path}: data.{name} names {place}, which does not exist.")
+                    raise ConfigError(
+                        f"{file.path}: data.{name} names {place}, which does not exist. Correct the path, or remove the line."
+                    )
                 roots.setdefault(name, place)
         if base is not None and not base.is_dir():
             raise ConfigError(

@@ -77,9 +77,3 @@ CASES = [
     *(Case(name, toml(content), exit=0, words=("ptbxl",)) for name, content in GOOD.items()),
     Case("directory", folder, words=("bench.toml",)),
 ]
-
-FAULTS = {
-    "data-absent": "the fix is not said",
-    "dotted": "traceback; TOML nested deeply",
-    "escaped-nul": "silent; a folder with a NUL",
-}

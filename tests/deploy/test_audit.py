@@ -21,9 +21,9 @@ SKIPPED = {"name": "d", "skip_reason": "no data"}
         ([FINE, SKIPPED], 0, 0, "1 of 2 packages audited"),
         ([FINE, UNFIXED], 1, 0, "no fix yet"),
         ([FINE, FIXED], 1, 1, "fixed in 2"),
-        ([], 0, 1, "nothing audited: the report lists no package"),
-        ([SKIPPED], 0, 1, "nothing audited: the report lists no package"),
-        (None, 1, 1, "nothing audited: pip-audit wrote no report (exit code 1)"),
+        ([], 0, 3, "nothing audited: the report lists no package"),
+        ([SKIPPED], 0, 3, "nothing audited: the report lists no package"),
+        (None, 1, 3, "nothing audited: pip-audit wrote no report (exit code 1)"),
         ([FINE], 2, 1, "the audit is not whole"),
     ],
 )
@@ -48,5 +48,5 @@ def test_an_audit_without_an_auditor_fails(tmp_path):
     done = subprocess.run(
         [SCRIPT], env=os.environ | {"BENCH_AUDIT_BIN": str(tmp_path)}, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "nothing audited: pip-audit cannot be installed" in done.stderr

@@ -61,6 +61,7 @@ def box(shared, tmp_path, monkeypatch) -> Sandbox:
     monkeypatch.setattr(tempfile, "tempdir", str(deep / "tmp"))
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     monkeypatch.setattr(typer.main, "get_command", built_once)
+    monkeypatch.setattr(os, "fsync", lambda handle: None)  # no power fails here
     for name, value in {
         "BENCH_WORKSPACE": str(box.workspace),
         "BENCH_TOML": "",

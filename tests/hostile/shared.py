@@ -83,7 +83,11 @@ class Shared:
         folder = self.simulated(dataset)
         for name, number in rows.items():
             lines = (folder / name).read_text(encoding="utf-8").splitlines()
-            (folder / name).write_text("\n".join(lines[: 1 + number]) + "\n", encoding="utf-8")
+            kept = "\n".join(lines[: 1 + number]) + "\n"
+            (folder / name).write_text(kept, encoding="utf-8")
+            for path in folder.rglob("*.*"):
+                if path.suffix in (".hea", ".dat") and path.stem not in kept:
+                    path.unlink()
         return folder
 
     @cached_property

@@ -143,9 +143,18 @@ def parse_result(content: bytes, folder: Path) -> Result:
         value = parse_json(content.decode())
         if value.get("schema") != SCHEMA:
             raise DataError(f"{folder}: schema {value.get('schema')}, expected {SCHEMA}; run the cell again.")
-        return Result(**(value | {"cell": Cell.from_dict(value["cell"]), "folder": folder}))
+        result = Result(**(value | {"cell": Cell.from_dict(value["cell"]), "folder": folder}))
+        imported = bool(result.checkpoint.get("imported"))
+        read_in_order = not imported or bool(result.checkpoint["corpus"].get("lead_order"))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _unreadable(folder, error) from error
+    if not read_in_order:
+        raise DataError(
+            f"{folder}: computed from imported weights before the order of their leads was recorded (version 0.1.0), so that "
+            f"they may have read other leads than they learned. Import the file again (bench checkpoints import) and run the "
+            f"cell again."
+        )
+    return result
 
 
 def _unreadable(folder: Path, error: Exception) -> DataError:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import options as o
+from bench.errors import DataError
 
 REPLAY_EXAMPLES = "Example:  bench replay 3f9c   # bench runs --verbose lists the keys"
 RECOMPUTE_EXAMPLES = o.examples("bench recompute", "bench recompute 3f9c --write")
@@ -61,9 +62,16 @@ def recompute_command(
     from bench.storage.workspace import Workspace
 
     results = named_results(Workspace.at(workspace), run or ())
-    told = []
+    told, damaged = [], 0
     for result in results:
-        now = rescored(result)
+        try:
+            now = rescored(result)
+        except DataError as error:
+            if run:
+                raise
+            typer.echo(f"left out: {error}", err=True)
+            damaged += 1
+            continue
         found = differences(json.loads(json.dumps(result.score)), json.loads(json.dumps(now)))
         if found:
             told.append({"key": result.key, "cell": str(result.cell), "differences": found})
@@ -75,6 +83,7 @@ def recompute_command(
         typer.echo(json.dumps(told, indent=2))
     else:
         stored = ", and stored" if write and told else ""
-        typer.echo(f"{len(results):,} results, {len(told):,} with other metrics than stored{stored}")
-    if told and not write:
+        left_out = f", {damaged:,} that cannot be scored again" if damaged else ""
+        typer.echo(f"{len(results):,} results, {len(told):,} with other metrics than stored{stored}{left_out}")
+    if damaged or (told and not write):
         raise typer.Exit(1)

@@ -55,10 +55,6 @@ def retrieve(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Show the passages that a language model would be given for a statement, with page."""
-    from bench.errors import ConfigError
-
-    if blank := [s for s in statements if not s.strip()]:
-        raise ConfigError(f"{len(blank)} of {len(statements)} statements are empty; name findings, in quotes.")
     found = _store(store, None, workspace).retrieve(statements, top)
     if json_output:
         return _json(found)

@@ -34,8 +34,6 @@ from bench.redaction import redact
 from bench.storage.artifacts import digest, write_json
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bench.splitting.split import Split
 
 CARD = 1
@@ -290,8 +288,7 @@ def _complete(card: Card, split: Split) -> Iterator[str]:
 
 def _predictions(card: Card, path: Path) -> Iterator[str]:
     """Every metric again, from the predictions."""
-    import pandas as pd
-
+    from bench.reading.parquet_file import read_parquet
     from bench.runner.recompute import differences, rescored
     from bench.storage.artifacts import file_digest
 
@@ -300,7 +297,7 @@ def _predictions(card: Card, path: Path) -> Iterator[str]:
         yield f"predictions: SHA-256 {found} of {path.name} is not the card's ({card.predictions.sha256})"
         return
     try:
-        table: pd.DataFrame = pd.read_parquet(path)
+        table = read_parquet(path)
         test = int((table.partition == "test").sum())
         if test != card.counts.test:
             yield f"predictions: {test:,} test records, but counts.test is {card.counts.test:,}"

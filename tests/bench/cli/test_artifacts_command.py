@@ -30,6 +30,11 @@ def test_from_a_run_to_its_artifacts_and_back(bench, workspace, monkeypatch):
     assert "removed features" in bench("artifacts", "prune", "--kind", "features", "--yes").out
     assert list(workspace.features.glob("random*")) == []
 
+    (workspace.results / result["key"] / "predictions.parquet").write_bytes(b"x")
+    left_out = bench("recompute")
+    assert (left_out.code, "1 that cannot be scored again" in left_out.out) == (1, True)
+    assert "predictions.parquet: missing or altered" in left_out.err
+
 
 def test_wrong_words_are_answered(bench):
     assert "say what is to go" in bench("artifacts", "prune").err

@@ -19,7 +19,7 @@ def test_what_is_wrong_is_told_in_a_line(bench, tmp_path):
     empty = bench("text", "retrieve", "LBBB")
     assert (empty.code, "bench text ingest" in empty.err) == (2, True)
     blank = bench("text", "retrieve", " ")
-    assert (blank.code, "statements are empty" in blank.err) == (2, True)
+    assert (blank.code, "an argument after retrieve is empty" in blank.err) == (2, True)
     broken = tmp_path / "broken.pdf"
     broken.write_bytes(b"%PDF-1.7 and no more")
     told = bench("text", "ingest", str(broken))

@@ -1,5 +1,6 @@
 """Stored results: what was edited or cut short is never read as a result, and never stops the others."""
 
+import dataclasses
 import json
 import os
 
@@ -137,3 +138,22 @@ def test_a_file_and_its_folder_are_on_the_disk_around_its_renaming(tmp_path, mon
     artifacts.replace_file(tmp_path / "aside", tmp_path / "final")
     assert events == [str(tmp_path / "aside"), "replace", str(tmp_path)]
     assert (tmp_path / "final").read_text() == "1"
+
+
+def test_a_result_of_imported_weights_without_a_lead_order_is_left_out(tmp_path, make_result):
+    """Version 0.1.0 gave weights of MERL and ESI other leads than they had learned."""
+    rows = pd.DataFrame({"record_id": ["1"], "partition": ["test"], "target_NORM": [0], "score_NORM": [0.5]})
+    for seed, corpus in enumerate(({}, {"lead_order": ["I", "II"]})):
+        result = dataclasses.replace(
+            make_result(seed=seed), checkpoint={"imported": {"file": "m.pt"}, "corpus": corpus}
+        )
+        folder = tmp_path / result.key
+        with writing(folder) as partial:
+            rows.to_parquet(partial / "predictions.parquet")
+            value = dataclasses.asdict(result) | {"cell": result.cell.to_dict()}
+            del value["folder"]
+            artifacts.write_json(partial / "result.json", value)
+            seal(partial, "result", {"key": result.key})
+    with pytest.warns(UserWarning, match="before the order of their leads was recorded"):
+        (left,) = read_results(tmp_path)
+    assert left.cell.seed == 1

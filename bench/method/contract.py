@@ -9,7 +9,8 @@ implements            offers
 ``zero_shot``         ``zeroshot``
 ``fit``               ``scratch`` (a method that trains without an encoder: Cox, XGBoost)
 ``combine``           ``scratch`` (a method that trains nothing and reads finished results: an ensemble)
-``pretraining_loss``  ``bench pretrain``; without it the method runs from its initial weights
+``pretraining_loss``  ``bench pretrain``; without it the method runs from its initial weights.
+                      ``pretraining_embeddings`` and ``loss_of_embeddings`` may take its place
 ====================  ======================================================================
 
 Where a paper's training is more than that, four hooks with plain defaults say how: ``stages`` (pretraining in several
@@ -180,9 +181,10 @@ class Method(nn.Module):
 
         Where records of a batch meet, they are those of all processes that train together:
         :func:`bench.training.distributed.gather` brings them there, and the losses of ``methods.losses`` do so. A term in
-        which they do not meet is the mean over the batch at hand.
+        which they do not meet is the mean over the batch at hand. Unless overridden, the loss is
+        :meth:`loss_of_embeddings` of :meth:`pretraining_embeddings`.
         """
-        raise TypeError(f"{self.name} has no pretraining objective")
+        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
 
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         """What of a batch meets in its loss, one row a record in each: the embeddings, and what they are compared with.
@@ -190,7 +192,7 @@ class Method(nn.Module):
         With it, and :meth:`loss_of_embeddings`, a batch can be trained in parts (``pretrain.micro_batch``). Nothing else
         of the method may change in it but BatchNorm's averages: it is called twice for every part.
         """
-        raise TypeError(f"{self.name} does not say what of a batch meets in its loss")
+        raise TypeError(f"{self.name} has no pretraining objective by embeddings")
 
     def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
         """The terms of ``pretraining_loss``, from ``pretraining_embeddings`` of the whole batch."""
@@ -299,8 +301,9 @@ class Method(nn.Module):
 
     @classmethod
     def implements(cls, function: str) -> bool:
-        """Whether the class overrides one of the contract's optional functions."""
-        return getattr(cls, function) is not getattr(Method, function)
+        """Whether the class overrides an optional function; ``loss_of_embeddings`` gives ``pretraining_loss`` too."""
+        names = (function, "loss_of_embeddings") if function == "pretraining_loss" else (function,)
+        return any(getattr(cls, name) is not getattr(Method, name) for name in names)
 
     @classmethod
     def modes(cls) -> tuple[str, ...]:

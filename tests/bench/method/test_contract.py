@@ -23,6 +23,22 @@ def test_modes_follow_from_what_is_implemented():
         Encodes().zero_shot(ECGBatch(torch.zeros(1, 12, 5), torch.ones(1, 12).bool(), torch.arange(1)), [])
 
 
+def test_embeddings_and_their_loss_give_the_pretraining_loss():
+    class InParts(Encodes):
+        def pretraining_embeddings(self, batch):
+            return {"ecg": self.encode(batch)}
+
+        def loss_of_embeddings(self, embeddings):
+            return {"size": embeddings["ecg"].square().mean()}
+
+    assert InParts.implements("pretraining_loss")
+    assert not InParts.implements("fit")
+    batch = ECGBatch(torch.full((1, 12, 5), 3.0), torch.ones(1, 12).bool(), torch.arange(1))
+    assert InParts().pretraining_loss(batch)["size"] == 9
+    with pytest.raises(TypeError, match="encodes has no pretraining objective"):
+        Encodes().pretraining_loss(batch)
+
+
 def test_a_module_that_hides_part_of_the_contract_is_refused():
     class Hides(Encodes):
         def build(self, config):

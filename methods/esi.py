@@ -13,24 +13,25 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from bench.batch import ECGBatch
-from bench.method import Corpus, Method, MethodConfig
+from bench.method import Corpus
 from bench.method.pretrain_config import PretrainConfig
 from bench.method.published_names import PublishedNames, within
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import MIMIC_ORDER
 from bench.training.distributed import average
-from methods.losses.contrastive import info_nce, similarities
+from methods.losses.contrastive import info_nce
 from methods.nets import checkpoint_names as names
-from methods.nets.backbones import backbone, code_of
+from methods.nets.backbones import backbone
 from methods.nets.captioner import Captioner, GainNorm
+from methods.report_contrast import ReportContrast
 from methods.text.cqa import CQAConfig, compose, cqa_texts, demographics, paragraphs, with_waveforms
 from methods.text.encoder import TextEncoder, TextEncoderConfig, Tokens
-from methods.text.prompts import PromptConfig, prompts_for
+from methods.text.prompts import PromptConfig
 from methods.text.tower import TextTower
 from methods.text.waveforms import default_knowledge
 
 
-class ESI(Method):
+class ESI(ReportContrast):
     """ECG and enriched report attract, and a decoder writes the report from its first words and the ECG.
 
     Source: Yu et al., "ECG Semantic Integrator (ESI)", TMLR 2024, and its released code. Deviations: the packaged
@@ -42,8 +43,6 @@ class ESI(Method):
     """
 
     name = "esi"
-    family = "report"
-    corpus = "mimic-iv-ecg"
     published_corpora = ("mimic-iv-ecg", "ptbxl", "chapman")  # 4.1: joined; of PTB-XL the training folds
     input = InputSpec(fs=500, seconds=10, normalise="zscore", modalities=("text",))
     smoke: ClassVar = {
@@ -64,7 +63,7 @@ class ESI(Method):
         "pretrain.lr": 1e-3,
     }
 
-    class Config(MethodConfig):
+    class Config(ReportContrast.Config):
         after_training = frozenset({"prompts", "prompt_waveforms"})
 
         fs: int = Field(500, ge=50, description="Hz of the input; ESI Table 1")
@@ -114,14 +113,6 @@ class ESI(Method):
             "tenth after every 10",
         )
 
-    @classmethod
-    def chosen_code(cls, config: Config) -> tuple[str, ...]:
-        return code_of(config.encoder)
-
-    @classmethod
-    def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, fs=config.fs)
-
     def build(self, config: Config) -> None:
         self.text = TextTower(config.text)
         dim = config.dim or self.text.dim
@@ -143,11 +134,10 @@ class ESI(Method):
                 head_dim=config.caption_head_dim,
             )
 
-    def prepare_corpus(self, corpus: Corpus) -> None:
+    def texts(self, corpus: Corpus) -> list[str]:
         answers = corpus.cache / "cqa" if corpus.cache is not None else None
         self._texts = cqa_texts(corpus.text or (), corpus.records, self.config.cqa, cache=answers)
-        self.text.read(corpus)
-        self.text.prepare(replace(corpus, text=self._texts))
+        return self._texts
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
         texts = [self._texts[row] for row in batch.index.tolist()]
@@ -167,7 +157,7 @@ class ESI(Method):
         if self.config.contrastive != "none":
             losses["contrastive"] = info_nce(
                 self.project_ecg(ecg),
-                self.project_text(text),
+                self.embed_text(text),
                 (-self.log_scale).exp(),
                 directions=self.config.contrastive,
             )
@@ -210,26 +200,22 @@ class ESI(Method):
         gains = 1 + self.config.gain * torch.randn_like(ecg[..., :1])
         return gains * (ecg + self.config.jitter * torch.randn_like(ecg))
 
+    def embed_ecg(self, ecg: Float[Tensor, "record lead time"]) -> Float[Tensor, "record shared"]:
+        return self.project_ecg(self.ecg_vector(ecg))
+
+    def embed_text(self, text: Float[Tensor, "text text_dim"]) -> Float[Tensor, "text shared"]:
+        return self.project_text(text)
+
     def ecg_vector(self, ecg: Float[Tensor, "record lead time"]) -> Float[Tensor, "record dim"]:
         """What the decoder attends to and, projected, meets the text."""
         return self.ecg_norm(self.ecg_token(self.encoder(ecg)))
 
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        return self.encoder(batch.ecg)
-
-    def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
-        prompts = prompts_for(class_names, self.config.prompts)
+    def prompts(self, class_names: Sequence[str]) -> list[str]:
+        prompts = super().prompts(class_names)
         if self.config.prompt_waveforms and self.config.cqa.waveforms:
             described = paragraphs(class_names)
             prompts = [with_waveforms(p, [described[name]]) for p, name in zip(prompts, class_names, strict=True)]
-        text = self.project_text(self.text.prompts(prompts, batch.ecg.device))
-        return similarities(self.project_ecg(self.ecg_vector(batch.ecg)), text, temperature=1.0)
-
-    def concepts(self) -> Sequence[str]:
-        return self.text.statements
-
-    def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
-        return self.text.nearest(class_names, concepts)
+        return prompts
 
     @classmethod
     def published_names(cls, config: Config) -> dict[str, PublishedNames]:
@@ -250,7 +236,7 @@ class ESI(Method):
         written = {"knowledge": default_knowledge().version}
         if self.config.cqa.endpoint is not None:
             written |= {"writer": self.config.cqa.endpoint.model, "textbooks": self.config.cqa.textbooks_digest}
-        return {"text": self.text.notes(), **written}
+        return super().notes() | written
 
 
 class ESITiny(ESI):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -12,17 +10,16 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from bench.batch import ECGBatch
-from bench.method import Corpus, Method, MethodConfig
 from bench.method.pretrain_config import PretrainConfig
-from bench.signals.input_spec import InputSpec
-from methods.losses.contrastive import info_nce, similarities
-from methods.nets.backbones import backbone, code_of
+from methods.losses.contrastive import info_nce
+from methods.nets.backbones import backbone
+from methods.report_contrast import ReportContrast
 from methods.text.encoder import TextEncoderConfig
-from methods.text.prompts import PromptConfig, prompts_for
+from methods.text.prompts import PromptConfig
 from methods.text.tower import TextTower
 
 
-class ETP(Method):
+class ETP(ReportContrast):
     """CLIP for ECG and report: a ResNet learns, a clinical language model stays as it is, two linear heads meet.
 
     Source: Liu et al., "ETP: Learning Transferable ECG Representations via ECG-Text Pre-training", ICASSP 2024. No code
@@ -33,14 +30,10 @@ class ETP(Method):
     """
 
     name = "etp"
-    family = "report"
     corpus = "ptbxl"
-    input = InputSpec(fs=500, seconds=10, normalise="minmax", modalities=("text",))
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 25, "pretrain.batch_size": 64}
 
-    class Config(MethodConfig):
-        after_training = frozenset({"prompts"})
-
+    class Config(ReportContrast.Config):
         fs: int = Field(500, ge=50, description="Hz of the input; ETP 3.1")
         encoder: str = Field("resnet18", description="ECG encoder; ETP 3.2, ResNet18-1D: MERL's, without max-pooling")
         width: int | None = Field(
@@ -68,14 +61,6 @@ class ETP(Method):
             description='ETP 3.2: 50 epochs, batch 128, rate printed as "2 x e^-3", decay 1e-5, no schedule named',
         )
 
-    @classmethod
-    def chosen_code(cls, config: Config) -> tuple[str, ...]:
-        return code_of(config.encoder)
-
-    @classmethod
-    def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, fs=config.fs)
-
     def build(self, config: Config) -> None:
         self.text = TextTower(config.text)
         self.encoder = backbone(config.encoder, self.input.length, width=config.width)
@@ -83,37 +68,18 @@ class ETP(Method):
         self.project_text = _head(config.projection, self.text.dim, config.dim)
         self.log_scale = nn.Parameter(-torch.tensor(config.temperature).log(), requires_grad=config.learn_temperature)
 
-    def prepare_corpus(self, corpus: Corpus) -> None:
-        self.text.read(corpus)
-        self.text.prepare(corpus)
-
-    def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
-        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
-
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
-        ecg = self.project_ecg(self.encoder(batch.ecg))
-        return {"ecg": ecg, "text": self.project_text(self.text.reports(batch))}
+        return {"ecg": self.embed_ecg(batch.ecg), "text": self.embed_text(self.text.reports(batch))}
 
     def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
         temperature = (-self.log_scale).exp()
         return {"contrastive": info_nce(embeddings["ecg"], embeddings["text"], temperature, directions="mean")}
 
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        return self.encoder(batch.ecg)
+    def embed_ecg(self, ecg: Float[Tensor, "record lead time"]) -> Float[Tensor, "record shared"]:
+        return self.project_ecg(self.encoder(ecg))
 
-    def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
-        prompts = self.text.prompts(prompts_for(class_names, self.config.prompts), batch.ecg.device)
-        ecg = self.project_ecg(self.encoder(batch.ecg))
-        return similarities(ecg, self.project_text(prompts), temperature=1.0)
-
-    def concepts(self) -> Sequence[str]:
-        return self.text.statements
-
-    def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
-        return self.text.nearest(class_names, concepts)
-
-    def notes(self) -> dict[str, Any]:
-        return {"text": self.text.notes()}
+    def embed_text(self, text: Float[Tensor, "text text_dim"]) -> Float[Tensor, "text shared"]:
+        return self.project_text(text)
 
 
 def _head(kind: str, source: int, target: int) -> nn.Module:

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from bench.batch import ECGBatch
-from bench.method import Corpus, Method, MethodConfig
+from bench.method import Corpus
 from bench.method.pretrain_config import PretrainConfig
 from bench.signals.input_spec import InputSpec
 from methods.losses.contrastive import info_nce
@@ -21,13 +21,14 @@ from methods.nets.lead_masking import LeadMasking
 from methods.nets.lead_vit import LeadViT, TokenFeatures
 from methods.nets.query_network import QueryNetwork
 from methods.nets.transformer import DEPTH, SIZES
+from methods.report_contrast import ReportContrast
 from methods.text.encoder import TextEncoderConfig
 from methods.text.entities import EntityConfig, entity_labels
 from methods.text.prompts import PromptConfig, prompts_for
 from methods.text.tower import TextTower
 
 
-class KMERL(Method):
+class KMERL(ReportContrast):
     """ECG and report attract, and a query network learns which entities the report names; any subset of leads serves.
 
     Source: "Knowledge-enhanced Multimodal ECG Representation Learning with Arbitrary-Lead Inputs" (arXiv 2502.17900, 2025).
@@ -38,8 +39,6 @@ class KMERL(Method):
     """
 
     name = "kmerl"
-    family = "report"
-    corpus = "mimic-iv-ecg"
     input = InputSpec(fs=500, seconds=10, normalise="minmax", partial_leads=True, modalities=("text",))
     smoke: ClassVar = {
         "fs": 100,
@@ -55,9 +54,7 @@ class KMERL(Method):
         "pretrain.lr": 2e-3,
     }
 
-    class Config(MethodConfig):
-        after_training = frozenset({"prompts"})
-
+    class Config(ReportContrast.Config):
         fs: int = Field(500, ge=50, description="Hz of the input; K-MERL 4.1: 500")
         normalise: Literal["minmax", "zscore", "zscore-lead"] = Field(
             "minmax", description="scaling of a recording; minmax is MERL's pre-processing, which K-MERL 4.1 adheres to"
@@ -147,17 +144,13 @@ class KMERL(Method):
         self._labels: Tensor | None = None
 
     def prepare_corpus(self, corpus: Corpus) -> None:
-        self.text.read(corpus)
-        self.text.prepare(corpus)
+        super().prepare_corpus(corpus)
         if self.config.query_loss:
             vocabulary, labels = entity_labels(
                 corpus.text or (), corpus.train, self.config.entities, cache=corpus.cache
             )
             self._entities = vocabulary.names
             self._labels = torch.from_numpy(labels)
-
-    def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
-        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
 
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         """Both sides of the contrast; answers of the query network and the truth."""
@@ -201,10 +194,7 @@ class KMERL(Method):
         return torch.sigmoid(self.query_network(queries, self.features(batch)))
 
     def concepts(self) -> Sequence[str]:
-        return self._entities or self.text.statements
-
-    def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
-        return self.text.nearest(class_names, concepts)
+        return self._entities or super().concepts()
 
     def notes(self) -> dict[str, Any]:
-        return {"text": self.text.notes(), "entities": list(self._entities)}
+        return super().notes() | {"entities": list(self._entities)}

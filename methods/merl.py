@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -11,17 +10,17 @@ from pydantic import BaseModel, Field, model_validator
 from torch import Tensor
 
 from bench.batch import ECGBatch
-from bench.method import Corpus, Method, MethodConfig
 from bench.method.pretrain_config import PretrainConfig
 from bench.method.published_names import PublishedNames, within
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import MIMIC_ORDER
-from methods.losses.contrastive import merl_losses, similarities
-from methods.nets.backbones import backbone, code_of
+from methods.losses.contrastive import merl_losses
+from methods.nets.backbones import backbone
 from methods.nets.checkpoint_names import MERL_RESNET, MERL_RESNET_ENCODER, MERL_VIT, MERL_VIT_ENCODER
 from methods.nets.merl_heads import MERLNet
+from methods.report_contrast import ReportContrast
 from methods.text.encoder import TextEncoderConfig
-from methods.text.prompts import PromptConfig, prompts_for
+from methods.text.prompts import PromptConfig
 from methods.text.tower import TextTower
 
 PAPER: dict[str, Any] = {"epochs": 50, "batch_size": 4096, "lr": 2e-4, "weight_decay": 1e-5, "schedule": "cosine"}
@@ -35,7 +34,7 @@ RELEASED: dict[str, Any] = {
 """The released loop runs one epoch more than the 20 that its file names, and restarts its cosine every 5,000 steps."""
 
 
-class MERL(Method):
+class MERL(ReportContrast):
     """Cross-modal alignment of ECG and report, and uni-modal alignment of two dropout branches of one ECG.
 
     Source: Liu et al., "Zero-Shot ECG Classification with Multimodal Learning and Test-time Clinical Knowledge
@@ -49,14 +48,9 @@ class MERL(Method):
     """
 
     name = "merl"
-    family = "report"
-    corpus = "mimic-iv-ecg"
-    input = InputSpec(fs=500, seconds=10, normalise="minmax", modalities=("text",))
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 40, "pretrain.batch_size": 64, "pretrain.lr": 1e-3}
 
-    class Config(MethodConfig):
-        after_training = frozenset({"prompts"})
-
+    class Config(ReportContrast.Config):
         fs: int = Field(500, ge=50, description="Hz of the input; MERL: 500")
         encoder: str = Field(
             "resnet18",
@@ -115,10 +109,6 @@ class MERL(Method):
             return values
 
     @classmethod
-    def chosen_code(cls, config: Config) -> tuple[str, ...]:
-        return code_of(config.encoder)
-
-    @classmethod
     def input_for(cls, config: Config) -> InputSpec:
         return replace(cls.input, fs=config.fs, padding=config.padding)
 
@@ -126,13 +116,6 @@ class MERL(Method):
         self.text = TextTower(config.text)
         encoder = backbone(config.encoder, self.input.length, width=config.width)
         self.net = MERLNet(encoder, self.input.length, text_dim=self.text.dim, dropout=config.dropout)
-
-    def prepare_corpus(self, corpus: Corpus) -> None:
-        self.text.read(corpus)
-        self.text.prepare(corpus)
-
-    def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
-        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
 
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         signal = thousandths(batch.ecg) if self.config.pretraining_signal == "thousandths" else batch.ecg
@@ -146,15 +129,11 @@ class MERL(Method):
     def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
         return self.net.encoder(batch.ecg)
 
-    def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
-        prompts = self.text.prompts(prompts_for(class_names, self.config.prompts), batch.ecg.device)
-        return similarities(self.net(batch.ecg).ecg, self.net.embed_text(prompts), temperature=1.0)
+    def embed_ecg(self, ecg: Float[Tensor, "record lead time"]) -> Float[Tensor, "record shared"]:
+        return self.net(ecg).ecg
 
-    def concepts(self) -> Sequence[str]:
-        return self.text.statements
-
-    def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
-        return self.text.nearest(class_names, concepts)
+    def embed_text(self, text: Float[Tensor, "text text_dim"]) -> Float[Tensor, "text shared"]:
+        return self.net.embed_text(text)
 
     @classmethod
     def published_names(cls, config: Config) -> dict[str, PublishedNames]:
@@ -173,9 +152,6 @@ class MERL(Method):
             "model": PublishedNames(model, MIMIC_ORDER, lead_axes=axes),
             "encoder": PublishedNames(encoder, MIMIC_ORDER, "net.encoder.", axes),
         }
-
-    def notes(self) -> dict[str, Any]:
-        return {"text": self.text.notes()}
 
 
 def thousandths(ecg: Float[Tensor, "record lead time"]) -> Float[Tensor, "record lead time"]:

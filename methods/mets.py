@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
 from bench.batch import ECGBatch
-from bench.method import Corpus, Method, MethodConfig
+from bench.method import Corpus
 from bench.method.pretrain_config import PretrainConfig
-from bench.signals.input_spec import InputSpec
-from methods.losses.contrastive import info_nce, similarities
-from methods.nets.backbones import backbone, code_of
+from methods.losses.contrastive import info_nce
+from methods.nets.backbones import backbone
+from methods.report_contrast import ReportContrast
 from methods.text.encoder import TextEncoderConfig
-from methods.text.prompts import PromptConfig, prompts_for
+from methods.text.prompts import PromptConfig
 from methods.text.tower import TextTower
 
 
-class METS(Method):
+class METS(ReportContrast):
     """A ResNet and one linear layer, trained towards the embeddings of a language model that does not move.
 
     Source: Li et al., "Frozen Language Model Helps ECG Zero-Shot Learning", MIDL 2023. No code is published; what
@@ -31,14 +31,10 @@ class METS(Method):
     """
 
     name = "mets"
-    family = "report"
     corpus = "ptbxl"
-    input = InputSpec(fs=500, seconds=10, normalise="minmax", modalities=("text",))
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 25, "pretrain.batch_size": 64}
 
-    class Config(MethodConfig):
-        after_training = frozenset({"prompts"})
-
+    class Config(ReportContrast.Config):
         fs: int = Field(500, ge=50, description="Hz of the input; the paper's is not known, 500 in MERL")
         encoder: str = Field("resnet18", description="ECG encoder; a 1-D ResNet18 in the re-implementations")
         width: int | None = Field(
@@ -67,29 +63,17 @@ class METS(Method):
             description="a re-implementation: AdamW 1e-3, 1e-3, 50 epochs, batch 128, no schedule",
         )
 
-    @classmethod
-    def chosen_code(cls, config: Config) -> tuple[str, ...]:
-        return code_of(config.encoder)
-
-    @classmethod
-    def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, fs=config.fs)
-
     def build(self, config: Config) -> None:
         self.text = TextTower(config.text)
         self.encoder = backbone(config.encoder, self.input.length, width=config.width)
         self.project = nn.Linear(self.encoder.dim, self.text.dim)
 
-    def prepare_corpus(self, corpus: Corpus) -> None:
-        self.text.read(corpus)
-        self.text.prepare(replace(corpus, text=self._sentences(corpus.text or ())))
-
-    def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
-        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
+    def texts(self, corpus: Corpus) -> Sequence[str]:
+        return self._sentences(corpus.text or ())
 
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         batch = replace(batch, text=self._sentences(batch.text or ()))
-        return {"ecg": self.project(self.encoder(batch.ecg)), "text": self.text.reports(batch)}
+        return {"ecg": self.embed_ecg(batch.ecg), "text": self.text.reports(batch)}
 
     def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
         loss = info_nce(
@@ -101,21 +85,8 @@ class METS(Method):
         )
         return {"contrastive": loss}
 
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        return self.encoder(batch.ecg)
-
-    def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
-        prompts = self.text.prompts(prompts_for(class_names, self.config.prompts), batch.ecg.device)
-        return similarities(self.project(self.encoder(batch.ecg)), prompts, temperature=1.0)
-
-    def concepts(self) -> Sequence[str]:
-        return self.text.statements
-
-    def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
-        return self.text.nearest(class_names, concepts)
-
-    def notes(self) -> dict[str, Any]:
-        return {"text": self.text.notes()}
+    def embed_ecg(self, ecg: Float[Tensor, "record lead time"]) -> Float[Tensor, "record shared"]:
+        return self.project(self.encoder(ecg))
 
     def _sentences(self, reports: Sequence[str]) -> list[str]:
         """Reports behind the prefix; a record without one stays empty, and is never trained on."""

@@ -14,8 +14,8 @@ HEAD = "import os, signal, sys, time; from bench.processes.supervisor import mar
 
 
 WAIT = """\
-print(os.getpid(), flush=True)
 try:
+    print(os.getpid(), flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     time.sleep(0.3)

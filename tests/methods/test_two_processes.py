@@ -34,7 +34,7 @@ CASES = [
 def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     root = Path(importlib.util.find_spec("bench").origin).parents[1]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{root}{os.pathsep}{SCRIPT.parent}"}
     run = subprocess.run(
         [sys.executable, SCRIPT, folder], capture_output=True, text=True, timeout=300, env=environment, check=False
     )

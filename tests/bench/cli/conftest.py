@@ -21,6 +21,7 @@ def bench(monkeypatch, capsys, workspace):
     monkeypatch.setenv("BENCH_WORKSPACE", str(workspace.root))
     monkeypatch.setenv("BENCH_SIMULATED_RECORDS", "240")
     monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")  # main() sets it for its whole process, which here is that of all tests
 
     def call(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["bench", *arguments])

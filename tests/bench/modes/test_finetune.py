@@ -38,6 +38,7 @@ class Recordings(SignalStore):
             None,
         )
         self.fs, self.path, self.lengths = 100.0, Path("memory"), np.full(n, 400)
+        self._checked = np.ones(n, bool)
 
 
 class Bumps(Method):

@@ -15,6 +15,7 @@ from bench.errors import ConfigError, DataError, UnknownName
 from bench.method import Method, MethodConfig
 from bench.method.published_names import PublishedNames, within
 from bench.signals.leads import LEADS, MIMIC_ORDER
+from bench.storage.artifacts import SEAL
 from bench.training.checkpoint import CheckpointSpec, load_weights, read_config, read_provenance, seeded_method
 from bench.training.import_checkpoint import import_checkpoint, read_weights
 
@@ -219,6 +220,7 @@ def test_a_checkpoint_imported_without_an_order_of_leads_is_refused(tmp_path):
     folder = import_checkpoint(Small, Small.Config(), save(tmp_path / "a.pth", model_file()), tmp_path / "c")[0]
     facts = read_provenance(folder)
     del facts["corpus"]["lead_order"]
+    (folder / SEAL).unlink()  # as an earlier version left it
     (folder / "provenance.json").write_text(json.dumps(facts))
     with pytest.raises(DataError, match="imported by an earlier version .* bench checkpoints import small FILE"):
         read_config(Small, folder)

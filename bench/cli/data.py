@@ -55,8 +55,8 @@ def download(
 ) -> None:
     """Fetch the publisher's files, each held against the publisher's SHA-256 checksum.
 
-    Stop it whenever you like: the same command goes on where it was, and fetches nothing twice. Nothing unverified
-    ever has its final name. Datasets that are not open print where to ask for access.
+    Stop it whenever you like: the same command goes on where it was, and fetches no finished file again. Nothing
+    unverified ever has its final name. Datasets that are not open print where to ask for access.
     """
     from bench.data.download.command import download_dataset
 

@@ -1,1 +1,1 @@
-"""Fetching a publication: file by file, resumed where it was cut, each held against the publisher's checksum."""
+"""Fetching a publication: file by file, finished files kept, each held against the publisher's checksum."""

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bench.data.download.one_file import NotPublished, Remote, Stopped, fetch, partial_name
+from bench.data.download.one_file import NotPublished, Remote, Stopped, fetch
 from bench.data.download.sums import KEPT_ASIDE, chosen, read_sums
 from bench.errors import DataError
 from bench.progress import Progress, byte_size
@@ -54,8 +54,8 @@ def download(
 ) -> Downloaded:
     """Fetch what is missing of a publication, verified file by file.
 
-    Files that are here and right are not fetched again; one that is here and wrong is replaced. What is not whole yet
-    lies in ``root/.download``, from where the next call goes on.
+    Files that are here and right are not fetched again; one that is here and wrong is replaced. A file lies in
+    ``root/.download`` until it is whole.
 
     Args:
         root: the folder that will hold the publisher's files.
@@ -96,6 +96,8 @@ class _Download:
 
     def run(self, only: Sequence[str], dry_run: bool) -> Downloaded:
         publication = self.publication
+        for left in self.aside.glob("*.part"):  # of a download that was killed
+            left.unlink()
         listed = self.aside / publication.sums.replace("/", "_")
         fetch(
             Remote(publication.url + publication.sums, None, listed.with_suffix(".part"), listed),
@@ -114,7 +116,7 @@ class _Download:
         )
         if dry_run:
             return Downloaded(len(sums), 0, 0)
-        self._check_room(missing, sums)
+        self._check_room()
         problems = self._fetch_all(todo, sums)
         if problems:
             shown = "\n  ".join(problems[:MANY_PROBLEMS])
@@ -139,7 +141,7 @@ class _Download:
 
     def _remote(self, path: str, sha: str) -> Remote:
         url = self.publication.url + quote(self.publication.folder + path)
-        return Remote(url, sha, self.aside / partial_name(path, sha), self.root / path)
+        return Remote(url, sha, self.aside / f"{threading.get_ident()}.part", self.root / path)
 
     # -- how much there is --------------------------------------------------------------------------------------------
 
@@ -180,15 +182,11 @@ class _Download:
         length = answer.headers.get("Content-Length", "")
         return int(length) if answer.ok and length.isdigit() else None
 
-    def _check_room(self, missing: list[str], sums: dict[str, str]) -> None:
-        there = 0
-        for path in missing:
-            with contextlib.suppress(FileNotFoundError):
-                there += self._remote(path, sums[path]).partial.stat().st_size
-        needed, free = max(self.total - there, 0), shutil.disk_usage(self.root).free
-        if needed + SPARE > free:
+    def _check_room(self) -> None:
+        free = shutil.disk_usage(self.root).free
+        if self.total + SPARE > free:
             raise DataError(
-                f"{self.root}: {byte_size(needed)} are to come and {byte_size(free)} are free. Free some space, name "
+                f"{self.root}: {byte_size(self.total)} are to come and {byte_size(free)} are free. Free some space, name "
                 f"another disk, or choose some of the files with --only. Nothing was fetched."
             )
 

@@ -16,17 +16,14 @@ from bench.data.download import one_file
 
 @dataclass
 class Publisher:
-    """Files by path, and what goes wrong. Counters say how often each path was asked for, and how much was sent."""
+    """Files by path, and what goes wrong. Counters say how often each path was asked for."""
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     sums: str | None = None  # instead of the right ones
     cut: dict[str, list[int]] = field(default_factory=dict)  # path -> after how many bytes, answer by answer
     status: dict[str, list[int]] = field(default_factory=dict)  # path -> codes, answer by answer
-    ranges: bool = True
-    etag: dict[str, str] = field(default_factory=dict)
     asked: Counter = field(default_factory=Counter)
-    sent: Counter = field(default_factory=Counter)
     heads: int = 0
     at_once: int = 0
     most_at_once: int = 0
@@ -84,28 +81,14 @@ def publisher(monkeypatch):
                     self.send_header("Retry-After", "0")
                 self.end_headers()
                 return
-            etag = facts.etag.get(path, f'"{hashlib.sha256(content).hexdigest()[:8]}"')
-            begin, asked = 0, self.headers.get("Range")
-            if asked and facts.ranges and self.headers.get("If-Range", etag) == etag:
-                begin = int(asked.removeprefix("bytes=").removesuffix("-"))
-                if begin >= len(content):
-                    self.send_response(416)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                    return
-                self.send_response(206)
-                self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
-            else:
-                self.send_response(200)
-            body = content[begin:]
+            body = content
+            self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
-            self.send_header("ETag", etag)
             self.end_headers()
             if facts.cut.get(path):
                 body = body[: facts.cut[path].pop(0)]
                 self.close_connection = True
             self.wfile.write(body)
-            facts.sent[path] += len(body)
 
         def log_message(self, *arguments):
             pass

@@ -1,4 +1,4 @@
-"""A publication from a loopback server that also cuts connections, ignores ranges, lies and is away."""
+"""A publication from a loopback server that also cuts connections, lies and is away."""
 
 from __future__ import annotations
 
@@ -59,66 +59,28 @@ def test_files_that_came_otherwise_are_verified_and_wrong_ones_replaced(publicat
     assert (tmp_path / "RECORDS").read_bytes() == publisher.files["RECORDS"]
 
 
-def test_a_cut_connection_goes_on_where_it_was(publication, publisher, tmp_path):
+def test_a_cut_connection_is_made_again(publication, publisher, tmp_path):
     path = "records500/00001_hr.dat"
-    publisher.cut[path] = [400_000, 200_000, 300_000]
-    download(publication, tmp_path)
-    assert (tmp_path / path).read_bytes() == BIG
-    assert publisher.asked[path] == 4
-    assert publisher.sent[path] < len(BIG) + 3 * one_file.PIECE  # a piece that was cut short may come again
-
-
-def test_a_killed_download_goes_on_where_it_was(publication, publisher, tmp_path, monkeypatch):
-    path = "records500/00001_hr.dat"
-    publisher.cut[path] = [600_000] + [0] * 20
-    with pytest.raises(one_file.Unreachable, match="goes on where it was"):
-        download(publication, tmp_path)
-    assert path not in everything_below(tmp_path)
-    publisher.cut[path] = []
-    publisher.sent.clear()
-    download(publication, tmp_path)
-    assert (tmp_path / path).read_bytes() == BIG
-    assert publisher.sent[path] <= 400_000 + one_file.PIECE
-
-
-def test_a_server_without_ranges_sends_all_of_it_again(publication, publisher, tmp_path):
-    publisher.ranges = False
-    publisher.cut["records500/00001_hr.dat"] = [500_000]
+    publisher.cut[path] = [400_000, 200_000]
     seen = []
     done = download(publication, tmp_path, progress=lambda done, total, note="": seen.append((done, total)))
-    assert (tmp_path / "records500/00001_hr.dat").read_bytes() == BIG
+    assert (tmp_path / path).read_bytes() == BIG
+    assert publisher.asked[path] == 3
     assert done.bytes == seen[-1][0] == seen[-1][1] == sum(map(len, publisher.files.values()))
 
 
-def test_a_file_that_changed_meanwhile_is_not_glued_to_its_old_beginning(publication, publisher, tmp_path):
+def test_a_stopped_download_goes_on_with_the_files_that_are_missing(publication, publisher, tmp_path):
     path = "records500/00001_hr.dat"
-    publisher.cut[path] = [500_000] + [0] * 20
-    with pytest.raises(one_file.Unreachable):
-        download(publication, tmp_path)
-    publisher.cut[path], publisher.etag[path] = [], '"another"'
-    publisher.sent.clear()
+    publisher.cut[path] = [600_000] * one_file.PATIENCE
+    with pytest.raises(one_file.Unreachable, match="goes on where it was"):
+        download(publication, tmp_path, connections=1)
+    assert path not in everything_below(tmp_path)
+    (tmp_path / ".download/7.part").write_bytes(b"of a process that was killed")
+    publisher.asked.clear()
     download(publication, tmp_path)
     assert (tmp_path / path).read_bytes() == BIG
-    assert publisher.sent[path] == len(BIG)
-
-
-def test_a_whole_partial_file_needs_only_its_name(publication, publisher, tmp_path):
-    path = "records500/00001_hr.dat"
-    aside = tmp_path / ".download"
-    aside.mkdir()
-    (aside / one_file.partial_name(path, hashlib.sha256(BIG).hexdigest())).write_bytes(BIG)
-    download(publication, tmp_path)
-    assert publisher.asked[path] == 0
-    assert (tmp_path / path).read_bytes() == BIG
-
-
-def test_a_partial_file_that_is_too_long_starts_again(publication, publisher, tmp_path):
-    path = "records500/00001_hr.dat"
-    aside = tmp_path / ".download"
-    aside.mkdir()
-    (aside / one_file.partial_name(path, hashlib.sha256(BIG).hexdigest())).write_bytes(BIG + b"more")
-    download(publication, tmp_path)
-    assert (tmp_path / path).read_bytes() == BIG
+    assert publisher.asked["RECORDS"] == publisher.asked["records100/00001_lr.dat"] == 0
+    assert not list((tmp_path / ".download").glob("*.part"))
 
 
 def test_a_busy_server_is_asked_again(publication, publisher, tmp_path):

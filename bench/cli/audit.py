@@ -24,14 +24,7 @@ SHOWN = 10
 def audit_command(
     method: o.MethodName,
     task: o.TaskName,
-    corpus: Annotated[
-        str | None,
-        typer.Option(
-            "--corpus",
-            callback=o.registered("bench.datasets"),
-            help="The corpus, as bench run takes it. [default: as bench run would]",
-        ),
-    ] = None,
+    corpus: o.CorpusOption = None,
     checkpoint: Annotated[
         str | None,
         typer.Option("--checkpoint", metavar="METHOD=FOLDER", help="The checkpoint, as bench run takes it."),

@@ -88,6 +88,17 @@ ProfileOption = Annotated[
         help="paper: the published settings. smoke: small and quick. [default: paper on real data, smoke on simulated]",
     ),
 ]
+CheckpointOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="METHOD=FOLDER",
+        help="Use this checkpoint, with its own config: one of this workspace by name, or any folder. Repeats.",
+    ),
+]
+NoPretrain = Annotated[
+    bool, typer.Option("--no-pretrain", help="Refuse where a checkpoint is missing, instead of pretraining it.")
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print machine-readable JSON on standard output, and nothing else there.")
 ]
@@ -161,6 +172,17 @@ MethodName = Annotated[
 ]
 TaskName = Annotated[
     str, typer.Argument(help="The task.", callback=registered("bench.tasks"), autocompletion=complete("bench.tasks"))
+]
+CorpusOption = Annotated[
+    str | None,
+    typer.Option(
+        "--corpus",
+        metavar="DATASET",
+        callback=registered("bench.datasets"),
+        help="The dataset to pretrain on. [default: the paper's if available, else the task's training folds; in bench "
+        "pretrain ptbxl]",
+        autocompletion=complete("bench.datasets"),
+    ),
 ]
 DatasetName = Annotated[
     str,

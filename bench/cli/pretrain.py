@@ -23,14 +23,7 @@ PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 
 def pretrain_command(
     method: o.MethodName,
-    corpus: Annotated[
-        str | None,
-        typer.Option(
-            "--corpus",
-            callback=o.registered("bench.datasets"),
-            help="The dataset to learn from. [default: the paper's if at hand, else ptbxl]",
-        ),
-    ] = None,
+    corpus: o.CorpusOption = None,
     devices: Annotated[
         str,
         typer.Option(

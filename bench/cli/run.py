@@ -97,27 +97,9 @@ def run_command(
     set_: o.SetOption = None,
     trust: o.TrustOption = False,
     text: o.TextOption = None,
-    corpus: Annotated[
-        str | None,
-        typer.Option(
-            "--corpus",
-            metavar="DATASET",
-            callback=o.registered("bench.datasets"),
-            help="Pretrain on this dataset. [default: the paper's if at hand, else the task's training folds]",
-            autocompletion=o.complete("bench.datasets"),
-        ),
-    ] = None,
-    checkpoint: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--checkpoint",
-            metavar="METHOD=FOLDER",
-            help="Use this checkpoint, with its own config: one of this workspace by name, or any folder. Repeats.",
-        ),
-    ] = None,
-    no_pretrain: Annotated[
-        bool, typer.Option("--no-pretrain", help="Refuse where a checkpoint is missing, instead of pretraining it.")
-    ] = False,
+    corpus: o.CorpusOption = None,
+    checkpoint: o.CheckpointOption = None,
+    no_pretrain: o.NoPretrain = False,
     resume: Annotated[
         str,
         typer.Option(

@@ -127,13 +127,9 @@ def sweep_command(
     data_root: o.DataRoot = None,
     profile: o.ProfileOption = None,
     set_: o.SetOption = None,
-    corpus: Annotated[str | None, typer.Option("--corpus", metavar="DATASET", help="Pretrain on this dataset.")] = None,
-    checkpoint: Annotated[
-        list[str] | None, typer.Option("--checkpoint", metavar="METHOD=FOLDER", help="Use this checkpoint. Repeats.")
-    ] = None,
-    no_pretrain: Annotated[
-        bool, typer.Option("--no-pretrain", help="Refuse where a checkpoint is missing, instead of pretraining it.")
-    ] = False,
+    corpus: o.CorpusOption = None,
+    checkpoint: o.CheckpointOption = None,
+    no_pretrain: o.NoPretrain = False,
     no_track: Annotated[
         bool,
         typer.Option("--no-track", help="Do not mirror results, and trials as nested runs, to MLflow."),

@@ -15,6 +15,7 @@ from bench.publication import Publication
 from bench.splitting.stratify import stratified_folds, stratified_parts
 from tasks.cpsc2018 import CLASSES
 from tasks.datasets.challenge_files import clean_age, clean_sex, read_notes, records_below
+from tasks.datasets.file_constants import CPSC2018_FS, CPSC2018_NUMBERS, CPSC2018_SNOMED
 from tasks.datasets.pretraining_rows import outside_every_test
 from tasks.datasets.sentences import sentences
 from tasks.publisher_csv import read_table
@@ -25,24 +26,7 @@ if TYPE_CHECKING:
 REFERENCE = "REFERENCE.csv"
 LABEL_COLUMNS = ("First_label", "Second_label", "Third_label")
 DATABASE = "icbeb_database.csv"
-FS = 500
 PATTERN = "A[0-9][0-9][0-9][0-9]"
-
-CHALLENGE_NUMBERS = dict(enumerate(("NORM", "AFIB", "1AVB", "CLBBB", "CRBBB", "PAC", "VPC", "STD", "STE"), start=1))
-"""Label number in REFERENCE.csv -> class (Liu et al., J Med Imaging Health Inform 8:1368, 2018)."""
-
-SNOMED = {
-    "426783006": "NORM",
-    "164889003": "AFIB",
-    "270492004": "1AVB",
-    "164909002": "CLBBB",
-    "59118001": "CRBBB",
-    "284470004": "PAC",
-    "164884008": "VPC",
-    "429622005": "STD",
-    "164931005": "STE",
-}
-"""SNOMED CT codes by which CinC 2020 writes the same nine labels."""
 
 SIZES = {"train": 4950, "validation": 551, "test": 1376}
 """Sizes of MERL's random partition, which ours has too."""
@@ -75,7 +59,7 @@ class CPSC2018(Dataset):
         "cinc2020": "all of it is among its training data, under the same record names",
         "cinc2021": "all of it is among its training data, under the same record names",
     }
-    rates = (FS,)
+    rates = (CPSC2018_FS,)
     largest_mv = 33.0  # int16 in units of 1 microvolt
     text_sources = ("statements",)
     simulated_records = 1000
@@ -148,7 +132,7 @@ class CPSC2018(Dataset):
             from bench.signals.wfdb_files import read_recording
 
             return read_recording(file.path)
-        return Recording(read_structure(file.path.with_name(file.path.name + ".mat"))["data"], fs=float(FS))
+        return Recording(read_structure(file.path.with_name(file.path.name + ".mat"))["data"], fs=float(CPSC2018_FS))
 
     @classmethod
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:
@@ -187,16 +171,16 @@ class CPSC2018(Dataset):
         for record, path in self._wfdb().items():
             header = path.with_name(path.name + ".hea")
             notes = read_notes(header)
-            unknown = [code for code in notes.codes if code not in SNOMED]
+            unknown = [code for code in notes.codes if code not in CPSC2018_SNOMED]
             if unknown or notes.no_codes:
                 what = notes.no_codes or f"has the code {unknown[0]!r} in its #Dx line"
                 self.findings.unusable[record] = (
-                    f"{header} {what}; expected SNOMED CT codes of the nine classes of CPSC2018 ({', '.join(SNOMED)})."
+                    f"{header} {what}; expected SNOMED CT codes of the nine classes of CPSC2018 "
+                    f"({', '.join(CPSC2018_SNOMED)})."
                 )
             seconds = notes.n_samples / notes.fs if notes.n_samples and notes.fs else float("nan")
-            rows.append(
-                self._row(record, path, [SNOMED[c] for c in notes.codes if c in SNOMED], notes.age, notes.sex, seconds)
-            )
+            labels = [CPSC2018_SNOMED[code] for code in notes.codes if code in CPSC2018_SNOMED]
+            rows.append(self._row(record, path, labels, notes.age, notes.sex, seconds))
         return rows
 
     def _native_rows(self) -> list[dict[str, Any]]:
@@ -210,7 +194,7 @@ class CPSC2018(Dataset):
                 found = read_structure(file)
             except DataError:  # it makes itself known again when the signal is read, where the user may skip it
                 found = {"age": float("nan"), "sex": "", "data": np.zeros((12, 0))}
-            seconds = found["data"].shape[1] / FS or float("nan")
+            seconds = found["data"].shape[1] / CPSC2018_FS or float("nan")
             rows.append(self._row(record, path, labels.get(record, []), found["age"], found["sex"], seconds))
         found_here = {row["record_id"] for row in rows}
         absent = sorted(record for record in labels if record not in found_here)
@@ -245,7 +229,7 @@ class CPSC2018(Dataset):
                         f"{path}: line {line} ({record}) has the label {wrong[0] if wrong else ''!r}; expected numbers "
                         f"from 1 to 9. {self.fetch}"
                     )
-                labels = [CHALLENGE_NUMBERS[int(n[0])] for n in numbers]
+                labels = [CPSC2018_NUMBERS[int(n[0])] for n in numbers]
                 if found.setdefault(record, labels) != labels:
                     raise DataError(
                         f"{path}: line {line} gives {record} the labels {', '.join(labels)}, and an earlier row "

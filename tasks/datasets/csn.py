@@ -16,6 +16,7 @@ from bench.publication import Publication
 from bench.splitting.stratify import stratified_parts
 from tasks.csn import CLASSES, substring_labels, whole_labels
 from tasks.datasets.challenge_files import read_notes, records_below
+from tasks.datasets.file_constants import CSN_CONDITIONS
 from tasks.datasets.pretraining_rows import outside_every_test
 from tasks.datasets.sentences import sentences
 from tasks.publisher_csv import read_table
@@ -23,7 +24,6 @@ from tasks.publisher_csv import read_table
 if TYPE_CHECKING:
     import pandas as pd
 
-CONDITIONS = "ConditionNames_SNOMED-CT.csv"
 CONDITION_COLUMNS = ("Acronym Name", "Full Name", "Snomed_CT")
 PATTERN = "JS[0-9][0-9][0-9][0-9][0-9]"
 SLIPPED = "S23074"
@@ -69,18 +69,18 @@ class CSN(Dataset):
     format_version = 1
 
     def check(self) -> None:
-        path = self.root / CONDITIONS
+        path = self.root / CSN_CONDITIONS
         if not path.is_file():
             raise DataError(f"{path} is missing. {self.fetch}")
         if next(self.root.rglob(PATTERN + ".hea"), None) is None:
             raise DataError(
-                f"{self.root} holds no header {PATTERN}.hea, neither beside {CONDITIONS} nor below WFDBRecords/. "
+                f"{self.root} holds no header {PATTERN}.hea, neither beside {CSN_CONDITIONS} nor below WFDBRecords/. "
                 f"{self.fetch}"
             )
 
     def index_files(self) -> list[Path]:
         """The table of conditions. The labels stand in 45,152 headers, which are not watched for changes."""
-        return [self.root / CONDITIONS]
+        return [self.root / CSN_CONDITIONS]
 
     def version(self) -> str:
         found, whole = len(self._paths()), self.full_size["1.0.0"]
@@ -208,7 +208,7 @@ class CSN(Dataset):
 
     def _conditions(self) -> tuple[dict[str, str], dict[str, str]]:
         """(code -> acronym, acronym -> words)."""
-        path = self.root / CONDITIONS
+        path = self.root / CSN_CONDITIONS
         table = read_table(path, CONDITION_COLUMNS, self.fetch, keep_default_na=False)
         names: dict[str, str] = {}
         words: dict[str, str] = {}

@@ -13,14 +13,13 @@ from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import ConfigError, DataError
 from bench.publication import Publication
 from bench.splitting.stratify import hash_fraction
+from tasks.datasets.file_constants import MIMIC_MEASUREMENTS, MIMIC_RECORD_LIST, MIMIC_REPORTS
 from tasks.datasets.mimic_reports import MINIMUM_WORDS, merl_report, merl_words, sentences
 from tasks.publisher_csv import our_headings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RECORD_LIST, MEASUREMENTS = "record_list.csv", "machine_measurements.csv"
-REPORTS = tuple(f"report_{k}" for k in range(18))
 CHUNK = 50_000
 """Rows of the measurements read at a time, which bounds the memory of 14 million fields."""
 
@@ -67,10 +66,10 @@ class MIMICIVECG(Dataset):
             raise DataError(f"{self.root} has no folder files/ with the signals. {self.fetch}")
 
     def index_files(self) -> list[Path]:
-        return [self.root / RECORD_LIST, self.root / MEASUREMENTS]
+        return [self.root / MIMIC_RECORD_LIST, self.root / MIMIC_MEASUREMENTS]
 
     def version(self) -> str:
-        found = sum(len(chunk) for chunk in self._chunks(RECORD_LIST, ("study_id",)))
+        found = sum(len(chunk) for chunk in self._chunks(MIMIC_RECORD_LIST, ("study_id",)))
         return "1.0" if found == self.full_size["1.0"] else f"1.0 ({found:,} records of it)"
 
     def records(self) -> pd.DataFrame:
@@ -83,8 +82,8 @@ class MIMICIVECG(Dataset):
         import pandas as pd
 
         columns = ("subject_id", "study_id", "ecg_time", "path")
-        table = pd.concat(self._chunks(RECORD_LIST, columns), ignore_index=True)
-        path = self.root / RECORD_LIST
+        table = pd.concat(self._chunks(MIMIC_RECORD_LIST, columns), ignore_index=True)
+        path = self.root / MIMIC_RECORD_LIST
         for column in ("subject_id", "study_id"):
             wrong = ~table[column].str.fullmatch("[0-9]+").to_numpy(bool)
             if wrong.any():
@@ -100,13 +99,13 @@ class MIMICIVECG(Dataset):
         studies = table["study_id"]
         times = pd.to_datetime(table["ecg_time"], errors="coerce", format="ISO8601")
         for words, odd in (
-            (f"rows of {RECORD_LIST} have an ecg_time that is none", times.isna()),
-            (f"recordings have no row in {MEASUREMENTS}, and so no statements", ~studies.isin(list(reports))),
+            (f"rows of {MIMIC_RECORD_LIST} have an ecg_time that is none", times.isna()),
+            (f"recordings have no row in {MIMIC_MEASUREMENTS}, and so no statements", ~studies.isin(list(reports))),
         ):
             if odd.any():
                 self.findings.remark(f"{int(odd.sum()):,} {words}", studies[odd].tolist())
         if extra := len(reports.keys() - set(studies)):
-            self.findings.remark(f"{extra:,} rows of {MEASUREMENTS} have no recording in {RECORD_LIST}")
+            self.findings.remark(f"{extra:,} rows of {MIMIC_MEASUREMENTS} have no recording in {MIMIC_RECORD_LIST}")
         statements = [reports.get(study, []) for study in table["study_id"]]
         return pd.DataFrame(
             {
@@ -120,7 +119,7 @@ class MIMICIVECG(Dataset):
         )
 
     def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
-        where = self.root / RECORD_LIST
+        where = self.root / MIMIC_RECORD_LIST
         return [
             RecordFile(record, path_inside(self.root, path, f"{where}: study_id {record}"))
             for record, path in zip(records.index, records["path"], strict=True)
@@ -176,11 +175,11 @@ class MIMICIVECG(Dataset):
     def _reports(self) -> dict[str, list[str]]:
         """Study id -> its statements. They repeat a few thousand wordings, of which one copy each is kept."""
         found: dict[str, list[str]] = {}
-        for chunk in self._chunks(MEASUREMENTS, ("study_id", *REPORTS)):
+        for chunk in self._chunks(MIMIC_MEASUREMENTS, ("study_id", *MIMIC_REPORTS)):
             for study, *fields in chunk.itertuples(index=False):
                 if study in found:
                     raise DataError(
-                        f"{self.root / MEASUREMENTS}: study_id {study} stands in more than one row; expected once. "
+                        f"{self.root / MIMIC_MEASUREMENTS}: study_id {study} stands in more than one row; expected once. "
                         f"{self.fetch}"
                     )
                 found[study] = [sys.intern(str(field)) for field in fields if field]

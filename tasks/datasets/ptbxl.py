@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from bench.dataset import Dataset, RecordFile, Recording, path_inside
 from bench.errors import DataError
 from bench.publication import Publication
+from tasks.datasets.file_constants import PTBXL_WITHDRAWN
 from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
 from tasks.datasets.report_language import language_of
 from tasks.datasets.sentences import sentences
@@ -40,16 +41,6 @@ TEXTS = (
 )
 OPTIONAL = (*NUMBERS, *TEXTS, "filename_lr", "filename_hr", "validated_by_human")
 FOLDERS = {500: ("filename_hr", "records500"), 100: ("filename_lr", "records100")}
-
-WITHDRAWN = frozenset(
-    map(
-        str,
-        (137, 139, 140, 141, 142, 143, 145, 456, 458, 459, 461, 462, 2506, 2511, 3795, 3798, 3800, 3801, 3832, 5817,
-         7777, 7779, 7782, 9821, 9825, 9888, 11810, 11814, 11815, 11817, 11838, 13791, 13793, 13796, 13797, 13799,
-         15742, 18150),
-    )
-)  # fmt: skip
-"""The 38 records of versions 1.0.1 and 1.0.2 that 1.0.3 no longer has."""
 
 
 class PTBXL(Dataset):
@@ -107,7 +98,7 @@ class PTBXL(Dataset):
 
     def version(self) -> str:
         ids = set(self._table(DATABASE, ["ecg_id"])["ecg_id"])
-        older = bool(ids & WITHDRAWN)
+        older = bool(ids & PTBXL_WITHDRAWN)
         if len(ids) == self.full_size["1.0.2" if older else "1.0.3"]:
             return "1.0.1 or 1.0.2" if older else "1.0.3"
         return f"{'1.0.1 or 1.0.2' if older else '1.0.1 to 1.0.3'} ({len(ids):,} records of it)"

@@ -13,9 +13,8 @@ import numpy as np
 from bench.dataset import Dataset, RecordFile, Recording
 from bench.errors import ConfigError, DataError
 from bench.splitting.stratify import stratified_parts
+from tasks.datasets.file_constants import UKB_TRUE_RISKS, UKB_TRUTH
 from tasks.datasets.sentences import sentences
-from tasks.datasets.simulated.ukb import TRUTH
-from tasks.datasets.simulated.ukb_hearts import TRUE_RISKS
 from tasks.datasets.ukb_cine import SUFFIXES, read_three_phases
 from tasks.datasets.ukb_ecg_xml import COLUMNS, read_facts, read_resting_ecg
 from tasks.datasets.ukb_phenotypes import FILE as PHENOTYPES_FILE
@@ -65,7 +64,7 @@ class UKBiobank(Dataset):
     has_recorder_beats = True
     tabular_variables: ClassVar[tuple[str, ...]] = ("age", "sex", "height", "weight")  # MMCL section IV-D
     measurements: ClassVar[tuple[str, ...]] = COLUMNS
-    truths: ClassVar[tuple[str, ...]] = tuple(f"simulated_true_{endpoint}" for endpoint in TRUE_RISKS)
+    truths: ClassVar[tuple[str, ...]] = tuple(f"simulated_true_{endpoint}" for endpoint in UKB_TRUE_RISKS)
     simulated_records = 800
     format_version = 2
 
@@ -76,7 +75,7 @@ class UKBiobank(Dataset):
             raise DataError(f"{self.root} holds no table of the main data set (a column eid, and fields). {self.fetch}")
 
     def index_files(self) -> list[Path]:
-        beside = [self.root / name for name in (PHENOTYPES_FILE, FOLLOW_UP, TRUTH)]
+        beside = [self.root / name for name in (PHENOTYPES_FILE, FOLLOW_UP, UKB_TRUTH)]
         return [
             *table_files(self.root),
             *(path for path in beside if path.is_file()),
@@ -146,9 +145,11 @@ class UKBiobank(Dataset):
             measured = read_phenotypes(self.root / PHENOTYPES_FILE).reindex(eids)
             measured.index = records.index
             records = pd.concat([records, measured], axis=1)
-        if (self.root / TRUTH).is_file():
-            truth = read_table(self.root / TRUTH, ("eid", *TRUE_RISKS), "Simulate the cohort again.").set_index("eid")
-            for column, endpoint in zip(self.truths, TRUE_RISKS, strict=True):
+        if (self.root / UKB_TRUTH).is_file():
+            truth = read_table(self.root / UKB_TRUTH, ("eid", *UKB_TRUE_RISKS), "Simulate the cohort again.").set_index(
+                "eid"
+            )
+            for column, endpoint in zip(self.truths, UKB_TRUE_RISKS, strict=True):
                 records[column] = truth[endpoint].astype(float).reindex(eids).to_numpy()
         records["mmcl_partition"] = _mmcl_partition(records)
         return records
@@ -218,7 +219,7 @@ class UKBiobank(Dataset):
                 f"{left_out:,} participants with an ECG are left out, since they have withdrawn; "
                 f"{len(withdrawn):,} are in {', '.join(path.relative_to(self.root).as_posix() for path in lists)}"
             )
-        elif not (self.root / TRUTH).is_file():
+        elif not (self.root / UKB_TRUTH).is_file():
             self.findings.remark(
                 f"no list of withdrawn participants ({NAMES}) is in {self.root}, so nobody is left out. Put the latest one "
                 f"that UK Biobank mailed to your project there"

@@ -10,7 +10,7 @@ from bench.contamination.fingerprint import Fingerprints, fingerprint, of_store
 from bench.contamination.match import find_copies
 from bench.data.source import DataSource
 from bench.storage.workspace import Workspace
-from tasks.datasets.ptbxl import WITHDRAWN
+from tasks.datasets.file_constants import PTBXL_WITHDRAWN
 
 PUBLISHED_TWICE = {("137", "138"), ("143", "144"), ("145", "463"), ("456", "457"), ("459", "460")}
 """Of each of these pairs of PTB-XL 1.0.1 one was withdrawn in 1.0.3; 145 and 463 bear two patient ids."""
@@ -50,7 +50,7 @@ def test_only_recordings_that_were_published_twice_are_taken_for_one(recordings,
     pairs = {(a, b) for a, others in twins.items() for b in others if a < b}
     assert sum(ids[a] == ids[b] for a, b in pairs) == 27  # one record in both folders of PTB-XL
     assert {(ids[a], ids[b]) for a, b in pairs if ids[a] != ids[b]} == PUBLISHED_TWICE
-    assert all(len(WITHDRAWN.intersection(pair)) == 1 for pair in PUBLISHED_TWICE)
+    assert all(len(PTBXL_WITHDRAWN.intersection(pair)) == 1 for pair in PUBLISHED_TWICE)
 
 
 @pytest.mark.slow

@@ -125,10 +125,10 @@ def test_versions_are_told_by_the_records(root):
     rows = [str(i) for i in range(1, 21838)]
     older = spoil(root, lambda t: pd.DataFrame({"ecg_id": rows}).assign(patient_id=1, scp_codes="{}", strat_fold=1))
     assert older.version() == "1.0.1 or 1.0.2"
-    from tasks.datasets.ptbxl import WITHDRAWN
+    from tasks.datasets.file_constants import PTBXL_WITHDRAWN
 
-    assert len(WITHDRAWN) == 38
-    newest = spoil(root, lambda t: t[~t["ecg_id"].isin(WITHDRAWN)])
+    assert len(PTBXL_WITHDRAWN) == 38
+    newest = spoil(root, lambda t: t[~t["ecg_id"].isin(PTBXL_WITHDRAWN)])
     assert newest.version() == "1.0.3"
 
 

@@ -12,7 +12,7 @@ from bench.errors import ConfigError
 from bench.simulate import simulate
 from bench.simulate.digitise import quantise
 from tasks.datasets.challenge_files import new_root, write_challenge_record
-from tasks.datasets.cpsc2018 import CHALLENGE_NUMBERS, FS, SNOMED
+from tasks.datasets.file_constants import CPSC2018_FS, CPSC2018_NUMBERS, CPSC2018_SNOMED
 from tasks.datasets.simulated.people import SimulatedPerson, draw_person, patient_with
 
 # Share of recordings with each label (6,877 public ones, from MERL's released label files); 7 % have a second label.
@@ -64,13 +64,17 @@ def simulate_cpsc2018(
             rows = np.flatnonzero(lengths == seconds).tolist()
             for first in range(0, len(rows), 32):
                 some = rows[first : first + 32]
-                signals = quantise(simulate([patients[i] for i in some], wave_rng, fs=FS, seconds=float(seconds)))
+                signals = quantise(
+                    simulate([patients[i] for i in some], wave_rng, fs=CPSC2018_FS, seconds=float(seconds))
+                )
                 for row, signal in zip(some, signals, strict=True):
                     name = f"A{row + 1:04d}"
                     if layout == "cinc2020":
-                        codes = [code for label in labels[row] for code, known in SNOMED.items() if known == label]
+                        codes = [
+                            code for label in labels[row] for code, known in CPSC2018_SNOMED.items() if known == label
+                        ]
                         person = people[row]
-                        write_challenge_record(root / name, signal, FS, person.age, person.sex, codes)
+                        write_challenge_record(root / name, signal, CPSC2018_FS, person.age, person.sex, codes)
                     else:
                         folder = root / f"TrainingSet{row * 3 // n_records + 1}"
                         folder.mkdir(exist_ok=True)
@@ -101,7 +105,7 @@ def _write_structure(path: Path, signal: np.ndarray, person: SimulatedPerson) ->
 
 
 def _write_reference(path: Path, labels: list[list[str]]) -> None:
-    number = {label: n for n, label in CHALLENGE_NUMBERS.items()}
+    number = {label: n for n, label in CPSC2018_NUMBERS.items()}
     lines = ["Recording,First_label,Second_label,Third_label"]
     for row, found in enumerate(labels, start=1):
         numbers = [str(number[label]) for label in found]

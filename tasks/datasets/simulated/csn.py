@@ -14,7 +14,7 @@ from bench.errors import ConfigError
 from bench.simulate import simulate
 from bench.simulate.digitise import quantise
 from tasks.datasets.challenge_files import new_root, write_challenge_record
-from tasks.datasets.csn import CONDITIONS
+from tasks.datasets.file_constants import CSN_CONDITIONS
 from tasks.datasets.simulated.people import draw_person, patient_with
 
 _CHUNK = 64
@@ -95,7 +95,7 @@ def simulate_csn(destination: Path, n_records: int = 2000, seed: int = 0) -> Non
         conditions = [c for a in found for c in (_RHYTHMS[a] if a in _RHYTHMS else _FINDINGS[a])[1]]
         patients.append(patient_with(person, dict.fromkeys(conditions), people_rng))
     with new_root(destination) as root:
-        (root / CONDITIONS).write_text("\ufeff" + table, encoding="utf-8", newline="")
+        (root / CSN_CONDITIONS).write_text("\ufeff" + table, encoding="utf-8", newline="")
         for first in range(0, n_records, _CHUNK):
             signals = quantise(simulate(patients[first : first + _CHUNK], wave_rng, fs=500, seconds=10.0))
             for row, signal in enumerate(signals, start=first):

@@ -13,7 +13,7 @@ from bench.signals.leads import LEADS, MIMIC_ORDER
 from bench.simulate import Patient, simulate
 from bench.simulate.digitise import quantise, write_wfdb16
 from tasks.datasets.challenge_files import new_root
-from tasks.datasets.mimic_iv_ecg import MEASUREMENTS, RECORD_LIST, REPORTS
+from tasks.datasets.file_constants import MIMIC_MEASUREMENTS, MIMIC_RECORD_LIST, MIMIC_REPORTS
 from tasks.datasets.simulated.people import draw_person, patient_with
 
 """The publisher's order of the leads, with aVF before aVL."""
@@ -88,14 +88,14 @@ def simulate_mimic(destination: Path, n_records: int = 2000, seed: int = 0) -> N
                 path.parent.mkdir(parents=True, exist_ok=True)
             write_wfdb16(paths, signals, 500, MIMIC_ORDER, GAIN)
         columns = ("subject_id", "study_id", "file_name", "ecg_time", "path")
-        _write_csv(root / RECORD_LIST, columns, [{c: row[c] for c in columns} for row in rows])
+        _write_csv(root / MIMIC_RECORD_LIST, columns, [{c: row[c] for c in columns} for row in rows])
         # The publisher's two tables are not in the same order: reports must be found by study id.
         shuffled = [rows[i] for i in rng.permutation(len(rows))]
-        _write_csv(root / MEASUREMENTS, _MEASUREMENT_COLUMNS, [_measurements(row, rng) for row in shuffled])
+        _write_csv(root / MIMIC_MEASUREMENTS, _MEASUREMENT_COLUMNS, [_measurements(row, rng) for row in shuffled])
 
 
 _MEASUREMENT_COLUMNS = (
-    "subject_id", "study_id", "cart_id", "ecg_time", *REPORTS, "bandwidth", "filtering", "rr_interval", "p_onset",
+    "subject_id", "study_id", "cart_id", "ecg_time", *MIMIC_REPORTS, "bandwidth", "filtering", "rr_interval", "p_onset",
     "p_end", "qrs_onset", "qrs_end", "t_end", "p_axis", "qrs_axis", "t_axis",
 )  # fmt: skip
 
@@ -155,7 +155,7 @@ def _measurements(row: dict, rng: np.random.Generator) -> dict[str, object]:
         "study_id": row["study_id"],
         "cart_id": int(6_800_000 + rng.integers(0, 99_999)),
         "ecg_time": row["ecg_time"],
-        **{column: found.get(column, "") for column in REPORTS},
+        **{column: found.get(column, "") for column in MIMIC_REPORTS},
         "bandwidth": "0.005-150 Hz",
         "filtering": "60 Hz notch Baseline filter",
         "rr_interval": int(rng.integers(500, 1200)),

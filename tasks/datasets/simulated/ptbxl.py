@@ -26,7 +26,7 @@ from bench.simulate.beats import frontal_axis
 from bench.simulate.digitise import decimate, quantise, write_wfdb16
 from bench.simulate.heart import Hearts
 from bench.storage.artifacts import folder_next_to
-from tasks.datasets.ptbxl import WITHDRAWN
+from tasks.datasets.file_constants import PTBXL_WITHDRAWN
 from tasks.datasets.simulated.ptbxl_cohort import Person, assign_folds, draw_people, pick
 from tasks.datasets.simulated.ptbxl_report import write_report
 
@@ -177,7 +177,7 @@ def _write_root(root: Path, n_records: int, seed: int, fs_high: bool) -> None:
     recordings = _recordings(people, folds, heart_rng)
     axis = frontal_axis(Hearts.stack([r.patient.heart for r in recordings]))
     # Version 1.0.3 has gaps where the withdrawn records were; so has its likeness.
-    ecg_ids = [k for k in range(1, n_records + len(WITHDRAWN) + 1) if str(k) not in WITHDRAWN]
+    ecg_ids = [k for k in range(1, n_records + len(PTBXL_WITHDRAWN) + 1) if str(k) not in PTBXL_WITHDRAWN]
     rows = [
         _row(ecg_id, recording, float(degrees), text_rng)
         for ecg_id, recording, degrees in zip(ecg_ids, recordings, axis, strict=False)

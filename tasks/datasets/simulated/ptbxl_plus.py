@@ -7,26 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.dataset import Dataset
 from bench.signals.leads import LEADS
 from bench.signals.median_beat import median_beat
-from tasks.datasets.ptbxl import PTBXL
 
 PRODUCERS_FOLDER = "ge_median_beats_wfdb/"
 UNIG_SAMPLES = (450, 600)
 
 
-def simulate_ptbxl_plus(ptbxl: Path, destination: Path, leave_out: int = 24) -> None:
-    """Write ``median_beats/12sl`` and ``median_beats/unig`` below ``destination`` for the recordings at ``ptbxl``.
+def simulate_ptbxl_plus(ptbxl: Dataset, destination: Path, leave_out: int = 24) -> None:
+    """Write ``median_beats/12sl`` and ``median_beats/unig`` below ``destination`` for the recordings of ``ptbxl``.
 
     As published: microvolts under headers that say mV; a producer's folder in the headers of 12SL; UniG's beats of
     differing lengths. Every ``leave_out``-th recording has no beat of 12SL.
     """
     import wfdb
 
-    dataset = PTBXL(ptbxl)
-    files = dataset.files(dataset.records())
+    files = ptbxl.files(ptbxl.records())
     for position, file in enumerate(files):
-        recording = dataset.read(file)
+        recording = ptbxl.read(file)
         assert recording.gain is not None
         millivolts = np.nan_to_num(recording.signal / recording.gain[:, None])
         microvolts = median_beat(millivolts, recording.fs) * 1000

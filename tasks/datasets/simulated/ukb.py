@@ -16,9 +16,9 @@ import numpy as np
 from bench.errors import ConfigError
 from bench.simulate import simulate
 from tasks.datasets.challenge_files import new_root
+from tasks.datasets.file_constants import UKB_TRUE_RISKS, UKB_TRUTH
 from tasks.datasets.simulated.ukb_ecg import FS, resting_ecg_xml
 from tasks.datasets.simulated.ukb_hearts import (
-    TRUE_RISKS,
     Participant,
     draw_participant,
     patient_of,
@@ -29,8 +29,6 @@ from tasks.datasets.simulated.ukb_hearts import (
 from tasks.datasets.ukb_phenotypes import FILE as PHENOTYPES_FILE
 from tasks.datasets.ukb_phenotypes import PHENOTYPES
 
-TRUTH = "simulated_truth.csv"
-"""Participants' true risks (:func:`tasks.datasets.simulated.ukb_hearts.true_risks`), which no delivery of UK Biobank has."""
 END = datetime.date(2023, 1, 5)
 """The end of follow-up in LLM-DAN."""
 _CHUNK = 64
@@ -81,7 +79,7 @@ def simulate_ukb(
                 if rng.random() < 0.8:
                     measured.append((eid, phenotypes_of(person, rng)))
         _write_main(root, rows, spelling)
-        _write_csv(root / TRUTH, ("eid", *TRUE_RISKS), truths)
+        _write_csv(root / UKB_TRUTH, ("eid", *UKB_TRUE_RISKS), truths)
         header = ("eid", *PHENOTYPES)
         _write_csv(root / PHENOTYPES_FILE, header, [(e, *(f"{p[n]:.4f}" for n in PHENOTYPES)) for e, p in measured])
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.simulate import TERRITORIES, Patient, afflict, draw_acquisition, draw_heart, draw_rhythm
+from tasks.datasets.file_constants import UKB_TRUE_RISKS
 from tasks.datasets.ukb_phenotypes import SEGMENTS
 
 FRAME = 210
@@ -139,8 +140,6 @@ def draw_participant(rng: np.random.Generator) -> Participant:
     )
 
 
-TRUE_RISKS = ("heart_failure", "coronary_artery_disease", "atrial_fibrillation", "diabetes_mellitus")
-"""Endpoints of which :func:`true_risks` tells."""
 CERTAIN = 20.0
 """Log odds of what shows for certain."""
 
@@ -167,7 +166,7 @@ def true_risks(person: Participant, patient: Patient) -> dict[str, float]:
     if patient.rhythm.kind == "fibrillation":
         fibrillation = CERTAIN
     certain = CERTAIN if person.coronary else -CERTAIN
-    return dict(zip(TRUE_RISKS, (person.log_risk, certain, fibrillation, float(diabetes)), strict=True))
+    return dict(zip(UKB_TRUE_RISKS, (person.log_risk, certain, fibrillation, float(diabetes)), strict=True))
 
 
 def patient_of(person: Participant, rng: np.random.Generator) -> Patient:

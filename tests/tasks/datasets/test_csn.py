@@ -16,7 +16,8 @@ from bench.signals.build_store import prepare
 from bench.splitting.split import load_split
 from tasks.csn import CSNLabels, CSNReleasedLabels
 from tasks.datasets.challenge_files import write_challenge_record
-from tasks.datasets.csn import CLASSES, CONDITIONS, CSN, Chapman
+from tasks.datasets.csn import CLASSES, CSN, Chapman
+from tasks.datasets.file_constants import CSN_CONDITIONS
 from tasks.datasets.simulated.csn import simulate_csn
 
 
@@ -32,7 +33,7 @@ def small(simulated, tmp_path):
     """A copy of the first hundred recordings, to be damaged."""
     root = tmp_path / "csn"
     shutil.copytree(simulated / "WFDBRecords/01/010", root / "WFDBRecords/01/010")
-    shutil.copy(simulated / CONDITIONS, root)
+    shutil.copy(simulated / CSN_CONDITIONS, root)
     return root
 
 
@@ -62,7 +63,7 @@ def test_prepared_signals_equal_wfdb(simulated, tmp_path):
 
 
 def test_labels_are_whole_acronyms_and_the_released_ones_parts_of_them(tmp_path, simulated):
-    shutil.copy(simulated / CONDITIONS, tmp_path)
+    shutil.copy(simulated / CSN_CONDITIONS, tmp_path)
     codes = {"AFIB": "164889003", "STDD": "429622005", "1AVB": "270492004", "SB": "426177001", "IDC": "698252002"}
     for number, acronyms in enumerate((["AFIB"], ["STDD", "1AVB"], ["SB"], ["SB", "IDC"]), start=1):
         _with_codes(tmp_path, f"JS0000{number}", [codes[a] for a in acronyms])
@@ -109,7 +110,7 @@ def test_tasks_split_the_simulated_recordings(simulated, task):
 def test_flat_folders_are_read_too(small, tmp_path):
     flat = tmp_path / "flat"
     flat.mkdir()
-    for path in [*(small / "WFDBRecords/01/010").iterdir(), small / CONDITIONS]:
+    for path in [*(small / "WFDBRecords/01/010").iterdir(), small / CSN_CONDITIONS]:
         shutil.copy(path, flat)
     nested = CSN(small).records().drop(columns="path")
     pd.testing.assert_frame_equal(CSN(flat).records().drop(columns="path"), nested)
@@ -117,7 +118,7 @@ def test_flat_folders_are_read_too(small, tmp_path):
 
 @pytest.mark.parametrize("heading", ["Acronym Name,Full Name,Snomed_CT", "\ufeffAcronymName,FullName,Snomed_CT"])
 def test_the_publishers_heading_and_that_of_copies_are_read(small, heading):
-    path = small / CONDITIONS
+    path = small / CSN_CONDITIONS
     first, _, rest = path.read_text(encoding="utf-8").partition("\n")
     assert first == "\ufeffAcronym Name,Full Name,Snomed_CT"  # as PhysioNet's, says facts/datasets.md
     before = CSN(small).records()
@@ -207,7 +208,7 @@ def test_chapman_is_the_first_part_with_csns_partition(small):
 def test_missing_files_name_the_cure(tmp_path):
     with pytest.raises(DataError, match=r"ConditionNames_SNOMED-CT.csv is missing.*bench data download csn"):
         CSN(tmp_path).check()
-    (tmp_path / CONDITIONS).write_text("AcronymName,FullName,Snomed_CT\nSR,Sinus Rhythm,426783006\n")
+    (tmp_path / CSN_CONDITIONS).write_text("AcronymName,FullName,Snomed_CT\nSR,Sinus Rhythm,426783006\n")
     with pytest.raises(DataError, match="holds no header"):
         CSN(tmp_path).check()
 
@@ -222,7 +223,7 @@ def test_missing_files_name_the_cure(tmp_path):
     ],
 )
 def test_a_table_of_conditions_that_cannot_be(small, content, message):
-    (small / CONDITIONS).write_bytes(content)
+    (small / CSN_CONDITIONS).write_bytes(content)
     with pytest.raises(DataError, match=message):
         CSN(small).records()
 

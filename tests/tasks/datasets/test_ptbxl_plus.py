@@ -29,7 +29,7 @@ def published(tmp_path_factory):
     """A folder with ``ptbxl`` and ``ptb-xl-plus`` beside it."""
     base = tmp_path_factory.mktemp("ecg")
     PTBXL.simulate(base / "ptbxl", N, 3)
-    simulate_ptbxl_plus(base / "ptbxl", base / "ptb-xl-plus")
+    simulate_ptbxl_plus(PTBXL(base / "ptbxl"), base / "ptb-xl-plus")
     return base
 
 

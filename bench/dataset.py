@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from bench.errors import ConfigError, DataError
-from bench.publication import Publication
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +31,32 @@ UNUSABLE = "unusable"
 OnBadRecord = Literal["error", "skip", "keep"]
 """What becomes of a recording that cannot be read, or has no signal or amplitude of an ECG: ``error`` stops, ``skip`` leaves
 it out and lists it, ``keep`` stores one that can be read as it is and lists it."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One version of one publication, whose files all lie below one address with a list of their SHA-256 sums.
+
+    Attributes:
+        name: how it is asked for; also the folder of a companion beside the dataset's.
+        title: in words.
+        version: the publisher's.
+        url: the address below which the files lie, ending in a slash.
+        license: under which they may be used.
+        sums: the list of checksums below ``url``, one ``SHA256  path`` a line, as ``sha256sum`` writes it.
+        folder: only files below this folder of the publication are meant, and it becomes the root of what is fetched;
+            ``""`` is all of it. Ends in a slash otherwise.
+        include: patterns (:mod:`fnmatch`) of the paths that are needed, after ``folder`` is taken off.
+    """
+
+    name: str
+    title: str
+    version: str
+    url: str
+    license: str
+    sums: str = "SHA256SUMS.txt"
+    folder: str = ""
+    include: tuple[str, ...] = ("*",)
 
 
 @dataclass(frozen=True)
@@ -278,4 +303,4 @@ class Dataset(ABC):
         raise ConfigError(f"{cls.name} cannot simulate itself; name real data with --data-root {cls.name}=FOLDER.")
 
 
-__all__: Sequence[str] = ("Dataset", "Findings", "RecordFile", "Recording", "path_inside")
+__all__: Sequence[str] = ("Dataset", "Findings", "Publication", "RecordFile", "Recording", "path_inside")

@@ -1,4 +1,4 @@
-"""Old names of modules that a plugin may import: they work for one version, with a warning that names the new one."""
+"""Old names of modules and classes work for one version, with a warning that names the new one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import sys
 import warnings
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 RENAMED = {
     "bench.artifacts": "bench.storage.artifacts",
+    "bench.cohort": "bench.task",
     "bench.code_digest": "bench.storage.code_digest",
     "bench.contract": "bench.checks",
     "bench.data_source": "bench.data.source",
@@ -25,12 +27,33 @@ RENAMED = {
     "bench.explain.attributions": "bench.method.attributions",
     "bench.runner.cell": "bench.cells.cell",
     "bench.runner.results": "bench.cells.result",
+    "bench.publication": "bench.dataset",
     "bench.signals.prepare": "bench.signals.build_store",
     "bench.signals.preparation": "bench.signals.filter_steps",
     "bench.workspace": "bench.storage.workspace",
     "methods.foreign": "methods.external_encoders",
 }
-"""Old name -> new name, removed in version 0.3."""
+"""Old module -> new module, removed in version 0.3."""
+
+RENAMED_ATTRIBUTES = {
+    "bench.task": {"Flow": "CohortFlow", "Step": "Exclusion"},
+}
+"""Module (by its new name) -> old name in it -> new name, removed in version 0.3."""
+
+
+def renamed_attribute(module: str, name: str) -> Any:
+    """The object that ``module`` held under the old ``name``; for a module's ``__getattr__``.
+
+    Raises:
+        AttributeError: the module never had that name.
+    """
+    new = RENAMED_ATTRIBUTES[module].get(name)
+    if new is None:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    warnings.warn(
+        f"{module}.{name} is now {module}.{new}; the old name works until version 0.3.", FutureWarning, stacklevel=3
+    )
+    return getattr(sys.modules[module], new)
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

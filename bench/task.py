@@ -2,21 +2,23 @@
 
 A multilabel task on an existing dataset is about ten lines::
 
-    class Superclass(PTBXLTask):
-        '''Five diagnostic superclasses.'''
-        name = "ptbxl-super"
+    class Infarction(MultilabelTask):
+        '''Myocardial infarction among the diagnostic superclasses of PTB-XL.'''
+
+        name = "ptbxl-infarction"
+        dataset = "ptbxl"
         split = "ptbxl-super"
-        classes = {"NORM": "normal ECG", ...}
-        column = "diagnostic_superclass"
+        column = "superclass"
+        classes = {"NORM": "normal ECG", "MI": "myocardial infarction"}
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from bench.cohort import Flow
+from bench.renamed import renamed_attribute
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +49,54 @@ SELECTION_METRIC: dict[str, str] = {
 
 
 @dataclass(frozen=True)
+class Exclusion:
+    """One exclusion: what it asks, how many it removed, how many are left."""
+
+    reason: str
+    removed: int
+    left: int
+
+
+@dataclass
+class CohortFlow:
+    """The flow chart of a cohort.
+
+    Attributes:
+        title: of the cohort.
+        start: how many there were, and what they are.
+        steps: in order.
+        notes: what else is worth knowing before a number is read.
+    """
+
+    title: str
+    start: int
+    unit: str = "recordings"
+    steps: list[Exclusion] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """The chart as text, one line a step."""
+        text = [f"{self.title}", f"  {self.start:>9,}  {self.unit} at hand"]
+        text += [f"  {-step.removed:>9,}  {step.reason} ({step.left:,} left)" for step in self.steps if step.removed]
+        return [*text, f"  {self.left:>9,}  take part", *(f"  {note}" for note in self.notes)]
+
+    @property
+    def left(self) -> int:
+        return self.steps[-1].left if self.steps else self.start
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, for the record of a result."""
+        return {
+            "title": self.title,
+            "start": self.start,
+            "unit": self.unit,
+            "steps": [vars(step) for step in self.steps],
+            "left": self.left,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
 class Examples:
     """What a task asks: example by example. The row order is the identity of an example within a task version.
 
@@ -69,7 +119,7 @@ class Examples:
     columns: pd.DataFrame
     start: np.ndarray | None = None
     seconds: float | None = None
-    cohort: Flow | None = None
+    cohort: CohortFlow | None = None
     truth: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -152,3 +202,7 @@ class SingleLabelTask(Task):
             targets=np.array([found[0] for found in known if len(found) == 1], np.int64),
             columns=chosen.reset_index(drop=True),
         )
+
+
+def __getattr__(name: str) -> Any:
+    return renamed_attribute(__name__, name)

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.cohort import Flow
 from bench.errors import DataError
 from bench.scoring.survival import harrell_c
 from bench.splitting.stratify import hash_fraction
-from bench.task import Examples, Task
+from bench.task import CohortFlow, Examples, Task
 from tasks.datasets.ukb_phenotypes import GROUPS, PHENOTYPES
 from tasks.ukb_cohort import Selection, require, survival_cohort
 
@@ -163,7 +162,9 @@ def _truth(records: pd.DataFrame, endpoint: str) -> np.ndarray | None:
     return records[column].to_numpy(np.float64) if column in records else None
 
 
-def _examples(records: pd.DataFrame, targets: np.ndarray, flow: Flow, truth: np.ndarray | None = None) -> Examples:
+def _examples(
+    records: pd.DataFrame, targets: np.ndarray, flow: CohortFlow, truth: np.ndarray | None = None
+) -> Examples:
     return Examples(
         record_ids=records.index.to_numpy(dtype=str),
         patient_ids=records["patient_id"].to_numpy(dtype=str),

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.cohort import Flow, Step
 from bench.errors import DataError
+from bench.task import CohortFlow, Exclusion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +25,12 @@ class Selection:
 
     def __init__(self, records: pd.DataFrame, title: str):
         self.records = records
-        self.flow = Flow(title, len(records))
+        self.flow = CohortFlow(title, len(records))
 
     def keep(self, reason: str, condition: Callable[[pd.DataFrame], np.ndarray | pd.Series]) -> Selection:
         """Leave out the rows for which ``condition`` is not True; ``reason`` says what those are."""
         kept = np.asarray(condition(self.records), dtype=bool)
-        self.flow.steps.append(Step(reason, int((~kept).sum()), int(kept.sum())))
+        self.flow.steps.append(Exclusion(reason, int((~kept).sum()), int(kept.sum())))
         self.records = self.records[kept]
         return self
 
@@ -57,7 +57,7 @@ def require(records: pd.DataFrame, columns: Sequence[str], task: str) -> None:
 
 def survival_cohort(
     records: pd.DataFrame, title: str, population: str, event: str, minimum_years: float
-) -> tuple[pd.DataFrame, np.ndarray, Flow]:
+) -> tuple[pd.DataFrame, np.ndarray, CohortFlow]:
     """Participants with prevalent ``population`` and without prevalent ``event``.
 
     Args:

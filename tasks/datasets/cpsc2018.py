@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from bench.dataset import Dataset, RecordFile, Recording, path_inside
+from bench.dataset import Dataset, Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
-from bench.publication import Publication
 from bench.splitting.stratify import stratified_folds, stratified_parts
 from tasks.cpsc2018 import CLASSES
 from tasks.datasets.challenge_files import clean_age, clean_sex, read_notes, records_below

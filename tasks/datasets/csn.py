@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.dataset import Dataset, RecordFile, Recording, path_inside
+from bench.dataset import Dataset, Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
-from bench.publication import Publication
 from bench.splitting.stratify import stratified_parts
 from tasks.csn import CLASSES, substring_labels, whole_labels
 from tasks.datasets.challenge_files import read_notes, records_below

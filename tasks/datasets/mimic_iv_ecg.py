@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from bench.dataset import Dataset, RecordFile, Recording, path_inside
+from bench.dataset import Dataset, Publication, RecordFile, Recording, path_inside
 from bench.errors import ConfigError, DataError
-from bench.publication import Publication
 from bench.splitting.stratify import hash_fraction
 from tasks.datasets.file_constants import MIMIC_MEASUREMENTS, MIMIC_RECORD_LIST, MIMIC_REPORTS
 from tasks.datasets.mimic_reports import MINIMUM_WORDS, merl_report, merl_words, sentences

@@ -9,9 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.dataset import Dataset, RecordFile, Recording, path_inside
+from bench.dataset import Dataset, Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
-from bench.publication import Publication
 from tasks.datasets.file_constants import PTBXL_WITHDRAWN
 from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
 from tasks.datasets.report_language import language_of

@@ -10,10 +10,9 @@ from urllib.parse import urlsplit
 from bench import registry
 from bench.data.download.one_file import Refused
 from bench.data.download.publication_files import CONNECTIONS, below, download
-from bench.dataset import Dataset
+from bench.dataset import Dataset, Publication
 from bench.errors import ConfigError, DataError, UnknownName
 from bench.progress import byte_size, say, track
-from bench.publication import Publication
 from bench.redaction import redact
 
 DEFAULT_FOLDER = "ecg-data"

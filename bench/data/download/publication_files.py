@@ -16,9 +16,9 @@ from urllib.parse import quote
 
 from bench.data.download.one_file import NotPublished, Remote, Stopped, fetch
 from bench.data.download.sums import KEPT_ASIDE, chosen, read_sums
+from bench.dataset import Publication
 from bench.errors import DataError
 from bench.progress import Progress, byte_size
-from bench.publication import Publication
 from bench.storage.artifacts import file_digest, locked
 
 if TYPE_CHECKING:

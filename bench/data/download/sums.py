@@ -7,9 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.dataset import path_inside
+from bench.dataset import Publication, path_inside
 from bench.errors import ConfigError, DataError
-from bench.publication import Publication
 from bench.redaction import redact
 
 KEPT_ASIDE = ".download"

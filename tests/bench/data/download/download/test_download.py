@@ -13,8 +13,8 @@ import pytest
 
 from bench.data.download import one_file
 from bench.data.download.publication_files import download
+from bench.dataset import Publication
 from bench.errors import ConfigError, DataError
-from bench.publication import Publication
 
 BIG = bytes(range(256)) * 4000  # 1 MB
 

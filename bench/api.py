@@ -181,7 +181,7 @@ def encoder(method: str, **settings: Any) -> FrozenEncoder:
 
 
 def board(name: str, workspace: str | Path | None = None) -> pd.DataFrame:
-    """A leaderboard in long form, published numbers beside ours: one row for each place of each of its tables."""
+    """A leaderboard in long form, published numbers next to ours: one row for each place of each of its tables."""
     import io
 
     import pandas as pd

@@ -18,7 +18,7 @@ class ECGBatch:
     Attributes:
         ecg: float32 [record, lead, time], twelve leads in LEADS order; absent leads are zero.
         leads: bool [record, lead], which leads are real.
-        index: int64 [record], the row of each record in the corpus or task at hand; stable over epochs, so that a method
+        index: int64 [record], the row of each record in the corpus or task; stable over epochs, so that a method
             can look up what it computed once in ``prepare_corpus``.
         text: the accompanying texts, or None.
         image: float32 [record, channel, height, width], or None.

@@ -206,7 +206,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Raise ``DataError`` unless the root holds the index files; the message says what is missing and the cure."""
+        """Raise ``DataError`` unless the root holds the index files; the message says what is missing and the fix."""
 
     def index_files(self) -> list[Path]:
         """The files :meth:`records` reads. A prepared store is made again when their content changes; signal files are
@@ -215,7 +215,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def version(self) -> str:
-        """The publisher's version of the files at hand, as well as it can be told ("1.0.3", "1.0.3 (subset)")."""
+        """The publisher's version of the files available, as far as it is known ("1.0.3", "1.0.3 (subset)")."""
 
     @abstractmethod
     def records(self) -> pd.DataFrame:
@@ -229,7 +229,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
-        """Where the signals of ``records`` lie, in that order, at ``rate`` Hz (default: the best rate at hand)."""
+        """Where the signals of ``records`` lie, in that order, at ``rate`` Hz (default: the best rate available)."""
 
     def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
         """Signal files next to or below those of ``files`` that belong to none of them: a sign of renamed or half-copied
@@ -251,7 +251,7 @@ class Dataset(ABC):
         """Read one signal. Static and picklable: it runs in worker processes.
 
         Raises:
-            DataError: missing, truncated or malformed files, with path and cure.
+            DataError: missing, truncated or malformed files, with path and fix.
         """
 
     @classmethod
@@ -268,7 +268,7 @@ class Dataset(ABC):
         """One image, float32 [3, size, size] in [0, 1]. Static and picklable: it runs in worker processes.
 
         Raises:
-            DataError: missing, truncated or malformed files, with path and cure.
+            DataError: missing, truncated or malformed files, with path and fix.
         """
         raise ConfigError(f"{file.path}: this dataset has no images.")
 

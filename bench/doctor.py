@@ -119,12 +119,12 @@ def _plugins() -> Iterator[Finding]:
         outside |= {entry.distribution for entry in known.values()} - {"ecg-bench"}
         others += [(group, entry.name) for entry in known.values() if entry.distribution != "ecg-bench"]
         for warning in caught:
-            yield Finding("plugins", "warning", str(warning.message), "Mend or uninstall that package.")
+            yield Finding("plugins", "warning", str(warning.message), "Fix or uninstall the package.")
     for group, name in others:
         try:
             registry.load(group, name)
         except BenchError as error:
-            yield Finding("plugins", "warning", str(error), "Mend or uninstall that package.")
+            yield Finding("plugins", "warning", str(error), "Fix or uninstall the package.")
     also = f"; also from {', '.join(sorted(outside))}" if outside else ""
     yield Finding("plugins", "ok", f"{', '.join(counts)}{also}")
 
@@ -217,7 +217,7 @@ def _encoders(place: Workspace) -> Iterator[Finding]:
 
 def _tracking(place: Workspace) -> Iterator[Finding]:
     uri = place.tracking_uri
-    cure = "Start the server, mend MLFLOW_TRACKING_URI, or run with --no-track: results are kept all the same."
+    cure = "Start the server, fix MLFLOW_TRACKING_URI, or run with --no-track; results are kept in any case."
     database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
     if database is not None and not database.exists():
         yield Finding("tracking", "ok", f"{uri} (made when first needed)")

@@ -36,7 +36,7 @@ class Project:
         profile: ``paper`` or ``smoke``.
         tracking_uri: of MLflow.
         simulated_records: size of the simulated cohorts.
-        jobs: cells that run beside each other.
+        jobs: cells that run in parallel.
         data_root: folder with one subfolder a dataset.
         data: dataset -> its own folder.
     """

@@ -110,7 +110,7 @@ class Examples:
         columns: the record's columns that the split rule reads (folds, dates), one row an example.
         cohort: how the examples were chosen among the records, where exclusions need telling.
         truth: of a simulated cohort, what its simulator knows of each example, shaped as scores are: what no method can
-            be expected to beat. It is scored beside the results (the ceiling) and shown to no method.
+            be expected to beat. It is scored next to the results (the ceiling) and shown to no method.
     """
 
     record_ids: np.ndarray

@@ -4,9 +4,9 @@
     python benchmarks/executors.py --rounds 1 --executor local
 
 Two self-supervised methods on two tasks: a pretraining each, features that linear cells share, and fine-tunings; two modes,
-five seeds. Every run is a command of its own in a workspace that holds nothing but the prepared data, and takes in all that
+five seeds. Every run is a separate command in a workspace that holds nothing but the prepared data, and takes in all that
 a user waits for: imports, planning, workers starting, MLflow. Arms alternate within a round and swap places from round to
-round. Other load falls on two workers harder than on one: it is printed beside each time, with the CPU seconds that the
+round. Other load falls on two workers harder than on one: it is printed next to each time, with the CPU seconds that the
 command and its workers used, which load hardly moves.
 """
 

@@ -108,7 +108,7 @@ class Sparse(SignalStore):
 
 
 def memory(records: int, read: int) -> None:
-    """In a process of its own: prints the peak of anonymous memory in MiB (mapped files apart) while reading."""
+    """In a separate process: prints the peak of anonymous memory in MiB (mapped files apart) while reading."""
     with tempfile.TemporaryDirectory() as folder:
         source = BatchSource(SignalView(Sparse(Path(folder), records), SPEC))
         rows = np.linspace(0, records - 1, read).astype(np.int64)

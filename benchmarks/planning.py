@@ -41,7 +41,7 @@ def main() -> int:
         source = DataSource(Workspace(Path(folder)), simulated_records=400)
         source.store("ptbxl")
         options = RunOptions(METHODS, TASKS, MODES, FRACTIONS, leads=leads, seeds=tuple(seeds), overrides=["depth=1"])
-        import bench.runner.run_cell  # noqa: F401  (torch and the methods: the start of every run, told apart)
+        import bench.runner.run_cell  # noqa: F401  (torch and the methods: the start of every run, distinguished)
 
         began = time.perf_counter()
         planned, session = prepare_session(options, source)

@@ -1,10 +1,10 @@
-"""Preparing PTB-XL recordings, beside a bare loop of wfdb.rdrecord over the same files.
+"""Preparing PTB-XL recordings, next to a bare loop of wfdb.rdrecord over the same files.
 
     python benchmarks/prepare.py PTBXL_ROOT [--rounds 5] [--times 20]
 
 Every round times all contenders one after the other, so that a busy machine slows all of them; medians and the spread
 of the ratios are printed. Then the peak memory of preparing the recordings once and 20 times over (under ids of their
-own), each in a process of its own, with that of the processes that read for it.
+own), each in a separate process, with that of the processes that read for it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tasks.datasets.ptbxl import PTBXL
 
 
 class Repeated(PTBXL):
-    """Every recording ``times`` times, so that a small copy stands for a large one."""
+    """Every recording ``times`` times, so that a small copy represents a large one."""
 
     times = 1
 

@@ -1,8 +1,8 @@
-"""Seconds until ``bench --help`` and ``bench methods`` have answered, beside an interpreter that does nothing.
+"""Seconds until ``bench --help`` and ``bench methods`` have answered, next to an interpreter that does nothing.
 
     python benchmarks/startup.py [--rounds 5]      # asked: 0.4 s and 1.0 s
 
-Each is a process of its own, warm (files and compiled modules in the page cache); the least of the rounds is told beside
+Each is a separate process, warm (files and compiled modules in the page cache); the least of the rounds is told next to
 their median, since what else runs on the machine can only add. What bounds it: the interpreter itself and typer's imports;
 ``bench methods`` also parses the source of every method.
 """

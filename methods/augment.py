@@ -205,7 +205,7 @@ def fourier_surrogate(
 
 
 def baseline_wander(ecg: ECG, fs: float, amplitude: float = 0.2, generator: Generator | None = None) -> ECG:
-    """Add three slow waves of 0.05 to 0.5 Hz, as breathing and electrodes do, with a gain of its own in each lead."""
+    """Add three slow waves of 0.05 to 0.5 Hz, as breathing and electrodes do, with a separate gain in each lead."""
     return _with_waves(ecg, amplitude, fs, (0.05, 0.5), 3, generator)
 
 
@@ -216,7 +216,7 @@ def powerline(
     mains: tuple[float, ...] = (50.0, 60.0),
     generator: Generator | None = None,
 ) -> ECG:
-    """Add a sine at one of the ``mains`` frequencies (Hz), with a gain of its own in each lead."""
+    """Add a sine at one of the ``mains`` frequencies (Hz), with a separate gain in each lead."""
     chosen = torch.randint(len(mains), (len(ecg),), generator=generator, device=ecg.device)
     frequency = torch.tensor(mains, device=ecg.device, dtype=ecg.dtype)[chosen]
     return _with_waves(ecg, amplitude, fs, frequency[:, None], 1, generator)

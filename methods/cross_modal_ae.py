@@ -24,7 +24,7 @@ class CrossModalAE(Method):
 
     Source: Radhakrishnan et al., "Cross-modal autoencoder framework learns holistic representations of cardiovascular
     state", Nature Communications 2023; a row of MMCL Table VI. The networks are plain convolutional ones of our own: the
-    published ones were not at hand. Images are the three phases of MMCL, not its four-chamber cines; ECGs are median beats,
+    published ones were not available. Images are the three phases of MMCL, not its four-chamber cines; ECGs are median beats,
     as there.
     """
 
@@ -39,7 +39,9 @@ class CrossModalAE(Method):
         width: int = Field(32, ge=4, description="channels of the first convolution, doubled by later ones; our choice")
         image_size: int = Field(96, ge=32, multiple_of=32, description="pixels that are rebuilt; our choice")
         temperature: float = Field(0.1, gt=0, description="of the contrast; our choice, MMCL's")
-        contrast: float = Field(1.0, ge=0, description="weight of the contrast beside the reconstructions; our choice")
+        contrast: float = Field(
+            1.0, ge=0, description="weight of the contrast relative to the reconstructions; our choice"
+        )
         downstream: Literal["ecg", "image"] = Field("ecg", description="whose code answers; MMCL Table VI: the ECG's")
         pretrain: PretrainConfig = Field(
             PretrainConfig(epochs=100, batch_size=64, lr=1e-4, weight_decay=0.0),

@@ -23,7 +23,7 @@ Layout = Literal["lead-time", "time-lead", "flat", "image"]
 class Encoder(Method):
     """Your own pretrained encoder: `--set path=` a .pt2 or .onnx file, hf:organisation/name, or module:function.
 
-    Source: whoever trained it. The input is what its author says; nothing is guessed. The digest of its weights is part of
+    Source: the author of the encoder. The input is what the author states; no guesses. The digest of its weights is part of
     every result's key.
     """
 

@@ -232,7 +232,7 @@ class ESI(ReportContrast):
         }
 
     def notes(self) -> dict[str, Any]:
-        """Beside the text encoder: the knowledge base, or the textbooks and their reader."""
+        """Next to the text encoder: the knowledge base, or the textbooks and their reader."""
         written = {"knowledge": default_knowledge().version}
         if self.config.cqa.endpoint is not None:
             written |= {"writer": self.config.cqa.endpoint.model, "textbooks": self.config.cqa.textbooks_digest}

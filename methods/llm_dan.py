@@ -22,7 +22,7 @@ class LLMDAN(ReportInformed):
 
     Source: Chen et al., "Large Language Model-informed ECG Dual Attention Network for Heart Failure Risk Prediction", IEEE
     Transactions on Big Data 2024, and its released code. Deviations: the packaged MiniLM stands in for BioClinicalBERT
-    (``--set text.model=bioclinicalbert``); PTB-XL's median beats are computed where PTB-XL+ is not at hand; the last epoch
+    (``--set text.model=bioclinicalbert``); PTB-XL's median beats are computed where PTB-XL+ is not available; the last epoch
     of pretraining is kept, not the one with the best masked error on validation data.
     """
 

@@ -98,7 +98,7 @@ class MERL(ReportContrast):
         @model_validator(mode="before")
         @classmethod
         def _apply_options(cls, values: Any) -> Any:
-            """The options that stand for values of other fields."""
+            """The options that represent values of other fields."""
             values = dict(values)
             layers = {"frozen": 0, "top6": 6}.get(values.get("text_grad", ""))
             if layers is not None:

@@ -20,7 +20,7 @@ class MLBF(Method):
     """Lead-specific branches learn diversity, their fusion integrity; all answers are held to the labels in training.
 
     Source: Zhang et al., "MLBF-Net: a multi-lead-branch fusion network for multi-class arrhythmia classification using
-    12-lead ECG", IEEE JTEHM 2021; ESI Table 2. No code was released, and the full text was not at hand. Known of it:
+    12-lead ECG", IEEE JTEHM 2021; ESI Table 2. No code was released, and the full text was not available. Known of it:
     twelve branches of five blocks with 15 convolutions, bidirectional GRU, one-layer attention, one more attention over
     the concatenated branches, a loss for each. Kernels, widths and dropout are those of a third party's port; norm,
     leak and the plain sum of the losses are ours.

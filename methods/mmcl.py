@@ -64,7 +64,7 @@ class MMCL(MAE):
         mdm: bool = Field(True, description="the stage of the masked autoencoder; Tables III, V and VI leave it out")
         contrast: bool = Field(True, description="the stages with images; without them this is mae; Tables III and V")
         image_encoder: ImageEncoderName = Field(
-            "resnet50", description="MMCL IV-C.1; Table IV has vit_base_patch16 beside it; small is for smoke"
+            "resnet50", description="MMCL IV-C.1; Table IV also has vit_base_patch16; small is for smoke"
         )
         image_size: int = Field(210, ge=32, description="pixels; MMCL IV-A")
         image_pretraining: Literal["simclr", "none"] = Field(

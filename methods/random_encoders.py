@@ -30,7 +30,7 @@ class RandomEncoder(Method):
         normalise: Literal["minmax", "zscore", "zscore-lead"] = Field(
             "minmax",
             description="scaling of a recording; minmax is MERL's. A ViT's smoke has that of K-MERL's, for the same reason: "
-            "beside the offset that min-max scaling leaves, linear tokens see little of the waveform",
+            "compared with the offset that min-max scaling leaves, linear tokens see little of the waveform",
         )
         encoder: str = Field("resnet18", description="backbone that keeps its initial weights")
         width: int | None = Field(

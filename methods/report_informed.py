@@ -1,7 +1,7 @@
 """What LLM-DAN and the networks it is compared with (Table III) share: pretraining, fine-tuning, protocol.
 
 A subclass builds an encoder and a decoder; :class:`ReportInformed` masks leads, reconstructs, aligns with reports, and
-fine-tunes with the reconstruction beside the task's loss.
+fine-tunes with the reconstruction in addition to the task's loss.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class ReportInformed(Method):
         )
         alignment: Literal["structured", "raw", "classes", "none"] = Field(
             "structured",
-            description="what pretraining has beside reconstruction (Table II): statements weighted by confidence, the "
+            description="objectives in addition to reconstruction (Table II): statements weighted by confidence, the "
             "report as written, the five superclasses of PTB-XL, or nothing. No pretraining at all is mode scratch",
         )
         text: TextEncoderConfig = Field(

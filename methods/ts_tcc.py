@@ -22,7 +22,7 @@ class TSTCC(SelfSupervised):
 
     Source: Eldele et al., "Time-Series Representation Learning via Temporal and Contextual Contrasting", IJCAI 2021,
     and its released code. No configuration for 12-lead ECG was published: encoder, steps and widths are those of its
-    longest signal (SleepEDF). A row of K-MERL Table 1. Deviations: views are drawn anew at every step, where the code
+    longest signal (SleepEDF). A row of K-MERL Table 1. Deviations: views are drawn again at every step, where the code
     makes them once, and a permutation keeps all leads together.
     """
 

@@ -39,7 +39,7 @@ class XGBoostTabular(Method):
     """Boosted trees on demographic data; the setting with the best validation value is kept.
 
     Source: Turgut et al. (MMCL), Medical Image Analysis 2025, IV-D.1 and Table I: XGBoost (Chen and Guestrin, KDD 2016),
-    cross-entropy or squared error, all 270 settings of the grid. Several columns get trees of their own.
+    cross-entropy or squared error, all 270 settings of the grid. Several columns get separate trees.
     """
 
     name = "xgboost-tabular"

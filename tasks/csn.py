@@ -113,7 +113,7 @@ class CSNLabels(CSNTask):
     released_split = "csn-merl"
     column = "labels"
     classes = CLASSES
-    source = "Zheng et al., PhysioNet 2022; labels and sizes as in Liu et al. (MERL), ICML 2024, their defect mended"
+    source = "Zheng et al., PhysioNet 2022; labels and sizes as in Liu et al. (MERL), ICML 2024, their defect repaired"
 
     @staticmethod
     def labels_of(acronyms: Sequence[str]) -> list[str]:

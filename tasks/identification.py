@@ -46,7 +46,7 @@ class IdentificationTask(Task):
         found = list(self.people(records))
         if not found:
             raise DataError(
-                f"task {self.name}: none of the {len(records):,} recordings of {self.dataset} at hand belongs to a "
+                f"task {self.name}: none of the {len(records):,} available recordings of {self.dataset} belongs to a "
                 f"person who can be enrolled and probed. A larger copy of the data is needed."
             )
         windows = [(person, k, one) for k, (person, mine) in enumerate(found) for one in mine]

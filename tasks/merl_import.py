@@ -67,7 +67,7 @@ class _Source:
     record_id: Callable[[str], str | None]
     splits: tuple[str, ...]
     patient: str | None = None
-    further: tuple[str, ...] = ()  # columns that must be there beside the labels
+    further: tuple[str, ...] = ()  # columns required in addition to the labels
     dataset: str | None = None  # whose records the lists partition, where no published rule does
 
 

@@ -12,7 +12,7 @@ from bench.task import MultilabelTask, SingleLabelTask
 SOURCE = "Wagner et al., Scientific Data 2020; labels as in Liu et al. (MERL), ICML 2024"
 
 # What each superclass holds, not only its name: bare, "conduction disturbance" lies nearer to normal than to the blocks it
-# stands for in a small text encoder, and a contrastive method then reads it the wrong way round (chosen on fold 9).
+# has in a small text encoder, and a contrastive method then reads it the wrong way round (chosen on fold 9).
 SUPERCLASSES = {
     "HYP": "hypertrophy or enlargement of a heart chamber",
     "NORM": "normal ECG",

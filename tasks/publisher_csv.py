@@ -1,4 +1,4 @@
-"""CSV files as publishers and authors release them: read as text, checked once, with errors that name the cure."""
+"""CSV files as publishers and authors release them: read as text, checked once, with errors that name the fix."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ Each YAML of ``tasks/endpoints``, and of ``endpoints`` in the user's data root, 
     never later than the visit.
 
 UK Biobank writes special dates: 1900-01-01 (no date) and 2037-07-07 (a date in the future, a placeholder) tell that
-there is a diagnosis and not when; 1901-01-01, 1902-02-02 and 1903-03-03 stand for birth and childhood.
+there is a diagnosis and not when; 1901-01-01, 1902-02-02 and 1903-03-03 represent birth and childhood.
 """
 
 from __future__ import annotations

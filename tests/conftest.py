@@ -45,7 +45,7 @@ def heard(monkeypatch):
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """Real recordings beside the checkout; tests that use them skip where they are absent."""
+    """Real recordings next to the checkout; tests that use them skip where they are absent."""
     if not REAL.is_dir():
         pytest.skip(f"real recordings are not at {REAL}")
     return REAL

@@ -217,7 +217,7 @@ def remove(workspace: Workspace, chosen: Sequence[Artifact], removed: Callable[[
 
 
 def _lock(workspace: Workspace, one: Artifact) -> Path | None:
-    """The lock that whoever writes an artifact holds; None for a temporary folder, whose name tells its writer."""
+    """The lock that the writer of an artifact holds; None for a temporary folder, whose name identifies its writer."""
     name = one.path.name
     if one.kind == "result":
         return workspace.locks / f"{name}.lock"

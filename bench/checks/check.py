@@ -12,7 +12,7 @@ from bench.errors import BenchError, foreign_code
 
 
 class Broken(BenchError):
-    """A promise that was not kept: what was found, and how to mend it."""
+    """A promise that was not kept: what was found, and how to fix it."""
 
     def __init__(self, found: str, cure: str):
         super().__init__(f"{found} {cure}")
@@ -75,7 +75,7 @@ def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = Fals
         with foreign_code():
             made = subject()
     except Exception as error:
-        cure = "Mend this first; the other checks need it."
+        cure = "Fix this first; the other checks need it."
         yield Verdict(ready, "broken", _explained(error, cure))
         return
     yield Verdict(ready, "kept")
@@ -95,7 +95,7 @@ def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = Fals
 
 
 def _explained(error: Exception, cure: str) -> str:
-    """One line: what went wrong, where in the plugin's code, and the cure."""
+    """One line: what went wrong, where in the plugin's code, and the fix."""
     if isinstance(error, BenchError):
         return str(error)
     here = Path(__file__).parent

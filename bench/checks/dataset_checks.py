@@ -56,7 +56,7 @@ def says_where_it_is_published(subject: DatasetSubject) -> None:
         raise Broken("nothing says how to get the files.", "Set fetch to the command or the steps.")
 
 
-@collected(CHECKS, "a folder without its files is refused with the cure", "check() must raise DataError.")
+@collected(CHECKS, "a folder without its files is refused with the fix", "check() must raise DataError.")
 def an_empty_folder_is_refused(subject: DatasetSubject) -> None:
     empty = subject.folder / "empty"
     empty.mkdir(exist_ok=True)

@@ -22,7 +22,7 @@ REPORTS = (
 def made_up_corpus(spec: InputSpec, records: int = 8, seed: int = 0) -> tuple[Corpus, ECGBatch]:
     """A Corpus and one ECGBatch of all of it, as an InputSpec asks.
 
-    Recordings are trains of two bumps with a rate, a phase and an axis of their own, two recordings to a patient.
+    Recordings are trains of two bumps with a rate, a phase and an axis each, two recordings per patient.
     """
     draw = torch.Generator().manual_seed(seed)
     seconds = torch.arange(spec.length) / spec.fs

@@ -101,7 +101,7 @@ def verify(kind: Kinds = None, json_output: o.Json = False, workspace: o.Workspa
             typer.echo(f"damaged: {each['kind']} {each['path']}: {each['wrong']}")
         if damaged:
             typer.echo("Run the commands again that made them: they are made again. Or delete their folders.")
-        typer.echo(f"{intact:,} intact, {len(damaged):,} damaged, {unchecked:,} without a digest of their own")
+        typer.echo(f"{intact:,} intact, {len(damaged):,} damaged, {unchecked:,} without a separate digest")
     if damaged:
         raise typer.Exit(1)
 

@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Published weights as checkpoints o
 
 @app.callback()
 def _group() -> None:
-    """Keeps ``import`` a word of its own while it is the only one."""
+    """Keep ``import`` a subcommand while it is the only command."""
 
 
 @app.command(

@@ -47,7 +47,7 @@ def explain_command(
     simulated_records: o.SimulatedRecords = None,
     on_bad_record: o.OnBadRecord = "error",
     no_track: Annotated[
-        bool, typer.Option("--no-track", help="Do not put the pictures beside the cell's run in MLflow.")
+        bool, typer.Option("--no-track", help="Do not add the pictures to the cell's run in MLflow.")
     ] = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
@@ -89,7 +89,7 @@ def explain_command(
     if not no_track:
         key = cell_key(cells[0], session)
         logged = log_pictures(source.workspace.tracking_uri, key, found.files, source.workspace.results)
-        say("logged beside the cell's run in MLflow" if logged else "not logged: this cell has no run in MLflow yet")
+        say("added to the cell's run in MLflow" if logged else "not logged: this cell has no run in MLflow yet")
     typer.echo(f"record {found.record}, score {found.score:.4g}: {len(found.files)} files in {folder}")
     return None
 

@@ -60,7 +60,7 @@ def render(
     cards: Cards = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Write a board, the published numbers beside ours. Simulated and real results, and profiles, get tables of their own."""
+    """Write a board, the published numbers next to ours. Simulated and real results, and profiles, get separate tables."""
     from bench.leaderboard import render as render_board
     from bench.storage.workspace import Workspace
 
@@ -215,7 +215,9 @@ def validate(
             typer.echo(f"  {printable(line)}")
         unscored += not wrong and predictions is None and not path.is_dir()
     if unscored:
-        typer.echo(f"of {o.counted(unscored, 'card')} the metrics were not computed again, for want of --predictions")
+        typer.echo(
+            f"of {o.counted(unscored, 'card')} the metrics were not computed again, because --predictions is not given"
+        )
     if rejected:
         typer.echo(
             "Nothing of what was rejected is shown anywhere. Its author can export it again: bench leaderboard export."

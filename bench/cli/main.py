@@ -38,7 +38,7 @@ from bench.errors import BenchError, foreign_code, of_file_system, printable
 from bench.processes.supervisor import mark_end, supervised
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 done in part (cells failed and the others are kept; check or doctor found something to mend), "
+    "Exit codes: 0 done, 1 partly done (some cells failed, the other results are kept; check or doctor found a problem), "
     "2 bad input, 3 audit found test records in the corpus, "
     "130 stopped by Ctrl-C."
 )
@@ -112,7 +112,7 @@ def _options(
 
 
 def main() -> None:
-    """Entry point: what a user can mend is printed without a traceback; ``BENCH_TRACEBACK=1`` shows it all the same."""
+    """Entry point: print errors that a user can fix without a traceback; ``BENCH_TRACEBACK=1`` shows the traceback."""
     warnings.showwarning = _show_warning
     os.environ["PYTHONSAFEPATH"] = "1"  # no process started from here imports what lies in the current folder
     try:

@@ -216,7 +216,7 @@ def split_commas(values: Sequence[str] | None) -> list[str]:
 
 
 def overrides(set_: Sequence[str] | None, text: str | None, trust: bool = False) -> list[str]:
-    """The ``--set`` values, and those that options of their own stand for; ``--set`` goes before them."""
+    """The ``--set`` values, and those of separate options; ``--set`` goes before them."""
     stand_ins = [*([f"pretrain.text_source={text}"] if text else []), *(["trust=true"] if trust else [])]
     return [*stand_ins, *(set_ or ())]
 

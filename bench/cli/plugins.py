@@ -38,7 +38,7 @@ def new_task(
     ] = None,
     into: Into = None,
 ) -> None:
-    """A task on a registered dataset, with a split file of its own."""
+    """A task on a registered dataset, with a separate split file."""
     from bench.scaffold.task_facts import task_facts
 
     _write("task", name, into, lambda: task_facts(like))
@@ -72,7 +72,7 @@ def check_command(
     slow: Annotated[bool, typer.Option("--all", help="The slow checks too: methods at their published size.")] = False,
     json_output: o.Json = False,
 ) -> None:
-    """Hold what is registered under a name to its contract, and say of each broken promise why and how to mend it."""
+    """Check a registered method, task or dataset against its contract; print reason and fix of each broken promise."""
     import json
 
     from bench.checks import check_named

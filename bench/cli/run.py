@@ -53,7 +53,7 @@ def run_command(
             "--protocol",
             metavar="NAMES",
             help="ours, or merl-released: linear as MERL's released code runs it, the test set choosing epoch and "
-            "thresholds; stamped, and in tables of its own. Both: ours,merl-released. [default: ours]",
+            "thresholds; stamped, and in separate tables. Both: ours,merl-released. [default: ours]",
         ),
     ] = None,
     fraction: Annotated[
@@ -129,7 +129,7 @@ def run_command(
             metavar="N",
             min=1,
             max=MAX_JOBS,
-            help="Cells that run beside each other; they share the cores. [default: 1]",
+            help="Cells that run in parallel; they share the cores. [default: 1]",
         ),
     ] = None,
     address: Annotated[
@@ -261,7 +261,7 @@ def _dry_run(runs: list[Any], source: Any, json_output: bool) -> None:
 
 
 def _execute(options: Any, source: Any, json_output: bool, board: str | None = None) -> Any:
-    """Run one plan and show what it found; with JSON that is left to whoever asked for the report."""
+    """Run one plan and show what it found; with JSON the caller writes the report."""
     from bench.progress import say
     from bench.runner.execute import run
 

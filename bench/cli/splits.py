@@ -1,4 +1,4 @@
-"""``bench splits``: check the fixed partitions against the data at hand."""
+"""``bench splits``: check the fixed partitions against the available data."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import typer
 from bench.cli import options as o
 from bench.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="Check the fixed partitions against the data at hand.")
+app = typer.Typer(no_args_is_help=True, help="Check the fixed partitions against the available data.")
 
 
 @app.command(epilog="Example:  bench splits verify 'ptbxl-*' --data-root ~/ecg")
 def verify(
     task: Annotated[
-        list[str] | None, typer.Argument(help="Tasks; wildcards allowed. [default: all whose data are at hand]")
+        list[str] | None, typer.Argument(help="Tasks; wildcards allowed. [default: all whose data are available]")
     ] = None,
     data_root: o.DataRoot = None,
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
     json_output: o.Json = False,
 ) -> None:
-    """Recompute every partition from the data at hand, and say which agree with the stated counts and digests.
+    """Recompute every partition from the available data, and report which agree with the stated counts and digests.
 
     agrees: a complete copy, all numbers as stated. subset: a part of the data, nothing against it. differs: something
     is against it, which the words below tell (exit code 1). simulated: the rule was tried on simulated recordings. no
@@ -44,7 +44,7 @@ def verify(
     for name in registry.match(registry.TASKS, o.split_commas(task) or ["*"]):
         cls = registry.load(registry.TASKS, name)
         if not source.has(cls.dataset):
-            progress.say(f"{name}: {cls.dataset} is not at hand")
+            progress.say(f"{name}: {cls.dataset} is not available")
             continue
         for check in check_task(session, cls()):
             checks.append(check)

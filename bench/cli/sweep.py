@@ -50,7 +50,7 @@ def sweep_command(
             "--task",
             "-t",
             metavar="NAME",
-            help="One task. Each of its folds gets a study of its own.",
+            help="One task. Each of its folds gets a separate study.",
             autocompletion=o.complete("bench.tasks"),
         ),
     ] = None,

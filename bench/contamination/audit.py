@@ -41,7 +41,7 @@ Status = Literal["none", "same dataset", "test records", "unknown"]
 
 CHEAP = 100_000
 """Recordings, those to fingerprint and those to search added up, up to which a run does it by itself: a minute on one core,
-beside the pretraining that came before. More wait for ``bench audit``, which keeps what it finds for all later runs."""
+compared with the pretraining that came before. More wait for ``bench audit``, which stores its findings for later runs."""
 
 COLUMNS = (
     "record_id",
@@ -107,7 +107,7 @@ def audit(
     """Hold the test recordings of some folds of a task against the corpus of the checkpoint that would be used.
 
     Args:
-        thorough: fingerprint whatever is at hand, however long it takes; else only what is cheap or already done.
+        thorough: fingerprint whatever is available, however long it takes; else only what is cheap or already done.
     """
     rows = np.unique(np.concatenate([data.partition(fold).test for fold in folds]))
     _, first = np.unique(data.examples.record_ids[rows], return_index=True)  # several examples may be of one recording
@@ -204,7 +204,7 @@ class _Comparison:
     def _by_fingerprint(self, name: str, corpus: Corpus | None) -> None:
         store = self._store(name, corpus)
         if store is None:
-            self.unchecked.append(f"No fingerprints were compared: the recordings of {name} are not at hand.")
+            self.unchecked.append(f"No fingerprints were compared: the recordings of {name} are not available.")
             return
         rows = np.arange(len(store)) if corpus is None else np.flatnonzero(corpus.train)
         pairs = self._pairs(store, rows)

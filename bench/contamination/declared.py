@@ -74,7 +74,7 @@ def declared_corpus(names: Iterable[str]) -> str:
 
 
 def collections(corpus: str | None) -> list[str]:
-    """The collections that a corpus name stands for; none where it is not known."""
+    """The collections that a corpus name represents; none where it is not known."""
     return [] if not corpus or corpus == UNKNOWN else corpus.split(JOINED)
 
 

@@ -129,7 +129,7 @@ def _energy(signal: Float32[np.ndarray, "record lead time"], fs: float) -> Float
 
 
 def of_store(store: SignalStore, workers: int = 1) -> Fingerprints:
-    """The fingerprints of a prepared store, computed once and kept in a folder beside it.
+    """The fingerprints of a prepared store, computed once and kept in a folder next to it.
 
     Raises:
         DataError: the folder holds something else.

@@ -105,7 +105,7 @@ class DataSource:
         return "real" if self.base is not None or self.roots else "simulated"
 
     def has(self, name: str) -> bool:
-        """Whether the dataset is at hand: always when simulated, else when its folder exists."""
+        """Whether the dataset is available: always when simulated, else when its folder exists."""
         return self.kind == "simulated" or self.real_root(name) is not None
 
     def real_root(self, name: str) -> Path | None:

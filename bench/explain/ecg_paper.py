@@ -64,7 +64,7 @@ def draw_recording(
 def draw_window(
     signal: Float[np.ndarray, "lead time"], fs: float, title: str, activation: Float[np.ndarray, "lead time"]
 ) -> Any:
-    """Five seconds or less that a method saw, all of them in every lead: limb leads beside chest leads, six rows of two.
+    """Five seconds or less that a method saw, all of them in every lead: limb leads next to chest leads, six rows of two.
 
     Args:
         signal: mV, twelve leads; its beginning is drawn, as long as ``activation``.

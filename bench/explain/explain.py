@@ -232,7 +232,7 @@ def _file_name(text: str) -> str:
 
 
 def log_pictures(uri: str, key: str, files: list[Path], beside: Path) -> bool:
-    """Put pictures beside a finished cell's run in MLflow; False if the cell has none there yet."""
+    """Add pictures to a finished cell's run in MLflow; False if the cell has none there yet."""
     from bench.tracking.mirror import EXPERIMENT, runs_of, writer_at
 
     with writer_at(uri, beside, EXPERIMENT) as (client, experiment):

@@ -13,7 +13,7 @@ from bench.signals.leads import LEADS
 
 
 def draw_lead_attention(matrices: Sequence[tuple[str, Float[np.ndarray, "lead lead"]]], title: str) -> Any:
-    """Attention matrices beside each other; one whose title begins with "difference" has a scale of its own."""
+    """Attention matrices side by side; one whose title begins with "difference" has a separate scale."""
     figure = new_figure(3.3 * len(matrices) + 0.6, 4.1)
     axes = figure.subplots(1, len(matrices), squeeze=False)[0]
     plain = [m for name, m in matrices if not name.startswith("difference")]

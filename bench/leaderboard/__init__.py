@@ -1,4 +1,4 @@
-"""Boards: what a table of a paper shows, filled with results and set beside the published numbers."""
+"""Boards: tables of papers, filled with results next to the published numbers."""
 
 from bench.leaderboard.board import Board, boards, load_board
 from bench.leaderboard.collect import collect

@@ -1,4 +1,4 @@
-"""What a leaderboard YAML may say: rows, columns, the metric and the published numbers it stands beside.
+"""The leaderboard YAML: rows, columns, the metric and the published numbers.
 
 A board names methods and tasks, and needs neither to exist: its rows are then missing, and say so::
 

@@ -19,7 +19,7 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
     """One run for each row and each kind of column, and what is left out with the reason.
 
     A row's config becomes overrides of its method; the user's overrides, seeds and profile hold for all. Rows of
-    methods, and columns of tasks, that nobody registered are left out, as are tasks whose data are not at hand.
+    methods, and columns of tasks, that nobody registered are left out, as are tasks whose data are not available.
 
     Raises:
         ConfigError: an override of a method that has no row.
@@ -56,7 +56,7 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
                 if name not in tasks:
                     left_out[f"column {column.name}: no task {name}"] = None
                 elif not source.has(str(tasks[name].attributes["dataset"])):
-                    left_out[f"column {column.name}: {tasks[name].attributes['dataset']} is not at hand"] = None
+                    left_out[f"column {column.name}: {tasks[name].attributes['dataset']} is not available"] = None
                 elif name not in runs.setdefault(coordinates, []):
                     runs[coordinates].append(name)
     return [

@@ -42,7 +42,7 @@ SHOWN, LONGEST = 20, 300
 PACK = "cards.jsonl.xz"
 """The cards of a folder in one file, a line each: a board has hundreds, and they differ little."""
 COMPARISONS = "comparisons.json"
-"""Beside cards, but none: p values of paired tests (:mod:`bench.leaderboard.frozen_boards`)."""
+"""A file next to cards that is not a card: p values of paired tests (:mod:`bench.leaderboard.frozen_boards`)."""
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 

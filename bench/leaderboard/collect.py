@@ -1,4 +1,4 @@
-"""From results to tables. What must not be compared is never in one table: each kind gets a table of its own."""
+"""Collect results into tables. Results that must not be compared never share a table."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def collect(board: Board, results: Iterable[Result]) -> list[Table]:
     """The board's tables, one for each kind of result that must not be mixed with another; comparable ones first.
 
     Of a cell that was finished more than once (the code having changed in between) the latest counts. If nothing of
-    ours may stand beside the published numbers, they get a table of their own. Methods of other packages get rows below
+    ours may appear next to the published numbers, they get a separate table. Methods of other packages get rows below
     the board's own (:mod:`bench.leaderboard.third_party_rows`).
     """
     results = list(results)

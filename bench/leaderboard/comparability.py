@@ -30,7 +30,7 @@ class Stamp:
 
     @property
     def comparable(self) -> bool:
-        """Whether the numbers may stand beside published ones."""
+        """Whether the numbers may appear next to published ones."""
         return (self.data, self.profile, self.complete, self.protocol) == ("real", "paper", True, "")
 
     @property
@@ -55,7 +55,7 @@ class Stamp:
 def stamps_of(results: Sequence[Result]) -> dict[str, Stamp]:
     """Key of each result -> its stamp. Results scored on different records of one task get different populations.
 
-    Which records belong together across tasks is told by the stores that hold them: the tasks of one subset of PTB-XL
+    Which records belong together across tasks is determined by the stores that hold them: the tasks of one subset of PTB-XL
     share a table, those of another subset get the next.
     """
     together = _Components()

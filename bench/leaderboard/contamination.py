@@ -1,4 +1,4 @@
-"""How a board tells what a number's checkpoint had seen of what it was tested on: a mark beside it, and what it means."""
+"""Contamination marks of a board: a mark next to a number, and its meaning."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def differing(results: Sequence[Result]) -> str:
         if len(statuses) > 1:
             return (
                 f"its cells differ in contamination ({', '.join(sorted(statuses))}), so that there is no mean of them; "
-                f"bench run --resume never stamps them anew"
+                f"bench run --resume never stamps them again"
             )
     return ""
 

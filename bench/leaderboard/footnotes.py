@@ -91,7 +91,7 @@ def _left_out(results: Sequence[Result]) -> list[str]:
     for result in results:
         absent[result.cell.task] |= set(result.score.get("left_out") or ())
     return [
-        f"{task}: left out of macro means, for want of positives or negatives among the test records: {_listed(names)}."
+        f"{task}: left out of macro means, because the test records have no positives or no negatives: {_listed(names)}."
         for task, names in sorted(absent.items())
         if names
     ]

@@ -59,7 +59,7 @@ def claim(board: Board, results: Iterable[Result]) -> list[tuple[int, Result]]:
 def fullest_board(results: Sequence[Result]) -> str | None:
     """The board that has a place for the most of these results; None if none of them is on a board.
 
-    Of several, one by a metric of theirs (and not by what they cost); a paper's where they may stand beside published
+    Of several, one by a metric of theirs (and not by what they cost); a paper's where they may appear next to published
     numbers and one across papers where not; of these the one of which they fill the largest part.
     """
     metrics = {metric for result in results for metric in result.score["metrics"]}

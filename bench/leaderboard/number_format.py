@@ -72,7 +72,7 @@ def beside(table: Table, line: Line, index: int) -> str:
 def shown(table: Table) -> tuple[list[Line], list[int], list[str], list[str]]:
     """Lines and columns to show, and the names of those left to a sentence because nothing of them was run.
 
-    Beside published numbers everything is shown, and what is missing is seen to be missing.
+    Next to published numbers everything is shown, and what is missing is seen to be missing.
     """
     columns = list(range(len(table.board.columns)))
     if table.shows_published:
@@ -117,7 +117,7 @@ def letters(table: Table, line: Line, index: int) -> str:
 
 
 def raised(table: Table, line: Line, index: int) -> str:
-    """What stands raised beside a number: its letters, or its rank where a column has too many groups for letters."""
+    """The superscript of a number: its letters, or its rank where a column has too many groups for letters."""
     ranks = table.ranks.get(index)
     if ranks is None or len(ranks.groups) <= MANY_GROUPS:
         return letters(table, line, index)
@@ -140,17 +140,17 @@ def comparison_notes(table: Table) -> list[str]:
     for index, ranks in table.ranks.items():
         name = table.board.columns[index].name
         if ranks.test and len(ranks.groups) < 2:
-            tests.setdefault(f"no two rows can be told apart ({ranks.test}, Holm over the column, 5 %)", []).append(
+            tests.setdefault(f"no two rows differ significantly ({ranks.test}, Holm over the column, 5 %)", []).append(
                 name
             )
         elif ranks.test and len(ranks.groups) > MANY_GROUPS:
             told = (
                 f"the raised number is one plus the number of rows that are significantly better ({ranks.test}, Holm over "
-                f"the column, 5 %); the CSV lists the groups of rows that cannot be told apart"
+                f"the column, 5 %); the CSV lists the groups of rows that do not differ significantly"
             )
             tests.setdefault(told, []).append(name)
         elif ranks.test:
-            told = f"rows that share a letter cannot be told apart ({ranks.test}, Holm over the column, 5 %)"
+            told = f"rows that share a letter do not differ significantly ({ranks.test}, Holm over the column, 5 %)"
             tests.setdefault(told, []).append(name)
         else:
             tests.setdefault(f"rows are not tested against each other: {ranks.why}", []).append(name)

@@ -122,7 +122,7 @@ def reading(result: Result, metric: str, class_name: str | None) -> _Reading:
     if is_cost(metric):
         return (cost(result, metric), None, None)
     if class_name is not None and class_name not in (result.score.get("per_class") or {}):
-        metric, class_name = f"{metric}_{class_name}", None  # a group of classes (or targets) has a metric of its own
+        metric, class_name = f"{metric}_{class_name}", None  # a group of classes (or targets) has a separate metric
     if class_name is not None:
         return ((result.score.get("per_class") or {}).get(class_name, {}).get(metric), None, None)
     estimate = result.score["metrics"].get(metric, {})

@@ -1,4 +1,4 @@
-"""Methods that a board's author could not know: those of other packages get rows of their own, below the others."""
+"""Methods that a board's author could not know: those of other packages get separate rows, below the others."""
 
 from __future__ import annotations
 

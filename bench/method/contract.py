@@ -106,7 +106,7 @@ class Method(nn.Module):
     """What it learns from, in one word for listings: contrastive, masked, report, multimodal, supervised, tabular, ..."""
     input: ClassVar[InputSpec] = InputSpec()
     corpus: ClassVar[str | None] = None
-    """The corpus of the paper, pretrained on when it is at hand; otherwise the task's own training recordings serve."""
+    """The corpus of the paper, pretrained on when it is available; otherwise the task's own training recordings serve."""
     published_corpora: ClassVar[tuple[str, ...]] = ()
     """What the authors' published weights were pretrained on, where that is not just :attr:`corpus`; an imported
     checkpoint is taken to have seen these."""
@@ -163,7 +163,7 @@ class Method(nn.Module):
 
     @classmethod
     def stages(cls, config: Any) -> dict[str, PretrainConfig]:
-        """Stages of pretraining, one after another, each with an optimisation of its own; one, unless overridden.
+        """Stages of pretraining, one after another, each with a separate optimisation; one, unless overridden.
 
         Before a stage begins (or is taken up again) the harness calls ``begin_stage``; ``pretraining_loss`` is then that
         stage's. A stage ends with the weights of its last epoch, and the next begins with them and a fresh optimiser.
@@ -181,7 +181,7 @@ class Method(nn.Module):
 
         Where records of a batch meet, they are those of all processes that train together:
         :func:`bench.training.distributed.gather` brings them there, and the losses of ``methods.losses`` do so. A term in
-        which they do not meet is the mean over the batch at hand. Unless overridden, the loss is
+        which they do not meet is the mean over the current batch. Unless overridden, the loss is
         :meth:`loss_of_embeddings` of :meth:`pretraining_embeddings`.
         """
         return self.loss_of_embeddings(self.pretraining_embeddings(batch))
@@ -219,13 +219,13 @@ class Method(nn.Module):
         to exchange the pooling, to free weights that pretraining kept fixed, to switch drop path on."""
 
     def augmented(self, batch: ECGBatch) -> ECGBatch:
-        """What ``finetune`` and ``scratch`` train on in place of ``batch``; anew in every step, never in scoring."""
+        """What ``finetune`` and ``scratch`` train on in place of ``batch``; drawn again in every step, never in scoring."""
         return batch
 
     def finetune_loss(
         self, batch: ECGBatch, seen: ECGBatch, encoded: Float[Tensor, "record dim"], task_loss: Float[Tensor, ""]
     ) -> Float[Tensor, ""]:
-        """What ``finetune`` and ``scratch`` minimise: the task's loss, unless the method adds a term of its own.
+        """What ``finetune`` and ``scratch`` minimise: the task's loss, unless the method adds a separate term.
 
         Args:
             batch: as it came; seen: as ``augmented`` made it; encoded: ``encode`` of the latter.
@@ -287,7 +287,7 @@ class Method(nn.Module):
     @classmethod
     def trained_on(cls, config: Any) -> tuple[str, ...]:
         """The collections that weights which a config brings from elsewhere were trained on (``("unknown",)`` where nobody
-        says); empty for a method that brings none. Contamination is told by it."""
+        says); empty for a method that brings none. Contamination is determined by it."""
         return ()
 
     @classmethod

@@ -15,7 +15,7 @@ class PretrainConfig(BaseModel):
     epochs: int = Field(
         50,
         ge=0,
-        description="passes over the corpus; 0 leaves the initial weights: the method untrained, beside which what "
+        description="passes over the corpus; 0 leaves the initial weights: the untrained method, with which what "
         "pretraining adds can be read",
     )
     batch_size: int = Field(256, ge=1, description="recordings in one optimiser step, over all devices")
@@ -49,7 +49,7 @@ class PretrainConfig(BaseModel):
     schedule: Literal["cosine", "constant", "thirds", "cosine-restarts"] = Field(
         "cosine",
         description="rate after warm-up, per step: half a cosine to zero, constant, a tenth after each third, or a half "
-        "cosine to min_lr that begins anew every restart_steps",
+        "cosine to min_lr that begins again every restart_steps",
     )
     restart_steps: int = Field(
         5000, ge=1, description="optimiser steps from one restart of cosine-restarts to the next; MERL's released code"

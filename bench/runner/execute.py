@@ -160,7 +160,7 @@ def run(
 
     Raises:
         BenchError: the options or the data are wrong; single cells that fail are in the report instead.
-        KeyboardInterrupt: stopped by the user; what is finished is kept, and MLflow is told by the next run.
+        KeyboardInterrupt: stopped by the user; what is finished is kept, and the next run updates MLflow.
     """
     planned, session = prepare_session(options, source)
     workspace = source.workspace
@@ -237,7 +237,7 @@ def _finished(keys: dict[Cell, str], results: Path, shared: SharedArtifacts | No
 def _brought(ended: Ended, results: Path, shared: SharedArtifacts | None) -> Path | None:
     """A finished cell in this machine's workspace; None if it was computed on another and did not get here.
 
-    What lies here may be one whose bytes were altered, or an older one beside that which another machine has sent.
+    What lies here may be one whose bytes were altered, or an older one next to that which another machine has sent.
     """
     if ended.folder is None:
         return None

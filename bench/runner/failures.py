@@ -17,7 +17,7 @@ from bench.storage.artifacts import digest, write_json
 from bench.storage.workspace import Workspace
 
 WANT_OF_MEMORY = (
-    "Most often that is for want of memory: run fewer --jobs, use smaller batches (--set finetune.batch_size=16), or a "
+    "Most often that is for lack of memory: run fewer --jobs, use smaller batches (--set finetune.batch_size=16), or a "
     "machine with more."
 )
 
@@ -31,7 +31,7 @@ def explain(error: BaseException) -> tuple[str, str]:
 
 
 def _of_memory(error: BaseException) -> bool:
-    """numpy raises MemoryError, torch an OutOfMemoryError of its own on GPUs and a mere RuntimeError on CPUs."""
+    """numpy raises MemoryError, torch a separate OutOfMemoryError on GPUs and a mere RuntimeError on CPUs."""
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"

@@ -60,7 +60,7 @@ def features(
     fresh: bool = False,
 ) -> np.ndarray:
     """The frozen representation of every example, float32 [example, dim]: computed once for all recordings of the
-    store, and shared by every fraction, seed and task on them. Windows of a recording have features of their own.
+    store, and shared by every fraction, seed and task on them. Windows of a recording have separate features.
 
     Args:
         fresh: compute them, whether they are there or not, and keep nothing.

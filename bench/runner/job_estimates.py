@@ -1,6 +1,6 @@
 """How long jobs take and how much memory they hold: as recorded in this workspace, else a rough estimate.
 
-Nothing but the order of jobs, and how many run beside each other, depends on it.
+Nothing but the order of jobs, and how many run in parallel, depends on it.
 """
 
 from __future__ import annotations

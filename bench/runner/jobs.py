@@ -24,7 +24,7 @@ class Resources:
         cpus: 1 is a worker's share of the cores.
         gpus: 1 for what runs a network over many recordings, where there is a GPU; 0 for the rest.
         memory: bytes, as recorded from earlier cells of its kind, else an estimate.
-        alone: it was killed for want of memory, and has everything to itself.
+        alone: it was killed for lack of memory, and has everything to itself.
     """
 
     cpus: int = 1
@@ -133,12 +133,12 @@ class Schedule:
         return found
 
     def put_off(self, job: Job) -> None:
-        """Another process is at it: it comes again after everything else."""
+        """Another process holds the lock: requeue the job last."""
         del self.running[job.id]
         self._push(job.id, late=True)
 
     def put_off_alone(self, job: Job) -> None:
-        """It was killed for want of memory: it comes again after everything else, with nothing beside it."""
+        """The job was killed for lack of memory: requeue it last, alone."""
         self.put_off(job)
         self.jobs[job.id] = replace(job, resources=replace(job.resources, alone=True))
 

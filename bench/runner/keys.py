@@ -28,7 +28,7 @@ PARTS = {
     "members": "the results that it combines",
     "sweep": "the sweep that chose its settings",
 }
-"""The parts of a key, in words; beside them it has the cell's coordinates, the profile and the kind of data."""
+"""Names of the parts of a key; the key also covers the cell's coordinates, the profile and the kind of data."""
 
 
 def cell_inputs(cell: Cell, session: Session) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pretraining in several processes, each with a session of its own over the same workspace."""
+"""Pretraining in several processes, each with a separate session over the same workspace."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pretrain_in_processes(session: Session, spec: CheckpointSpec) -> None:
 
 
 def pretrain_as_one_of_many(session: Session, method: str, dataset: str) -> Path:
-    """The checkpoint, found or made, where torchrun or srun has started this process beside others."""
+    """The checkpoint, found or made, where torchrun or srun has started this process next to others."""
     join(session.devices)
     set_quiet(rank() > 0)
     with first_alone():  # stores and caches are made once

@@ -21,7 +21,7 @@ def jobs_of(
     """A job for each cell (with its key), after those that make the checkpoints and features that it needs.
 
     Args:
-        shared: whether checkpoints and features are jobs of their own; one process makes them when it comes to them.
+        shared: whether checkpoints and features are separate jobs; one process makes them when it comes to them.
         gpus: how many there are.
     """
     jobs: dict[str, Job] = {}

@@ -50,7 +50,7 @@ def rescored(result: Result, table: pd.DataFrame | None = None) -> dict[str, Any
     """The score of a result's stored predictions, as it is computed today.
 
     Args:
-        table: the predictions, where they do not lie beside the result.
+        table: the predictions, where they do not lie next to the result.
 
     Raises:
         DataError: the predictions are not those that were stored, or not of this task as it is now.
@@ -110,7 +110,7 @@ def with_score(result: Result, found: dict[str, Any]) -> Result:
 
 @dataclass(frozen=True)
 class Replay:
-    """A finished cell beside the same cell computed again.
+    """A finished cell, compared with the same cell computed again.
 
     Attributes:
         identical: whether every score is the same, bit for bit.
@@ -129,7 +129,7 @@ def replay(result: Result, source: DataSource) -> Replay:
     With as many threads as it had: sums that are cut into other parts end in other digits.
 
     Raises:
-        ConfigError: the data at hand are of another kind.
+        ConfigError: the available data are of another kind.
     """
     if source.kind != result.data:
         how = "name them with --data-root" if result.data == "real" else "leave out --data-root and BENCH_DATA"

@@ -48,7 +48,7 @@ def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = Tru
     Two processes that want a cell compute it once. A result whose bytes were altered counts for nothing.
 
     Raises:
-        TakenElsewhere: another process is at it, and the caller would rather not ``wait``.
+        TakenElsewhere: another process holds the lock, and the caller would rather not ``wait``.
     """
     from filelock import Timeout
 
@@ -67,7 +67,7 @@ def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = Tru
             result = _compute(cell, session, folder.name, inputs)
             if shared := session.source.workspace.shared:
                 shared.publish("results", folder, replace=again)
-            turn.unlink(missing_ok=True)  # whoever waits for it finds the result
+            turn.unlink(missing_ok=True)  # a waiting process finds the result
             return result, True
     except Timeout:
         raise TakenElsewhere(str(cell)) from None
@@ -107,7 +107,7 @@ def answer(
     """Train as the mode says and score validation and test; nothing is written but shared checkpoints and features.
 
     Args:
-        fresh: compute the features anew, too.
+        fresh: compute the features again, too.
         report: given by a search, which hears each epoch's validation value; the validation split then stands in the
             place of the test split, so that nothing of the latter is read.
     """

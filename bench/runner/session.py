@@ -108,7 +108,7 @@ class Session:
         return with_imported(self.store(name).records, self.source.workspace.splits, name)
 
     def task_data(self, name: str) -> TaskData:
-        """The task's examples in the store at hand.
+        """The task's examples in the available store.
 
         Raises:
             DataError: no example, or a complete copy whose counts or digest are not the expected ones.
@@ -224,7 +224,7 @@ class Session:
     # -- checkpoints --------------------------------------------------------------------------------------------------
 
     def corpus_name(self, method: type[Method], task_dataset: str) -> str:
-        """The corpus asked for, else the paper's if it is at hand, else the task's own dataset if that can serve."""
+        """The corpus asked for, else the paper's if it is available, else the task's own dataset if that can serve."""
         if self.corpus:
             return self.corpus
         known = registry.entries(registry.DATASETS)
@@ -292,7 +292,7 @@ class Session:
         return corpus, facts
 
     def pretrained_on(self, spec: CheckpointSpec) -> Corpus | None:
-        """The records of a checkpoint's corpus; None where they are not at hand, or not those that it was made from."""
+        """The records of a checkpoint's corpus; None where they are not available, or not those that it was made from."""
         facts, name = spec.corpus, str(spec.corpus.get("dataset"))
         known = name in registry.entries(registry.DATASETS) and self.source.has(name)
         if not known or not facts.get("store") or facts.get("data") != self.source.kind:

@@ -66,7 +66,7 @@ def write(plugin: Plugin, folder: Path, facts: dict[str, Any] | None = None) -> 
 
     Args:
         folder: where; it must not exist yet.
-        facts: what the templates of the kind need beside the names.
+        facts: what the templates of the kind need in addition to the names.
 
     Raises:
         ConfigError: the folder exists.

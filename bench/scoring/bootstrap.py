@@ -16,7 +16,7 @@ interval (:class:`Replicates`):
   2008).
 
 Coverage of macro AUROC is then 92 to 97 %. For AUPRC the estimator's own bias remains: with about six positives in
-every class it lies above the population's value, and no interval around it mends that (67 %; 93 to 98 % in the other
+every class it lies above the population's value, and no interval around it repairs that (67 %; 93 to 98 % in the other
 experiments).
 """
 

@@ -26,7 +26,7 @@ def areas(weights, order, positive, ends, auroc, auprc, with_auprc):  # pragma: 
     together = 0
     for k in range(len(order)):
         row = weights[order[k]]
-        if together == 0 and ends[k]:  # a score of its own: nearly all are
+        if together == 0 and ends[k]:  # a separate score: nearly all are
             if positive[k]:
                 if with_auprc:
                     for r in range(count):

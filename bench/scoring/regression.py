@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 Values = Float[np.ndarray, "record target"]
 
-#: A sum of squares this small beside the squared magnitudes is rounding error of a constant column.
+#: A sum of squares this small next to the squared magnitudes is rounding error of a constant column.
 _CONSTANT = 1e-24
 
 

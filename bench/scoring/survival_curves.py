@@ -101,7 +101,7 @@ def calibration(
 def secondary(
     times: Times, events: Events, log_risk: Risks, baseline: tuple[TrainTimes, TrainEvents, TrainRisks] | None = None
 ) -> dict[str, float]:
-    """What a survival result reports beside Harrell's C; NaN for what these records do not allow.
+    """What a survival result reports in addition to Harrell's C; NaN for what these records do not allow.
 
     ``uno_c``, ``td_auc``
         weighted by these records' own censoring; the AUC over the quartiles of the event times.

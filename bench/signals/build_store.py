@@ -204,7 +204,7 @@ def read_chunks(
             yield first, reading.result()
     except BrokenProcessPool as error:
         raise BenchError(
-            f"a process that read {dataset.name} ended before its work was done, perhaps for want of memory. Run the "
+            f"a process that read {dataset.name} ended before its work was done, perhaps for lack of memory. Run the "
             f"same command again, with fewer workers: it continues where it was."
         ) from error
     finally:

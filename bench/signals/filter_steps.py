@@ -1,6 +1,6 @@
 """What is done to whole recordings before a network sees them, by name, in order: ``InputSpec.filters``.
 
-Filters are those of :mod:`bench.signals.filters` (``highpass:0.5``). Beside them:
+Filters are those of :mod:`bench.signals.filters` (``highpass:0.5``). Next to them:
 
 ``clip:4``
     every sample to at most 4 times the root mean square of the recording;
@@ -99,7 +99,7 @@ def als_baseline(
     """The slow course of a signal, by asymmetric least squares.
 
     The curve that minimises the weighted squared distance to the signal plus ``smoothness`` times its squared second
-    differences; samples above it weigh ``asymmetry``, samples below it the rest, and it is found anew from the new weights.
+    differences; samples above it weigh ``asymmetry``, samples below it the rest, and it is found again from the new weights.
 
     Source: Eilers and Boelens, "Baseline correction with asymmetric least squares smoothing", 2005, which MMCL's code
     implements with these values (its paper cites airPLS).

@@ -1,6 +1,6 @@
 """Images that accompany recordings (short-axis CMR): read once from the publisher's files, then memory-mapped.
 
-They lie in a cache folder of their own, so that whoever works on the ECG alone never waits for them, under a key made of
+They lie in a separate cache folder, so that work on the ECG alone never waits for them, under a key made of
 the files that they come from and the code that reads them. Layout::
 
     images.npy   uint16 [image, channel, height, width], 65,535 is 1

@@ -29,8 +29,8 @@ class InputSpec:
             (filters, clipping, baseline by asymmetric least squares, z-score by group of leads).
         median_beat: replace the recording by its median beat: the recorder's own where the dataset has it, all leads
             are available and no filter is asked for; else :mod:`bench.signals.median_beat`'s.
-        modalities: what pretraining needs beside the ECG.
-        downstream: what ``encode``, ``zero_shot`` and ``fit`` read beside the ECG; recordings without it cannot take part.
+        modalities: what pretraining needs in addition to the ECG.
+        downstream: what ``encode``, ``zero_shot``, ``fit`` read in addition to the ECG; recordings without it are excluded.
         image_size: pixels; images come as float32 [record, 3, image_size, image_size] in [0, 1].
     """
 

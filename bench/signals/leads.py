@@ -88,7 +88,7 @@ def parse_leads(text: str) -> list[tuple[str, ...]]:
     """One value of ``--leads`` as the lead subsets it names, each in LEADS order.
 
     Lead names joined by commas are one subset (``I,II``); groups (``all``, ``limb``, ``precordial``), counts in
-    K-MERL's order (``3``) and ranges of counts (``1..12``) are subsets of their own, and a comma between those
+    K-MERL's order (``3``) and ranges of counts (``1..12``) are separate subsets, and a comma between those
     separates them.
 
     Raises:

@@ -39,7 +39,7 @@ RUN_AGAIN = "Run the same command again: it is made again."
 
 
 class DamagedStore(DataError):
-    """Bytes of a store are no longer those that were written; whoever can make it, makes it again."""
+    """Bytes of a store are no longer those that were written; the part that can make the store makes it again."""
 
 
 def store_damage(path: Path) -> str | None:

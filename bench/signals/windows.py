@@ -138,7 +138,7 @@ class SignalView:
     def sliding(
         self, positions: np.ndarray, seconds: float, stride: float
     ) -> tuple[SignalView, Int64[np.ndarray, " window"]]:
-        """Every whole window of ``seconds`` that begins at a multiple of ``stride`` seconds, as an example of its own.
+        """Every whole window of ``seconds`` that begins at a multiple of ``stride`` seconds, as a separate example.
 
         What is left at the end of an example, shorter than a stride, is not looked at; an example shorter than a window
         has one, padded.

@@ -1,7 +1,7 @@
 """Splits: which examples of a task train, validate and test, by a stated rule, checked against what is expected.
 
 A split is a YAML file in a package registered under ``bench.splits``. It holds the rule and, for a complete copy of the
-data, the expected counts and a digest over sorted (record id, labels); never a record of its own::
+data, the expected counts and a digest over sorted (record id, labels); never a record::
 
     description: Folds 1-8 train, 9 validates, 10 tests.
     source: Wagner et al., Scientific Data 2020
@@ -165,11 +165,11 @@ class SplitFile(_Model):
 
 @dataclass(frozen=True)
 class SplitReport:
-    """What a split holds at hand, beside what it should.
+    """The contents of a split in the available data, and the expected contents.
 
     Attributes:
         complete: whether the data claim to be complete; only then do the expected numbers apply.
-        found: the facts at hand, partition by partition.
+        found: the facts of the available data, partition by partition.
         expected: those of a complete copy, or None if the split states none.
         differences: in words, one a disagreement; empty when incomplete.
     """
@@ -202,8 +202,8 @@ class SplitReport:
         """
         if self.complete and self.differences and self.expected is not None and self.expected.binding:
             raise DataError(
-                f"split {self.split}: the data at hand are not those it was made for: {'; '.join(self.differences)}. "
-                f"Fetch the publisher's files again, or use the split of the version at hand."
+                f"split {self.split}: the available data differ from those of the split: {'; '.join(self.differences)}. "
+                f"Fetch the publisher's files again, or use the split of the available version."
             )
 
     def lines(self) -> list[str]:
@@ -246,7 +246,7 @@ class Split:
         for name, rows in partition.items():
             if not len(rows):
                 raise DataError(
-                    f"split {self.name}: no {name} examples among the {len(examples):,} at hand ({self.description}) "
+                    f"split {self.name}: no {name} examples among the {len(examples):,} available ({self.description}) "
                     f"A larger copy of the data is needed."
                 )
         return partition
@@ -372,7 +372,7 @@ def load_split(name: str) -> Split:
 
 
 def split_of(task: Task | type[Task], examples: Examples) -> Split:
-    """The split on which a task's examples are run: the released one where its column is at hand, else the task's own.
+    """The split on which a task's examples are run: the released one where its column is available, else the task's own.
 
     The two have different names, which every result keeps.
     """

@@ -29,7 +29,7 @@ def stratified_parts(
     that the sizes come out exactly when as many records are given as the sizes add up to.
 
     Args:
-        labels: the labels of each record; a record without any is a stratum of its own kind.
+        labels: the labels of each record; a record without any is a stratum.
         sizes: part -> its size in the complete dataset.
         salt: names the cut; another salt gives another one.
 

@@ -1,4 +1,4 @@
-"""What can be recomputed of a split from the data at hand, held against what it states, in words."""
+"""Recompute a split from the available data and report differences from its stated contents."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class SplitCheck:
 
 
 def check_task(session: Session, task: Task) -> Iterator[SplitCheck]:
-    """Each split that the task has at hand: its own, and the released one as soon as its lists were imported."""
+    """Each split that the task has available: its own, and the released one as soon as its lists were imported."""
     try:
         store, records = session.store(task.dataset), session.records(task.dataset)
         examples = task.examples(records)
         if not len(examples):
-            yield SplitCheck(task.name, task.split, "not checked", words=["No recording at hand has a label."])
+            yield SplitCheck(task.name, task.split, "not checked", words=["No available recording has a label."])
             return
     except BenchError as error:
         yield SplitCheck(task.name, task.split, "not checked", words=[str(error)])
@@ -61,7 +61,7 @@ def check_task(session: Session, task: Task) -> Iterator[SplitCheck]:
         real: Copy = "complete" if session.is_complete(store, split) else "subset"
         yield check_split(task.name, split, examples, real if session.source.kind == "real" else "simulated")
     if task.released_split is not None and len(names) == 1:
-        words = f"Its lists are not at hand. {rule.cure}" if isinstance(rule, ColumnRule) else "Not at hand."
+        words = f"Its lists are not available. {rule.cure}" if isinstance(rule, ColumnRule) else "Not available."
         yield SplitCheck(task.name, task.released_split, "not checked", words=[words.strip()])
 
 
@@ -78,7 +78,7 @@ def check_split(task: str, split: Split, examples: Examples, copy: Copy) -> Spli
         drawn = [split.content.rule.partition(examples, fold) for fold in split.folds]
         empty = [name for name in PARTITIONS if any(not len(getattr(fold, name)) for fold in drawn)]
         if empty and not complete:
-            small = f"None of the {len(examples):,} examples at hand is in {' or in '.join(empty)}: too small a part."
+            small = f"None of the {len(examples):,} available examples is in {' or in '.join(empty)}: too small a part."
             return SplitCheck(task, split.name, "not checked", words=[small])
         folds = [split.partition(examples, fold) for fold in split.folds]
         report = split.verify(examples, complete)

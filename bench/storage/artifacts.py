@@ -22,7 +22,7 @@ from bench.errors import BenchError, DataError
 from bench.reading.json_file import read_json
 
 SEAL = "artifact.json"
-"""Beside the files of an artifact: its kind, what it was made from, and the digests of the files."""
+"""Next to the files of an artifact: its kind, what it was made from, and the digests of the files."""
 
 INPUTS = "inputs.json"
 """In the folder of unfinished work: the artifacts that it reads, which must not be removed meanwhile."""
@@ -32,7 +32,7 @@ NO_LOCKS = (ENOLCK, ENOSYS, ENOTSUP)
 
 
 def writer() -> str:
-    """Who writes a temporary folder, as part of its name: whoever clears up leaves alone what a living process writes."""
+    """Who writes a temporary folder, as part of its name: a cleanup leaves the folders of living processes alone."""
     return f"{re.sub(r'[^A-Za-z0-9]', '-', platform.node())}-{os.getpid()}"
 
 
@@ -67,7 +67,7 @@ def _jsonable(value: Any) -> Any:
 
 @contextlib.contextmanager
 def writing(final: Path, replace: bool = False) -> Iterator[Path]:
-    """A temporary folder beside ``final`` that takes its name if the block ends well, and vanishes if it does not.
+    """A temporary folder next to ``final`` that takes its name if the block ends well, and vanishes if it does not.
 
     Its files reach the disk before it is renamed, so that a power failure leaves the whole folder or none. If another
     process finished the same artifact in the meantime, that one is kept: equal keys mean equal content. With ``replace``

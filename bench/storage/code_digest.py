@@ -127,7 +127,7 @@ def covered(
         if one not in reached:
             reached[one] = set()
             waiting += [(one, None)]
-        if wanted_name is None:  # whoever imports a module runs it, and the packages it lies in
+        if wanted_name is None:  # importing a module runs it and its packages
             chosen: Iterable[int] = source.always
             waiting += [(parent, None) for parent in _parents(one)]
             waiting += [(target, None) for target in source.imported]
@@ -148,7 +148,7 @@ def covers(reached: dict[str, set[int]], module: str, name: str) -> bool:
 
 
 def forget() -> None:
-    """Read all sources anew; for tests, which change them."""
+    """Read all sources again; for tests, which change them."""
     for cached in (source_digest, module_digest, _source, _text_digest, _method_packages, _is_module):
         cached.cache_clear()
 
@@ -189,7 +189,7 @@ class Source:
 
     Attributes:
         binds: name -> places of the top-level statements that bind it.
-        always: places of statements that do more than bind names: they count for whoever imports the module.
+        always: places of statements that do more than bind names: they count for every module that imports this module.
         skipped: places of docstrings, ``if TYPE_CHECKING`` and imports, which count through what they name.
         imported: modules that importing this one imports.
         wholes: modules of which anything may be used: ``from m import *``, ``import package.m``.
@@ -321,7 +321,7 @@ def _text_digest(module: str, name: str) -> str:
 
 
 def _resolved(module: str, name: str | None, attribute: str | None) -> Iterator[Item]:
-    """What ``name`` of ``module`` (or ``attribute`` of it, where it is a module) stands for."""
+    """What ``name`` of ``module`` (or ``attribute`` of it, where it is a module) represents."""
     if name is not None and name != "*" and not _is_module(f"{module}.{name}"):
         yield module, name
         return

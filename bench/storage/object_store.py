@@ -7,7 +7,7 @@ there as a whole or not at all, and two machines that finish the same one at onc
 checked against both digests before it takes its name in the workspace; a byte that is not the recorded one makes it as
 good as absent, and it is computed again and put in the place of the bad one.
 
-Object stores have no lock that a dying machine gives back. Two machines with workspaces of their own may therefore
+Object stores have no lock that a dying machine gives back. Two machines with separate workspaces may therefore
 compute the same cell at the same time; the first to finish is kept, and both found the same.
 """
 
@@ -54,7 +54,7 @@ class SharedArtifacts:
             self._root = str(root).rstrip("/")
         except ImportError as error:
             raise ConfigError(
-                f"--artifacts {self.told}: {error}. fsspec reads many stores through packages of their own, such as s3fs "
+                f"--artifacts {self.told}: {error}. fsspec reads many stores through separate packages, such as s3fs "
                 f"for s3:// and gcsfs for gs://; install the one that it names."
             ) from None
         except Exception as error:  # whatever the store's own package raises

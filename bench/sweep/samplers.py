@@ -23,7 +23,7 @@ PrunerName = Literal["none", "median", "hyperband"]
 
 
 class SeededByPlace(BaseSampler):
-    """A sampler that is made anew for each trial, seeded by the sweep's seed and the trial's place in the study.
+    """A sampler that is made again for each trial, seeded by the sweep's seed and the trial's place in the study.
 
     A sampler seeded once proposes the same setting in every worker, and another one after a restart than it would have
     without. The place does not count what was interrupted, so that a trial's stand-in draws what the trial drew.

@@ -65,7 +65,7 @@ def written(setting: dict[str, Any]) -> str:
 
 
 def best(trials: Sequence[FrozenTrial]) -> FrozenTrial:
-    """The complete trial of the highest value; of equals the one whose setting reads first, whoever was quicker.
+    """The complete trial of the highest value; of equals the one whose setting reads first, whichever worker was faster.
 
     Raises:
         BenchError: no trial is complete.

@@ -1,4 +1,4 @@
-"""Gradients are clipped, and one that is not finite is told with a cure; only a loss scaler makes such ones on purpose."""
+"""Clip gradients; report a gradient that is not finite, with a fix. Only a loss scaler makes such gradients on purpose."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ STRATEGIES = ("auto", "ddp", "fsdp")
 BACKEND = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
 PATIENCE = timedelta(days=1)
 """How long a process waits for the others: the first may ask a language model about a million reports before all begin.
-A process that died is noticed by whoever started it, and not by this."""
+The parent notices a process that died; this does not."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.method import Method, MethodConfig
 
 CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "weights")
-"""Keys under which published files keep their tensors beside an optimiser's state and an epoch."""
+"""Keys under which published files keep their tensors next to an optimiser's state and an epoch."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

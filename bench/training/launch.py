@@ -19,7 +19,7 @@ from bench.training.devices import BACKEND, PATIENCE, Devices, join
 
 STOP_SECONDS = 2.0
 CRASHES = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL)
-"""Signals that end a process by itself. By others (SIGABRT) it may end for want of one that is gone; SIGTERM is ours."""
+"""Signals that end a process by itself. By others (SIGABRT) it may end because a partner process is gone; SIGTERM is ours."""
 
 
 def started_by_others() -> bool:
@@ -64,7 +64,7 @@ def _start(devices: Devices, folder: Path, work: Callable[..., None], arguments:
         with contextlib.suppress(multiprocessing.ProcessExitedException, multiprocessing.ProcessRaisedException):
             while not group.join():
                 pass
-    finally:  # also when this one is told to stop
+    finally:  # also when this one is asked to stop
         for process in group.processes:
             if process.is_alive():
                 process.terminate()
@@ -120,7 +120,7 @@ def _told(devices: Devices, folder: Path, codes: list[int]) -> str:
         return found.read_text(encoding="utf-8")
     for i, code in enumerate(codes):
         if -code in CRASHES:
-            why = ", as the system does for want of memory" if -code == signal.SIGKILL else ""
+            why = ", as the system does for lack of memory" if -code == signal.SIGKILL else ""
             return f"process {i} of {devices.per_node} was killed by signal {-code}{why}. {again}"
     for found in sorted(folder.glob("*.trace")):
         return (

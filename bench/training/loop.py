@@ -50,7 +50,7 @@ def make_optimiser(method: torch.nn.Module, config: PretrainConfig) -> torch.opt
 def split_decay(group: dict[str, Any], weight_decay: float) -> list[dict[str, Any]]:
     """A group of parameters in two: matrices, which decay, and biases, gains, positions and class tokens, which do not.
 
-    Positions and tokens are told by their shape, [1, n, width].
+    Positions and tokens are recognised by their shape, [1, n, width].
     """
     decays: dict[bool, list[torch.nn.Parameter]] = {True: [], False: []}
     for p in group["params"]:
@@ -143,7 +143,7 @@ def train(
                 raise BenchError(
                     f"pretraining {method.name}: the loss is not finite at epoch {epoch + 1}, step {i + 1} "
                     f"({_show(values)}). {kept}; lower pretrain.lr "
-                    f"(now {config.lr:g}) or set pretrain.clip_norm, which starts a checkpoint of its own."
+                    f"(now {config.lr:g}) or set pretrain.clip_norm, which starts a separate checkpoint."
                 )
             if config.clip_norm is not None:
                 clip_gradients(fabric, model.module, optimiser, config.clip_norm, f"pretrain.lr (now {config.lr:g})")

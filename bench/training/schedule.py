@@ -30,7 +30,7 @@ def warmup_thirds(step: int, total: int, warmup: int) -> float:
 
 
 def warmup_restarts(step: int, total: int, warmup: int, period: int = 5000, floor: float = 0.0) -> float:
-    """Linear warm-up, then a half cosine from the peak rate to ``floor`` of it, begun anew every ``period`` steps.
+    """Linear warm-up, then a half cosine from the peak rate to ``floor`` of it, begun again every ``period`` steps.
 
     torch's CosineAnnealingWarmRestarts with periods of one length (Loshchilov and Hutter, ICLR 2017).
     """

@@ -88,7 +88,7 @@ def _shown(entry: registry.Entry, config: Any, beside: type[MethodConfig]) -> li
 
 
 def _corpus(method: Any) -> str:
-    return f"on {method.corpus} if it is at hand, else on the task's training recordings" if method.corpus else "yes"
+    return f"on {method.corpus} if it is available, else on the task's training recordings" if method.corpus else "yes"
 
 
 def _reads(spec: Any) -> str:

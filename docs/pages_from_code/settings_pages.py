@@ -49,7 +49,7 @@ def _page() -> str:
 
 
 def fields_table(config: type[BaseModel], prefix: str = "", beside: type[BaseModel] | None = None) -> str:
-    """A row for each field, nested configs included. ``beside``: leave out what is the same there."""
+    """A row for each field, nested configs included. ``next to``: leave out what is the same there."""
     rows = _rows(config(), prefix)
     if beside is not None:
         same = set(_rows(beside(), prefix))

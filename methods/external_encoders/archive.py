@@ -164,7 +164,7 @@ def _in_model(model: Any) -> Iterator[str]:
                 f"it makes a {kind}" for k, kind in _walk(json.loads(value)) if k == "type" and kind not in CONTAINERS
             )
         elif key in ("as_custom_obj", "custom_obj"):
-            yield "it holds an object of a class of its own"
+            yield "it holds an object of a separate class"
 
 
 def _walk(value: Any) -> Iterator[tuple[str, Any]]:

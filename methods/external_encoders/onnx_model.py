@@ -37,7 +37,7 @@ def weight_files(path: Path) -> list[Path]:
         if len(candidates) >= MOST_FILES:
             raise ConfigError(
                 f"path = {path}: the graph keeps tensors in other files, and {path.parent} holds more than "
-                f"{MOST_FILES:,}. Move the graph and its files to a folder of their own."
+                f"{MOST_FILES:,}. Move the graph and its files to a separate folder."
             )
         return sorted(other for other in candidates if other.is_file() and content.find(other.name.encode()) >= 0)
 

@@ -27,7 +27,7 @@ def kind_of(path: str) -> Kind:
     """What ``path`` names.
 
     Raises:
-        ConfigError: a pickle, weights without a network, or nothing that is known; with the cure.
+        ConfigError: a pickle, weights without a network, or nothing that is known; with the fix.
     """
     if path.startswith("hf:"):
         return "transformers"
@@ -60,7 +60,7 @@ def kind_of(path: str) -> Kind:
 
 
 def weights_digest(path: str, trust: bool) -> str:
-    """SHA-256 of an exported or ONNX file (with the files beside it that hold its weights); else a digest of the weights.
+    """SHA-256 of an exported or ONNX file (with the files next to it that hold its weights); else a digest of the weights.
 
     Raises:
         ConfigError: it cannot be found, or needs trust.

@@ -81,7 +81,7 @@ class BarlowTwins(nn.Module):
 
     def forward(self, first: Float[Tensor, "batch dim"], second: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
         first, second = gather(first), gather(second)
-        # Divided by the rows at hand: MMCL divides by the configured batch size, wrong for a short last batch.
+        # Divided by the rows available: MMCL divides by the configured batch size, wrong for a short last batch.
         correlation = self.standardise(first).T @ self.standardise(second) / len(first)
         diagonal = correlation.diagonal()
         redundancy = correlation.square().sum() - diagonal.square().sum()

@@ -115,7 +115,7 @@ _CAPTIONER: Rules = (
         )
         for theirs, ours in names.items()
     ),
-    (r"multimodal_layers\.(\d+)\.0\.fn\.(?:mask|pos_emb)$", None),  # tables that are made anew for each length
+    (r"multimodal_layers\.(\d+)\.0\.fn\.(?:mask|pos_emb)$", None),  # tables that are made again for each length
     (r"to_logits\.0\.gamma$", "norm.gain"),
     (r"to_logits\.0\.beta$", "norm.offset"),
     (r"to_logits\.1\.", "vocabulary."),

@@ -60,7 +60,7 @@ class BatchwiseDropout(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions of 5 samples along time beside a shortcut; time is halved, doubled or kept.
+    """Two convolutions of 5 samples along time next to a shortcut; time is halved, doubled or kept.
 
     Args:
         channels, out: features in and out; leads are the rows of the map and never mix.

@@ -1,4 +1,4 @@
-"""What a method carries from step to step beside its weights: the step it is at, and a slow copy of a network.
+"""State of a method between steps, in addition to its weights: the current step, and a slow copy of a network.
 
 Both are part of the state dict, so that a resumed run goes on as an undisturbed one would.
 """
@@ -41,11 +41,11 @@ class PretrainingClock(nn.Module):
             self.step += 1
 
     def begun(self) -> int:
-        """Training steps before the one at hand."""
+        """Training steps before the current step."""
         return max(int(self.step) - 1, 0)
 
     def fraction(self) -> float:
-        """Share of all steps before the one at hand; 0 if the number of steps is not known."""
+        """Share of all steps before the current step; 0 if the number of steps is not known."""
         return min(self.begun() / self.steps, 1.0) if self.steps else 0.0
 
 

@@ -31,7 +31,7 @@ class SpatioTemporalViT(nn.Module):
 
     Args:
         samples: input length; 2250 (9 s at 250 Hz) in the paper.
-        leads: rows of the input, each with an embedding of its own; any subset of them can be read.
+        leads: rows of the input, each with a separate embedding; any subset of them can be read.
         patch: samples per token; 75 in the paper.
         dim, heads, depth: 768, 12 and 12 (base, 85,150,614 parameters) or 384, 6 and 12 (small, 21,341,718).
 

@@ -3,7 +3,7 @@
 The text has the layout of ESI's released loader: a sentence with age and sex, ``ECG Findings:`` with the statements,
 and under ``Potential ECG waveforms:`` a paragraph for every statement that something is known about. ESI asks a language
 model over two textbooks: name an endpoint and a store of your own (``bench text ingest``) for that. Without a store the
-endpoint is shown the knowledge base that ships with the project; without an endpoint, that is the paragraph. Whoever
+endpoint is shown the knowledge base that ships with the project; without an endpoint, that is the paragraph. Anyone who
 writes is asked once for every distinct statement.
 """
 
@@ -160,7 +160,7 @@ def compose(first: str, statements: Sequence[str], described: Sequence[str]) -> 
 
 
 def with_waveforms(text: str, described: Sequence[str]) -> str:
-    """A text, and under a heading of their own the paragraphs that are not empty, each once."""
+    """A text, and under a separate heading the paragraphs that are not empty, each once."""
     described = list(dict.fromkeys(paragraph for paragraph in described if paragraph))
     return "\n".join([text, WAVEFORMS, *described]) if described else text
 

@@ -92,7 +92,7 @@ def _pdf_pages(path: Path) -> list[str]:
     )
     logger = logging.getLogger("pypdf")
     level = logger.level
-    logger.setLevel(logging.CRITICAL)  # it tells of every repair; what matters is raised
+    logger.setLevel(logging.CRITICAL)  # it logs every repair; serious problems are raised
     try:
         reader = PdfReader(path)
         if reader.is_encrypted and not reader.decrypt(""):

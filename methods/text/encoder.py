@@ -286,7 +286,7 @@ class TextEncoder(nn.Module):
         layers = getattr(getattr(self.transformer, "encoder", None), "layer", None)
         if layers is None:
             raise ConfigError(
-                f"text.trainable_layers: the layers of {type(self.transformer).__name__} cannot be told apart; "
+                f"text.trainable_layers: the layers of {type(self.transformer).__name__} cannot be distinguished; "
                 f"use 0 or 'all'."
             )
         if wanted > len(layers):

@@ -28,7 +28,7 @@ _WORD = re.compile(r"[a-z0-9]+|,")
 
 
 def fold(text: str) -> list[str]:
-    """The words of ``text`` as the lexicon compares them; a comma is a word of its own.
+    """The words of ``text`` as the lexicon compares them; a comma is a separate word.
 
     Lower case; ä as ae, and every ae as e (ischaemia, ischemia); "complex(es)", "complexes" and "complex" are one;
     hyphens, slashes and brackets separate words. ``#`` inside a word is the ü that PTB-XL's export lost.

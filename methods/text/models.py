@@ -27,7 +27,7 @@ class KnownModel:
         max_tokens: where those papers cut a text, in word pieces including the two special ones.
         provenance: where pooling and max_tokens come from.
         packaged_folder: for a packaged model, the folder of its files inside the installed distribution.
-        weights_sha256: the weights this name stands for; None leaves the hub's current revision.
+        weights_sha256: the weights this name represents; None leaves the hub's current revision.
     """
 
     source: str
@@ -84,7 +84,7 @@ class ModelFiles:
         folder: config, tokenizer and weights lie here.
         weights: the weight files (``*.safetensors``, or ``pytorch_model*.bin`` read with ``weights_only=True``).
         digest: sha256 of the weights; of the digests of several shards.
-        known: the entry of KNOWN_MODELS that the name stands for, if any.
+        known: the entry of KNOWN_MODELS that the name represents, if any.
     """
 
     name: str

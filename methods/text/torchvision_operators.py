@@ -1,6 +1,6 @@
 """Keep a torchvision whose compiled operators cannot load from breaking the imports of transformers and timm.
 
-torchvision's wheel on PyPI is built against the CUDA torch of the same release. Beside a CPU torch its compiled
+torchvision's wheel on PyPI is built against the CUDA torch of the same release. Next to a CPU torch its compiled
 library does not load, yet its Python part goes on to register fake kernels for two operators that then do not exist,
 and ``import torchvision`` fails with "operator torchvision::nms does not exist". timm fails with it, and so do the BERT
 classes of transformers, which import torchvision wherever it is installed. Nothing here ever calls these two

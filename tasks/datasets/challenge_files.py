@@ -151,7 +151,7 @@ def write_challenge_record(
 
 @contextlib.contextmanager
 def new_root(destination: Path) -> Iterator[Path]:
-    """A folder beside ``destination`` that takes its name when the block ends, so that no half-written root remains.
+    """A folder next to ``destination`` that takes its name when the block ends, so that no half-written root remains.
 
     Raises:
         DataError: the destination holds files, or cannot be written.

@@ -142,7 +142,7 @@ class CPSC2018(Dataset):
 
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Records on which no partition at hand tests: ours, the ten folds, and those that a user imported."""
+        """Records on which no available partition tests: ours, the ten folds, and those that a user imported."""
         roles = [records["partition"], *(_fold_roles(records[c]) for c in ("fold", "released_fold") if c in records)]
         if "merl_partition" in records:
             roles.append(records["merl_partition"])

@@ -73,7 +73,7 @@ class CSN(Dataset):
             raise DataError(f"{path} is missing. {self.fetch}")
         if next(self.root.rglob(PATTERN + ".hea"), None) is None:
             raise DataError(
-                f"{self.root} holds no header {PATTERN}.hea, neither beside {CSN_CONDITIONS} nor below WFDBRecords/. "
+                f"{self.root} holds no header {PATTERN}.hea, neither next to {CSN_CONDITIONS} nor below WFDBRecords/. "
                 f"{self.fetch}"
             )
 
@@ -158,7 +158,7 @@ class CSN(Dataset):
     @staticmethod
     def read(file: RecordFile) -> Recording:
         """Two published headers (JS01052, JS23074) have lost the end of their first line and the beginning of the
-        second; what is missing is the same in every record, and the checksum proves the mended reading right."""
+        second; what is missing is the same in every record, and the checksum proves the repaired reading right."""
         from bench.signals.wfdb_files import read_recording
         from bench.signals.wfdb_header import parse_header, read_header_text
 
@@ -185,7 +185,7 @@ class CSN(Dataset):
 
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Records on which no partition at hand tests: ours, and MERL's once it is imported."""
+        """Records on which no available partition tests: ours, and MERL's once it is imported."""
         return outside_every_test([records[c] for c in ("partition", "merl_partition") if c in records])
 
     @classmethod
@@ -239,7 +239,7 @@ class Chapman(CSN):
     simulated_records = 1000
 
     def records(self) -> pd.DataFrame:
-        """CSN's columns, for the records up to JS10646. The partition is that of all of CSN at hand, so that nothing
+        """CSN's columns, for the records up to JS10646. The partition is that of all available CSN records, so that nothing
         that a CSN task tests on is pretrained on."""
         records = super().records()
         chosen = records[records.index <= LAST_OF_CHAPMAN]

@@ -133,7 +133,7 @@ class MIMICIVECG(Dataset):
 
     @classmethod
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:
-        """``cleaned``: as MERL's released code does; ``statements``: every statement as a sentence of its own."""
+        """``cleaned``: as MERL's released code does; ``statements``: every statement as a separate sentence."""
         if source == "cleaned":
             return [merl_report(found) if len(found) else "" for found in records["statements"]]
         if source == "statements":

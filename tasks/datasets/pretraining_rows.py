@@ -15,7 +15,7 @@ def outside_every_test(roles: Sequence[pd.Series]) -> dict[str, np.ndarray]:
     """Masks ``train`` and ``validation`` over the records.
 
     Args:
-        roles: for each partition at hand, each record's role in it: ``train``, ``validation``, ``test``, or ``""`` for
+        roles: for each available partition, each record's role in it: ``train``, ``validation``, ``test``, or ``""`` for
             a record that it leaves out.
 
     Returns:

@@ -105,7 +105,7 @@ class PTBXL(Dataset):
     def records(self) -> pd.DataFrame:
         """Metadata, index ``record_id`` (the ``ecg_id``).
 
-        Beside the publisher's columns, lists of class names: ``superclass`` and ``subclass`` (classes of the diagnostic
+        Next to the publisher's columns, lists of class names: ``superclass`` and ``subclass`` (classes of the diagnostic
         statements), ``diagnostic``, ``form``, ``rhythm`` and ``all`` (the statements themselves). A statement counts
         whatever its likelihood, and underscores at the ends of names are removed (``NST_``, ``_AVB``), both as in the
         label files of MERL. ``statements`` lists the descriptions of all statements, diagnostic ones first.
@@ -164,7 +164,7 @@ class PTBXL(Dataset):
         return records
 
     def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
-        """``rate`` chooses the folder if it is at hand; otherwise 500 Hz if that is there, else 100 Hz."""
+        """``rate`` chooses the folder if it is available; otherwise 500 Hz if that is there, else 100 Hz."""
         at_hand = [
             r for r in self.rates if (self.root / FOLDERS[r][1]).is_dir() and records[FOLDERS[r][0]].ne("").any()
         ]
@@ -267,7 +267,7 @@ class PTBXL(Dataset):
         return values.where(good, 0)
 
     def _numbers(self, table: pd.DataFrame, column: str) -> pd.Series:
-        """A column of numbers, NaN where there is none; what stands for one and is none is remarked on."""
+        """A column of numbers, NaN where there is none; text that is not a number is counted in the remarks."""
         import numpy as np
         import pandas as pd
 

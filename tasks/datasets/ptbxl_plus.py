@@ -1,10 +1,10 @@
-"""PTB-XL+'s median beats, for the recordings of PTB-XL: found beside or inside its folder, read in millivolts.
+"""PTB-XL+'s median beats, for the recordings of PTB-XL: found next to or inside its folder, read in millivolts.
 
 Strodthoff et al., Scientific Data 10:279, 2023. One WFDB record a recording and algorithm, 12 leads at 500 Hz:
 ``median_beats/12sl/00000/00001_medians`` (GE Marquette 12SL, 600 samples, format 32, 20,914 recordings) and
 ``median_beats/unig/00000/000001_medians`` (University of Glasgow, format 16, 21,794 recordings, of differing lengths).
 
-Two slips of release 1.0.1, told by several users of it, are mended here. The headers of ``12sl`` name a folder of the
+Two slips of release 1.0.1, reported by several users, are repaired here. The headers of ``12sl`` name a folder of the
 producer (``ge_median_beats_wfdb/00001_medians``), for which WFDB readers refuse them. And both algorithms' samples are
 microvolts under a header that says mV, so that they decode a thousand times too large.
 """
@@ -38,7 +38,7 @@ _PRODUCERS_FOLDER = re.compile(r"^[\w.-]+/(?=\d+_medians)", re.MULTILINE)
 
 def find_median_beats(root: Path) -> tuple[str, Path] | None:
     """(algorithm, its folder) of the median beats that go with the PTB-XL at ``root``: in it, in a folder
-    ``ptb-xl-plus`` in it or beside it, or where ``wget`` puts them. None if there are none."""
+    ``ptb-xl-plus`` in it or next to it, or where ``wget`` puts them. None if there are none."""
     beside = root.resolve().parent
     places = [root, *(root / name for name in FOLDERS), *(beside / name for name in FOLDERS)]
     places += [beside.parent / "ptb-xl-plus" / version for version in ("1.0.1", "1.0.0")]

@@ -100,7 +100,7 @@ class UKBiobank(Dataset):
         ``death_date``, ``lost_date``, ``end_of_follow_up``
             what ends the follow-up; the last one is LLM-DAN's unless ``follow_up.yaml`` (``end: 2022-10-31``) says else.
         ``imaged``, ``image_path``
-            whether there is a short-axis cine of that visit; where (``""`` if not at hand).
+            whether there is a short-axis cine of that visit; where (``""`` if not available).
         the 61 phenotypes
             if the table is there.
         ``mmcl_partition``
@@ -295,7 +295,7 @@ class UKBiobank(Dataset):
                         at_hand.setdefault((match[1], int(match[2] or 2)), path)
         paths = [at_hand.get(row) for row in rows]
         listed = np.array([path is not None for path in paths], bool)
-        if table.has(CINE):  # the main data set knows who was imaged, also where the images are not at hand
+        if table.has(CINE):  # the main data set knows who was imaged, also where the images are not available
             at_visit = {instance: _filled(table, instance) for instance in table.instances(CINE)}
             listed |= np.array([eid in at_visit.get(instance, ()) for eid, instance in rows], bool)
         return {

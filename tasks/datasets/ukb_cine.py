@@ -139,7 +139,7 @@ def read_dicom_zip(path: Path) -> np.ndarray:
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> list[str]:
-    """The names of DICOM files, checked. Nothing is ever unpacked to disk, but a name that climbs tells of tampering."""
+    """The names of DICOM files, checked. Nothing is ever unpacked to disk, but a name that climbs is a sign of tampering."""
     entries = archive.infolist()
     if len(entries) > _MOST_FILES:
         raise DataError(f"{path} has {len(entries):,} members; expected a few hundred. {CURE}")

@@ -108,5 +108,5 @@ def cases_of(module: Any) -> list[Case]:
 
 
 def faults_of(module: Any) -> dict[str, str]:
-    """Name of a case -> why it fails today, from the ``FAULTS`` of a corpus. Whoever repairs it removes the line."""
+    """Name of a case -> why it fails today, from the ``FAULTS`` of a corpus. Anyone who repairs it removes the line."""
     return getattr(module, "FAULTS", {})

@@ -25,7 +25,7 @@ LONGEST = 1500
 FIX = re.compile(
     r"expected|should be|did you mean|known:|--[a-z]|bench [a-z]|BENCH_|again|"
     r"\b(ask|add|change|choose|close|convert|correct|delete|download|edit|"
-    r"expects?|export|fetch|fix|free|get|give|install|leave|mend|move|name|put|remove|rename|repair|replace|run|say|set|split|"
+    r"expects?|export|fetch|fix|free|get|give|install|leave|move|name|put|remove|rename|repair|replace|run|say|set|split|"
     r"try|uninstall|unset|use|write)\b",
     re.IGNORECASE,
 )

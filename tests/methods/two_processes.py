@@ -53,7 +53,7 @@ DRAWN = (torch.rand, torch.randn, torch.randint)
 
 
 class DrawnForAll(TorchFunctionMode):
-    """Random tensors with a row for each record at hand are drawn for the records of all processes."""
+    """Random tensors with a row for each record available are drawn for the records of all processes."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}

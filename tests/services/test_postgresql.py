@@ -61,7 +61,7 @@ SNAIL = '''
 
 
 class Command:
-    """A ``bench`` command in a process of its own, as somebody on the lab's machines would type it."""
+    """A ``bench`` command in a separate process, as somebody on the lab's machines would type it."""
 
     def __init__(self, output, environment, *arguments):
         self.output = output

@@ -1,4 +1,4 @@
-"""The PTB-XL reader on files in the publisher's format: simulated, spoiled and, where at hand, real."""
+"""The PTB-XL reader on files in the publisher's format: simulated, spoiled and, where available, real."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ def test_each_participant_is_prevalent_incident_or_censored():
         "followed for less than 2 years": 2,
     }
     assert flow.start == 16 and flow.left == 5 == flow.start - sum(removed.values())
-    assert flow.lines()[1].endswith("16  recordings at hand") and flow.lines()[-1].endswith("5  take part")
+    assert flow.lines()[1].endswith("16  recordings available") and flow.lines()[-1].endswith("5  take part")
 
 
 def test_a_cohort_of_nobody_says_why():

@@ -36,9 +36,7 @@ def download_dataset(
     cls: type[Dataset] = registry.load(registry.DATASETS, name)
     wanted = _wanted(cls, also)
     if mirror and len(wanted) > 1:
-        raise ConfigError(
-            "--mirror stands for one publication; fetch companions from theirs in a command of their own."
-        )
+        raise ConfigError("--mirror applies to one publication; download its companions with a separate command.")
     if mirror and urlsplit(mirror).scheme not in ("http", "https"):
         raise ConfigError(f"--mirror {redact(mirror)}: expected an address that begins with https:// or http://.")
     base = (to or Path(os.environ.get("BENCH_DATA") or DEFAULT_FOLDER)).expanduser().absolute()

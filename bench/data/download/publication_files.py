@@ -122,8 +122,8 @@ class _Download:
             shown = "\n  ".join(problems[:MANY_PROBLEMS])
             raise DataError(
                 f"{len(problems):,}{' or more' if len(problems) > MANY_PROBLEMS else ''} of {len(sums):,} files of "
-                f"{publication.title} could not be had:\n  {shown}\nAll others are kept. Run the same command again; if "
-                f"it says the same, tell the publisher."
+                f"{publication.title} could not be downloaded:\n  {shown}\nAll other files are kept. Run the command again; "
+                f"if the message repeats, inform the publisher."
             )
         shutil.copyfile(listed, self.aside / "sums.part")
         os.replace(self.aside / "sums.part", self.root / publication.sums)
@@ -277,5 +277,5 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def below(publication: Publication, url: str) -> Publication:
-    """The same publication at a mirror's address, which stands for the version's folder."""
+    """The same publication at a mirror's address, which represents the version's folder."""
     return replace(publication, url=url if url.endswith("/") else url + "/")

@@ -56,7 +56,7 @@ def read_sums(list_path: Path, publication: Publication, root: Path) -> dict[str
 
 
 def chosen(sums: dict[str, str], only: Sequence[str]) -> dict[str, str]:
-    """The files that any of the patterns names; all of them without one. ``*`` also stands for slashes.
+    """The files that any pattern matches; all of them without one. ``*`` also matches slashes.
 
     Raises:
         ConfigError: a pattern that names none.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 MAX_COLUMNS = 4
-"""With more, or where they are wider than the terminal, each place gets a line of its own."""
+"""With more, or where they are wider than the terminal, each place gets a separate line."""
 UNBOUND = 10_000
 """Columns: more than any table has."""
 

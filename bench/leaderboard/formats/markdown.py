@@ -40,11 +40,11 @@ def _about(board: Board) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     yield f"## {heading(table)}"
     if table.stamp is None:
-        yield "Nothing of ours may stand beside these yet: that takes complete real data and the profile `paper`."
+        yield "No results of bench appear next to these yet: they require complete real data and the profile `paper`."
     elif table.shows_published:
         yield "Ours [95 % interval] (published). — is missing: it was not run, or not all of it."
     elif table.board.has_published:
-        yield "These stand beside no published number: " + why_not(table) + "."
+        yield "No published numbers are shown next to these: " + why_not(table) + "."
     lines, columns, absent_rows, absent_columns = number_format.shown(table)
     for group, indices in _cut(table, columns):
         if group:

@@ -148,7 +148,7 @@ def survival_charts(table: Table, lines: Sequence[Line], columns: Sequence[int],
             try:
                 followed = _followed(found)
             except BenchError:
-                continue  # predictions are not at hand: the row has no curve
+                continue  # predictions are not available: the row has no curve
             traces += _kaplan_meier(table.name(line), *followed, first=not traces)
         if traces:
             title = f"{column.name}: survival by predicted risk (p: log-rank)"

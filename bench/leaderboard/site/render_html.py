@@ -1,4 +1,4 @@
-"""A board as one HTML file that needs nothing beside it; and what all pages of the site share: templates and scripts."""
+"""A board as one HTML file that needs no other file; and what all pages of the site share: templates and scripts."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _plotly() -> str:
 
 
 def _whisker(cell: CellView) -> Any:
-    """Estimate, interval and published value on the column's scale; the numbers stand beside it in words."""
+    """Estimate, interval and published value on the column's scale; text next to it states the numbers."""
     from markupsafe import Markup
 
     if cell.at is None and cell.published_at is None:

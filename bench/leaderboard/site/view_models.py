@@ -61,7 +61,7 @@ class TableView:
     notes: list[str]
     charts: list[dict[str, Any]] = field(default_factory=list)
     diagram: str = ""
-    raised: str = ""  # what the letters and ranks that stand raised beside numbers mean
+    raised: str = ""  # the meaning of superscript letters and ranks
 
 
 def table_views(board: Board, tables: Sequence[Table], results: Results, cache: Path | None = None) -> list[TableView]:
@@ -83,9 +83,9 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
     scales = {i: _scale(table, lines, i) for i in columns}
     told = ""
     if table.stamp is None:
-        told = "Nothing of ours may stand beside these yet: that takes complete real data and the profile “paper”."
+        told = "No results of bench appear next to these yet: they require complete real data and the profile “paper”."
     elif not table.shows_published and board.has_published:
-        told = f"These stand beside no published number: {why_not(table)}."
+        told = f"No published numbers are shown next to these: {why_not(table)}."
     notes = [*number_format.comparison_notes(table), *table.footnotes]
     notes += [f"Not run: {', '.join(absent_rows)}."] if absent_rows else []
     notes += [f"Columns not run: {', '.join(absent_columns)}."] if absent_columns else []
@@ -119,7 +119,7 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
 def _raised(table: Table) -> Iterator[str]:
     groups = [len(ranks.groups) for ranks in table.ranks.values()]
     if any(1 < count <= number_format.MANY_GROUPS for count in groups):
-        yield "letters: rows that share one cannot be told apart"
+        yield "letters: rows that share one do not differ significantly"
     if any(count > number_format.MANY_GROUPS for count in groups):
         yield "raised numbers: one plus the rows that are significantly better"
 

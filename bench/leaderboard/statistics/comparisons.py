@@ -1,4 +1,4 @@
-"""Which lines of a column can be told apart: every pair tested on the same records, Holm over the column.
+"""Significant differences between the lines of a column: every pair tested on the same records, Holm over the column.
 
 | column | test |
 |---|---|
@@ -6,7 +6,7 @@
 | one class's AUROC, a recording each patient, one seed | DeLong |
 | repeated cross-validation | corrected resampled t (Nadeau and Bengio 2003), fold by fold |
 
-A rank is one plus the number of lines that are significantly better; lines that share a letter cannot be told apart. A
+A rank is one plus the number of lines that are significantly better; lines that share a letter do not differ significantly. A
 column that averages others, or several tasks, is not tested: its parts are.
 """
 
@@ -54,7 +54,7 @@ class Ranks:
         lines: the lines compared, by number, best first.
         rank: line -> 1 + the number of lines significantly better.
         letters: line -> the groups it is in.
-        groups: lines of which no two can be told apart, best first.
+        groups: lines of which no two differ significantly, best first.
     """
 
     test: str = ""
@@ -170,7 +170,7 @@ def _kept_p_values(
     try:
         tested = _p_values([[results[key] for key in s.keys] for s in summaries], metric, class_name)
     except BenchError as error:
-        return "", [], str(error).rstrip(".")  # not kept: what is wrong with a file can be mended
+        return "", [], str(error).rstrip(".")  # not kept: what is wrong with a file can be repaired
     if path is not None:
         with contextlib.suppress(OSError):  # a workspace that is only read
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +199,7 @@ def _p_values(lines: list[list[Result]], metric: str, class_name: str | None) ->
     if len(folds[0]) > 1:
         return _over_folds(lines, metric, class_name)
     if any(r.folder is None for line in lines for r in line):
-        return "", [], "predictions of some results are not at hand"
+        return "", [], "predictions of some results are not available"
     tables = [[Answers.of(r) for r in line] for line in lines]
     ids = tables[0][0].records
     if not all(np.array_equal(answers.records, ids) for line in tables for answers in line):

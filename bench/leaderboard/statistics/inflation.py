@@ -23,7 +23,7 @@ def shows_differences(board: Board) -> bool:
 def differences(results: Iterable[Result]) -> list[Result]:
     """Released minus honest for each cell that was run under both, as results of the mode ``RELEASED-minus-HONEST``.
 
-    The interval is that of the paired difference on the same test records; there is none where predictions are not at hand.
+    The interval is that of the paired difference on the same test records; there is none where predictions are not available.
     Such a result has no protocol of its own: it says how much one adds, and so may stand where neither would by itself.
     """
     results = list(results)
@@ -84,7 +84,7 @@ def inflation(results: Iterable[Result]) -> list[str]:
     """One line for each cell that was run under both protocols: both values of its first metric, and the difference.
 
     Two things make it: the released protocol trains otherwise, and it picks its epoch on the test set. What the second
-    adds is told by itself where the result knows it, against the same training with its epoch picked on validation data.
+    adds is reported where the result knows it, against the same training with its epoch picked on validation data.
     """
     results = list(results)
     honest = {(r.cell, r.profile, r.data): r for r in results if not r.provenance.get("protocol")}

@@ -46,7 +46,7 @@ class Standing:
 
     def sentence(self) -> str:
         """What was tested, and what came of it."""
-        apart = "differ" if self.p_value < 0.05 else "cannot be told apart"
+        apart = "differ" if self.p_value < 0.05 else "do not differ significantly"
         p = "< 0.001" if self.p_value < 0.001 else f"= {self.p_value:.3f}"
         told = (
             f"Mean ranks over {len(self.blocks)} tasks ({', '.join(self.blocks)}): the {len(self.lines)} rows {apart} "

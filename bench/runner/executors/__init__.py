@@ -19,7 +19,7 @@ class Executor(Protocol):
     """Runs the jobs of a schedule; yields each as it ends, with what became of it."""
 
     shares: bool
-    """Whether jobs run beside each other, so that what they share is a job of its own."""
+    """Whether jobs run in parallel, so that what they share is a separate job."""
     gpus: int
     """How many GPUs there are for jobs."""
 

@@ -1,4 +1,4 @@
-"""Several worker processes on this machine, each with its share of the cores, and a GPU of its own where there are any."""
+"""Several worker processes on this machine, each with its share of the cores, and a separate GPU where there are any."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Worker:
 class Processes:
     """The executor of ``--jobs N``. A worker that dies fails the job it was at, and another takes its place.
 
-    One that is killed as the system does for want of memory is tried once more at the end, with nothing beside it. One
+    One that is killed as the system does for lack of memory is tried once more at the end, alone. One
     whose job passes the time limit is killed; the job has failed, and is not tried again in this run.
     """
 
@@ -132,7 +132,7 @@ class Processes:
             worker.job = None
             if code == -signal.SIGKILL and not job.resources.alone:
                 say(
-                    f"{job}: its process was killed, most often for want of memory; it is tried again at the end, alone"
+                    f"{job}: its process was killed, most often for lack of memory; it is tried again at the end, alone"
                 )
                 schedule.put_off_alone(job)
             else:
@@ -162,7 +162,7 @@ class Processes:
         }
         if any_gpu:
             environment["CUDA_VISIBLE_DEVICES"] = gpu or ""
-        # Not multiprocessing's own start, which runs the caller's script again; and a group of its own, so that Ctrl-C
+        # Not multiprocessing's own start, which runs the caller's script again; and a separate group, so that Ctrl-C
         # reaches the parent alone, which then decides.
         process = subprocess.Popen(
             [sys.executable, "-c", START, str(theirs.fileno()), str(os.getpid())],
@@ -232,7 +232,7 @@ def _too_long(limit: float) -> str:
 
 def _death(code: int | None) -> str:
     if code == -signal.SIGKILL:
-        return f"its process was killed twice, the second time with nothing beside it (SIGKILL). {WANT_OF_MEMORY}"
+        return f"its process was killed twice, the second time alone (SIGKILL). {WANT_OF_MEMORY}"
     if code is not None and code < 0:
         return f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
     return (

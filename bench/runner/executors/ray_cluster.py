@@ -19,7 +19,7 @@ from bench.runner.jobs import Job, Schedule
 from bench.runner.session import Session
 
 TRIES = 2
-"""How often a job is tried again when its process or its machine dies; an error of its own is final."""
+"""How often a job is tried again when its process or its machine dies; a separate error is final."""
 
 POLL_SECONDS = 1.0
 
@@ -123,7 +123,7 @@ class RayCluster:
 
 
 def here(source: DataSource) -> DataSource:
-    """The source as this machine of the cluster has it: with an object store, each may have a workspace of its own."""
+    """The source as this machine of the cluster has it: with an object store, each may have a separate workspace."""
     own = os.environ.get("BENCH_NODE_WORKSPACE")
     if not own or not source.workspace.artifacts:
         return source

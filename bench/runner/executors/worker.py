@@ -1,4 +1,4 @@
-"""What a worker does: one job at a time over a session of its own, until it is told to stop or its parent is gone."""
+"""Worker process: runs one job at a time in a separate session, until it is asked to stop or its parent is gone."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Ended:
 
 
 def perform(job: Job, session: Session, again: bool, wait: bool = True) -> Ended | None:
-    """Do a job; errors are part of what is returned. None if another process is at it and ``wait`` is false.
+    """Do a job; errors are part of what is returned. None if another process holds the lock and ``wait`` is false.
 
     Where a store turns out to be damaged, it is made again and the job done with that.
     """

@@ -1,6 +1,6 @@
 """The simulated CSN: WFDB records with SNOMED CT codes in the publisher's folders, waveforms that carry the codes.
 
-``condition_names.csv`` beside this file restates the publisher's table of acronyms, names and codes (CC BY 4.0).
+``condition_names.csv`` next to this file restates the publisher's table of acronyms, names and codes (CC BY 4.0).
 """
 
 from __future__ import annotations

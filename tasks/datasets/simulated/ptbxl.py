@@ -1,7 +1,7 @@
 """The simulated PTB-XL: the publisher's files, with recordings whose waveforms carry their statements.
 
 Layout and columns are those of PTB-XL 1.0.3 (Wagner et al., Scientific Data 7:154 (2020); PhysioNet,
-doi:10.13026/kfzx-aw45). ``scp_statements.csv`` beside this file restates the publisher's table of statements (codes,
+doi:10.13026/kfzx-aw45). ``scp_statements.csv`` next to this file restates the publisher's table of statements (codes,
 flags, classes, wordings), CC BY 4.0; its cross-references to other vocabularies are left empty.
 """
 
@@ -137,7 +137,7 @@ class _Recording:
 def simulate_ptbxl(destination: Path, n_records: int = 2000, seed: int = 0, fs_high: bool = True) -> None:
     """Write a PTB-XL 1.0.3-style data root of simulated recordings at ``destination``.
 
-    The same ``n_records`` and ``seed`` give byte-identical files. Everything is written beside ``destination`` and
+    The same ``n_records`` and ``seed`` give byte-identical files. Everything is written next to ``destination`` and
     moved there at the end, so that an interrupted run leaves no half-written root. ``fs_high=False`` leaves out the
     500 Hz files; the 100 Hz ones and the tables stay the same.
 
@@ -157,7 +157,7 @@ def simulate_ptbxl(destination: Path, n_records: int = 2000, seed: int = 0, fs_h
         destination.parent.mkdir(parents=True, exist_ok=True)
         staging = folder_next_to(destination)
     except OSError as error:
-        raise DataError(f"{destination}: cannot create a folder beside it ({error}); choose another place.") from None
+        raise DataError(f"{destination}: cannot create a folder next to it ({error}); choose another place.") from None
     try:
         _write_root(staging, n_records, seed, fs_high)
         os.replace(staging, destination)

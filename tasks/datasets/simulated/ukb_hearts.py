@@ -2,7 +2,7 @@
 
 One set of latent variables a participant drives the ECG (through :mod:`bench.simulate`), the short-axis image, the 61
 phenotypes and the hazards of heart failure, so that there is something true to find: what an image shows of a heart
-tells of its ECG, and both tell of its future. Sizes are those of UK Biobank's reference ranges, roughly; hazards are
+determines its ECG, and both determine its future. Sizes are those of UK Biobank's reference ranges, roughly; hazards are
 several times those of UK Biobank, lest a few hundred participants have no event.
 """
 

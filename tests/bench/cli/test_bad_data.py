@@ -1,4 +1,4 @@
-"""Real files that are not as they should be: exit 2, the place, the cure, and nothing half-written."""
+"""Real files that are not as they should be: exit 2, the place, the fix, and nothing half-written."""
 
 import re
 import shutil

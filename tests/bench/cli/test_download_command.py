@@ -100,7 +100,7 @@ def test_access_that_must_be_asked_for_is_said_where(bench, plugin):
     [
         (["ptbx"], "Did you mean 'ptbxl'"),
         (["ptbxl", "--also", "ptb-xl-pluss"], "Did you mean 'ptb-xl-plus'"),
-        (["ptbxl", "--also", "ptb-xl-plus", "--mirror", "http://127.0.0.1:9"], "--mirror stands for one publication"),
+        (["ptbxl", "--also", "ptb-xl-plus", "--mirror", "http://127.0.0.1:9"], "--mirror applies to one publication"),
     ],
 )
 def test_what_cannot_be_asked_for(bench, tmp_path, arguments, message):

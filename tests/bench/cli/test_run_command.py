@@ -1,4 +1,4 @@
-"""``bench run`` from the terminal: tables, caching, dry runs, and every wrong word answered with its cure."""
+"""``bench run`` from the terminal: tables, caching, dry runs, and every wrong word answered with its fix."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ KMERL = ("run", "--method", "kmerl", "--task", "ptbxl-super", "--mode", "zerosho
 
 
 def made(workspace) -> list[str]:
-    """What was written beside the shared simulated data."""
+    """What was written next to the shared simulated data."""
     return sorted(p.name for p in workspace.root.iterdir() if p.name not in ("simulated", "stores"))
 
 

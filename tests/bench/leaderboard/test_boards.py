@@ -134,10 +134,10 @@ def test_a_store_at_another_rate_is_the_same_population(board, make_result):
 
 
 def test_an_earlier_version_of_the_same_records_has_a_table_of_its_own(board, make_result):
-    """Ids, labels and split agree, the signals do not: nothing of it is shown beside the newer ones, nor in their stead."""
+    """Ids, labels and split agree, the signals do not: nothing of it is shown next to the newer ones, nor in their stead."""
     earlier = [make_result(method=m, started="2025-12-01T00:00:00+00:00") for m in ("kmerl", "merl")]
     for result in earlier:
-        result.dataset["digest"] = "the signals were written anew since"
+        result.dataset["digest"] = "the signals were written again since"
     tables = [table for table in collect(board, [make_result(), *earlier]) if table.stamp]
     assert [[line(t, label).found for label in ("K-MERL", "MERL")] for t in tables] == [[True, False], [True, True]]
     assert "earlier version" in str(tables[1].stamp)
@@ -320,7 +320,7 @@ def test_published_numbers_stand_beside_complete_real_results(path, tmp_path, ma
 @pytest.mark.parametrize("kind", [{"data": "simulated"}, {"complete": False}, {"profile": "smoke"}])
 def test_other_results_stand_beside_no_published_number(path, tmp_path, make_result, kind):
     text = rendered(path, tmp_path, [make_result(value=0.842, width=0.013, **kind)])
-    published, ours = text.split("stand beside no published number")
+    published, ours = text.split("No published numbers are shown next to these")
     assert "89.83" in published
     assert "84.2" not in published
     assert "84.2 [82.9, 85.5]" in ours

@@ -49,7 +49,7 @@ def test_two_processes_give_what_one_gives_and_one_that_is_killed_for_memory_fai
     deadly.write_text("3")
     two = run(other, jobs=2, **options)
     (message,) = two.failures.values()
-    assert "killed twice, the second time with nothing beside it" in message
+    assert "killed twice, the second time alone" in message
     assert "smaller batches" in message
     (failure,) = failures.recorded(other)
     assert (failure["cell"]["task"], failure["cell"]["mode"]) == ("ptbxl-super", "finetune")

@@ -97,7 +97,7 @@ def logged(workspace: Workspace) -> list[str]:
 
 @pytest.fixture
 def start(small, tmp_path):
-    """``start(NAME, *arguments)`` runs a function of the program in a process of its own, forked from one that has
+    """``start(NAME, *arguments)`` runs a function of the program in a separate process, forked from one that has
     everything imported: fifty starts of Python would take minutes."""
     (tmp_path / "fault_program.py").write_text(textwrap.dedent(PROGRAM))  # where the plugin lies, too
     import fault_program

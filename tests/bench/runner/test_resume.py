@@ -202,7 +202,7 @@ def test_recompute_finds_metrics_that_are_not_of_the_predictions(run, workspace)
     (result.folder / "result.json").write_text(json.dumps(value))
     with pytest.raises(DataError, match="result.json was altered"):
         recompute.named_results(workspace, [result.key[:10]])
-    seal(result.folder, "result", {})  # whoever seals an edited result again is found by its predictions
+    seal(result.folder, "result", {})  # anyone who seals an edited result again is found by its predictions
     (claimed,) = recompute.named_results(workspace, [result.key[:10]])
     now = recompute.rescored(claimed)
     (line,) = recompute.differences(claimed.score, now)

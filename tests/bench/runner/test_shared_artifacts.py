@@ -33,7 +33,7 @@ def url(request, tmp_path):
 
 @pytest.fixture
 def machine(workspace, tmp_path, small):
-    """``machine(NAME, URL)``: a workspace of its own, as on a machine of its own."""
+    """``machine(NAME, URL)``: a separate workspace, as on a separate machine."""
 
     def made(name: str, url: str) -> Workspace:
         root = tmp_path / name
@@ -142,7 +142,7 @@ def test_what_another_machine_computed_anew_takes_the_place_of_what_is_here(mach
 
 
 class Elsewhere(Here):
-    """Runs jobs as a machine with a workspace of its own, as Ray does with BENCH_NODE_WORKSPACE."""
+    """Runs jobs as a machine with a separate workspace, as Ray does with BENCH_NODE_WORKSPACE."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace

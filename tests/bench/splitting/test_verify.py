@@ -85,7 +85,7 @@ def test_a_subset_may_not_hold_more_than_the_whole(split):
 def test_a_part_too_small_for_every_partition_is_no_difference(split):
     check = check_split("t", split(), examples(4), "subset")
     assert check.verdict == "not checked"
-    assert check.words == ["None of the 4 examples at hand is in validation or in test: too small a part."]
+    assert check.words == ["None of the 4 available examples is in validation or in test: too small a part."]
 
 
 def test_a_shared_patient_is_a_difference(split):

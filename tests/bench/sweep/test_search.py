@@ -1,4 +1,4 @@
-"""A study promises: the same under a seed, nothing twice, nothing lost, whoever dies meanwhile."""
+"""A study promises: the same under a seed, nothing twice, nothing lost, whichever worker dies."""
 
 import json
 import threading

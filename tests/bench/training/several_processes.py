@@ -64,7 +64,7 @@ def ignore(done: int, total: int, note: str = "") -> None:
 
 
 def trained(folder: Path, epochs: int, devices: Devices) -> dict[str, torch.Tensor]:
-    """Weights after so many epochs, begun anew or taken up in the folder."""
+    """Weights after so many epochs, begun again or taken up in the folder."""
     folder.mkdir(exist_ok=True)
     config = PretrainConfig(epochs=epochs, batch_size=16, min_steps_per_epoch=2, lr=1e-2, schedule="constant")
     torch.manual_seed(1)

@@ -28,7 +28,7 @@ def near(found, wanted, share=1e-5):
     np.testing.assert_allclose(found, wanted, rtol=0, atol=share * np.abs(wanted).max())
 
 
-@pytest.mark.parametrize("records", [40, 600])  # fewer records than dimensions are told apart perfectly
+@pytest.mark.parametrize("records", [40, 600])  # fewer records than dimensions are distinguished perfectly
 def test_multilabel_is_sklearns_optimum_class_by_class(records):
     x = correlated(records, 60)
     y = (x @ RNG.normal(size=(60, 4)) + 2 * RNG.normal(size=(records, 4)) > [0, 0.5, 1, 3]).astype(np.uint8)

@@ -74,7 +74,7 @@ def test_every_encoder_has_layers_that_rise_towards_the_head(name, layers):
     assert max(used) <= 1
     assert found["unused.weight"] == 1
     steps = round(math.log(min(used)) / math.log(DECAY))
-    assert steps in (layers, layers + 1)  # a stem of its own before the first block, or none
+    assert steps in (layers, layers + 1)  # a separate stem before the first block, or none
 
 
 def test_a_method_may_declare_its_layers():

@@ -62,7 +62,7 @@ def test_one_that_fails_takes_the_others_down(tmp_path, how, told):
     ("codes", "told"),
     [
         ([1, -signal.SIGSEGV], "process 1 of 2 was killed by signal 11. The state of the last whole epoch"),
-        ([1, -signal.SIGKILL], "process 1 of 2 was killed by signal 9, as the system does for want of memory"),
+        ([1, -signal.SIGKILL], "process 1 of 2 was killed by signal 9, as the system does for lack of memory"),
         ([1, -signal.SIGABRT], "process 0 of 2 failed"),
     ],
 )

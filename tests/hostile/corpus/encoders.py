@@ -93,7 +93,7 @@ PT2: dict[str, Callable[[Sandbox], bytes]] = {
     "bytes-before": lambda box: bytes(100) + box.shared.exported.read_bytes(),
     "name-in-capitals": more("ROOT/data/weights/MODEL_WEIGHTS_CONFIG.json", PICKLED.encode(), first=True),
     "pickled-weights": changed("_weights_config", lambda data: data.replace(b'"use_pickle": false', b'"use_pickle": true')),
-    "code-beside": more("ROOT/code/a.py", b"import os"),
+    "code-next-to": more("ROOT/code/a.py", b"import os"),
     "library": more("ROOT/data/aotinductor/model/a.so", b"\x7fELF"),
     "custom-object": more("ROOT/data/constants/custom_obj_0", pickle.dumps(Payload())),
     "sample-inputs": changed("sample_inputs", lambda data: pickle.dumps(Payload())),

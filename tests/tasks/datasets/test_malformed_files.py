@@ -148,7 +148,7 @@ def test_a_damaged_record_stops_with_its_place_or_is_skipped_and_listed(copy, tm
     message = str(error.value)
     assert signal.stem in message
     assert str(root) in message
-    assert "bench data download" in message or "publisher" in message  # the cure
+    assert "bench data download" in message or "publisher" in message  # the fix
     assert not store.exists()
     assert not (tmp_path / ".store.partial").exists()
     kept = prepare(cls(root), store, on_bad_record="skip")

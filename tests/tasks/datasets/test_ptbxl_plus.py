@@ -26,7 +26,7 @@ BEATS = InputSpec(fs=500, seconds=1.2, median_beat=True)
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """A folder with ``ptbxl`` and ``ptb-xl-plus`` beside it."""
+    """A folder with ``ptbxl`` and ``ptb-xl-plus`` next to it."""
     base = tmp_path_factory.mktemp("ecg")
     PTBXL.simulate(base / "ptbxl", N, 3)
     simulate_ptbxl_plus(PTBXL(base / "ptbxl"), base / "ptb-xl-plus")

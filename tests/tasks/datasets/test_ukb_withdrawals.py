@@ -1,4 +1,4 @@
-"""Lists of withdrawn participants: whoever is in one is left out, however it is written, or the run stops."""
+"""Lists of withdrawn participants: anyone who is in one is left out, however it is written, or the run stops."""
 
 import codecs
 import datetime

@@ -1,6 +1,6 @@
 """What bench finds on this machine, and what to do about what is missing. Nothing is downloaded or prepared.
 
-Installed packages may add findings of their own (models that their methods use): a function without arguments that
+Installed packages may add findings (models that their methods use): a function without arguments that
 returns Findings, registered under ``bench.doctor``.
 """
 
@@ -43,7 +43,7 @@ class Finding:
     area: str
     state: State
     found: str
-    cure: str = ""
+    hint: str = ""
 
 
 def examine(data_roots: list[str] | None = None, workspace: str | None = None) -> Iterator[Finding]:
@@ -96,8 +96,8 @@ def _versions() -> Iterator[Finding]:
         yield Finding("versions", "ok", f"all requirements are met: {shown}")
     for extra_name, absent in sorted(extras.items()):
         if extra_name not in ("dev", "site"):
-            cure = f"If you need it: pip install 'ecg-bench[{extra_name}]'"
-            yield Finding("versions", "note", f"extra {extra_name}: {', '.join(absent)} not installed", cure)
+            hint = f"If you need it: pip install 'ecg-bench[{extra_name}]'"
+            yield Finding("versions", "note", f"extra {extra_name}: {', '.join(absent)} not installed", hint)
 
 
 def _version(package: str) -> str | None:
@@ -140,8 +140,8 @@ def _devices() -> Iterator[Finding]:
             yield Finding("devices", "ok", f"GPU {i}: {facts.name}, {facts.total_memory / 1e9:.0f} GB")
     elif shutil.which("nvidia-smi"):
         built = torch.version.cuda or "without CUDA"
-        cure = "Install the torch build for your driver: https://pytorch.org/get-started/locally/"
-        yield Finding("devices", "warning", f"there is an NVIDIA driver, but torch ({built}) sees no GPU", cure)
+        hint = "Install the torch build for your driver: https://pytorch.org/get-started/locally/"
+        yield Finding("devices", "warning", f"there is an NVIDIA driver, but torch ({built}) sees no GPU", hint)
     elif torch.backends.mps.is_available():
         yield Finding("devices", "ok", "Apple GPU (mps)")
     else:
@@ -166,8 +166,8 @@ def _workspace(place: Workspace) -> Iterator[Finding]:
     yield Finding("workspace", state, f"{place.root}{'' if place.root.is_dir() else ' (made when first needed)'}")  # type: ignore[arg-type]
     free = shutil.disk_usage(folder).free
     enough = free >= ENOUGH_DISK
-    cure = "" if enough else "Prepared data, checkpoints and features need room: free some, or --workspace elsewhere."
-    yield Finding("workspace", "ok" if enough else "warning", f"{free / 1e9:.0f} GB free on its disk", cure)
+    hint = "" if enough else "Prepared data, checkpoints and features need room: free some, or --workspace elsewhere."
+    yield Finding("workspace", "ok" if enough else "warning", f"{free / 1e9:.0f} GB free on its disk", hint)
 
 
 def _can_be_written(folder: Path) -> bool:
@@ -182,8 +182,8 @@ def _can_be_written(folder: Path) -> bool:
 def _data(source: DataSource) -> Iterator[Finding]:
     names = list(registry.entries(registry.DATASETS))
     if source.kind == "simulated":
-        cure = "Real data: --data-root FOLDER, BENCH_DATA, or [data] in bench.toml; bench data download NAME gets some."
-        yield Finding("data", "note", f"no real data are named: all {len(names)} datasets are simulated", cure)
+        hint = "Real data: --data-root FOLDER, BENCH_DATA, or [data] in bench.toml; bench data download NAME gets some."
+        yield Finding("data", "note", f"no real data are named: all {len(names)} datasets are simulated", hint)
         return
     for name in names:
         cls = registry.load(registry.DATASETS, name)
@@ -217,7 +217,7 @@ def _encoders(place: Workspace) -> Iterator[Finding]:
 
 def _tracking(place: Workspace) -> Iterator[Finding]:
     uri = place.tracking_uri
-    cure = "Start the server, fix MLFLOW_TRACKING_URI, or run with --no-track; results are kept in any case."
+    hint = "Start the server, fix MLFLOW_TRACKING_URI, or run with --no-track; results are kept in any case."
     database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
     if database is not None and not database.exists():
         yield Finding("tracking", "ok", f"{uri} (made when first needed)")
@@ -225,7 +225,7 @@ def _tracking(place: Workspace) -> Iterator[Finding]:
     try:
         _reach(uri, database)
     except (OSError, ValueError, sqlite3.Error) as error:
-        yield Finding("tracking", "warning", f"{redact(uri)} does not answer: {redact_of(uri, str(error))}", cure)
+        yield Finding("tracking", "warning", f"{redact(uri)} does not answer: {redact_of(uri, str(error))}", hint)
     else:
         yield Finding("tracking", "ok", f"{redact(uri)} answers")
 

@@ -31,7 +31,7 @@ def set_quiet(quiet: bool) -> None:
 
 
 def hand_over(listener: Callable[[str], None]) -> None:
-    """Tell another process what there is to say, and show nothing here: a worker has no terminal of its own."""
+    """Send messages to another process and show nothing here: a worker has no terminal."""
     global _listener
     _listener = listener
 
@@ -60,7 +60,7 @@ def byte_size(n: float) -> str:
 
 @contextlib.contextmanager
 def track(description: str, unit: Unit = "count") -> Iterator[Progress]:
-    """Report progress under ``description`` until the block ends; ``bytes`` are told as megabytes and with their
+    """Report progress under ``description`` until the block ends; ``bytes`` are shown as megabytes and with their
     speed."""
     if _quiet or _listener is not None:
         yield lambda done, total, note="": None

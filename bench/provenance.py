@@ -71,10 +71,10 @@ def now() -> str:
 
 
 def now_after(mark: Path) -> str:
-    """UTC, to the second, and never before what was told of this file before: a clock that is set back, or a machine
+    """UTC, to the second, and never before an earlier time of this file: a clock that is set back, or a machine
     whose clock is behind, makes nothing that is newer look older.
 
-    The file keeps the latest time that was told. It only orders what is made in one workspace.
+    The file keeps the latest time that was returned. It only orders what is made in one workspace.
     """
     try:
         latest = datetime.fromisoformat(mark.read_text(encoding="ascii").strip())
@@ -89,6 +89,6 @@ def now_after(mark: Path) -> str:
         try:
             aside.write_text(text + "\n", encoding="ascii")
             os.replace(aside, mark)
-        except OSError:  # a disk that is full has been told, or will be: by what cannot be written at all
+        except OSError:  # a full disk is reported by the writes that fail
             aside.unlink(missing_ok=True)
     return text

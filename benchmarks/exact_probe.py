@@ -4,7 +4,7 @@
     python benchmarks/exact_probe.py --classes 5 --timed 1  # a minute
 
 scikit-learn runs twice on ``--timed`` of the classes, and its times are multiplied: as it comes (lbfgs, tolerance 1e-4, as
-many iterations as it asks for), which stops short of the optimum, and with the solver of its own that reaches the optimum
+many iterations as it asks for), which stops short of the optimum, and with its solver that reaches the optimum
 soonest here (newton-cholesky, tolerance 1e-12). ``off`` is the largest difference of a coefficient from the latter, as a
 share of the largest coefficient, worst over the penalties.
 Seeds are not counted: the optimum depends on none, so that a loop over five seeds is five times slower for nothing.
@@ -29,7 +29,7 @@ RECORDS, DIM = 17_084, 512
 
 
 def data(classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Standardised features whose variances fall off as a representation's do, and labels partly told by them."""
+    """Standardised features whose variances fall off as a representation's do, and labels that partly depend on them."""
     rng = np.random.default_rng(classes)
     turn = np.linalg.qr(rng.normal(size=(DIM, DIM)))[0]
     x = (rng.normal(size=(RECORDS, DIM)) * np.arange(1, DIM + 1) ** -0.5) @ turn

@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py [--rounds 5]      # asked: 0.4 s and 1.0 s
 
-Each is a separate process, warm (files and compiled modules in the page cache); the least of the rounds is told next to
+Each is a separate process, warm (files and compiled modules in the page cache); the least of the rounds is printed next to
 their median, since what else runs on the machine can only add. What bounds it: the interpreter itself and typer's imports;
 ``bench methods`` also parses the source of every method.
 """

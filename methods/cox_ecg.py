@@ -52,7 +52,7 @@ class CoxECG(Method):
         features = self._features(train)
         rate = features[:, 0]
         if np.isnan(rate).all():
-            raise DataError("cox-ecg: no heart rate could be told from any training recording; are these ECGs?")
+            raise DataError("cox-ecg: no heart rate was found in any training recording; check that these are ECGs.")
         self.mean, self.deviation = float(np.nanmean(rate)), float(np.nanstd(rate)) or 1.0
         known, held = self._scaled(features), self._scaled(self._features(validation))
         outcome = Surv.from_arrays(train.targets[:, 1].astype(bool), train.targets[:, 0])

@@ -39,7 +39,7 @@ _LATERAL = [LEADS.index(lead) for lead in ("I", "II", "aVL", "V2", "V3", "V4", "
 def ecg_parameters(
     ecg: Float[np.ndarray, "lead time"], fs: float, reported: Mapping[str, Any]
 ) -> Float[np.ndarray, " parameter"]:
-    """The parameters of one recording; NaN where the rate cannot be told, and a finding that cannot be judged is 0.
+    """The parameters of one recording; NaN where the rate is unknown, and 0 for a finding that cannot be determined.
 
     Args:
         ecg: mV, ten seconds, twelve leads.

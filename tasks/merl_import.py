@@ -1,4 +1,4 @@
-"""MERL's released split files: checked against the numbers in ``splits/``, their defects told, their lists imported.
+"""MERL's released split files: checked against the numbers in ``splits/``, their defects reported, their lists imported.
 
 The partitions of CPSC2018 and CSN were drawn at random and exist only as these lists (``finetune/data_split`` of the
 MERL repository). Records are joined by name and label columns by their headings: both change their order in places.

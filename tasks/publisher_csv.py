@@ -71,7 +71,7 @@ def read_table(
     Args:
         required: columns that must be there.
         optional: further columns that are read where they are there.
-        cure: what to do about a file that is not as it should be; ends every message.
+        cure: the fix for a malformed file; ends every message.
         keep_default_na: whether empty fields are missing values (pandas' reading) or empty texts.
 
     Raises:

@@ -7,7 +7,7 @@ Each YAML of ``tasks/endpoints``, and of ``endpoints`` in the user's data root, 
 ``hospital``
     a field of diagnosis codes, with a field of dates at the same array indices. Codes match by prefix, without dots.
 ``self-report``
-    a field of codes told at a visit, whole codes only. Dated by the year in ``year_field`` where that is known, and
+    a field of codes reported at a visit, whole codes only. Dated by the year in ``year_field`` where that is known, and
     never later than the visit.
 
 UK Biobank writes special dates: 1900-01-01 (no date) and 2037-07-07 (a date in the future, a placeholder) tell that
@@ -70,7 +70,7 @@ class Hospital(Coded):
 
 
 class SelfReport(Coded):
-    """What participants told at a visit."""
+    """Self-reports of participants at a visit."""
 
     kind: Literal["self-report"]
     year_field: int | None = None
@@ -159,7 +159,7 @@ def _coded(one: Hospital | SelfReport, table: MainTable) -> pd.DataFrame:
 
 
 def _told(one: SelfReport, entries: pd.DataFrame, table: MainTable) -> np.ndarray:
-    """The year of diagnosis where it was told (its middle), else the visit; never after the visit."""
+    """The year of diagnosis where it was reported (its middle), else the visit; never after the visit."""
     import pandas as pd
 
     visits = {instance: table.date(VISIT_DATE, instance) for instance in entries["instance"].unique()}

@@ -39,7 +39,7 @@ REAL = Path(__file__).parents[2] / "shared" / "data"
 
 @pytest.fixture(autouse=True)
 def heard(monkeypatch):
-    """A command that was told to be quiet leaves no silence for the next test."""
+    """A command that was run with --quiet leaves no silence for the next test."""
     monkeypatch.setattr("bench.progress._quiet", False)
 
 

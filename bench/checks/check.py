@@ -14,9 +14,9 @@ from bench.errors import BenchError, foreign_code
 class Broken(BenchError):
     """A promise that was not kept: what was found, and how to fix it."""
 
-    def __init__(self, found: str, cure: str):
-        super().__init__(f"{found} {cure}")
-        self.found, self.cure = found, cure
+    def __init__(self, found: str, hint: str):
+        super().__init__(f"{found} {hint}")
+        self.found, self.hint = found, hint
 
 
 class DoesNotApply(Exception):
@@ -29,13 +29,13 @@ class Check:
 
     Attributes:
         promise: what a user can rely on, in words.
-        cure: what to look at when the plugin's own code fails on the way.
+        hint: what to look at when the plugin's own code fails on the way.
         run: the test.
         slow: worth its time only now and then (``bench check --all``, ``make slow``).
     """
 
     promise: str
-    cure: str
+    hint: str
     run: Callable[[Any], None]
     slow: bool = False
 
@@ -53,11 +53,11 @@ class Verdict:
     why: str = ""
 
 
-def collected(checks: list[Check], promise: str, cure: str, slow: bool = False) -> Callable[..., Callable]:
+def collected(checks: list[Check], promise: str, hint: str, slow: bool = False) -> Callable[..., Callable]:
     """Decorator: adds a function to a list of checks."""
 
     def add(run: Callable[[Any], None]) -> Callable[[Any], None]:
-        checks.append(Check(promise, cure, run, slow))
+        checks.append(Check(promise, hint, run, slow))
         return run
 
     return add
@@ -75,8 +75,8 @@ def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = Fals
         with foreign_code():
             made = subject()
     except Exception as error:
-        cure = "Fix this first; the other checks need it."
-        yield Verdict(ready, "broken", _explained(error, cure))
+        hint = "Fix this first; the other checks need it."
+        yield Verdict(ready, "broken", _explained(error, hint))
         return
     yield Verdict(ready, "kept")
     for check in checks:
@@ -89,12 +89,12 @@ def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = Fals
         except DoesNotApply as reason:
             yield Verdict(check.promise, "does not apply", str(reason))
         except Exception as error:
-            yield Verdict(check.promise, "broken", _explained(error, check.cure))
+            yield Verdict(check.promise, "broken", _explained(error, check.hint))
         else:
             yield Verdict(check.promise, "kept")
 
 
-def _explained(error: Exception, cure: str) -> str:
+def _explained(error: Exception, hint: str) -> str:
     """One line: what went wrong, where in the plugin's code, and the fix."""
     if isinstance(error, BenchError):
         return str(error)
@@ -103,4 +103,4 @@ def _explained(error: Exception, cure: str) -> str:
     own = [f for f in frames if "site-packages" not in f.filename] or frames
     where = f" (line {own[-1].lineno} of {own[-1].filename})" if own else ""
     said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said}{where}. {cure}"
+    return f"{type(error).__name__}: {said}{where}. {hint}"

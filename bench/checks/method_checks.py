@@ -323,7 +323,7 @@ def is_the_same_again_under_a_seed(subject: MethodSubject) -> None:
 )
 def all_it_learned_is_in_its_state(subject: MethodSubject) -> None:
     """A run that is resumed from the state goes on, to the bit, as if it had not been disturbed."""
-    cure = "Keep everything that training changes as parameters or buffers (register_buffer), not as plain attributes."
+    hint = "Keep everything that training changes as parameters or buffers (register_buffer), not as plain attributes."
     batch, pretrains = subject.batch, subject.cls.implements("pretraining_loss")
     trained = copy.deepcopy(subject.built)
     if pretrains:
@@ -334,13 +334,13 @@ def all_it_learned_is_in_its_state(subject: MethodSubject) -> None:
     resumed = subject.again(seed=5)
     resumed.load_state_dict(torch.load(file, weights_only=True))
     if different := _differing(trained, resumed):
-        raise Broken(f"{different[0]} is not what was saved after loading.", cure)
+        raise Broken(f"{different[0]} is not what was saved after loading.", hint)
     if subject.cls.implements("encode") and not torch.equal(_encode(trained, batch), _encode(resumed, batch)):
-        raise Broken("after saving and loading, encode gives other values.", cure)
+        raise Broken("after saving and loading, encode gives other values.", hint)
     if pretrains:
         losses = [_step(method, batch, seed=6) for method in (trained, resumed)]
         if losses[0] != losses[1] or _differing(trained, resumed):
-            raise Broken("after saving and loading, pretraining goes on differently.", cure)
+            raise Broken("after saving and loading, pretraining goes on differently.", hint)
 
 
 @collected(CHECKS, "it scores classes by name", "zero_shot(batch, names) must return a tensor [record, class].")

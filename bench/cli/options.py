@@ -119,7 +119,7 @@ def counted(number: int, word: str) -> str:
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help: examples, each on lines of its own, and what there is to say of them."""
+    """The end of a command's help: examples, each on separate lines, and remarks."""
     return "\n\n".join(("Examples:", *lines))
 
 

@@ -47,8 +47,8 @@ def _show(finding: Finding) -> None:
     from rich.text import Text
 
     line = Text.assemble((f"{finding.state:<8}", _STYLES[finding.state]), f"{finding.area:<10} {finding.found}")
-    if finding.cure:
-        line.append(f"\n{'':19}{finding.cure}", "dim")
+    if finding.hint:
+        line.append(f"\n{'':19}{finding.hint}", "dim")
     Console(highlight=False, soft_wrap=True).print(line)
 
 

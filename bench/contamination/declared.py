@@ -79,7 +79,7 @@ def collections(corpus: str | None) -> list[str]:
 
 
 def _of(name: str, attribute: str) -> dict[str, str]:
-    """What a registered dataset declares itself, as a mapping; what it inherits is said of another."""
+    """What a registered dataset declares itself, as a mapping; inherited declarations describe another dataset."""
     if name not in registry.entries(registry.DATASETS):
         return {}
     try:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SIMULATION_SEED = 0
 SHOWN = 5
-"""Skipped recordings told with their reasons; the manifest lists all."""
+"""Number of skipped recordings shown with their reasons; the manifest lists all."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Explained:
 
     Attributes:
         record: the id of the record.
-        score: what the method said of it.
+        score: the method's score of the record.
         files: every picture, PNG and SVG.
     """
 

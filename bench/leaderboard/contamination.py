@@ -17,7 +17,7 @@ def marks(statuses: Iterable[str]) -> str:
 
 
 def differing(results: Sequence[Result]) -> str:
-    """Why some cells of one place may not be averaged: the same test records, told of in two ways. Empty if they may.
+    """Why some cells of one place may not be averaged: the same test records with two different statuses. Empty if they may.
 
     Folds test on other records and may differ; their mean then bears all marks.
     """

@@ -204,7 +204,7 @@ class Method(nn.Module):
 
     def layer_groups(self) -> Sequence[Sequence[nn.Parameter]] | None:
         """The encoder's parameters in layers, input first, for ``finetune.layer_decay``; those left out train at the
-        head's end of the scale. None: told from the order in which ``encode`` calls its modules."""
+        head's end of the scale. None: derived from the order in which ``encode`` calls its modules."""
         return None
 
     def head(self, dim: int, n_outputs: int) -> nn.Module:

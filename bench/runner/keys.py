@@ -92,8 +92,6 @@ def member_cells(cell: Cell, session: Session) -> list[Cell]:
     for name in session.remembered(("members", cell.method), names):
         member = registry.load(registry.METHODS, name)
         if member.implements("combine") or cell.mode not in member.modes():
-            raise ConfigError(
-                f"{cell.method}: {name} cannot be one of its members, as it has no {cell.mode} of its own."
-            )
+            raise ConfigError(f"{cell.method}: {name} cannot be one of its members, as it has no separate {cell.mode}.")
         members.append(replace(cell, method=name))
     return members

@@ -87,7 +87,7 @@ def _fetched(folder: Path, session: Session) -> Result | None:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a method said of the scored examples, and what it was given."""
+    """Predictions of a method for the scored examples, and their inputs."""
 
     outcome: Outcome
     method: Method

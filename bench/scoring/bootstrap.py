@@ -167,7 +167,7 @@ class Replicates:
         """The standard error of :attr:`value`, corrected for parts that few clusters carry.
 
         A part that a replicate lost does not move in that replicate: the mean is over the same parts throughout. A
-        part that a single cluster carries shows no spread of its own and is given that of the other parts, scaled
+        part that a single cluster carries shows no spread and gets the spread of the other parts, scaled
         to one cluster. NaN where no part is carried by two clusters.
         """
         kept = self.present

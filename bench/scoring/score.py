@@ -10,7 +10,7 @@
 
 A class without a positive (or without a negative) among the records is left out of macro means and named in
 ``left_out``. Every value carries a 95 % interval from a bootstrap over clusters (patients); how it is made of the
-replicates, and why not of their percentiles, is told in :mod:`bench.scoring.bootstrap`.
+replicates, and why not of their percentiles: see :mod:`bench.scoring.bootstrap`.
 """
 
 from __future__ import annotations

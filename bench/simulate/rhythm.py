@@ -94,7 +94,7 @@ def _premature(rhythm: Rhythm, n: int, rng: np.random.Generator) -> np.ndarray:
         ventricular[:] = ventricular[0]
     else:
         chosen = rng.random(n) < total
-        # The recording shows what is said of it: one premature beat lies well inside its first seconds.
+        # The recording shows its labels: one premature beat lies well inside its first seconds.
         chosen[min(n - 2, int(rng.integers(3, 8)))] = True
         chosen[1:] &= ~chosen[:-1] | (rng.random(n - 1) < 0.1)
         if rhythm.pvc and rhythm.pac and chosen.sum() > 1:

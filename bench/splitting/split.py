@@ -17,7 +17,7 @@ Rules:
 
 ``column``
     a column of the examples says it all; one fold. The column is the publisher's, or derived by the dataset's reader,
-    or imported by the user (``cure`` says how).
+    or imported by the user (``hint`` says how).
 ``repeated-stratified-cv``
     ``folds`` folds for each of ``seeds``, stratified on the outcome, patients never across folds; ``validation`` is the
     share of the training part that validates. scikit-learn's ``StratifiedGroupKFold`` draws both.
@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Int64
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from bench import registry
 from bench.errors import ConfigError, DataError, UnknownName
@@ -73,7 +73,11 @@ class ColumnRule(_Model):
     validation: list[int | str]
     test: list[int | str]
     order: str | None = Field(None, description="column that orders the rows of a partition, as released subsets need")
-    cure: str = Field("", description="how the column comes about; told where it is missing")
+    hint: str = Field(
+        "",
+        validation_alias=AliasChoices("hint", "cure"),
+        description="how to get the column; shown where it is missing",
+    )
 
     @property
     def n_folds(self) -> int:
@@ -83,7 +87,7 @@ class ColumnRule(_Model):
         for column in (self.column, *([self.order] if self.order else [])):
             if column not in examples.columns:
                 found = ", ".join(map(str, examples.columns.columns))
-                raise DataError(f"the split reads the column {column!r}; the records have {found}. {self.cure}".strip())
+                raise DataError(f"the split reads the column {column!r}; the records have {found}. {self.hint}".strip())
         values = examples.columns[self.column]
         rows = [np.flatnonzero(values.isin(getattr(self, name))).astype(np.int64) for name in PARTITIONS]
         if self.order:

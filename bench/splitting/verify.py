@@ -61,7 +61,7 @@ def check_task(session: Session, task: Task) -> Iterator[SplitCheck]:
         real: Copy = "complete" if session.is_complete(store, split) else "subset"
         yield check_split(task.name, split, examples, real if session.source.kind == "real" else "simulated")
     if task.released_split is not None and len(names) == 1:
-        words = f"Its lists are not available. {rule.cure}" if isinstance(rule, ColumnRule) else "Not available."
+        words = f"Its lists are not available. {rule.hint}" if isinstance(rule, ColumnRule) else "Not available."
         yield SplitCheck(task.name, task.released_split, "not checked", words=[words.strip()])
 
 

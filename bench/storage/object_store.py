@@ -72,7 +72,7 @@ class SharedArtifacts:
             try:
                 self._system.ls(self._root, detail=False)
             except FileNotFoundError:
-                # It is new, or its name is wrong: told now, and not when a day's work is to be sent.
+                # It is new, or its name is wrong: reported now, not after a day's work.
                 self._system.makedirs(self._root, exist_ok=True)
                 self._system.pipe_file(f"{self._root}/about.txt", ABOUT)
         except Exception as error:  # whatever the store's own package raises

@@ -91,7 +91,7 @@ def pruner_for(name: PrunerName, epochs: int | None) -> BasePruner:
     if name == "none":
         return optuna.pruners.NopPruner()
     if epochs is None:
-        raise ConfigError(f"--pruner {name}: nothing is told of a setting before it is done here; use --pruner none.")
+        raise ConfigError(f"--pruner {name}: settings report no intermediate values here; use --pruner none.")
     if name == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=max(1, epochs // 10))
     return optuna.pruners.HyperbandPruner(min_resource=max(1, epochs // 27), max_resource=epochs, reduction_factor=3)

@@ -36,7 +36,7 @@ class Search:
     Attributes:
         name: of the study; it holds a digest of everything that determines its values.
         facts: kept with the study, for ``bench sweep show``.
-        epochs: the most that a trial can report; None where nothing is told before a trial is done.
+        epochs: the most that a trial can report; None where trials report no intermediate values.
     """
 
     name: str

@@ -231,7 +231,7 @@ def check_spaces(spaces: Spaces, method: type[Method], mode: str, session: Sessi
 
 
 def take_part(options: SweepOptions, session: Session, planned: Planned) -> tuple[Chosen, dict[str, Any]]:
-    """Search as one worker until the study is done; what it chose, and what a result is told of it."""
+    """Search as one worker until the study is done; return the chosen setting and its facts for the result."""
     what, cell = planned.what, planned.cell
     url = _storage(options, session.source, planned)
     say(f"study {what.name}: {what.trials} trials over {', '.join(what.spaces)}")

@@ -1,4 +1,4 @@
-"""Layer-wise learning rates: the layers of any method, input first, told from the order in which it calls its modules."""
+"""Layer-wise learning rates: the layers of any method, input first, derived from the order of module calls."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _called(method: nn.Module, run: Callable[[], Any]) -> list[str]:
 
 
 def _block(name: str, modules: dict[str, nn.Module]) -> str | None:
-    """The outermost numbered module with modules of its own that ``name`` lies in: a block, or a stage of blocks."""
+    """The outermost numbered module with submodules that contains ``name``: a block, or a stage of blocks."""
     for prefix in reversed(list(_prefixes(name))):
         if prefix.rpartition(".")[2].isdigit() and next(modules[prefix].children(), None) is not None:
             return prefix

@@ -15,7 +15,7 @@ from bench.method import Method
 class Functions(nn.Module):
     """Calls a function of a method by its name; Fabric wraps the forward pass of a module and nothing else of it.
 
-    (Methods that Fabric is told to take for forward passes run without its precision on a single device.)
+    (Methods that Fabric treats as forward passes run without its precision on a single device.)
     """
 
     def __init__(self, method: Method):

@@ -67,7 +67,7 @@ def _page(entry: registry.Entry, task: Any) -> str:
         parts += [f"## {TITLE.get(task.kind, 'Classes')}\n", _classes(task, complete)]
     if task.groups:
         parts.append(
-            "Means are also told for: " + ", ".join(f"`{g}` ({len(m)})" for g, m in task.groups.items()) + ".\n"
+            "Means are also reported for: " + ", ".join(f"`{g}` ({len(m)})" for g, m in task.groups.items()) + ".\n"
         )
     return "\n".join(parts)
 

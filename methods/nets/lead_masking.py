@@ -26,7 +26,7 @@ class LeadMasking:
         masked_leads: the numbers of masked leads to draw from, one draw per record, counted in the 12 standard leads.
             (9, 10, 11) is the paper's dynamic lead masking, so 1 to 3 leads stay; a single number fixes it (the row
             "- Dynamic Lead Masking"); empty masks no lead (the row "- Lead Masking"). A record that has fewer leads
-            than the draw would leave keeps all of its own; at least one always stays.
+            than the draw would leave keeps all its leads; at least one lead always stays.
         segments: ``"per_lead"`` hides equally many segments of every visible lead, each lead by its own draw;
             ``"any"`` hides as large a share of all visible segments regardless of lead (the row "- Lead-independent
             Segment Masking"); ``"none"`` hides none (the row "- Segment Masking").

@@ -39,7 +39,7 @@ class MLBFNet(nn.Module):
         dropout: after every block and every attention.
 
     Attributes:
-        dim: length of the vector: 2 * width values of the fusion for each lead, then as many of its own branch; 576.
+        dim: length of the vector: 2 * width values of the fusion for each lead, then as many of each lead's branch; 576.
         branch_dim: values of one branch; 24.
     """
 

@@ -118,7 +118,7 @@ def passages(document: Document, words: int = PASSAGE_WORDS) -> list[Passage]:
     """The document in passages of whole sentences, of at most ``words`` words; a longer sentence is cut.
 
     A passage begins with the last sentence of the one before, if that is short: a criterion and what it is about often
-    stand in two sentences. A heading of Markdown begins one of its own.
+    stand in two sentences. A heading of Markdown begins a separate passage.
     """
     found: list[Passage] = []
     current: list[list[tuple[str, int]]] = []

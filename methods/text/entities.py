@@ -316,7 +316,7 @@ def entity_labels(
 ) -> tuple[Vocabulary, UInt8[np.ndarray, "report entity"]]:
     """The vocabulary of a corpus' training reports, and the labels of all its reports under it.
 
-    With an endpoint, what asking it would take is told before it begins.
+    With an endpoint, the number of requests is reported before they begin.
 
     Args:
         reports: one for every record; an empty one has no entity.

@@ -46,7 +46,7 @@ class TextTower(nn.Module):
 
     def prepare(self, corpus: Corpus) -> None:
         """Embed the distinct reports of the corpus, from the cache where they are there."""
-        if not self.encoder.constant:  # read at every step, where nobody would be told
+        if not self.encoder.constant:  # read at every step, where nobody would see the message
             if written := list(dict.fromkeys(text for text in corpus.text or () if text.strip())):
                 self.encoder.warn_of_cuts(written)
             return

@@ -8,26 +8,26 @@ FIELDS = ["fs", *(f"{section}.field{i}" for section in ("pretrain", "linear") fo
 
 
 def test_of_many_fields_the_nearest_are_named_else_the_sections():
-    told = str(UnknownName("config field", "pretrain.feld1", FIELDS))
-    assert "Did you mean 'pretrain.field1'" in told
-    assert "linear" not in told
-    assert "bench explain METHOD" in told
+    message = str(UnknownName("config field", "pretrain.feld1", FIELDS))
+    assert "Did you mean 'pretrain.field1'" in message
+    assert "linear" not in message
+    assert "bench explain METHOD" in message
     assert str(UnknownName("config field", "x", FIELDS)).endswith("Known: fs, linear.*, pretrain.*.")
     assert "linear.field3" in str(UnknownName("config field", "x", FIELDS[:45]))
 
 
 @pytest.mark.parametrize("written", ["lr", "learning_rate", "learning-rate", "linear.learning_rate", "LR"])
 def test_a_field_is_found_by_what_others_call_it_and_without_its_section(written):
-    told = str(UnknownName("config field", written, ["linear.lr", "finetune.lr", *FIELDS]))
-    assert "'linear.lr'" in told
-    assert "'finetune.lr'" in told
+    message = str(UnknownName("config field", written, ["linear.lr", "finetune.lr", *FIELDS]))
+    assert "'linear.lr'" in message
+    assert "'finetune.lr'" in message
 
 
 def test_many_names_are_not_all_printed_where_a_command_lists_them():
     names = [f"method-{i}" for i in range(60)]
-    told = str(UnknownName("method", "metod-7", names))
-    assert told.startswith("unknown method 'metod-7'. Did you mean 'method-7' or ")
-    assert told.endswith("? All 60: bench methods.")
+    message = str(UnknownName("method", "metod-7", names))
+    assert message.startswith("unknown method 'metod-7'. Did you mean 'method-7' or ")
+    assert message.endswith("? All 60: bench methods.")
     assert str(UnknownName("method", "zzz", names)) == "unknown method 'zzz'. All 60: bench methods."
     assert str(UnknownName("method", "c", ["a", "b"])) == "unknown method 'c'. Known: a, b."
 

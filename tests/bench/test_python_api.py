@@ -58,8 +58,8 @@ def test_a_run_is_a_tidy_table_and_the_command_lines_own_cells(here, capsys, mon
     with contextlib.suppress(SystemExit):
         main()
     assert {r["key"] for r in json.loads(capsys.readouterr().out)} == set(table.key)
-    stored, told = (t.sort_values(["key", "metric"], ignore_index=True) for t in (bench.results(), table))
-    pd.testing.assert_frame_equal(stored, told, check_like=True)
+    stored, message = (t.sort_values(["key", "metric"], ignore_index=True) for t in (bench.results(), table))
+    pd.testing.assert_frame_equal(stored, message, check_like=True)
 
 
 BOARD = """
@@ -100,9 +100,9 @@ def test_names_are_lists_and_wrong_ones_are_told(here):
         bench.run("kmerl", "ptbxl-super", "linear", protocols="theirs")
 
 
-@pytest.mark.parametrize(("fractions", "told"), [("ten", "'ten' is no share"), ("150%", "--fraction 1.5")])
-def test_fractions_are_shares_or_per_cents(fractions, told):
-    with pytest.raises(ConfigError, match=told):
+@pytest.mark.parametrize(("fractions", "message"), [("ten", "'ten' is no share"), ("150%", "--fraction 1.5")])
+def test_fractions_are_shares_or_per_cents(fractions, message):
+    with pytest.raises(ConfigError, match=message):
         bench.run(methods="random-resnet", tasks="ptbxl-super", modes="linear", fractions=fractions)
 
 

@@ -75,8 +75,8 @@ def test_hyperparameters_of_the_paper_and_of_the_released_file():
     assert (paper.epochs, paper.batch_size, paper.lr, paper.weight_decay) == (50, 4096, 2e-4, 1e-5)
     assert (released.epochs, released.batch_size, released.lr, released.weight_decay) == (21, 1024, 1e-3, 1e-8)
     assert (paper.schedule, released.schedule, released.restart_steps) == ("cosine", "cosine-restarts", 5000)
-    told = config_with("merl.hyperparameters=config", "merl.pretrain.epochs=3", profile="paper").pretrain
-    assert (told.epochs, told.lr) == (3, 1e-3)
+    message = config_with("merl.hyperparameters=config", "merl.pretrain.epochs=3", profile="paper").pretrain
+    assert (message.epochs, message.lr) == (3, 1e-3)
     small = config_with("merl.hyperparameters=config").pretrain
     assert (small.epochs, small.weight_decay) == (MERL.smoke["pretrain.epochs"], 1e-8)
     again = MERL.Config.model_validate(MERL.Config(hyperparameters="config").model_dump())

@@ -69,9 +69,11 @@ def test_findings_follow_the_signal():
 
 def test_what_the_recorder_reports_goes_first():
     reported = {"ecg_ventricular_rate": 71, "ecg_qrs_duration": 104, "ecg_r_axis": -40, "ecg_p_axis": -5.0}
-    told = found(ecg(), **reported, ecg_pr_interval=np.nan)
-    assert told["ventricular rate"] == 71
-    assert [told[n] for n in ("prolonged QRS", "left-axis deviation", "abnormal P axis", "prolonged PR interval")] == [
+    message = found(ecg(), **reported, ecg_pr_interval=np.nan)
+    assert message["ventricular rate"] == 71
+    assert [
+        message[n] for n in ("prolonged QRS", "left-axis deviation", "abnormal P axis", "prolonged PR interval")
+    ] == [
         1,
         1,
         1,

@@ -145,9 +145,9 @@ def test_workers_and_servers_die_and_nothing_is_lost_or_doubled(
     mlflow_server.launch()
 
     codes = {command.process.pid: command.wait() for command in [*workers, *runners]}
-    told = "\n\n".join(command.text() for command in [*workers, *runners])
+    message = "\n\n".join(command.text() for command in [*workers, *runners])
     assert codes.pop(killed) == -signal.SIGKILL
-    assert set(codes.values()) == {0}, told
+    assert set(codes.values()) == {0}, message
 
     mlflow_server.wait()
     last = start(environment, *sweep, "--json")

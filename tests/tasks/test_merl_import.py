@@ -1,4 +1,4 @@
-"""MERL's released lists: verified, their defects told, imported."""
+"""MERL's released lists: verified, their defects reported, imported."""
 
 from __future__ import annotations
 

@@ -78,12 +78,12 @@ def test_a_survival_model_is_planned_for_survival_tasks_alone():
 
 def test_the_simulators_own_risks_are_calibrated_and_tell_who_falls_ill():
     rng = np.random.default_rng(0)
-    told, ill = [], []
+    message, ill = [], []
     for _ in range(1500):
         person = draw_participant(rng)
-        told.append(list(true_risks(person, patient_of(person, rng)).values())[1:])
+        message.append(list(true_risks(person, patient_of(person, rng)).values())[1:])
         ill.append([person.coronary, person.fibrillation, person.diabetes])
-    odds, ill = np.array(told), np.array(ill)
+    odds, ill = np.array(message), np.array(ill)
     chance = 1 / (1 + np.exp(-odds))
     assert (ill[:, 0] == (chance[:, 0] > 0.5)).all()  # a coronary heart always shows
     for disease in (1, 2):

@@ -16,7 +16,7 @@ EVIDENCE = [
 ]
 ENDPOINT = Endpoint(title="heart failure", source="a test", evidence=EVIDENCE)
 
-# eid: algorithmic date; told at visit 2 (code, year); diagnoses (code, date)
+# eid: algorithmic date; reported at visit 2 (code, year); diagnoses (code, date)
 PEOPLE = {
     "1": ("2015-05-01", None, [("I500", "2014-01-02"), ("K409", "2001-01-01")]),  # the hospital knew first
     "2": (None, ("1076", "2003.5"), []),
@@ -35,10 +35,10 @@ EXPECTED = {
 
 def dispensary(root):
     rows = []
-    for eid, (algorithm, told, codes) in PEOPLE.items():
+    for eid, (algorithm, answer, codes) in PEOPLE.items():
         row = {"eid": eid, "53-2.0": "2016-01-01", "131354-0.0": algorithm, "999999-0.0": "never read"}
-        if told:
-            row |= {"20002-2.1": told[0], "20008-2.1": told[1]}
+        if answer:
+            row |= {"20002-2.1": answer[0], "20008-2.1": answer[1]}
         for k, (code, date) in enumerate(codes):
             row |= {f"41270-0.{k}": code, f"41280-0.{k}": date}
         rows.append(row)
@@ -55,11 +55,11 @@ def exported_to_r(root):
 
 def platform(root):
     rows = []
-    for eid, (algorithm, told, codes) in PEOPLE.items():
+    for eid, (algorithm, answer, codes) in PEOPLE.items():
         row = {"participant.eid": int(eid), "participant.p53_i2": pd.Timestamp("2016-01-01")}
         row["participant.p131354"] = None if algorithm is None else pd.Timestamp(algorithm)
-        row["participant.p20002_i2_a1"] = told and told[0]
-        row["participant.p20008_i2_a1"] = told and float(told[1])
+        row["participant.p20002_i2_a1"] = answer and answer[0]
+        row["participant.p20008_i2_a1"] = answer and float(answer[1])
         row["participant.p41270"] = [code for code, _ in codes] or None
         for k in range(2):
             row[f"participant.p41280_a{k}"] = codes[k][1] or None if k < len(codes) else None

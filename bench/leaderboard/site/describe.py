@@ -13,7 +13,7 @@ from bench.modes import MODULES
 from bench.registry import Entry, modes_of
 
 PAPER = ("Source", "Sources", "As released")
-"""How the paragraphs of a method's docstring begin that tell of its paper."""
+"""First words of the docstring paragraphs that describe a method's paper."""
 
 Paragraphs = list[tuple[str, Any]]
 """(``text``, words), (``code``, lines as they are) or (``list``, items)."""
@@ -126,15 +126,15 @@ def task_facts(entry: Entry) -> dict[str, Any]:
     name = str(entry.attributes.get("split"))
     facts: dict[str, Any] = {
         "name": entry.name, "about": paragraphs(entry.summary), "dataset": entry.attributes.get("dataset"), "kind": kind,
-        "metric": SELECTION_METRIC.get(kind, ""), "split": name, "split_told": "", "split_source": "", "version": "",
+        "metric": SELECTION_METRIC.get(kind, ""), "split": name, "split_notice": "", "split_source": "", "version": "",
         "n": 0, "digest": "", "partitions": [], "class_heads": [], "few": FEW, "any_few": False,
         "classes": [{"name": label, "words": told, "counts": []} for label, told in words.items()],
     }  # fmt: skip
     try:
         split = load_split(name)
     except BenchError as error:
-        return facts | {"split_told": str(error)}
-    facts |= {"split_told": split.description.strip(), "split_source": split.source.strip().rstrip(".")}
+        return facts | {"split_notice": str(error)}
+    facts |= {"split_notice": split.description.strip(), "split_source": split.source.strip().rstrip(".")}
     whole = split.content.complete
     if whole is None:
         return facts

@@ -53,7 +53,7 @@ class TableView:
     """One table of a board's page; ``columns`` have ``label, group, metric, task, records``."""
 
     heading: str
-    told: str
+    notice: str
     comparable: bool
     columns: list[dict[str, Any]]
     groups: list[tuple[str, int]]
@@ -81,18 +81,20 @@ def about_published(board: Board) -> list[str]:
 def _view(board: Board, table: Table, results: Results, cache: Path | None) -> TableView:
     lines, columns, absent_rows, absent_columns = number_format.shown(table)
     scales = {i: _scale(table, lines, i) for i in columns}
-    told = ""
+    notice = ""
     if table.stamp is None:
-        told = "No results of bench appear next to these yet: they require complete real data and the profile “paper”."
+        notice = (
+            "No results of bench appear next to these yet: they require complete real data and the profile “paper”."
+        )
     elif not table.shows_published and board.has_published:
-        told = f"No published numbers are shown next to these: {why_not(table)}."
+        notice = f"No published numbers are shown next to these: {why_not(table)}."
     notes = [*number_format.comparison_notes(table), *table.footnotes]
     notes += [f"Not run: {', '.join(absent_rows)}."] if absent_rows else []
     notes += [f"Columns not run: {', '.join(absent_columns)}."] if absent_columns else []
     notes += [f"{reason}." for reason in number_format.reasons(table)]
     return TableView(
         heading=heading(table),
-        told=told,
+        notice=notice,
         comparable=table.stamp is None or table.stamp.comparable,
         columns=[_column(table, i) for i in columns],
         groups=[
@@ -187,7 +189,7 @@ def _cell(table: Table, line: Line, index: int, span: tuple[float, float] | None
 
 DRAWN = 1  # version of the drawings in the cache
 INK = "#123456"
-"""Stands for the page's text colour until the page is made; no colour of a diagram's own."""
+"""Placeholder of the page's text colour until the page is made; no diagram uses this colour."""
 
 
 def _diagram(table: Table, cache: Path | None) -> str:

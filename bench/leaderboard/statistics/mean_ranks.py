@@ -109,8 +109,8 @@ def _value(table: Table, line: int, column: int) -> float:
 
 
 def diagram(found: Standing, form: str = "svg", ink: str = "#1b1f24") -> bytes:
-    """The critical-difference diagram as ``svg`` or ``png``: mean ranks on a scale, a bar over those that cannot be told
-    apart (Demsar, JMLR 2006)."""
+    """The critical-difference diagram as ``svg`` or ``png``: mean ranks on a scale, a bar over those that do not
+    differ significantly (Demsar, JMLR 2006)."""
     import matplotlib
 
     matplotlib.use("Agg", force=False)

@@ -25,7 +25,7 @@ POLL_SECONDS = 1.0
 
 
 def _job_config() -> Any:
-    """Ray puts the current folder first on the module path of its processes, unless told that they have a working folder.
+    """Ray puts the current folder first on the module path of its processes, unless a working folder is set.
     They get what the user has on the path of this process: the script's folder, and in an interactive session this one."""
     from ray.job_config import JobConfig
 
@@ -60,7 +60,7 @@ class RayCluster:
             own = {"address": "local", "num_cpus": jobs, "include_dashboard": False}
             here = own if address is None else {"address": address}
             if not (address or "").startswith("ray://"):
-                options["job_config"] = _job_config()  # a client is given no folder of its own
+                options["job_config"] = _job_config()  # a client gets no separate folder
             try:
                 ray.init(**here, **options)
             except Exception as error:

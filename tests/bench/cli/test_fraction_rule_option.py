@@ -1,4 +1,4 @@
-"""``--fraction-rule``: whose draw of a labelled fraction, told with every result and kept apart on boards."""
+"""``--fraction-rule``: whose draw of a labelled fraction, recorded in every result and kept apart on boards."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def test_both_rules_are_run_kept_apart_and_told(bench, monkeypatch):
         assert isinstance(one["split"]["classes_absent_from_training"], list)
     assert merl[0]["split"]["classes_absent_from_training"]  # 9 recordings cannot hold 23 classes
     shown = bench(*RUN, "--fraction", "5%", "--fraction-rule", "merl")
-    told = " ".join(shown.out.split())  # a narrow table breaks its lines
-    assert "drawn by merl: no training record has" in told
+    message = " ".join(shown.out.split())  # a narrow table breaks its lines
+    assert "drawn by merl: no training record has" in message
 
 
 def test_boards_do_not_average_two_draws(bench):

@@ -17,8 +17,8 @@ def test_names_of_the_twelve_counts_are_distinct_short_and_read_back():
     assert subsets[3] == tuple(lead for lead in LEADS if lead in PROGRESSIVE_ORDER[:4])
 
 
-@pytest.mark.parametrize(("method", "told"), [("kmerl", "not processed"), ("random-resnet", "zeros")])
-def test_a_result_says_what_became_of_absent_leads(bench, method, told):
+@pytest.mark.parametrize(("method", "message"), [("kmerl", "not processed"), ("random-resnet", "zeros")])
+def test_a_result_says_what_became_of_absent_leads(bench, method, message):
     done = bench(
         "run", "-m", method, "-t", "ptbxl-super", "--mode", "zeroshot", "--leads", "1..2,limb", "--set",
         "pretrain.epochs=0", "--no-track", "--json",
@@ -26,4 +26,4 @@ def test_a_result_says_what_became_of_absent_leads(bench, method, told):
     assert done.code == 0, done.err
     results = json.loads(done.out)
     assert [len(r["cell"]["leads"]) for r in results] == [1, 2, 6]
-    assert {r["provenance"]["absent_leads"] for r in results} == {told}
+    assert {r["provenance"]["absent_leads"] for r in results} == {message}

@@ -1,4 +1,4 @@
-"""What can go wrong before and while a text method is pretrained: told in words, with nothing half-written."""
+"""What can go wrong before and while a text method is pretrained: reported, with nothing half-written."""
 
 import pytest
 

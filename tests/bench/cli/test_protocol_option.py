@@ -1,4 +1,4 @@
-"""``bench run --protocol``: MERL's released probe next to ours, on the same features, with the inflation told."""
+"""``bench run --protocol``: MERL's released probe next to ours, on the same features, with the inflation reported."""
 
 import json
 from pathlib import Path

@@ -15,8 +15,8 @@ def test_a_zero_shot_result_class_by_class(bench, tmp_path):
     assert ran.code == 0, ran.err
     (result,) = json.loads(ran.out)
     assert result["score"]["metrics"].keys() >= {"macro_auroc_seen", "macro_auroc_unseen", "accuracy", "macro_f1"}
-    told = bench("runs", "show", result["key"][:8], "--classes")
-    assert told.code == 0, told.err
+    message = bench("runs", "show", result["key"][:8], "--classes")
+    assert message.code == 0, message.err
     for word in (
         "etp · ptbxl-single · zeroshot",
         "macro_auroc_unseen",
@@ -24,7 +24,7 @@ def test_a_zero_shot_result_class_by_class(bench, tmp_path):
         "nearest",
         "of 5 classes were seen",
     ):
-        assert word in told.out
+        assert word in message.out
     path = tmp_path / "classes.csv"
     assert bench("runs", "show", result["key"], "--csv", str(path)).code == 0
     rows = {row["class"]: row for row in csv.DictReader(io.StringIO(path.read_text()))}

@@ -28,7 +28,7 @@ def test_the_doctor_looks_everywhere(bench):
     assert done.code == 0, done.out
     assert "all 6 datasets" in areas["data"][0]["found"] or "are simulated" in areas["data"][0]["found"]
     assert any("text encoder minilm" in f["found"] and f["state"] == "ok" for f in areas["encoders"])
-    assert all(f["cure"] for findings in areas.values() for f in findings if f["state"] == "warning")
+    assert all(f["hint"] for findings in areas.values() for f in findings if f["state"] == "warning")
     assert "0 problems" in bench("doctor").out
 
 
@@ -46,7 +46,7 @@ def test_the_doctor_names_broken_plugins_and_missing_data(bench, plugin, tmp_pat
     assert states["ptbxl"]["state"] == "problem"
     assert "ptbxl_database.csv is missing" in states["ptbxl"]["found"]
     assert states["cpsc2018"]["state"] == "note"
-    assert states["cpsc2018"]["cure"].startswith("http")
+    assert states["cpsc2018"]["hint"].startswith("http")
 
 
 def test_the_doctor_says_whether_tracking_answers(bench, monkeypatch):
@@ -68,7 +68,7 @@ def test_the_doctor_says_whether_tracking_answers(bench, monkeypatch):
     done = bench("doctor", "--json")
     (finding,) = found(done)["tracking"]
     assert (finding["state"], done.code) == ("warning", 0)
-    assert "--no-track" in finding["cure"]
+    assert "--no-track" in finding["hint"]
     assert "hidden" not in done.out
 
 

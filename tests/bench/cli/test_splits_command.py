@@ -13,5 +13,5 @@ def test_the_command_goes_on_after_a_dataset_that_cannot_be_read(bench, tmp_path
     assert "cpsc2018 on cpsc2018: not checked" in done.out
     assert "csn on csn: subset" in done.out
     assert "bench splits import merl" in done.out  # how the released lists come to hand
-    told = json.loads(bench("splits", "verify", "csn", "--data-root", str(tmp_path), "--json").out)
-    assert [(one["split"], one["verdict"]) for one in told] == [("csn", "subset"), ("csn-merl", "not checked")]
+    message = json.loads(bench("splits", "verify", "csn", "--data-root", str(tmp_path), "--json").out)
+    assert [(one["split"], one["verdict"]) for one in message] == [("csn", "subset"), ("csn-merl", "not checked")]

@@ -34,7 +34,7 @@ def test_a_sweep_ends_with_a_table_and_is_shown_with_pictures(bench, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("sweep", "-m", "kmerl"), "--task, --mode missing"),
         ((*ARGUMENTS, "--sampler", "tpr"), "expected one of tpe, grid, cmaes, random"),
@@ -42,10 +42,10 @@ def test_a_sweep_ends_with_a_table_and_is_shown_with_pictures(bench, tmp_path):
         (("sweep", "show", "absent"), "unknown study 'absent'"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_cure(bench, arguments, told):
+def test_what_cannot_be_is_refused_with_the_cure(bench, arguments, message):
     done = bench(*arguments)
     assert done.code == 2
-    assert told in done.err.replace("\n", " ")
+    assert message in done.err.replace("\n", " ")
 
 
 @pytest.mark.parametrize("traceback", ["", "1"])
@@ -54,13 +54,13 @@ def test_a_password_is_nowhere_to_be_read(bench, monkeypatch, workspace, traceba
     monkeypatch.setenv("BENCH_SWEEP_STORAGE", "postgresql://lab:hunter2@127.0.0.1:1/studies")
     try:
         done = bench(*ARGUMENTS, "--trials", "2")
-        told = done.out + done.err
+        message = done.out + done.err
         assert done.code == 2
         assert "postgresql+psycopg://***@127.0.0.1:1/studies failed" in done.err
     except Exception as error:  # BENCH_TRACEBACK lets it through
         import traceback as library
 
-        told = "".join(library.format_exception(error))
-        assert "failed" in told
-    assert "hunter2" not in told
+        message = "".join(library.format_exception(error))
+        assert "failed" in message
+    assert "hunter2" not in message
     assert not [path for path in workspace.root.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]

@@ -22,5 +22,5 @@ def test_what_is_wrong_is_told_in_a_line(bench, tmp_path):
     assert (blank.code, "an argument after retrieve is empty" in blank.err) == (2, True)
     broken = tmp_path / "broken.pdf"
     broken.write_bytes(b"%PDF-1.7 and no more")
-    told = bench("text", "ingest", str(broken))
-    assert (told.code, "broken.pdf" in told.err, "Traceback" in told.err) == (2, True, False)
+    message = bench("text", "ingest", str(broken))
+    assert (message.code, "broken.pdf" in message.err, "Traceback" in message.err) == (2, True, False)

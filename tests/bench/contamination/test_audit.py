@@ -1,4 +1,4 @@
-"""What is said of a checkpoint and a task: by declaration, by ids, by waveform; and how results and the command say it."""
+"""Contamination of a checkpoint and a task: by declaration, by ids, by waveform; and in results and the command."""
 
 import json
 

@@ -76,10 +76,10 @@ def test_numbers_at_risk_are_those_of_the_data():
     risk, times = draw.normal(size=200), draw.uniform(0.1, 5, 200)
     events = draw.random(200) < 0.2
     figure = draw_kaplan_meier(times, events.astype(float), risk, "people")
-    told = texts(figure)
-    first = next(int(text) for text in told if text.isdigit())
+    message = texts(figure)
+    first = next(int(text) for text in message if text.isdigit())
     assert first == 200 - int(np.ceil(100 * events.mean()) / 100 * 200)
-    assert any(text.startswith("log-rank p") for text in told)
+    assert any(text.startswith("log-rank p") for text in message)
 
 
 def test_nobody_with_an_event_still_gives_a_picture():

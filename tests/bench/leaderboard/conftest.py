@@ -29,7 +29,7 @@ def scored_result(make_result):
         ids = np.array([str(k) for k in range(both)])
         who = ids if patients is None else patients
         half = slice(0, records), slice(records, both)
-        told = score(
+        message = score(
             "multilabel",
             targets[half[1]],
             scores[half[1]],
@@ -42,7 +42,7 @@ def scored_result(make_result):
         cell = base.cell
         key = digest([SCHEMA, list(cell.to_dict().values()), base.profile, base.data, list(inputs.values())])
         result = replace(
-            base, key=key, inputs=inputs, score=told.to_dict(), split=base.split | {"name": "ptbxl-super"},
+            base, key=key, inputs=inputs, score=message.to_dict(), split=base.split | {"name": "ptbxl-super"},
             counts={"train": 400, "validation": records, "test": records, "expected": None},
         )  # fmt: skip
         table = {"record_id": ids, "patient_id": who, "partition": ["validation"] * records + ["test"] * records}

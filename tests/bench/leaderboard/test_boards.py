@@ -215,8 +215,8 @@ def test_a_setting_is_told_of_the_rows_that_it_could_reach(board, make_result):
     for result in found:
         result.provenance["overrides"] = ["kmerl.depth=4", "temperature=0.1", "zeroshot.x=1", "linear.epochs=100"]
     (table,) = collect(board, found)
-    told = [note for note in table.footnotes if "--set" in note]
-    assert told == [
+    answer = [note for note in table.footnotes if "--set" in note]
+    assert answer == [
         "Not the profile's own settings, but --set temperature=0.1 linear.epochs=100: MERL.",
         "Not the profile's own settings, but --set kmerl.depth=4 linear.epochs=100: K-MERL.",
     ]
@@ -254,9 +254,9 @@ def test_footnotes_tell_of_every_row_where_two_share_a_label(make_result):
     )
     leaked = make_result(mode="finetune", contamination="test records", corpus="csn")
     (table,) = collect(board, [leaked, make_result(mode="linear")])
-    told = " ".join(table.footnotes)
-    assert "test records were pretrained on: K-MERL (finetune) on ptbxl-super" in told
-    assert "Pretrained on csn: K-MERL (finetune)." in told and "Pretrained on mimic-ecg: K-MERL (linear)." in told
+    answer = " ".join(table.footnotes)
+    assert "test records were pretrained on: K-MERL (finetune) on ptbxl-super" in answer
+    assert "Pretrained on csn: K-MERL (finetune)." in answer and "Pretrained on mimic-ecg: K-MERL (linear)." in answer
     (view,) = console_tables([leaked, make_result(mode="linear")], board)
     assert "K-MERL (finetune)" in shown(view)
 
@@ -264,9 +264,9 @@ def test_footnotes_tell_of_every_row_where_two_share_a_label(make_result):
 def test_cross_validated_tasks_and_others_are_told_apart_in_the_note_on_intervals(make_result):
     crossed = [make_result("merl", task="ukb-hyp-hf", metric="c_index", fold=fold) for fold in range(3)]
     (table,) = collect_all([make_result("kmerl"), make_result("merl"), *crossed])
-    told = [note for note in table.footnotes if "ntervals (95 %" in note]
-    assert [note.partition(":")[0] for note in told] == ["ptbxl-super", "ukb-hyp-hf"]
-    assert "bootstrap over patients" in told[0] and "over 3 folds" in told[1]
+    answer = [note for note in table.footnotes if "ntervals (95 %" in note]
+    assert [note.partition(":")[0] for note in answer] == ["ptbxl-super", "ukb-hyp-hf"]
+    assert "bootstrap over patients" in answer[0] and "over 3 folds" in answer[1]
     (table,) = collect_all(crossed)
     assert any(note.startswith("Means ± standard deviations over 3 folds") for note in table.footnotes)
 
@@ -348,8 +348,8 @@ def test_the_csv_tells_tables_of_two_protocols_apart(path, tmp_path, make_result
     released.provenance["protocol"] = "merl-released"
     other = replace(make_result(method="merl"), key="0" * 32)
     rows = list(csv.DictReader(rendered(path, tmp_path, [released, other], "csv").splitlines()))
-    told = {(r["row"], r["protocol"]) for r in rows if r["results"]}
-    assert told == {("K-MERL", "merl-released"), ("MERL", "")}
+    answer = {(r["row"], r["protocol"]) for r in rows if r["results"]}
+    assert answer == {("K-MERL", "merl-released"), ("MERL", "")}
 
 
 def test_an_unknown_format_is_refused_before_anything_is_written(path, tmp_path):

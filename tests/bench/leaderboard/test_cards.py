@@ -94,14 +94,14 @@ def test_what_a_forger_changes_contradicts_the_rest(card, place, to, reason):
 def test_a_consistent_lie_is_found_by_the_predictions(card, result):
     path = edited(card, "score", "metrics", "macro_f1", to={"value": 0.9, "low": 0.85, "high": 0.95})
     assert check(read_card(path)) == []
-    (told, *_) = check(read_card(path), result.folder / "predictions.parquet")
-    assert told.startswith("score.metrics.macro_f1.value: 0.9 is now")
+    (message, *_) = check(read_card(path), result.folder / "predictions.parquet")
+    assert message.startswith("score.metrics.macro_f1.value: 0.9 is now")
 
 
 def test_other_predictions_are_refused(card, tmp_path, scored_result):
     other = scored_result(tmp_path / "other", "kmerl", 2.0, records=80)
-    (told,) = check(read_card(card), other.folder / "predictions.parquet")
-    assert told.startswith("predictions: SHA-256")
+    (message,) = check(read_card(card), other.folder / "predictions.parquet")
+    assert message.startswith("predictions: SHA-256")
 
 
 @pytest.mark.parametrize(
@@ -170,12 +170,12 @@ def test_a_folder_of_cards_is_validated_card_by_card(card):
     def bench(*words):
         return CliRunner().invoke(app, ["leaderboard", "validate", *map(str, words)], catch_exceptions=False)
 
-    told = bench(card.parent)
-    assert (told.exit_code, f"{card}: accepted" in told.output) == (0, True)
-    assert "of 1 card the metrics were not computed again" in told.output
+    message = bench(card.parent)
+    assert (message.exit_code, f"{card}: accepted" in message.output) == (0, True)
+    assert "of 1 card the metrics were not computed again" in message.output
     (card.parent / "other.json").write_text("{}")
-    told = bench(card.parent)
-    assert (told.exit_code, "other.json: rejected" in told.output, f"{card}: accepted" in told.output) == (
+    message = bench(card.parent)
+    assert (message.exit_code, "other.json: rejected" in message.output, f"{card}: accepted" in message.output) == (
         1,
         True,
         True,

@@ -1,4 +1,4 @@
-"""Kept boards: what was written from cards is accepted, and what was edited is told."""
+"""Kept boards: what was written from cards is accepted, and edits are reported."""
 
 import json
 import lzma
@@ -55,8 +55,8 @@ def test_a_number_edited_by_hand_is_told_and_written_again(folder, suffix):
     was = path.read_text()
     place = max(i for i, c in enumerate(was) if c.isdigit())
     path.write_text(was[:place] + str((int(was[place]) + 1) % 10) + was[place + 1 :])
-    (told,) = check_kept(folder)
-    assert path.name in told and "--again" in told
+    (message,) = check_kept(folder)
+    assert path.name in message and "--again" in message
     write_again(folder)
     assert path.read_text() == was and check_kept(folder) == []
 
@@ -76,7 +76,7 @@ def test_an_edited_card_or_p_value_is_told(folder):
 def test_a_board_whose_other_tables_were_deleted_is_still_checked(folder):
     (folder / "two.csv").unlink()
     (folder / "two.md").write_text("| 100 |")
-    assert [Path(told.split()[0]).name for told in check_kept(folder)] == ["two.csv", "two.md"]
+    assert [Path(message.split()[0]).name for message in check_kept(folder)] == ["two.csv", "two.md"]
 
 
 def test_boards_of_a_folder_are_not_robbed_of_their_cards(folder, cells):

@@ -67,17 +67,17 @@ class Page(html.parser.HTMLParser):
         self.feed(path.read_text())
 
     def handle_starttag(self, tag, attributes):
-        told = dict(attributes)
-        if "id" in told:
-            self.ids.add(told["id"])
-        if tag in ("script", "img", "iframe", "source") and told.get("src"):
-            self.loads.append(told["src"])
+        answer = dict(attributes)
+        if "id" in answer:
+            self.ids.add(answer["id"])
+        if tag in ("script", "img", "iframe", "source") and answer.get("src"):
+            self.loads.append(answer["src"])
         if tag == "link":
-            self.loads.append(told["href"])
+            self.loads.append(answer["href"])
         if tag == "a":
-            self.links.append(told["href"])
-        if tag == "img" and "alt" not in told:
-            self.unlabelled.append(told)
+            self.links.append(answer["href"])
+        if tag == "img" and "alt" not in answer:
+            self.unlabelled.append(answer)
 
 
 def test_nothing_is_loaded_from_elsewhere_and_every_link_leads_somewhere(site):
@@ -153,38 +153,38 @@ STEPS = """
   const rows = () => [...document.querySelectorAll("table.board tbody tr")].filter((r) => r.cells.length > 1);
   const values = () => rows().map((r) => parseFloat(r.cells[2].dataset.order));
   (async () => {
-    const told = {};
+    const answer = {};
     const began = performance.now();
     while (document.documentElement.dataset.tables !== "ready" && performance.now() - began < 20000) await wait(20);
-    told.ready = document.documentElement.dataset.tables;
-    told.ms = Math.round(performance.now());
+    answer.ready = document.documentElement.dataset.tables;
+    answer.ms = Math.round(performance.now());
     const heads = document.querySelector("table.board thead").rows;
     const head = heads[heads.length - 1].cells[2];
     head.click(); await wait(200);
-    told.descending = values();
+    answer.descending = values();
     head.click(); await wait(200);
-    told.ascending = values();
+    answer.ascending = values();
     const group = document.querySelector("[data-filter=group]");
     if (group) {
       group.value = group.options[1].value;
       group.dispatchEvent(new Event("change", { bubbles: true })); await wait(200);
-      told.filtered = rows().length;
+      answer.filtered = rows().length;
       group.value = ""; group.dispatchEvent(new Event("change", { bubbles: true })); await wait(200);
     }
     const search = document.querySelector("input[type=search]");
     search.value = "merl"; search.dispatchEvent(new Event("input", { bubbles: true })); await wait(600);
-    told.searched = rows().length;
+    answer.searched = rows().length;
     const ground = () => getComputedStyle(document.body).backgroundColor;
     const before = ground();
     document.getElementById("theme").click(); await wait(300);
-    told.theme = before !== ground();
+    answer.theme = before !== ground();
     await wait(1500);
-    told.plots = document.querySelectorAll(".plot .main-svg").length;
-    told.sideways = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-    told.width = innerWidth;
-    told.said = said;
+    answer.plots = document.querySelectorAll(".plot .main-svg").length;
+    answer.sideways = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    answer.width = innerWidth;
+    answer.said = said;
     const out = document.createElement("pre");
-    out.id = "told"; out.textContent = JSON.stringify(told); document.body.append(out);
+    out.id = "answer"; out.textContent = JSON.stringify(answer); document.body.append(out);
     parent.postMessage(out.textContent, "*");
   })();
 </script>
@@ -193,7 +193,7 @@ STEPS = """
 
 HOST = """<!doctype html><title>host</title><body><iframe src="{name}" style="border:0;width:{width}px;height:900px"></iframe>
 <script>addEventListener("message", (event) => {{
-  const out = document.createElement("pre"); out.id = "told"; out.textContent = event.data; document.body.append(out);
+  const out = document.createElement("pre"); out.id = "answer"; out.textContent = event.data; document.body.append(out);
 }});</script></body>"""
 
 
@@ -226,25 +226,25 @@ def visit(browser, path: Path, width: int, tmp_path: Path) -> dict:
         host.unlink()
     import html as entities
 
-    assert '<pre id="told">' in dom, dom[-2000:]
-    return json.loads(entities.unescape(dom.split('<pre id="told">')[1].split("</pre>")[0]))
+    assert '<pre id="answer">' in dom, dom[-2000:]
+    return json.loads(entities.unescape(dom.split('<pre id="answer">')[1].split("</pre>")[0]))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
 def test_in_chromium_a_board_sorts_filters_searches_and_switches_theme(browser, site, tmp_path, width):
-    told = visit(browser, site / "boards" / "one.html", width, tmp_path)
-    assert told["said"] == []
-    assert told["ready"] == "ready"
-    assert told["descending"] == sorted(told["descending"], reverse=True)
-    assert told["ascending"] == sorted(told["ascending"])
-    assert len(told["ascending"]) == 7
-    assert told["filtered"] == 3
-    assert told["searched"] == 2
-    assert told["theme"]
-    assert told["plots"]
-    assert told["sideways"] <= 0
-    assert told["width"] == width
+    answer = visit(browser, site / "boards" / "one.html", width, tmp_path)
+    assert answer["said"] == []
+    assert answer["ready"] == "ready"
+    assert answer["descending"] == sorted(answer["descending"], reverse=True)
+    assert answer["ascending"] == sorted(answer["ascending"])
+    assert len(answer["ascending"]) == 7
+    assert answer["filtered"] == 3
+    assert answer["searched"] == 2
+    assert answer["theme"]
+    assert answer["plots"]
+    assert answer["sideways"] <= 0
+    assert answer["width"] == width
 
 
 @pytest.mark.slow
@@ -254,9 +254,9 @@ def test_in_chromium_a_wide_board_is_there_within_3_seconds(browser, make_result
     board = Board(name="wide", title="Wide", metric="macro_auroc", columns=columns, rows=rows)
     found = [make_result(f"m{m}", f"t{t}", value=0.5 + m / 100) for m in range(40) for t in range(24)]
     site = write_site({"wide": board}, found, tmp_path / "site", compare=False).parent
-    told = visit(browser, site / "boards" / "wide.html", 1280, tmp_path)
-    assert told["said"] == []
-    assert len(told["ascending"]) == 40
+    answer = visit(browser, site / "boards" / "wide.html", 1280, tmp_path)
+    assert answer["said"] == []
+    assert len(answer["ascending"]) == 40
     (site / "blank.html").write_text("<!doctype html><title>blank</title>")
 
     def seconds(page: str) -> float:

@@ -1,4 +1,4 @@
-"""The contract of a method: modes follow from what is implemented, and a slip is told at once."""
+"""The contract of a method: modes follow from what is implemented, and a mistake is reported at once."""
 
 import pytest
 import torch

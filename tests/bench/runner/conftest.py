@@ -1,4 +1,4 @@
-"""A small method that pretrains, encodes and can be told to misbehave, for what the runner promises."""
+"""A small method that pretrains, encodes and can be configured to misbehave, for what the runner promises."""
 
 import pytest
 

@@ -20,7 +20,7 @@ METHODS = """
 
         def fit(self, train, validation):
             if self.fails:
-                raise RuntimeError("told to fail")
+                raise RuntimeError("asked to fail")
             type(self).trainings += 1
             return self
 

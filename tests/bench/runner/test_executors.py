@@ -33,7 +33,7 @@ def copy_of(workspace, folder) -> Workspace:
     return Workspace(folder)
 
 
-def told(report):
+def answer(report):
     return {result.key: (result.cell, result.score, result.predictions().to_json()) for result in report.results}
 
 
@@ -57,7 +57,7 @@ def test_two_processes_give_what_one_gives_and_one_that_is_killed_for_memory_fai
     assert len(made) == 1  # for both tasks
     again = run(other, jobs=2, **options)  # killed once more, and finished when it is tried alone
     assert (again.computed, again.failures, failures.recorded(other)) == (1, {}, [])
-    assert told(again) == told(one)
+    assert answer(again) == answer(one)
 
 
 @pytest.mark.parametrize("who", ["numpy", "torch"])
@@ -72,7 +72,7 @@ def test_memory_that_is_not_given_is_a_failure_with_the_cure_and_the_others_go_o
     deadly.unlink()
     again = run(workspace, **options)
     assert again.computed == 1
-    assert told(again) == told(run(copy_of(workspace, tmp_path / "calm"), **options))
+    assert answer(again) == answer(run(copy_of(workspace, tmp_path / "calm"), **options))
 
 
 def test_code_of_a_cell_that_calls_sys_exit_fails_the_cell_and_the_others_go_on(workspace, small, tmp_path):
@@ -134,8 +134,8 @@ def test_ray_gives_the_results_of_one_process_though_a_machine_is_lost(workspace
     assert len(worked["after"]) > 1
     assert all("was lost 3 times" in message for message in two.failures.values())
     assert {result.key for result in two.results} < {result.key for result in one.results}
-    assert told(rest) == told(one)
+    assert answer(rest) == answer(one)
     # no folder in common: the node has sent what it computed
-    assert told(fetched) == told(one)
+    assert answer(fetched) == answer(one)
     assert {path.name for path in node_local.results.iterdir()} == {result.key for result in one.results}
     assert not apart.checkpoints.exists()

@@ -44,9 +44,9 @@ def whole(folder):
     assert not report.failures, report.failures
 
 
-def counted(folder, told):
+def counted(folder, message):
     report = run(folder, 240)
-    Path(told).write_text(f"{report.computed} {len(report.results)}")
+    Path(message).write_text(f"{report.computed} {len(report.results)}")
 
 
 def slow(folder, jobs):
@@ -58,14 +58,14 @@ def slow(folder, jobs):
         os._exit(130)  # as the command does
 
 
-def on_a_full_disk(folder, told):
+def on_a_full_disk(folder, message):
     import resource
 
     one = replace(OPTIONS, tasks=["ptbxl-super"], modes=["linear"], seeds=(0,), track=False)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
     failed = run(folder, 240, one).failures
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    Path(told).write_text(str(*failed.values()))
+    Path(message).write_text(str(*failed.values()))
     assert run(folder, 240, one).computed == 1
 """
 
@@ -124,7 +124,7 @@ def undisturbed(start, tmp_path_factory):
     """The table that nothing disturbed, of the plan that most tests here run; made once for all of them."""
     if not CALM:
         calm = Workspace(tmp_path_factory.mktemp("calm"))
-        assert ended(start("counted", calm.root, calm.root / "told")) == 0
+        assert ended(start("counted", calm.root, calm.root / "message")) == 0
         CALM.extend(told_apart(calm))
     return CALM
 
@@ -168,9 +168,9 @@ def test_two_runners_on_one_plan_compute_each_cell_once(start, workspace, undist
     files = [tmp_path / "one", tmp_path / "two"]
     both = [start("counted", workspace.root, file) for file in files]
     assert [ended(one) for one in both] == [0, 0]
-    told = [tuple(map(int, file.read_text().split())) for file in files]
-    assert [results for _, results in told] == [8, 8]
-    assert sum(computed for computed, _ in told) == 8
+    message = [tuple(map(int, file.read_text().split())) for file in files]
+    assert [results for _, results in message] == [8, 8]
+    assert sum(computed for computed, _ in message) == 8
     assert sorted(table(workspace)) == logged(workspace)
     assert told_apart(workspace) == undisturbed
     assert not list(workspace.locks.iterdir())
@@ -196,8 +196,8 @@ def test_ctrl_c_stops_within_five_seconds_and_nothing_is_lost(start, workspace, 
 
 @pytest.mark.slow
 def test_a_disk_that_is_full_is_said_and_leaves_nothing_half_written(start, workspace, undisturbed, tmp_path):
-    assert ended(start("on_a_full_disk", workspace.root, tmp_path / "told")) == 0
-    assert "run the same command again" in (tmp_path / "told").read_text()
+    assert ended(start("on_a_full_disk", workspace.root, tmp_path / "message")) == 0
+    assert "run the same command again" in (tmp_path / "message").read_text()
     for place in (workspace.results, workspace.features):
         assert [p.name for p in place.iterdir() if p.is_dir() and p.name.startswith(".")] == []
     assert len(table(workspace)) == 1

@@ -35,7 +35,7 @@ SPY = '''
 
         def fit(self, train, validation):
             if Spy.fails:
-                raise RuntimeError("the spy was told to fail")
+                raise RuntimeError("the spy was asked to fail")
             Spy.seen += [train.targets.copy(), validation.targets.copy()]
             Spy.columns |= {*train.records.columns}
             return self
@@ -100,10 +100,10 @@ def test_a_failure_is_recorded_never_cached_and_stops_nothing_else(workspace, sp
         modes=["scratch", "zeroshot"],
         overrides=["depth=1", "scratch.epochs=1"],
     )
-    assert list(report.failures.values()) == ["RuntimeError: the spy was told to fail"]
+    assert list(report.failures.values()) == ["RuntimeError: the spy was asked to fail"]
     assert {r.cell.mode for r in report.results} == {"scratch", "zeroshot"}
     (failure,) = failures.recorded(workspace)
-    assert "told to fail" in failure["traceback"]
+    assert "asked to fail" in failure["traceback"]
     spy.fails = False
     again = run(workspace)
     assert again.computed == 1

@@ -20,8 +20,8 @@ def order(schedule: Schedule) -> list[str]:
 
 
 def test_cells_of_different_fractions_have_different_names():
-    told = [str(Cell("m", "t", "linear", fraction=fraction)) for fraction in (0.001, 0.002, 0.015, 0.02, 0.07, 1.0)]
-    assert [one.split(" · ")[3] for one in told] == ["0.1%", "0.2%", "1.5%", "2%", "7%", "100%"]
+    message = [str(Cell("m", "t", "linear", fraction=fraction)) for fraction in (0.001, 0.002, 0.015, 0.02, 0.07, 1.0)]
+    assert [one.split(" · ")[3] for one in message] == ["0.1%", "0.2%", "1.5%", "2%", "7%", "100%"]
 
 
 def test_the_longest_way_to_the_end_goes_first():

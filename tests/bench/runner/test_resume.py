@@ -75,7 +75,7 @@ def test_always_leaves_what_failed_as_it_is_now(run, workspace, monkeypatch):
     from bench.modes import linear
 
     def fail(cell):
-        raise RuntimeError("token=hunter2 was told to fail")
+        raise RuntimeError("token=hunter2 was asked to fail")
 
     good = linear.run
     monkeypatch.setattr(linear, "run", fail)

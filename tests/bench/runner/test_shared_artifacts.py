@@ -51,7 +51,7 @@ def run(workspace, **options):
     return execute.run(RunOptions(**(OPTIONS | options)), source, executor=executor)
 
 
-def told(report):
+def answer(report):
     return [(r.key, r.score, r.predictions().to_json()) for r in report.results]
 
 
@@ -74,7 +74,7 @@ def test_what_one_machine_has_finished_another_computes_nothing_of(machine, url)
     first = run(one)
     assert first.computed == 2
     second = run(two)
-    assert (second.computed, told(second)) == (0, told(first))
+    assert (second.computed, answer(second)) == (0, answer(first))
     assert not two.checkpoints.exists()  # nothing needed it
     more = run(two, seeds=[0, 1, 2])
     assert more.computed == 1
@@ -93,9 +93,9 @@ def test_bytes_that_changed_there_are_computed_again_and_replaced(machine, url, 
     flip(url, part)
     two = machine("two", url)
     again = run(two)
-    assert (again.computed, told(again)) == (2, told(first))
+    assert (again.computed, answer(again)) == (2, answer(first))
     three = run(machine("three", url))
-    assert (three.computed, told(three)) == (0, told(first))
+    assert (three.computed, answer(three)) == (0, answer(first))
 
 
 def test_what_was_finished_before_there_was_a_store_is_sent(machine, url):

@@ -52,7 +52,7 @@ def test_parts_that_few_clusters_carry_widen_the_interval():
     assert few.standard_error > many.standard_error
     assert few.freedom == pytest.approx((1 + 1 + 2) ** 2 / (2**2 / (1 + 2)) - 2, rel=0.2)
     assert many.freedom > 2000
-    # A part of one patient has no spread of its own: it takes the others', scaled to one patient.
+    # A part of one patient has no spread: it takes the spread of the others, scaled to one patient.
     one = of(1000, 1000, 1)
     of_one_patient = 1000 * values[:, :2].var(axis=0).mean()
     assert one.standard_error == pytest.approx(np.sqrt(values[:, :2].sum(axis=1).var() + of_one_patient) / 3, rel=1e-2)

@@ -147,9 +147,9 @@ def test_an_interrupted_prepare_is_invisible_and_continues_where_it_was(tmp_path
     with open(partial / "journal.jsonl", "a") as file:
         file.write('{"done": 48, "rec')
     before = type(dataset).reads
-    told = []
-    store = prepare(dataset, tmp_path / "store", progress=lambda done, total: told.append((done, total)))
-    assert told[0] == (32, 64)
+    message = []
+    store = prepare(dataset, tmp_path / "store", progress=lambda done, total: message.append((done, total)))
+    assert message[0] == (32, 64)
     assert type(dataset).reads - before == 32
     assert store.digest == whole.digest
     np.testing.assert_array_equal(store.read(np.arange(64)), whole.read(np.arange(64)))
@@ -169,9 +169,9 @@ def test_an_interrupted_prepare_of_something_else_is_not_continued(tmp_path, fol
     if change == "files":
         write_record(dataset.root, "a-new-first-one")
     options = {"rate": {"rate": 250}, "policy": {"on_bad_record": "skip"}, "files": {}}[change]
-    told = []
-    prepare(dataset, tmp_path / "store", progress=lambda done, total: told.append(done), **options)
-    assert told[0] == 0
+    message = []
+    prepare(dataset, tmp_path / "store", progress=lambda done, total: message.append(done), **options)
+    assert message[0] == 0
 
 
 def test_a_full_disk_is_told_and_what_was_written_is_continued(tmp_path, folder_dataset, monkeypatch):
@@ -192,9 +192,9 @@ def test_a_full_disk_is_told_and_what_was_written_is_continued(tmp_path, folder_
         with pytest.raises(DataError, match=r"No space left on device.*continues where"):
             prepare(dataset, tmp_path / "store")
     assert not (tmp_path / "store").exists()
-    told = []
-    store = prepare(dataset, tmp_path / "store", progress=lambda done, total: told.append(done))
-    assert told[0] == 16
+    message = []
+    store = prepare(dataset, tmp_path / "store", progress=lambda done, total: message.append(done))
+    assert message[0] == 16
     assert store.digest == whole.digest
 
 

@@ -39,7 +39,7 @@ def test_a_space_reads_as_it_was_written(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("linear.lr", "expected FIELD=SPACE"),
         ("lr=1e-5..1e-1", "say how to draw from the range: log:1e-5..1e-1"),
@@ -50,8 +50,8 @@ def test_a_space_reads_as_it_was_written(text):
         ("b=8,8", "listed twice"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_cure(text, told):
-    with pytest.raises(ConfigError, match=told):
+def test_what_cannot_be_is_refused_with_the_cure(text, message):
+    with pytest.raises(ConfigError, match=message):
         parse_vary([text])
 
 

@@ -169,12 +169,12 @@ def test_the_choice_is_trained_again_as_it_was_tried_and_its_result_tells_how_it
     first = report.results[0]
     assert first.selection["value"] == chosen.value  # the same setting, seed and weights, bit for bit
     assert first.config["linear"]["lr"] == chosen.setting["linear.lr"]
-    told = first.provenance["sweep"]
-    assert told["study"] == chosen.study
-    assert told["trials"] == 4
-    assert told["space"] == {"linear.lr": "log:0.0001..0.1"}
-    assert told["setting"] == chosen.setting
-    assert told["search_seed"] == 0
+    message = first.provenance["sweep"]
+    assert message["study"] == chosen.study
+    assert message["trials"] == 4
+    assert message["space"] == {"linear.lr": "log:0.0001..0.1"}
+    assert message["setting"] == chosen.setting
+    assert message["search_seed"] == 0
     replayed = replay(first, source(workspace))
     assert replayed.identical
     assert replayed.changed == []
@@ -212,21 +212,21 @@ def test_workers_of_one_machine_end_where_one_worker_does(workspace, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         ({"vary": ["depht=1,2"]}, "unknown config field 'depht'"),
         ({"vary": ["linear.lr=log:1e-3..1"]}, "linear.lr plays no role for tuned in scratch"),
         ({"vary": ["angle=uniform:0..9"]}, "angle = 9.0"),
         ({"vary": ["other=1,2"], "run": {"overrides": ["other=3"]}}, "both set .--set. and varied"),
         ({"run": {"modes": ["scratch"], "fractions": [0.1, 1.0]}}, "a sweep is of one fraction; asked: 0.1, 1.0"),
-        ({"pruner": "median"}, "nothing is told of a setting before it is done"),
+        ({"pruner": "median"}, "settings report no intermediate values"),
         ({"sampler": "grid"}, "a grid needs values"),
         ({"run": {"methods": ["random-resnet"], "modes": ["linear-merl-released"]}}, "chooses on the test set"),
         ({"workers": 2, "storage": "sqlite:////tmp/never.db"}, "SQLite locks its whole file"),
     ],
 )
-def test_what_cannot_be_swept_is_refused_before_anything_runs(workspace, tuned, more, told):
-    with pytest.raises((ConfigError, UnknownName), match=told):
+def test_what_cannot_be_swept_is_refused_before_anything_runs(workspace, tuned, more, message):
+    with pytest.raises((ConfigError, UnknownName), match=message):
         sweep(options(**more), source(workspace))
     assert not tuned.shown or not workspace.results.exists()
 

@@ -24,7 +24,7 @@ from bench.tracking.run_fields import metrics_of, params_of, tags_of
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory):
-    """One SQLite store for the module: creating its tables takes seconds. Tests use experiments of their own."""
+    """One SQLite store for the module: creating its tables takes seconds. Tests use separate experiments."""
     before = os.umask(0o002)
     yield f"sqlite:///{tmp_path_factory.mktemp('tracking') / 'mlflow.db'}"
     os.umask(before)
@@ -263,13 +263,13 @@ def test_the_database_of_a_lost_server_can_be_rebuilt(tmp_path, uri, store_resul
 
 def test_pictures_are_put_beside_the_run_of_their_cell_and_of_no_other(uri, tmp_path, store_result):
     results = tmp_path / "results"
-    told, untold = (store_result(results, seed=seed) for seed in (41, 42))
-    log_result(uri, told, EXPERIMENT)
+    message, untold = (store_result(results, seed=seed) for seed in (41, 42))
+    log_result(uri, message, EXPERIMENT)
     pictures = save(new_figure(2, 2), tmp_path / "pictures", "recording")
-    assert log_pictures(uri, told.key, pictures, results)
+    assert log_pictures(uri, message.key, pictures, results)
     assert not log_pictures(uri, untold.key, pictures, results)
     client, found = runs(uri, EXPERIMENT)
-    (run,) = [one for one in found if one.data.tags["bench.key"] == told.key]
+    (run,) = [one for one in found if one.data.tags["bench.key"] == message.key]
     kept = [file.path for file in client.list_artifacts(run.info.run_id, "explain")]
     assert kept == ["explain/recording.png", "explain/recording.svg"]
     copy = client.download_artifacts(run.info.run_id, kept[0], str(tmp_path))

@@ -90,9 +90,9 @@ def alike(folder: Path) -> None:
         "in parts": max((parts[name] - value).abs().max().item() for name, value in whole.items()),
         "draws": torch.rand(()).item(),
     }
-    told = gather_list([equal])
+    message = gather_list([equal])
     if rank() == 0:
-        (folder / "found.json").write_text(json.dumps(told))
+        (folder / "found.json").write_text(json.dumps(message))
 
 
 def failing(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A gradient that is not finite: told with a fix, or left out by the loss scaler that made it."""
+"""A gradient that is not finite: reported with a fix, or skipped by the loss scaler that made it."""
 
 import pytest
 import torch

@@ -117,9 +117,9 @@ def test_an_encoder_alone_is_imported_only_as_such(tmp_path):
 def test_what_does_not_fit_whole_is_refused(tmp_path, change, words):
     state = model_file()
     change(state)
-    with pytest.raises(DataError) as told:
+    with pytest.raises(DataError) as message:
         import_checkpoint(Small, Small.Config(), save(tmp_path / "a.pth", state), tmp_path / "checkpoints")
-    assert words in str(told.value)
+    assert words in str(message.value)
     assert not (tmp_path / "checkpoints").exists()
 
 

@@ -1,4 +1,4 @@
-"""Layers told from the order of calls, against MMCL's released layer decay and on the project's own encoders."""
+"""Layers derived from the order of calls, against MMCL's released layer decay and on the project's own encoders."""
 
 import json
 import math

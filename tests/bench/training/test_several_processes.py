@@ -50,25 +50,25 @@ def test_they_end_alike_also_when_taken_up_and_with_weights_in_parts(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("how", "told"),
+    ("how", "message"),
     [("error", "refused: the recording lies beyond the end of the file."), ("killed", "process 1 of 2 was killed")],
 )
-def test_one_that_fails_takes_the_others_down(tmp_path, how, told):
-    assert told in run("failing", tmp_path, HOW=how)  # and not when the others' patience ends: run() waits less long
+def test_one_that_fails_takes_the_others_down(tmp_path, how, message):
+    assert message in run("failing", tmp_path, HOW=how)  # and not when the others' patience ends: run() waits less long
     assert not [folder for folder in (tmp_path / "checkpoints").iterdir() if not folder.name.startswith(".")]
 
 
 @pytest.mark.parametrize(
-    ("codes", "told"),
+    ("codes", "message"),
     [
         ([1, -signal.SIGSEGV], "process 1 of 2 was killed by signal 11. The state of the last whole epoch"),
         ([1, -signal.SIGKILL], "process 1 of 2 was killed by signal 9, as the system does for lack of memory"),
         ([1, -signal.SIGABRT], "process 0 of 2 failed"),
     ],
 )
-def test_a_crash_is_told_and_not_what_the_others_made_of_it(tmp_path, codes, told):
+def test_a_crash_is_told_and_not_what_the_others_made_of_it(tmp_path, codes, message):
     (tmp_path / "0.trace").write_text("RuntimeError: connection closed by tcp://lab:hunter2@peer")
-    assert told in _told(Devices(2), tmp_path, codes)
+    assert message in _told(Devices(2), tmp_path, codes)
     assert "hunter2" not in _told(Devices(2), tmp_path, codes)
 
 
@@ -137,15 +137,15 @@ def test_weights_that_follow_others_cannot_lie_in_parts(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (("two", 1, "ddp"), "--devices 'two': expected a number"),
         (("0", 1, "ddp"), "--devices '0'"),
         (("2", 1, "deepspeed"), "--strategy 'deepspeed': expected one of auto, ddp, fsdp"),
     ],
 )
-def test_devices_that_cannot_be(given, told):
-    with pytest.raises(ConfigError, match=told):
+def test_devices_that_cannot_be(given, message):
+    with pytest.raises(ConfigError, match=message):
         Devices.of(*given)
 
 

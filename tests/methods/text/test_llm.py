@@ -255,8 +255,8 @@ def test_the_estimate_comes_before_the_batch(model, endpoint):
 def test_progress_is_told(model, tmp_path):
     seen: list[tuple[int, int]] = []
     config = EndpointConfig(url=model.url, model="loopback", concurrency=1)
-    told = ChatEndpoint(config, None, progress=lambda done, total: seen.append((done, total)))
-    LanguageModelExtractor(told, verify=False).extract(REPORTS)
+    reported = ChatEndpoint(config, None, progress=lambda done, total: seen.append((done, total)))
+    LanguageModelExtractor(reported, verify=False).extract(REPORTS)
     assert seen[-1] == (3, 3)
 
 

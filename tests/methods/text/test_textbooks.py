@@ -89,8 +89,8 @@ def test_a_heading_begins_a_passage():
 def test_the_passage_on_a_finding_is_found_whatever_the_report_calls_it(books, tmp_path):
     notes = tmp_path / "notes.md"
     notes.write_text("# Axis\n\nThe axis points left beyond -30 degrees in left anterior fascicular block.\n")
-    told = books.ingest([notes])
-    assert [(one.name, one.parts, one.passages, one.new) for one in told] == [("notes.md", 3, 1, True)]
+    reported = books.ingest([notes])
+    assert [(one.name, one.parts, one.passages, one.new) for one in reported] == [("notes.md", 3, 1, True)]
     found = books.retrieve(["LBBB", "vorhofflimmern", "left anterior fascicular block"], top=1)
     assert found["left anterior fascicular block"][0].citation == "notes.md, l. 1-3"
     assert "atlas.pdf, p. 1" in found["LBBB"][0].citation
@@ -125,7 +125,7 @@ def encrypted() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "reported"),
     [
         ("locked.pdf", encrypted, "is encrypted.*without one"),
         ("scan.pdf", lambda: pdf(("", "")), "none of its 2 pages holds text.*ocrmypdf"),
@@ -136,11 +136,11 @@ def encrypted() -> bytes:
         ("book.epub", lambda: b"PK\x03\x04\0\0words", "binary data"),
     ],
 )
-def test_what_cannot_be_read_is_told_and_nothing_is_kept(tmp_path, atlas, name, content, told):
+def test_what_cannot_be_read_is_told_and_nothing_is_kept(tmp_path, atlas, name, content, reported):
     path = tmp_path / name
     path.write_bytes(content())
     store = Textbooks(tmp_path / "store")
-    with pytest.raises(DataError, match=told) as raised:
+    with pytest.raises(DataError, match=reported) as raised:
         store.ingest([atlas, path])
     assert name in str(raised.value)
     assert not (tmp_path / "store").exists()

@@ -71,9 +71,9 @@ def test_wfdb_refuses_the_published_headers_that_we_mend(published):
         wfdb.rdrecord(str(path))
 
 
-@pytest.mark.parametrize("place", ["beside", "inside", "merged"])
+@pytest.mark.parametrize("place", ["next", "inside", "merged"])
 def test_beats_are_found_where_people_put_them(copy, place):
-    if place != "beside":
+    if place != "next":
         target = copy / "ptbxl" / ("ptb-xl-plus" if place == "inside" else "")
         shutil.move(copy / "ptb-xl-plus" / "median_beats", target / "median_beats")
     algorithm, folder = find_median_beats(copy / "ptbxl")
@@ -185,7 +185,7 @@ def test_a_result_says_whose_beats_it_was_made_of(published, tmp_path, plugin):
     )  # fmt: skip
     report = execute.run(options, source)
     assert not report.failures
-    told = [r.provenance["median_beats"] for r in report.results]
-    assert set(told[0]) <= {"PTB-XL+, 12sl", "bench"}
-    assert told[0]["PTB-XL+, 12sl"] > told[0].get("bench", 0)
-    assert set(told[1]) == {"bench"}
+    message = [r.provenance["median_beats"] for r in report.results]
+    assert set(message[0]) <= {"PTB-XL+, 12sl", "bench"}
+    assert message[0]["PTB-XL+, 12sl"] > message[0].get("bench", 0)
+    assert set(message[1]) == {"bench"}

@@ -1,4 +1,4 @@
-"""A publisher on the loopback interface, with PhysioNet's layout, who also misbehaves as it is told."""
+"""A publisher on the loopback interface, with PhysioNet's layout, who also misbehaves on request."""
 
 from __future__ import annotations
 

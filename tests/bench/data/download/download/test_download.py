@@ -206,7 +206,7 @@ def test_two_downloads_into_one_folder_do_not_mix(publication, publisher, tmp_pa
 
 
 def test_a_dry_run_only_tells(publication, publisher, tmp_path):
-    told = []
-    download(publication, tmp_path, dry_run=True, say=told.append)
-    assert told == ["Toy 1.0: 4 files, 0 of them here, 4 to fetch, 1.0 MB"]
+    answer = []
+    download(publication, tmp_path, dry_run=True, say=answer.append)
+    assert answer == ["Toy 1.0: 4 files, 0 of them here, 4 to fetch, 1.0 MB"]
     assert everything_below(tmp_path) == set()

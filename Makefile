@@ -1,4 +1,4 @@
-# make demo, make test: from nothing to a table, and the tests. make check: lint, types, import arrows. make docs: site/.
+# make demo, make test: from nothing to a table, and the tests. make check: lint, types, import layers, plain words. make docs: site/.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/plain_words
 
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -1,8 +1,8 @@
 """What the processes of one pretraining run tell each other. In one process everything here leaves things as they are.
 
 Gradients. Every process computes the loss of the whole batch where records meet in it, on embeddings that
-:func:`gather` has put together, and the mean of this process's records where they do not. On the way back ``gather`` adds up what
-all processes need of a row and returns it to the process that made the row; the strategy then averages the gradients of the weights
+:func:`gather` has put together, and the mean of the process's records where not. On the way back ``gather`` adds up what
+all processes need of a row and returns it to the maker; the strategy then averages the gradients of the weights
 over the processes. Both kinds of loss so end with the gradient that one process would have with the whole batch.
 """
 

@@ -66,7 +66,7 @@ class MERLNet(nn.Module):
     """An ECG encoder with MERL's heads and its text projector.
 
     Args:
-        encoder: a ResNet, whose feature map is read, or a ViT, whose pooled vector is read. The attributes decide which it is, so
+        encoder: a ResNet, whose feature map is read, or a ViT, whose pooled vector is read. Attributes decide which, so
             that a method with one of them does not depend on the other.
         samples: input length, which the ResNet's attention pooling learns positions for.
         dim: width of the shared space, 256 in MERL.

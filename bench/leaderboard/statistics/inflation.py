@@ -24,7 +24,7 @@ def differences(results: Iterable[Result]) -> list[Result]:
     """Released minus honest for each cell that was run under both, as results of the mode ``RELEASED-minus-HONEST``.
 
     The interval is that of the paired difference on the same test records; there is none where predictions are not available.
-    Such a result has no separate protocol: it states how much a protocol adds, and so may stand where neither would by itself.
+    Such a result has no separate protocol: it states what a protocol adds, and so may stand where neither would by itself.
     """
     results = list(results)
     honest = {

@@ -27,7 +27,9 @@ SCRIPT = Path(__file__).parent / "several_processes.py"
 
 def run(scenario: str, folder: Path, **environment: str) -> str:
     root = Path(importlib.util.find_spec("bench").origin).parents[1]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{root}{os.pathsep}{SCRIPT.parent}"} | environment
+    environment = (
+        os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{root}{os.pathsep}{SCRIPT.parent}"} | environment
+    )
     done = subprocess.run(
         [sys.executable, SCRIPT, scenario, folder],
         capture_output=True,

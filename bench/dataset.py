@@ -38,7 +38,7 @@ class Publication:
     """One version of one publication, whose files all lie below one address with a list of their SHA-256 sums.
 
     Attributes:
-        name: how it is asked for; also the folder of a companion beside the dataset's.
+        name: how it is asked for; also the folder of a companion next to the dataset's.
         title: in words.
         version: the publisher's.
         url: the address below which the files lie, ending in a slash.

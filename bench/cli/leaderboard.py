@@ -148,7 +148,7 @@ def keep(
         Path | None,
         typer.Option(
             "--into",
-            help="Put each board's first table into this markdown file, between <!-- board NAME --> and <!-- end of board -->.",
+            help="Put each board's first table into this markdown file, between `<!-- board NAME -->` and `<!-- end of board -->`.",
             exists=True,
             dir_okay=False,
         ),

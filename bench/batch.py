@@ -1,4 +1,4 @@
-"""What the harness hands to a method: one batch of recordings and whatever accompanies them."""
+"""Batches: the recordings that a method receives, with their texts and other data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a number was made with: package versions, commit, machine."""
+"""Provenance of a number: package versions, commit, machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much faster two single-core workers finish a plan of 40 cells than one: ``--jobs 1|2`` and Ray with one or two.
+"""Speed-up of two single-core workers over one for a plan of 40 cells: ``--jobs 1|2`` and Ray with one or two.
 
     python benchmarks/executors.py                       # asked: at most 0.6 of the time of one
     python benchmarks/executors.py --rounds 1 --executor local

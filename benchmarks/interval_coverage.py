@@ -1,4 +1,4 @@
-"""How often a 95 % interval holds the truth: the plain percentile interval next to ours, in simulated experiments.
+"""Coverage of 95 % intervals: the plain percentile interval next to ours, in simulated experiments.
 
     python benchmarks/interval_coverage.py [--experiments 500] [--replicates 400]
 

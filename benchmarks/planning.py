@@ -1,4 +1,4 @@
-"""How long ``bench run`` takes to plan and key 100,000 cells, and the memory it holds.
+"""Time and memory of ``bench run`` to plan and key 100,000 cells.
 
     python benchmarks/planning.py            # asked: under 10 s and under 1 GiB
     python benchmarks/planning.py --cells 20000

@@ -1,4 +1,4 @@
-"""How long all boards take from 10,000 stored cells on disk: read, collected, and written in four formats and as a site.
+"""Time of all boards from 10,000 stored cells on disk: read, collected, and written in four formats and as a site.
 
     python benchmarks/render.py                 # asked: under 20 s
     python benchmarks/render.py --cells 500 --keep FOLDER

@@ -1,4 +1,4 @@
-"""What LLM-DAN and the networks it is compared with (Table III) share: pretraining, fine-tuning, protocol.
+"""Base of LLM-DAN and the networks of its comparison (Table III): pretraining, fine-tuning, protocol.
 
 A subclass builds an encoder and a decoder; :class:`ReportInformed` masks leads, reconstructs, aligns with reports, and
 fine-tunes with the reconstruction in addition to the task's loss.

@@ -1,4 +1,4 @@
-"""What the heart's image itself tells: a ResNet50 on short-axis cardiac MRI."""
+"""Prediction from the heart's image: a ResNet50 on short-axis cardiac MRI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What methods that learn from the ECG alone have in common: an encoder by name, and random views."""
+"""Base of the methods that learn from the ECG alone: an encoder by name, and random views."""
 
 from __future__ import annotations
 

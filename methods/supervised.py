@@ -1,4 +1,4 @@
-"""What methods that learn from labels alone have in common: an encoder by name."""
+"""Base of the methods that learn from labels alone: an encoder by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies in a workspace: every artifact with its size, its age, what it was made from and what uses it."""
+"""List a workspace's artifacts, each with its size, age, inputs and users."""
 
 from __future__ import annotations
 

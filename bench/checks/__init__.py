@@ -1,4 +1,4 @@
-"""What the three contracts promise, as checks that run on anything registered: ``bench check`` and the tests share them.
+"""Checks of the three contracts, for every registered method, task and dataset: ``bench check`` and the tests share them.
 
 A check is a function of a *subject* (a method, task or dataset made ready to be looked at). It returns if the promise is
 kept, raises :class:`Broken` with the fix if it is not, and :class:`DoesNotApply` where the plugin need not keep it.

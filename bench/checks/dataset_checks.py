@@ -1,4 +1,4 @@
-"""What the contract of a dataset promises, looked at on a small simulated copy of it."""
+"""Checks of the dataset contract, on a small simulated copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the contract of a method promises. No method is named here."""
+"""Checks of the method contract. No method is named here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the contract of a task promises, looked at on a small simulated cohort of its dataset."""
+"""Checks of the task contract, on a small simulated cohort of its dataset."""
 
 from __future__ import annotations
 

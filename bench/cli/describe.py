@@ -1,4 +1,4 @@
-"""What a method is: ``bench explain METHOD`` without a task."""
+"""Describe a method: ``bench explain METHOD`` without a task."""
 
 from __future__ import annotations
 

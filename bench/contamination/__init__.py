@@ -1,1 +1,1 @@
-"""Whether what a method is tested on was in what it was pretrained on: by declaration, by ids, and by the waveform."""
+"""Contamination: test recordings in the pretraining corpus, found by declaration, by ids and by waveform."""

@@ -1,4 +1,4 @@
-"""Which collections share recordings, as their readers declare it (``Dataset.aliases``, ``Dataset.overlaps``)."""
+"""Collections that share recordings, as their readers declare (``Dataset.aliases``, ``Dataset.overlaps``)."""
 
 from __future__ import annotations
 

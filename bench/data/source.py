@@ -1,4 +1,4 @@
-"""Which files a dataset is read from: real ones that the user names, or the built-in simulated cohort.
+"""Sources of datasets: real files that the user names, or the built-in simulated cohort.
 
 ``--data-root FOLDER`` (or ``BENCH_DATA``) names a folder with one subfolder a dataset; ``--data-root ptbxl=FOLDER``
 names one dataset's own. As soon as either is given, anything missing is an error; with neither, every dataset simulates

@@ -1,4 +1,4 @@
-"""What is known of datasets on this machine: where they are, and whether files and stores are what they were."""
+"""Status of datasets on this machine: their folders, and whether files and stores are unchanged."""
 
 from __future__ import annotations
 

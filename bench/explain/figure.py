@@ -1,4 +1,4 @@
-"""What all pictures share: matplotlib without a screen, one look, PNG and SVG of everything."""
+"""Settings of all pictures: matplotlib without a screen, one style, PNG and SVG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a method saw in people with low and with high scores, and the difference."""
+"""Compare attributions of people with low and with high scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What scores mean: survival of risk groups, and predicted against measured values."""
+"""Plots of outcomes: survival of risk groups, and predicted against measured values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be compared: every result gets a stamp, and a table holds results of one stamp."""
+"""Comparability: every result gets a stamp, and a table holds results of one stamp."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a number cost, read from its result as if it were a metric: ``cost_...`` on a board."""
+"""Costs of a result, read as metrics: ``cost_...`` on a board."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader must know of a table's numbers: classes left out, seeds, protocols that differ, results superseded."""
+"""Footnotes of a table: classes left out, seeds, protocols that differ, results superseded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which results belong to which row of a board, and which of those may be averaged."""
+"""Assign results to the rows of a board, and select the results that may be averaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a number is written, the same in every format."""
+"""Format numbers, in the same way for every output format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a method declares: its contract, pretraining settings, search space, published names of weights, attributions."""
+"""Declarations of a method: its contract, pretraining settings, search space, published names of weights, attributions."""
 
 from bench.method.contract import Corpus, LabelledData, Method, MethodConfig
 

@@ -1,4 +1,4 @@
-"""What of its input a method's score rests on. A method may say so itself; any other is asked by its gradient."""
+"""Attributions: the parts of the input that a score depends on. A method may define them; the default is the gradient."""
 
 from __future__ import annotations
 

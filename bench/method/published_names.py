@@ -1,4 +1,4 @@
-"""How the parameter names of published checkpoints read here, and what of a file fits a method."""
+"""Map the parameter names of published checkpoints to a method's names, and report which tensors match."""
 
 from __future__ import annotations
 

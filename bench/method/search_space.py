@@ -1,4 +1,4 @@
-"""What a sweep may choose from: one space a config field, declared with a method, a mode, in a YAML or on the command line.
+"""Search spaces of a sweep: one space per config field, declared with a method, a mode, in a YAML or on the command line.
 
 A field is named as for ``--set``: ``linear.lr`` (of a mode), ``kmerl.depth`` (of one method), ``drop_path`` (of any).
 On the command line and in a YAML a space is written ``log:1e-5..1e-1``, ``uniform:0..0.5``, ``int:3..8`` or

@@ -1,4 +1,4 @@
-"""What is trained downstream: ``zeroshot`` nothing, ``linear`` a head on the frozen encoder, ``knn`` nothing either (the
+"""Modes of downstream training: ``zeroshot`` nothing, ``linear`` a head on the frozen encoder, ``knn`` nothing either (the
 nearest labelled recordings answer), ``finetune`` everything, ``scratch`` everything from random weights."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a mode gets, and what it gives back."""
+"""Inputs and outputs of modes."""
 
 from __future__ import annotations
 

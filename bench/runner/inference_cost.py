@@ -1,4 +1,4 @@
-"""What one answer costs: floating-point operations, counted by torch while it computes, and recordings a second."""
+"""Cost of inference: floating-point operations, counted by torch while it computes, and recordings per second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long jobs take and how much memory they hold: as recorded in this workspace, else a rough estimate.
+"""Estimates of the time and memory of jobs: as recorded in this workspace, otherwise rough.
 
 Nothing but the order of jobs, and how many run in parallel, depends on it.
 """

@@ -1,4 +1,4 @@
-"""What determines a cell, and its digest: the key under which its result is kept.
+"""Keys of cells: the digest of everything that determines a result.
 
 A key is made of a few parts, each computed once a session, so that a plan of a hundred thousand cells is keyed in seconds.
 A result keeps the digest of each part, so that a replay can say which of them is no longer what it was.

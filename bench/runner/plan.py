@@ -1,4 +1,4 @@
-"""What is asked for: options, crossed into cells."""
+"""Plans: options, combined into cells."""
 
 from __future__ import annotations
 

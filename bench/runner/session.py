@@ -1,4 +1,4 @@
-"""What the cells of one run share: prepared stores, checkpoints and frozen features, each made once."""
+"""Resources shared by the cells of one run: prepared stores, checkpoints and frozen features, each made once."""
 
 from __future__ import annotations
 

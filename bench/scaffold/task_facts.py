@@ -1,4 +1,4 @@
-"""What the template of a task takes from a task that there is: dataset, classes, column and split rule."""
+"""Facts that the template of a task copies from an existing task: dataset, classes, column and split rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well scores separate classes: AUROC, average precision, F1 and accuracy, per class and as macro means.
+"""Metrics of classification: AUROC, average precision, F1 and accuracy, per class and as macro means.
 
 Arrays are [record, class]. A class without a positive, or without a negative, has no value here: it is NaN, and
 :func:`macro` leaves it out. Inputs are trusted (finite, {0, 1}); :func:`bench.scoring.score.score` checks them.

@@ -1,4 +1,4 @@
-"""Which of several methods is better, and how sure that is.
+"""Compare methods, with the uncertainty of their differences.
 
 On one test set: :func:`paired_difference` (bootstrap, any metric, patients) and :func:`delong` (one class's AUROC,
 records). Over repeated cross-validation: :func:`corrected_resampled_t`. Over a column of comparisons: :func:`holm`.

@@ -1,4 +1,4 @@
-"""What each kind of task measures, once on the records and again under every bootstrap weighting.
+"""Scores of each kind of task, once on the records and once per bootstrap weighting.
 
 A kind turns checked targets and scores into :class:`Measured`. :mod:`bench.scoring.score` does the rest.
 """

@@ -1,4 +1,4 @@
-"""How well predicted numbers match measured ones, per target: Pearson r, R2, RMSE and MAE.
+"""Metrics of regression, per target: Pearson r, R2, RMSE and MAE.
 
 Arrays are [record, target], in the target's own unit. A target that does not vary over the records has neither r nor
 R2 (NaN); nor has r one whose predictions do not vary.

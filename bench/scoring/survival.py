@@ -1,4 +1,4 @@
-"""How well a risk orders and predicts events in time: Harrell's and Uno's C, time-dependent AUC, Brier score.
+"""Metrics of survival: Harrell's and Uno's C, time-dependent AUC, Brier score.
 
 Times are in one unit throughout (years in this project), events are 1 where the event was seen and 0 where the
 follow-up was censored, and a higher log-risk means an earlier event. Harrell's C is computed here, for many

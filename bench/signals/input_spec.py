@@ -1,4 +1,4 @@
-"""What an encoder needs of a signal. A method declares it; the harness delivers exactly that."""
+"""The input of an encoder. A method declares an InputSpec; the harness delivers exactly this input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a method's InputSpec asks for, delivered in batches: windows, rate, filters, scaling, available leads.
+"""Deliver the input of a method's InputSpec in batches: windows, rate, filters, scaling, available leads.
 
 In order: resampling, filters and median beat (whole recordings, from the cache where they cost something); the window;
 scaling over its real samples and available leads; zeros for absent leads and beyond the end of the recording.

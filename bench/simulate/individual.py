@@ -1,4 +1,4 @@
-"""How people without disease differ: hearts, rhythms and recordings drawn from age, sex and build.
+"""Differences between people without disease: hearts, rhythms and recordings drawn from age, sex and build.
 
 Spreads are set so that amplitudes and intervals of drawn normal hearts cover the published normal ranges (and those of
 normal PTB-XL recordings): for example R in V5 0.7-2.2 mV, S in V2 0.5-2.3 mV, QRS axis -20 to 95 degrees.

@@ -1,4 +1,4 @@
-"""What electrodes and recorder add to the heart's signal: wander, muscle, mains, bursts, loose contacts.
+"""Noise of electrodes and recorder: wander, muscle, mains, bursts, loose contacts.
 
 Noise belongs to an electrode, not to a lead: a bad right-arm electrode disturbs every lead, a bad V3 only V3, and limb
 leads keep Einthoven's relation whatever happens.

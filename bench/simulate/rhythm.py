@@ -1,4 +1,4 @@
-"""When the chambers fire: beat times for one recording.
+"""Rhythms: beat times of the chambers for one recording.
 
 Times are seconds from the start of the recording and run from about 1.5 s before it to its end, so that the first
 sample may lie anywhere in a beat.

@@ -1,1 +1,1 @@
-"""Who is in which part: split files, stratification, label fractions, partitions that others released."""
+"""Splitting: split files, stratification, label fractions, partitions that others released."""

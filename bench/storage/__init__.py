@@ -1,1 +1,1 @@
-"""Where finished work is kept: folders with digests, their keys, the workspace and the shared object store."""
+"""Storage of finished work: folders with digests, their keys, the workspace and the shared object store."""

@@ -1,4 +1,4 @@
-"""Where everything that bench makes lies. One folder; ``--workspace`` or ``BENCH_WORKSPACE`` names it."""
+"""The workspace: one folder for all outputs of bench; ``--workspace`` or ``BENCH_WORKSPACE`` names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How settings are proposed, and when a setting is given up: Optuna's samplers and pruners, made reproducible."""
+"""Samplers propose settings and pruners stop trials early: Optuna's, made reproducible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a study is kept: a journal file, PostgreSQL, or (for one worker) SQLite. What a dead worker was at is taken up again.
+"""Storage of studies: a journal file, PostgreSQL, or (for one worker) SQLite. Trials of dead workers are tried again.
 
 A storage is named by a URL: ``journal:///folder/study.journal``, ``postgresql://user:password@host/database``,
 ``sqlite:///file.db``. A password never appears in what is printed, stored or raised.

@@ -1,4 +1,4 @@
-"""What the trials of a study count for: which are done, which stand in for interrupted ones, which is best."""
+"""Trials of a study: the finished ones, the replacements of interrupted ones, the best one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one MLflow run says of one finished cell: its params, tags, metrics and times."""
+"""Fields of the MLflow run of a finished cell: params, tags, metrics and times."""
 
 from __future__ import annotations
 

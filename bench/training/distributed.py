@@ -1,4 +1,4 @@
-"""What the processes of one pretraining run tell each other. In one process everything here leaves things as they are.
+"""Communication between the processes of one pretraining run. With one process every function here changes nothing.
 
 Gradients. Every process computes the loss of the whole batch where records meet in it, on embeddings that
 :func:`gather` has put together, and the mean of the process's records where not. On the way back ``gather`` adds up what

@@ -1,4 +1,4 @@
-"""What the kind of a task decides when a head is trained on it: outputs, loss, scores, and the value to select by."""
+"""Objectives of the task kinds for training a head: outputs, loss, scores, and the value to select by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a path names, what identifies its weights, and the module behind it."""
+"""Open external encoders: the kind of a path, the digest of its weights, and the module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the parameter names of published checkpoints read here.
+"""Map the parameter names of published checkpoints to the names here.
 
 A table is a sequence of rules ``(pattern, replacement)``. The first pattern that matches the start of a name rewrites
 that part of it; ``None`` drops the tensor. A name that no rule knows is an error: silence would leave random weights.

@@ -1,4 +1,4 @@
-"""Which leads, and which segments of each, an encoder sees in one pretraining step (K-MERL 3.3)."""
+"""Draw the leads, and the segments of each lead, that an encoder reads in one pretraining step (K-MERL 3.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a folder of ``transformers`` may ask for besides its own weights: nothing."""
+"""Refuse folders of ``transformers`` that ask for anything except their weights."""
 
 from __future__ import annotations
 

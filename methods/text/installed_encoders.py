@@ -1,4 +1,4 @@
-"""Which of the text encoders that papers name are on this machine; asked by ``bench doctor``. Nothing is downloaded."""
+"""Find the text encoders of papers on this machine, for ``bench doctor``. Nothing is downloaded."""
 
 from __future__ import annotations
 

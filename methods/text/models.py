@@ -1,4 +1,4 @@
-"""Where text-encoder weights are: known names, hub names and local folders, resolved to files without running any."""
+"""Locate text-encoder weights: known names, hub names and local folders, resolved to files without running any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a class is called when a text encoder is asked for it: zero-shot prompts."""
+"""Zero-shot prompts: the texts of classes for a text encoder."""
 
 from __future__ import annotations
 

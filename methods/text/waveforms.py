@@ -1,4 +1,4 @@
-"""What each SCP-ECG statement looks like: the knowledge base of waveforms.yaml, found by any wording of a statement."""
+"""Appearance of each SCP-ECG statement: the knowledge base of waveforms.yaml, found by any wording of a statement."""
 
 from __future__ import annotations
 

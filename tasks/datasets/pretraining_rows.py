@@ -1,4 +1,4 @@
-"""Which records of a dataset with several partitions may be pretrained on."""
+"""Select the records for pretraining of a dataset with several partitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where progress goes: lines in a log, a bar on a terminal, one output in a notebook; colours only where wanted."""
+"""Output of progress: lines in a log, a bar on a terminal, one output in a notebook; colours only where wanted."""
 
 import subprocess
 import sys

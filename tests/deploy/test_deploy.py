@@ -1,4 +1,4 @@
-"""What `deploy/` starts listens on loopback unless asked otherwise, and holds no password."""
+"""Services of `deploy/` listen on loopback by default and hold no password."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What the contract of a method promises, checked on everything that is registered; no method is named here."""
+"""Contract of methods, checked on everything registered; no method is named here."""
 
 import pytest
 

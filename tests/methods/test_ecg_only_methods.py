@@ -1,4 +1,4 @@
-"""What sets one ECG-only method apart from another; what they share is in test_contract.py."""
+"""Differences between the ECG-only methods; test_contract.py covers their common behaviour."""
 
 import copy
 from dataclasses import replace

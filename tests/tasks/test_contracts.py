@@ -1,4 +1,4 @@
-"""What the contracts of tasks and datasets promise, checked on everything registered; nothing is named here."""
+"""Contracts of tasks and datasets, checked on everything registered; nothing is named here."""
 
 import pytest
 

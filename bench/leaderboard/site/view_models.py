@@ -1,4 +1,4 @@
-"""What a board's page shows, worked out before it meets a template: cells, whiskers, headers, charts."""
+"""Contents of a board's page, computed before the template is filled: cells, whiskers, headers, charts."""
 
 from __future__ import annotations
 

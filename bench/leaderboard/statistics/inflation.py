@@ -1,4 +1,4 @@
-"""How much a released protocol, which chooses on the test set, adds to what an honest one finds on the same cell."""
+"""Inflation: the increase of a score by a released protocol that chooses on the test set, for the same cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who runs the jobs of a plan: this process, several on this machine, or a Ray cluster.
+"""Executors run the jobs of a plan: this process, several on this machine, or a Ray cluster.
 
 The artifacts are the same, to the bit where a job has as many threads (its provenance says how many).
 """

@@ -1,4 +1,4 @@
-"""Who is in the simulated PTB-XL: diagnoses, demographics and folds.
+"""Cohort of the simulated PTB-XL: diagnoses, demographics and folds.
 
 Rates and co-occurrences follow PTB-XL 1.0.3's published label tables (Wagner et al., Scientific Data 7:154 (2020)):
 the combination of superclasses is drawn first, then the statements within each. Classes rarer than about 0.5 % there

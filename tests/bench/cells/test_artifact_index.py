@@ -1,4 +1,4 @@
-"""What lies in a workspace, whether it is whole, and what may go while others work."""
+"""Artifacts of a workspace: listed, verified, and removed while others work."""
 
 import os
 import subprocess

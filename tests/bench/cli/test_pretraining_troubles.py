@@ -1,4 +1,4 @@
-"""What can go wrong before and while a text method is pretrained: reported, with nothing half-written."""
+"""Errors before and during the pretraining of a text method are reported, with nothing half-written."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a method may add to its own fine-tuning, and batches that hold their share of events."""
+"""Hooks of a method in fine-tuning, and batches that hold their share of events."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""What the runner promises: finished cells stand, failures are never cached, the test split is read once, runs repeat."""
+"""Promises of the runner: finished cells are kept, failures are never cached, the test split is read once, runs repeat."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Which job comes next: longest first, after what it needs, within what is free; what fails takes its dependents along."""
+"""Order of jobs: longest first, after their inputs, within free resources; dependents of a failed job fail."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Where a mode's settings come from: defaults, a named protocol, the method's paper, the smoke profile, the user."""
+"""Sources of a mode's settings: defaults, a named protocol, the method's paper, the smoke profile, the user."""
 
 import pytest
 

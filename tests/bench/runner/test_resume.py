@@ -1,4 +1,4 @@
-"""What becomes of what is recorded: resume, limit, damaged bytes, a clock that moves, replay and recompute."""
+"""Recorded results and failures: resume, limit, damaged bytes, a clock that moves, replay and recompute."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a named condition must look like in the recording that carries it."""
+"""Each named condition is visible in its recording."""
 
 from __future__ import annotations
 

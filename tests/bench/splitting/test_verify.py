@@ -1,4 +1,4 @@
-"""What ``bench splits verify`` says of a split: agreement, differences, subsets, in words."""
+"""``bench splits verify`` reports agreement, differences and subsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a key of code covers: whatever can change what a definition computes, and no other definition of its module."""
+"""Coverage of code keys: everything that can change a definition's result, and no other definition of its module."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""What test_several_processes.py runs in two processes: python several_processes.py SCENARIO FOLDER."""
+"""Scenarios that test_several_processes.py runs in two processes: python several_processes.py SCENARIO FOLDER."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What stands next to the signals: codes in headers, and UK Biobank's lists, tables and ECG files."""
+"""Files next to the signals: codes in headers, and UK Biobank's lists, tables and ECG files."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_other_bytes_than_promised_never_get_the_name_and_the_others_do(publicat
 
 def test_files_that_are_gone_are_named_and_the_others_come(publication, publisher, tmp_path):
     publisher.sums = publisher.listed().decode() + "0" * 64 + "  records500/00002_hr.dat\n"
-    with pytest.raises(DataError, match=r"(?s)1 of 5 files.*00002_hr\.dat.*HTTP 404.*All others are kept"):
+    with pytest.raises(DataError, match=r"(?s)1 of 5 files.*00002_hr\.dat.*HTTP 404.*All other files are kept"):
         download(publication, tmp_path)
     assert everything_below(tmp_path) == set(publisher.files)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -129,8 +130,8 @@ def export(
     typer.echo(f"{len(written)} cards in {written[0].parent}")
 
 
-@app.command(epilog="Example:  bench leaderboard keep leaderboards/mine --board ptbxl_super,few_labels")
-def keep(
+@app.command(epilog="Example:  bench leaderboard freeze leaderboards/mine --board ptbxl_super,few_labels")
+def freeze(
     folder: Annotated[Path, typer.Argument(help="Where to.", metavar="FOLDER")],
     board: Annotated[
         list[str] | None,
@@ -155,11 +156,11 @@ def keep(
     ] = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Keep boards in a folder with all that they were made from but predictions: cards, p values, markdown, CSV, LaTeX.
+    """Freeze boards in a folder with all that they were made from but predictions: cards, p values, markdown, CSV, LaTeX.
     `bench leaderboard validate FOLDER` then tells whether anything was edited."""
     from bench.cells.result import read_results
     from bench.errors import ConfigError
-    from bench.leaderboard.frozen_boards import keep as keep_boards
+    from bench.leaderboard.frozen_boards import freeze as freeze_boards
     from bench.leaderboard.frozen_boards import put_table, write_again
     from bench.storage.workspace import Workspace
 
@@ -168,9 +169,9 @@ def keep(
         written = write_again(folder, names)
     elif names:
         place = Workspace.at(workspace)
-        written = keep_boards(names, read_results(place.results), folder, place.cache / "comparisons")
+        written = freeze_boards(names, read_results(place.results), folder, place.cache / "comparisons")
     else:
-        raise ConfigError("--board is missing: the boards to keep. bench leaderboard list lists them.")
+        raise ConfigError("--board is missing: the boards to freeze. bench leaderboard list lists them.")
     for path in written:
         typer.echo(str(path))
         if into is not None and path.suffix == ".md":
@@ -179,10 +180,20 @@ def keep(
             typer.echo(str(into))
 
 
+@app.command("keep", hidden=True)
+@functools.wraps(freeze)
+def keep(*arguments: Any, **options: Any) -> None:
+    """The old name of ``freeze``."""
+    typer.echo(
+        "bench leaderboard keep is now bench leaderboard freeze; the old name works until version 0.3.", err=True
+    )
+    freeze(*arguments, **options)
+
+
 @app.command(epilog="Example:  bench leaderboard validate CARD.json --predictions predictions.parquet")
 def validate(
     cards: Annotated[
-        list[Path], typer.Argument(help="Result cards, folders of them, or folders of kept boards.", exists=True)
+        list[Path], typer.Argument(help="Result cards, folders of them, or folders of frozen boards.", exists=True)
     ],
     predictions: Annotated[
         Path | None,
@@ -194,11 +205,11 @@ def validate(
         ),
     ] = None,
 ) -> None:
-    """Hold result cards to what they say: form, digests, key, split, counts, and with predictions every metric; and kept
+    """Hold result cards to what they say: form, digests, key, split, counts, and with predictions every metric; and frozen
     boards to their cards, of which every number is written again."""
     from bench.errors import BenchError, ConfigError, printable
     from bench.leaderboard.cards import check, read_card
-    from bench.leaderboard.frozen_boards import check_kept
+    from bench.leaderboard.frozen_boards import check_frozen
 
     paths = [path for named in cards for path in _cards_in(named)]
     if predictions is not None and len(paths) > 1:
@@ -206,7 +217,7 @@ def validate(
     rejected = unscored = 0
     for path in paths:
         try:
-            wrong = check_kept(path) if path.is_dir() else check(read_card(path), predictions)
+            wrong = check_frozen(path) if path.is_dir() else check(read_card(path), predictions)
         except BenchError as error:
             wrong = [str(error)]
         rejected += bool(wrong)
@@ -226,7 +237,7 @@ def validate(
 
 
 def _cards_in(path: Path) -> list[Path]:
-    """The cards of a folder that ``export`` wrote; a card, or a folder of kept boards, itself."""
+    """The cards of a folder that ``export`` wrote; a card, or a folder of frozen boards, itself."""
     from bench.leaderboard.cards import PACK
 
     loose = path.is_dir() and not (path / PACK).exists()

@@ -147,7 +147,7 @@ def _packed(path: Path) -> Iterator[Card]:
             yield _card(parse_json(line), path)
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path} cannot be read: {said(error)}. Ask its author to write it again (bench leaderboard keep)."
+            f"{path} cannot be read: {said(error)}. Ask its author to write it again (bench leaderboard freeze)."
         ) from error
 
 

@@ -8,7 +8,7 @@ A kept folder holds
 | ``comparisons.json`` | p values of the paired tests, which need predictions and are kept in their place |
 | ``BOARD.md``, ``BOARD.csv``, ``BOARD.tex`` | the boards, written from these two alone |
 
-:func:`check_kept` holds the cards to what cards are held to, writes the boards again in memory and compares.
+:func:`check_frozen` holds the cards to what cards are held to, writes the boards again in memory and compares.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ DIGITS = 4
 """Significant digits of a kept p value."""
 
 
-def keep(names: Sequence[str], results: Iterable[Result], folder: Path, cache: Path | None = None) -> list[Path]:
+def freeze(names: Sequence[str], results: Iterable[Result], folder: Path, cache: Path | None = None) -> list[Path]:
     """Write cards, comparisons and boards into ``folder``.
 
     Args:
@@ -113,7 +113,7 @@ def kept_boards(folder: Path) -> Iterator[str]:
             yield name
 
 
-def check_kept(folder: Path) -> list[str]:
+def check_frozen(folder: Path) -> list[str]:
     """What does not hold of a kept folder, in words; empty if its boards are what its cards give."""
     wrong: list[str] = []
     try:
@@ -125,7 +125,9 @@ def check_kept(folder: Path) -> list[str]:
             for path in sorted(p for p in again.iterdir() if p.suffix in SUFFIXES):
                 wrong += _differs(folder / path.name, path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        return [f"{folder} is no folder of kept boards ({said(error)}). Name one that bench leaderboard keep wrote."]
+        return [
+            f"{folder} is no folder of frozen boards ({said(error)}). Name one that bench leaderboard freeze wrote."
+        ]
     except BenchError as error:
         return [str(error)]
     return wrong
@@ -149,7 +151,7 @@ def _differs(path: Path, wanted: str) -> Iterator[str]:
     changed = list(difflib.unified_diff(wanted.splitlines(), found.splitlines(), lineterm="", n=0))[3:5]
     yield (
         f"{path} is not what its cards give: {' / '.join(line[:200] for line in changed) or 'line ends differ'}. "
-        f"bench leaderboard keep {path.parent} --again writes it from them."
+        f"bench leaderboard freeze {path.parent} --again writes it from them."
     )
 
 
@@ -219,7 +221,7 @@ def unpack_comparisons(folder: Path, cache: Path) -> None:
     path = folder / COMPARISONS
     if not path.exists():
         return
-    again = "Ask its author to write it again (bench leaderboard keep)."
+    again = "Ask its author to write it again (bench leaderboard freeze)."
     try:
         kept = _Comparisons.model_validate(read_json(path))
     except ValidationError as error:

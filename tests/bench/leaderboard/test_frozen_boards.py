@@ -11,7 +11,7 @@ from bench.cells.result import read_results
 from bench.cli.main import app
 from bench.errors import ConfigError, DataError
 from bench.leaderboard.cards import COMPARISONS, PACK
-from bench.leaderboard.frozen_boards import check_kept, keep, put_table, write_again
+from bench.leaderboard.frozen_boards import check_frozen, freeze, put_table, write_again
 
 BOARD = """\
 title: "Two methods"
@@ -38,12 +38,12 @@ def folder(tmp_path, cells, monkeypatch):
     (tmp_path / "boards").mkdir()
     (tmp_path / "boards" / "two.yaml").write_text(BOARD)
     monkeypatch.setattr("bench.leaderboard.board.resource_folders", lambda group: [tmp_path / "boards"])
-    keep(["two"], cells, tmp_path / "kept")
+    freeze(["two"], cells, tmp_path / "kept")
     return tmp_path / "kept"
 
 
 def test_a_kept_board_is_what_its_cards_give_letters_of_the_paired_tests_included(folder):
-    assert check_kept(folder) == []
+    assert check_frozen(folder) == []
     text = (folder / "two.md").read_text()
     assert "<sup>a</sup>" in text and "<sup>b</sup>" in text  # no predictions are here any more
     assert {path.name for path in folder.iterdir()} == {PACK, COMPARISONS, "two.md", "two.csv", "two.tex"}
@@ -55,10 +55,10 @@ def test_a_number_edited_by_hand_is_told_and_written_again(folder, suffix):
     was = path.read_text()
     place = max(i for i, c in enumerate(was) if c.isdigit())
     path.write_text(was[:place] + str((int(was[place]) + 1) % 10) + was[place + 1 :])
-    (message,) = check_kept(folder)
+    (message,) = check_frozen(folder)
     assert path.name in message and "--again" in message
     write_again(folder)
-    assert path.read_text() == was and check_kept(folder) == []
+    assert path.read_text() == was and check_frozen(folder) == []
 
 
 def test_an_edited_card_or_p_value_is_told(folder):
@@ -66,41 +66,41 @@ def test_an_edited_card_or_p_value_is_told(folder):
     value = json.loads(cards[0])
     value["score"]["metrics"]["macro_auroc"]["value"] += 0.01
     (folder / PACK).write_bytes(lzma.compress("\n".join([json.dumps(value), *cards[1:]]).encode()))
-    assert "edited after it was exported" in check_kept(folder)[0]
+    assert "edited after it was exported" in check_frozen(folder)[0]
     (folder / PACK).write_bytes(lzma.compress("\n".join(cards).encode()))
     tests = (folder / COMPARISONS).read_text()
     (folder / COMPARISONS).write_text(tests.replace('"p":[', '"p":[0.5,'))
-    assert "edited after it was written" in check_kept(folder)[0]
+    assert "edited after it was written" in check_frozen(folder)[0]
 
 
 def test_a_board_whose_other_tables_were_deleted_is_still_checked(folder):
     (folder / "two.csv").unlink()
     (folder / "two.md").write_text("| 100 |")
-    assert [Path(message.split()[0]).name for message in check_kept(folder)] == ["two.csv", "two.md"]
+    assert [Path(message.split()[0]).name for message in check_frozen(folder)] == ["two.csv", "two.md"]
 
 
 def test_boards_of_a_folder_are_not_robbed_of_their_cards(folder, cells):
     kept = (folder / PACK).read_bytes()
     with pytest.raises(ConfigError, match="keeps two as well.*--board zeroshot,two"):
-        keep(["zeroshot"], cells, folder)
+        freeze(["zeroshot"], cells, folder)
     assert (folder / PACK).read_bytes() == kept
 
 
 def test_rows_of_other_packages_are_kept_with_the_board(folder, cells, scored_result, tmp_path):
     guest = scored_result(tmp_path / "cells", "strangers-net", 1.0, records=120)
-    keep(["two"], [*cells, guest], folder)
+    freeze(["two"], [*cells, guest], folder)
     text = (folder / "two.md").read_text()
-    assert "| strangers-net |" in text and "<sup>" in text and check_kept(folder) == []
+    assert "| strangers-net |" in text and "<sup>" in text and check_frozen(folder) == []
 
 
 def test_a_board_of_differences_cannot_be_kept(tmp_path, cells):
     with pytest.raises(ConfigError, match="intervals need predictions"):
-        keep(["protocol_inflation"], cells, tmp_path)
+        freeze(["protocol_inflation"], cells, tmp_path)
 
 
 def test_a_board_without_results_cannot_be_kept(tmp_path):
     with pytest.raises(DataError, match="bench run --board zeroshot"):
-        keep(["zeroshot"], [], tmp_path)
+        freeze(["zeroshot"], [], tmp_path)
 
 
 def test_a_table_goes_into_its_place_in_a_text(folder):
@@ -123,7 +123,9 @@ def test_the_commands_keep_validate_and_show_what_was_kept(folder, tmp_path):
     assert refused.exit_code == 1 and "rejected" in refused.output
     readme = tmp_path / "README.md"
     readme.write_text("<!-- board two -->\n<!-- end of board -->\n")
-    assert bench("keep", folder, "--again", "--into", readme).exit_code == 0
+    assert bench("freeze", folder, "--again", "--into", readme).exit_code == 0
+    old = bench("keep", folder, "--again")
+    assert old.exit_code == 0 and "is now bench leaderboard freeze" in old.output
     assert "| K-MERL |" in readme.read_text() and bench("validate", folder).exit_code == 0
     shown = bench("render", "two", "--cards", folder, "--output", tmp_path / "out", "--workspace", tmp_path / "w")
     assert shown.exit_code == 0

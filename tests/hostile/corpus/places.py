@@ -176,10 +176,10 @@ CASES = [
         words=("own",),
     ),
     Case(
-        "keep-a-file",
+        "freeze-a-file",
         command(
             "leaderboard",
-            "keep",
+            "freeze",
             "own",
             "--board",
             "ptbxl_super",

@@ -1,6 +1,6 @@
 """Names -> classes, through entry points only.
 
-A distribution declares, under ``bench.methods``, ``bench.tasks`` or ``bench.datasets``, either one class
+A distribution declares, under ``bench.methods``, ``bench.tasks``, ``bench.datasets`` or ``bench.kinds``, either one class
 (``mymethod = "mypackage.mymethod:MyMethod"``) or a whole package (``mine = "mypackage"``), all of whose modules are
 then searched for classes with a ``name = "..."``. The search reads source text and imports nothing, so that listing
 stays light and a broken plugin costs a warning and no more. The built-in methods and tasks use the same door.
@@ -25,9 +25,11 @@ from typing import Any
 
 from bench.errors import BenchError, ConfigError, UnknownName, folded, foreign_code
 
-METHODS, TASKS, DATASETS = "bench.methods", "bench.tasks", "bench.datasets"
-_WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset"}
+METHODS, TASKS, DATASETS, KINDS = "bench.methods", "bench.tasks", "bench.datasets", "bench.kinds"
+_WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset", KINDS: "task kind"}
 _DISTRIBUTION = "ecg-bench"
+_BUILT_IN = {KINDS: (importlib.metadata.EntryPoint("builtin", "bench.kinds", KINDS),)}
+"""Registered in pyproject.toml like any other; an editable installation made before the group existed does not know it."""
 _ROOT = Path(__file__).parents[1]
 """Folder that holds ``bench`` and, next to it, the packages of the built-in entry points."""
 
@@ -235,7 +237,8 @@ def entries(group: str) -> dict[str, Entry]:
         BenchError: two distributions register one name, or another package hides a built-in one.
     """
     found: dict[str, Entry] = {}
-    for point in sorted(importlib.metadata.entry_points(group=group), key=lambda p: (p.name, p.value)):
+    points = {*importlib.metadata.entry_points(group=group), *_BUILT_IN.get(group, ())}
+    for point in sorted(points, key=lambda p: (p.name, p.value)):
         _check_built_in(point)
         try:
             with foreign_code():

@@ -16,15 +16,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from bench import kinds
 from bench.renamed import renamed_attribute
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-Kind = Literal["multilabel", "multiclass", "identification", "survival", "regression"]
 
 
 class ClassName(str):
@@ -36,16 +35,6 @@ class ClassName(str):
         name = super().__new__(cls, words)
         name.code = code
         return name
-
-
-SELECTION_METRIC: dict[str, str] = {
-    "multilabel": "macro_auroc",
-    "multiclass": "macro_auroc",
-    "identification": "accuracy",
-    "survival": "c_index",
-    "regression": "pearson_r",
-}
-"""The metric by which weights are chosen on validation data and which a board shows unless it says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +120,9 @@ class Task(ABC):
 
     name: ClassVar[str]
     dataset: ClassVar[str]
-    kind: ClassVar[Kind]
+    kind: ClassVar[str]
+    """The name of what is asked (:mod:`bench.kinds`): multilabel, multiclass, identification, survival, regression, or a
+    plugin's."""
     split: ClassVar[str]
     """Name of a YAML in a ``bench.splits`` package."""
     released_split: ClassVar[str | None] = None
@@ -153,13 +144,13 @@ class Task(ABC):
     @property
     def metric(self) -> str:
         """The metric used for selection on validation data, and shown first."""
-        return SELECTION_METRIC[self.kind]
+        return kinds.load(self.kind).selection_metric
 
 
 class MultilabelTask(Task):
     """Classes read from a list-valued column of the records: any may hold, and records without one are dropped."""
 
-    kind: ClassVar[Kind] = "multilabel"
+    kind: ClassVar[str] = "multilabel"
     column: ClassVar[str]
     """The records' column that lists the classes of each recording."""
 
@@ -185,7 +176,7 @@ class MultilabelTask(Task):
 class SingleLabelTask(Task):
     """One class of several, read from a list-valued column: only records with exactly one of the classes take part."""
 
-    kind: ClassVar[Kind] = "multiclass"
+    kind: ClassVar[str] = "multiclass"
     column: ClassVar[str]
     """The records' column that lists the classes of each recording."""
 

@@ -89,7 +89,7 @@ def main() -> None:
             timed = min(arguments.timed, len(learned))
             y = y[:, learned]
             started = time.perf_counter()
-            fits = list(exact_path(torch.from_numpy(x), torch.from_numpy(y), "multilabel", len(learned), cs))
+            fits = list(exact_path(torch.from_numpy(x), torch.from_numpy(y), "binary", len(learned), cs))
             ours = time.perf_counter() - started
             lbfgs, rough = loop(x, y, cs, timed, max_iter=10_000)
             newton, exact = loop(x, y, cs, timed, tol=1e-12, max_iter=1000, solver="newton-cholesky")

@@ -25,7 +25,7 @@ from bench.signals.build_store import prepare
 from bench.signals.input_spec import InputSpec
 from bench.signals.windows import SignalView
 from bench.training.linear_head import LinearHead
-from bench.training.objective import Objective
+from bench.training.objective import objective_for
 from bench.training.schedule import warmup_cosine
 from methods.nets.backbones import backbone
 from tasks.datasets.ptbxl import PTBXL
@@ -41,8 +41,8 @@ def encode(encoder, source, rows, batch_size=64) -> torch.Tensor:
 
 def probe(features, targets, train, validation, seed, config) -> float:
     """Ours on features; returns the best validation AUROC."""
-    generator, objective = torch.Generator().manual_seed(seed), Objective("multilabel", targets.shape[1])
-    head = LinearHead(features.shape[1], targets.shape[1], "multilabel", generator)
+    generator, objective = torch.Generator().manual_seed(seed), objective_for("multilabel", targets.shape[1])
+    head = LinearHead(features.shape[1], targets.shape[1], "binary", generator)
     x, steps, best = features[train].numpy(), -(-len(train) // config.batch_size), -1.0
     for epoch in range(config.epochs):
         order = torch.randperm(len(train), generator=generator).numpy()
@@ -58,7 +58,7 @@ def in_the_loop(encoder, source, targets, train, validation, config, epochs) -> 
     """Seconds an epoch of the head on the frozen encoder, which runs in every step and over the validation recordings."""
     head = torch.nn.Linear(encoder.dim, targets.shape[1])
     optimiser = torch.optim.AdamW(head.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    objective = Objective("multilabel", targets.shape[1])
+    objective = objective_for("multilabel", targets.shape[1])
     started = time.perf_counter()
     for epoch in range(epochs):
         for batch in source.shuffled(train, min(config.batch_size, len(train)), (epoch,)):
@@ -94,7 +94,7 @@ def main() -> None:
         rows = np.arange(len(targets))
         validation, test, train = np.split(rows, [len(rows) // 10, len(rows) // 5])
         encode(encoder, source, rows[:64])
-        warm = LinearHead(encoder.dim, len(SUPERCLASSES), "multilabel", torch.Generator().manual_seed(0))
+        warm = LinearHead(encoder.dim, len(SUPERCLASSES), "binary", torch.Generator().manual_seed(0))
         warm.train_epoch(np.zeros((16, encoder.dim), np.float32), targets[:16], rows[:16], 16, np.array([1e-3]), 0.0)
 
         started = time.perf_counter()

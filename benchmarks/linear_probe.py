@@ -20,7 +20,7 @@ import torch
 
 from bench.modes.linear import Config
 from bench.training.linear_head import LinearHead
-from bench.training.objective import Objective
+from bench.training.objective import objective_for
 from bench.training.schedule import warmup_cosine
 
 RECORDS, VALIDATION, TEST, DIM = 17_084, 2_146, 2_158, 512
@@ -42,7 +42,7 @@ def parts(fraction: float) -> tuple[slice, slice, slice]:
 def plain(x, y, fraction, seed, config, epochs, total_epochs):
     """The protocol as one would write it: returns (best epoch, validation, test AUROC) after ``epochs`` of its epochs."""
     train, validation, test = parts(fraction)
-    objective, generator = Objective("multilabel", y.shape[1]), torch.Generator().manual_seed(seed)
+    objective, generator = objective_for("multilabel", y.shape[1]), torch.Generator().manual_seed(seed)
     head = torch.nn.Linear(DIM, y.shape[1])
     with torch.no_grad():
         for p in (head.weight, head.bias):
@@ -71,8 +71,8 @@ def plain(x, y, fraction, seed, config, epochs, total_epochs):
 def ours(x, y, fraction, seed, config, epochs, total_epochs):
     """The same, as ``bench.modes.linear`` runs it."""
     train, validation, test = parts(fraction)
-    objective, generator = Objective("multilabel", y.shape[1]), torch.Generator().manual_seed(seed)
-    head = LinearHead(DIM, y.shape[1], "multilabel", generator)
+    objective, generator = objective_for("multilabel", y.shape[1]), torch.Generator().manual_seed(seed)
+    head = LinearHead(DIM, y.shape[1], "binary", generator)
     features, targets = x[train].numpy(), y[train].numpy()
     steps = -(-len(features) // config.batch_size)
     best = (-1.0, 0, None)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import BeforeValidator, Field
 
+from bench import kinds
 from bench.errors import ConfigError, DataError
 from bench.method import LabelledData, Method, MethodConfig
 from bench.method.search_space import LogUniform
@@ -47,7 +48,7 @@ class CoxECG(Method):
         from sksurv.linear_model import CoxPHSurvivalAnalysis
         from sksurv.util import Surv
 
-        if train.kind != "survival":
+        if not kinds.load(train.kind).follow_up:
             raise ConfigError(f"cox-ecg predicts survival; this task is {train.kind}.")
         features = self._features(train)
         rate = features[:, 0]

@@ -12,7 +12,7 @@ from torch import nn
 
 from bench.method import LabelledData, Method, MethodConfig
 from bench.signals.input_spec import InputSpec
-from bench.training.objective import Objective
+from bench.training.objective import objective_for
 
 
 class WaveletNN(Method):
@@ -39,7 +39,7 @@ class WaveletNN(Method):
 
     def fit(self, train: LabelledData, validation: LabelledData) -> WaveletNN:
         config = self.config
-        self.objective = Objective(train.kind, train.n_outputs)
+        self.objective = objective_for(train.kind, train.n_outputs)
         known = self._features(train)
         self.scaler = StandardScaler().fit(known)
         x, y = self._scaled(known), torch.from_numpy(train.targets)

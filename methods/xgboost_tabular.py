@@ -12,7 +12,7 @@ from bench.errors import ConfigError
 from bench.method import LabelledData, Method, MethodConfig
 from bench.method.search_space import Categorical
 from bench.signals.input_spec import InputSpec
-from bench.training.objective import Objective
+from bench.training.objective import Objective, objective_for
 
 ROUNDS, DEPTHS = (50, 75, 100, 125, 150), (3, 4, 5, 6, 7, 8)
 RATES, SUBSAMPLES = (0.1, 0.2, 0.3), (0.5, 0.75, 1.0)
@@ -27,11 +27,10 @@ Whole = Annotated[tuple[int, ...], BeforeValidator(_several)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_several)]
 
 OBJECTIVES = {
-    "multilabel": "binary:logistic",
-    "multiclass": "multi:softprob",
-    "identification": "multi:softprob",
-    "regression": "reg:squarederror",
-    "survival": "survival:cox",
+    "binary": "binary:logistic",
+    "softmax": "multi:softprob",
+    "squared": "reg:squarederror",
+    "cox": "survival:cox",
 }
 
 
@@ -69,7 +68,7 @@ class XGBoostTabular(Method):
         except ImportError as error:
             raise ConfigError("xgboost-tabular needs XGBoost: pip install 'ecg-bench[xgboost]'.") from error
         config = self.config
-        self.objective = Objective(train.kind, train.n_outputs)
+        self.objective = objective_for(train.kind, train.n_outputs)
         known = xgboost.DMatrix(_tabular(train))
         held = xgboost.DMatrix(_tabular(validation))
         columns = self._labels(train)
@@ -77,21 +76,23 @@ class XGBoostTabular(Method):
         best = -np.inf
         for depth, rate, subsample in itertools.product(config.depths, config.rates, config.subsamples):
             settings: dict[str, Any] = {
-                "objective": OBJECTIVES[train.kind],
+                "objective": OBJECTIVES[self.objective.loss_name],
                 "max_depth": depth,
                 "eta": rate,
                 "subsample": subsample,
                 "seed": seed,
                 "nthread": 1,
             }
-            if OBJECTIVES[train.kind] == "multi:softprob":
+            if self.objective.loss_name == "softmax":
                 settings["num_class"] = self.objective.n_outputs
             boosters = []
             for column in columns:
                 known.set_label(column)
                 boosters.append(xgboost.train(settings, known, max(config.rounds)))
             for rounds in config.rounds:
-                value = self.objective.selection_value(validation.targets, _scores(boosters, held, rounds, train.kind))
+                value = self.objective.selection_value(
+                    validation.targets, _scores(boosters, held, rounds, self.objective)
+                )
                 if value > best or not hasattr(self, "boosters"):
                     best = value
                     self.boosters, self.rounds, self.chosen = boosters, rounds, settings | {"rounds": rounds}
@@ -101,12 +102,11 @@ class XGBoostTabular(Method):
         """Scores of a partition."""
         import xgboost
 
-        return _scores(self.boosters, xgboost.DMatrix(_tabular(data)), self.rounds, data.kind)
+        return _scores(self.boosters, xgboost.DMatrix(_tabular(data)), self.rounds, self.objective)
 
-    @staticmethod
-    def _labels(data: LabelledData) -> list[np.ndarray]:
+    def _labels(self, data: LabelledData) -> list[np.ndarray]:
         targets = data.targets
-        if data.kind == "survival":  # XGBoost marks censored times by their sign
+        if self.objective.loss_name == "cox":  # XGBoost marks censored times by their sign
             return [np.where(targets[:, 1] > 0, targets[:, 0], -targets[:, 0])]
         return [targets] if targets.ndim == 1 else list(targets.T)
 
@@ -115,8 +115,8 @@ def _tabular(data: LabelledData) -> np.ndarray:
     return np.concatenate([batch.tabular.numpy() for batch in data.batches])
 
 
-def _scores(boosters: list[Any], table: Any, rounds: int, kind: str) -> np.ndarray:
+def _scores(boosters: list[Any], table: Any, rounds: int, objective: Objective) -> np.ndarray:
     found = [booster.predict(table, iteration_range=(0, rounds)).astype(np.float64) for booster in boosters]
-    if kind == "survival":
+    if objective.loss_name == "cox":
         return np.log(np.maximum(found[0], 1e-300))
-    return found[0] if kind in ("multiclass", "identification") else np.stack(found, axis=1)
+    return found[0] if objective.loss_name == "softmax" else np.stack(found, axis=1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
-from bench import registry
+from bench import kinds, registry
 from bench.checks.check import Broken, Check, DoesNotApply, collected
 from bench.data.source import DataSource
 from bench.dataset import Dataset
@@ -16,17 +16,10 @@ from bench.errors import ConfigError
 from bench.splitting.released_partitions import with_imported
 from bench.splitting.split import Split, load_split, split_of
 from bench.storage.workspace import Workspace
-from bench.task import Examples, Kind, Task
+from bench.task import Examples, Task
 
 CHECKS: list[Check] = []
 RECORDS = 200
-SHAPES: dict[str, tuple[str, int, str]] = {
-    "multilabel": ("uint8 [example, class]", 2, "u"),
-    "multiclass": ("int64 [example]", 1, "i"),
-    "identification": ("int64 [example]", 1, "i"),
-    "survival": ("float64 [example, 2] = (years, event)", 2, "f"),
-    "regression": ("float64 [example, target]", 2, "f"),
-}
 
 
 @dataclass(frozen=True)
@@ -64,9 +57,10 @@ def says_what_it_asks(subject: TaskSubject) -> None:
     task = subject.task
     if not (type(task).__doc__ or "").strip():
         raise Broken(f"{type(task).__name__} has no docstring.", "Say in one sentence what is asked of a recording.")
-    if task.kind not in get_args(Kind):
-        raise Broken(f"kind is {task.kind!r}.", f"Use one of {', '.join(get_args(Kind))}.")
-    if task.kind in ("multilabel", "multiclass") and len(task.classes) < (1 if task.kind == "multilabel" else 2):
+    kind = kinds.known(task.kind)
+    if kind is None:
+        raise Broken(f"kind is {task.kind!r}.", f"Use one of {', '.join(registry.entries(registry.KINDS))}.")
+    if len(task.classes) < kind.least_classes:
         raise Broken(f"a {task.kind} task with {len(task.classes)} classes.", "List them in classes, in column order.")
     for name, words in task.classes.items():
         if not str(words).strip():
@@ -88,23 +82,24 @@ def its_split_is_registered(subject: TaskSubject) -> None:
 @collected(CHECKS, "targets have the shape of its kind", "examples(records) must return an Examples.")
 def targets_have_the_shape_of_its_kind(subject: TaskSubject) -> None:
     examples, _ = subject.asked()
-    words, ndim, letter = SHAPES[subject.task.kind]
-    targets = examples.targets
-    if targets.ndim != ndim or targets.dtype.kind != letter or len(targets) != len(examples):
+    kind = kinds.load(subject.task.kind)
+    targets, n = examples.targets, len(subject.task.classes)
+    if (
+        targets.ndim != kind.target_dimensions
+        or targets.dtype.kind != kind.target_letter
+        or len(targets) != len(examples)
+    ):
         raise Broken(
-            f"targets are {targets.dtype} {list(targets.shape)} for {len(examples)} examples.", f"Make them {words}."
+            f"targets are {targets.dtype} {list(targets.shape)} for {len(examples)} examples.",
+            f"Make them {kind.targets}.",
         )
-    n = len(subject.task.classes)
-    if subject.task.kind == "multilabel" and (targets.shape[1] != n or targets.max() > 1):
+    if n and targets.shape != kind.target_shape(len(examples), n):
+        raise Broken(f"targets have {targets.shape[1]} columns for {n} classes.", f"Make them {kind.targets}.")
+    if n and (wrong := kind.wrong_targets(targets, n)) is not None and wrong[0].any():
         raise Broken(
-            f"targets have {targets.shape[1]} columns up to {targets.max()} for {n} classes.",
-            f"Make them {words}, 0 or 1.",
+            f"targets lie between {targets.min()} and {targets.max()} for {n} classes.", f"Expected: {wrong[1]}."
         )
-    if subject.task.kind == "multiclass" and not ((targets >= 0) & (targets < n)).all():
-        raise Broken(
-            f"targets lie between {targets.min()} and {targets.max()} for {n} classes.", "Number classes from 0."
-        )
-    if letter == "f" and not np.isfinite(targets).all():
+    if targets.dtype.kind == "f" and not np.isfinite(targets).all():
         raise Broken("a target is not finite.", "Leave rows without a target out of the examples.")
 
 
@@ -131,7 +126,7 @@ def no_patient_is_on_both_sides(subject: TaskSubject) -> None:
                 raise Broken(
                     f"the {name} part of fold {fold} is empty.", "Check the values that the split's rule names."
                 )
-        if subject.task.kind == "identification":
+        if kinds.load(subject.task.kind).same_patients:
             continue  # the same persons are asked for again, in other recordings
         for first, second in (("train", "test"), ("train", "validation"), ("validation", "test")):
             both = set(examples.patient_ids[parts[first]]) & set(examples.patient_ids[parts[second]])

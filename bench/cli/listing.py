@@ -74,7 +74,7 @@ def tasks_command(
     json_output: o.Json = False,
 ) -> None:
     """List the tasks: name, dataset, kind, classes, split, description."""
-    from bench import registry
+    from bench import kinds, registry
 
     rows = []
     for entry in _matching(registry.TASKS, pattern):
@@ -82,7 +82,7 @@ def tasks_command(
         row = {
             "name": entry.name,
             "dataset": entry.attributes.get("dataset"),
-            "kind": entry.attributes.get("kind", "multilabel"),
+            "kind": kinds.of_entry(entry),
             "classes": len(classes) or None,
             "split": entry.attributes.get("split"),
             "description": entry.summary,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from bench import kinds
 from bench.errors import ConfigError, DataError
 from bench.explain import ecg_paper, groups, outcomes
 from bench.explain.figure import save
@@ -72,9 +73,10 @@ def explain(
         say(f"drawn: {files[-2]}")
 
     truth = found.data.examples.targets[test]
-    if task.kind == "survival":
+    kind = kinds.load(task.kind)
+    if kind.follow_up:
         keep(outcomes.draw_kaplan_meier(truth[:, 0], truth[:, 1], scores, f"{about}: test records"), "survival")
-    if task.kind == "regression":
+    if kind.measured_values:
         names = list(task.classes) or [str(i) for i in range(truth.shape[1])]
         for group, members in (task.groups or {"targets": names}).items():
             chosen = [names.index(name) for name in members]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
+from bench import kinds, registry
 from bench.cells.cell import Cell
 from bench.cells.result import Result
 from bench.reading.finite import not_finite
@@ -57,6 +58,12 @@ LEFT_OUT = ("schema", "folder", "predictions_digest")
 """Fields of a result that a card says otherwise, or not at all."""
 
 
+def _registered_kind(name: str) -> str:
+    if kinds.known(name) is None:
+        raise ValueError(f"{name!r} is no kind of task known here ({', '.join(registry.entries(registry.KINDS))})")
+    return name
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -68,7 +75,7 @@ class EstimateCard(_Strict):
 
 
 class ScoreCard(_Strict):
-    kind: Literal["multilabel", "multiclass", "identification", "survival", "regression"]
+    kind: Annotated[str, AfterValidator(_registered_kind)]
     metrics: dict[str, EstimateCard] = Field(min_length=1)
     per_class: dict[str, dict[str, float | None]]
     left_out: list[str]

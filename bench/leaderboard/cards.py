@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bench import registry
+from bench import kinds, registry
 from bench.cells.cell import Cell
 from bench.cells.result import SCHEMA, Result
 from bench.errors import BenchError, ConfigError, DataError
@@ -200,10 +200,11 @@ def _counts(card: Card) -> Iterator[str]:
     for name, n in score.support.items():
         if not 0 <= n <= score.n_records:
             yield f"score.support: {n:,} positives of {name} in {score.n_records:,} records"
-    if score.kind == "multiclass" and sum(score.support.values()) != score.n_records:
+    kind = kinds.load(score.kind)
+    if kind.one_class_each and sum(score.support.values()) != score.n_records:
         yield f"score.support: {sum(score.support.values()):,} in all, but {score.n_records:,} records"
     absent = {name for name, n in score.support.items() if n == 0}
-    if score.kind in ("multilabel", "multiclass") and not absent <= set(score.left_out):
+    if kind.has_classes and not absent <= set(score.left_out):
         yield f"score.left_out: lacks {', '.join(sorted(absent - set(score.left_out)))}, of which there is no positive"
     if card.split.complete and card.data == "real" and counts.expected:
         for part in ("validation", "test"):
@@ -242,8 +243,8 @@ def _task(card: Card, entry: Any) -> Iterator[str]:
     from bench.splitting.split import load_split
 
     known = entry.attributes
-    if card.score.kind != known.get("kind", "multilabel"):
-        yield f"score.kind: {card.score.kind}, but {entry.name} is {known.get('kind', 'multilabel')}"
+    if card.score.kind != kinds.of_entry(entry):
+        yield f"score.kind: {card.score.kind}, but {entry.name} is {kinds.of_entry(entry)}"
     if card.dataset.get("name") != known.get("dataset"):
         yield f"dataset.name: {card.dataset.get('name')}, but {entry.name} is on {known.get('dataset')}"
     if card.split.name not in (known.get("split"), known.get("released_split")):

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench import registry
+from bench import kinds, registry
 from bench.cells.result import Result
 from bench.leaderboard.contamination import contamination_notes
 from bench.leaderboard.match_results import corpus_of, latest, protocol_of
@@ -56,7 +56,8 @@ FEW = 10
 
 def _by_task(results: Sequence[Result]) -> dict[str, Result]:
     """A result of each task whose classes can be listed."""
-    return {r.cell.task: r for r in results if r.score.get("kind") in ("multilabel", "multiclass")}
+    asked = ((result, kinds.known(result.score.get("kind"))) for result in results)
+    return {result.cell.task: result for result, kind in asked if kind is not None and kind.has_classes}
 
 
 def _classes(results: Sequence[Result]) -> list[str]:

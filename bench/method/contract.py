@@ -34,7 +34,6 @@ from bench.method.published_names import PublishedNames
 from bench.method.search_space import Spaces
 from bench.reading.finite import not_finite
 from bench.signals.input_spec import InputSpec
-from bench.task import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,7 +120,7 @@ class Method(nn.Module):
     records, so that ``pretrain.micro_batch`` may add up the gradients of parts of a batch."""
     only_modes: ClassVar[tuple[str, ...] | None] = None
     """The modes offered, where they are fewer than what is implemented would give."""
-    only_kinds: ClassVar[tuple[Kind, ...] | None] = None
+    only_kinds: ClassVar[tuple[str, ...] | None] = None
     """The kinds of task answered (``("survival",)``), where they are not all; a run leaves the others out and says so."""
 
     class Config(MethodConfig):

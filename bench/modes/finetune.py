@@ -23,7 +23,7 @@ from bench.seeding import seed_global
 from bench.training.clipping import clip_gradients
 from bench.training.layer_decay import layer_factors
 from bench.training.loop import make_fabric, split_decay
-from bench.training.objective import Objective, survival_batch
+from bench.training.objective import Objective, objective_for
 from bench.training.schedule import SCHEDULES
 
 SCORING_BATCH = 128
@@ -139,16 +139,13 @@ def run(cell: CellRun) -> Outcome:
     if cell.method.implements("fit"):
         return _fit(cell)
     config: Any = cell.config
-    survival = cell.task.kind == "survival"
-    objective = Objective(cell.task.kind, cell.n_outputs, config.label_smoothing, cell.targets[cell.train])
+    objective = objective_for(cell.task.kind, cell.n_outputs, config.label_smoothing, cell.targets[cell.train])
     fabric = make_fabric(config.precision)
     seed_global(cell.seed)
     cell.method.begin_finetuning()
     source = cell.source if config.crop_seconds is None else cell.source.random_crops(config.crop_seconds)
     classifier = _Classifier(cell.method, source.batch(cell.train[:1]), objective.n_outputs)
-    batch_size = min(config.batch_size, len(cell.train))
-    if survival:
-        batch_size = survival_batch(batch_size, cell.targets[cell.train])
+    batch_size = objective.batch_size(min(config.batch_size, len(cell.train)), cell.targets[cell.train])
     steps = len(cell.train) // batch_size
     total = steps * config.epochs
     whole = cell.mode == "scratch" or config.layer_decay is not None
@@ -164,7 +161,8 @@ def run(cell: CellRun) -> Outcome:
     # The classifier itself is called, under autocast: what Fabric wraps would convert batches, which are frozen, and leaves
     # out its precision for every function that is not forward.
     model, optimiser = fabric.setup(classifier, optimiser)
-    strata = _strata(cell) if survival or config.batches == "stratified" else None
+    stratified = objective.couples_records or config.batches == "stratified"
+    strata = objective.strata(cell.targets[cell.train]) if stratified else None
     rate = f"{'lr' if encoder_lr == lr else 'encoder_lr'} (now {encoder_lr:g})"
     best: dict[str, Any] = {"value": -math.inf, "epoch": config.epochs}
     history: list[dict[str, float]] = []
@@ -231,15 +229,6 @@ def _encoder_groups(cell: CellRun, source: BatchSource, lr: float) -> list[dict[
         return [{"params": [p for p in cell.method.parameters() if p.requires_grad], "lr": lr}]
     factors = layer_factors(cell.method, source.batch(cell.train[:1]), decay)
     return [{"params": parameters, "lr": lr * factor} for factor, parameters in factors]
-
-
-def _strata(cell: CellRun) -> np.ndarray | None:
-    """What every batch holds in its share of the training set: events, or classes; None where a recording has several."""
-    targets = cell.targets[cell.train]
-    if cell.task.kind == "survival":
-        return targets[:, 1]
-    several = (targets.ndim > 1 and targets.shape[1] > 1) or cell.task.kind == "regression"
-    return None if several else targets.reshape(-1)
 
 
 def _scheduler(optimiser: torch.optim.Optimizer, config: Any, total: int) -> LRScheduler:

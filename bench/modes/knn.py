@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional
 
 from bench.modes.mode_io import CellRun, Outcome
-from bench.training.objective import Objective
+from bench.training.objective import objective_for
 
 CHUNK = 2048  # recordings asked about at a time: memory does not follow the size of the task
 
@@ -53,21 +53,6 @@ def votes(
     return torch.einsum("ac,aco->ao", weight, answers.double())
 
 
-def known_answers(kind: str, targets: Shaped[np.ndarray, "known ..."], n_outputs: int) -> Float[Tensor, "known output"]:
-    """What each labelled recording votes for: its labels or values, its class as one of all, or how much worse it fared
-    than expected (the martingale residual of the Nelson-Aalen estimate: event minus cumulative hazard at its time)."""
-    if kind in ("multiclass", "identification"):
-        return functional.one_hot(torch.from_numpy(targets.astype(np.int64)), n_outputs).float()
-    if kind != "survival":
-        return torch.from_numpy(targets.astype(np.float32))
-    years, event = targets[:, 0], targets[:, 1]
-    times = np.unique(years)
-    at_risk = len(years) - np.searchsorted(np.sort(years), times)
-    happened = np.bincount(np.searchsorted(times, years), weights=event, minlength=len(times))
-    hazard = np.cumsum(happened / at_risk)[np.searchsorted(times, years)]
-    return torch.from_numpy((event - hazard).astype(np.float32))[:, None]
-
-
 def run(cell: CellRun) -> Outcome:
     """Standardise by the labelled recordings, find neighbours once, choose their number on validation data."""
     config: Any = cell.config
@@ -77,15 +62,15 @@ def run(cell: CellRun) -> Outcome:
         part: functional.normalize(features[rows], dim=1)
         for part, rows in (("train", cell.train), ("validation", cell.validation), ("test", cell.test))
     }
-    answers = known_answers(cell.task.kind, cell.targets[cell.train], cell.n_outputs)
-    objective = Objective(cell.task.kind, cell.n_outputs)
+    objective = objective_for(cell.task.kind, cell.n_outputs)
+    answers = objective.votes(cell.targets[cell.train])
     counts = sorted({min(count, len(cell.train)) for count in config.neighbours})
 
     def scores(found: tuple[Tensor, Tensor], count: int) -> np.ndarray:
         cosine, rows = found[0][:, :count], found[1][:, :count]
         parts = zip(cosine.split(CHUNK), rows.split(CHUNK), strict=True)
         voted = torch.cat([votes(c, answers[r], config.temperature) for c, r in parts])
-        return voted[:, 0].numpy() if cell.task.kind == "survival" else voted.numpy()
+        return objective.voted_scores(voted.numpy())
 
     found = nearest(unit["validation"], unit["train"], counts[-1])
     best: dict[str, Any] = {"value": -np.inf, "neighbours": counts[-1]}

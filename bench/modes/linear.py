@@ -25,7 +25,7 @@ from bench.method.search_space import LogUniform, Spaces
 from bench.modes.mode_io import CellRun, Outcome
 from bench.training.exact_head import Fit, exact_path
 from bench.training.linear_head import LinearHead
-from bench.training.objective import Objective, survival_batch
+from bench.training.objective import objective_for
 from bench.training.schedule import warmup_cosine
 
 
@@ -72,21 +72,20 @@ def run(cell: CellRun) -> Outcome:
     raw = cell.features()
     scaler = StandardScaler(with_mean=config.standardise, with_std=config.standardise).fit(raw[cell.train])
     features = torch.from_numpy(scaler.transform(raw))
-    objective = Objective(cell.task.kind, cell.n_outputs, training_targets=cell.targets[cell.train])
+    objective = objective_for(cell.task.kind, cell.n_outputs, training_targets=cell.targets[cell.train])
     generator = torch.Generator().manual_seed(cell.seed)
-    head = LinearHead(features.shape[1], objective.n_outputs, cell.task.kind, generator)
+    head = LinearHead(features.shape[1], objective.n_outputs, objective.loss_name, generator)
     train, validation = features[cell.train].numpy(), features[cell.validation]
     train_targets = objective.learned(torch.from_numpy(np.ascontiguousarray(cell.targets[cell.train]))).numpy()
     validation_targets = cell.targets[cell.validation]
-    batch_size, survival = config.batch_size, cell.task.kind == "survival"
-    if survival:
-        batch_size = survival_batch(batch_size, cell.targets[cell.train])
+    batch_size = objective.batch_size(config.batch_size, cell.targets[cell.train])
+    strata = objective.strata(cell.targets[cell.train]) if objective.couples_records else None
     steps = -(-len(train) // batch_size)
     best: dict[str, Any] = {"value": -np.inf}
     history = []
     for epoch in range(config.epochs):
-        if survival:
-            order = spread_evenly(cell.targets[cell.train, 1], np.random.default_rng((cell.seed, epoch)))
+        if strata is not None:
+            order = spread_evenly(strata, np.random.default_rng((cell.seed, epoch)))
         else:
             order = torch.randperm(len(train), generator=generator).numpy()
         rates = [
@@ -116,8 +115,10 @@ def run_exact(cell: CellRun) -> Outcome:
     scaler = StandardScaler().fit(raw[cell.train])
     features = torch.from_numpy(scaler.transform(raw))
     targets = torch.from_numpy(np.ascontiguousarray(cell.targets[cell.train]))
-    objective = Objective(cell.task.kind, cell.n_outputs, training_targets=cell.targets[cell.train])
-    path = exact_path(features[cell.train], objective.learned(targets), cell.task.kind, objective.n_outputs, config.c)
+    objective = objective_for(cell.task.kind, cell.n_outputs, training_targets=cell.targets[cell.train])
+    path = exact_path(
+        features[cell.train], objective.learned(targets), objective.loss_name, objective.n_outputs, config.c
+    )
 
     def scores(fit: Fit, rows: np.ndarray) -> np.ndarray:
         return objective.scores(features[rows] @ fit.weight.T + fit.bias)
@@ -133,7 +134,7 @@ def run_exact(cell: CellRun) -> Outcome:
             best, chosen = {"value": value, "c": fit.c}, fit
         cell.progress(i + 1, len(config.c), f"c {fit.c:g}: validation {cell.task.metric} {value:.3f}")
     assert chosen is not None
-    head = LinearHead(features.shape[1], objective.n_outputs, cell.task.kind, torch.Generator())
+    head = LinearHead(features.shape[1], objective.n_outputs, objective.loss_name, torch.Generator())
     head.load(_on_raw_features(chosen.weight.numpy(), chosen.bias.numpy(), scaler))
     best = {"metric": cell.task.metric, **best, "value": best["value"] if np.isfinite(best["value"]) else None}
     return Outcome(scores(chosen, cell.validation), scores(chosen, cell.test), best, history, head)

@@ -15,11 +15,12 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from bench import kinds
 from bench.errors import ConfigError
 from bench.modes.mode_io import CellRun, Outcome
 from bench.scoring import classification
 from bench.scoring.released import merl_zero_shot
-from bench.training.objective import Objective
+from bench.training.objective import objective_for
 
 PROTOCOL = "merl-released"
 SCORING_BATCH = 256
@@ -51,12 +52,12 @@ def run(cell: CellRun) -> Outcome:
     Raises:
         ConfigError: not a multilabel task, which is what MERL's code is for.
     """
-    if cell.task.kind != "multilabel":
+    if not kinds.load(cell.task.kind).several_at_once:
         raise ConfigError(f"--protocol {PROTOCOL}: for multilabel tasks only; {cell.task.name} is {cell.task.kind}.")
     assert cell.test_targets is not None, "the harness hands them to this mode"
     config: Any = cell.config
     reader = _Fixed(cell) if config.batch_statistics == "fixed" else _Moving(cell)
-    objective = Objective(cell.task.kind, cell.n_outputs)
+    objective = objective_for(cell.task.kind, cell.n_outputs)
     generator = torch.Generator().manual_seed(cell.seed)
     head = nn.Linear(reader.dim, objective.n_outputs)
     with torch.no_grad():  # torch's own initial range, from the cell's generator and not from the global one

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bench import registry
+from bench import kinds, registry
 from bench.cells.cell import Cell
 from bench.cells.result import SCHEMA
 from bench.errors import ConfigError
@@ -45,7 +45,8 @@ def cell_inputs(cell: Cell, session: Session) -> dict[str, Any]:
         }
 
     def mode_part() -> str:
-        return digest([mode_digest(mode_module(cell.mode).__name__), session.mode_config(cell.mode, method)])
+        code = mode_digest(mode_module(cell.mode).__name__, kinds.load(data.task.kind).objective)
+        return digest([code, session.mode_config(cell.mode, method)])
 
     def data_part() -> str:
         task = data.task
@@ -57,7 +58,7 @@ def cell_inputs(cell: Cell, session: Session) -> dict[str, Any]:
 
     return {
         **remembered(("method", cell.method), method_parts),
-        "mode": remembered(("mode", cell.mode, cell.method), mode_part),
+        "mode": remembered(("mode", cell.mode, cell.method, data.task.kind), mode_part),
         "data": remembered(("data", cell.task, cell.fold), data_part),
         "transforms": session.transforms(method, data.task.dataset),
         "checkpoint": None

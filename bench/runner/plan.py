@@ -102,7 +102,7 @@ def plan(options: RunOptions) -> Plan:
                     f"{name} answers {' and '.join(kinds or ())} tasks, and {task.name} is a {task.kind} task"
                 )
         for task, leads, mode in itertools.product(answered, options.leads, modes):
-            if mode == "zeroshot" and not (task.kind in ("multilabel", "multiclass") and task.classes):
+            if mode == "zeroshot" and not (kinds.load(task.kind).has_classes and task.classes):
                 planned.left_out.append(f"{task.name} is a {task.kind} task, which has no zero-shot form")
                 continue
             # Nothing is trained in zero-shot: neither fraction nor, with a checkpoint, the seed can matter.

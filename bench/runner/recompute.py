@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import registry
+from bench import kinds, registry
 from bench.cells.result import Result, read_result, read_results, write_result
 from bench.cells.seen_classes import SeenClasses
 from bench.data.source import DataSource
@@ -60,9 +60,7 @@ def rescored(result: Result, table: pd.DataFrame | None = None) -> dict[str, Any
     parts = {name: table[table.partition == name] for name in ("validation", "test")}
     values = {name: (_matrix(part, "target"), _matrix(part, "score")) for name, part in parts.items()}
     targets, scores = values["test"]
-    names = list(task.classes)
-    if scores.ndim == 2 and len(names) != scores.shape[1] and task.kind == "identification":
-        names = [str(i) for i in range(scores.shape[1])]
+    names = kinds.load(task.kind).class_names(list(task.classes), np.arange(scores.shape[-1]))
     found = score(
         task.kind,
         targets,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench import provenance, registry
+from bench import kinds, provenance, registry
 from bench.cells.cell import Cell
 from bench.cells.result import Result, read_result, write_result
 from bench.cells.seen_classes import SeenClasses, seen_classes
@@ -300,20 +300,12 @@ def _combine(cell: Cell, session: Session, instance: Method) -> Outcome:
 
 
 def _class_names(data: TaskData) -> list[str]:
-    """The task's classes; in identification the persons, numbered as their targets are."""
-    if data.task.kind == "identification" and not data.task.classes:
-        return [str(k) for k in range(int(data.examples.targets.max()) + 1)]
-    return list(data.task.classes)
+    """What the columns of the scores are called: the task's classes, or people as their targets number them."""
+    return kinds.load(data.task.kind).class_names(list(data.task.classes), data.examples.targets)
 
 
 def _absent_classes(data: TaskData, train: np.ndarray) -> list[str]:
-    if data.task.kind == "multilabel":
-        present = data.examples.targets[train].any(axis=0)
-        return [name for name, there in zip(data.task.classes, present, strict=True) if not there]
-    if data.task.kind == "multiclass":
-        present = np.isin(np.arange(len(data.task.classes)), data.examples.targets[train])
-        return [name for name, there in zip(data.task.classes, present, strict=True) if not there]
-    return []
+    return kinds.load(data.task.kind).absent_classes(list(data.task.classes), data.examples.targets[train])
 
 
 def predictions_table(data: TaskData, partition: Any, outcome: Outcome) -> Any:
@@ -341,7 +333,7 @@ def _columns(prefix: str, values: np.ndarray, task: Any) -> Iterator[tuple[str, 
     if values.ndim == 1:
         yield prefix, values
         return
-    names = ["years", "event"] if task.kind == "survival" else list(task.classes)
+    names = kinds.load(task.kind).target_columns(task.classes)
     if len(names) != values.shape[1]:
         names = [str(i) for i in range(values.shape[1])]
     for i, name in enumerate(names):

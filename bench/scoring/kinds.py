@@ -1,6 +1,9 @@
 """Scores of each kind of task, once on the records and once per bootstrap weighting.
 
-A kind turns checked targets and scores into :class:`Measured`. :mod:`bench.scoring.score` does the rest.
+A kind (:attr:`bench.kinds.Kind.measure`) names a function that turns checked targets and scores into :class:`Measured`. It
+is called with (targets, scores, clusters, classes, validation, wanted): the patient of each record as a number, the names of
+the columns, the checked (targets, scores) of validation records or None, and the metrics asked for, or None for all.
+:mod:`bench.scoring.score` does the rest.
 """
 
 from __future__ import annotations
@@ -13,18 +16,10 @@ import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
 from bench.scoring import classification, regression, survival, survival_curves, weighted
-from bench.scoring.bootstrap import Scale
-
-#: What each kind reports, its main metric first, and the scale on which the metric's interval is symmetric.
-METRICS: dict[str, dict[str, Scale]] = {
-    "multilabel": {"macro_auroc": "logit", "macro_auprc": "logit", "macro_f1": "logit", "macro_accuracy": "logit"},
-    "multiclass": {"macro_auroc": "logit", "accuracy": "logit", "macro_f1": "logit"},
-    "identification": {"accuracy": "logit", "macro_auroc": "logit"},
-    "survival": {"c_index": "logit"},
-    "regression": {"pearson_r": "fisher", "r2": "complement", "rmse": "log", "mae": "log"},
-}
 
 ByMetric = dict[str, np.ndarray]
+Checked = tuple[np.ndarray, np.ndarray]
+"""Targets and scores of some records."""
 
 
 @dataclass
@@ -51,13 +46,14 @@ def multilabel(
     scores: np.ndarray,
     clusters: np.ndarray,
     classes: Sequence[str],
-    thresholds: np.ndarray | None,
+    validation: Checked | None,
     wanted: Sequence[str] | None = None,
 ) -> Measured:
-    """``thresholds`` [class] were chosen on validation data and stay fixed in every replicate; None: no decisions.
+    """Thresholds are chosen on validation data and stay fixed in every replicate; without such data, no decisions.
 
     Of ``wanted`` metrics, average precision is left out where it is not among them: it takes as long as all others.
     """
+    thresholds = None if validation is None else classification.best_f1_thresholds(*validation)
     ranking = weighted.Ranking(targets, scores)
     left_out = ~classification.scorable(targets)
     per_class = {"auroc": classification.auroc(targets, scores)}
@@ -98,7 +94,7 @@ def multilabel(
     )
 
 
-def multiclass(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray) -> Measured:
+def multiclass(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *rest: object) -> Measured:
     """Each class against the rest for AUROC; one decision a record for accuracy and F1."""
     truth = classification.one_hot(labels, scores.shape[1])
     ranking = weighted.Ranking(truth, scores)
@@ -134,7 +130,7 @@ def multiclass(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray) -> 
     )
 
 
-def identification(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray) -> Measured:
+def identification(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *rest: object) -> Measured:
     """Classes are people here, so people, not records within a class, are what a replicate draws.
 
     The macro AUROC of a replicate is over the people it drew, each as often as drawn.
@@ -179,7 +175,9 @@ def survival_times(
     targets: np.ndarray,
     log_risk: np.ndarray,
     clusters: np.ndarray,
-    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    classes: Sequence[str] = (),
+    validation: Checked | None = None,
+    wanted: Sequence[str] | None = None,
 ) -> Measured:
     """Harrell's C; the clusters that carry it are those with an event. Further measures of the event, without intervals.
 
@@ -204,7 +202,7 @@ def survival_times(
     )
 
 
-def measured_values(targets: np.ndarray, predictions: np.ndarray, clusters: np.ndarray) -> Measured:
+def measured_values(targets: np.ndarray, predictions: np.ndarray, clusters: np.ndarray, *rest: object) -> Measured:
     """Regression: each metric per target, then its mean over the targets."""
     once = {name: v[0] for name, v in regression.weighted(targets, predictions, np.ones((len(targets), 1))).items()}
     carriers = np.repeat(all_clusters(clusters), targets.shape[1])

@@ -17,16 +17,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from bench import kinds
 from bench.errors import DataError, UnknownName
-from bench.scoring import classification, kinds
+from bench.kinds import Kind
 from bench.scoring.bootstrap import Replicates, Scale, cluster_numbers, draws
-from bench.scoring.kinds import METRICS, Measured
+from bench.scoring.kinds import Measured
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,6 @@ class Score:
 
 _PARTS = ("value", "low", "high")
 
-#: Kind -> the metrics that are also reported for groups of classes or targets.
-GROUPED: dict[str, tuple[str, ...]] = {
-    "multilabel": ("macro_auroc",),
-    "multiclass": ("macro_auroc",),
-    "regression": ("pearson_r", "r2"),
-}
-
 
 def score(
     kind: str,
@@ -117,22 +111,23 @@ def score(
     each record, or None where each record is a patient. ``validation`` is (targets, scores) of validation records:
     multilabel ``macro_f1`` and ``macro_accuracy`` take their thresholds there and are not reported without them.
     ``bootstrap`` 0 gives no intervals. The thresholds are held fixed in the bootstrap. ``groups`` names subsets of the
-    classes, whose metrics of :data:`GROUPED` are reported too, as ``macro_auroc_GROUP``; a group without a scorable class
-    is not.
+    classes, whose metrics of :attr:`bench.kinds.Kind.grouped_metrics` are reported too, as ``macro_auroc_GROUP``; a
+    group without a scorable class is not.
 
     Raises DataError for shapes that do not fit, targets outside their range, and non-finite scores; UnknownName for
     an unknown kind or metric.
     """
-    measured, cluster = _measure(kind, targets, scores, classes, clusters, validation)
-    drawn = _replicates(measured, _chosen(kind, metrics, measured), cluster, bootstrap, seed)
-    estimates = {name: _estimate(replicates, METRICS[kind][name]) for name, replicates in drawn.items()}
+    asked = kinds.load(kind)
+    measured, cluster = _measure(asked, targets, scores, classes, clusters, validation)
+    drawn = _replicates(measured, _chosen(asked, metrics, measured), cluster, bootstrap, seed)
+    estimates = {name: _estimate(replicates, asked.metrics[name]) for name, replicates in drawn.items()}
     for group, members in (groups or {}).items():
-        for name in GROUPED.get(kind, ()):
+        for name in asked.grouped_metrics:
             if name not in drawn:
                 continue
             part = drawn[name].of_parts([list(classes).index(label) for label in members])
             if part.present.any():
-                estimates[f"{name}_{group}"] = _estimate(part, METRICS[kind][name])
+                estimates[f"{name}_{group}"] = _estimate(part, asked.metrics[name])
     return Score(
         kind=kind,
         metrics=estimates,
@@ -169,12 +164,13 @@ def score_replicates(
 
     Two methods scored on the same records, clusters and seed see the same replicates: their difference is paired.
     """
-    measured, cluster = _measure(kind, targets, scores, classes, clusters, validation, metrics)
-    return _replicates(measured, _chosen(kind, metrics, measured), cluster, bootstrap, seed)
+    asked = kinds.load(kind)
+    measured, cluster = _measure(asked, targets, scores, classes, clusters, validation, metrics)
+    return _replicates(measured, _chosen(asked, metrics, measured), cluster, bootstrap, seed)
 
 
 def _measure(
-    kind: str,
+    kind: Kind,
     targets: np.ndarray,
     scores: np.ndarray,
     classes: Sequence[str],
@@ -182,37 +178,21 @@ def _measure(
     validation: tuple[np.ndarray, np.ndarray] | None,
     wanted: Sequence[str] | None = None,
 ) -> tuple[Measured, np.ndarray]:
-    if kind not in METRICS:
-        raise UnknownName("task kind", kind, METRICS)
     targets, scores = _checked(kind, targets, scores, classes, "test")
     if clusters is not None and np.shape(clusters) != (len(targets),):
         raise DataError(
             f"clusters have shape {np.shape(clusters)}; expected one patient id a record, ({len(targets)},)."
         )
     cluster = cluster_numbers(clusters, len(targets))
-    if kind == "multilabel":
-        thresholds = None
-        if validation is not None:
-            thresholds = classification.best_f1_thresholds(*_checked(kind, *validation, classes, "validation"))
-        return kinds.multilabel(targets, scores, cluster, classes, thresholds, wanted), cluster
-    if kind == "survival":
-        told = None if validation is None else _checked(kind, *validation, classes, "validation")
-        return kinds.survival_times(targets, scores, cluster, told), cluster
-    return _KINDS[kind](targets, scores, cluster), cluster
+    known = None if validation is None else _checked(kind, *validation, classes, "validation")
+    return kind.load_measure()(targets, scores, cluster, classes, known, wanted), cluster
 
 
-_KINDS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Measured]] = {
-    "multiclass": kinds.multiclass,
-    "identification": kinds.identification,
-    "regression": kinds.measured_values,
-}
-
-
-def _chosen(kind: str, metrics: Sequence[str] | None, measured: Measured) -> list[str]:
+def _chosen(kind: Kind, metrics: Sequence[str] | None, measured: Measured) -> list[str]:
     for name in metrics or ():
-        if name not in METRICS[kind]:
-            raise UnknownName(f"{kind} metric", name, METRICS[kind])
-    return [name for name in metrics or METRICS[kind] if name in measured.parts]
+        if name not in kind.metrics:
+            raise UnknownName(f"{kind.name} metric", name, kind.metrics)
+    return [name for name in metrics or kind.metrics if name in measured.parts]
 
 
 def _replicates(
@@ -235,7 +215,7 @@ def _estimate(replicates: Replicates, scale: Scale) -> Estimate:
 
 
 def _checked(
-    kind: str, targets: np.ndarray, scores: np.ndarray, classes: Sequence[str], part: str
+    kind: Kind, targets: np.ndarray, scores: np.ndarray, classes: Sequence[str], part: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Targets and float64 scores that fit the kind, or a DataError that names what does not."""
     targets, scores = np.asarray(targets), np.asarray(scores)
@@ -245,33 +225,24 @@ def _checked(
     if len(set(classes)) != columns:
         twice = sorted({c for c in classes if list(classes).count(c) > 1})
         raise DataError(f"class names must differ, but {twice} occur more than once.")
-    target_shape = {"multiclass": (records,), "identification": (records,), "survival": (records, 2)}
-    score_shape = {"survival": (records,)}
     for what, array, expected in (
-        ("targets", targets, target_shape.get(kind, (records, columns))),
-        ("scores", scores, score_shape.get(kind, (records, columns))),
+        ("targets", targets, kind.target_shape(records, columns)),
+        ("scores", scores, kind.score_shape(records, columns)),
     ):
         if array.shape != expected:
             raise DataError(
-                f"{part} {what} of a {kind} task have shape {array.shape}; expected {expected} for {records} records "
+                f"{part} {what} of a {kind.name} task have shape {array.shape}; expected {expected} for {records} records "
                 f"and {columns} classes."
             )
         if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
             raise DataError(f"{part} {what} are of type {array.dtype}; expected numbers.")
-    names = ["time", "event"] if kind == "survival" else list(classes)
+    names = kind.target_columns(classes)
     _refuse(~np.isfinite(scores), scores, f"{part} score", list(classes), "a finite number; look for NaN in the model")
     _refuse(~np.isfinite(targets), targets, f"{part} target", names, "a finite number; drop records without a target")
-    if kind == "multilabel":
-        _refuse((targets != 0) & (targets != 1), targets, f"{part} target", names, "0 or 1")
-    elif kind in ("multiclass", "identification"):
-        outside = (targets != np.floor(targets)) | (targets < 0) | (targets >= columns)
-        _refuse(outside, targets, f"{part} target", names, f"a class index from 0 to {columns - 1}")
-        targets = targets.astype(np.int64)
-    elif kind == "survival":
-        outside = np.stack([targets[:, 0] < 0, (targets[:, 1] != 0) & (targets[:, 1] != 1)], axis=1)
-        _refuse(outside, targets, f"{part} target", names, "a time of 0 or more, and an event of 0 or 1")
-    if kind in ("survival", "regression"):
-        targets = targets.astype(np.float64)
+    if (wrong := kind.wrong_targets(targets, columns)) is not None:
+        _refuse(wrong[0], targets, f"{part} target", names, wrong[1])
+    if kind.scored_as:
+        targets = targets.astype(kind.scored_as)
     return targets, scores.astype(np.float64)
 
 

@@ -91,9 +91,18 @@ def module_digest(module: str) -> str:
     return digest([[source.canonical(i) for i in range(len(source.tree.body)) if i not in source.skipped], source.data])
 
 
-def mode_digest(module: str) -> str:
-    """Digest of the code by which a mode trains and answers: its own, and what it reaches of other modes and of training."""
-    return source_digest(module, within=("bench.modes", "bench.training"))
+def mode_digest(module: str, objective: str) -> str:
+    """Digest of the code by which a mode trains and answers: its own, and what it reaches of other modes and of training.
+
+    Args:
+        objective: ``module:class`` of what the kind of task has heads learn (:attr:`bench.kinds.Kind.objective`), which no
+            import leads to. It counts for the modes that ask for an objective; what else a kind says (metrics, names) does
+            not count.
+    """
+    place = objective.partition(":")[0]
+    within = ("bench.modes", "bench.training", place.rpartition(".")[0] or place)
+    asks = covers(covered(module, within=within), "bench.training.objective", "objective_for")
+    return source_digest(module, also=(objective,) if asks else (), within=within)
 
 
 def covered(

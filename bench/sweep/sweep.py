@@ -41,7 +41,7 @@ from bench.sweep.samplers import PrunerName, SamplerName, pruner_for, sampler_fo
 from bench.sweep.search import Search, described, search
 from bench.sweep.storage import opened
 from bench.sweep.trials import best, done
-from bench.training.objective import Objective
+from bench.training.objective import objective_for
 
 if TYPE_CHECKING:
     from bench.method import Method
@@ -273,7 +273,7 @@ def validation_value(cell: Cell, session: Session, report: Callable[[int, float]
         said = answer(cell, session, report=report)
     targets = said.data.examples.targets[said.partition.validation]
     n_outputs = targets.shape[1] if targets.ndim > 1 else max(len(said.data.task.classes), 1)
-    return Objective(said.data.task.kind, n_outputs).selection_value(targets, said.outcome.validation)
+    return objective_for(said.data.task.kind, n_outputs).selection_value(targets, said.outcome.validation)
 
 
 def _overrides(setting: dict[str, Any]) -> list[Override]:

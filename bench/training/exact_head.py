@@ -55,7 +55,7 @@ class Fit:
 def exact_path(
     features: Float[Tensor, "record dim"],
     targets: Shaped[Tensor, "record ..."],
-    kind: str,
+    loss_name: str,
     n_outputs: int,
     cs: Sequence[float],
     tolerance: float = 1e-8,
@@ -65,7 +65,7 @@ def exact_path(
     Args:
         features: any float type, finite; computed in float64. A copy of them is held.
         targets: classes as [record], (years, event) as [record, 2], others as [record, output].
-        kind: the task's kind.
+        loss_name: of :class:`bench.training.objective.Objective`.
         n_outputs: classes or values. Labels of which all records have the same value, and classes that no record has, are
             not learned: weight zero, and the bias of half a record's chance.
         tolerance: distance to the optimum as a share of the solution, both in the norm of the Hessian's estimate.
@@ -84,7 +84,7 @@ def exact_path(
         weight = weight @ axes.T
         return Fit(c, weight, bias - weight @ mean, loss, iterations)
 
-    if kind == "regression":
+    if loss_name == "squared":
         values = targets.double()
         middle = values.mean(0)
         for c in sorted(cs):
@@ -93,7 +93,7 @@ def exact_path(
             yield fit(c, weight, middle, float((residual.square().sum() + weight.square().sum() / c) / 2), 0)
         return
 
-    loss, learned, columns = _loss_of(kind, targets, n_outputs)
+    loss, learned, columns = _loss_of(loss_name, targets, n_outputs)
     design = torch.cat([rotated, torch.ones(len(rotated), 1, dtype=torch.float64)], 1)
     spread = torch.cat([spread, torch.tensor([float(len(rotated))], dtype=torch.float64)])
     del rotated
@@ -101,11 +101,11 @@ def exact_path(
     start = torch.zeros(problems, columns, design.shape[1], dtype=torch.float64)
     for c in sorted(cs):
         penalty = torch.full_like(spread, 1 / c)
-        penalty[-1] = 1e-12 if kind == "survival" else 0.0  # the partial likelihood knows no bias: it stays zero
+        penalty[-1] = 1e-12 if loss_name == "cox" else 0.0  # the partial likelihood knows no bias: it stays zero
         start, values, passes = _minimise(design, loss, start, spread, penalty, tolerance)
         found = start.flatten(0, 1)
         weight = torch.zeros(n_outputs, found.shape[1] - 1, dtype=torch.float64)
-        bias = _bias_of_unlearned(kind, targets, n_outputs, found[:, -1])
+        bias = _bias_of_unlearned(loss_name, targets, n_outputs, found[:, -1])
         weight[learned], bias[learned] = found[:, :-1], found[:, -1]
         yield fit(c, weight, bias, float(values.sum()), passes)
 
@@ -187,22 +187,22 @@ def _apply_inverse(gradient: Tensor, hessian: Tensor, steps: list[Tensor], turns
     return q
 
 
-def _loss_of(kind: str, targets: Tensor, n_outputs: int) -> tuple[Loss, Tensor, int]:
-    """The loss of a kind, which outputs are learned, and how many of them one problem has."""
-    if kind == "multilabel":
+def _loss_of(loss_name: str, targets: Tensor, n_outputs: int) -> tuple[Loss, Tensor, int]:
+    """The loss of this name, which outputs are learned, and how many of them one problem has."""
+    if loss_name == "binary":
         rate = targets.double().mean(0)
         learned = torch.nonzero((rate > 0) & (rate < 1))[:, 0]
         return _binary(targets[:, learned].double()), learned, 1
-    if kind == "survival":
+    if loss_name == "cox":
         return _cox(targets.double()), torch.zeros(1, dtype=torch.int64), 1
     learned, place = torch.unique(targets.long(), return_inverse=True)
     return _softmax(place), learned, len(learned)
 
 
-def _bias_of_unlearned(kind: str, targets: Tensor, n_outputs: int, known: Tensor) -> Tensor:
+def _bias_of_unlearned(loss_name: str, targets: Tensor, n_outputs: int, known: Tensor) -> Tensor:
     """The bias of each output as if nothing were known of it but that half a record in all would have it, or lack it."""
     rare = -math.log(2 * len(targets) + 1)
-    if kind == "multilabel":
+    if loss_name == "binary":
         return torch.where(targets.double().mean(0) > 0.5, -rare, rare).double()
     return (known.min() + rare).repeat(n_outputs)
 

@@ -17,9 +17,8 @@ from torch import Tensor
 
 from bench.errors import BenchError
 
-LOSSES = {"multilabel": 0, "multiclass": 1, "identification": 1, "regression": 2, "survival": 3}
-"""Task kind -> the loss of its head: binary cross-entropy, cross-entropy, squared error, Cox's partial likelihood; means, as
-:class:`bench.training.objective.Objective` takes them."""
+LOSSES = {"binary": 0, "softmax": 1, "squared": 2, "cox": 3}
+"""The losses of :class:`bench.training.objective.Objective`, means as it takes them, and their numbers in compiled code."""
 
 BETAS, EPS = (0.9, 0.999), 1e-8  # AdamW's defaults, which no paper changes for a probe
 
@@ -30,14 +29,14 @@ class LinearHead:
     The initial range is ``torch.nn.Linear``'s, drawn from ``generator``.
     """
 
-    def __init__(self, dim: int, n_outputs: int, kind: str, generator: torch.Generator):
+    def __init__(self, dim: int, n_outputs: int, loss: str, generator: torch.Generator):
         bound = dim**-0.5
         weight = torch.empty(n_outputs, dim).uniform_(-bound, bound, generator=generator)
         bias = torch.empty(n_outputs).uniform_(-bound, bound, generator=generator)
         self.weight, self.bias = weight.numpy(), bias.numpy()
         self._moments = [np.zeros_like(a) for a in (self.weight, self.weight, self.bias, self.bias)]
         self._steps = 0
-        self._loss = LOSSES[kind]
+        self._loss = LOSSES[loss]
 
     def train_epoch(
         self,

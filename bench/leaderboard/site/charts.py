@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench import kinds
 from bench.errors import BenchError
 from bench.leaderboard import number_format
 from bench.leaderboard.board import Column
@@ -143,7 +144,8 @@ def survival_charts(table: Table, lines: Sequence[Line], columns: Sequence[int],
         traces: list[dict[str, Any]] = []
         for line in lines:
             found = [results[key] for key in line.summaries[index].keys if key in results]
-            if not found or any(r.score.get("kind") != "survival" for r in found):
+            asked = [kinds.known(r.score.get("kind")) for r in found]
+            if not asked or any(kind is None or not kind.follow_up for kind in asked):
                 continue
             try:
                 followed = _followed(found)

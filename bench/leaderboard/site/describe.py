@@ -7,6 +7,7 @@ import inspect
 import warnings
 from typing import Any
 
+from bench import kinds
 from bench.errors import BenchError, foreign_code
 from bench.leaderboard.footnotes import FEW
 from bench.modes import MODULES
@@ -113,20 +114,21 @@ def _input(spec: Any) -> str:
 def task_facts(entry: Entry) -> dict[str, Any]:
     """What is known of a task and its split, without data."""
     from bench.splitting.split import load_split
-    from bench.task import SELECTION_METRIC
 
     words: dict[str, str] = dict(entry.attributes.get("classes") or {})
-    kind = str(entry.attributes.get("kind", "multilabel"))
+    kind = kinds.of_entry(entry)
     try:
         with foreign_code():
             cls = entry.load()
         words, kind = dict(cls.classes), cls.kind
     except Exception as error:  # whatever a plugin's module does when it is imported
         warnings.warn(f"the page of {entry.name} shows what its source says: {error}", stacklevel=2)
+    asked = kinds.known(kind)
+    metric = asked.selection_metric if asked else ""
     name = str(entry.attributes.get("split"))
     facts: dict[str, Any] = {
         "name": entry.name, "about": paragraphs(entry.summary), "dataset": entry.attributes.get("dataset"), "kind": kind,
-        "metric": SELECTION_METRIC.get(kind, ""), "split": name, "split_notice": "", "split_source": "", "version": "",
+        "metric": metric, "split": name, "split_notice": "", "split_source": "", "version": "",
         "n": 0, "digest": "", "partitions": [], "class_heads": [], "few": FEW, "any_few": False,
         "classes": [{"name": label, "words": told, "counts": []} for label, told in words.items()],
     }  # fmt: skip

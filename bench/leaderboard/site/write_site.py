@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import registry
+from bench import kinds, registry
 from bench.cells.result import Result
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Table, collect, compared
@@ -157,7 +157,7 @@ def _write_listings(
         page("listing.html", root="../", section="methods", heading="Methods", heads=heads, rows=rows, tables=True),
     )
     rows = [
-        (n, [_first(e.summary), e.attributes.get("dataset"), e.attributes.get("kind", "multilabel"), count("task", n)])
+        (n, [_first(e.summary), e.attributes.get("dataset"), kinds.of_entry(e), count("task", n)])
         for n, e in tasks.items()
     ]
     heads = ["Task", "What it asks", "Dataset", "Kind", "Results"]

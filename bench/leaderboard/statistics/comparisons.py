@@ -278,11 +278,11 @@ class Answers:
 
     def replicates(self, metric: str, class_name: str | None) -> Any:
         """The metric in every replicate. Of a class or a group it is the same metric over fewer parts."""
-        from bench.scoring.kinds import METRICS
+        from bench import kinds
         from bench.scoring.score import score_replicates
 
         kind = self.result.score["kind"]
-        known = METRICS[kind]
+        known = kinds.load(kind).metrics
         name, group = metric, None
         if class_name is not None and class_name not in self.names:
             name, group = metric, self._groups().get(class_name)

@@ -139,7 +139,7 @@ def test_the_gradient_finds_what_is_read():
 
 
 def test_the_head_of_linear_is_read_as_a_module_is():
-    head = LinearHead(5, 2, "multilabel", torch.Generator().manual_seed(0))
+    head = LinearHead(5, 2, "binary", torch.Generator().manual_seed(0))
     encoded = torch.randn(4, 5)
     read = as_function(head, encoded.device)(encoded)
     np.testing.assert_allclose(read.numpy(), head.outputs(encoded).numpy(), atol=1e-6)

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from bench.data.batches import spread_evenly
-from bench.modes.finetune import Config, _Classifier, _strata
+from bench.modes.finetune import Config, _Classifier
 from bench.training.loop import split_decay
-from bench.training.objective import Objective
+from bench.training.objective import objective_for
 
 
 class Task:
@@ -45,27 +45,27 @@ class Batch:
 def test_training_sees_the_augmented_batch_and_scoring_does_not():
     batch = Batch(torch.randn(5, 3), torch.randint(2, (5, 2)))
     model = _Classifier(Remembers(), batch, 2)
-    objective = Objective("multilabel", 2)
+    objective = objective_for("multilabel", 2)
     expected = objective.loss(model.head(2 * batch.ecg), batch.target) + 7
     torch.testing.assert_close(model.training_loss(batch, objective), expected)
     torch.testing.assert_close(model(batch), model.head(batch.ecg))
 
 
 def test_strata_are_events_or_classes_and_nothing_where_a_recording_has_several():
-    assert _strata(Cell).tolist() == [0, 1, 0, 1]
-    cell = Cell()
-    cell.task = type("Several", (), {"name": "several", "kind": "multilabel"})
-    assert _strata(cell) is None
-    order = spread_evenly(_strata(Cell), np.random.default_rng(0))
-    assert [sorted(pair) for pair in _strata(Cell)[order].reshape(2, 2).tolist()] == [[0, 1], [0, 1]]
+    survival = objective_for("survival", 1).strata(Cell.targets[Cell.train])
+    assert survival.tolist() == [0, 1, 0, 1]
+    assert objective_for("multilabel", 2).strata(np.eye(2, dtype=np.uint8)) is None
+    assert objective_for("multilabel", 1).strata(np.array([[1], [0]], np.uint8)).tolist() == [1, 0]
+    order = spread_evenly(survival, np.random.default_rng(0))
+    assert [sorted(pair) for pair in survival[order].reshape(2, 2).tolist()] == [[0, 1], [0, 1]]
 
 
 def test_label_smoothing_is_cross_entropys_of_two_classes():
     logits = torch.tensor([[0.7], [-1.2]])
     targets = torch.tensor([[1], [0]])
-    as_yes_or_no = Objective("multilabel", 1, 0.2).loss(logits, targets)
+    as_yes_or_no = objective_for("multilabel", 1, 0.2).loss(logits, targets)
     two = torch.cat([torch.zeros(2, 1), logits], 1)
-    torch.testing.assert_close(as_yes_or_no, Objective("multiclass", 2, 0.2).loss(two, targets[:, 0]))
+    torch.testing.assert_close(as_yes_or_no, objective_for("multiclass", 2, 0.2).loss(two, targets[:, 0]))
 
 
 def test_decay_spares_vectors_positions_and_tokens():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from bench.modes.knn import Config, known_answers, nearest, run
+from bench.modes.knn import Config, nearest, run
 from bench.modes.mode_io import CellRun
 from bench.scoring.survival import harrell_c
-from bench.training.objective import Objective
+from bench.training.objective import objective_for
 
 
 class Asked:
@@ -45,7 +45,7 @@ def test_neighbours_find_what_the_features_hold(kind):
 
     outcome = run(cell(kind, features, targets, rows))
 
-    value = Objective(kind, 3).selection_value(targets[rows[2]], outcome.test)
+    value = objective_for(kind, 3).selection_value(targets[rows[2]], outcome.test)
     assert value > 0.75
     assert outcome.selection["neighbours"] in Config().neighbours
     assert outcome.validation.shape[0] == outcome.test.shape[0] == 100
@@ -68,7 +68,7 @@ def test_few_labelled_recordings_are_all_neighbours():
 
 def test_residuals_rank_who_fared_worse():
     targets = np.array([[1.0, 1], [2, 1], [2, 0], [3, 1], [5, 0]])
-    residual = known_answers("survival", targets, 1)[:, 0]
+    residual = objective_for("survival", 1).votes(targets)[:, 0]
     assert residual.sum().item() == pytest.approx(
         0, abs=1e-6 * residual.abs().sum().item()
     )  # as martingale residuals do

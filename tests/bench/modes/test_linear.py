@@ -6,7 +6,7 @@ import torch
 
 from bench.modes.linear import Config, run
 from bench.modes.mode_io import CellRun
-from bench.training.objective import Objective
+from bench.training.objective import objective_for
 
 ROWS = np.arange(200), np.arange(200, 300), np.arange(300, 600)
 
@@ -34,7 +34,7 @@ def outcome(scale=1.0, offset=0.0, silent=False, **config):
         train=ROWS[0], validation=ROWS[1], test=ROWS[2], features=lambda: features, seed=0, progress=lambda *_: None,
     )  # fmt: skip
     found = run(cell)
-    value = Objective("multilabel", 2).selection_value(targets[ROWS[2]], found.test)
+    value = objective_for("multilabel", 2).selection_value(targets[ROWS[2]], found.test)
     return found, value, features
 
 
@@ -48,7 +48,7 @@ def test_features_a_thousand_times_smaller_are_learnt_from_as_well():
 
 def test_the_head_gives_the_same_answers_from_raw_features():
     found, _, features = outcome(scale=0.01, offset=3.0)
-    read = Objective("multilabel", 2).scores(found.head.outputs(torch.from_numpy(features[ROWS[2]])))
+    read = objective_for("multilabel", 2).scores(found.head.outputs(torch.from_numpy(features[ROWS[2]])))
     np.testing.assert_allclose(read, found.test, atol=1e-4)
 
 

@@ -6,7 +6,7 @@ import torch
 
 from bench.modes.linear import Config, run
 from bench.modes.mode_io import CellRun
-from bench.training.objective import Objective
+from bench.training.objective import objective_for
 
 
 class Asked:
@@ -43,7 +43,7 @@ def outcome(kind, seed=0, rows=ROWS, **config):
 @pytest.mark.parametrize("kind", HIDDEN)
 def test_it_finds_what_the_features_hold_and_takes_the_best_penalty(kind):
     found, targets, features = outcome(kind)
-    objective = Objective(kind, 3, training_targets=targets[ROWS[0]])
+    objective = objective_for(kind, 3, training_targets=targets[ROWS[0]])
 
     assert objective.selection_value(targets[ROWS[2]], found.test) > 0.75
     values = {entry["c"]: entry["validation"] for entry in found.history}

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, t
 
+from bench import kinds
 from bench.scoring import comparison
 from bench.scoring.bootstrap import Replicates, Spread, interval, percentile_interval
-from bench.scoring.score import METRICS, score, score_replicates
+from bench.scoring.score import score, score_replicates
 
 in_range = {"logit": (0, 1), "fisher": (-1, 1), "log": (0, np.inf), "complement": (-np.inf, 1), "plain": (-9, 9)}
 
@@ -141,7 +142,9 @@ def test_the_interval_of_macro_auroc_covers(patients, recordings, prevalence, ef
 @pytest.mark.parametrize("kind", ["multilabel", "multiclass", "survival", "regression"])
 def test_the_intervals_of_the_other_metrics_cover(kind):
     # macro AUPRC is not here: its estimator lies above the population's value, see bench.scoring.bootstrap.
-    metrics = {"multilabel": ["macro_f1"], "multiclass": ["accuracy", "macro_f1"]}.get(kind, list(METRICS[kind]))
+    metrics = {"multilabel": ["macro_f1"], "multiclass": ["accuracy", "macro_f1"]}.get(
+        kind, list(kinds.load(kind).metrics)
+    )
     names = {"multilabel": ["a", "b"], "survival": ["death"], "regression": ["a", "b"]}.get(kind, list("abcd"))
     validation = (np.eye(2), np.full((2, 2), 0.8)) if kind == "multilabel" else None
 

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from bench import kinds, registry
 from bench.errors import DataError, UnknownName
 from bench.scoring import classification
-from bench.scoring.score import METRICS, Score, score, score_replicates
+from bench.scoring.score import Score, score, score_replicates
 
 CLASSES = ["NORM", "MI", "STTC", "RARE"]
 
@@ -114,7 +115,7 @@ def test_replicates_of_two_methods_are_paired(multilabel):
     np.testing.assert_array_equal(one.values, same.values)
 
 
-@pytest.mark.parametrize("kind", METRICS)
+@pytest.mark.parametrize("kind", registry.entries(registry.KINDS))
 def test_every_kind_survives_json(kind, multilabel):
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 3, 300)  # class 3 never occurs
@@ -128,7 +129,7 @@ def test_every_kind_survives_json(kind, multilabel):
     targets, scores = cases[kind]
     classes = ["death"] if kind == "survival" else CLASSES
     result = score(kind, targets, scores, classes, multilabel[2], bootstrap=100, seed=3)
-    assert set(result.metrics) == set(METRICS[kind]) - (
+    assert set(result.metrics) == set(kinds.load(kind).metrics) - (
         {"macro_f1", "macro_accuracy"} if kind == "multilabel" else set()
     )
     for estimate in result.metrics.values():

@@ -20,8 +20,8 @@ def correlated(records, dim):
     return (x - x.mean(0)) / x.std(0) + 0.1
 
 
-def path(x, y, kind, n_outputs, cs=CS):
-    return list(exact_path(torch.from_numpy(x), torch.from_numpy(y), kind, n_outputs, cs))
+def path(x, y, loss_name, n_outputs, cs=CS):
+    return list(exact_path(torch.from_numpy(x), torch.from_numpy(y), loss_name, n_outputs, cs))
 
 
 def near(found, wanted, share=1e-5):
@@ -32,7 +32,7 @@ def near(found, wanted, share=1e-5):
 def test_multilabel_is_sklearns_optimum_class_by_class(records):
     x = correlated(records, 60)
     y = (x @ RNG.normal(size=(60, 4)) + 2 * RNG.normal(size=(records, 4)) > [0, 0.5, 1, 3]).astype(np.uint8)
-    for fit in path(x, y, "multilabel", 4):
+    for fit in path(x, y, "binary", 4):
         for k in range(4):
             exact = LogisticRegression(C=fit.c, tol=1e-12, max_iter=500, solver="newton-cholesky").fit(x, y[:, k])
             near(fit.weight[k].numpy(), exact.coef_[0])
@@ -42,7 +42,7 @@ def test_multilabel_is_sklearns_optimum_class_by_class(records):
 def test_multiclass_is_sklearns_multinomial_optimum():
     x = correlated(400, 20)
     y = np.argmax(x @ RNG.normal(size=(20, 4)) + RNG.gumbel(size=(400, 4)) + [2, 0, 0, -1], axis=1)
-    for fit in path(x, y, "multiclass", 4):
+    for fit in path(x, y, "softmax", 4):
         exact = LogisticRegression(C=fit.c, tol=1e-12, max_iter=500, solver="newton-cholesky").fit(x, y)
         near(fit.weight.numpy(), exact.coef_)
         near(torch.softmax(fit.bias, 0).numpy(), np.exp(exact.intercept_) / np.exp(exact.intercept_).sum())
@@ -52,7 +52,7 @@ def test_multiclass_is_sklearns_multinomial_optimum():
 def test_regression_is_sklearns_ridge(records):
     x = correlated(records, 50)
     y = x @ RNG.normal(size=(50, 2)) + RNG.normal(size=(records, 2)) + 5
-    for fit in path(x, y, "regression", 2):
+    for fit in path(x, y, "squared", 2):
         exact = Ridge(alpha=1 / fit.c, solver="svd").fit(x, y)
         near(fit.weight.numpy(), exact.coef_, 1e-8)
         near(fit.bias.numpy(), exact.intercept_, 1e-8)
@@ -62,7 +62,7 @@ def test_survival_is_where_the_penalised_partial_likelihood_is_flat():
     x = correlated(200, 10)
     years = np.round(RNG.exponential(np.exp(-x[:, 0])), 1)  # with ties
     y = np.stack([years, RNG.random(200) < 0.4], 1)
-    for fit in path(x, y, "survival", 1):
+    for fit in path(x, y, "cox", 1):
         weight = fit.weight[0].clone().requires_grad_()
         event = torch.from_numpy(y[:, 1])
         loss = cox_loss(torch.from_numpy(x) @ weight, torch.from_numpy(years), event) * event.sum()
@@ -72,15 +72,15 @@ def test_survival_is_where_the_penalised_partial_likelihood_is_flat():
 
 def test_survival_without_an_event_is_refused():
     with pytest.raises(DataError, match="event"):
-        path(correlated(20, 4), np.c_[np.arange(1.0, 21), np.zeros(20)], "survival", 1)
+        path(correlated(20, 4), np.c_[np.arange(1.0, 21), np.zeros(20)], "cox", 1)
 
 
-@pytest.mark.parametrize("kind", ["multilabel", "multiclass"])
-def test_what_no_record_has_is_not_learned_and_scores_low(kind):
+@pytest.mark.parametrize("loss_name", ["binary", "softmax"])
+def test_what_no_record_has_is_not_learned_and_scores_low(loss_name):
     x = correlated(50, 5)
     y = (x[:, 0] > 0).astype(np.int64)
-    targets = np.c_[y, 1 - y, np.zeros(50, np.int64)] if kind == "multilabel" else y
-    (fit,) = path(x, targets, kind, 3, [1.0])
+    targets = np.c_[y, 1 - y, np.zeros(50, np.int64)] if loss_name == "binary" else y
+    (fit,) = path(x, targets, loss_name, 3, [1.0])
     outputs = torch.from_numpy(x) @ fit.weight.T + fit.bias
     assert (fit.weight[2] == 0).all()
     assert (outputs[:, 2] < outputs[:, :2].amax(1)).all()
@@ -88,6 +88,6 @@ def test_what_no_record_has_is_not_learned_and_scores_low(kind):
 
 def test_the_path_goes_from_the_strongest_penalty_and_weights_grow():
     x = correlated(100, 8)
-    fits = path(x, (x[:, :1] + RNG.normal(size=(100, 1)) > 0).astype(np.uint8), "multilabel", 1, (1.0, 1e-3, 100.0))
+    fits = path(x, (x[:, :1] + RNG.normal(size=(100, 1)) > 0).astype(np.uint8), "binary", 1, (1.0, 1e-3, 100.0))
     assert [f.c for f in fits] == [1e-3, 1.0, 100.0]
     assert sorted(norms := [float(f.weight.norm()) for f in fits]) == norms

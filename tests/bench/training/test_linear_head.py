@@ -6,7 +6,7 @@ import torch
 
 from bench.errors import BenchError
 from bench.training.linear_head import LinearHead
-from bench.training.objective import Objective
+from bench.training.objective import objective_for
 
 TARGETS = {
     "multilabel": lambda rng: rng.integers(0, 2, (70, 5)).astype(np.uint8),
@@ -21,8 +21,8 @@ def test_steps_equal_those_of_torch(kind):
     rng = np.random.default_rng(0)
     features = rng.normal(size=(70, 12)).astype(np.float32)
     targets = TARGETS[kind](rng)
-    objective = Objective(kind, 5)
-    head = LinearHead(12, objective.n_outputs, kind, torch.Generator().manual_seed(3))
+    objective = objective_for(kind, 5)
+    head = LinearHead(12, objective.n_outputs, objective.loss_name, torch.Generator().manual_seed(3))
     plain = torch.nn.Linear(12, objective.n_outputs)
     with torch.no_grad():
         plain.weight.copy_(torch.from_numpy(head.weight))
@@ -51,6 +51,6 @@ def test_steps_equal_those_of_torch(kind):
 
 def test_a_loss_that_is_not_finite_is_told():
     features = np.full((8, 3), 1e30, np.float32)
-    head = LinearHead(3, 2, "regression", torch.Generator().manual_seed(0))
+    head = LinearHead(3, 2, "squared", torch.Generator().manual_seed(0))
     with pytest.raises(BenchError, match="not finite"):
         head.train_epoch(features, np.zeros((8, 2)), np.arange(8), 4, np.full(2, 1e-3), 0.0)

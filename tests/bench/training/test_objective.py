@@ -5,7 +5,7 @@ import pytest
 import torch
 from sksurv.metrics import concordance_index_censored
 
-from bench.training.objective import Objective, cox_loss
+from bench.training.objective import cox_loss, objective_for
 
 
 def plain_cox(risk, years, event):
@@ -40,7 +40,7 @@ def test_every_kind_learns_a_linear_rule(kind):
         "survival": np.stack([np.exp(-x.numpy()[:, 0] + 0.1 * rng.normal(size=400)), np.ones(400)], axis=1),
         "regression": x.numpy()[:, :2] * [1, -2] + 0.0,
     }[kind]
-    objective = Objective(kind, 2 if truth.ndim == 2 else 3)
+    objective = objective_for(kind, 2 if truth.ndim == 2 else 3)
     head = torch.nn.Linear(3, objective.n_outputs)
     optimiser = torch.optim.Adam(head.parameters(), 0.1)
     for _ in range(60):
@@ -54,5 +54,5 @@ def test_selection_by_c_index_is_scikit_survivals():
     rng = np.random.default_rng(2)
     years, event, risk = rng.exponential(size=60), rng.random(60) < 0.6, rng.normal(size=60)
     expected = concordance_index_censored(event, years, risk)[0]
-    got = Objective("survival", 1).selection_value(np.stack([years, event], axis=1), risk)
+    got = objective_for("survival", 1).selection_value(np.stack([years, event], axis=1), risk)
     assert got == pytest.approx(expected, abs=1e-12)

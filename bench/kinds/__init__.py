@@ -1,0 +1,35 @@
+"""The kinds of task: what is asked of a recording, one object a kind, found by name like methods.
+
+A plugin adds a kind by an entry point in the group ``bench.kinds`` (a class, or a package of them); the five built-in ones
+are registered in the same way. Outside this room no code compares a kind with a string: what differs between kinds is a
+property or a method of :class:`Kind`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench import registry
+from bench.kinds.kind import Kind
+
+__all__ = ["Kind", "known", "load", "of_entry"]
+
+
+def load(name: str) -> Kind:
+    """The kind of this name.
+
+    Raises:
+        UnknownName: nobody registered it. BenchError: its module cannot be imported.
+    """
+    found: Kind = registry.load(registry.KINDS, name)()
+    return found
+
+
+def known(name: Any) -> Kind | None:
+    """The kind of this name; None if nobody here registered it, as may be for the results of somebody else's plugin."""
+    return load(name) if name in registry.entries(registry.KINDS) else None
+
+
+def of_entry(entry: registry.Entry) -> str:
+    """The name of a task's kind, from its source alone; multilabel where the source does not state it."""
+    return str(entry.attributes.get("kind", "multilabel"))

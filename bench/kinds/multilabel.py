@@ -1,0 +1,31 @@
+"""Classes of which any number may hold in one recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from bench.kinds.kind import Kind, lacking
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Multilabel(Kind):
+    """Classes of which any number may hold in one recording; scores are probabilities [record, class]."""
+
+    name = "multilabel"
+    metrics: ClassVar = {"macro_auroc": "logit", "macro_auprc": "logit", "macro_f1": "logit", "macro_accuracy": "logit"}
+    grouped_metrics = ("macro_auroc",)
+    objective = "bench.training.objective:MultilabelObjective"
+    measure = "bench.scoring.kinds:multilabel"
+    targets = "uint8 [example, class]"
+    target_dimensions, target_letter = 2, "u"
+    least_classes = 1
+    has_classes = several_at_once = True
+
+    def wrong_targets(self, targets: np.ndarray, columns: int) -> tuple[np.ndarray, str]:
+        return (targets != 0) & (targets != 1), "0 or 1"
+
+    def absent_classes(self, classes: Sequence[str], targets: np.ndarray) -> list[str]:
+        return lacking(classes, targets.sum(axis=0) > 0)

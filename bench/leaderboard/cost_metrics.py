@@ -4,14 +4,6 @@ from __future__ import annotations
 
 from bench.cells.result import Result
 
-COSTS = (
-    "cost_parameters_m",
-    "cost_gflops",
-    "cost_recordings_per_second",
-    "cost_pretraining_hours",
-    "cost_downstream_seconds",
-)
-
 
 def is_cost(metric: str) -> bool:
     """Whether a board's metric is a cost."""

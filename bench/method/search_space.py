@@ -7,10 +7,9 @@ On the command line and in a YAML a space is written ``log:1e-5..1e-1``, ``unifo
 
 from __future__ import annotations
 
-import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -185,12 +184,6 @@ def grid_size(spaces: Spaces) -> int:
             f"the grid has {size:,} settings; expected at most {MOST:,}. Vary fewer fields, or fewer values."
         )
     return size
-
-
-def grid_points(spaces: Spaces) -> Iterable[dict[str, Any]]:
-    """Every setting of the grid."""
-    for values in itertools.product(*(space.grid() for space in spaces.values())):
-        yield dict(zip(spaces, values, strict=True))
 
 
 def parse_vary(texts: Sequence[str]) -> Spaces:

@@ -19,9 +19,6 @@ from bench.errors import DataError
 from bench.signals.leads import lead_order
 from bench.signals.wfdb_header import CURE, Header, SignalLine, read_header, units_per_mv
 
-INVALID_16 = -32768
-"""The sample value by which format 16 marks an invalid sample, as the smallest integer does in format 32; it reads as
-NaN, as in wfdb."""
 _MATLAB_4 = b"\x1e\0\0\0"
 """How the 24-byte head of a ``.mat`` file of the CinC challenges begins: type 30, little-endian 16-bit integers in full."""
 _SAMPLES: dict[str, np.dtype] = {"16": np.dtype("<i2"), "32": np.dtype("<i4")}

@@ -56,11 +56,6 @@ class Transfer:
     refused: list[str] = field(default_factory=list)
 
 
-def log_result(uri: str, result: Result, experiment: str = EXPERIMENT) -> Transfer:
-    """Log one finished cell; see :func:`log_results`."""
-    return log_results(uri, [result], experiment)
-
-
 def log_results(uri: str, results: Iterable[Result], experiment: str = EXPERIMENT) -> Transfer:
     """Log finished cells, each as one run with params, tags, metrics, ``result.json`` and ``predictions.parquet``.
 

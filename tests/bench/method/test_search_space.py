@@ -8,7 +8,6 @@ from bench.method.search_space import (
     Integer,
     LogUniform,
     Uniform,
-    grid_points,
     grid_size,
     parse_vary,
     read_spaces,
@@ -59,7 +58,7 @@ def test_a_grid_takes_the_points_of_ranges_and_asks_for_them():
     spaces = parse_vary(["lr=log:1e-4..1e-1/4", "d=int:2..8/3", "b=8,16"])
     assert spaces["lr"].grid() == [1e-4, 1e-3, 1e-2, 1e-1]
     assert spaces["d"].grid() == [2, 5, 8]
-    assert grid_size(spaces) == 24 == len(list(grid_points(spaces)))
+    assert grid_size(spaces) == 24
     with pytest.raises(ConfigError, match=r"log:0.0001..0.1/5"):
         grid_size(parse_vary(["lr=log:1e-4..1e-1"]))
 

@@ -18,7 +18,7 @@ from bench.explain.figure import new_figure, save
 from bench.redaction import is_secret, redact
 from bench.storage.artifacts import file_digest
 from bench.storage.workspace import Workspace
-from bench.tracking.mirror import EXPERIMENT, ResultMirror, TrackingError, log_result, log_results, pull, push
+from bench.tracking.mirror import EXPERIMENT, ResultMirror, TrackingError, log_results, pull, push
 from bench.tracking.run_fields import metrics_of, params_of, tags_of
 
 
@@ -46,7 +46,7 @@ def closed_port():
 
 def test_a_run_holds_what_the_cell_knew_and_found(uri, tmp_path, store_result):
     result = store_result(tmp_path / "results", value=0.8421, width=0.01, fraction=0.1, seed=3)
-    log_result(uri, result, "one")
+    log_results(uri, [result], "one")
     client, (run,) = runs(uri, "one")
     assert run.info.status == "FINISHED"
     assert (
@@ -88,10 +88,10 @@ def test_a_cell_is_logged_once_quickly_and_silently(uri, tmp_path, store_result,
 
 def test_a_run_left_unfinished_is_completed_not_doubled(uri, tmp_path, store_result):
     result = store_result(tmp_path / "results")
-    log_result(uri, result, "killed")
+    log_results(uri, [result], "killed")
     client, (run,) = runs(uri, "killed")
     client.set_terminated(run.info.run_id, "RUNNING")
-    assert log_result(uri, result, "killed").moved == 1
+    assert log_results(uri, [result], "killed").moved == 1
     assert [r.info.status for r in runs(uri, "killed")[1]] == ["FINISHED"]
 
 
@@ -149,7 +149,7 @@ def test_a_file_that_is_no_database_is_refused_without_its_being_touched(tmp_pat
     path = tmp_path / "mlflow.db"
     path.write_text("my thesis")
     with pytest.raises(TrackingError, match="not a database"):
-        log_result(f"sqlite:///{path}", store_result(tmp_path / "results"))
+        log_results(f"sqlite:///{path}", [store_result(tmp_path / "results")])
     assert path.read_text() == "my thesis"
 
 
@@ -168,7 +168,7 @@ def _damages(healthy: bytes) -> dict[str, bytes]:
 def test_the_advice_for_a_damaged_database_works_when_followed(uri, tmp_path, store_result, damage):
     workspace = tmp_path / "a workspace"
     store_result(workspace / "results")
-    log_result(uri, store_result(tmp_path / "results"), "healthy")
+    log_results(uri, [store_result(tmp_path / "results")], "healthy")
     database = workspace / "mlflow.db"
     content = _damages(Path(uri.removeprefix("sqlite:///")).read_bytes())[damage]
     database.write_bytes(content)
@@ -186,9 +186,9 @@ def test_the_advice_for_a_damaged_database_works_when_followed(uri, tmp_path, st
 def test_a_moved_workspace_uses_its_new_place_and_leaves_the_old_alone(uri, tmp_path, store_result, copied):
     old, new = tmp_path / "old #1", tmp_path / "new 100%"
     first = store_result(old / "results", seed=0)
-    log_result(uri, first, "template")
+    log_results(uri, [first], "template")
     shutil.copy(uri.removeprefix("sqlite:///"), old / "mlflow.db")
-    log_result(f"sqlite:///{old / 'mlflow.db'}", first, "moved")
+    log_results(f"sqlite:///{old / 'mlflow.db'}", [first], "moved")
     before = sorted(old.rglob("*"))
     shutil.copytree(old, new)
     if not copied:
@@ -204,12 +204,12 @@ def test_a_moved_workspace_uses_its_new_place_and_leaves_the_old_alone(uri, tmp_
 
 def test_a_result_without_a_folder_cannot_be_logged(make_result, uri):
     with pytest.raises(DataError, match="was not read from a folder"):
-        log_result(uri, make_result())
+        log_results(uri, [make_result()])
 
 
 def test_what_is_there_is_known_without_importing_mlflow(uri, tmp_path, store_result):
     result = store_result(tmp_path / "results")
-    log_result(uri, result, "light")
+    log_results(uri, [result], "light")
     code = (
         "import sys; from pathlib import Path; from bench.tracking.mirror import push;"
         f"assert push(Path({str(tmp_path / 'results')!r}), {uri!r}, 'light').present == 1;"
@@ -264,7 +264,7 @@ def test_the_database_of_a_lost_server_can_be_rebuilt(tmp_path, uri, store_resul
 def test_pictures_are_put_beside_the_run_of_their_cell_and_of_no_other(uri, tmp_path, store_result):
     results = tmp_path / "results"
     message, untold = (store_result(results, seed=seed) for seed in (41, 42))
-    log_result(uri, message, EXPERIMENT)
+    log_results(uri, [message], EXPERIMENT)
     pictures = save(new_figure(2, 2), tmp_path / "pictures", "recording")
     assert log_pictures(uri, message.key, pictures, results)
     assert not log_pictures(uri, untold.key, pictures, results)

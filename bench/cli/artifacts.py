@@ -9,7 +9,9 @@ import typer
 from bench.cli import options as o
 from bench.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="Prepared stores, checkpoints, features and results of the workspace.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, verify and remove a workspace's stores, checkpoints, features and results."
+)
 
 Kinds = Annotated[
     list[str] | None,
@@ -23,7 +25,7 @@ Kinds = Annotated[
 
 @app.command("list", epilog="Example:  bench artifacts list --kind checkpoint,features")
 def list_command(kind: Kinds = None, json_output: o.Json = False, workspace: o.WorkspaceOption = None) -> None:
-    """Every artifact: kind, key, size, age, and how many others use it."""
+    """List artifacts: kind, key, size, age, and the number of users."""
     from bench.cells.artifact_index import artifacts
     from bench.storage.workspace import Workspace
 
@@ -67,7 +69,7 @@ def _total(found: list[Any]) -> str:
 def show(
     key: Annotated[str, typer.Argument(help="The key, or how it begins.")], workspace: o.WorkspaceOption = None
 ) -> None:
-    """One artifact with everything it was made from and what uses it, as JSON."""
+    """Show an artifact with its inputs and its users, as JSON."""
     from bench.cells.artifact_index import artifacts
     from bench.storage.workspace import Workspace
 
@@ -80,7 +82,7 @@ def show(
 
 @app.command(epilog="Example:  bench artifacts verify --kind checkpoint,result")
 def verify(kind: Kinds = None, json_output: o.Json = False, workspace: o.WorkspaceOption = None) -> None:
-    """Read every byte that has a digest and name what was altered; a run makes such artifacts again. Exit code 1 if any."""
+    """Read every byte that has a digest and list altered artifacts; a run makes them again. Exit code 1 if any."""
     from bench.cells.artifact_index import NoDigest, artifacts, verify
     from bench.storage.workspace import Workspace
 
@@ -118,10 +120,10 @@ def prune(
         bool,
         typer.Option("--unreferenced", help="Stores and checkpoints that nothing else was made from, and leftovers."),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only shown.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove the artifacts; by default they are only listed.")] = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Show what would go, and remove it with --yes. What a running process writes is left alone."""
+    """List artifacts to remove, and remove them with --yes. Artifacts of running processes are kept."""
     from bench.cells.artifact_index import removable, remove
     from bench.storage.workspace import Workspace
 

@@ -40,7 +40,7 @@ def audit_command(
     on_bad_record: o.OnBadRecord = "error",
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Tell whether a task's test recordings, its test patients, or their dataset were in the corpus that the method's
+    """Report whether a task's test recordings, its test patients, or their dataset were in the corpus that the method's
     checkpoint was (or would be) pretrained on: by what datasets declare, by ids, and by fingerprints of the waveforms.
 
     Nothing is pretrained. Fingerprints find the same recording under another name, rate, gain or lead order, and trimmed

@@ -9,7 +9,7 @@ import typer
 
 from bench.cli import options as o
 
-app = typer.Typer(no_args_is_help=True, help="Published weights as checkpoints of this workspace.")
+app = typer.Typer(no_args_is_help=True, help="Import published weights as checkpoints of this workspace.")
 
 
 @app.callback()
@@ -31,7 +31,7 @@ def import_command(
         typer.Option(
             "--corpus",
             help="What it was pretrained on: datasets, or collections that they overlap with (cinc2021); commas, repeats. "
-            "other:NAME for one that shares nothing with any. Results tell their contamination by it. [default: the paper's]",
+            "other:NAME for one that shares nothing with any. The contamination stamp uses it. [default: the paper's]",
         ),
     ] = None,
     lead_order: Annotated[
@@ -45,8 +45,8 @@ def import_command(
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Map a file's names to ours, account for every one, and keep the weights as a checkpoint. A file that does not fit
-    whole is refused."""
+    """Map every name of a file to ours and store the weights as a checkpoint. A file with missing or extra names is
+    refused."""
     from bench import progress, registry
     from bench.contamination.declared import declared_corpus
     from bench.progress import say

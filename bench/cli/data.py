@@ -27,7 +27,7 @@ def download(
         typer.Option(
             "--to",
             metavar="FOLDER",
-            help="The folder that holds one subfolder a dataset. [default: BENCH_DATA, else ecg-data in this folder]",
+            help="The folder with one subfolder per dataset. [default: BENCH_DATA, else ecg-data in this folder]",
         ),
     ] = None,
     only: Annotated[
@@ -51,12 +51,12 @@ def download(
             help="Fetch from here instead of the publisher: a copy of the version's folder, SHA256SUMS.txt included.",
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how much there is, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the size of the download, and stop.")] = False,
 ) -> None:
-    """Fetch the publisher's files, each held against the publisher's SHA-256 checksum.
+    """Download the publisher's files and verify each with the publisher's SHA-256 checksum.
 
-    Stop it whenever you like: the same command goes on where it was, and fetches no finished file again. Nothing
-    unverified ever has its final name. Datasets that are not open print where to ask for access.
+    You can stop it at any time: the same command continues and downloads no finished file again. A file gets its
+    final name only after verification. Datasets that are not open print where to ask for access.
     """
     from bench.data.download.command import download_dataset
 
@@ -74,7 +74,7 @@ def prepare(
             "--rate",
             metavar="HZ",
             min=1,
-            help="Of the store; recordings of other rates are resampled. [default: the publisher's best]",
+            help="Rate of the store; recordings at other rates are resampled. [default: the publisher's best]",
         ),
     ] = None,
     workers: Annotated[
@@ -170,7 +170,7 @@ def simulate(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Same seed, same bytes.")] = 0,
 ) -> None:
-    """Write a simulated copy of a dataset in the publisher's own format."""
+    """Write a simulated copy of a dataset in the publisher's format."""
     from bench import registry
     from bench.errors import ConfigError
 

@@ -14,8 +14,8 @@ NoCompare = Annotated[
     bool,
     typer.Option(
         "--no-compare",
-        help="Do not test the rows of each column against each other on their stored predictions. (What such tests find is "
-        "kept, so that only new results take time.)",
+        help="Do not test the rows of each column against each other on their stored predictions. (Results of tests are "
+        "stored, so that only new results take time.)",
     ),
 ]
 
@@ -29,7 +29,7 @@ Cards = Annotated[
 ]
 
 app = typer.Typer(
-    no_args_is_help=True, help="Boards from stored results, as files and as a site; result cards. Nothing is run."
+    no_args_is_help=True, help="Write boards, a site and result cards from stored results. Nothing is run."
 )
 
 

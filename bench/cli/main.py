@@ -66,8 +66,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="One harness for ECG representation learning: every method on every task, under fixed splits and honest "
-    "protocols, with results that can be replayed.\n\n"
+    help="One harness for ECG representation learning: every method on every task, with fixed splits, one "
+    "protocol, and results that can be replayed.\n\n"
     "Start with:  **bench run --method kmerl --task ptbxl-super --mode zeroshot**",
     epilog=EXIT_CODES,
 )

@@ -23,7 +23,7 @@ DataRoot = Annotated[
     typer.Option(
         "--data-root",
         metavar="FOLDER",
-        help="Real data: a folder with one subfolder a dataset, or DATASET=FOLDER, one dataset's own. Repeats. Also "
+        help="Real data: a folder with one subfolder per dataset, or DATASET=FOLDER for one dataset. Repeats. Also "
         "BENCH_DATA. Without it the built-in simulated cohorts are used.",
     ),
 ]
@@ -32,7 +32,7 @@ WorkspaceOption = Annotated[
     typer.Option(
         "--workspace",
         metavar="FOLDER",
-        help="Where everything made is kept. Also BENCH_WORKSPACE. [default: bench-workspace]",
+        help="Folder for all outputs. Also BENCH_WORKSPACE. [default: bench-workspace]",
     ),
 ]
 ArtifactsOption = Annotated[
@@ -97,18 +97,16 @@ CheckpointOption = Annotated[
     ),
 ]
 NoPretrain = Annotated[
-    bool, typer.Option("--no-pretrain", help="Refuse where a checkpoint is missing, instead of pretraining it.")
+    bool, typer.Option("--no-pretrain", help="Stop if a checkpoint is missing, instead of pretraining it.")
 ]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print machine-readable JSON on standard output, and nothing else there.")
-]
+Json = Annotated[bool, typer.Option("--json", help="Print only machine-readable JSON on standard output.")]
 
 
 TrustOption = Annotated[
     bool,
     typer.Option(
         "--trust",
-        help="Run code that a method's files bring along: the same as --set trust=true. Without it such files are refused.",
+        help="Run code in a method's files: the same as --set trust=true. Without it such files are refused.",
     ),
 ]
 

@@ -69,7 +69,9 @@ def check_command(
             autocompletion=o.complete("bench.methods", "bench.tasks", "bench.datasets"),
         ),
     ],
-    slow: Annotated[bool, typer.Option("--all", help="The slow checks too: methods at their published size.")] = False,
+    slow: Annotated[
+        bool, typer.Option("--all", help="Run the slow checks too: methods at their published size.")
+    ] = False,
     json_output: o.Json = False,
 ) -> None:
     """Check a registered method, task or dataset against its contract; print reason and fix of each broken promise."""

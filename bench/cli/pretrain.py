@@ -59,7 +59,7 @@ def pretrain_command(
     workspace: o.WorkspaceOption = None,
     artifacts: o.ArtifactsOption = None,
 ) -> None:
-    """Pretrain a method and keep the checkpoint. A run that was interrupted goes on from its last epoch."""
+    """Pretrain a method and keep the checkpoint. An interrupted run continues from its last epoch."""
     from bench import registry
     from bench.errors import ConfigError
     from bench.progress import say

@@ -14,7 +14,7 @@ RECOMPUTE_EXAMPLES = o.examples("bench recompute", "bench recompute 3f9c --write
 
 
 def replay_command(
-    run: Annotated[list[str], typer.Argument(help="Keys of results, or how they begin.")],
+    run: Annotated[list[str], typer.Argument(help="Keys of results, or their first characters.")],
     data_root: o.DataRoot = None,
     json_output: o.Json = False,
     simulated_records: o.SimulatedRecords = None,
@@ -50,12 +50,14 @@ def replay_command(
 
 
 def recompute_command(
-    run: Annotated[list[str] | None, typer.Argument(help="Keys of results, or how they begin. [default: all]")] = None,
-    write: Annotated[bool, typer.Option("--write", help="Store the new metrics in the place of the old ones.")] = False,
+    run: Annotated[
+        list[str] | None, typer.Argument(help="Keys of results, or their first characters. [default: all]")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Replace the stored metrics with the new metrics.")] = False,
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Compute the metrics of stored predictions again and say which results differ. Exit code 1 if any do and stay so."""
+    """Compute the metrics of stored predictions again and report results that differ. Exit code 1 if any still differ."""
     import json
 
     from bench.runner.recompute import differences, named_results, rescored, with_score

@@ -77,7 +77,7 @@ def run_command(
         typer.Option(
             "--leads",
             metavar="LEADS",
-            help="Leads to show: all, limb, precordial, I or I,II (one subset), 1..12 (K-MERL's order). Repeats. [default: all]",
+            help="Leads for the method: all, limb, precordial, I or I,II (one subset), 1..12 (K-MERL's order). Repeats. [default: all]",
         ),
     ] = None,
     seed: Annotated[
@@ -105,8 +105,8 @@ def run_command(
         typer.Option(
             "--resume",
             metavar="WHICH",
-            help="missing: compute the cells that have no result, those that failed included. always: leave those that "
-            "failed, as they are now. never: compute every cell again. collect: compute nothing, show what is finished.",
+            help="missing: compute cells without a result, including failed cells. always: skip failed "
+            "cells. never: compute every cell again. collect: compute nothing, show finished cells.",
         ),
     ] = "missing",
     limit: Annotated[
@@ -135,7 +135,9 @@ def run_command(
     address: Annotated[
         str | None,
         typer.Option(
-            "--address", metavar="URL", help="Of the Ray cluster, such as auto or ray://HOST:10001. [default: one here]"
+            "--address",
+            metavar="URL",
+            help="Address of the Ray cluster, such as auto or ray://HOST:10001. [default: a local cluster]",
         ),
     ] = None,
     time_limit: Annotated[

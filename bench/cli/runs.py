@@ -11,21 +11,21 @@ from bench.cli.show import show_command
 
 EXAMPLES = o.examples("bench runs", "bench runs --failed --verbose", "bench runs show 3f2a --classes")
 
-app = typer.Typer(invoke_without_command=True, help="List finished cells, or failures with what went wrong.")
+app = typer.Typer(invoke_without_command=True, help="List finished cells, or failures with their reasons.")
 app.command("show", epilog="Example:  bench runs show 3f2a --classes")(show_command)
 
 
 @app.callback(epilog=EXAMPLES)
 def runs_command(
     context: typer.Context,
-    failed: Annotated[bool, typer.Option("--failed", help="The recorded failures instead of the results.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="List recorded failures instead of results.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="With tracebacks (failures) or keys (results).")
     ] = False,
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """List finished cells, or failures with what went wrong."""
+    """List finished cells, or failures with their reasons."""
     if context.invoked_subcommand is not None:
         return None
     import json

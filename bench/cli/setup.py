@@ -20,7 +20,7 @@ _STYLES = {"ok": "green", "note": "dim", "warning": "yellow", "problem": "bold r
 def doctor_command(
     data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, json_output: o.Json = False
 ) -> None:
-    """Look at versions, plugins, devices, data, encoders, disk and tracking, and say what to do about what is missing.
+    """Check versions, plugins, devices, data, encoders, disk and tracking, and print a fix for everything missing.
     Exit code 1 if something would stop a run."""
     import json
     from dataclasses import asdict
@@ -53,7 +53,7 @@ def _show(finding: Finding) -> None:
 
 
 def init_command(
-    folder: Annotated[Path, typer.Argument(help="The project's folder; made if it does not exist.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="The project's folder; created if it does not exist.")] = Path(),
 ) -> None:
     """Write a commented bench.toml: workspace, data, profile and tracking that every command in this folder then uses."""
     from bench.scaffold.project import write_project

@@ -11,9 +11,12 @@ from bench.cli import options as o
 
 
 def show_command(
-    key: Annotated[str, typer.Argument(help="The result's key, or its beginning (bench runs --verbose).")],
+    key: Annotated[str, typer.Argument(help="The result's key, or its first characters (bench runs --verbose).")],
     classes: Annotated[
-        bool, typer.Option("--classes", help="Every class: AUROC, AUPRC, F1, accuracy, and whether it was seen.")
+        bool,
+        typer.Option(
+            "--classes", help="Show every class: AUROC, AUPRC, F1, accuracy, and whether pretraining saw the class."
+        ),
     ] = False,
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write the classes as CSV; - is standard output.")
@@ -21,7 +24,7 @@ def show_command(
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """One finished cell: its metrics with intervals, and with --classes those of every class."""
+    """Show a finished cell: its metrics with intervals, and with --classes the metrics of every class."""
     import json
 
     from bench.cells.per_class import class_values, write_class_values

@@ -62,11 +62,11 @@ def verify(
 
 @app.command("import", epilog="Example:  bench splits import merl ~/MERL-ICML2024/finetune/data_split")
 def import_command(
-    source: Annotated[str, typer.Argument(help="Whose files: merl.")],
-    folder: Annotated[Path, typer.Argument(help="Where they lie, at any depth.")],
+    source: Annotated[str, typer.Argument(help="Source of the files: merl.")],
+    folder: Annotated[Path, typer.Argument(help="The folder of the files, at any depth.")],
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Check partitions that others released against ours, tell their defects, and keep those that exist only there."""
+    """Compare released partitions with ours, report their defects, and import those that exist only there."""
     from bench import registry
     from bench.storage.workspace import Workspace
 

@@ -115,7 +115,9 @@ def sweep_command(
     fraction: Annotated[
         str, typer.Option("--fraction", metavar="SHARE", help="Labelled share of the training records: 0.01 or 1%.")
     ] = "1",
-    leads: Annotated[str, typer.Option("--leads", metavar="LEADS", help="Leads to show: all, limb, I,II.")] = "all",
+    leads: Annotated[
+        str, typer.Option("--leads", metavar="LEADS", help="Leads for the method: all, limb, I,II.")
+    ] = "all",
     seed: Annotated[
         list[str] | None,
         typer.Option(

@@ -9,7 +9,7 @@ import typer
 
 from bench.cli import options as o
 
-app = typer.Typer(no_args_is_help=True, help="Your own textbooks, for methods that describe findings (ESI).")
+app = typer.Typer(no_args_is_help=True, help="Prepare textbooks for methods that describe findings (ESI).")
 
 Store = Annotated[
     Path | None,
@@ -30,7 +30,7 @@ def ingest(
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Cut textbooks into passages that can be found and cited. A file that is there already is not read again."""
+    """Split textbooks into passages for search and citation. A known file is not read again."""
     place = _store(store, model, workspace, writable=True)
     told = place.ingest([path.expanduser() for path in files])
     if json_output:
@@ -54,7 +54,7 @@ def retrieve(
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Show the passages that a language model would be given for a statement, with page."""
+    """Show the passages that a language model would receive for a statement, with page."""
     found = _store(store, None, workspace).retrieve(statements, top)
     if json_output:
         return _json(found)

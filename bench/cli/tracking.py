@@ -8,7 +8,9 @@ import typer
 
 from bench.cli import options as o
 
-app = typer.Typer(no_args_is_help=True, help="Move results between the result store, which is the truth, and MLflow.")
+app = typer.Typer(
+    no_args_is_help=True, help="Copy results between the result store, which is authoritative, and MLflow."
+)
 
 Uri = Annotated[
     str | None,

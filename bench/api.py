@@ -284,7 +284,7 @@ def _share(value: float | str) -> float:
     try:
         return float(text[:-1]) / 100 if text.endswith("%") else float(text)
     except ValueError:
-        raise ConfigError(f"fractions: {value!r} is no share; expected 0.1 or '10%'.") from None
+        raise ConfigError(f"fractions: {value!r} is not a share; expected 0.1 or '10%'.") from None
 
 
 def _list(value: Any) -> list[Any]:

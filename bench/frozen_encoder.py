@@ -168,7 +168,7 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
                 if (folder / "provenance.json").is_file():
                     return folder
             raise ConfigError(
-                f"checkpoint = {self.checkpoint}: no checkpoint folder, nor is one of that name in {place}."
+                f"checkpoint = {self.checkpoint}: no checkpoint folder, and none of that name in {place}."
             )
         there = (
             [file.parent for file in sorted(place.glob(f"{self.method}-*/provenance.json"))] if place.is_dir() else []

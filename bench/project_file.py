@@ -80,7 +80,7 @@ def _find() -> Path | None:
             return None
         path = written_path(named, "BENCH_TOML").absolute()
         if not path.is_file():
-            raise ConfigError(f"BENCH_TOML names {path}, which is no file. Write one with bench init, or unset it.")
+            raise ConfigError(f"BENCH_TOML names {path}, which is not a file. Write one with bench init, or unset it.")
         return path
     here = Path.cwd()
     for folder in (here, *here.parents):

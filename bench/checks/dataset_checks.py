@@ -102,7 +102,8 @@ def records_are_a_table(subject: DatasetSubject) -> None:
         raise Broken("a record_id is not text.", "records.index = records.index.astype(str)")
     if "patient_id" not in records or not all(isinstance(p, str) for p in records["patient_id"]):
         raise Broken(
-            "the column patient_id is missing or not text.", "Add it as str; use the record_id where nobody knows."
+            "the column patient_id is missing or not text.",
+            "Add it as str; use the record_id where the patient is unknown.",
         )
     path = subject.folder / "records.parquet"
     try:

@@ -340,7 +340,7 @@ def all_it_learned_is_in_its_state(subject: MethodSubject) -> None:
     if pretrains:
         losses = [_step(method, batch, seed=6) for method in (trained, resumed)]
         if losses[0] != losses[1] or _differing(trained, resumed):
-            raise Broken("after saving and loading, pretraining goes on differently.", hint)
+            raise Broken("after saving and loading, pretraining continues differently.", hint)
 
 
 @collected(CHECKS, "it scores classes by name", "zero_shot(batch, names) must return a tensor [record, class].")

@@ -59,7 +59,7 @@ OnBadRecord = Annotated[
     typer.Option(
         "--on-bad-record",
         metavar="WHAT",
-        help="A record that cannot be read or is no ECG: error, skip (listed and counted), or keep (where it can be read).",
+        help="A record that cannot be read or is not an ECG: error, skip (listed and counted), or keep (where it can be read).",
     ),
 ]
 SetOption = Annotated[

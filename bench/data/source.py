@@ -85,7 +85,7 @@ class DataSource:
                 roots.setdefault(name, place)
         if base is not None and not base.is_dir():
             raise ConfigError(
-                f"{origin} points at {base}, which {'is no folder' if base.exists() else 'does not exist'}. "
+                f"{origin} points at {base}, which {'is not a folder' if base.exists() else 'does not exist'}. "
                 f"Name the folder that holds one subfolder a dataset "
                 f"(ptbxl/, ...), or unset it to run on the built-in simulated cohorts."
             )

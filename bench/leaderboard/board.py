@@ -139,7 +139,7 @@ class Board(_Strict):
         for column in self.columns:
             unknown = sorted(set(column.mean_of) - columns)
             if unknown:
-                raise ValueError(f"column {column.name!r} averages {unknown[0]!r}, which is no column")
+                raise ValueError(f"column {column.name!r} averages {unknown[0]!r}, which is not a column")
         for row in self.rows:
             if row.published and len(row.published) != len(self.columns):
                 raise ValueError(

@@ -134,7 +134,7 @@ def read_cards(folder: Path) -> Iterator[Result]:
     )
     for path, card in cards:
         if wrong := check(card):
-            raise DataError(f"{path}: {card.key}: {'; '.join(wrong)}. bench leaderboard validate tells the same.")
+            raise DataError(f"{path}: {card.key}: {'; '.join(wrong)}. bench leaderboard validate reports the same.")
         yield card.result()
 
 
@@ -160,7 +160,7 @@ def check(card: Card, predictions: Path | None = None) -> list[str]:
     wrong = [*_digests(card), *_counts(card), *_scores(card)]
     entry = registry.entries(registry.TASKS).get(str(card.cell.get("task")))
     if entry is None:
-        wrong.append(f"cell.task: nobody registered {card.cell.get('task')!r}, so that its split cannot be checked")
+        wrong.append(f"cell.task: {card.cell.get('task')!r} is not registered, so that its split cannot be checked")
     else:
         wrong += _task(card, entry)
     if predictions is not None and not wrong:

@@ -27,7 +27,7 @@ def differing(results: Sequence[Result]) -> str:
     for statuses in by_fold.values():
         if len(statuses) > 1:
             return (
-                f"its cells differ in contamination ({', '.join(sorted(statuses))}), so that there is no mean of them; "
+                f"its cells differ in contamination ({', '.join(sorted(statuses))}), so that they have no mean; "
                 f"bench run --resume never stamps them again"
             )
     return ""
@@ -48,7 +48,7 @@ def contamination_notes(used: Mapping[str, Sequence[Result]]) -> list[str]:
         "same dataset": "pretrained on the task's dataset, or one that shares recordings with it; no test record was found "
         "there",
         "test records": "test records were pretrained on",
-        "unknown": "not known whether test records were pretrained on (bench audit METHOD TASK tells, or what is missing)",
+        "unknown": "unknown whether test records were pretrained on (bench audit METHOD TASK reports the missing parts)",
     }
     return [
         f"{MARKS[status]} {told}: {', '.join(line + _counted(counts) for line, counts in lines[status].items())}."

@@ -93,7 +93,7 @@ def check_split(task: str, split: Split, examples: Examples, copy: Copy) -> Spli
     verdict: Verdict
     if expected is None:
         verdict = "no stated numbers"
-        words.append("The split states none: nobody published who is in it.")
+        words.append("The split states none: its partition was not published.")
     elif complete:
         verdict = "differs" if differences else "agrees"
         if not differences:

@@ -109,7 +109,7 @@ class SharedArtifacts:
                 self._failed = True
                 why = redact_of(self._url, str(error)) or type(error).__name__
                 warnings.warn(
-                    f"the artifacts at {self.told} cannot be reached ({why}); the run goes on with those of this machine, "
+                    f"the artifacts at {self.told} cannot be reached ({why}); the run uses the artifacts of this machine, "
                     f"and the next run sends what is missing.",
                     stacklevel=4,
                 )

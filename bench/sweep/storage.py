@@ -137,7 +137,7 @@ class KernelLock:
 
 def _journal(path: Path, reading: bool) -> JournalStorage:
     if reading and not path.exists():
-        raise ConfigError(f"{path}: there is no such study.")
+        raise ConfigError(f"{path}: the study does not exist.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_name(f".{path.name}.lock")

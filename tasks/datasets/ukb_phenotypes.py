@@ -65,7 +65,7 @@ def read_phenotypes(path: Path) -> pd.DataFrame:
     are not looked at.
 
     Raises:
-        DataError: a phenotype is missing, an eid is none or there twice, or a value is no number that one may have.
+        DataError: a phenotype is missing, an eid is none or there twice, or a value is not a number that one may have.
     """
     import pandas as pd
 
@@ -90,6 +90,6 @@ def read_phenotypes(path: Path) -> pd.DataFrame:
         column = wrong.any().idxmax()
         eid = wrong[column].idxmax()
         raise DataError(
-            f"{path}: eid {eid}, {column}: {str(values.loc[eid, column])[:40]!r} is no number up to {LARGEST:,}. {CURE}"
+            f"{path}: eid {eid}, {column}: {str(values.loc[eid, column])[:40]!r} is not a number up to {LARGEST:,}. {CURE}"
         )
     return numbers.astype("float64")

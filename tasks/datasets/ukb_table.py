@@ -79,7 +79,7 @@ class MainTable:
         """One column, as numbers.
 
         Raises:
-            DataError: a value is no number, or none that a field may have.
+            DataError: a value is not a number, or none that a field may have.
         """
         import pandas as pd
 

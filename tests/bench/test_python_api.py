@@ -100,7 +100,7 @@ def test_names_are_lists_and_wrong_ones_are_told(here):
         bench.run("kmerl", "ptbxl-super", "linear", protocols="theirs")
 
 
-@pytest.mark.parametrize(("fractions", "message"), [("ten", "'ten' is no share"), ("150%", "--fraction 1.5")])
+@pytest.mark.parametrize(("fractions", "message"), [("ten", "'ten' is not a share"), ("150%", "--fraction 1.5")])
 def test_fractions_are_shares_or_per_cents(fractions, message):
     with pytest.raises(ConfigError, match=message):
         bench.run(methods="random-resnet", tasks="ptbxl-super", modes="linear", fractions=fractions)

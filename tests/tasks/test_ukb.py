@@ -298,7 +298,7 @@ def test_no_events_and_no_phenotypes_are_told(copy, records):
     (copy / "phenotypes.csv").write_text("\n".join([lines[0].replace("LVEF", "LVEF (%)"), lines[1]]))
     assert read_phenotypes(copy / "phenotypes.csv").shape == (1, 61)
     (copy / "phenotypes.csv").write_text("\n".join([lines[0], lines[1].replace(lines[1].split(",")[4], "high")]))
-    with pytest.raises(DataError, match="LVEF: 'high' is no number"):
+    with pytest.raises(DataError, match="LVEF: 'high' is not a number"):
         read_phenotypes(copy / "phenotypes.csv")
 
 
@@ -308,7 +308,7 @@ def test_phenotypes_that_cannot_be_are_refused_by_participant(copy, value):
     lines = path.read_text().splitlines()
     fields = lines[1].split(",")
     path.write_text("\n".join([lines[0], ",".join([fields[0], value, *fields[2:]])]))
-    with pytest.raises(DataError, match=rf"phenotypes\.csv: eid {fields[0]}, LVEDV: .* is no number up to 10,000"):
+    with pytest.raises(DataError, match=rf"phenotypes\.csv: eid {fields[0]}, LVEDV: .* is not a number up to 10,000"):
         read_phenotypes(path)
 
 

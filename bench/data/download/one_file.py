@@ -97,7 +97,7 @@ def fetch(
                 if attempts >= PATIENCE:
                     raise Unreachable(
                         f"{redact(remote.url)} cannot be fetched: {error} ({PATIENCE} attempts). Finished files are kept; "
-                        f"run the same command again when the network or the server is back, and it goes on where it was."
+                        f"run the same command again when the network or the server is back, and the download continues."
                     ) from error
                 pause = FIRST_PAUSE * 2 ** (attempts - 1) if error.pause is None else error.pause
                 if stopped.wait(min(pause, LONGEST_PAUSE)):
@@ -118,7 +118,7 @@ def fetch(
     except OSError as error:
         raise DataError(
             f"{remote.final} cannot be written: {error.strerror or error}. Free some space or name another place, then "
-            f"run the same command again; it goes on where it was."
+            f"run the same command again; it continues where it stopped."
         ) from error
     finally:
         remote.partial.unlink(missing_ok=True)

@@ -67,7 +67,7 @@ def test_a_board_is_read(board):
     [
         ("metric: macro_auroc", "metrik: macro_auroc", "metric: Field required"),
         ("[88.67, 84.72, 86.70]", "[88.67, 84.72]", "2 published numbers for 3 columns"),
-        ("[Super 100%, Sub 100%]", "[Super 100%, Form 100%]", "'Form 100%', which is no column"),
+        ("[Super 100%, Sub 100%]", "[Super 100%, Form 100%]", "'Form 100%', which is not a column"),
         ("label: K-MERL,", "label: MERL,", "two rows are named 'Text MERL'"),
         ("fraction: 1.0", "fraction: 10", "columns.1.fraction"),
         ("fraction: 1.0", "leads: I;II", "unknown lead"),

@@ -155,7 +155,7 @@ CASES = [
         Case(
             f"phenotypes-{plain(value)}",
             ukb("phenotypes.csv", field("LVEF", value)),
-            words=("phenotypes.csv", "LVEF", "is no number"),
+            words=("phenotypes.csv", "LVEF", "is not a number"),
         )
         for value in NUMBERS
     ),

@@ -79,7 +79,7 @@ def run(
         text: which of the corpus's texts to pretrain on.
         checkpoints: method -> folder, or name in the workspace.
         time_limit: for each cell, in seconds or as ``"2h"``; a cell that takes longer has failed.
-        data_root: a folder with one subfolder a dataset, or dataset -> its own folder.
+        data_root: a folder with one subfolder per dataset, or dataset -> its own folder.
 
     Returns:
         a DataFrame with the columns of :data:`COLUMNS`. Where cells failed, a :class:`FailedCells` warning says so and

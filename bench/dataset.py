@@ -219,7 +219,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def records(self) -> pd.DataFrame:
-        """All metadata, one row a recording: index ``record_id`` (str, unique), column ``patient_id`` (str), further
+        """All metadata, one row per recording: index ``record_id`` (str, unique), column ``patient_id`` (str), further
         columns as the tasks and texts of this dataset need them. Only types that parquet keeps.
 
         Raises:

@@ -1,4 +1,4 @@
-"""A frozen encoder as a scikit-learn transformer: recordings in, one vector a recording out."""
+"""A frozen encoder as a scikit-learn transformer: recordings in, one vector per recording out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bench.training.checkpoint import load_weights, read_config, read_provenance
 from bench.training.loop import make_fabric
 
 Recordings = Any
-"""numpy [record, lead, time]; a sequence of [lead, time] of any lengths; or a DataFrame with one row a record and one
+"""numpy [record, lead, time]; a sequence of [lead, time] of any lengths; or a DataFrame with one row per record and one
 column a lead, whose cells are one-dimensional arrays."""
 
 

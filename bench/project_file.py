@@ -37,7 +37,7 @@ class Project:
         tracking_uri: of MLflow.
         simulated_records: size of the simulated cohorts.
         jobs: cells that run in parallel.
-        data_root: folder with one subfolder a dataset.
+        data_root: folder with one subfolder per dataset.
         data: dataset -> its own folder.
     """
 

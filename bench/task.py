@@ -64,7 +64,7 @@ class CohortFlow:
     notes: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """The chart as text, one line a step."""
+        """The chart as text, one line per step."""
         text = [f"{self.title}", f"  {self.start:>9,}  {self.unit} available"]
         text += [f"  {-step.removed:>9,}  {step.reason} ({step.left:,} left)" for step in self.steps if step.removed]
         return [*text, f"  {self.left:>9,}  take part", *(f"  {note}" for note in self.notes)]

@@ -61,7 +61,7 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; {options.replicates} replicates of")
     print(f"{RECORDS} records x {CLASSES} classes, {int(targets.sum())} positives")
     print(f"scikit-learn, one call a replicate   {loop:9.2f} s   ({loop_count} timed, scaled)")
-    print(f"bench.scoring, one sort a class      {ours:9.2f} s")
+    print(f"bench.scoring, one sort per class      {ours:9.2f} s")
     print(f"ratio                                {loop / ours:9.0f} x")
     print(f"largest difference from sample_weight {largest:.1e}")
     print(f"bound: adding every weight once a class takes {bound:.2f} s; ours takes {ours / bound:.1f} times that")

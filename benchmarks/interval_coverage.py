@@ -22,7 +22,7 @@ from bench.scoring.score import score_replicates
 FORM = np.array([183, 77, 18, 12, 333, 114, 101, 88, 55, 44, 42, 40, 34, 30, 18, 6, 4, 3, 1.5]) / 880
 FORM_EFFECTS = np.tile([0.5, 1.2, 2.0, 2.8], 5)[:19]
 
-# name: records, prevalence of each class, effect of each class, recordings a patient
+# name: records, prevalence of each class, effect of each class, recordings per patient
 SCENARIOS: dict[str, tuple[int, list[float] | np.ndarray, list[float] | np.ndarray, int]] = {
     "5 frequent classes": (2158, [0.45, 0.25, 0.24, 0.23, 0.12], [2.0, 1.8, 1.5, 1.5, 1.3], 1),
     "5 classes, 2 recordings a patient": (500, [0.1, 0.15, 0.2, 0.3, 0.4], [1.0] * 5, 2),

@@ -99,7 +99,7 @@ class MAE(Method):
         )
         augment: bool = Field(
             True,
-            description="phase surrogates, noise and one gain a record, in pretraining and fine-tuning; MMCL IV-C.2",
+            description="phase surrogates, noise and one gain per record, in pretraining and fine-tuning; MMCL IV-C.2",
         )
         noise_scale: float = Field(0.5, ge=0, description="of the noise; MMCL IV-C.2; its code has 0.6")
         pool: Literal["attention", "mean", "class"] = Field(

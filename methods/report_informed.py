@@ -233,7 +233,7 @@ class ReportInformed(Method):
 
 
 def kept_leads(records: int) -> Bool[Tensor, "record lead"]:
-    """Which leads random lead masking leaves, one draw a record."""
+    """Which leads random lead masking leaves, one draw per record."""
     chances = torch.tensor([chance for chance, _ in KEPT])
     sets = torch.tensor([[lead in leads for lead in LEADS] for _, leads in KEPT])
     return sets[torch.multinomial(chances, records, replacement=True)]

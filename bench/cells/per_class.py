@@ -11,7 +11,7 @@ from bench.cells.result import Result
 
 
 def class_values(result: Result) -> list[dict[str, Any]]:
-    """One row a class: ``class``, ``positives`` in test, its metrics, the ``threshold`` of its decisions (chosen on
+    """One row per class: ``class``, ``positives`` in test, its metrics, the ``threshold`` of its decisions (chosen on
     validation data), and of a zero-shot result ``seen``, ``nearest`` and ``similarity``; None where there is no value.
 
     Every row has the same columns. In multilabel tasks ``f1`` and ``accuracy`` are of the decisions score >= threshold;

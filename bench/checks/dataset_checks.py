@@ -89,7 +89,7 @@ def simulates_itself_to_the_byte(subject: DatasetSubject) -> None:
         raise Broken(f"simulated twice with one seed, {different[0]} differs.", "Draw from default_rng(seed) only.")
 
 
-@collected(CHECKS, "its records are a table by record_id", "records() must return one row a recording.")
+@collected(CHECKS, "its records are a table by record_id", "records() must return one row per recording.")
 def records_are_a_table(subject: DatasetSubject) -> None:
     _, records = subject.simulated()
     if len(records) != RECORDS:

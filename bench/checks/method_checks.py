@@ -229,7 +229,7 @@ def its_loss_is_that_of_its_embeddings(subject: MethodSubject) -> None:
             if len(rows) != len(subject.batch):
                 raise Broken(
                     f"pretraining_embeddings gave {name} of shape {tuple(rows.shape)} for {len(subject.batch)} recordings.",
-                    "Give one row a record in each: parts of a batch are put together along the first axis.",
+                    "Give one row per record in each: parts of a batch are put together along the first axis.",
                 )
         terms = composed.loss_of_embeddings(found)
     if terms.keys() != expected.keys() or any(not torch.allclose(terms[k], expected[k], rtol=1e-5) for k in terms):

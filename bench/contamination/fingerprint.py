@@ -1,6 +1,6 @@
 """Fingerprints: how much the heart's electricity changes, moment by moment, whatever the leads are called or scaled by.
 
-A recording's fingerprint is one curve of 50 samples a second, one byte each (500 bytes for ten seconds). Every lead is
+A recording's fingerprint is one curve of 50 samples per second, one byte each (500 bytes for ten seconds). Every lead is
 band-passed around the QRS complex, scaled to unit strength and squared; the mean over leads, compressed by a fourth root and
 smoothed, is the curve. By its making it does not depend on the order, names, signs or gains of the leads, nor on the
 sampling rate, offset, baseline, or anything above 25 Hz; a trimmed recording has the curve of what remains of it, at

@@ -25,7 +25,7 @@ class BatchSource:
 
     Attributes:
         view: delivers the signals as the InputSpec asks.
-        text: one text a row, or None.
+        text: one text per row, or None.
         targets: [row, ...], or None.
         images: of the rows, or None.
         tabular: float32 [row, variable], NaN where unknown, or None.

@@ -1,6 +1,6 @@
 """Sources of datasets: real files that the user names, or the built-in simulated cohort.
 
-``--data-root FOLDER`` (or ``BENCH_DATA``) names a folder with one subfolder a dataset; ``--data-root ptbxl=FOLDER``
+``--data-root FOLDER`` (or ``BENCH_DATA``) names a folder with one subfolder per dataset; ``--data-root ptbxl=FOLDER``
 names one dataset's own. As soon as either is given, anything missing is an error; with neither, every dataset simulates
 itself. Results are stamped ``real`` or ``simulated`` accordingly.
 """
@@ -86,7 +86,7 @@ class DataSource:
         if base is not None and not base.is_dir():
             raise ConfigError(
                 f"{origin} points at {base}, which {'is not a folder' if base.exists() else 'does not exist'}. "
-                f"Name the folder that holds one subfolder a dataset "
+                f"Name the folder that holds one subfolder per dataset "
                 f"(ptbxl/, ...), or unset it to run on the built-in simulated cohorts."
             )
         asked = os.environ.get("BENCH_SIMULATED_RECORDS")

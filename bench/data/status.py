@@ -63,7 +63,7 @@ def verify(dataset: Dataset, store_path: Path, workers: int, progress: Callable[
 
 
 def data_status(source: DataSource) -> list[dict[str, Any]]:
-    """One row a dataset: prepared, records, hours, bytes of the store, version, texts, and where it is."""
+    """One row per dataset: prepared, records, hours, bytes of the store, version, texts, and where it is."""
     rows = []
     for name in registry.entries(registry.DATASETS):
         row: dict[str, Any] = dict.fromkeys(

@@ -62,7 +62,7 @@ def draw_predicted_measured(
     title: str,
     shown: int = 500,
 ) -> Any:
-    """One panel a target: ``shown`` records, the regression line of all of them, and Pearson's r (MMCL, Figure 4)."""
+    """One panel per target: ``shown`` records, the regression line of all of them, and Pearson's r (MMCL, Figure 4)."""
     columns = min(5, len(names))
     rows = -(-len(names) // columns)
     figure = new_figure(2.15 * columns + 0.5, 2.15 * rows + 0.6)

@@ -101,7 +101,7 @@ def compared(tables: Sequence[Table], results: Iterable[Result], cache: Path | N
 
 
 def collect_all(results: Iterable[Result]) -> list[Table]:
-    """The same without a board: a row a method, a column each task, mode, fraction and lead subset there is."""
+    """The same without a board: a row per method, a column each task, mode, fraction and lead subset there is."""
     results = list(results)
     tables = []
     stamps = stamps_of(results)

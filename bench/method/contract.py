@@ -186,7 +186,7 @@ class Method(nn.Module):
         return self.loss_of_embeddings(self.pretraining_embeddings(batch))
 
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
-        """What of a batch meets in its loss, one row a record in each: the embeddings, and what they are compared with.
+        """What of a batch meets in its loss, one row per record in each: the embeddings, and what they are compared with.
 
         With it, and :meth:`loss_of_embeddings`, a batch can be trained in parts (``pretrain.micro_batch``). Nothing else
         of the method may change in it but BatchNorm's averages: it is called twice for every part.

@@ -41,7 +41,7 @@ def aggregate_windows(
     record: Int[np.ndarray, "window"],
     how: Literal["max", "mean"] = "max",
 ) -> Float[np.ndarray, "record class"]:
-    """One row a record, from its windows: the element-wise maximum of their probabilities, or the mean.
+    """One row per record, from its windows: the element-wise maximum of their probabilities, or the mean.
 
     ``record`` numbers the record of each window 0, 1, ...; every record has at least one. Departs: no single window,
     and so no moment of the recording, need have scored as the record does.

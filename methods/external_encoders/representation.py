@@ -1,4 +1,4 @@
-"""One vector a recording, from whatever a model answers."""
+"""One vector per recording, from whatever a model answers."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class PretrainingClock(nn.Module):
 class MomentumCopy(nn.Module):
     """A copy of a network that follows it slowly and receives no gradient.
 
-    The contract has one call a step, before the optimiser's, so a step begins with :meth:`follow`: the copy takes in
+    The contract has one call per step, before the optimiser's, so a step begins with :meth:`follow`: the copy takes in
     what the optimiser did in the step before. In the first step both are equal and nothing moves.
     """
 

@@ -232,7 +232,7 @@ class CPSC2018(Dataset):
                 if found.setdefault(record, labels) != labels:
                     raise DataError(
                         f"{path}: line {line} gives {record} the labels {', '.join(labels)}, and an earlier row "
-                        f"{', '.join(found[record])}; expected one row a recording. {self.fetch}"
+                        f"{', '.join(found[record])}; expected one row per recording. {self.fetch}"
                     )
         return found
 

@@ -213,7 +213,7 @@ class PTBXL(Dataset):
         - ``english``: the report where it is in English, else ``statements``: every recording, in one language;
         - ``report-english``, ``report-german``: reports in that language; other recordings have none, and are not
           pretrained on. No translation is published;
-        - ``structured``: one statement a line, its likelihood in percent (0 where it is not stated), a tab, its category
+        - ``structured``: one statement per line, its likelihood in percent (0 where it is not stated), a tab, its category
           and description, as LLM-DAN reads them.
 
         Which language a report is in, :func:`tasks.datasets.report_language.language_of` tells.

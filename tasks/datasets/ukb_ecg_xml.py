@@ -46,7 +46,7 @@ MEASUREMENTS = {
 AMPLITUDES = {
     "PAmplitude": "p", "QAmplitude": "q", "RAmplitude": "r", "SAmplitude": "s", "JAmplitude": "j", "TAmplitude": "t",
 }  # fmt: skip
-"""Element of the MeasurementTable (microvolts, one value a lead; Q and S as positive depths) -> wave."""
+"""Element of the MeasurementTable (microvolts, one value per lead; Q and S as positive depths) -> wave."""
 
 AMPLITUDE_COLUMNS = tuple(f"ecg_{wave}_amplitude_{lead}" for wave in AMPLITUDES.values() for lead in LEADS)
 COLUMNS = (*MEASUREMENTS.values(), *AMPLITUDE_COLUMNS)

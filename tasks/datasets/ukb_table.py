@@ -53,7 +53,7 @@ def _bare(heading: str) -> str:
 
 
 class MainTable:
-    """The columns of some fields, over all files of the main data set, one row a participant.
+    """The columns of some fields, over all files of the main data set, one row per participant.
 
     Attributes:
         eids: str [participant], ascending; the index of everything returned.
@@ -238,7 +238,7 @@ def read_main(files: Iterable[Path], fields: Iterable[int], eids_wanted: set[str
         ids = table[key].astype("string").str.removesuffix(".0")
         if ids.isna().any() or ids.duplicated().any():
             wrong = "an empty eid" if ids.isna().any() else f"eid {ids[ids.duplicated()].iloc[0]} twice"
-            raise DataError(f"{path}: {wrong}; expected one row a participant. Export the table again.")
+            raise DataError(f"{path}: {wrong}; expected one row per participant. Export the table again.")
         table.index = pd.Index(ids.to_numpy(dtype=object))
         if eids_wanted is not None:
             table = table[table.index.isin(eids_wanted)]

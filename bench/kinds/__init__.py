@@ -1,4 +1,4 @@
-"""The kinds of task: what is asked of a recording, one object a kind, found by name like methods.
+"""Kinds of tasks, one object per kind, found by name like methods.
 
 A plugin adds a kind by an entry point in the group ``bench.kinds`` (a class, or a package of them); the five built-in ones
 are registered in the same way. Outside this room no code compares a kind with a string: what differs between kinds is a

@@ -1,4 +1,4 @@
-"""Whose recording it is."""
+"""Identification: one class per person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a kind of task is: the one place that knows what differs between kinds."""
+"""The class of task kinds: the only place that knows the differences between kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One class of several."""
+"""Multiclass: one class of several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Classes of which any number may hold in one recording."""
+"""Multilabel: any number of classes per recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers in units."""
+"""Regression: numbers in units."""
 
 from __future__ import annotations
 

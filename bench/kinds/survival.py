@@ -1,4 +1,4 @@
-"""When something happens."""
+"""Survival: time to an event."""
 
 from __future__ import annotations
 

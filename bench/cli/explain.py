@@ -65,7 +65,6 @@ def explain_command(
     from bench.explain.explain import explain, log_pictures
     from bench.progress import say
     from bench.runner.execute import prepare_session
-    from bench.runner.keys import cell_key
     from bench.runner.plan import RunOptions
 
     o.choice(mode, "--mode", ("linear", "finetune", "scratch"))
@@ -87,7 +86,7 @@ def explain_command(
     folder = out or source.workspace.root / "explained" / f"{method}-{task}"
     found = explain(cells[0], session, folder, record, target)
     if not no_track:
-        key = cell_key(cells[0], session)
+        key = session.resolve(cells[0]).key
         logged = log_pictures(source.workspace.tracking_uri, key, found.files, source.workspace.results)
         say("added to the cell's run in MLflow" if logged else "not logged: this cell has no run in MLflow yet")
     typer.echo(f"record {found.record}, score {found.score:.4g}: {len(found.files)} files in {folder}")

@@ -21,6 +21,7 @@ from bench.signals.windows import SignalView
 
 if TYPE_CHECKING:
     from bench.cells.cell import Cell
+    from bench.runner.resolved_cell import ResolvedCell
     from bench.runner.session import Session
 
 GROUP_SIZE = 200
@@ -59,7 +60,8 @@ def explain(
     Raises:
         DataError: the record is not in the test partition. ConfigError: no such target.
     """
-    found = answer(cell, session)
+    resolved = session.resolve(cell)
+    found = answer(resolved)
     task, test = found.data.task, found.partition.test
     column = _column(found, target)
     scores = found.outcome.test if found.outcome.test.ndim == 1 else found.outcome.test[:, column]
@@ -87,7 +89,7 @@ def explain(
     if found.outcome.head is None:
         keep(_recording(found, test[place], title), "recording")
         return Explained(str(ids[place]), float(scores[place]), files)
-    for name, figure in _seen(found, session, cell.leads, test, scores, place, column, title, about):
+    for name, figure in _seen(found, resolved, test, scores, place, column, title, about):
         keep(figure, name)
     return Explained(str(ids[place]), float(scores[place]), files)
 
@@ -116,8 +118,7 @@ def _place(ids: np.ndarray, scores: np.ndarray, record: str | None, cell: Cell) 
 
 def _seen(
     found: Answer,
-    session: Session,
-    leads: tuple[str, ...],
+    cell: ResolvedCell,
     test: np.ndarray,
     scores: np.ndarray,
     place: int,
@@ -129,8 +130,7 @@ def _seen(
     method = found.method
     method.eval()
     device = next(method.parameters()).device
-    source = session.task_source(type(method), found.data, leads, found.data.examples.targets)
-    source = _with_images(source, session, method, found)
+    source = _with_images(cell.batches(found.data.examples.targets), cell.session, method, found)
     head = as_function(found.outcome.head, device)
 
     def score(encoded: torch.Tensor) -> torch.Tensor:
@@ -154,7 +154,7 @@ def _seen(
     shown = None if seen.activation is None else seen.activation[0].cpu().numpy()
     pictures: list[tuple[str, Any]] = []
     if beat:
-        millivolts = _in_millivolts(found, session, test[place])
+        millivolts = _in_millivolts(found, cell.session, test[place])
         pictures.append(("beat", ecg_paper.draw_beats(millivolts, fs, f"Median beat of {title}", shown)))
         pictures.append(("recording", _recording(found, test[place], title[:1].upper() + title[1:])))
     else:

@@ -25,7 +25,6 @@ from bench.runner.executors import Executor, executor_for
 from bench.runner.executors.worker import Ended
 from bench.runner.job_estimates import Costs
 from bench.runner.jobs import Schedule
-from bench.runner.keys import cell_key, member_cells
 from bench.runner.overrides import check_offer, check_overrides, parse_overrides
 from bench.runner.plan import Plan, RunOptions, plan
 from bench.runner.plan_jobs import jobs_of
@@ -71,7 +70,7 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
     profile = options.profile or ("paper" if source.kind == "real" else "smoke")
     named = named_checkpoints(options.checkpoints, source.workspace.checkpoints, planned)
     session = Session(source, profile, overrides, options.corpus, options.allow_pretraining, named)
-    planned.cells = list(dict.fromkeys(c for cell in planned.cells for c in (*member_cells(cell, session), cell)))
+    planned.cells = list(dict.fromkeys(c for cell in planned.cells for c in (*_members(cell, session), cell)))
     names = list(dict.fromkeys(cell.method for cell in planned.cells))
     modes = None if options.of_board else {cell.mode for cell in planned.cells}
     checked = [o for o in overrides if not options.of_board or o.scope in (None, *MODULES, *names)]
@@ -89,6 +88,10 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
         for text in [*([f"--corpus {options.corpus}"] if options.corpus else []), *settings]:
             say(f"note: {text} has no effect: no cell starts from a pretrained checkpoint")
     return planned, session
+
+
+def _members(cell: Cell, session: Session) -> list[Cell]:
+    return [member.cell for member in session.resolve(cell).members]
 
 
 def _check_corpus(session: Session, method: type[Method], task_dataset: str) -> None:
@@ -140,7 +143,7 @@ def keyed(cells: Iterable[Cell], session: Session) -> tuple[dict[Cell, str], dic
     for cell in cells:
         try:
             with foreign_code():
-                keys[cell] = cell_key(cell, session)
+                keys[cell] = session.resolve(cell).key
         except Exception as error:
             unkeyed[cell] = failures.explain(error)
     return keys, unkeyed

@@ -9,71 +9,56 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.cells.cell import Cell
-from bench.data.batches import BatchSource
 from bench.errors import BenchError
 from bench.method import Method
 from bench.progress import track
-from bench.runner.session import Session
-from bench.runner.task_data import TaskData
+from bench.runner.resolved_cell import ResolvedCell
 from bench.storage.artifacts import digest, once
 from bench.storage.code_digest import method_digest
-from bench.training.checkpoint import CheckpointSpec
 from bench.training.loop import make_fabric
 
 BATCH = 128
 
 
-def features_folder(
-    session: Session, cls: type[Method], spec: CheckpointSpec | None, data: TaskData, cell: Cell
-) -> tuple[Path, dict[str, Any], bool]:
+def features_folder(resolved: ResolvedCell) -> tuple[Path, dict[str, Any], bool]:
     """Where the features of a cell lie, what determines them, and whether they are of all recordings of the store."""
-    examples = data.examples
+    data, spec, config = resolved.data, resolved.spec, resolved.config
+    name, examples = resolved.method.name, data.examples
     windows = None if examples.start is None else [examples.start.tolist(), examples.seconds, data.rows.tolist()]
-    if windows is None and "image" in cls.input_for(session.method_config(cls.name)).downstream:
+    if windows is None and "image" in resolved.input.downstream:
         # Recordings of the store that no example needs may have no image.
         windows = [None, None, data.rows.tolist()]
-    config = session.method_config(cls.name)
-    drawn = cell.seed if "scratch" in cls.modes() else None  # else there are no initial weights to draw
-    weights = spec.key if spec else [method_digest(cls, config), config, drawn]
+    drawn = resolved.cell.seed if "scratch" in resolved.method.modes() else None  # else no initial weights are drawn
+    weights = spec.key if spec else [method_digest(resolved.method, config), config, drawn]
     inputs = {
-        "method": cls.name,
+        "method": name,
         "checkpoint": spec.key if spec else None,
         "weights": digest(weights),
-        "dataset": data.task.dataset,
+        "dataset": resolved.dataset,
         "store": data.store.digest,
-        "input": cls.input_for(config).to_dict(),
-        "transforms": session.transforms(cls, data.task.dataset),
-        "leads": list(cell.leads),
+        "input": resolved.input.to_dict(),
+        "transforms": resolved.transforms,
+        "leads": list(resolved.cell.leads),
         "windows": digest(windows),
     }
-    return session.source.workspace.features / f"{cls.name}-{digest(inputs)[:16]}", inputs, windows is None
+    folder = resolved.session.source.workspace.features / f"{name}-{digest(inputs)[:16]}"
+    return folder, inputs, windows is None
 
 
-def features(
-    session: Session,
-    method: Callable[[], Method],
-    cls: type[Method],
-    spec: CheckpointSpec | None,
-    data: TaskData,
-    cell: Cell,
-    fresh: bool = False,
-) -> np.ndarray:
+def features(resolved: ResolvedCell, method: Callable[[], Method], fresh: bool = False) -> np.ndarray:
     """The frozen representation of every example, float32 [example, dim]: computed once for all recordings of the
     store, and shared by every fraction, seed and task on them. Windows of a recording have separate features.
 
     Args:
         fresh: compute them, whether they are there or not, and keep nothing.
     """
-    final, inputs, whole = features_folder(session, cls, spec, data, cell)
-    examples = data.examples
+    final, inputs, whole = features_folder(resolved)
+    data, session = resolved.data, resolved.session
     rows = np.arange(len(data.store.records)) if whole else data.rows
-    window = {} if whole else {"start": examples.start, "seconds": examples.seconds}
+    window = (None, None) if whole else (data.examples.start, data.examples.seconds)
 
     def compute() -> np.ndarray:
-        view = session.view(cls, data.store, cell.leads, rows, **window)
-        source = BatchSource(view, **session.beside(cls, data.task.dataset, rows))
-        return encode_all(method(), source, len(rows))
+        return encode_all(method(), resolved.batches_of(rows, *window), len(rows))
 
     if fresh:
         found = compute()

@@ -6,17 +6,14 @@ A result keeps the digest of each part, so that a replay can say which of them i
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench import kinds, registry
-from bench.cells.cell import Cell
 from bench.cells.result import SCHEMA
-from bench.errors import ConfigError
-from bench.modes import mode_module
-from bench.runner.session import Session
 from bench.storage.artifacts import digest
 from bench.storage.code_digest import method_digest, mode_digest
+
+if TYPE_CHECKING:
+    from bench.runner.resolved_cell import ResolvedCell
 
 PARTS = {
     "code": "the method's code",
@@ -31,68 +28,37 @@ PARTS = {
 """Names of the parts of a key; the key also covers the cell's coordinates, the profile and the kind of data."""
 
 
-def cell_inputs(cell: Cell, session: Session) -> dict[str, Any]:
+def cell_inputs(resolved: ResolvedCell) -> dict[str, Any]:
     """The digest of each part of what determines a cell's predictions; a part that plays no role is None."""
+    cell, session = resolved.cell, resolved.session
     remembered = session.remembered
-    method = registry.load(registry.METHODS, cell.method)
-    data = session.task_data(cell.task)
 
     def method_parts() -> dict[str, Any]:
-        config = session.method_config(cell.method)
         return {
-            "code": method_digest(method, config),
-            "config": digest([config, method.input_for(config).to_dict()]),
+            "code": method_digest(resolved.method, resolved.config),
+            "config": digest([resolved.config, resolved.input.to_dict()]),
         }
 
     def mode_part() -> str:
-        code = mode_digest(mode_module(cell.mode).__name__, kinds.load(data.task.kind).objective)
-        return digest([code, session.mode_config(cell.mode, method)])
+        return digest([mode_digest(resolved.mode.__name__, resolved.kind.objective), resolved.mode_config])
 
     def data_part() -> str:
-        task = data.task
+        data, task = resolved.data, resolved.data.task
         return digest([task.version, list(task.classes.items()), data.split_digest(cell.fold), data.store.digest])
-
-    def checkpoint_part() -> str | None:
-        spec = session.checkpoint_spec(method, data.task.dataset)
-        return spec.key if spec else None
 
     return {
         **remembered(("method", cell.method), method_parts),
-        "mode": remembered(("mode", cell.mode, cell.method, data.task.kind), mode_part),
+        "mode": remembered(("mode", cell.mode, cell.method, resolved.data.task.kind), mode_part),
         "data": remembered(("data", cell.task, cell.fold), data_part),
-        "transforms": session.transforms(method, data.task.dataset),
-        "checkpoint": None
-        if cell.mode == "scratch"
-        else remembered(("checkpoint", cell.method, data.task.dataset), checkpoint_part),
-        "members": [cell_key(member, session) for member in member_cells(cell, session)] or None,
+        "transforms": resolved.transforms,
+        "checkpoint": resolved.spec.key if resolved.spec else None,
+        "members": [member.key for member in resolved.members] or None,
         **({"sweep": digest(session.sweep)} if session.sweep else {}),
     }
 
 
-def cell_key(cell: Cell, session: Session) -> str:
+def key_of(resolved: ResolvedCell) -> str:
     """Digest of everything that determines a cell's predictions."""
-    return key_of(cell, session, cell_inputs(cell, session))
-
-
-def key_of(cell: Cell, session: Session, inputs: dict[str, Any]) -> str:
-    """The key of a cell whose :func:`cell_inputs` are known."""
-    return digest([SCHEMA, list(cell.to_dict().values()), session.profile, session.source.kind, list(inputs.values())])
-
-
-def member_cells(cell: Cell, session: Session) -> list[Cell]:
-    """The cells whose results a method that combines others reads.
-
-    Raises:
-        ConfigError: a member cannot answer in this mode, or combines others itself. UnknownName: nobody registered it.
-    """
-
-    def names() -> list[str]:
-        return list(registry.load(registry.METHODS, cell.method).members(session.method_config(cell.method)))
-
-    members = []
-    for name in session.remembered(("members", cell.method), names):
-        member = registry.load(registry.METHODS, name)
-        if member.implements("combine") or cell.mode not in member.modes():
-            raise ConfigError(f"{cell.method}: {name} cannot be one of its members, as it has no separate {cell.mode}.")
-        members.append(replace(cell, method=name))
-    return members
+    session = resolved.session
+    coordinates = list(resolved.cell.to_dict().values())
+    return digest([SCHEMA, coordinates, session.profile, session.source.kind, list(resolved.inputs.values())])

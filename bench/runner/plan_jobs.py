@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bench import registry
 from bench.cells.cell import Cell
 from bench.modes import honest_mode
 from bench.runner.features import features_folder
 from bench.runner.job_estimates import MEMORY, Costs, estimate
 from bench.runner.jobs import Job, Kind, Resources
-from bench.runner.keys import cell_key, member_cells
+from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.session import Session
 
 
@@ -26,49 +25,41 @@ def jobs_of(
     """
     jobs: dict[str, Job] = {}
 
-    def add(kind: Kind, made: str, cell: Cell, needs: tuple[str, ...], on_gpu: bool) -> str:
+    def add(kind: Kind, made: str, resolved: ResolvedCell, needs: tuple[str, ...], on_gpu: bool) -> str:
         if made not in jobs:
-            seconds, memory = costs.find(kind, cell) or (_estimate(kind, cell, session), MEMORY)
+            cell = resolved.cell
+            seconds, memory = costs.find(kind, cell) or (_estimate(kind, resolved), MEMORY)
             resources = Resources(gpus=int(on_gpu and gpus > 0), memory=memory)
             jobs[made] = Job(made, kind, cell, needs, seconds, resources)
         return made
 
     for cell, key in cells:
-        method = registry.load(registry.METHODS, cell.method)
-        needs = tuple(cell_key(member, session) for member in member_cells(cell, session))
-        network = method.implements("encode") or method.implements("zero_shot")
+        resolved = session.resolve(cell)
+        needs = tuple(member.key for member in resolved.members)
+        network = resolved.method.implements("encode") or resolved.method.implements("zero_shot")
         features = network and honest_mode(cell.mode) in ("linear", "knn")
         if shared and network:
-            needs += tuple(_shared(cell, session, features, add))
-        add("cell", key, cell, needs, on_gpu=network and not features)
+            needs += tuple(_shared(resolved, features, add))
+        add("cell", key, resolved, needs, on_gpu=network and not features)
     return list(jobs.values())
 
 
-def _shared(cell: Cell, session: Session, features: bool, add: Any) -> Iterator[str]:
-    method = registry.load(registry.METHODS, cell.method)
-    data = session.task_data(cell.task)
-    of = ("spec", cell.method, data.task.dataset, cell.mode == "scratch")
-    spec = session.remembered(of, lambda: session.checkpoint_of(cell))
+def _shared(resolved: ResolvedCell, features: bool, add: Any) -> Iterator[str]:
+    cell, spec, session = resolved.cell, resolved.spec, resolved.session
     needs: tuple[str, ...] = ()
     if spec is not None:
         folder = spec.folder(session.source.workspace.checkpoints)
         if not session.remembered(("there", folder), folder.is_dir):
-            needs = (add("checkpoint", str(folder), cell, (), True),)
+            needs = (add("checkpoint", str(folder), resolved, (), True),)
             yield from needs
     if features:
         made_of = ("features", cell.method, cell.task, cell.leads, None if spec else cell.seed)
-        folder, _, _ = session.remembered(made_of, lambda: features_folder(session, method, spec, data, cell))
+        folder, _, _ = session.remembered(made_of, lambda: features_folder(resolved))
         if not session.remembered(("there", folder), folder.is_dir):
-            yield add("features", str(folder), cell, needs, True)
+            yield add("features", str(folder), resolved, needs, True)
 
 
-def _estimate(kind: Kind, cell: Cell, session: Session) -> float:
-    method = registry.load(registry.METHODS, cell.method)
-    if kind == "checkpoint":
-        epochs = getattr(session.method_config(cell.method).pretrain, "epochs", 10)
-    else:
-        config = session.remembered(
-            ("mode config", cell.mode, cell.method), lambda: session.mode_config(cell.mode, method)
-        )
-        epochs = getattr(config, "epochs", 1)
-    return estimate(kind, cell.mode, len(session.task_data(cell.task).examples), cell.fraction, epochs)
+def _estimate(kind: Kind, resolved: ResolvedCell) -> float:
+    trained: Any = resolved.config.pretrain if kind == "checkpoint" else resolved.mode_config
+    epochs = getattr(trained, "epochs", 10 if kind == "checkpoint" else 1)
+    return estimate(kind, resolved.cell.mode, len(resolved.data.examples), resolved.cell.fraction, epochs)

@@ -16,7 +16,7 @@ from bench.cells.seen_classes import SeenClasses
 from bench.data.source import DataSource
 from bench.errors import ConfigError, DataError
 from bench.modes import released_protocol
-from bench.runner.keys import PARTS, cell_inputs
+from bench.runner.keys import PARTS
 from bench.runner.overrides import parse_overrides
 from bench.runner.run_cell import BOOTSTRAP, answer
 from bench.runner.session import Session
@@ -133,10 +133,11 @@ def replay(result: Result, source: DataSource) -> Replay:
         how = "name them with --data-root" if result.data == "real" else "leave out --data-root and BENCH_DATA"
         raise ConfigError(f"{result.cell} was run on {result.data} data, and these are {source.kind}; {how}.")
     session = _session_of(result, source)
-    now = cell_inputs(result.cell, session)
+    cell = session.resolve(result.cell)
+    now = cell.inputs
     changed = [words for name, words in PARTS.items() if result.inputs and result.inputs.get(name) != now.get(name)]
     with _threads_of(result):
-        table = answer(result.cell, session, fresh=True).table()
+        table = answer(cell, fresh=True).table()
     stored = result.predictions()
     ours, theirs = _matrix(table, "score"), _matrix(stored, "score")
     if list(map(str, table.record_id)) != list(map(str, stored.record_id)) or ours.shape != theirs.shape:
@@ -168,5 +169,5 @@ def _session_of(result: Result, source: DataSource) -> Session:
     if result.checkpoint and folder.is_dir():
         spec = session.checkpoint_spec(registry.load(registry.METHODS, result.cell.method), result.dataset["name"])
         if spec is not None and spec.key != result.checkpoint["key"]:  # it was named, or imported
-            return replace(session, corpus=None, checkpoints={result.cell.method: folder}, _remembered={}, _configs={})
+            return replace(session, corpus=None, checkpoints={result.cell.method: folder}, _remembered={}, _methods={})
     return session

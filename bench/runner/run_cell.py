@@ -10,27 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench import kinds, provenance, registry
+from bench import kinds, provenance
 from bench.cells.cell import Cell
 from bench.cells.result import Result, read_result, write_result
 from bench.cells.seen_classes import SeenClasses, seen_classes
 from bench.contamination.audit import contamination_of
 from bench.errors import BenchError
 from bench.method import Method
-from bench.modes import mode_module, released_protocol
+from bench.modes import released_protocol
 from bench.modes.mode_io import CellRun, Outcome, unreported
 from bench.progress import say, track
 from bench.runner.features import features
 from bench.runner.inference_cost import cost_of
-from bench.runner.keys import cell_inputs, cell_key, key_of, member_cells
-from bench.runner.session import Session, seed_of
+from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.task_data import TaskData
 from bench.scoring.score import score, score_replicates
 from bench.splitting.label_fractions import subset
 from bench.splitting.split import Partition
 from bench.storage.artifacts import damage, locked
+from bench.storage.object_store import SharedArtifacts
 from bench.task import ClassName
-from bench.training.checkpoint import CheckpointSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +41,7 @@ class TakenElsewhere(Exception):
     """Another process computes this cell right now."""
 
 
-def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = True) -> tuple[Result, bool]:
+def run_cell(cell: ResolvedCell, again: bool = False, wait: bool = True) -> tuple[Result, bool]:
     """The result of a cell, and whether it was computed now rather than found.
 
     Two processes that want a cell compute it once. A result whose bytes were altered counts for nothing.
@@ -52,11 +51,10 @@ def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = Tru
     """
     from filelock import Timeout
 
-    inputs = cell_inputs(cell, session)
-    folder = session.source.workspace.results / key_of(cell, session, inputs)
-    if not again and (found := read_intact(folder) or _fetched(folder, session)):
+    workspace, folder = cell.session.source.workspace, cell.folder
+    if not again and (found := read_intact(folder) or _fetched(folder, workspace.shared)):
         return found, False
-    turn = session.source.workspace.locks / f"{folder.name}.lock"
+    turn = workspace.locks / f"{folder.name}.lock"
     try:
         with locked(turn, timeout=-1 if wait else 0):
             if not again and (found := read_intact(folder)):
@@ -64,8 +62,8 @@ def run_cell(cell: Cell, session: Session, again: bool = False, wait: bool = Tru
                 return found, False
             if folder.is_dir() and not again:
                 say(f"{cell}: the result in {folder} was altered ({damage(folder)}); it is computed again")
-            result = _compute(cell, session, folder.name, inputs)
-            if shared := session.source.workspace.shared:
+            result = _compute(cell)
+            if shared := workspace.shared:
                 shared.publish("results", folder, replace=again)
             turn.unlink(missing_ok=True)  # a waiting process finds the result
             return result, True
@@ -78,9 +76,8 @@ def read_intact(folder: Path) -> Result | None:
     return read_result(folder) if folder.is_dir() and damage(folder) is None else None
 
 
-def _fetched(folder: Path, session: Session) -> Result | None:
+def _fetched(folder: Path, shared: SharedArtifacts | None) -> Result | None:
     """The cell as another machine has finished it."""
-    shared = session.source.workspace.shared
     there = shared is not None and not folder.is_dir() and shared.fetch("results", folder)
     return read_intact(folder) if there else None
 
@@ -94,16 +91,13 @@ class Answer:
     data: TaskData
     partition: Partition
     train: np.ndarray
-    spec: CheckpointSpec | None
 
     def table(self) -> pd.DataFrame:
         """The predictions as they are stored."""
         return predictions_table(self.data, self.partition, self.outcome)
 
 
-def answer(
-    cell: Cell, session: Session, fresh: bool = False, report: Callable[[int, float], None] | None = None
-) -> Answer:
+def answer(cell: ResolvedCell, fresh: bool = False, report: Callable[[int, float], None] | None = None) -> Answer:
     """Train as the mode says and score validation and test; nothing is written but shared checkpoints and features.
 
     Args:
@@ -111,32 +105,26 @@ def answer(
         report: given by a search, which hears each epoch's validation value; the validation split then stands in the
             place of the test split, so that nothing of the latter is read.
     """
-    method = registry.load(registry.METHODS, cell.method)
-    data = session.task_data(cell.task)
-    spec = session.checkpoint_of(cell)
-    partition = data.partition(cell.fold)
+    data, partition = cell.data, cell.partition
     blanked = data.examples.targets.copy()
     blanked[partition.test] = 0  # the test split is read once, by the scoring, after everything was chosen
     if report is not None:
         partition = replace(partition, test=partition.validation)
     # Every seed sees the same labelled subset, as in the papers: seeds then measure the training alone.
-    train = subset(partition.train, cell.fraction, 0, data.examples.targets, cell.fraction_rule)
-    outcome, instance = _answer(
-        cell, session, method, spec, data, blanked, train, partition, fresh, report or unreported
-    )
-    return Answer(outcome, instance, data, partition, train, spec)
+    train = subset(partition.train, cell.cell.fraction, 0, data.examples.targets, cell.cell.fraction_rule)
+    outcome, instance = _answer(cell, blanked, train, partition, fresh, report or unreported)
+    return Answer(outcome, instance, data, partition, train)
 
 
-def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> Result:
+def _compute(resolved: ResolvedCell) -> Result:
+    cell, session, spec = resolved.cell, resolved.session, resolved.spec
     started = provenance.now_after(session.source.workspace.clock)
     clock = time.perf_counter()
-    method = registry.load(registry.METHODS, cell.method)
-    spec = session.checkpoint_of(cell)
     if spec is not None:
         session.checkpoint(spec)
     pretrained = time.perf_counter()
 
-    answered_by = answer(cell, session)
+    answered_by = answer(resolved)
     data, partition, train = answered_by.data, answered_by.partition, answered_by.train
     outcome, instance = answered_by.outcome, answered_by.method
     answered = time.perf_counter()
@@ -149,7 +137,7 @@ def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> 
     if spec is not None and cell.mode == "zeroshot":
         names = data.task.classes
         seen = seen_classes(instance, session.checkpoint(spec), list(names), list(names.values()))
-    stamp = contamination_of(session, method, data, cell.fold, pretrained=cell.mode != "scratch")
+    stamp = contamination_of(session, resolved.method, data, cell.fold, pretrained=cell.mode != "scratch")
     scored = score(
         data.task.kind,
         targets[partition.test],
@@ -162,7 +150,7 @@ def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> 
     )
     absent = _absent_classes(data, train) if cell.mode != "zeroshot" else []
     result = Result(
-        key=key,
+        key=resolved.key,
         cell=cell,
         profile=session.profile,
         data=session.source.kind,
@@ -184,16 +172,16 @@ def _compute(cell: Cell, session: Session, key: str, inputs: dict[str, Any]) -> 
         dataset={"name": data.task.dataset, "version": data.store.manifest["version"], "digest": data.store.digest}
         | {k: data.store.manifest[k] for k in ("fs", "n_skipped", "n_nan", "n_flat") if k in data.store.manifest}
         | ({"n_doubtful": doubtful} if (doubtful := data.store.manifest.get("n_doubtful")) else {}),
-        checkpoint=session.checkpoint_facts(spec, cell.mode),
+        checkpoint=resolved.checkpoint_facts(),
         config={
-            "method": session.method_config(cell.method).model_dump(mode="json"),
-            cell.mode: session.mode_config(cell.mode, method).model_dump(mode="json"),
+            "method": resolved.config.model_dump(mode="json"),
+            cell.mode: resolved.mode_config.model_dump(mode="json"),
         },
         selection=outcome.selection,
         contamination=stamp.contamination,
         contamination_evidence=stamp.evidence(),
         seen=seen.to_dict(),
-        inputs=inputs,
+        inputs=resolved.inputs,
         provenance={
             "versions": provenance.versions(),
             "git_commit": provenance.git_commit(),
@@ -248,51 +236,48 @@ def _ceiling(data: TaskData, partition: Partition) -> dict[str, Any]:
 
 
 def _answer(
-    cell: Cell,
-    session: Session,
-    method: type[Method],
-    spec: Any,
-    data: TaskData,
+    resolved: ResolvedCell,
     blanked: np.ndarray,
     train: np.ndarray,
     partition: Partition,
     fresh: bool,
     report: Callable[[int, float], None],
 ) -> tuple[Outcome, Method]:
-    instance = session.method(method, spec, cell.mode, cell.seed)
-    if method.implements("combine"):
-        return _combine(cell, session, instance), instance
-    with track(str(cell)) as progress:
-        outcome = mode_module(cell.mode).run(
+    instance, task = resolved.starting_method(), resolved.data.task
+    if resolved.method.implements("combine"):
+        return _combine(resolved, instance), instance
+    with track(str(resolved)) as progress:
+        outcome = resolved.mode.run(
             CellRun(
                 method=instance,
-                task=data.task,
-                mode=cell.mode,
-                config=session.mode_config(cell.mode, method),
-                source=session.task_source(method, data, cell.leads, blanked),
+                task=task,
+                mode=resolved.cell.mode,
+                config=resolved.mode_config,
+                source=resolved.batches(blanked),
                 targets=blanked,
                 train=train,
                 validation=partition.validation,
                 test=partition.test,
-                features=lambda: features(session, lambda: instance, method, spec, data, cell, fresh),
-                seed=seed_of(cell),
+                features=lambda: features(resolved, lambda: instance, fresh),
+                seed=resolved.seed,
                 progress=progress,
-                prompts=[ClassName(words, code) for code, words in data.task.classes.items()],
-                test_targets=data.examples.targets[partition.test] if released_protocol(cell.mode) else None,
+                prompts=[ClassName(words, code) for code, words in task.classes.items()],
+                test_targets=resolved.data.examples.targets[partition.test]
+                if released_protocol(resolved.cell.mode)
+                else None,
                 report=report,
             )
         )
     return outcome, instance
 
 
-def _combine(cell: Cell, session: Session, instance: Method) -> Outcome:
+def _combine(cell: ResolvedCell, instance: Method) -> Outcome:
     """Scores from the finished results of the members, record by record; nothing is trained."""
     scores: dict[str, list[np.ndarray]] = {"validation": [], "test": []}
-    for member in member_cells(cell, session):
-        folder = session.source.workspace.results / cell_key(member, session)
-        if not folder.is_dir():
-            raise BenchError(f"{cell.method} needs the result of {member}, which failed. See: bench runs --failed")
-        table = read_result(folder).predictions()
+    for member in cell.members:
+        if not member.folder.is_dir():
+            raise BenchError(f"{cell.cell.method} needs the result of {member}, which failed. See: bench runs --failed")
+        table = read_result(member.folder).predictions()
         for part, values in scores.items():
             rows = table[table.partition == part]
             values.append((rows["score"] if "score" in rows else rows.filter(regex="^score_")).to_numpy())

@@ -15,30 +15,25 @@ from bench.data.batches import BatchSource
 from bench.data.source import DataSource
 from bench.errors import ConfigError, DataError, foreign_code
 from bench.method import Corpus, Method, MethodConfig
-from bench.modes import honest_mode
 from bench.progress import say
 from bench.runner.overrides import Override, check_offer, method_config, mode_config
+from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.task_data import TaskData
-from bench.seeding import derive
 from bench.signals.images import Images, prepare_images
-from bench.signals.input_code import input_digest
+from bench.signals.leads import LEADS
 from bench.signals.windows import SignalView
 from bench.splitting.released_partitions import with_imported
 from bench.splitting.split import Split, split_of
 from bench.storage.artifacts import digest
-from bench.storage.code_digest import module_digest, source_digest
 from bench.training.checkpoint import (
     CheckpointSpec,
     discard_if_altered,
-    load_weights,
     pretrain,
     read_config,
     read_provenance,
-    seeded_method,
 )
 from bench.training.devices import Devices, make_fabric
 from bench.training.distributed import ranks
-from bench.training.import_checkpoint import imported_facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +58,7 @@ class Session:
     _failed: dict[str, Exception] = field(default_factory=dict)  # checkpoint key -> why it could not be made
     _stores: dict[str, SignalStore] = field(default_factory=dict)
     _tasks: dict[str, TaskData] = field(default_factory=dict)
-    _configs: dict[str, Any] = field(default_factory=dict)
+    _methods: dict[str, tuple[type[Method], MethodConfig]] = field(default_factory=dict)
     _corpora: dict[tuple[str, str | None, int | None, str | None], tuple[Corpus, dict[str, Any]]] = field(
         default_factory=dict
     )
@@ -134,59 +129,6 @@ class Session:
         facts = store.manifest
         return self.source.kind == "real" and facts["version"] == split.version and not facts.get("n_skipped")
 
-    def transforms(self, method: type[Method], dataset: str) -> str:
-        """Digest of the code that a dataset's recordings pass on their way into a method."""
-
-        def make() -> str:
-            spec = method.input_for(self.method_config(method.name))
-            image_code = None
-            if "image" in spec.downstream:
-                module = registry.load(registry.DATASETS, dataset).__module__
-                image_code = [module_digest(Images.__module__), source_digest(module)]
-            return digest([input_digest(spec, self.store(dataset).fs), image_code])
-
-        return self.remembered(("transforms", method.name, dataset), make)
-
-    def view(
-        self, method: type[Method], store: SignalStore, leads: tuple[str, ...], rows: np.ndarray, **window: Any
-    ) -> SignalView:
-        return SignalView(
-            store,
-            method.input_for(self.method_config(method.name)),
-            leads=leads,
-            rows=rows,
-            cache=self.source.workspace.cache,
-            **window,
-        )
-
-    def task_source(
-        self, method: type[Method], data: TaskData, leads: tuple[str, ...], targets: np.ndarray
-    ) -> BatchSource:
-        """The task's examples as batches."""
-        window = {"start": data.examples.start, "seconds": data.examples.seconds}
-        view = self.view(method, data.store, leads, data.rows, **window)
-        return BatchSource(view, targets=targets, **self.beside(method, data.task.dataset, data.rows))
-
-    def beside(self, method: type[Method], dataset: str, rows: np.ndarray) -> dict[str, Any]:
-        """Images and tabular data of rows of the dataset's store, if the method reads them downstream.
-
-        Raises:
-            DataError: a row has no image. ConfigError: the dataset has no images, or no tabular data.
-        """
-        spec = method.input_for(self.method_config(method.name))
-        found: dict[str, Any] = {}
-        if "image" in spec.downstream:
-            found["images"] = self.images(dataset, spec.image_size).take(rows)
-            missing = int((~found["images"].available).sum())
-            if missing:
-                raise DataError(
-                    f"{method.name} reads images, and {missing:,} of {len(rows):,} recordings of {dataset} have none that "
-                    f"can be read."
-                )
-        if "tabular" in spec.downstream:
-            found["tabular"] = self.tabular(dataset)[rows]
-        return found
-
     def images(self, name: str, size: int) -> Images:
         """The images of all records of a dataset's store."""
         if (name, size) not in self._images:
@@ -209,14 +151,22 @@ class Session:
 
     def under(self, overrides: Sequence[Override], sweep: Mapping[str, Any] | None = None) -> Session:
         """The same session with other overrides; what does not depend on them stays shared."""
-        return replace(self, overrides=overrides, sweep=sweep, _remembered={}, _configs={})
+        return replace(self, overrides=overrides, sweep=sweep, _remembered={}, _methods={})
 
-    def method_config(self, name: str) -> MethodConfig:
-        if name not in self._configs:
+    def resolve(self, cell: Cell) -> ResolvedCell:
+        """The cell with everything that its coordinates name."""
+        return ResolvedCell(cell, self, *self.method(cell.method))
+
+    def method(self, name: str) -> tuple[type[Method], MethodConfig]:
+        """The class of a method, and its config under the session's profile, overrides and checkpoints."""
+        if name not in self._methods:
             cls = registry.load(registry.METHODS, name)
             base = read_config(cls, self.checkpoints[name]) if name in self.checkpoints else None
-            self._configs[name] = method_config(cls, self.profile, self.overrides, base)
-        return self._configs[name]
+            self._methods[name] = cls, method_config(cls, self.profile, self.overrides, base)
+        return self._methods[name]
+
+    def method_config(self, name: str) -> MethodConfig:
+        return self.method(name)[1]
 
     def mode_config(self, mode: str, method: type[Method]) -> Any:
         return mode_config(mode, self.profile, self.overrides, method)
@@ -321,14 +271,6 @@ class Session:
             )
         return CheckpointSpec(method, config, facts, fs=self.store(name).fs)
 
-    def checkpoint_of(self, cell: Cell) -> CheckpointSpec | None:
-        """What determines the checkpoint that a cell starts from; None for one that starts from initial weights."""
-        if cell.mode == "scratch":  # nor does it matter whether the method could be pretrained here
-            return None
-        return self.checkpoint_spec(
-            registry.load(registry.METHODS, cell.method), self.task_data(cell.task).task.dataset
-        )
-
     def checkpoint(self, spec: CheckpointSpec) -> Path:
         """The checkpoint's folder, pretraining it first if need be.
 
@@ -382,7 +324,7 @@ class Session:
             beside["images"] = self.images(name, image_size)
         if "tabular" in wanted.modalities:
             beside["tabular"] = self.tabular(name)
-        view = self.view(spec.method, self.store(spec.corpus["dataset"]), _all_leads(), rows)
+        view = SignalView(self.store(name), wanted, leads=LEADS, rows=rows, cache=workspace.cache)
         say(f"{spec.method.name} has no checkpoint for this config and corpus yet: it is pretrained first")
         published, n_train = spec.config.pretrain.batch_size, int(corpus.train.sum())
         if self.profile == "paper" and spec.config.pretrain.batch_for(n_train) < published:
@@ -399,40 +341,3 @@ class Session:
             rows[corpus.validation],
             self.devices,
         )
-
-    def method(self, cls: type[Method], spec: CheckpointSpec | None, mode: str, seed: int) -> Method:
-        """The method as a mode starts from it: with its checkpoint, or with weights drawn from the seed."""
-        config = self.method_config(cls.name)
-        if "scratch" not in cls.modes() and honest_mode(mode) in ("linear", "knn"):
-            seed = 0  # its features are kept for all seeds, whichever comes first
-        method = seeded_method(cls, config, seed)
-        if spec is not None and mode != "scratch":
-            folder = self.checkpoint(spec)
-            if mode == "zeroshot" and not imported_facts(read_provenance(folder)).get("whole", True):
-                raise ConfigError(
-                    f"{folder.name} was imported from an encoder alone, so that its other weights are random: it cannot "
-                    f"answer zero-shot. Import the whole model, or run linear or finetune."
-                )
-            load_weights(method, folder)
-        return method
-
-    def checkpoint_facts(self, spec: CheckpointSpec | None, mode: str) -> dict[str, Any]:
-        if spec is None or mode == "scratch":
-            return {}
-        folder = self.checkpoint(spec)
-        facts = read_provenance(folder)
-        kept = ("key", "weights_sha256", "corpus", "records", "batch_size", "steps", "seconds", "parameters", "notes")
-        imported = imported_facts(facts)
-        told = {"imported": {k: v for k, v in imported.items() if k != "names"}} if imported else {}
-        return {"name": folder.name} | {k: facts[k] for k in kept} | told
-
-
-def seed_of(cell: Cell) -> int:
-    """The seed of everything a cell draws, from its seed and fold alone."""
-    return derive("cell", cell.seed, cell.fold)
-
-
-def _all_leads() -> tuple[str, ...]:
-    from bench.signals.leads import LEADS
-
-    return LEADS

@@ -30,7 +30,6 @@ from bench.processes.parent_watch import end_with_parent
 from bench.progress import say
 from bench.runner import failures
 from bench.runner.execute import prepare_session
-from bench.runner.keys import cell_key
 from bench.runner.overrides import check_overrides, fields_of, parse_overrides
 from bench.runner.plan import RunOptions
 from bench.runner.run_cell import answer, run_cell
@@ -176,7 +175,7 @@ def plan_sweep(options: SweepOptions, source: DataSource) -> tuple[list[Planned]
             "pruner": options.pruner,
             "sampler_seed": options.seed,
         }
-        key = digest([cell_key(scored[0], session), facts], 12)
+        key = digest([session.resolve(scored[0]).key, facts], 12)
         of = [f"fold{fold}"] if len(asked.cells) > len(scored) else []
         name = "-".join([first.method, first.task, first.mode, *of, key])
         what = Search(name, spaces, trials, options.sampler, options.pruner, options.seed, epochs, facts)
@@ -270,7 +269,7 @@ def validation_value(cell: Cell, session: Session, report: Callable[[int, float]
     """The task's metric on the validation split, of the cell as the session configures it; nothing of the test split
     is read."""
     with foreign_code():
-        said = answer(cell, session, report=report)
+        said = answer(session.resolve(cell), report=report)
     targets = said.data.examples.targets[said.partition.validation]
     n_outputs = targets.shape[1] if targets.ndim > 1 else max(len(said.data.task.classes), 1)
     return objective_for(said.data.task.kind, n_outputs).selection_value(targets, said.outcome.validation)
@@ -349,10 +348,10 @@ def _score(
     for cell in planned.scored:
         try:
             with foreign_code():
-                result, computed = run_cell(cell, session, again=options.resume == "never")
+                result, computed = run_cell(session.resolve(cell), again=options.resume == "never")
         except Exception as error:
             message, trace = failures.explain(error)
-            failures.record(cell, session, cell_key(cell, session), message, trace)
+            failures.record(cell, session, session.resolve(cell).key, message, trace)
             report.failures[str(cell)] = message
             say(f"failed: {cell}: {message}")
             continue

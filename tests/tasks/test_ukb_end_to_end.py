@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.data.batches import BatchSource
+from bench.cells.cell import Cell
 from bench.data.source import DataSource
 from bench.leaderboard.collect import collect_all
 from bench.method import Method
@@ -18,10 +18,8 @@ from bench.runner.execute import run
 from bench.runner.plan import RunOptions
 from bench.runner.session import Session
 from bench.signals.input_spec import InputSpec
-from bench.signals.leads import LEADS
 from bench.storage.workspace import Workspace
 from bench.tracking.run_fields import metrics_of
-from methods.cox_ecg import CoxECG
 from tasks.ukb import InfarctionHeartFailure
 
 
@@ -100,7 +98,7 @@ def test_no_method_is_shown_the_simulators_truth(source):
     corpus, _ = session.corpus_data("ukb", None)
     method.prepare_corpus(corpus)
     rows = np.arange(4)
-    batches = BatchSource(session.view(CoxECG, data.store, LEADS, data.rows), targets=data.examples.targets)
+    batches = session.resolve(Cell("cox-ecg", "ukb-hyp-hf", "scratch")).batches(data.examples.targets)
     cell = CellRun(method, data.task, "scratch", None, batches, data.examples.targets, rows, rows, rows, None, 0, None)
     finetune.run(cell)
     for columns in (method.shown, method.given):

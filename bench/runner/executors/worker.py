@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bench import registry
 from bench.errors import foreign_code
 from bench.processes.parent_watch import end_with_parent
 from bench.progress import say
@@ -74,20 +73,16 @@ def perform(job: Job, session: Session, again: bool, wait: bool = True) -> Ended
 
 def _done(job: Job, session: Session, again: bool, wait: bool) -> tuple[Path | None, str, bool]:
     """Folder and seal of a cell's result, and whether it was computed now."""
+    cell = session.resolve(job.cell)
     if job.kind == "cell":
-        result, computed = run_cell(job.cell, session, again, wait)
+        result, computed = run_cell(cell, again, wait)
         folder = result.folder
         assert folder is not None
         return folder, file_digest(folder / SEAL), computed
-    method = registry.load(registry.METHODS, job.cell.method)
-    data = session.task_data(job.cell.task)
-    spec = session.checkpoint_spec(method, data.task.dataset)
-    if job.kind == "checkpoint" and spec is not None:
-        session.checkpoint(spec)
+    if job.kind == "checkpoint" and cell.spec is not None:
+        session.checkpoint(cell.spec)
     elif job.kind == "features":
-        features(
-            session, lambda: session.method(method, spec, job.cell.mode, job.cell.seed), method, spec, data, job.cell
-        )
+        features(cell, cell.starting_method)
     return None, "", True
 
 

@@ -2,11 +2,9 @@
 
 import pytest
 
-from bench import registry
 from bench.cells.cell import Cell
 from bench.data.source import DataSource
 from bench.runner.features import features_folder
-from bench.runner.keys import cell_inputs, cell_key
 from bench.runner.session import Session
 
 MODES = ("zeroshot", "linear", "knn", "finetune", "scratch")
@@ -26,9 +24,9 @@ MODES = ("zeroshot", "linear", "knn", "finetune", "scratch")
 def test_a_change_in_training_changes_the_keys_of_the_modes_that_use_it(workspace, changed, module, name, modes):
     source = DataSource(workspace, simulated_records=240)
     cells = {mode: Cell("random-vit", "ptbxl-super", mode) for mode in MODES}
-    before = {mode: cell_key(cell, Session(source, "smoke")) for mode, cell in cells.items()}
+    before = {mode: Session(source, "smoke").resolve(cell).key for mode, cell in cells.items()}
     changed(f"bench.training.{module}", name)
-    after = {mode: cell_key(cell, Session(source, "smoke")) for mode, cell in cells.items()}
+    after = {mode: Session(source, "smoke").resolve(cell).key for mode, cell in cells.items()}
     assert {mode for mode in MODES if before[mode] != after[mode]} == modes
 
 
@@ -37,21 +35,16 @@ def test_a_changed_transform_changes_the_keys_of_the_cells_and_checkpoints_that_
 
     def keys() -> dict[str, str | None]:
         session = Session(DataSource(workspace, simulated_records=240), "smoke")
-        methods = {name: registry.load(registry.METHODS, name) for name in ("kmerl", "random-vit")}
-        data = session.task_data("ptbxl-super")
-        specs = {name: session.checkpoint_spec(cls, "ptbxl") for name, cls in methods.items()}
+        methods = ("kmerl", "random-vit")
         cells = {name: Cell(name, "ptbxl-super", "linear") for name in methods}
         return {
             **{
-                f"{name} {mode}": cell_key(Cell(name, "ptbxl-super", mode), session)
+                f"{name} {mode}": session.resolve(Cell(name, "ptbxl-super", mode)).key
                 for name in methods
                 for mode in MODES[:2]
             },
-            **{
-                f"{name} features": str(features_folder(session, methods[name], specs[name], data, cells[name])[0])
-                for name in methods
-            },
-            "checkpoint": specs["kmerl"].key,
+            **{f"{name} features": str(features_folder(session.resolve(cells[name]))[0]) for name in methods},
+            "checkpoint": session.resolve(cells["kmerl"]).spec.key,
         }
 
     before = keys()
@@ -83,23 +76,20 @@ def test_a_method_without_initial_weights_has_the_same_features_for_every_seed(w
         """,
     )
     session = Session(DataSource(workspace, simulated_records=240), "smoke")
-    data = session.task_data("ptbxl-super")
+
+    def resolved(name):
+        return [session.resolve(Cell(name, "ptbxl-super", "linear", seed=seed)) for seed in (0, 1)]
 
     def places(name):
-        cls = registry.load(registry.METHODS, name)
-        cells = [Cell(name, "ptbxl-super", "linear", seed=seed) for seed in (0, 1)]
-        return {features_folder(session, cls, None, data, cell)[0] for cell in cells}
+        return {features_folder(cell)[0] for cell in resolved(name)}
 
     def weights(name):
-        cls = registry.load(registry.METHODS, name)
-        return [
-            next(iter(session.method(cls, None, "linear", seed).parameters())).flatten().tolist() for seed in (0, 1)
-        ]
+        return [next(iter(cell.starting_method().parameters())).flatten().tolist() for cell in resolved(name)]
 
     assert len(places("frozen")) == 1
     assert weights("frozen")[0] == weights("frozen")[1]  # or they would be those of whichever seed came first
     assert weights("random-vit")[0] != weights("random-vit")[1]
     assert len(places("random-vit")) == 2
-    keys = {cell_key(Cell("frozen", "ptbxl-super", "linear", seed=seed), session) for seed in (0, 1)}
+    keys = {session.resolve(Cell("frozen", "ptbxl-super", "linear", seed=seed)).key for seed in (0, 1)}
     assert len(keys) == 2  # the head is drawn
-    assert cell_inputs(Cell("frozen", "ptbxl-super", "linear"), session)["checkpoint"] is None
+    assert session.resolve(Cell("frozen", "ptbxl-super", "linear")).inputs["checkpoint"] is None

@@ -39,13 +39,15 @@ def profile(frame: Any, event: str, _arg: Any) -> None:
 def main() -> int:
     workspace = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()
     source = DataSource.from_options(Workspace.at(workspace), (), 60)
-    asked = {
-        "methods": ["random-resnet"],
-        "tasks": ["ptbxl-super"],
-        "modes": ["linear"],
-        "overrides": ["linear.epochs=1"],
-    }
-    options = RunOptions(**asked, fractions=[0.5, 0.05], track=False, resume="never")
+    options = RunOptions(
+        methods=["random-resnet"],
+        tasks=["ptbxl-super"],
+        modes=["linear"],
+        fractions=[0.5, 0.05],
+        overrides=["linear.epochs=1"],
+        track=False,
+        resume="never",
+    )
     done = worker._done
 
     def traced(*arguments: Any, **named: Any) -> Any:

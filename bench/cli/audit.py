@@ -49,7 +49,7 @@ def audit_command(
     nothing is pretrained, and it says none.
     """
     from bench import progress, registry
-    from bench.contamination.audit import audit
+    from bench.runner.cell_audit import audit_cell
     from bench.runner.execute import prepare_session
     from bench.runner.plan import RunOptions
 
@@ -65,10 +65,11 @@ def audit_command(
         corpus=corpus,
         checkpoints=[checkpoint] if checkpoint else [],
     )
-    _, session = prepare_session(options, source)
+    plan, session = prepare_session(options, source)
     source.workspace.ensure_writable()
-    data = session.task_data(task)
-    found = audit(session, cls, data, list(data.split.folds), thorough=True)
+    cells = [cell for cell in plan.cells if cell.method == cls.name]
+    cell = session.resolve(next((cell for cell in cells if cell.mode != "scratch"), cells[0]))
+    found = audit_cell(cell, list(cell.data.split.folds), thorough=True)
     if csv is not None and found.offending is not None:
         found.offending.to_csv(csv, index=False)
     if json_output:

@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +21,7 @@ import numpy as np
 
 from bench import registry
 from bench.contamination import fingerprint
-from bench.contamination.declared import OTHER, UNKNOWN, collections, declared_corpus, relation
+from bench.contamination.declared import OTHER, collections, relation
 from bench.contamination.match import find_copies
 from bench.progress import say
 from bench.storage.artifacts import digest, once
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from bench.method import Corpus, Method
-    from bench.runner.session import Session
-    from bench.runner.task_data import TaskData
+    from bench.data.source import DataSource
+    from bench.method import Corpus
     from bench.signals.store import SignalStore
+    from bench.task import Examples
 
 Status = Literal["none", "same dataset", "test records", "unknown"]
 
@@ -101,72 +101,104 @@ class Audit:
         }
 
 
+@dataclass(frozen=True)
+class TrainedOn:
+    """What the weights of a method were trained on.
+
+    Attributes:
+        corpus: the name of the collection, or of several (:func:`bench.contamination.declared.declared_corpus`).
+        untrained: the weights are initial ones.
+        by_checkpoint: the weights come from a checkpoint of the harness, not with the method.
+        data: ``real`` or ``simulated``.
+        records: the corpus itself, where it is available.
+    """
+
+    method: str
+    corpus: str | None
+    untrained: bool = False
+    by_checkpoint: bool = True
+    data: str = "real"
+    records: Corpus | None = None
+
+
+@dataclass(frozen=True)
+class TestRecords:
+    """The test recordings of a task, each once: ids, and rows of the prepared store."""
+
+    __test__ = False  # the class is not a pytest case
+
+    ids: np.ndarray
+    patients: np.ndarray
+    rows: np.ndarray
+    store: SignalStore
+
+    @classmethod
+    def of(cls, tested: Sequence[np.ndarray], examples: Examples, rows: np.ndarray, store: SignalStore) -> TestRecords:
+        """Args: tested: indices of the tested examples in each fold. rows: of the store, one for each example."""
+        chosen = np.unique(np.concatenate(tested))
+        _, first = np.unique(examples.record_ids[chosen], return_index=True)  # a recording may have several examples
+        chosen = chosen[first]
+        return cls(examples.record_ids[chosen], examples.patient_ids[chosen], rows[chosen], store)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
 def audit(
-    session: Session, method: type[Method], data: TaskData, folds: Sequence[int] = (0,), thorough: bool = False
+    trained: TrainedOn,
+    tested: TestRecords,
+    dataset: str,
+    source: DataSource,
+    open_store: Callable[[str], SignalStore],
+    thorough: bool = False,
 ) -> Audit:
-    """Hold the test recordings of some folds of a task against the corpus of the checkpoint that would be used.
+    """Compare the test recordings of a dataset with what a method's weights were trained on.
 
     Args:
-        thorough: fingerprint whatever is available, however long it takes; else only what is cheap or already done.
+        open_store: opens the prepared store of a dataset of the source.
+        thorough: fingerprint everything that is available, however long it takes; else only what is cheap or already done.
     """
-    rows = np.unique(np.concatenate([data.partition(fold).test for fold in folds]))
-    _, first = np.unique(data.examples.record_ids[rows], return_index=True)  # several examples may be of one recording
-    rows = rows[first]
-    spec = session.checkpoint_spec(method, data.task.dataset)
-    config = session.method_config(method.name)
-    if spec is not None:
-        corpus = spec.corpus.get("dataset")
-        untrained = spec.given is None and config.pretrain.epochs == 0
-    else:
-        brought = method.trained_on(config)
-        corpus = declared_corpus([name for name in brought if name != UNKNOWN]) if brought else None
-        untrained = corpus is None
-    if untrained:
-        return Audit("none", None, [f"{method.name} is not pretrained."], len(rows), ["declarations"])
+    method, corpus = trained.method, trained.corpus
+    if trained.untrained:
+        return Audit("none", None, [f"{method} is not pretrained."], len(tested), ["declarations"])
     names = collections(corpus)
     if not names:
         told = (
             "Nobody said what its weights were pretrained on. Say it when importing them: bench checkpoints import "
-            f"{method.name} FILE --corpus NAME (several: NAME,NAME)."
-            if spec is not None
-            else f"Nobody said what the weights of {method.name} were pretrained on. Say it with: --set "
-            f"{method.name}.trained_on=NAME (several: NAME,NAME)."
+            f"{method} FILE --corpus NAME (several: NAME,NAME)."
+            if trained.by_checkpoint
+            else f"Nobody said what the weights of {method} were pretrained on. Say it with: --set "
+            f"{method}.trained_on=NAME (several: NAME,NAME)."
         )
-        return Audit("unknown", corpus, [told], len(rows))
-    seen = spec.corpus.get("data", "real") if spec is not None else "real"
-    if seen != session.source.kind:
-        told = f"Pretrained on {seen} recordings, tested on {session.source.kind} ones."
-        return Audit("none", corpus, [told], len(rows), ["declarations"])
-    comparison = _Comparison(session, data, rows, thorough)
+        return Audit("unknown", corpus, [told], len(tested))
+    if trained.data != source.kind:
+        told = f"Pretrained on {trained.data} recordings, tested on {source.kind} ones."
+        return Audit("none", corpus, [told], len(tested), ["declarations"])
+    comparison = _Comparison(tested, dataset, source, open_store, thorough)
     for name in names:
-        comparison.with_collection(name, session.pretrained_on(spec) if spec is not None and len(names) == 1 else None)
+        comparison.with_collection(name, trained.records if len(names) == 1 else None)
     return comparison.result(str(corpus))
-
-
-def contamination_of(session: Session, method: type[Method], data: TaskData, fold: int, pretrained: bool) -> Audit:
-    """What a result is stamped with; worked out once for a checkpoint, task and fold of a session."""
-    if not pretrained:
-        return Audit("none", None, ["Nothing was pretrained."], len(data.partition(fold).test), ["declarations"])
-    spec = session.checkpoint_spec(method, data.task.dataset)
-    key = (spec.key if spec else method.name, data.task.name, fold)
-    if key not in session.audits:
-        session.audits[key] = audit(session, method, data, (fold,))
-    return session.audits[key]
 
 
 class _Comparison:
     """Of some test recordings with one collection after another."""
 
-    def __init__(self, session: Session, data: TaskData, rows: np.ndarray, thorough: bool):
-        self.session, self.data, self.thorough = session, data, thorough
-        self.ids, self.patients = data.examples.record_ids[rows], data.examples.patient_ids[rows]
-        self.rows = data.rows[rows]
+    def __init__(
+        self,
+        tested: TestRecords,
+        dataset: str,
+        source: DataSource,
+        open_store: Callable[[str], SignalStore],
+        thorough: bool,
+    ):
+        self.dataset, self.source, self.open_store, self.thorough = dataset, source, open_store, thorough
+        self.ids, self.patients, self.rows, self.store = tested.ids, tested.patients, tested.rows, tested.store
         self.related, self.reasons, self.unchecked = False, [], []  # type: ignore[var-annotated]
         self.checked = {"declarations": True}
         self.found: list[tuple] = []
 
     def with_collection(self, name: str, corpus: Corpus | None) -> None:
-        dataset = self.data.task.dataset
+        dataset = self.dataset
         related = relation(name, dataset)
         self.related |= related is not None
         if name.startswith(OTHER):
@@ -180,7 +212,7 @@ class _Comparison:
             self.reasons.append(f"{related.why[0].upper()}{related.why[1:]}.")
         if corpus is None and related is not None:
             self.unchecked.append(f"Which recordings of {name} were trained on is not recorded with the checkpoint.")
-        same_ids = name == dataset or (self.session.source.kind == "real" and _files_of(name) == _files_of(dataset))
+        same_ids = name == dataset or (self.source.kind == "real" and _files_of(name) == _files_of(dataset))
         if corpus is not None and same_ids:
             self._by_ids(name, corpus)
         if corpus is not None or related is None or related.kind == "overlap":
@@ -228,21 +260,21 @@ class _Comparison:
         self.reasons.append(
             f"By waveform, {_count(len(tested), 'test recording')} {'is' if len(tested) < 2 else 'are'} among the "
             f"{len(rows):,} recordings of {name}{' trained on' if corpus is not None else ''}"
-            f"{', under other ids' if store is self.data.store and tested else ''}."
+            f"{', under other ids' if store is self.store and tested else ''}."
         )
 
     def _store(self, name: str, corpus: Corpus | None) -> SignalStore | None:
-        source = self.session.source
+        source = self.source
         if name not in registry.entries(registry.DATASETS) or not source.has(name):
             return None
         prepared = corpus is not None or source.store_path(source.dataset(name)).is_dir()
-        return self.session.store(name) if prepared or self.thorough else None
+        return self.open_store(name) if prepared or self.thorough else None
 
     def _pairs(self, store: SignalStore, rows: np.ndarray) -> np.ndarray | None:
         """float [pair, (query, row of the store, lag, similarity)]: found once, kept in the cache."""
         key = digest(
             [
-                self.data.store.signals_digest,
+                self.store.signals_digest,
                 store.signals_digest,
                 digest([self.rows.tolist(), rows.tolist()]),
                 module_digest("bench.contamination.fingerprint"),
@@ -250,20 +282,20 @@ class _Comparison:
             ],
             24,
         )
-        folder = self.session.source.workspace.cache / "copies" / key
-        stores = {one.path: one for one in (self.data.store, store)}
+        folder = self.source.workspace.cache / "copies" / key
+        stores = {one.path: one for one in (self.store, store)}
         missing = sum(len(one) for one in stores.values() if not fingerprint.place(one).is_dir())
         if not folder.is_dir() and not self.thorough and missing + len(rows) > CHEAP:
             return None
-        workers = self.session.source.workers
+        workers = self.source.workers
 
         def make(made: Path) -> None:
             if missing:
                 say(
                     f"taking the fingerprints of {missing:,} recordings, to tell whether test recordings were trained on"
                 )
-            queries = fingerprint.of_store(self.data.store, workers).take(self.rows)
-            itself = self.rows if store.path == self.data.store.path else None
+            queries = fingerprint.of_store(self.store, workers).take(self.rows)
+            itself = self.rows if store.path == self.store.path else None
             copies = find_copies(queries, fingerprint.of_store(store, workers), rows, itself)
             np.save(made / "pairs.npy", np.stack([copies.query, copies.found, copies.lag, copies.similarity], axis=1))
 

@@ -14,12 +14,12 @@ from bench import kinds, provenance
 from bench.cells.cell import Cell
 from bench.cells.result import Result, read_result, write_result
 from bench.cells.seen_classes import SeenClasses, seen_classes
-from bench.contamination.audit import contamination_of
 from bench.errors import BenchError
 from bench.method import Method
 from bench.modes import released_protocol
 from bench.modes.mode_io import CellRun, Outcome, unreported
 from bench.progress import say, track
+from bench.runner.cell_audit import contamination_of
 from bench.runner.features import features
 from bench.runner.inference_cost import cost_of
 from bench.runner.resolved_cell import ResolvedCell
@@ -137,7 +137,7 @@ def _compute(resolved: ResolvedCell) -> Result:
     if spec is not None and cell.mode == "zeroshot":
         names = data.task.classes
         seen = seen_classes(instance, session.checkpoint(spec), list(names), list(names.values()))
-    stamp = contamination_of(session, resolved.method, data, cell.fold, pretrained=cell.mode != "scratch")
+    stamp = contamination_of(resolved)
     scored = score(
         data.task.kind,
         targets[partition.test],

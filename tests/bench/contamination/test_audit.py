@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from bench import registry
-from bench.contamination.audit import audit
+from bench.cells.cell import Cell
 from bench.contamination.declared import declared_corpus, relation
 from bench.data.source import DataSource
 from bench.errors import UnknownName
 from bench.runner import execute
+from bench.runner.cell_audit import audit_cell
 from bench.runner.plan import RunOptions
 from bench.runner.session import Session
 from bench.storage.artifacts import SEAL
@@ -48,7 +49,7 @@ def session(workspace, **options) -> Session:
 
 def found_by(workspace, method="simclr", task="ptbxl-super", **options):
     one = session(workspace, **options)
-    return audit(one, registry.load(registry.METHODS, method), one.task_data(task))
+    return audit_cell(one.resolve(Cell(method, task, "linear")))
 
 
 # What is declared
@@ -99,10 +100,11 @@ def test_a_method_that_is_not_pretrained_is_clean(workspace):
 )
 def test_weights_from_elsewhere_are_judged_by_what_their_method_says_of_them(workspace, monkeypatch, declared, status):
     one, method = session(workspace), registry.load(registry.METHODS, "random-vit")
-    task = one.task_data("ptbxl-super")
+    cell = one.resolve(Cell("random-vit", "ptbxl-super", "linear"))
+    assert len(cell.data.examples)
     monkeypatch.setattr(method, "trained_on", lambda config: declared)
     monkeypatch.setattr(DataSource, "kind", "real")  # as such weights are; simulated recordings nobody else has
-    assert audit(one, method, task).contamination == status
+    assert audit_cell(cell).contamination == status
 
 
 def test_training_on_the_test_fold_is_found_by_id(workspace, monkeypatch):
@@ -125,7 +127,7 @@ def test_other_recordings_of_test_patients_are_told_of_and_are_no_test_records(w
     records = one.records("ptbxl")
     patient = records.patient_id[data.examples.record_ids[row]]
     one.store("ptbxl").records.loc[records.index[records.strat_fold == 1][0], "patient_id"] = patient
-    found = audit(one, registry.load(registry.METHODS, "simclr"), data)
+    found = audit_cell(one.resolve(Cell("simclr", "ptbxl-super", "linear")))
     assert found.contamination == "same dataset"
     assert found.patients == [patient]
     assert set(found.offending.by) == {"patient id"}
@@ -143,12 +145,13 @@ def test_test_recordings_in_a_corpus_of_another_name_are_found_by_waveform(works
 
 def test_many_recordings_wait_for_the_audit_and_are_then_known_to_runs(workspace, borrowed, monkeypatch):
     monkeypatch.setattr("bench.contamination.audit.CHEAP", 10)
-    simclr = registry.load(registry.METHODS, "simclr")
     before = found_by(workspace, corpus="borrowed")
     assert before.contamination == "none"
     assert "bench audit does it" in before.reasons[-1]
     one = session(workspace, corpus="borrowed")
-    assert audit(one, simclr, one.task_data("ptbxl-super"), thorough=True).contamination == "test records"
+    assert (
+        audit_cell(one.resolve(Cell("simclr", "ptbxl-super", "linear")), thorough=True).contamination == "test records"
+    )
     assert found_by(workspace, corpus="borrowed").contamination == "test records"
 
 

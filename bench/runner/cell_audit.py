@@ -1,0 +1,47 @@
+"""Audit a cell: compare its test recordings with those that its checkpoint was pretrained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.contamination.audit import Audit, TestRecords, TrainedOn, audit
+from bench.contamination.declared import UNKNOWN, declared_corpus
+from bench.runner.resolved_cell import ResolvedCell
+
+
+def audit_cell(cell: ResolvedCell, folds: Sequence[int] = (0,), thorough: bool = False) -> Audit:
+    """Compare the test recordings of some folds of a cell's task with the corpus of its checkpoint.
+
+    Args:
+        thorough: fingerprint everything that is available, however long it takes; else only what is cheap or already done.
+    """
+    session, data = cell.session, cell.data
+    tested = TestRecords.of([data.partition(fold).test for fold in folds], data.examples, data.rows, data.store)
+    return audit(trained_on(cell), tested, cell.dataset, session.source, session.store, thorough)
+
+
+def contamination_of(cell: ResolvedCell) -> Audit:
+    """The audit that a result keeps; computed once for each checkpoint, task and fold of a session."""
+    fold = cell.cell.fold
+    if cell.cell.mode == "scratch":
+        return Audit("none", None, ["Nothing was pretrained."], len(cell.partition.test), ["declarations"])
+    audits, key = cell.session.audits, (cell.spec.key if cell.spec else cell.method.name, cell.cell.task, fold)
+    if key not in audits:
+        audits[key] = audit_cell(cell, (fold,))
+    return audits[key]
+
+
+def trained_on(cell: ResolvedCell) -> TrainedOn:
+    """What the weights that a cell starts from were trained on."""
+    name, spec = cell.method.name, cell.spec
+    if spec is None:
+        brought = cell.method.trained_on(cell.config)
+        corpus = declared_corpus([one for one in brought if one != UNKNOWN]) if brought else None
+        return TrainedOn(name, corpus, untrained=corpus is None, by_checkpoint=False)
+    return TrainedOn(
+        name,
+        spec.corpus.get("dataset"),
+        untrained=spec.given is None and cell.config.pretrain.epochs == 0,
+        data=spec.corpus.get("data", "real"),
+        records=cell.session.pretrained_on(spec),
+    )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bench import registry
+from bench import kinds, registry
 from bench.cells.cell import Cell, Profile
 from bench.errors import ConfigError
 from bench.modes import honest_mode, named_mode
@@ -94,12 +94,12 @@ def plan(options: RunOptions) -> Plan:
                 f"method {name} cannot answer {', '.join(missing)}; it offers {', '.join(offered) or 'nothing'}."
             )
         planned.left_out += [f"{name} cannot answer {mode}" for mode in missing]
-        kinds = method.only_kinds
-        answered = [task for task in tasks if kinds is None or task.kind in kinds]
+        only = method.only_kinds
+        answered = [task for task in tasks if only is None or task.kind in only]
         for task in tasks:
             if task not in answered:
                 planned.left_out.append(
-                    f"{name} answers {' and '.join(kinds or ())} tasks, and {task.name} is a {task.kind} task"
+                    f"{name} answers {' and '.join(only or ())} tasks, and {task.name} is a {task.kind} task"
                 )
         for task, leads, mode in itertools.product(answered, options.leads, modes):
             if mode == "zeroshot" and not (kinds.load(task.kind).has_classes and task.classes):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.reading.json_file import read_json
+from bench.reading.json_file import object_or_empty
 from bench.storage.artifacts import INPUTS, SEAL, abandoned, damage, discard, locked, sealed
 from bench.storage.workspace import Workspace
 
@@ -86,16 +86,16 @@ def _size(folder: Path) -> int:
 def _inputs(kind: str, path: Path) -> dict[str, Any]:
     """What an artifact says that it was made from."""
     if kind == "result":
-        value = _read(path / "result.json")
+        value = object_or_empty(path / "result.json")
         parts = {name: value.get(name) for name in ("cell", "dataset", "split", "inputs")}
         return parts | {"checkpoint": _part(value, "checkpoint").get("key")}
     if kind == "unfinished":
-        return _read(path / INPUTS)
+        return object_or_empty(path / INPUTS)
     if kind == "checkpoint":
-        value = _read(path / "provenance.json")
+        value = object_or_empty(path / "provenance.json")
         return {name: value.get(name) for name in ("key", "method", "corpus")}
     if kind in ("store", "signals"):
-        value = _read(path / "manifest.json")
+        value = object_or_empty(path / "manifest.json")
         return {
             name: value[name] for name in ("dataset", "version", "digest", "signals_digest", "source") if name in value
         }
@@ -123,14 +123,6 @@ def _part(value: dict[str, Any], name: str) -> dict[str, Any]:
     """A JSON object in another; empty where a damaged file holds something else in its place."""
     part = value.get(name)
     return part if isinstance(part, dict) else {}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value = read_json(path)
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 # -- are the bytes still what they were? -------------------------------------------------------------------------------

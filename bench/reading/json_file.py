@@ -21,6 +21,15 @@ def read_json(path: Path) -> Any:
     return parse_json(read_text(path))
 
 
+def object_or_empty(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds; empty where the file is missing or damaged, or holds something else."""
+    try:
+        value = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def parse_json(text: str | bytes) -> Any:
     """The value of a JSON text.
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from bench.cells.cell import Cell
-from bench.reading.json_file import read_json
+from bench.reading.json_file import object_or_empty
 from bench.storage.artifacts import write_json
 
 MEMORY = 3 << 29
@@ -28,7 +27,7 @@ class Costs:
 
     @classmethod
     def of(cls, root: Path, profile: str) -> Costs:
-        return cls(root / "costs.json", profile, _read(root / "costs.json"))
+        return cls(root / "costs.json", profile, object_or_empty(root / "costs.json"))
 
     def _names(self, kind: str, cell: Cell) -> list[str]:
         """The same cell but for seed, fold and leads; else the same method and mode elsewhere."""
@@ -53,7 +52,7 @@ class Costs:
         """Add to what is recorded; the file saves time and no more, so a disk that is full is no error."""
         if self._new:
             try:
-                write_json(self.path, _read(self.path) | self._new)
+                write_json(self.path, object_or_empty(self.path) | self._new)
             except OSError:
                 return
 
@@ -67,11 +66,3 @@ def estimate(kind: str, mode: str, records: int, fraction: float, epochs: int) -
         return 2 + thousands
     trained = {"zeroshot": 0.0, "linear": 0.01}.get(mode, 0.01 if mode.startswith("linear") else 2.0)
     return 2 + thousands * (0.5 + trained * fraction * epochs)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value = read_json(path)
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -156,6 +156,8 @@ class Dataset(ABC):
     """The publisher's page."""
     access: ClassVar[Literal["open", "credentialed"]] = "open"
     license: ClassVar[str] = ""
+    citation: ClassVar[str] = ""
+    """BibTeX of the publication to cite; ``bench cite`` and the pages of tasks show it."""
     fetch: ClassVar[str] = ""
     """The command, or the steps, by which a user gets the files. Printed whenever something is missing."""
     publication: ClassVar[Publication | None] = None

@@ -18,6 +18,7 @@ from bench.cli import (
     artifacts,
     audit,
     checkpoints,
+    cite,
     data,
     explain,
     leaderboard,
@@ -76,6 +77,7 @@ app.command("pretrain", epilog=pretrain.EXAMPLES)(pretrain.pretrain_command)
 app.add_typer(data.app, name="data")
 app.command("methods", epilog="Example:  bench methods --verbose")(listing.methods_command)
 app.command("tasks", epilog="Example:  bench tasks 'ptbxl-*'")(listing.tasks_command)
+app.command("cite", epilog=cite.EXAMPLES)(cite.cite_command)
 app.command("doctor", epilog=setup.DOCTOR_EXAMPLES)(setup.doctor_command)
 app.command("init", epilog=setup.INIT_EXAMPLE)(setup.init_command)
 app.add_typer(plugins.new, name="new")

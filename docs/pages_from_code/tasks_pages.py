@@ -33,6 +33,7 @@ def pages() -> dict[str, str]:
 
 def _page(entry: registry.Entry, task: Any) -> str:
     split = load_split(task.split)
+    dataset = registry.load(registry.DATASETS, task.dataset)
     parts = [
         f"# {entry.name}\n",
         markdown(task.__doc__) + "\n",
@@ -42,10 +43,13 @@ def _page(entry: registry.Entry, task: Any) -> str:
                 ("dataset", task.dataset),
                 ("kind", f"{task.kind} ([metrics](../metrics.md#{task.kind}))"),
                 ("source", cell(task.source) or "this project"),
+                ("dataset's link", dataset.url),
+                ("dataset's licence", cell(dataset.license) or "not stated"),
                 ("version", str(task.version)),
                 ("code", f"`{entry.module}`, class `{entry.qualname}` ({entry.distribution})"),
             ],
         ),
+        f"## Citation\n\nOf the dataset:\n\n```bibtex\n{dataset.citation}\n```\n" if dataset.citation else "",
         "## Split\n",
         f"`{split.name}`: {split.description} Source: {split.source}.\n",
     ]

@@ -40,6 +40,18 @@ class CPSC2018(Dataset):
     url = "http://2018.icbeb.org/Challenge.html"
     access = "open"
     license = "CC BY 4.0"
+    citation = """@article{liu2018cpsc,
+  title = {An Open Access Database for Evaluating the Algorithms of Electrocardiogram Rhythm and Morphology
+    Abnormality Detection},
+  author = {Liu, Feifei and Liu, Chengyu and Zhao, Lina and Zhang, Xiangyu and Wu, Xiaoling and Xu, Xiaoyan and
+    Liu, Yulin and Ma, Caiyun and Wei, Shoushui and He, Zhiqiang and Li, Jianqing and Ng, Eddie Yin Kwee},
+  journal = {Journal of Medical Imaging and Health Informatics},
+  volume = {8},
+  number = {7},
+  pages = {1368--1373},
+  year = {2018},
+  doi = {10.1166/jmihi.2018.2442}
+}"""
     fetch = (
         "Get CinC 2020's copy of the files with: bench data download cpsc2018; or the challenge's own "
         "(TrainingSet1-3.zip and REFERENCE.csv) from http://2018.icbeb.org/Challenge.html."

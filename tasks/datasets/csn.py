@@ -47,6 +47,13 @@ class CSN(Dataset):
     url = "https://physionet.org/content/ecg-arrhythmia/1.0.0/"
     access = "open"
     license = "CC BY 4.0"
+    citation = """@misc{zheng2022csn,
+  title = {A large scale 12-lead electrocardiogram database for arrhythmia study},
+  author = {Zheng, Jianwei and Guo, Hangyuan and Chu, Huimin},
+  howpublished = {PhysioNet, version 1.0.0},
+  year = {2022},
+  doi = {10.13026/wgex-er52}
+}"""
     fetch = "Get the files with: bench data download csn (from https://physionet.org/content/ecg-arrhythmia/1.0.0/)"
     publication = Publication(
         "ecg-arrhythmia",
@@ -229,6 +236,15 @@ class Chapman(CSN):
     # Zheng et al., Scientific Data 7:48, 2020.
     name = "chapman"
     title = "Chapman-Shaoxing"
+    citation = """@article{zheng2020chapman,
+  title = {A 12-lead electrocardiogram database for arrhythmia research covering more than 10,000 patients},
+  author = {Zheng, Jianwei and Zhang, Jianming and Danioko, Sidy and Yao, Hai and Guo, Hangyuan and Rakovski, Cyril},
+  journal = {Scientific Data},
+  volume = {7},
+  pages = {48},
+  year = {2020},
+  doi = {10.1038/s41597-020-0386-x}
+}"""
     reads_files_of = "csn"
     aliases: ClassVar[tuple[str, ...]] = ("chapman-shaoxing",)
     overlaps: ClassVar = {

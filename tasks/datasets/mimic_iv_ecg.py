@@ -36,6 +36,13 @@ class MIMICIVECG(Dataset):
     url = "https://physionet.org/content/mimic-iv-ecg/1.0/"
     access = "open"
     license = "ODbL 1.0"
+    citation = """@misc{gow2023mimicivecg,
+  title = {{MIMIC-IV-ECG}: Diagnostic Electrocardiogram Matched Subset},
+  author = {Gow, Brian and Pollard, Tom and Nathanson, Larry A. and Johnson, Alistair and others},
+  howpublished = {PhysioNet, version 1.0},
+  year = {2023},
+  doi = {10.13026/4nqg-sb35}
+}"""
     fetch = (
         "Get the files (about 95 GB) with: bench data download mimic-iv-ecg (from "
         "https://physionet.org/content/mimic-iv-ecg/1.0/)"

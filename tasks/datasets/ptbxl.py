@@ -51,6 +51,16 @@ class PTBXL(Dataset):
     url = "https://physionet.org/content/ptb-xl/1.0.3/"
     access = "open"
     license = "CC BY 4.0"
+    citation = """@article{wagner2020ptbxl,
+  title = {{PTB-XL}, a large publicly available electrocardiography dataset},
+  author = {Wagner, Patrick and Strodthoff, Nils and Bousseljot, Ralf-Dieter and Kreiseler, Dieter and
+    Lunze, Fatima I. and Samek, Wojciech and Schaeffter, Tobias},
+  journal = {Scientific Data},
+  volume = {7},
+  pages = {154},
+  year = {2020},
+  doi = {10.1038/s41597-020-0495-6}
+}"""
     fetch = "Get the files with: bench data download ptbxl (from https://physionet.org/content/ptb-xl/1.0.3/)"
     publication = Publication(
         "ptb-xl", "PTB-XL", "1.0.3", "https://physionet.org/files/ptb-xl/1.0.3/", license="CC BY 4.0"

@@ -54,6 +54,17 @@ class UKBiobank(Dataset):
     url = "https://www.ukbiobank.ac.uk"
     access = "credentialed"
     license = "UK Biobank's material transfer agreement"
+    citation = """@article{sudlow2015ukb,
+  title = {{UK Biobank}: an open access resource for identifying the causes of a wide range of complex diseases
+    of middle and old age},
+  author = {Sudlow, Cathie and Gallacher, John and Allen, Naomi and others},
+  journal = {PLoS Medicine},
+  volume = {12},
+  number = {3},
+  pages = {e1001779},
+  year = {2015},
+  doi = {10.1371/journal.pmed.1001779}
+}"""
     fetch = (
         "UK Biobank gives data to approved projects (https://www.ukbiobank.ac.uk/enable-your-research). Put the main data "
         "set (CSV or parquet with eid) in the folder, field 20205 (ukbfetch, or the RAP's Bulk folder) below it as "

@@ -11,7 +11,7 @@ from bench import kinds
 from bench.errors import BenchError, foreign_code
 from bench.leaderboard.footnotes import FEW
 from bench.modes import MODULES
-from bench.registry import Entry, modes_of
+from bench.registry import DATASETS, Entry, load, modes_of
 
 PAPER = ("Source", "Sources", "As released")
 """First words of the docstring paragraphs that describe a method's paper."""
@@ -129,9 +129,16 @@ def task_facts(entry: Entry) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "name": entry.name, "about": paragraphs(entry.summary), "dataset": entry.attributes.get("dataset"), "kind": kind,
         "metric": metric, "split": name, "split_notice": "", "split_source": "", "version": "",
+        "license": "", "url": "", "citation": "",
         "n": 0, "digest": "", "partitions": [], "class_heads": [], "few": FEW, "any_few": False,
         "classes": [{"name": label, "words": told, "counts": []} for label, told in words.items()],
     }  # fmt: skip
+    try:
+        with foreign_code():
+            source = load(DATASETS, str(facts["dataset"]))
+        facts |= {"license": source.license, "url": source.url, "citation": source.citation}
+    except Exception as error:  # an unknown dataset, or whatever a plugin's module does when it is imported
+        warnings.warn(f"the page of {entry.name} lacks licence and citation: {error}", stacklevel=2)
     try:
         split = load_split(name)
     except BenchError as error:

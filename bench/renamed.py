@@ -36,6 +36,7 @@ RENAMED = {
 """Old module -> new module, removed in version 0.3."""
 
 RENAMED_ATTRIBUTES = {
+    "bench.splitting.label_fractions": {"subset": "labelled_subset"},
     "bench.task": {"Flow": "CohortFlow", "Step": "Exclusion"},
 }
 """Module (by its new name) -> old name in it -> new name, removed in version 0.3."""

@@ -25,7 +25,7 @@ from bench.runner.inference_cost import cost_of
 from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.task_data import TaskData
 from bench.scoring.score import score, score_replicates
-from bench.splitting.label_fractions import subset
+from bench.splitting.label_fractions import labelled_subset
 from bench.splitting.split import Partition
 from bench.storage.artifacts import damage, locked
 from bench.storage.object_store import SharedArtifacts
@@ -111,7 +111,7 @@ def answer(cell: ResolvedCell, fresh: bool = False, report: Callable[[int, float
     if report is not None:
         partition = replace(partition, test=partition.validation)
     # Every seed sees the same labelled subset, as in the papers: seeds then measure the training alone.
-    train = subset(partition.train, cell.cell.fraction, 0, data.examples.targets, cell.cell.fraction_rule)
+    train = labelled_subset(partition.train, cell.cell.fraction, 0, data.examples.targets, cell.cell.fraction_rule)
     outcome, instance = _answer(cell, blanked, train, partition, fresh, report or unreported)
     return Answer(outcome, instance, data, partition, train)
 

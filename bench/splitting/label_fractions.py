@@ -6,12 +6,13 @@ independently, since both are training data; the other partitions are not touche
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Int64
 
 from bench.errors import ConfigError
+from bench.renamed import renamed_attribute
 from bench.splitting.strata import strata
 
 Rule = Literal["stratified", "merl", "mmcl"]
@@ -21,7 +22,7 @@ MERL_SEED = 42
 """``random_state`` of the released subsets of MERL (ICML 2024)."""
 
 
-def subset(
+def labelled_subset(
     rows: Int64[np.ndarray, " train"],
     fraction: float,
     seed: int,
@@ -97,3 +98,7 @@ def _one_of_each_class(targets: np.ndarray, order: np.ndarray) -> np.ndarray:
         if len(members) and not positive[taken, column].any():
             taken.append(int(members[0]))
     return np.array(taken, np.int64)
+
+
+def __getattr__(name: str) -> Any:
+    return renamed_attribute(__name__, name)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from bench.errors import DataError
-from bench.splitting.label_fractions import subset
+from bench.splitting.label_fractions import labelled_subset
 from bench.splitting.released_partitions import with_imported
 from bench.splitting.split import split_of
 from tasks.cpsc2018 import CPSC2018Labels
@@ -72,7 +72,7 @@ def test_imported_cpsc2018_reproduces_partition_and_published_subsets(imported, 
     split.verify(examples, complete=True).raise_if_wrong()
     part = split.partition(examples)
     for percent in (1, 10):
-        rows = subset(part.train, percent / 100, 0, examples.targets, "merl")
+        rows = labelled_subset(part.train, percent / 100, 0, examples.targets, "merl")
         ids = records["ecg_id"].loc[examples.record_ids[rows]].tolist()
         golden = GOLDEN[f"icbeb_{percent}"]
         assert (len(ids), ids[:5]) == (golden["n"], golden["first5"])
@@ -87,7 +87,7 @@ def test_imported_csn_verifies_and_reproduces_published_subsets(imported, real_d
     split = split_of(task, examples)
     assert split.name == task.released_split
     split.verify(examples, complete=True).raise_if_wrong()
-    rows = subset(split.partition(examples).train, 0.01, 0, examples.targets, "merl")
+    rows = labelled_subset(split.partition(examples).train, 0.01, 0, examples.targets, "merl")
     paths = records["path"].loc[examples.record_ids[rows]].tolist()
     assert hashlib.sha256("\n".join(paths).encode()).hexdigest() == GOLDEN["chapman_1"]["sha256_of_newline_joined"]
 

@@ -78,7 +78,7 @@ def workspace(simulated_workspace, tmp_path):
 def plugin(tmp_path, monkeypatch):
     """Install a throw-away distribution that registers a module's text."""
 
-    from bench import registry
+    from bench import kinds, registry
 
     def install(name: str, source: str, group: str = "bench.methods", value: str | None = None) -> None:
         (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
@@ -93,6 +93,7 @@ def plugin(tmp_path, monkeypatch):
         importlib.invalidate_caches()
         registry.entries.cache_clear()
         registry._classes_in.cache_clear()
+        kinds.load.cache_clear()
 
     yield install
     monkeypatch.undo()

@@ -7,6 +7,7 @@ property or a method of :class:`Kind`.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from bench import registry
@@ -15,8 +16,9 @@ from bench.kinds.kind import Kind
 __all__ = ["Kind", "known", "load", "of_entry"]
 
 
+@functools.cache
 def load(name: str) -> Kind:
-    """The kind of this name.
+    """The kind of this name; one object per process.
 
     Raises:
         UnknownName: nobody registered it. BenchError: its module cannot be imported.

@@ -17,7 +17,7 @@ MODULES = {
     "scratch": "bench.modes.finetune",
     "linear-merl-released": "bench.modes.linear_merl_released",
 }
-"""Mode -> module with ``Config`` (pydantic), ``SMOKE`` (overrides of the smoke profile) and ``run(CellRun) -> Outcome``."""
+"""Mode -> module with ``Config`` (pydantic) and ``run(CellRun) -> Outcome``."""
 
 RELEASED_PROTOCOLS: dict[str, dict[str, str]] = {"merl-released": {"linear": "linear-merl-released"}}
 """Protocol of somebody's released code -> mode -> the mode that repeats it, looking at the test set as that code does.

@@ -81,7 +81,7 @@ def test_values_that_cannot_be_are_refused_with_the_option(bench, arguments, wor
         ("BENCH_DATA", "a" * 5000, "not a path that can be looked up"),
         ("BENCH_WORKSPACE", "a" * 5000, "not a path that can be looked up"),
         ("BENCH_TOML", "a" * 5000, "not a path that can be looked up"),
-        ("BENCH_TOML", "/", "no file"),
+        ("BENCH_TOML", "/", "not a file"),
     ],
 )
 def test_so_are_those_of_the_environment(bench, monkeypatch, variable, value, words):

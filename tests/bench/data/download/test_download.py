@@ -72,7 +72,7 @@ def test_a_cut_connection_is_made_again(publication, publisher, tmp_path):
 def test_a_stopped_download_goes_on_with_the_files_that_are_missing(publication, publisher, tmp_path):
     path = "records500/00001_hr.dat"
     publisher.cut[path] = [600_000] * one_file.PATIENCE
-    with pytest.raises(one_file.Unreachable, match="goes on where it was"):
+    with pytest.raises(one_file.Unreachable, match="the download continues"):
         download(publication, tmp_path, connections=1)
     assert path not in everything_below(tmp_path)
     (tmp_path / ".download/7.part").write_bytes(b"of a process that was killed")
@@ -178,7 +178,7 @@ def test_a_full_disk_leaves_no_file_under_its_name(publication, publisher, tmp_p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("bench.data.download.one_file.os.replace", full)
-    with pytest.raises(DataError, match="No space left on device.*goes on where it was"):
+    with pytest.raises(DataError, match="No space left on device.*continues where it stopped"):
         download(publication, tmp_path)
     assert everything_below(tmp_path) == set()
 

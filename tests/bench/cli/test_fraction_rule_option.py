@@ -21,8 +21,8 @@ def test_both_rules_are_run_kept_apart_and_told(bench, monkeypatch):
         calls.append((rule, rows, chosen))
         return chosen
 
-    original = run_cell.subset
-    monkeypatch.setattr(run_cell, "subset", spy)
+    original = run_cell.labelled_subset
+    monkeypatch.setattr(run_cell, "labelled_subset", spy)
     ours = json.loads(bench(*RUN, "--fraction", "5%", "--json").out)
     merl = json.loads(bench(*RUN, "--fraction", "5%,1", "--fraction-rule", "merl", "--json").out)
     assert [r["cell"].get("fraction_rule", "stratified") for r in ours + merl] == ["stratified", "merl", "stratified"]

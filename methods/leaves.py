@@ -55,9 +55,6 @@ class LEAVES(SelfSupervised):
         self.first = LearnedViews(samples=self.input.length, strength=config.strength)
         self.second = LearnedViews(samples=self.input.length, strength=config.strength)
 
-    def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
-        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
-
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         ecg, present = unit_range(batch.ecg), batch.leads[..., None]
         views = [reverse_gradient(make(ecg), self.config.adversary) * present for make in (self.first, self.second)]

@@ -38,9 +38,6 @@ class SimCLR(SelfSupervised):
         dim = self.encoder.dim
         self.projector = mlp(dim, config.hidden or dim, config.projection, norm=False)
 
-    def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
-        return self.loss_of_embeddings(self.pretraining_embeddings(batch))
-
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         first, second = (self.projector(self.encoder(self.view(batch))) for _ in range(2))
         return {"first": first, "second": second}

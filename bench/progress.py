@@ -49,6 +49,27 @@ def say(message: str) -> None:
 Unit = Literal["count", "bytes"]
 
 
+class TimeLeft:
+    """The time left at the pace since the first report.
+
+    What happened before that report does not count, as it will not happen again: encoding before the first epoch, opening
+    files, or the part that an earlier run finished.
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = None
+
+    def __call__(self, done: int, total: int) -> str:
+        """``about 12 s left``; empty while no pace is known."""
+        now = time.monotonic()
+        if self._first is None or done < self._first[0]:
+            self._first = done, now
+        before, since = self._first
+        if done == before:
+            return ""
+        return f"about {(now - since) / (done - before) * (total - done):.0f} s left"
+
+
 def byte_size(n: float) -> str:
     """``3.2 GB``; powers of ten, as publishers and disks count."""
     for unit in ("bytes", "kB", "MB", "GB"):
@@ -106,16 +127,15 @@ def _notebook(description: str, unit: Unit) -> Iterator[Progress]:
     """One output that is replaced a few times a second, and is empty at the end as on a terminal."""
     from IPython.display import HTML, display
 
-    started = last = time.monotonic()
+    last, left = time.monotonic(), TimeLeft()
     shown = display(HTML(_html(description, 0, 0, unit, "")), display_id=True)
 
     def report(done: int, total: int, note: str = "") -> None:
         nonlocal last
-        now = time.monotonic()
+        now, remaining = time.monotonic(), left(done, total)
         if now - last >= NOTEBOOK_EVERY_SECONDS:
             last = now
-            left = (now - started) / max(done, 1) * (total - done)
-            shown.update(HTML(_html(description, done, total, unit, f"about {left:.0f} s left {note}".rstrip())))
+            shown.update(HTML(_html(description, done, total, unit, f"{remaining} {note}".strip())))
 
     try:
         yield report
@@ -130,19 +150,17 @@ def _html(description: str, done: int, total: int, unit: Unit, note: str) -> str
 
 
 def _lines(description: str, unit: Unit) -> Iterator[Progress]:
-    started = last = time.monotonic()
+    last, left = time.monotonic(), TimeLeft()
     shown = byte_size if unit == "bytes" else str
 
     def report(done: int, total: int, note: str = "") -> None:
         nonlocal last
-        now = time.monotonic()
+        now, remaining = time.monotonic(), left(done, total)
         if now - last >= LOG_EVERY_SECONDS:
             last = now
-            left = (now - started) / max(done, 1) * (total - done)
+            notes = f"{remaining} {note}".strip()
             print(
-                f"{description}: {shown(done)}/{shown(total)}, about {left:.0f} s left {note}".rstrip(),
-                file=sys.stderr,
-                flush=True,
+                f"{description}: {shown(done)}/{shown(total)}{', ' * bool(notes)}{notes}", file=sys.stderr, flush=True
             )
 
     yield report

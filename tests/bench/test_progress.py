@@ -39,9 +39,11 @@ def notebook(monkeypatch):
 def test_a_notebook_shows_one_bar_with_the_time_left_and_then_nothing(notebook):
     with progress.track("pretraining <it>") as report:
         report(1, 4, "loss 0.5")
-    first, during, last = notebook
+        report(2, 4, "loss 0.4")
+    first, begun, during, last = notebook
     assert "pretraining &lt;it&gt; <progress></progress>" in first
-    assert '<progress value="1" max="4"></progress> 1/4 about 0 s left loss 0.5' in during
+    assert '<progress value="1" max="4"></progress> 1/4 loss 0.5' in begun
+    assert '<progress value="2" max="4"></progress> 2/4 about 0 s left loss 0.4' in during
     assert last == ""
 
 
@@ -49,7 +51,28 @@ def test_a_log_gets_plain_lines_with_the_time_left(capsys, monkeypatch):
     monkeypatch.setattr(progress, "LOG_EVERY_SECONDS", 0)
     with progress.track("encoding") as report:
         report(2, 4)
-    assert capsys.readouterr().err == "encoding: 2/4, about 0 s left\n"
+        report(3, 4, "loss 0.5")
+    assert capsys.readouterr().err == "encoding: 2/4\nencoding: 3/4, about 0 s left loss 0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("reports", "expected"),
+    [
+        # a linear cell: half a minute of encoding, then epochs of a tenth of a second
+        ([(30.0, 1), (30.1, 2)], "about 10 s left"),
+        # pretraining taken up at step 50 of 100, two seconds a step
+        ([(1.0, 50), (3.0, 51)], "about 98 s left"),
+        # the count begins again: a second pass
+        ([(1.0, 90), (2.0, 99), (3.0, 1), (4.0, 2)], "about 98 s left"),
+        ([(30.0, 1)], ""),
+        ([(30.0, 1), (40.0, 1)], ""),
+    ],
+)
+def test_the_time_left_follows_the_pace_since_the_first_report(monkeypatch, reports, expected):
+    clock = iter(time for time, _ in reports)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    left = progress.TimeLeft()
+    assert [left(done, 100) for _, done in reports][-1] == expected
 
 
 def test_no_color_is_respected():

@@ -1,20 +1,10 @@
-"""``--leads``: which leads a method gets to see, named so that no two look alike, and said with each result."""
+"""``--leads``: each result states how its method treats absent leads."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-
-from bench.signals.leads import LEADS, PROGRESSIVE_ORDER, name_leads, parse_leads
-
-
-def test_names_of_the_twelve_counts_are_distinct_short_and_read_back():
-    subsets = parse_leads("1..12")
-    names = [name_leads(leads) for leads in subsets]
-    assert names == ["I", "I,II", "I,II,III", "4", "5", "limb", "7", "8", "9", "10", "11", "all"]
-    assert [parse_leads(name) for name in names] == [[leads] for leads in subsets]
-    assert subsets[3] == tuple(lead for lead in LEADS if lead in PROGRESSIVE_ORDER[:4])
 
 
 @pytest.mark.parametrize(("method", "message"), [("kmerl", "not processed"), ("random-resnet", "zeros")])

@@ -1,19 +1,14 @@
-"""Pictures hold what they should: paper at scale, every lead, groups, numbers at risk; attributions add up."""
-
-from dataclasses import replace
+"""Pictures hold what they should: paper at scale, every lead, groups, numbers at risk."""
 
 import numpy as np
 import pytest
 import torch
 
-from bench.batch import ECGBatch
 from bench.explain.ecg_paper import GAIN, SPEED, draw_beats, draw_recording, draw_window
 from bench.explain.explain import as_function
 from bench.explain.figure import save
 from bench.explain.groups import draw_groups, draw_lead_attention
 from bench.explain.outcomes import draw_kaplan_meier, draw_predicted_measured, draw_similarity
-from bench.method.attributions import Attributions, attributions, gradient_activation
-from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
 from bench.training.linear_head import LinearHead
 
@@ -109,46 +104,8 @@ def test_groups_and_matrices_are_drawn_and_saved_the_same_again(tmp_path):
         assert b"<svg" in first[1][:800]
 
 
-class Reads(torch.nn.Module):
-    """Reads lead V2 between samples 100 and 200."""
-
-    def __init__(self, own=False):
-        super().__init__()
-        self.input, self.own = InputSpec(fs=FS), own
-
-    def encode(self, batch):
-        return batch.ecg[:, 7, 100:200].mean(1, keepdim=True)
-
-    def attributions(self, batch, score):
-        matrix = torch.eye(12).expand(len(batch), 12, 12)
-        return Attributions(lead_attention=matrix) if self.own else Attributions()
-
-
-def batch(n=3):
-    return ECGBatch(torch.rand(n, 12, 400) + 0.1, torch.ones(n, 12, dtype=torch.bool), torch.arange(n))
-
-
-def test_the_gradient_finds_what_is_read():
-    activation = gradient_activation(Reads(), batch(), lambda z: z[:, 0], smooth=0.01)
-    assert activation.shape == (3, 12, 400)
-    assert (activation[:, 7, 105:195] > 0).all()
-    assert activation[:, 7, :95].max() == 0
-    assert activation[:, [i for i in range(12) if i != 7]].max() == 0
-    lowered = gradient_activation(Reads(), batch(), lambda z: -z[:, 0])
-    assert lowered.max() == 0  # it only ever lowers the score
-
-
 def test_the_head_of_linear_is_read_as_a_module_is():
     head = LinearHead(5, 2, "binary", torch.Generator().manual_seed(0))
     encoded = torch.randn(4, 5)
     read = as_function(head, encoded.device)(encoded)
     np.testing.assert_allclose(read.numpy(), head.outputs(encoded).numpy(), atol=1e-6)
-
-
-def test_a_methods_own_account_is_kept_and_completed():
-    found = attributions(Reads(own=True), batch(), lambda z: z[:, 0])
-    assert found.lead_attention is not None
-    assert found.activation is not None
-    image = Reads()
-    image.input = replace(image.input, downstream=("image",))
-    assert attributions(image, batch(), lambda z: z[:, 0]).activation is None

@@ -19,11 +19,14 @@ SIZES = {"small": (384, 6), "base": (768, 12)}
 """Width and attention heads of the published encoders; both are 12 deep."""
 
 
-def sincos_positions(count: int, dim: int) -> Float[Tensor, "count dim"]:
-    """Fixed positions: sines, then cosines, of wavelengths from 2 pi to 10,000 x 2 pi."""
+def sincos_positions(patches: int, dim: int) -> Float[Tensor, "token dim"]:
+    """Fixed positions of the patches of one lead between rows of zeros for its two separators.
+
+    Sines, then cosines, of wavelengths from 2 pi to 10,000 x 2 pi.
+    """
     rates = 10_000.0 ** (-torch.arange(dim // 2, dtype=torch.float64) / (dim // 2))
-    angles = torch.arange(count, dtype=torch.float64)[:, None] * rates
-    return torch.cat([angles.sin(), angles.cos()], dim=1).float()
+    angles = torch.arange(patches, dtype=torch.float64)[:, None] * rates
+    return F.pad(torch.cat([angles.sin(), angles.cos()], dim=1).float(), (0, 0, 1, 1))
 
 
 class SpatioTemporalViT(nn.Module):
@@ -48,7 +51,7 @@ class SpatioTemporalViT(nn.Module):
             raise ConfigError(f"{samples} samples do not divide into patches of {patch}; choose a divisor as patch.")
         self.dim, self.leads, self.patch, self.patches_per_lead = dim, leads, patch, samples // patch
         self.embed = nn.Sequential(nn.LayerNorm(patch), nn.Linear(patch, dim), nn.LayerNorm(dim))
-        positions = sincos_positions(self.patches_per_lead + 2, dim)[None]
+        positions = sincos_positions(self.patches_per_lead, dim)[None]
         self.positions = nn.Parameter(positions, requires_grad=False)
         self.separator = nn.Parameter(0.02 * torch.randn(dim))
         self.lead_embedding = nn.Parameter(0.02 * torch.randn(leads, dim))
@@ -116,11 +119,23 @@ class SpatioTemporalMAE(nn.Module):
         self.encoder, self.normalise = encoder, normalise
         self.embed = nn.Linear(encoder.dim, dim)
         self.mask_token = nn.Parameter(0.02 * torch.randn(dim))
-        positions = sincos_positions(encoder.patches_per_lead + 2, dim)[None]
+        positions = sincos_positions(encoder.patches_per_lead, dim)[None]
         self.positions = nn.Parameter(positions, requires_grad=False)
         self.blocks = nn.ModuleList(TransformerBlock(dim, heads) for _ in range(depth))
-        self.norm = nn.LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.predict = nn.Linear(dim, encoder.patch)
+
+    def decode(
+        self, latent: Float[Tensor, "batch lead seen dim"], visible: Int[Tensor, "batch lead kept"]
+    ) -> Float[Tensor, "batch lead patch sample"]:
+        """A prediction for every patch, from normalised tokens of the visible ones between two separators."""
+        seen = self.embed(latent).flatten(0, 1).to(self.mask_token.dtype)
+        places = visible.flatten(0, 1)[..., None].expand(-1, -1, seen.shape[-1])
+        tokens = self.mask_token.expand(len(seen), self.encoder.patches_per_lead, -1).scatter(1, places, seen[:, 1:-1])
+        x = torch.cat([seen[:, :1], tokens, seen[:, -1:]], dim=1) + self.positions
+        for block in self.blocks:
+            x = block(x)
+        return self.predict(self.norm(x))[:, 1:-1].unflatten(0, latent.shape[:2])
 
     def forward(
         self, ecg: Float[Tensor, "batch lead time"], present: Bool[Tensor, "batch lead"], hidden: float = 0.75
@@ -137,14 +152,7 @@ class SpatioTemporalMAE(nn.Module):
         order = torch.rand(batch, leads, count, device=ecg.device).argsort(-1)
         keep = max(1, int(count * (1 - hidden) + 1e-9))
         visible = order[..., :keep]
-        seen = self.embed(self.encoder.encode_tokens(ecg, present, visible)).flatten(0, 1).to(self.mask_token.dtype)
-
-        places = visible.flatten(0, 1)[..., None].expand(-1, -1, seen.shape[-1])
-        tokens = self.mask_token.expand(len(seen), count, -1).scatter(1, places, seen[:, 1:-1])
-        x = torch.cat([seen[:, :1], tokens, seen[:, -1:]], dim=1) + self.positions
-        for block in self.blocks:
-            x = block(x)
-        prediction = self.predict(self.norm(x))[:, 1:-1].unflatten(0, (batch, leads))
+        prediction = self.decode(self.encoder.norm(self.encoder.encode_tokens(ecg, present, visible)), visible)
 
         target = self.encoder.patches(ecg)
         if self.normalise:

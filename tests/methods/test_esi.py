@@ -50,7 +50,7 @@ def weights(golden, recipe):
     for name, shape in shapes.items():  # the text encoder is listed under two names, and was filled under the second
         drawn = name.replace("pretrained_text_encoder.", "unimodal_layers.")
         filled[name] = torch.from_numpy(recipe.fill(drawn, tuple(shape), recipe.kind_of(drawn, tuple(shape))))
-    return filled | {"temperature": torch.ones(1)}
+    return filled
 
 
 @pytest.fixture
@@ -71,6 +71,7 @@ def released(golden, bert_folder, weights, monkeypatch):
                 caption_head_dim=16,
             )
         ).eval()  # fmt: skip
+        weights["temperature"] = method.log_scale.detach()
         load_published(method, weights, NAMES, "esi_small")
         return method, batch
 
@@ -158,6 +159,16 @@ def test_the_released_decoder_sees_the_future_and_ours_does_not(released, golden
     causal = change_of_logits(released, "causal", golden)
     assert (causal[:-1] == 0).all()
     assert causal[-1] > 0.1
+
+
+def test_fixed_parts_of_the_decoder_are_those_of_coca():
+    """The stored outputs were made with closed-form values of these buffers, so they do not show ours."""
+    decoder = Captioner(8, 5, layers=1, heads=2, head_dim=8)
+    buffers = dict(decoder.named_buffers())
+    rates = buffers.pop("layers.0.causal.rates")
+    torch.testing.assert_close(rates, torch.tensor([1.0, 0.1, 0.01, 0.001]))  # 10,000 ** (-2 i / 8)
+    assert {name.rpartition(".")[2] for name in buffers} == {"offset"}
+    assert not any(offset.any() for offset in buffers.values())
 
 
 def test_published_sizes(golden):

@@ -199,11 +199,12 @@ def test_the_rates_of_pretraining_are_those_of_the_release(golden):
     from bench.training.schedule import warmup_cosine
 
     stored = golden("mmcl_lr_schedule_layer_decay.json")["mae_lr"]
+    ours = MAE.Config().pretrain
     steps = 100
     for epoch, value in zip(stored["at"], stored["value"], strict=True):
-        step = round(epoch * steps) - (epoch < stored["warmup"])
+        step = round(epoch * steps) - (epoch < ours.warmup_epochs)
         if step >= 0:
-            found = stored["lr"] * warmup_cosine(step, stored["epochs"] * steps, stored["warmup"] * steps)
+            found = ours.lr * warmup_cosine(step, ours.epochs * steps, ours.warmup_epochs * steps)
             assert found == pytest.approx(value, rel=1e-9, abs=1e-15)
 
 

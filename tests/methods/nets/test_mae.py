@@ -13,6 +13,9 @@ from methods.nets.mae import (
     sincos_positions,
 )
 
+ROUNDING = 4 * 25 * torch.finfo(torch.float32).eps
+"""Of positions: sines and cosines of angles up to 25."""
+
 
 @pytest.fixture(scope="module")
 def stored(golden):
@@ -23,6 +26,9 @@ def stored(golden):
 def net(stored):
     net = MaskedAutoencoder(PatchViT(500, dim=24, heads=3, depth=2), dim=16, heads=2, depth=1).eval()
     weights = {name.removeprefix("w_"): value for name, value in stored.items() if name.startswith("w_")}
+    for own, released in ((net.encoder.positions, "pos_embed"), (net.positions, "decoder_pos_embed")):
+        torch.testing.assert_close(own.detach(), weights[released], atol=ROUNDING, rtol=0)
+        weights[released] = own.detach()
     load_published(net, weights, MMCL_MAE, "mae")
     return net
 
@@ -72,10 +78,9 @@ def test_sixty_tokens_stay_and_the_release_keeps_59():
 
 def test_positions(golden):
     stored = golden("mmcl_pos_embed_2d.npz")
-    rounding = 4 * 25 * torch.finfo(torch.float32).eps  # of angles up to 25
-    torch.testing.assert_close(sincos_positions(24, 12, 25), stored["pos"], atol=rounding, rtol=0)
+    torch.testing.assert_close(sincos_positions(24, 12, 25), stored["pos"], atol=ROUNDING, rtol=0)
     full = sincos_positions(384, 12, 25)[stored["pos_full_row_ids"]]
-    torch.testing.assert_close(full, stored["pos_full_rows"], atol=rounding, rtol=0)
+    torch.testing.assert_close(full, stored["pos_full_rows"], atol=ROUNDING, rtol=0)
     with pytest.raises(ConfigError, match="multiple of 4"):
         sincos_positions(10, 12, 25)
 

@@ -4,6 +4,7 @@ import torch
 
 from methods.losses.contrastive import nt_xent
 from methods.nets.temporal_contrast import TemporalContrast
+from methods.ts_tcc import TSTCC
 
 NAMES = (
     (r"^Wk\.", "predict."),
@@ -38,8 +39,9 @@ def test_it_reproduces_ts_tcc(golden):
     torch.testing.assert_close(torch.stack([loss1, loss2]).detach(), expected)
     torch.testing.assert_close(summary1, stored["proj_1"])
     torch.testing.assert_close(summary2, stored["proj_2"])
-    contextual = nt_xent(summary1, summary2, 0.2)
-    total = stored["lambda1"] * (loss1 + loss2) + stored["lambda2"] * contextual
+    config = TSTCC.Config()
+    contextual = nt_xent(summary1, summary2, config.temperature)
+    total = loss1 + loss2 + config.contextual * contextual
     torch.testing.assert_close(total.item(), stored["total"])
 
 

@@ -58,7 +58,7 @@ class ASTCL(SelfSupervised):
     def build(self, config: Config) -> None:
         self.encoder = self.new_encoder()
         channels = self.feature_channels()
-        self.temporal = TemporalContrast(channels, config.steps, config.summary)
+        self.temporal = TemporalContrast(channels, config.steps, config.summary, projection=0)
         self.projector = mlp(channels, config.projection, config.projection, last_norm=True, affine=False)
         self.predictor = mlp(config.projection, config.bottleneck, config.projection)
         self.discriminator = nn.Sequential(nn.Linear(channels, 64), nn.ReLU(), nn.Linear(64, 1))

@@ -167,6 +167,38 @@ def a_step_is_finite_and_moves_trainable_weights_only(subject: MethodSubject) ->
 
 @collected(
     CHECKS,
+    "every trainable weight gets a gradient in pretraining",
+    "Each parameter with requires_grad must be part of the loss in one of the stages, or be listed in without_gradient.",
+)
+def every_trainable_weight_gets_a_gradient(subject: MethodSubject) -> None:
+    """In two steps of each stage. A layer that the loss does not reach keeps its random initial weights."""
+    subject.needs("pretraining_loss")
+    method = copy.deepcopy(subject.built).train()
+    trainable, reached = set(), set()
+    for stage in method.stages(method.config):
+        method.begin_stage(stage)
+        for seed in (10, 11):
+            method.zero_grad()
+            with seeded(seed):
+                _loss(method, subject.batch).backward()
+            trainable |= {name for name, p in method.named_parameters() if p.requires_grad}
+            reached |= {name for name, p in method.named_parameters() if p.grad is not None}
+    listed = tuple(subject.cls.without_gradient)
+    if missed := sorted(name for name in trainable - reached if not name.startswith(listed)):
+        raise Broken(
+            f"{', '.join(missed[:4])}{f' and {len(missed) - 4} more' if len(missed) > 4 else ''} got no gradient in "
+            f"pretraining, though requires_grad is set.",
+            "Use the layer in the loss, remove it, freeze it (requires_grad_(False)), or list it in "
+            "Method.without_gradient with the reason.",
+        )
+    if stale := [start for start in listed if not any(name.startswith(start) for name in trainable - reached)]:
+        raise Broken(
+            f"without_gradient lists {', '.join(stale)}, and every such parameter gets a gradient.", "Remove it there."
+        )
+
+
+@collected(
+    CHECKS,
     "the loss falls on a batch seen again and again",
     "pretraining_loss must be something that its own weights can lower.",
 )

@@ -118,6 +118,9 @@ class Method(nn.Module):
     records_meet: ClassVar[bool] = True
     """Whether records of a batch meet in its loss (negatives, statistics over the batch). False: each term is a mean over
     records, so that ``pretrain.micro_batch`` may add up the gradients of parts of a batch."""
+    without_gradient: ClassVar[dict[str, str]] = {}
+    """Parameters that require a gradient and get none in pretraining: start of the name -> the reason. ``bench check``
+    refuses every other one."""
     only_modes: ClassVar[tuple[str, ...] | None] = None
     """The modes offered, where they are fewer than what is implemented would give."""
     only_kinds: ClassVar[tuple[str, ...] | None] = None

@@ -47,7 +47,8 @@ class TemporalContrast(nn.Module):
         steps: how many future positions are predicted (50 for sleep, 6 for activity, 10 for epilepsy in the paper).
         dim: width of the summary; 100 or 64 in the paper.
         depth, heads, hidden: 4 blocks, 4 heads and an MLP of 64 in the code.
-        projection: length of the projected summary that the contextual NT-Xent compares.
+        projection: length of the projected summary that the contextual NT-Xent compares; 0: the summary is not
+            projected.
         dropout: 0.1 in the code.
     """
 
@@ -68,9 +69,11 @@ class TemporalContrast(nn.Module):
         self.summary_token = nn.Parameter(torch.randn(1, 1, dim))
         self.blocks = nn.ModuleList(PastBlock(dim, heads, hidden, dropout) for _ in range(depth))
         self.predict = nn.ModuleList(nn.Linear(dim, channels) for _ in range(steps))
-        middle = channels // 2
-        self.project = nn.Sequential(
-            nn.Linear(dim, middle), nn.BatchNorm1d(middle), nn.ReLU(), nn.Linear(middle, projection or channels // 4)
+        middle, out = channels // 2, channels // 4 if projection is None else projection
+        self.project = (
+            nn.Sequential(nn.Linear(dim, middle), nn.BatchNorm1d(middle), nn.ReLU(), nn.Linear(middle, out))
+            if out
+            else nn.Identity()
         )
 
     def forward(

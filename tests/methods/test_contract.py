@@ -1,10 +1,15 @@
 """Contract of methods, checked on everything registered; no method is named here."""
 
+from typing import ClassVar
+
 import pytest
+import torch
 
 from bench import registry
-from bench.checks.check import Check, DoesNotApply
-from bench.checks.method_checks import CHECKS, MethodSubject
+from bench.checks.check import Broken, Check, DoesNotApply
+from bench.checks.method_checks import CHECKS, MethodSubject, every_trainable_weight_gets_a_gradient
+from bench.method import Method
+from bench.signals.input_spec import InputSpec
 
 METHODS = tuple(registry.entries(registry.METHODS))
 
@@ -23,3 +28,33 @@ def test_keeps_the_contract(subject: MethodSubject, check: Check):
         check.run(subject)
     except DoesNotApply as reason:
         pytest.skip(str(reason))
+
+
+def test_a_layer_that_the_loss_does_not_reach_is_named_unless_listed_with_a_reason(tmp_path):
+    class Unreached(Method):
+        """One layer too many. Source: this test."""
+
+        name = "unreached"
+        input = InputSpec(fs=50, seconds=1)
+
+        def build(self, config):
+            self.net, self.norm = torch.nn.Linear(50, 2), torch.nn.LayerNorm(2)
+
+        def pretraining_loss(self, batch):
+            return {"size": self.net(batch.ecg).square().mean()}
+
+    class Listed(Unreached):
+        """With the reason. Source: this test."""
+
+        without_gradient: ClassVar = {"norm.": "the head reads it"}
+
+    class Stale(Unreached):
+        """With a reason for a layer that learns. Source: this test."""
+
+        without_gradient: ClassVar = {"norm.": "the head reads it", "net.": "forgotten"}
+
+    with pytest.raises(Broken, match=r"norm\.bias, norm\.weight got no gradient"):
+        every_trainable_weight_gets_a_gradient(MethodSubject.of(Unreached, tmp_path))
+    every_trainable_weight_gets_a_gradient(MethodSubject.of(Listed, tmp_path))
+    with pytest.raises(Broken, match=r"lists net\., and every"):
+        every_trainable_weight_gets_a_gradient(MethodSubject.of(Stale, tmp_path))

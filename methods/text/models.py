@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.errors import ConfigError, DataError, UnknownName
+from bench.reading.json_file import object_or_empty
 
 Pooling = Literal["cls", "mean", "pooler"]
 
@@ -115,6 +116,12 @@ def find_model(model: str) -> ModelFiles:
     else:
         found = _hub_folder(known.source if known else model, known)
     return _files_in(model, found, known)
+
+
+def width(files: ModelFiles) -> int | None:
+    """Numbers per token, from the config file alone; None where it names them otherwise than most models do."""
+    found = object_or_empty(files.folder / "config.json").get("hidden_size")
+    return found if isinstance(found, int) else None
 
 
 def _packaged_folder(distribution: str, folder: str) -> Path:

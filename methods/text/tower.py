@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from bench.batch import ECGBatch
 from bench.method import Corpus
 from methods.text.encoder import TextEncoder, TextEncoderConfig, text_encoder
+from methods.text.models import find_model, width
 from methods.text.statements import statements_of
 
 
@@ -30,11 +31,12 @@ class TextTower(nn.Module):
 
     def __init__(self, config: TextEncoderConfig):
         super().__init__()
-        encoder = text_encoder(config)
-        self.dim: int = encoder.dim
-        self.trained = encoder if not encoder.frozen else None
+        self.config = config
+        dim = width(find_model(config.model)) if config.trainable_layers == 0 else None
         # In a tuple torch does not see it: a frozen encoder is neither saved nor moved nor switched to training.
-        self._hidden = (encoder,)
+        self._hidden: tuple[TextEncoder, ...] = () if dim else (text_encoder(config),)
+        self.trained = None if config.trainable_layers == 0 else self._hidden[0]
+        self.dim: int = dim or self.encoder.dim
         self._table: Tensor | None = None
         self._row: Tensor | None = None
         self._prompts: dict[str, Tensor] = {}
@@ -42,6 +44,9 @@ class TextTower(nn.Module):
 
     @property
     def encoder(self) -> TextEncoder:
+        if not self._hidden:
+            with torch.random.fork_rng(devices=()):  # when it is loaded changes nothing that is drawn
+                self._hidden = (text_encoder(self.config),)
         return self._hidden[0]
 
     def prepare(self, corpus: Corpus) -> None:
@@ -101,7 +106,7 @@ class TextTower(nn.Module):
 
     def notes(self) -> dict[str, str]:
         """What identifies the encoder."""
-        return {"model": self.encoder.config.model, "digest": self.encoder.digest}
+        return {"model": self.config.model, "digest": self.encoder.digest}
 
     def use_cache(self, folder: Path | None) -> None:
         """Keep embeddings of texts in a folder, and look there first; only while the encoder is frozen."""

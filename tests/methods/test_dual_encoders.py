@@ -6,6 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from bench import registry
 from bench.method import MethodConfig
 from bench.runner.overrides import method_config
 from bench.seeding import seeded
@@ -14,6 +15,7 @@ from bench.training.checkpoint import CheckpointSpec
 from methods.etp import ETP
 from methods.losses.contrastive import info_nce
 from methods.mets import METS
+from methods.text import tower
 from methods.text.prompts import prompts_for
 
 CLASSES = [ClassName("inferior myocardial infarction", "IMI"), ClassName("normal ECG", "NORM")]
@@ -121,3 +123,18 @@ def test_a_prompt_file_finds_a_class_by_the_code_that_its_name_carries(tmp_path)
         type(config).model_validate(config.model_dump())
     with pytest.raises(ValidationError, match="kind=file uses it"):
         ETP.Config(prompts={"file": path})
+
+
+@pytest.mark.parametrize("name", ["merl", "kmerl", "etp", "mets", "random-resnet"])
+def test_a_frozen_text_encoder_is_loaded_when_a_text_is_read(name, small_corpus, monkeypatch):
+    def load(config):
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr(tower, "text_encoder", load)
+    cls = registry.load(registry.METHODS, name)
+    method = cls(method_config(cls, "smoke"))
+    _, batch = small_corpus(method.input)
+    with torch.no_grad():
+        assert len(method.encode(batch)) == len(batch)
+    with pytest.raises(AssertionError, match="loaded"):
+        method.text.prompts(["normal ECG"], torch.device("cpu"))

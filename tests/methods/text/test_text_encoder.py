@@ -17,6 +17,7 @@ from methods.text import models
 from methods.text.embedding_cache import EmbeddingCache
 from methods.text.encoder import TextEncoder, TextEncoderConfig, text_encoder
 from methods.text.torchvision_operators import declare_missing_operators
+from methods.text.tower import TextTower
 
 REPORTS = ["sinus rhythm. normal ECG.", "inferior infarct.", "sinus rhythm. normal ECG.", "left bundle branch block."]
 
@@ -271,3 +272,11 @@ def test_transformers_imports_beside_the_installed_torchvision():
         "assert declare() == ()\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+def test_loading_a_frozen_encoder_late_draws_nothing_from_the_stream_of_the_training(tmp_path):
+    folder = tiny_bert(tmp_path / "model", pooler=False)  # a BERT whose file has no pooler draws one
+    tower = TextTower(TextEncoderConfig(model=str(folder), pooling="cls"))
+    before = torch.get_rng_state()
+    assert tower.dim == tower.encoder.dim == 32
+    assert torch.equal(torch.get_rng_state(), before)

@@ -15,7 +15,6 @@ import time
 import numpy as np
 
 from bench.scoring import classification
-from bench.scoring.bootstrap import percentile_interval
 from bench.scoring.score import score_replicates
 
 # Test positives of PTB-XL's form task (fold 10, 880 records), and effects from an AUROC of 0.64 to one of 0.98.
@@ -79,7 +78,7 @@ def main() -> None:
             for metric, replicates in drawn.items():
                 truth = truths[metric][replicates.present].mean()
                 for how, (low, high) in (
-                    ("percentile", percentile_interval(classification.macro(replicates.values))),
+                    ("percentile", np.nanquantile(classification.macro(replicates.values), [0.025, 0.975])),
                     ("ours", replicates.interval("logit")),
                 ):
                     held[metric, how].append(bool(low <= truth <= high))

@@ -13,7 +13,7 @@ from bench.method import LabelledData, Method, MethodConfig
 from bench.method.search_space import LogUniform
 from bench.scoring.survival import harrell_c
 from bench.signals.input_spec import InputSpec
-from methods.ecg_parameters import PARAMETERS, ecg_parameters
+from methods.ecg_parameters import ecg_parameters
 
 
 def _several(value: Any) -> Any:
@@ -70,11 +70,6 @@ class CoxECG(Method):
     def predict(self, data: LabelledData) -> np.ndarray:
         """Log risk of a partition."""
         return self.model.predict(self._scaled(self._features(data)))
-
-    @property
-    def coefficients(self) -> dict[str, float]:
-        """Log hazard ratio of each parameter; of the rate, per standard deviation."""
-        return dict(zip(PARAMETERS, self.model.coef_.tolist(), strict=True))
 
     def _features(self, data: LabelledData) -> np.ndarray:
         reported: list[dict[Any, Any]] = data.records.to_dict("records")

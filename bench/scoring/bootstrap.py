@@ -115,18 +115,6 @@ def of_records(function: Callable[[np.ndarray], float]) -> Statistic:
     return statistic
 
 
-def percentile_interval(replicates: Float[np.ndarray, "replicate"], level: float = 0.95) -> Interval:
-    """The central ``level`` share of the replicates that have a value; NaN where none has.
-
-    For statistics that are smooth and far from their bounds; :meth:`Replicates.interval` covers better otherwise.
-    """
-    known = replicates[~np.isnan(replicates)]
-    if not len(known):
-        return Interval(np.nan, np.nan)
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high))
-
-
 class Spread(NamedTuple):
     """A standard error and how many degrees of freedom it rests on."""
 

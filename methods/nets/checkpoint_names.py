@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.errors import DataError
 from bench.method.published_names import Rules, own_name, within
@@ -148,17 +148,6 @@ MMCL_VIT: Rules = (
 )
 """MMCL's ECG encoder, for :class:`methods.nets.mae.PatchViT`."""
 
-MMCL_MAE: Rules = (
-    (r"decoder_embed\.", "embed."),
-    (r"mask_token$", "mask_token"),
-    (r"decoder_pos_embed$", "positions"),
-    (r"decoder_blocks\.", "blocks."),
-    (r"decoder_norm\.", "norm."),
-    (r"decoder_pred\.", "predict."),
-    *within("", "encoder.", MMCL_VIT[:-2]),
-)
-"""MMCL's masked autoencoder, for :class:`methods.nets.mae.MaskedAutoencoder`."""
-
 _PRE_NORM_BLOCK = {
     "0.norm": "norm1",
     "0.fn.to_qkv": "attn.qkv",
@@ -196,23 +185,6 @@ CRT_ENCODER: Rules = (
 )
 """CRT's encoder, for :class:`methods.nets.crt.CRTEncoder`."""
 
-CRT_MODEL: Rules = (
-    *within("encoder.", "encoder.", CRT_ENCODER),
-    (r"crt\.encoder\.", None),  # the same encoder, listed twice
-    (r"crt\.modal_embedding$", None),
-    (r"crt\.mask_token$", "mask_tokens"),
-    *(
-        (rf"crt\.decoder\.layers\.(\d+)\.{re.escape(theirs)}\.", rf"blocks.\1.{ours}.")
-        for theirs, ours in _PRE_NORM_BLOCK.items()
-    ),
-    (r"crt\.decoder_pos_emb\.", "positions."),
-    (r"crt\.to_pixels\.", "rebuild."),
-    (r"crt\.projs\.0\.", "project_tokens."),
-    (r"crt\.projs\.1\.", "project_encoded."),
-    (r"classifier\.", None),  # the classifier of whatever task it was tuned on
-)
-"""CRT's whole model, for :class:`methods.nets.crt.CRT`."""
-
 
 def translate(state: Mapping[str, Tensor], rules: Rules, where: str) -> dict[str, Tensor]:
     """A published state dict under our names.
@@ -240,29 +212,6 @@ def translate(state: Mapping[str, Tensor], rules: Rules, where: str) -> dict[str
             f"({', '.join(unknown[:3])}{', ...' if len(unknown) > 3 else ''}); is it a checkpoint of another model?"
         )
     return translated
-
-
-def load_published(net: nn.Module, state: Mapping[str, Tensor], rules: Rules, where: str) -> None:
-    """Load a published state dict into ``net``; every parameter and buffer must be given, and must fit.
-
-    Raises:
-        DataError: naming the tensors that are unknown, missing, left over, or of another shape.
-    """
-    translated = translate(state, rules, where)
-    own = net.state_dict()
-    wrong = [f"{n} missing" for n in own if n not in translated and not n.endswith("num_batches_tracked")]
-    wrong += [f"{n} left over" for n in translated if n not in own]
-    wrong += [
-        f"{n} is {list(t.shape)}, expected {list(own[n].shape)}"
-        for n, t in translated.items()
-        if n in own and t.shape != own[n].shape
-    ]
-    if wrong:
-        raise DataError(
-            f"{where}: does not fit this {type(net).__name__}: {'; '.join(wrong[:4])}"
-            f"{f'; and {len(wrong) - 4} more' if len(wrong) > 4 else ''}. Choose the backbone it was trained with."
-        )
-    net.load_state_dict(own | translated)
 
 
 _DAN_BLOCK = {

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bench.errors import UnknownName
 from methods.nets.transformer import DropPath, drop_path_rates
 
 SIZES = {
@@ -114,14 +113,6 @@ class ConvNeXt(nn.Module):
         self.dim = widths[-1]
         self.norm = nn.LayerNorm(self.dim, eps=1e-6)
         self.apply(_initialise)
-
-    @classmethod
-    def of_size(cls, size: str, leads: int = 12, drop_path: float = 0.0) -> ConvNeXt:
-        """One of the release's sizes; the paper's main model is base."""
-        if size not in SIZES:
-            raise UnknownName("ConvNeXt size", size, SIZES)
-        depths, width = SIZES[size]
-        return cls(depths, [width * 2**stage for stage in range(4)], leads, drop_path)
 
     def features(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim position"]:
         """The feature map before pooling: 156 positions of 5000 samples."""

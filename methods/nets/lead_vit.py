@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from bench.errors import ConfigError, DataError, UnknownName
-from methods.nets.transformer import DEPTH, SIZES, TransformerBlock
+from bench.errors import ConfigError, DataError
+from methods.nets.transformer import DEPTH, TransformerBlock
 
 
 class TokenFeatures(NamedTuple):
@@ -42,7 +42,7 @@ class LeadViT(nn.Module):
     Args:
         samples: input length, a multiple of ``segment``; 5000 (10 s at 500 Hz).
         segment: samples per token; 100 is the best of K-MERL's Figure 7 (200 ms, 50 tokens a lead).
-        dim, heads, depth: width, attention heads and blocks; see :meth:`of_size`.
+        dim, heads, depth: width, attention heads and blocks; the published ones: :data:`methods.nets.transformer.SIZES`.
         tokens: ``"lead"``, or ``"joint"`` for MERL's tokens over all leads (row "- Lead-specific Tokenization" of
             Table 2b): what is hidden is zero, a segment hidden in every lead is dropped, and there is no lead
             embedding, for a joint token belongs to no lead.
@@ -85,14 +85,6 @@ class LeadViT(nn.Module):
         self.time_embedding = nn.Parameter(torch.randn(self.segments, dim) * embedding_std) if time_embedding else None
         self.blocks = nn.ModuleList(TransformerBlock(dim, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
-
-    @classmethod
-    def of_size(cls, size: str, samples: int = 5000, segment: int = 100, **ablations) -> LeadViT:
-        """One of K-MERL's sizes (Figure 8): tiny (the paper's main model), small, middle or base; depth 12."""
-        if size not in SIZES:
-            raise UnknownName("LeadViT size", size, SIZES)
-        dim, heads = SIZES[size]
-        return cls(samples, segment, dim, heads, DEPTH, **ablations)
 
     def forward(
         self,

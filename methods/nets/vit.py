@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bench.errors import ConfigError, UnknownName
-from methods.nets.transformer import DEPTH, SIZES, TransformerBlock, drop_path_rates
+from bench.errors import ConfigError
+from methods.nets.transformer import DEPTH, TransformerBlock, drop_path_rates
 
 
 class ViT(nn.Module):
@@ -20,7 +20,7 @@ class ViT(nn.Module):
         samples: input length; positions are learned, so a network serves one length. 5000 in MERL.
         leads: input channels, all read by every patch. A missing lead is a row of zeros (K-MERL 4.2.1 on MERL).
         patch: samples per token, not overlapping; 50 in MERL.
-        dim, heads, depth: width, attention heads and blocks; see :meth:`of_size` for the published ones.
+        dim, heads, depth: width, attention heads and blocks; the published ones: :data:`methods.nets.transformer.SIZES`.
         drop_path: rate of the last block; earlier blocks rise to it linearly. 0 in MERL.
 
     Attributes:
@@ -49,14 +49,6 @@ class ViT(nn.Module):
             TransformerBlock(dim, heads, drop_path=r) for r in drop_path_rates(drop_path, depth)
         )
         self.norm = nn.LayerNorm(dim)
-
-    @classmethod
-    def of_size(cls, size: str, samples: int = 5000, leads: int = 12, patch: int = 50, drop_path: float = 0.0) -> ViT:
-        """One of MERL's sizes: tiny (5,473,152 parameters), small, middle or base."""
-        if size not in SIZES:
-            raise UnknownName("ViT size", size, SIZES)
-        dim, heads = SIZES[size]
-        return cls(samples, leads, patch, dim, heads, DEPTH, drop_path)
 
     def features(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim position"]:
         """The tokens after the last block, not normalised, channels first as in :meth:`ResNet.features`."""

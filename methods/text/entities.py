@@ -274,14 +274,6 @@ class EntityMiner:
         rank = {name: position for position, name in enumerate(self.lexicon.entities)}
         return Vocabulary(tuple(sorted(kept, key=lambda name: (rank.get(name, len(rank)), name))), self.version)
 
-    def full_vocabulary(self) -> Vocabulary:
-        """Every entity of the lexicon, whether or not a corpus has it. Only with merging on."""
-        if not self.options.merge:
-            raise ConfigError(
-                "entities.merge is off: the vocabulary is then the corpus's own wordings; mine it from reports."
-            )
-        return Vocabulary(self.lexicon.entities, self.version)
-
     def label_matrix(self, reports: Sequence[str], vocabulary: Vocabulary) -> UInt8[np.ndarray, "report entity"]:
         """1 where a report has an entity of ``vocabulary``; entities outside it are left out.
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from bench.checks.synthetic_corpus import made_up_corpus
+from methods.nets.checkpoint_names import translate
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -31,6 +32,17 @@ def golden():
         return array.item() if array.ndim == 0 else torch.from_numpy(array)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def load_published():
+    """``load_published(net, state, rules)``: every tensor of a published state dict has a place, and every place a tensor."""
+
+    def load(net, state, rules):
+        counters = {name: value for name, value in net.state_dict().items() if name.endswith("num_batches_tracked")}
+        net.load_state_dict(counters | translate(state, rules, "the release"))
+
+    return load
 
 
 @pytest.fixture(scope="session")

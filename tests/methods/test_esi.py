@@ -15,9 +15,10 @@ from bench.training.checkpoint import load_weights, read_provenance
 from bench.training.import_checkpoint import import_checkpoint
 from methods import esi
 from methods.esi import ESI, ESITiny
+from methods.nets.backbones import backbone
 from methods.nets.captioner import Captioner
 from methods.nets.checkpoint_names import ESI as NAMES
-from methods.nets.checkpoint_names import load_published, translate
+from methods.nets.checkpoint_names import translate
 from methods.nets.convnext import ConvNeXt
 from methods.text import models
 from methods.text.encoder import TextEncoder, Tokens
@@ -54,7 +55,7 @@ def weights(golden, recipe):
 
 
 @pytest.fixture
-def released(golden, bert_folder, weights, monkeypatch):
+def released(golden, bert_folder, weights, monkeypatch, load_published):
     """``released(captioning, ...)``: ESI at the reference's size with its weights, and its batch of four."""
     ids = torch.tensor(golden("esi_meta.json")["esi_small"]["ids"])
     monkeypatch.setattr(esi, "backbone", lambda *_, **__: ConvNeXt((1, 2, 1, 1), (16, 32, 48, 64)))
@@ -72,7 +73,7 @@ def released(golden, bert_folder, weights, monkeypatch):
             )
         ).eval()  # fmt: skip
         weights["temperature"] = method.log_scale.detach()
-        load_published(method, weights, NAMES, "esi_small")
+        load_published(method, weights, NAMES)
         return method, batch
 
     return make
@@ -177,7 +178,7 @@ def test_published_sizes(golden):
         decoder = Captioner(768, 28_895)
         pairs = {ESI: ("convnextv2_base", 1024), ESITiny: ("convnextv2_tiny", 768)}
         for method, (theirs, width) in pairs.items():
-            encoder = ConvNeXt.of_size(method.Config().encoder.removeprefix("convnext-"))
+            encoder = backbone(method.Config().encoder)
             assert encoder.dim == width
             count = sum(p.numel() for p in encoder.parameters())
             assert count == meta["param_counts"][theirs]["without_unused_head"]

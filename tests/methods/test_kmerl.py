@@ -29,8 +29,8 @@ SMALL = ("kmerl.query_dim=32", "kmerl.dim=16", "kmerl.depth=1")
 @pytest.mark.parametrize("size", SIZES)
 def test_every_size_has_its_parameters(size):
     with torch.device("meta"):
-        net = LeadViT.of_size(size)
-    width = net.dim
+        width, heads = SIZES[size]
+        net = LeadViT(dim=width, heads=heads)
     expected = MERLS[size] - 600 * width - 100 * width + (100 + 12 + 50) * width
     assert sum(p.numel() for p in net.parameters()) == expected
 

@@ -115,7 +115,7 @@ def test_ridge_cox_finds_the_parameter_that_matters():
     risk = method.predict(test)
     assert harrell_c(test.targets[:, 0], test.targets[:, 1].astype(bool), risk) > 0.6
     assert risk[wide].min() > risk[~wide].max()
-    assert method.coefficients["prolonged QRS"] > 0
+    assert method.model.coef_[PARAMETERS.index("prolonged QRS")] > 0
     assert method.penalty in method.config.penalties
 
 

@@ -103,36 +103,3 @@ def _long(table: Table) -> RichTable:
                 view.add_row(Text(f"  {table.name(line)}"), shown, f"{summary.n_records:,}")
         view.add_section()
     return view
-
-
-def class_tables(results: Iterable[Result], metric: str = "auroc", most: int = 30) -> list[RichTable]:
-    """The per-class values of each task of up to ``most`` classes: rows are classes, columns the cells.
-
-    A class whose wording a zero-shot method misreads shows here, as a value below one half.
-    """
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    by_task: dict[str, list[Result]] = {}
-    for result in results:
-        per_class = result.score.get("per_class") or {}
-        if 1 < len(per_class) <= most and any(metric in values for values in per_class.values()):
-            by_task.setdefault(result.cell.task, []).append(result)
-    views = []
-    for task, found in by_task.items():
-        view = RichTable(title=f"{task}: {metric} of each class", title_justify="left", box=box.SIMPLE_HEAD)
-        view.add_column("class")
-        view.add_column("positives", justify="right")
-        for result in found:
-            view.add_column(Text(str(result.cell).replace(f" · {task}", "")), justify="right")
-        for name in found[0].score["per_class"]:
-            values = [result.score["per_class"].get(name, {}).get(metric) for result in found]
-            positives = (found[0].score.get("support") or {}).get(name)
-            view.add_row(
-                Text(name),
-                "" if positives is None else f"{positives:,}",
-                *[number_format.MISSING if value is None else f"{value:.3f}" for value in values],
-            )
-        views.append(view)
-    return views

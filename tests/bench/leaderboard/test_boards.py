@@ -7,7 +7,7 @@ import pytest
 from bench.errors import ConfigError, UnknownName
 from bench.leaderboard.board import Board, Column, Row, board_files, load_board, read_board
 from bench.leaderboard.collect import collect, collect_all
-from bench.leaderboard.formats.console import class_tables, console_tables
+from bench.leaderboard.formats.console import console_tables
 from bench.leaderboard.match_results import fullest_board
 from bench.leaderboard.number_format import MANY_GROUPS
 from bench.leaderboard.render import render
@@ -418,9 +418,3 @@ def test_the_terminal_keeps_kinds_apart(make_result):
     assert len(console_tables([make_result(), make_result(data="simulated")])) == 2
     assert console_tables([]) == []
     assert collect_all([]) == []
-
-
-def test_per_class_values_are_shown(make_result):
-    (view,) = class_tables([make_result(value=0.31)])
-    assert "0.310" in shown(view)
-    assert "963" in shown(view)

@@ -8,7 +8,7 @@ from scipy.stats import norm, t
 
 from bench import kinds
 from bench.scoring import comparison
-from bench.scoring.bootstrap import Replicates, Spread, interval, percentile_interval
+from bench.scoring.bootstrap import Replicates, Spread, interval
 from bench.scoring.score import score, score_replicates
 
 in_range = {"logit": (0, 1), "fisher": (-1, 1), "log": (0, np.inf), "complement": (-np.inf, 1), "plain": (-9, 9)}
@@ -75,7 +75,6 @@ def test_perfect_predictions_have_an_interval_without_width_and_absent_ones_none
     lonely = score("multilabel", np.eye(4)[:, :1], np.eye(4)[:, :1], ["a"], None, bootstrap=50).metrics["macro_auroc"]
     assert lonely.value == 1.0
     assert np.isnan([lonely.low, lonely.high]).all()
-    assert np.isnan(percentile_interval(np.full(3, np.nan))).all()
 
 
 # --- Simulated experiments with a known truth ------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from bench.errors import UnknownName
-from methods.nets.checkpoint_names import ESI_CONVNEXT, load_published
+from methods.nets.backbones import backbone
+from methods.nets.checkpoint_names import ESI_CONVNEXT
 from methods.nets.convnext import ConvNeXt, TimeNorm
 
 COUNTS = {
@@ -19,16 +19,16 @@ COUNTS = {
 @pytest.mark.parametrize("size", COUNTS)
 def test_parameter_counts_are_those_of_esi_without_its_unused_head(size):
     with torch.device("meta"):
-        net = ConvNeXt.of_size(size)
+        net = backbone(f"convnext-{size}")
     assert sum(p.numel() for p in net.parameters()) == COUNTS[size]
 
 
-def test_it_reproduces_esi(golden, recipe):
+def test_it_reproduces_esi(golden, recipe, load_published):
     stored = golden("esi_convnext_small.npz")
     shapes = golden("esi_convnext_small_shapes.json")
     weights = {n: torch.from_numpy(recipe.fill(n, tuple(s), recipe.kind_of(n, tuple(s)))) for n, s in shapes.items()}
     net = ConvNeXt((1, 2, 1, 1), (16, 32, 48, 64)).eval()
-    load_published(net, weights, ESI_CONVNEXT, "esi")
+    load_published(net, weights, ESI_CONVNEXT)
     ecg = golden("inputs_ecg8.npz")["ecg8"][:4]
     x = (ecg - ecg.mean((1, 2), keepdim=True)) / (ecg.std((1, 2), keepdim=True) + 1e-6)
     maps = []
@@ -52,8 +52,3 @@ def test_the_norm_is_over_time(golden):
     x = torch.arange(24.0).view(2, 3, 4)
     expected = torch.tensor([-1.1618942, -0.3872980, 0.3872980, 1.1618942]).expand(2, 3, 4)
     torch.testing.assert_close(TimeNorm(3)(x).detach(), expected)
-
-
-def test_an_unknown_size_is_named():
-    with pytest.raises(UnknownName, match="nano"):
-        ConvNeXt.of_size("nanno")

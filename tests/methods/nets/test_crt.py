@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +7,25 @@ import torch
 import torch.nn.functional as F
 
 from bench.errors import ConfigError
-from methods.nets.checkpoint_names import CRT_MODEL, load_published
+from methods.nets.checkpoint_names import _PRE_NORM_BLOCK, CRT_ENCODER, Rules, within
 from methods.nets.crt import CRT, CRTEncoder, time_magnitude_phase, token_discrimination
+
+CRT_MODEL: Rules = (
+    *within("encoder.", "encoder.", CRT_ENCODER),
+    (r"crt\.encoder\.", None),  # the same encoder, listed twice
+    (r"crt\.modal_embedding$", None),
+    (r"crt\.mask_token$", "mask_tokens"),
+    *(
+        (rf"crt\.decoder\.layers\.(\d+)\.{re.escape(theirs)}\.", rf"blocks.\1.{ours}.")
+        for theirs, ours in _PRE_NORM_BLOCK.items()
+    ),
+    (r"crt\.decoder_pos_emb\.", "positions."),
+    (r"crt\.to_pixels\.", "rebuild."),
+    (r"crt\.projs\.0\.", "project_tokens."),
+    (r"crt\.projs\.1\.", "project_encoded."),
+    (r"classifier\.", None),  # the classifier of whatever task it was tuned on
+)
+"""CRT's whole model, for :class:`methods.nets.crt.CRT`."""
 
 WHOLE = Path(__file__).parents[4] / "shared" / "golden" / "crt.npz"
 
@@ -20,11 +38,15 @@ def whole():
         return {name: torch.from_numpy(arrays[name]) for name in arrays}
 
 
-def loaded(whole, **options) -> CRT:
-    net = CRT(CRTEncoder(80, 3, 4, 16), **options).eval()
-    weights = {n.removeprefix("w_").replace("__", "."): t for n, t in whole.items() if n.startswith("w_")}
-    load_published(net, weights, CRT_MODEL, "crt")
-    return net
+@pytest.fixture
+def loaded(whole, load_published):
+    def load(**options) -> CRT:
+        net = CRT(CRTEncoder(80, 3, 4, 16), **options).eval()
+        weights = {n.removeprefix("w_").replace("__", "."): t for n, t in whole.items() if n.startswith("w_")}
+        load_published(net, weights, CRT_MODEL)
+        return net
+
+    return load
 
 
 def test_domains_and_constraint(golden):
@@ -34,17 +56,17 @@ def test_domains_and_constraint(golden):
     assert constraint.item() == pytest.approx(stored["idc_loss"], abs=1e-9)
 
 
-def test_pretraining_loss_of_the_release_needs_its_crossed_targets(whole):
+def test_pretraining_loss_of_the_release_needs_its_crossed_targets(whole, loaded):
     orders = (whole["perm_time"], whole["perm_freq"])
-    released = loaded(whole, crossed_targets=True)(whole["x"], whole["mask_ratio"].item(), orders)
+    released = loaded(crossed_targets=True)(whole["x"], whole["mask_ratio"].item(), orders)
     assert sum(released.values()).item() == pytest.approx(whole["total_loss"].item(), rel=1e-6)
-    straight = loaded(whole)(whole["x"], whole["mask_ratio"].item(), orders)
+    straight = loaded()(whole["x"], whole["mask_ratio"].item(), orders)
     assert straight["constraint"] == released["constraint"]
     assert straight["reconstruction"].item() != pytest.approx(released["reconstruction"].item(), rel=1e-6)
 
 
-def test_fine_tuned_logits_of_the_release_need_its_wrong_axis(whole):
-    net = loaded(whole)
+def test_fine_tuned_logits_of_the_release_need_its_wrong_axis(whole, loaded):
+    net = loaded()
     net.encoder.batch_sliced_domains = True
     w = {name.removeprefix("w_classifier__"): t for name, t in whole.items()}
     hidden = torch.relu(F.linear(net.encoder.encode_domains(whole["x"]), w["fc1__weight"], w["fc1__bias"]))

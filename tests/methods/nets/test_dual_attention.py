@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.errors import ConfigError
-from methods.nets.checkpoint_names import DAN, load_published
+from methods.nets.checkpoint_names import DAN
 from methods.nets.dual_attention import (
     BatchwiseDropout,
     BeatDecoder,
@@ -22,7 +22,7 @@ def autoencoder(samples=608, **options):
 
 
 @pytest.fixture(scope="module")
-def released(golden, recipe):
+def released(golden, recipe, load_published):
     net = autoencoder(as_released=True).eval()
     weights = {
         name: torch.zeros((), dtype=torch.long)
@@ -30,7 +30,7 @@ def released(golden, recipe):
         else torch.from_numpy(recipe.fill(name, tuple(shape), recipe.kind_of(name, tuple(shape))))
         for name, shape in golden("dan_608_shapes.json")
     }
-    load_published(net, weights, DAN, "dan_608")
+    load_published(net, weights, DAN)
     return net
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bench.errors import ConfigError, DataError, UnknownName
+from bench.errors import ConfigError, DataError
 from methods.nets.lead_masking import LeadMasking
 from methods.nets.lead_vit import LeadViT
 
@@ -17,13 +17,11 @@ def parameters(net) -> int:
 
 def test_parameter_counts():
     with torch.device("meta"):
-        tiny = LeadViT.of_size("tiny")
+        tiny = LeadViT(dim=192, heads=3)
         assert parameters(tiny) == 5_369_856
         assert parameters(tiny.blocks) + parameters(tiny.norm) == 5_338_752
-        assert parameters(LeadViT.of_size("tiny", lead_embedding=False)) == 5_369_856 - 12 * 192
-        assert parameters(LeadViT.of_size("tiny", time_embedding=False)) == 5_369_856 - 50 * 192
-        for size, blocks in {"small": 384, "middle": 512, "base": 768}.items():
-            assert LeadViT.of_size(size).dim == blocks
+        assert parameters(LeadViT(dim=192, heads=3, lead_embedding=False)) == 5_369_856 - 12 * 192
+        assert parameters(LeadViT(dim=192, heads=3, time_embedding=False)) == 5_369_856 - 50 * 192
 
 
 def test_twelve_full_leads_give_all_tokens_and_no_mask():
@@ -108,7 +106,5 @@ def test_bad_input_is_named():
     leads[1] = False
     with pytest.raises(DataError, match="record 1 of the batch"):
         net(torch.zeros(3, 12, 200), leads)
-    with pytest.raises(UnknownName, match="tiny"):
-        LeadViT.of_size("tinny")
     with pytest.raises(ConfigError, match="segments of 300"):
         LeadViT(segment=300)

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from bench.errors import ConfigError
-from methods.nets.checkpoint_names import MMCL_MAE, MMCL_VIT, load_published
+from methods.nets.checkpoint_names import MMCL_VIT, Rules, within
 from methods.nets.mae import (
     MaskedAutoencoder,
     PatchViT,
@@ -16,6 +16,17 @@ from methods.nets.mae import (
 ROUNDING = 4 * 25 * torch.finfo(torch.float32).eps
 """Of positions: sines and cosines of angles up to 25."""
 
+MMCL_MAE: Rules = (
+    (r"decoder_embed\.", "embed."),
+    (r"mask_token$", "mask_token"),
+    (r"decoder_pos_embed$", "positions"),
+    (r"decoder_blocks\.", "blocks."),
+    (r"decoder_norm\.", "norm."),
+    (r"decoder_pred\.", "predict."),
+    *within("", "encoder.", MMCL_VIT[:-2]),
+)
+"""MMCL's masked autoencoder, for :class:`methods.nets.mae.MaskedAutoencoder`."""
+
 
 @pytest.fixture(scope="module")
 def stored(golden):
@@ -23,13 +34,13 @@ def stored(golden):
 
 
 @pytest.fixture(scope="module")
-def net(stored):
+def net(stored, load_published):
     net = MaskedAutoencoder(PatchViT(500, dim=24, heads=3, depth=2), dim=16, heads=2, depth=1).eval()
     weights = {name.removeprefix("w_"): value for name, value in stored.items() if name.startswith("w_")}
     for own, released in ((net.encoder.positions, "pos_embed"), (net.positions, "decoder_pos_embed")):
         torch.testing.assert_close(own.detach(), weights[released], atol=ROUNDING, rtol=0)
         weights[released] = own.detach()
-    load_published(net, weights, MMCL_MAE, "mae")
+    load_published(net, weights, MMCL_MAE)
     return net
 
 
@@ -99,11 +110,11 @@ def test_parameter_counts():
     assert trainable(attention) + 2 * 385 == 6_071_042
 
 
-def test_the_fine_tuned_encoder_with_attention_pooling(golden, closed_form, closed_form_input):
+def test_the_fine_tuned_encoder_with_attention_pooling(golden, load_published, closed_form, closed_form_input):
     key = "mmcl_vit_tiny_attention_nc2"
     weights = {n: closed_form(n, tuple(s)).float() for n, s in golden("encoder_param_names.json")[key]}
     net = PatchViT(pool="attention", norm_twice=True).eval()
-    load_published(net, weights, MMCL_VIT, key)
+    load_published(net, weights, MMCL_VIT)
     ecg = closed_form_input(golden("param_counts.json")[key]["input"])[0]
     logits = F.linear(net(ecg), weights["head.weight"], weights["head.bias"])
     torch.testing.assert_close(logits.detach().double(), golden("encoder_forward.npz")[key], atol=1e-5, rtol=1e-5)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,10 +20,50 @@ from bench.signals.windows import SignalView
 from bench.storage.workspace import Workspace
 from tasks.datasets.ptbxl import PTBXL
 from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
-from tasks.datasets.simulated.ptbxl_plus import simulate_ptbxl_plus
 
 N = 96
 BEATS = InputSpec(fs=500, seconds=1.2, median_beat=True)
+PRODUCERS_FOLDER = "ge_median_beats_wfdb/"
+UNIG_SAMPLES = (450, 600)
+
+
+def simulate_ptbxl_plus(ptbxl: PTBXL, destination: Path, leave_out: int = 24) -> None:
+    """Write ``median_beats/12sl`` and ``median_beats/unig`` below ``destination`` for the recordings of ``ptbxl``.
+
+    As published: microvolts under headers that say mV; a producer's folder in the headers of 12SL; UniG's beats of
+    differing lengths. Every ``leave_out``-th recording has no beat of 12SL.
+    """
+    import wfdb
+
+    files = ptbxl.files(ptbxl.records())
+    for position, file in enumerate(files):
+        recording = ptbxl.read(file)
+        assert recording.gain is not None
+        millivolts = np.nan_to_num(recording.signal / recording.gain[:, None])
+        microvolts = median_beat(millivolts, recording.fs) * 1000
+        number = int(file.record_id)
+        for algorithm, digits, code in (("12sl", 5, "32"), ("unig", 6, "16")):
+            if algorithm == "12sl" and position % leave_out == leave_out - 1:
+                continue
+            folder = destination / "median_beats" / algorithm / f"{number // 1000 * 1000:05d}"
+            folder.mkdir(parents=True, exist_ok=True)
+            name = f"{number:0{digits}d}_medians"
+            beat = microvolts
+            if algorithm == "unig":
+                samples = UNIG_SAMPLES[number % 2]
+                beat = microvolts[:, (600 - samples) // 2 :][:, :samples]
+            wfdb.wrsamp(
+                name,
+                fs=500,
+                units=["mV"] * 12,
+                sig_name=list(LEADS),
+                p_signal=beat.T.astype(np.float64),
+                fmt=[code] * 12,
+                write_dir=str(folder),
+            )
+            if algorithm == "12sl":
+                header = folder / f"{name}.hea"
+                header.write_text(re.sub(rf"^(?={name})", PRODUCERS_FOLDER, header.read_text(), flags=re.MULTILINE))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The command line, from Python: the same plans, the same cells, the same keys; tables are tidy DataFrames.
+"""Run, read and extend the benchmark from Python: the plans, cells and keys of the command line; tables are tidy DataFrames.
 
 >>> import bench
 >>> table = bench.run(methods="kmerl,random-resnet", tasks="ptbxl-super", modes="linear", fractions=[0.1, 1])

@@ -1,4 +1,4 @@
-"""The contract of a dataset: how the publisher's own files become recordings, metadata and text.
+"""The contract of a dataset: recordings, metadata and text from the publisher's files.
 
 A dataset is read once, by ``bench data prepare``, into a signal store (:mod:`bench.signals.build_store`); everything later
 reads the store. A dataset can also *simulate itself*: write the same files in the same format, so that tests and the

@@ -1,4 +1,4 @@
-"""Examine this machine: report what bench found, and a fix for everything missing. Nothing is downloaded or prepared.
+"""Examine this machine: report everything found, and a fix for everything missing. Nothing is downloaded or prepared.
 
 Installed packages may add findings (models that their methods use): a function without arguments that
 returns Findings, registered under ``bench.doctor``.

@@ -1,4 +1,4 @@
-"""Errors a user can act on: each message names the place, what was found, what was expected and the fix."""
+"""Errors a user can act on: each message names the place, the value found, the value expected and the fix."""
 
 from __future__ import annotations
 

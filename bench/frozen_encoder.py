@@ -1,4 +1,4 @@
-"""A frozen encoder as a scikit-learn transformer: recordings in, one vector per recording out."""
+"""A frozen encoder as a scikit-learn transformer: one vector per recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar with the time left on a terminal or in a notebook, a plain line now and then in a log."""
+"""Progress of long work: a bar with the time left on a terminal or in a notebook, otherwise a plain line at intervals."""
 
 from __future__ import annotations
 

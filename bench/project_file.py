@@ -1,4 +1,4 @@
-"""``bench.toml``: what a project sets once. An option goes before the environment, and the environment before the file.
+"""``bench.toml``: settings of a project. Options override the environment, and the environment overrides the file.
 
 The file of the current folder counts, else the nearest one above it, up to the folder that holds ``.git`` or the home
 folder. ``BENCH_TOML`` names another, or with an empty value none. Paths are relative to the file's folder.

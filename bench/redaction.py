@@ -1,4 +1,4 @@
-"""Credentials leave no trace: what may be printed, logged or stored of a text that may hold a URI or a key."""
+"""Remove credentials from text that is printed, logged or stored and may hold a URI or a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random streams, derived from a cell's coordinates and a word for the purpose, never from digests or the clock."""
+"""Random streams, derived from a cell's coordinates and the name of a purpose, never from digests or the clock."""
 
 from __future__ import annotations
 

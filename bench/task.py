@@ -1,4 +1,4 @@
-"""The contract of a task: a dataset, what is asked of each recording, a split and the metrics.
+"""The contract of a task: a dataset, a target per recording, a split and the metrics.
 
 A multilabel task on an existing dataset is about ten lines::
 

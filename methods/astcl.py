@@ -1,4 +1,4 @@
-"""ASTCL: noisy and denoised views that a discriminator cannot tell apart."""
+"""ASTCL: noisy and denoised views that a discriminator cannot distinguish."""
 
 from __future__ import annotations
 

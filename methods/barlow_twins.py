@@ -1,4 +1,4 @@
-"""Barlow Twins: the features of two views agree one by one and share nothing."""
+"""Barlow Twins: the features of two views correlate one by one and not with each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from methods.self_supervised import SelfSupervised
 
 
 class BarlowTwins(SelfSupervised):
-    """The cross-correlation of two views' features over the batch is drawn to the identity matrix.
+    """The cross-correlation of two views' features over the batch is trained towards the identity matrix.
 
     Source: Zbontar et al., "Barlow Twins: Self-Supervised Learning via Redundancy Reduction", ICML 2021. A row of
     K-MERL Table 1 and MMCL Table III (there with ``layers=2``, as its code has it).

@@ -1,4 +1,4 @@
-"""BYOL: an online network predicts what a slow copy of itself says of another view."""
+"""BYOL: an online network predicts the projection that a slow copy of itself makes of another view."""
 
 from __future__ import annotations
 

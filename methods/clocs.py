@@ -1,4 +1,4 @@
-"""CLOCS: what one heart says at different times, or in different leads, attracts."""
+"""CLOCS: contrast of segments or leads of one patient with those of other patients."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from methods.self_supervised import SelfSupervised
 
 
 class CLOCS(SelfSupervised):
-    """Halves of a recording (CMSC), its leads (CMLC) or both (CMSMLC) attract, and so do recordings of one patient.
+    """Contrast of the halves of a recording (CMSC), of its leads (CMLC) or both (CMSMLC), patient by patient.
 
     Source: Kiyasseh et al., "CLOCS: Contrastive Learning of Cardiac Signals Across Space, Time, and Patients", ICML
     2021, and its released code. A row of K-MERL Table 1, ESI Table 2 and MMCL Table III. For these 12-lead tables

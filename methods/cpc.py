@@ -1,4 +1,4 @@
-"""CPC: a recurrent summary of the past recognises the encoding that lies ahead."""
+"""CPC: a recurrent summary of the past identifies the encoding of the future."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from methods.losses.predictive import cpc, draw_negatives
 
 
 class CPC(Method):
-    """A summary of the past picks the encoding twelve samples ahead out of 128 others of the same recording.
+    """A summary of the past identifies the encoding twelve samples ahead among 128 others of the same recording.
 
     Source: van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018, as Mehari and
     Strodthoff, "Self-supervised representation learning from 12-lead ECG data", 2022, set it up for ECG at 100 Hz,

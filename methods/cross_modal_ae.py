@@ -1,4 +1,4 @@
-"""Cross-modal autoencoders: an ECG and a heart image meet in one code, from which either can be rebuilt."""
+"""Cross-modal autoencoders: one code for an ECG and a heart image, from which either can be reconstructed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CRT: waveform, magnitude and phase rebuild one another."""
+"""CRT: waveform, magnitude and phase are reconstructed from one another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from methods.nets.momentum import PretrainingClock
 
 
 class CRT(Method):
-    """Patches of the waveform and of its spectra are hidden, ever more of them, and rebuilt from the rest of all three.
+    """Patches of the waveform and of its spectra are masked, increasingly many, and reconstructed from the rest.
 
     Source: Zhang et al., "Self-Supervised Time Series Representation Learning via Cross Reconstruction Transformer",
     IEEE TNNLS 2023, and its released code (encoder of 2,567,776 parameters). A row of K-MERL Table 1. Adam decays

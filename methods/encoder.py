@@ -1,4 +1,4 @@
-"""An encoder that somebody else trained, without writing a class: a file, a model of the hub, or a function."""
+"""An encoder trained elsewhere, without writing a class: a file, a model of the hub, or a function."""
 
 from __future__ import annotations
 

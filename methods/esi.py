@@ -1,4 +1,4 @@
-"""ESI: an ECG finds its description among others, and helps to write it."""
+"""ESI: contrast of an ECG with its description, and a decoder that writes the description."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from methods.text.waveforms import default_knowledge
 
 
 class ESI(ReportContrast):
-    """ECG and enriched report attract, and a decoder writes the report from its first words and the ECG.
+    """Contrast of ECG and enriched report, and a decoder that writes the report from its first words and the ECG.
 
     Source: Yu et al., "ECG Semantic Integrator (ESI)", TMLR 2024, and its released code. Deviations: the packaged
     MiniLM stands in for BioLinkBERT (``--set text.model=biolinkbert``); waveform descriptions come from the knowledge

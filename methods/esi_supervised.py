@@ -1,4 +1,4 @@
-"""The encoders that ESI trains without pretraining, to compare with its own."""
+"""The encoders that ESI trains without pretraining, for comparison."""
 
 from __future__ import annotations
 

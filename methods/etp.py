@@ -1,4 +1,4 @@
-"""ETP: an ECG and its report attract, the language model frozen."""
+"""ETP: contrast of an ECG with its report; the language model is frozen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from methods.text.tower import TextTower
 
 
 class ETP(ReportContrast):
-    """CLIP for ECG and report: a ResNet learns, a clinical language model stays as it is, two linear heads meet.
+    """CLIP for ECG and report: a trained ResNet, a frozen clinical language model, and a linear head on each.
 
     Source: Liu et al., "ETP: Learning Transferable ECG Representations via ECG-Text Pre-training", ICASSP 2024. No code
     is published. Deviations: the packaged MiniLM stands in for BioClinicalBERT (``--set text.model=bioclinicalbert``);

@@ -29,7 +29,7 @@ from methods.text.tower import TextTower
 
 
 class KMERL(ReportContrast):
-    """ECG and report attract, and a query network learns which entities the report names; any subset of leads serves.
+    """Contrast of ECG and report, and a query network that learns the entities of the report; any subset of leads.
 
     Source: "Knowledge-enhanced Multimodal ECG Representation Learning with Arbitrary-Lead Inputs" (arXiv 2502.17900, 2025).
     No code is published. Deviations: the packaged MiniLM stands in for Med-CPT (``--set text.model=medcpt``), and entities

@@ -1,4 +1,4 @@
-"""LEAVES: the views are learned too, to be as hard as they can."""
+"""LEAVES: the strengths of the augmentations are learned too, against the encoder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from methods.self_supervised import SelfSupervised
 
 
 class LEAVES(SelfSupervised):
-    """SimCLR against two view modules that learn how to augment by making its loss larger.
+    """SimCLR with two view modules that learn to augment by increasing its loss.
 
     Source: Yu et al., "LEAVES: Learning Views for Time-Series Data in Contrastive Learning", 2022, and its released
     code. A row of ESI Table 2. Deviations from the code, towards its evident intent: the projector is trained, and

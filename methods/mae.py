@@ -1,4 +1,4 @@
-"""MAE: most of an ECG is hidden, and rebuilt from the rest."""
+"""MAE: most of an ECG is hidden, and reconstructed from the rest."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ SWEPT: Spaces = {
 
 
 class MAE(Method):
-    """Masked autoencoder: a transformer sees a fifth of an ECG's patches, and a small decoder rebuilds all of them.
+    """Masked autoencoder: a transformer reads a fifth of an ECG's patches, and a small decoder reconstructs all of them.
 
     Source: He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR 2022, as the ECG-only stage of Turgut
     et al. (MMCL), arXiv 2308.05764, "MDM". A row of MMCL Table III; cleaning and fine-tuning are MMCL's. Deviation: random

@@ -1,4 +1,4 @@
-"""MERL: an ECG and its report attract; so do two dropout views of the same ECG."""
+"""MERL: contrast of an ECG with its report, and of two dropout views of the same ECG."""
 
 from __future__ import annotations
 

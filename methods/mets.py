@@ -1,4 +1,4 @@
-"""METS: the ECG encoder learns to land where a frozen language model puts the report."""
+"""METS: the ECG encoder learns the embedding that a frozen language model gives the report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from methods.text.tower import TextTower
 
 
 class METS(ReportContrast):
-    """A ResNet and one linear layer, trained towards the embeddings of a language model that does not move.
+    """A ResNet and one linear layer, trained towards the embeddings of a frozen language model.
 
     Source: Li et al., "Frozen Language Model Helps ECG Zero-Shot Learning", MIDL 2023. No code is published; what
     its abstract does not say is taken from re-implementations by others, and marked so below. Deviations: the packaged

@@ -1,4 +1,4 @@
-"""MLBF-Net: a branch for each lead, their fusion, and a loss for every one of them."""
+"""MLBF-Net: one branch per lead, their fusion, and a loss for each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from methods.nets.mlbf import MLBFNet, MultiLossHead
 
 
 class MLBF(Method):
-    """Lead-specific branches learn diversity, their fusion integrity; all answers are held to the labels in training.
+    """Lead-specific branches learn diversity, their fusion integrity; every output is trained on the labels.
 
     Source: Zhang et al., "MLBF-Net: a multi-lead-branch fusion network for multi-class arrhythmia classification using
     12-lead ECG", IEEE JTEHM 2021; ESI Table 2. No code was released, and the full text was not available. Known of it:

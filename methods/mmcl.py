@@ -1,4 +1,4 @@
-"""MMCL: masked ECGs first, then ECGs and heart images of the same person attract."""
+"""MMCL: masked ECG modelling first, then contrast of ECGs with heart images of the same person."""
 
 from __future__ import annotations
 

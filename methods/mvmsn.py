@@ -17,7 +17,7 @@ from methods.supervised import PTBXL_DEVIATION, PTBXL_MEAN
 
 
 class MVMSNet(Method):
-    """Views of the heart by lead group, weighed by separate gates and added.
+    """Views of the heart by lead group, weighted by separate gates and added.
 
     Source: Yang et al., "A multi-view multi-scale neural network for multi-label ECG classification", IEEE TETCI 2023,
     and its released code (ysxGitHub/MVMS-net); ESI Table 2. The release adds its noise to validation and test

@@ -1,4 +1,4 @@
-"""Untrained encoders: the floor that every learned representation must clear."""
+"""Untrained encoders: the lower bound for every learned representation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shared part of methods in which an ECG meets its report: a text tower, prompts, and statements as concepts."""
+"""Shared base of the ECG-text methods: a text tower, prompts, and statements as concepts."""
 
 from __future__ import annotations
 

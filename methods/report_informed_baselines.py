@@ -1,4 +1,4 @@
-"""The two networks that LLM-DAN's Table III holds its own against, in its protocol."""
+"""The two networks with which LLM-DAN's Table III compares, in its protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SimCLR: two views of a recording attract, all others of the batch repel."""
+"""SimCLR: contrast of two views of a recording with all other recordings of the batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from methods.self_supervised import SelfSupervised
 
 
 class SimCLR(SelfSupervised):
-    """Two augmented views of a recording attract; all others in the batch repel.
+    """Contrast of two augmented views of a recording with all other recordings of the batch.
 
     Source: Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", ICML 2020; the views
     are those of Mehari and Strodthoff 2022, whose own code has a faulty NT-Xent that is not followed. A row of K-MERL

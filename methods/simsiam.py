@@ -1,4 +1,4 @@
-"""SimSiam: each view predicts the other's projection, and the target is held still."""
+"""SimSiam: each view predicts the projection of the other, whose gradient is stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ST-MEM: patches of every lead are hidden, and rebuilt lead by lead."""
+"""ST-MEM: patches of every lead are hidden, and reconstructed lead by lead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from methods.nets.spatiotemporal_mae import SIZES, SpatioTemporalMAE, SpatioTemp
 
 
 class STMEM(Method):
-    """A masked autoencoder whose tokens know their time and their lead; the decoder sees one lead at a time.
+    """A masked autoencoder with embeddings of time and lead; the decoder reads one lead at a time.
 
     Source: Na et al., "Guiding Masked Representation Learning to Capture Spatio-Temporal Relationship of
     Electrocardiogram", ICLR 2024; settings of its released configuration. A row of K-MERL Table 1. Since every token

@@ -1,4 +1,4 @@
-"""TS-TCC: predict the future of a strongly changed view from the past of a weakly changed one, and back."""
+"""TS-TCC: the past of a strongly augmented view predicts the future of a weakly augmented one, and the reverse."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class CSNLabels(CSNTask):
 
 
 class CSNReleasedLabels(CSNTask):
-    """CSN's 38 labels as MERL released them: seven hold too often. Only for comparison with published numbers."""
+    """CSN's 38 labels as MERL released them: seven are set too often. Only for comparison with published numbers."""
 
     # A class was given to a recording when its acronym occurs anywhere in the text of the recording's acronyms: VB has
     # 916 positives instead of 3, ST 6,338 instead of 5,154.

@@ -1,4 +1,4 @@
-"""Identification: each person is a class, enrolled on one window, recognised on another.
+"""Identification: each person is a class, enrolled on one window and recognised on another.
 
 ``train`` holds one enrolment window a person and ``test`` one probe a person. Weights are chosen on whatever further
 windows the enrolled persons have, so that neither the probes nor other people's recordings take part in the choice.

@@ -1,4 +1,4 @@
-"""Cohorts of UK Biobank: who takes part, what became of them, and how many were left out at each step and why.
+"""Cohorts of UK Biobank: participants, outcomes, and the number excluded at each step with the reason.
 
 Survival time runs from the ECG. Who had the event before it (or on that day) is prevalent and takes no part; who has it
 later is incident; everybody else is censored at death, at the loss to follow-up or at its end, whichever comes first.

@@ -1,4 +1,4 @@
-"""Endpoints of UK Biobank as data: which fields and codes say that a participant has a disease, and since when.
+"""Endpoints of UK Biobank as data: the fields and codes that define a disease and its date.
 
 Each YAML of ``tasks/endpoints``, and of ``endpoints`` in the user's data root, is one endpoint. Kinds of evidence:
 

@@ -1,4 +1,4 @@
-"""The unit of work and of caching."""
+"""A cell: the unit of work and of caching."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A result class by class: one row for each, as tables and CSV files show it."""
+"""One row per class of a result, for tables and CSV files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A finished cell on disk: metrics, per-record predictions and provenance. This is the truth; MLflow mirrors it.
+"""A finished cell on disk: metrics, predictions per record and provenance. MLflow is a copy of it.
 
 ``results/KEY/result.json`` holds everything but the predictions, ``results/KEY/predictions.parquet`` one row for each
 scored example of the validation and test partitions: ``record_id, patient_id, partition, target_*, score_*``.

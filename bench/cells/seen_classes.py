@@ -1,4 +1,4 @@
-"""Seen and unseen classes: which classes of a task a method had met, by name, before it was asked for them zero-shot.
+"""Seen and unseen classes: which class names a method met during pretraining, before zero-shot.
 
 The rule of K-MERL (Table 5): a class is seen if its name's similarity to something of the pretraining corpus is above
 0.95, as the method's own text encoder sees it. What the corpus said is kept with the checkpoint: the entities mined from it

@@ -1,4 +1,4 @@
-"""A promise, a function that tests it, and how a failure reads."""
+"""A promise of a contract, the function that tests it, and the message of a failure."""
 
 from __future__ import annotations
 

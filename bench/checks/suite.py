@@ -1,4 +1,4 @@
-"""The checks of everything that is registered under a name."""
+"""All checks of everything registered under a name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A corpus of a few made-up ECGs, so that a method can be looked at without data."""
+"""A corpus of a few synthetic ECGs, to examine a method without data."""
 
 from __future__ import annotations
 

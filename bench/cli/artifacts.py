@@ -1,4 +1,4 @@
-"""``bench artifacts``: what lies in the workspace, whether it is whole, and what can go."""
+"""``bench artifacts``: list, verify and remove what the workspace holds."""
 
 from __future__ import annotations
 

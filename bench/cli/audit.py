@@ -1,4 +1,4 @@
-"""``bench audit``: was the test set in the pretraining corpus?"""
+"""``bench audit``: find test recordings in the pretraining corpus."""
 
 from __future__ import annotations
 

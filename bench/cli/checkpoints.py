@@ -1,4 +1,4 @@
-"""``bench checkpoints``: published weights as checkpoints of this workspace."""
+"""``bench checkpoints``: import published weights as checkpoints of this workspace."""
 
 from __future__ import annotations
 

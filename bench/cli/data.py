@@ -1,4 +1,4 @@
-"""``bench data``: download, prepare, verify, look at and simulate datasets."""
+"""``bench data``: download, prepare, verify, list and simulate datasets."""
 
 from __future__ import annotations
 

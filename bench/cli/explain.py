@@ -1,4 +1,4 @@
-"""``bench explain``: pictures of what a method looked at, and of what its scores mean."""
+"""``bench explain``: plot what a method's scores depend on, and what they mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench leaderboard``: boards from stored results."""
+"""``bench leaderboard``: make boards from stored results."""
 
 from __future__ import annotations
 

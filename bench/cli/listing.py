@@ -1,4 +1,4 @@
-"""``bench methods`` and ``bench tasks``: what is registered, read from source without importing it."""
+"""``bench methods`` and ``bench tasks``: list what is registered, read from source without importing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench new`` and ``bench check``: plugins written, and held to their contract."""
+"""``bench new`` and ``bench check``: write a plugin, and check its contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench pretrain``: make a method's checkpoint."""
+"""``bench pretrain``: pretrain a method and store its checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench run``: the cross product of methods, tasks, modes, fractions, leads and seeds."""
+"""``bench run``: compute the cross product of methods, tasks, modes, fractions, leads and seeds."""
 
 from __future__ import annotations
 

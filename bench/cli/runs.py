@@ -1,4 +1,4 @@
-"""``bench runs``: what has been run."""
+"""``bench runs``: list finished and failed cells."""
 
 from __future__ import annotations
 

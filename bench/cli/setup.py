@@ -1,4 +1,4 @@
-"""``bench doctor`` and ``bench init``: what there is, and what a project always wants."""
+"""``bench doctor`` and ``bench init``: examine this machine, and write a project's settings."""
 
 from __future__ import annotations
 

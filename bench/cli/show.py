@@ -1,4 +1,4 @@
-"""``bench runs show``: one finished cell, class by class."""
+"""``bench runs show``: print one finished cell, class by class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench sweep``: settings chosen on validation data; the choice trained again and scored once."""
+"""``bench sweep``: choose settings on validation data, then train the chosen setting again and score it once."""
 
 from __future__ import annotations
 

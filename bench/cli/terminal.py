@@ -1,4 +1,4 @@
-"""Standard output for tables: as wide as the terminal, and whole lines where a program reads them."""
+"""Tables on standard output: as wide as the terminal, or whole lines where a program reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench text``: the user's own textbooks, from which descriptions of findings are written."""
+"""``bench text``: the user's textbooks, from which descriptions of findings are written."""
 
 from __future__ import annotations
 

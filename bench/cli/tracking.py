@@ -1,4 +1,4 @@
-"""``bench tracking``: results to and from an MLflow server."""
+"""``bench tracking``: copy results to and from an MLflow server."""
 
 from __future__ import annotations
 

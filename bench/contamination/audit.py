@@ -1,4 +1,4 @@
-"""Was what a cell is tested on in what its checkpoint was pretrained on? By declaration, by ids, and by fingerprint.
+"""Compare the test recordings of a cell with its pretraining corpus: by declaration, by ids, and by fingerprint.
 
 ``test records``
     at least one test recording was trained on: by its id, where the corpus is the task's own dataset, or by its waveform.

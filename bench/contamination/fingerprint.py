@@ -1,4 +1,4 @@
-"""Fingerprints: how much the heart's electricity changes, moment by moment, whatever the leads are called or scaled by.
+"""Fingerprints of recordings: the rate of change of the electrical activity over time, independent of lead names and scale.
 
 A recording's fingerprint is one curve of 50 samples per second, one byte each (500 bytes for ten seconds). Every lead is
 band-passed around the QRS complex, scaled to unit strength and squared; the mean over leads, compressed by a fourth root and

@@ -1,4 +1,4 @@
-"""Find recordings within others by their fingerprints, wherever they begin.
+"""Find recordings within others by their fingerprints, at any offset.
 
 Every local maximum of a fingerprint, mostly a QRS complex, is an anchor, and the two seconds around it are described by
 some cosine coefficients. Of each query the anchors that a trimmed copy still has are looked up among those of the corpus

@@ -1,1 +1,1 @@
-"""From a publisher's files to batches: where data come from, what state they are in, downloads."""
+"""From a publisher's files to batches: sources, status and downloads."""

@@ -1,1 +1,1 @@
-"""Pictures for people: what a trained method looked at, and what its scores mean for those who have them."""
+"""Plots of what a trained method's scores depend on, and of what they mean for patients."""

@@ -1,4 +1,4 @@
-"""An ECG as clinicians know it: 25 mm/s, 10 mm/mV, three rows of four leads and a rhythm strip on pink paper.
+"""Plot an ECG as clinicians print it: 25 mm/s, 10 mm/mV, three rows of four leads and a rhythm strip on pink paper.
 
 Axes are in millimetres of paper, so that a ruler laid on a print at full size reads right.
 """

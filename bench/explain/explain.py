@@ -1,4 +1,4 @@
-"""From a method and a task to a folder of pictures: train as the cell says, ask what the scores rest on, draw."""
+"""From a method and a task to a folder of plots: train the cell, compute attributions, draw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of all pictures: matplotlib without a screen, one style, PNG and SVG."""
+"""Settings of all plots: matplotlib without a screen, one style, PNG and SVG."""
 
 from __future__ import annotations
 

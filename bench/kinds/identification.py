@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Identification(Kind):
-    """Whose recording it is, among people of whom other recordings are known; scores are [record, person]."""
+    """The person of a recording, among people with other recordings; scores are [record, person]."""
 
     name = "identification"
     metrics: ClassVar = {"accuracy": "logit", "macro_auroc": "logit"}

@@ -1,4 +1,4 @@
-"""The class of task kinds: the only place that knows the differences between kinds."""
+"""The base class of task kinds: the only place that knows how kinds differ."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Multiclass(Kind):
-    """One class of several for each recording; scores are probabilities [record, class]."""
+    """One of several classes per recording; scores are probabilities [record, class]."""
 
     name = "multiclass"
     metrics: ClassVar = {"macro_auroc": "logit", "accuracy": "logit", "macro_f1": "logit"}

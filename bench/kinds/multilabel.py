@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Multilabel(Kind):
-    """Classes of which any number may hold in one recording; scores are probabilities [record, class]."""
+    """Any number of classes per recording; scores are probabilities [record, class]."""
 
     name = "multilabel"
     metrics: ClassVar = {"macro_auroc": "logit", "macro_auprc": "logit", "macro_f1": "logit", "macro_accuracy": "logit"}

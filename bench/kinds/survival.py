@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Survival(Kind):
-    """When something happens to the patient, who may leave before; scores are log risks [record]."""
+    """Time to an event, possibly censored; scores are log risks [record]."""
 
     name = "survival"
     metrics: ClassVar = {"c_index": "logit"}

@@ -1,4 +1,4 @@
-"""The form of a result card: what of it becomes part of a path, a table or a sentence has a type, a size and no controls."""
+"""The form of a result card: every part that reaches a path, a table or a sentence has a type, a size and no controls."""
 
 from __future__ import annotations
 

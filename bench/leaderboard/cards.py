@@ -1,4 +1,4 @@
-"""Result cards: finished cells as small JSON files that can be sent to somebody, and held to what they say.
+"""Result cards: finished cells as small JSON files that can be sent to others and checked against what they state.
 
 A card is a result without its predictions, which it names by their digest. :func:`check` is what a CI needs to accept one by
 pull request: it recomputes whatever can be recomputed from the card, the registered task and its split file, and with the

@@ -1,4 +1,4 @@
-"""Boards kept in a folder with what they were made from, so that no number in them can be edited by hand.
+"""Boards in a folder together with the cards they were made from, so that no number can be edited by hand.
 
 A kept folder holds
 

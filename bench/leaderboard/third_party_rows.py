@@ -1,4 +1,4 @@
-"""Methods that a board's author could not know: those of other packages get separate rows, below the others."""
+"""Rows for methods of other packages, which a board's author could not know: separate, below the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of a method: backbone(s), a pretraining objective, and the way it answers each mode.
+"""The contract of a method: encoder(s), a pretraining objective, and one function per way to answer a mode.
 
 Implement what the method can do, and nothing else; the modes it offers follow from that:
 

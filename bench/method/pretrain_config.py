@@ -1,4 +1,4 @@
-"""Settings of pretraining that every method shares; a method's Config overrides the defaults with its paper's."""
+"""Settings of pretraining that every method shares; a method's Config overrides the defaults with those of its paper."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Processes that bench starts, and what becomes of them when the one that started them is gone."""
+"""Processes that bench starts, and their end when the process that started them has gone."""

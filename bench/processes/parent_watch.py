@@ -1,4 +1,4 @@
-"""End a process when its parent is gone: nobody would read what it computes."""
+"""End a process when its parent has gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the command in a child process, so that an end which skips the command is not taken for success.
+"""Run the command in a child process, so that an exit that skips the command is not taken for success.
 
 Code of a plugin or a library may end its process at once (``os._exit(0)``, C's ``exit``), and nothing inside the process
 can prevent it or change the exit code. The parent imports nothing more, waits, and hands on signals and the exit code.

@@ -1,1 +1,1 @@
-"""Reads the small text files that people write or receive (YAML, JSON), with limits on size, depth and expansion."""
+"""Read small text files that people write or receive (YAML, JSON), with limits on size, depth and expansion."""

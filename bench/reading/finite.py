@@ -1,4 +1,4 @@
-"""Numbers of a config that are not finite."""
+"""Refuse numbers of a config that are not finite."""
 
 from __future__ import annotations
 

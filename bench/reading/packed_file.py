@@ -1,4 +1,4 @@
-"""Compressed text that somebody else wrote, unpacked within limits."""
+"""Unpack compressed text from others within limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables in parquet that somebody else wrote, read within a limit: 1 KB of it can unpack to gigabytes."""
+"""Read parquet tables from others within a limit: 1 KB can unpack to gigabytes."""
 
 from __future__ import annotations
 

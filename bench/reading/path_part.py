@@ -1,4 +1,4 @@
-"""Names from files of strangers that become part of a path: the one place that decides which may."""
+"""Decide which names from untrusted files may become part of a path."""
 
 from __future__ import annotations
 

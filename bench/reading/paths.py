@@ -1,4 +1,4 @@
-"""Paths that a user writes: in an option, the environment or a file."""
+"""Paths that a user writes in an option, the environment or a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a text file that somebody else may have written."""
+"""Read a text file that somebody else may have written."""
 
 from __future__ import annotations
 

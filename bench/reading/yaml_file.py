@@ -1,4 +1,4 @@
-"""YAML that cannot run code, grow in memory or contradict itself: the one way in which this project reads YAML."""
+"""Read YAML that cannot run code, grow in memory or contradict itself; all YAML of this project is read here."""
 
 from __future__ import annotations
 

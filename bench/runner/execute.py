@@ -1,4 +1,4 @@
-"""Run a plan: every cell once, finished cells never again, a failure recorded and never cached."""
+"""Run a plan: compute every cell once, skip finished cells, record failures and never cache them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells that failed: each with its traceback, in a file that goes when the cell succeeds. Never a result."""
+"""Records of failed cells: a file with the traceback, removed when the cell succeeds. A failure is never a result."""
 
 from __future__ import annotations
 

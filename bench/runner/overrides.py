@@ -1,4 +1,4 @@
-"""From a profile and ``--set`` values to validated configs."""
+"""Make validated configs from a profile and ``--set`` values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans: options, combined into cells."""
+"""Plans: options combined into cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the cells of a plan to jobs: what several cells share comes first, each with what it costs."""
+"""Make jobs from the cells of a plan: shared checkpoints and features first, each with its estimated cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finished cells held to what they say: metrics from stored predictions, and predictions from recorded inputs."""
+"""Verify finished cells: metrics from stored predictions, and predictions from recorded inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cell together with everything that its coordinates name, each looked up once."""
+"""A resolved cell: a cell with everything that its coordinates name, each looked up once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One cell, from its coordinates to its result."""
+"""Compute one cell, from its coordinates to its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task over a prepared store: who is asked what, and who is in which part."""
+"""A task on a prepared store: its examples, targets and partitions."""
 
 from __future__ import annotations
 

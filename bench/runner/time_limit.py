@@ -1,4 +1,4 @@
-"""``--time-limit``: how long a job may take."""
+"""``--time-limit``: the longest time of a job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench init``: the commented ``bench.toml`` of a project."""
+"""``bench init``: write a commented ``bench.toml``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names checked, templates rendered, a folder that appears whole or not at all."""
+"""Check names, render templates, and write a folder that appears whole or not at all."""
 
 from __future__ import annotations
 

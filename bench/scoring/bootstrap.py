@@ -1,4 +1,4 @@
-"""Patient-clustered bootstrap: how far a metric would move had other patients been drawn.
+"""Patient-clustered bootstrap: the variation of a metric over draws of patients.
 
 Recordings of one patient are alike, so patients are drawn with replacement and each brings all its recordings. The
 draws depend on the seed, the clusters and the number of replicates alone: two methods scored on the same records see

@@ -1,4 +1,4 @@
-"""Metrics as published code computes them, where that departs from this benchmark's protocol.
+"""Metrics as published code computes them, where they differ from this benchmark's protocol.
 
 The modes that repeat a published protocol call them. Each says what it does that :mod:`bench.scoring.score` does not.
 """

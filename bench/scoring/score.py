@@ -1,4 +1,4 @@
-"""From scores and targets to a :class:`Score`: the one entry the runner calls, for every kind of task.
+"""From scores and targets to a :class:`Score`: the one function that the runner calls, for every kind of task.
 
 | kind | targets | scores | metrics |
 |---|---|---|---|

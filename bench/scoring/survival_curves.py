@@ -1,4 +1,4 @@
-"""Kaplan-Meier curves, risk groups, log-rank and calibration: what a risk means for the people who have it.
+"""Kaplan-Meier curves, risk groups, log-rank test and calibration.
 
 Curves and tests are scikit-survival's; times are in years, events 1 where the event was seen.
 """

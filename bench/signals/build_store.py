@@ -1,4 +1,4 @@
-"""The signal store, made: a dataset read once from its publisher's files.
+"""Build a signal store: read a dataset once from its publisher's files.
 
 :mod:`bench.signals.store` reads it, :mod:`bench.signals.store_writer` writes and describes the files,
 :mod:`bench.signals.quality` tells what becomes of invalid samples and flat leads.

@@ -1,4 +1,4 @@
-"""Processing steps of whole recordings before a network reads them, by name, in order: ``InputSpec.filters``.
+"""Processing steps of whole recordings, by name and in order: ``InputSpec.filters``.
 
 Filters are those of :mod:`bench.signals.filters` (``highpass:0.5``). Next to them:
 

@@ -1,4 +1,4 @@
-"""Recordings in memory, read as a prepared store is: what a user has in arrays or a DataFrame."""
+"""Recordings in memory (arrays, a DataFrame), with the interface of a prepared store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digest of the code that an input passes between the store and the method: part of every key that depends on it.
+"""Digest of the code that transforms an input between the store and the method: part of every key that depends on it.
 
 A spec chooses some transforms and not others; only those that it chooses count. What stores and caches do is left out:
 they are checked by the digests of their content.

@@ -1,4 +1,4 @@
-"""The twelve standard leads: their one order in this project, and their spellings in the wild."""
+"""The twelve standard leads: their order in this project, and their spellings in files."""
 
 from __future__ import annotations
 

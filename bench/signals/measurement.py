@@ -1,4 +1,4 @@
-"""Measure a median beat as a clinician does: positions of QRS, P and T, amplitudes in every lead, and axes.
+"""Measure a median beat: positions of QRS, P and T, amplitudes in every lead, and axes.
 
 A plain recipe of our own, for recordings whose recorder reported no measurements: waves are found on all leads together
 (steepness for QRS, distance from the isoelectric level for P and T), so that every lead has the same limits.

@@ -1,4 +1,4 @@
-"""One beat for a recording: QRS complexes found on all leads at once, aligned, and their median.
+"""The median beat of a recording: QRS complexes found on all leads at once, aligned, and their median.
 
 A plain and robust recipe of our own, for datasets that publish no median beats: steepness summed over leads finds the
 complexes, correlation with a first median aligns them, and beats of another shape (ectopic ones, noise) stay out.

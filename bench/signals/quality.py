@@ -1,4 +1,4 @@
-"""Treatment of invalid samples and flat leads: one stated rule, applied once, when a dataset is prepared.
+"""Treatment of invalid samples and flat leads: one stated rule, applied when a dataset is prepared.
 
 * A run of invalid samples (NaN; :mod:`bench.signals.bounds` refuses infinite ones) of at most ``MAX_GAP_SECONDS`` in a
   lead is filled: linearly between its neighbours, and with the nearest valid sample at either end of the recording. A

@@ -1,4 +1,4 @@
-"""Another sampling rate, by an anti-aliasing polyphase filter."""
+"""Resample recordings with an anti-aliasing polyphase filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signal store, read: a dataset's recordings, memory-mapped.
+"""Read a signal store: a dataset's recordings, memory-mapped.
 
 :mod:`bench.signals.build_store` makes it; :mod:`bench.signals.store_writer` describes the files.
 """

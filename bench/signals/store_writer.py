@@ -1,4 +1,4 @@
-"""Writing a signal store: recordings are appended to a hidden folder that takes its name when it is complete.
+"""Write a signal store: recordings are appended to a hidden folder that takes its name when it is complete.
 
 After every chunk one line of a journal says how far the files reach, with a digest of itself and of the chunk's part of the
 index. A writer that finds the journal of an interrupted one with the same plan cuts the files back to its last line and

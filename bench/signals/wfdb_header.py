@@ -1,4 +1,4 @@
-"""WFDB headers (``RECORD.hea``): read from any bytes, refused in one sentence where a field is impossible.
+"""WFDB headers (``RECORD.hea``): parse any bytes, and refuse impossible fields in one sentence.
 
 File layout: WFDB Applications Guide, header(5).
 """

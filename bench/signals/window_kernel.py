@@ -1,4 +1,4 @@
-"""Windows of a store in mV and scaled, in one compiled pass: what :func:`bench.signals.windows.normalise` says in numpy.
+"""Windows of a store in mV and scaled, in one compiled pass: :func:`bench.signals.windows.normalise` is the same in numpy.
 
 In numpy every step of it (gather, divide, extremes, subtract, divide) reads and writes the whole batch, which is what an
 epoch then takes its time with. Here a recording's samples are read twice while they lie in the processor's cache and written

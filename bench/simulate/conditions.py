@@ -1,4 +1,4 @@
-"""Effects of diagnoses on a patient: each condition moves parameters of heart or rhythm by its severity.
+"""Effects of diagnoses on a patient: each condition changes parameters of heart or rhythm by its severity.
 
 Severity 1 is a textbook case, 0.3 a borderline one. Conditions compose: each adds to what is there. Names are the
 field's own terms; a dataset maps its codes to them.

@@ -1,4 +1,4 @@
-"""The parameters of a simulated patient: what a heart is, how it beats, and how it was recorded.
+"""The parameters of a simulated patient: heart, rhythm and recording.
 
 Everything is continuous and physiological; nothing here knows a dataset's codes. A latent-variable cohort (chamber
 volume, wall thickness, scar) sets these fields directly; a labelled cohort goes through

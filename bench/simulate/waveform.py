@@ -1,4 +1,4 @@
-"""Patients to recordings: beats laid out in time, atrial activity, pacing spikes and noise."""
+"""Recordings of simulated patients: beats over time, atrial activity, pacing spikes and noise."""
 
 from __future__ import annotations
 

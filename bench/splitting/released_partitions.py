@@ -1,4 +1,4 @@
-"""Columns that a user brings to a dataset's records: partitions that others released and that are not ours to ship.
+"""Columns that a user adds to a dataset's records: partitions that others released and that are not ours to publish.
 
 ``bench splits import`` writes them, one CSV a dataset, below the workspace; they join the prepared records by record id
 whenever those are read. A split then reads them like any column, and the dataset keeps their test records out of

@@ -1,4 +1,4 @@
-"""Splits: which examples of a task train, validate and test, by a stated rule, checked against what is expected.
+"""Splits: the training, validation and test examples of a task, by a stated rule, with expected counts and digests.
 
 A split is a YAML file in a package registered under ``bench.splits``. It holds the rule and, for a complete copy of the
 data, the expected counts and a digest over sorted (record id, labels); never a record::

@@ -1,4 +1,4 @@
-"""One stratum for each example, whatever the kind of target: what splits and training subsets are balanced on."""
+"""One stratum per example, for any kind of target: the groups over which splits and training subsets are balanced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finished artifacts in an object store: what one machine has computed, the others fetch.
+"""Finished artifacts in an object store, shared between machines.
 
 Below the URL (anything that fsspec opens: ``s3://bucket/prefix``, ``gs://...``, ``file:///mnt/...``) lie the files of all
 artifacts by the SHA-256 of their bytes, ``files/ab/ab12...``, and for each artifact one small manifest, ``KIND/NAME.json``,

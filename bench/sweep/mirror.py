@@ -1,4 +1,4 @@
-"""A study in MLflow: a run for the study, and a nested run for each trial. The study's storage is the truth."""
+"""Copy a study to MLflow: one run for the study, and one nested run per trial. The study's storage is authoritative."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One study: settings proposed, each tried on validation data, until so many have been; the same in every worker."""
+"""Run one study: propose settings and try each on validation data, with the same outcome on any number of workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study for people: a table of its trials, and pictures of its history, of what mattered, and of each field."""
+"""Show a study: a table of its trials, and plots of history, importance and each field."""
 
 from __future__ import annotations
 

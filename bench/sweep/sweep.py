@@ -1,4 +1,4 @@
-"""From ``bench sweep``'s options to results: a study a fold, its best setting trained again and scored once.
+"""From the options of ``bench sweep`` to results: one study per fold, its best setting trained again and scored once.
 
 Only validation data are looked at while settings are compared (:func:`bench.runner.run_cell.answer` puts the
 validation split in the place of the test split). The chosen setting then runs as any other cell does, for every seed

@@ -1,4 +1,4 @@
-"""MLflow mirrors the result store: one run per cell, with everything the cell knew and found.
+"""Copy the result store to MLflow: one run per cell, with its inputs and results.
 
 The store is the truth. :func:`push` rebuilds MLflow from it and :func:`pull` fills it from a team's MLflow; a server
 that is down costs a warning and no result. By default MLflow lives in one SQLite file of the workspace, and

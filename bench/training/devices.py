@@ -1,4 +1,4 @@
-"""Devices of training: one device, several of a machine, or several machines; through Lightning Fabric."""
+"""Devices of training: one device, several of one machine, or several machines, through Lightning Fabric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published weights as a checkpoint of ours: names mapped, everything accounted for, nothing unpickled, nothing partial."""
+"""Import published weights as a checkpoint: names mapped, every tensor accounted for, nothing unpickled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process for each device of this machine; if one fails, all end, and the reason is reported."""
+"""Start one process per device of this machine; if one fails, all end, and the reason is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A linear head and its AdamW steps, compiled: PyTorch's arithmetic without its overhead a step.
+"""A linear head and its AdamW steps, compiled: PyTorch's arithmetic without its overhead per step.
 
 A probe's step on sixteen recordings is a few microseconds of arithmetic under a few hundred of Python and autograd, and a
 table of probes takes millions of steps. The gradient of a linear head is known in closed form, so that the whole epoch is

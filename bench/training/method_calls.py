@@ -1,4 +1,4 @@
-"""A method's functions as forward passes, so that precision and strategy hold for them."""
+"""Call a method's functions as forward passes, so that precision and strategy apply to them."""
 
 from __future__ import annotations
 

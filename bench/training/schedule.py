@@ -1,4 +1,4 @@
-"""Learning-rate factors, step by step."""
+"""Learning-rate factors per step."""
 
 from __future__ import annotations
 

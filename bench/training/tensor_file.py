@@ -1,4 +1,4 @@
-"""Files of ``torch.save`` that strangers wrote, read as tensors and plain values."""
+"""Read files of ``torch.save`` from others as tensors and plain values."""
 
 from __future__ import annotations
 

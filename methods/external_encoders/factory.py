@@ -1,4 +1,4 @@
-"""A function of an importable module that returns a network: code of the user's own, run only if trusted."""
+"""A function of an importable module that returns a network: the user's code, run only if trusted."""
 
 from __future__ import annotations
 

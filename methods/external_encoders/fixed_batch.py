@@ -1,4 +1,4 @@
-"""Models that take a fixed number of recordings at once: batches are cut and filled up."""
+"""Models with a fixed batch size: batches are cut and padded."""
 
 from __future__ import annotations
 

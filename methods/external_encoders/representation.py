@@ -1,4 +1,4 @@
-"""One vector per recording, from whatever a model answers."""
+"""Make one vector per recording from any output of a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two networks that pull against each other under one optimiser."""
+"""Two networks with opposed losses under one optimiser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses that predict a signal's own future among distractors: CPC and the temporal contrast of TS-TCC."""
+"""Losses that predict the future of a signal among distractors: CPC and the temporal contrast of TS-TCC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses between two views that need no negatives: BYOL, SimSiam, Barlow Twins."""
+"""Losses between two views without negatives: BYOL, SimSiam, Barlow Twins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ECG encoders by name: what a method's ``backbone`` or ``encoder`` field may say.
+"""ECG encoders by name: the values of a method's ``backbone`` or ``encoder`` field.
 
 Every backbone maps [batch, lead, time] to [batch, dim] and has the attribute ``dim``. All but the ``-cnn`` and
 ``mmcl-vit`` ones also have ``features``, [batch, channels, position].

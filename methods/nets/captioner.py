@@ -1,4 +1,4 @@
-"""ESI's captioning decoder: text tokens that see the tokens before them and the ECG.
+"""ESI's captioning decoder: text tokens attend to earlier tokens and to the ECG.
 
 Source: Yu et al., "ECG Semantic Integrator", TMLR 2024, and its released code, after CoCa (Yu et al., TMLR 2022) with
 the parallel blocks of PaLM (Chowdhery et al., JMLR 2023).

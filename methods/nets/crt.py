@@ -1,4 +1,4 @@
-"""The Cross-Reconstruction Transformer: waveform, amplitude and phase spectra rebuild each other.
+"""The Cross-Reconstruction Transformer: waveform, amplitude and phase spectra reconstruct each other.
 
 Source: Zhang et al., "Self-supervised time series representation learning via cross reconstruction transformer" (CRT),
 IEEE TNNLS 2023, and its released code. Two of the release's defects are options here: what each prediction is compared

@@ -1,4 +1,4 @@
-"""The families of backbones: which names there are, and the function that builds each of them.
+"""The families of backbones: their names, and the function that builds each.
 
 A new backbone is a line of ``FAMILIES`` and, for a new family, a function here. Functions import the net that they build
 and nothing else, so that neither start-up nor a method's key depends on nets that are not asked for.

@@ -1,4 +1,4 @@
-"""The multi-lead-branch fusion network: a convolutional-recurrent branch for every lead, and their fusion.
+"""The multi-lead-branch fusion network: one convolutional-recurrent branch per lead, and their fusion.
 
 Source: Zhang et al. (MLBF-Net), IEEE JTEHM 2021. No code was released.
 """

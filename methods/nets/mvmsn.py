@@ -1,4 +1,4 @@
-"""The multi-view multi-scale network: lead groups read apart, weighed, and added.
+"""The multi-view multi-scale network: groups of leads encoded separately, weighted and added.
 
 Source: Yang et al. (MVMSN), IEEE TETCI 2023, released code. Parameters with 71 classes: 2,253,261.
 """

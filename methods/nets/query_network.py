@@ -1,4 +1,4 @@
-"""K-MERL's cardiac query network: does this ECG show what this text names?
+"""K-MERL's cardiac query network: the probability that an ECG shows what a text names.
 
 Source: K-MERL (arXiv 2502.17900), sections 3.5 and 4.2.1, Tables 6b and 6c. No code was published.
 """

@@ -1,4 +1,4 @@
-"""ST-MEM's transformer: a token is a stretch of one lead that knows its time and its lead.
+"""ST-MEM's transformer: a token is a segment of one lead, with embeddings of its time and its lead.
 
 Source: Na et al., "Guiding Masked Representation Learning to Capture Spatio-Temporal Relationship of
 Electrocardiogram", ICLR 2024, and the parameter names and shapes of its released code (none of that code is used: its

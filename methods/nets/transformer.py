@@ -1,4 +1,4 @@
-"""The pre-LayerNorm transformer block that every vision transformer here is made of.
+"""The pre-LayerNorm transformer block that all vision transformers here share.
 
 Source: Dosovitskiy et al., ICLR 2021, with the layer names of timm, which is what most released ECG weights use.
 """

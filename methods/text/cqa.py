@@ -1,4 +1,4 @@
-"""ESI's Cardio Query Assistant (section 3.1): a report becomes who the patient is, what was found, and how that looks.
+"""ESI's Cardio Query Assistant (section 3.1): from a report to demographics, findings and their waveforms.
 
 The text has the layout of ESI's released loader: a sentence with age and sex, ``ECG Findings:`` with the statements,
 and under ``Potential ECG waveforms:`` a paragraph for every statement that something is known about. ESI asks a language

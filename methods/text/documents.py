@@ -1,4 +1,4 @@
-"""A user's own books as pages of text: PDF, plain text and Markdown, cut into passages that can be cited."""
+"""The user's books as pages of text: PDF, plain text and Markdown, cut into passages that can be cited."""
 
 from __future__ import annotations
 

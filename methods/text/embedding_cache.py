@@ -1,4 +1,4 @@
-"""Embeddings of strings on disk, found by content: the same string under the same encoder is embedded once, ever."""
+"""Embeddings of strings on disk by content: a string is embedded once per encoder."""
 
 from __future__ import annotations
 

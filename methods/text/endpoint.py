@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible chat endpoint: validated answers, patient retries, and no question asked twice."""
+"""Any OpenAI-compatible chat endpoint: answers are validated, failed requests retried, and answers kept."""
 
 from __future__ import annotations
 

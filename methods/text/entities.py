@@ -1,4 +1,4 @@
-"""Structured knowledge from reports: which cardiac entities a report finds present (K-MERL, section 3.4).
+"""Entities of reports: which cardiac entities a report states as present (K-MERL, section 3.4).
 
 Four stages, as in the paper, the last two switchable (its Table 2c): *extract* the wordings a report holds, *verify*
 that each is meant as present, *merge* wordings of one meaning, *aggregate* subtypes into their superclasses. Extraction

@@ -1,4 +1,4 @@
-"""A report taken apart into its statements."""
+"""Split a report into its statements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's own textbooks as a store of passages, found by meaning: what ESI's CQA reads (section 3.1).
+"""The user's textbooks as a store of passages with semantic search, for ESI's CQA (section 3.1).
 
 A folder: ``store.json`` says which text encoder reads it; ``sources/KEY/`` holds the passages of one file and their
 embeddings. The key is a digest of the file's bytes and of what turns them into vectors, so that a file is read once

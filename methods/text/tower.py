@@ -1,4 +1,4 @@
-"""The text side of an ECG-text method: reports of a corpus, looked up at every step, and prompts at zero-shot time."""
+"""The text side of an ECG-text method: embeddings of a corpus's reports at every step, and prompts at zero-shot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Appearance of each SCP-ECG statement: the knowledge base of waveforms.yaml, found by any wording of a statement."""
+"""Descriptions of the waveform of each SCP-ECG statement (waveforms.yaml), found by any wording of the statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Select the records for pretraining of a dataset with several partitions."""
+"""Select the records of a dataset with several partitions for pretraining."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which language a report of PTB-XL is written: German for the most part, else English, a few Swedish.
+"""Detect the language of a PTB-XL report: mostly German, else English, a few Swedish.
 
 Wagner et al., Scientific Data 2020, count 70.89 % German, 27.9 % English and 1.21 % Swedish reports; the files do not say
 which is which. A report's words vote, by what reports of that language say.

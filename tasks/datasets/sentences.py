@@ -1,4 +1,4 @@
-"""Findings in words, put together as a report reads."""
+"""Join findings into sentences as a report has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UK Biobank's main data set: CSV, TSV or parquet, columns spelled by the data dispensary or by the RAP.
+"""UK Biobank's main data set: CSV, TSV or parquet, with the column names of the data dispensary or of the RAP.
 
 A column is a field, an instance (visit) and an array index: ``p20002_i0_a3`` and ``participant.p20002_i0_a3`` (Research
 Analysis Platform), ``20002-0.3`` (data dispensary), ``f.20002.0.3`` (its R export). Only the columns that are asked for

@@ -1,4 +1,4 @@
-"""UK Biobank's lists of participants who have withdrawn, whose data nobody may use any more.
+"""UK Biobank's lists of withdrawn participants, whose data may no longer be used.
 
 UK Biobank mails them as ``w12345_20240101.csv`` or ``W12345_20240101.txt``: one eid per line, no header. What projects
 make of them (spreadsheets, further columns, folders of all lists so far) is read too, and whatever is not understood

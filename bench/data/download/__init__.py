@@ -1,1 +1,1 @@
-"""Fetching a publication: file by file, finished files kept, each held against the publisher's checksum."""
+"""Download a publication file by file, and compare each with the publisher's checksum."""

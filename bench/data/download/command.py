@@ -1,4 +1,4 @@
-"""A dataset by its name: what of it may be fetched, where it goes, and what to do next."""
+"""``bench data download``: the files of a dataset, their folder, and the next step."""
 
 from __future__ import annotations
 

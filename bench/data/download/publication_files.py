@@ -1,4 +1,4 @@
-"""All files of a publication: which are here already, how much is to come, and several connections that fetch it."""
+"""All files of a publication: which exist already, which are missing, and the connections that fetch them."""
 
 from __future__ import annotations
 

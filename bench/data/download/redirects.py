@@ -1,4 +1,4 @@
-"""Redirects of ``urllib``, which hands the headers of a request on to whatever host the answer names."""
+"""Redirects of ``urllib``: headers with credentials are not sent to another host."""
 
 from __future__ import annotations
 

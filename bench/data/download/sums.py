@@ -1,4 +1,4 @@
-"""The publisher's list of checksums: which files a publication consists of, and what each must be."""
+"""The publisher's list of checksums, which states the files of a publication."""
 
 from __future__ import annotations
 

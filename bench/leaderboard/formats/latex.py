@@ -1,4 +1,4 @@
-"""A board as LaTeX: one booktabs table for each table, to be pasted into a paper."""
+"""A board as LaTeX: one booktabs table per table of the board."""
 
 from __future__ import annotations
 

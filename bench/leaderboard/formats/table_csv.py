@@ -1,4 +1,4 @@
-"""A board as CSV in long form: a line for each place of each table."""
+"""A board as CSV in long form: one line per position of each table."""
 
 from __future__ import annotations
 

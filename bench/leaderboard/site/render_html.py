@@ -1,4 +1,4 @@
-"""A board as one HTML file that needs no other file; and what all pages of the site share: templates and scripts."""
+"""A board as one self-contained HTML file, and the templates and scripts that all pages of the site share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The site: an index of boards, a page a board, a method and a task, and one on protocols. Static files, no network."""
+"""The site: an index of boards, one page per board, method and task, and a page on protocols. Static files, no network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Significant differences between the lines of a column: every pair tested on the same records, Holm over the column.
+"""Significant differences between the rows of a column: every pair tested on the same records, Holm over the column.
 
 | column | test |
 |---|---|

@@ -1,4 +1,4 @@
-"""One job after another, in this process and in the order of the plan."""
+"""Run jobs in this process, in the order of the plan."""
 
 from __future__ import annotations
 

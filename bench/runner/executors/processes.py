@@ -1,4 +1,4 @@
-"""Several worker processes on this machine, each with its share of the cores, and a separate GPU where there are any."""
+"""Run jobs in several worker processes on this machine, each with its share of the cores and, if present, its GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The jobs of a plan on a Ray cluster: the same jobs, the same artifacts, in a workspace that every node reaches."""
+"""Run jobs on a Ray cluster, with the same artifacts, in a workspace that every node reaches."""
 
 from __future__ import annotations
 

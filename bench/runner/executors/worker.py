@@ -1,4 +1,4 @@
-"""Worker process: runs one job at a time in a separate session, until it is asked to stop or its parent is gone."""
+"""A worker process: runs one job at a time in a separate session, until it is asked to stop or its parent has gone."""
 
 from __future__ import annotations
 

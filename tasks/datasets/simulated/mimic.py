@@ -1,4 +1,4 @@
-"""The simulated MIMIC-IV-ECG: the publisher's files, with machine statements that the waveforms bear out."""
+"""The simulated MIMIC-IV-ECG: the publisher's files, with machine statements that agree with the waveforms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People for the simulated cohorts whose publishers say little about theirs: age, sex, build, and a heart."""
+"""People of the simulated cohorts whose publishers state little: age, sex, build, and a heart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A simulated recording as CardioSoft would write it: the strip, its median beat, and what can be measured on that."""
+"""A simulated recording as CardioSoft writes it: the strip, its median beat, and measurements of that beat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The latent hearts of the simulated UK Biobank: chambers, walls, conduction and scar, and all that follows from them.
+"""The latent hearts of the simulated UK Biobank: chambers, walls, conduction and scar, and their consequences.
 
 One set of latent variables a participant drives the ECG (through :mod:`bench.simulate`), the short-axis image, the 61
 phenotypes and the hazards of heart failure, so that there is something true to find: what an image shows of a heart

@@ -18,7 +18,7 @@ demo: $(VENV)/.installed
 	@echo "  $(BENCH) run --method kmerl,merl --task 'ptbxl-*' --mode zeroshot,linear --data-root ptbxl=FOLDER"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --budgets
 
 # The longest files first, so that one of the two processes is not left alone with them at the end.
 LONGEST := tests/real tests/services tests/bench/runner/test_faults.py tests/bench/runner/test_executors.py tests/docs

@@ -1,4 +1,4 @@
-"""Shared by all tests: shape checks on every signature, small simulated cohorts, and where real data lie."""
+"""Shared by all tests: shape checks on every signature, small simulated cohorts, real data, and processor time per room."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import ast
 import copy
 import importlib
 import os
+import re
 import textwrap
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -127,3 +129,87 @@ def changed(monkeypatch):
     yield change
     monkeypatch.undo()
     forget()
+
+
+# -- processor time per room, held to the table in README.md -----------------------------------------------------------
+
+TABLE = Path(__file__).with_name("README.md")
+ROW = re.compile(r"^\| (?P<room>[\w/]+) \| (?P<seconds>[\d.]+) \| (?P<budget>\d+) \|$", re.MULTILINE)
+FACTOR = 1.5
+"""By how much a room may exceed its budget."""
+_seconds: Counter[str] = Counter()
+
+
+def processor_seconds() -> float:
+    """Of this process and of the processes that it started and waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def room_of(nodeid: str) -> str:
+    """``bench/cli`` of ``tests/bench/cli/test_listing.py::test_x``, ``methods`` of ``tests/methods/nets/...``."""
+    _, *folders, _ = nodeid.partition("::")[0].split("/")
+    return "/".join(folders[: 2 if folders[:1] == ["bench"] else 1])
+
+
+def over_budget(seconds: dict[str, float], table: str) -> list[str]:
+    """A line per room that exceeds its budget, or has none."""
+    budgets = {row["room"]: int(row["budget"]) for row in ROW.finditer(table)}
+    lines = [f"{room}: no budget in tests/README.md" for room in sorted(seconds.keys() - budgets.keys())]
+    lines += [
+        f"{room}: {seconds[room]:.0f} s of processor time, at most {FACTOR} x {budget}"
+        for room, budget in budgets.items()
+        if seconds.get(room, 0) > FACTOR * budget
+    ]
+    return lines
+
+
+def measured(seconds: dict[str, float], table: str) -> str:
+    """The table with these seconds; the total is the sum of its rows."""
+    known = {row["room"]: float(row["seconds"]) for row in ROW.finditer(table)} | seconds
+    known["total"] = sum(known.values()) - known.get("total", 0)
+    return ROW.sub(lambda row: f"| {row['room']} | {known[row['room']]:.0f} | {row['budget']} |", table)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--budgets", action="store_true", help="fail if a room exceeds its budget in tests/README.md")
+    parser.addoption(
+        "--write-times", action="store_true", help="write processor times of these rooms to tests/README.md"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    before = processor_seconds()
+    if not _seconds:
+        _seconds["start"] = before
+    result = yield
+    _seconds[room_of(item.nodeid)] += processor_seconds() - before
+    return result
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """A process of pytest-xdist has ended."""
+    _seconds.update(getattr(node, "workeroutput", {}).get("processor seconds", {}))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["processor seconds"] = dict(_seconds)
+        return
+    _seconds["total"] = _seconds.total()
+    if config.getoption("--write-times"):
+        TABLE.write_text(measured(_seconds, TABLE.read_text(encoding="utf-8")), encoding="utf-8")
+    if config.getoption("--budgets") and over_budget(_seconds, TABLE.read_text(encoding="utf-8")):
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.getoption("--budgets"):
+        terminalreporter.section("processor time, s")
+        terminalreporter.line(", ".join(f"{room} {seconds:.0f}" for room, seconds in _seconds.most_common()))
+        for line in over_budget(_seconds, TABLE.read_text(encoding="utf-8")):
+            terminalreporter.line(f"OVER BUDGET {line}", red=True)

@@ -1,0 +1,52 @@
+"""The table of processor time per room: what is over its budget, and how the table is written."""
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+TABLE = "| room | measured | budget |\n|---|---:|---:|\n| bench/cli | 3 | 10 |\n| methods | 20 | 40 |\n| total | 23 | 50 |\n"
+
+
+@pytest.fixture
+def times(pytestconfig):
+    """The module of tests/conftest.py, as pytest loaded it."""
+    plugins = pytestconfig.pluginmanager.get_plugins()
+    return next(plugin for plugin in plugins if getattr(plugin, "__file__", None) == str(TESTS / "conftest.py"))
+
+
+def test_a_room_that_exceeds_its_budget_by_half_is_named(times):
+    assert times.over_budget({"bench/cli": 14.9, "methods": 10}, TABLE) == []
+    assert times.over_budget({"bench/cli": 15.4, "total": 70}, TABLE) == [
+        "bench/cli: 15 s of processor time, at most 1.5 x 10",
+    ]
+    assert times.over_budget({"new": 1, "total": 76}, TABLE) == [
+        "new: no budget in tests/README.md",
+        "total: 76 s of processor time, at most 1.5 x 50",
+    ]
+
+
+def test_new_times_of_some_rooms_leave_the_others(times):
+    assert times.measured({"methods": 31.2}, TABLE).splitlines()[2:] == [
+        "| bench/cli | 3 | 10 |",
+        "| methods | 31 | 40 |",
+        "| total | 34 | 50 |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("test", "room"),
+    [
+        ("tests/bench/cli/test_listing.py::test_x[a/b]", "bench/cli"),
+        ("tests/bench/data/download/test_download.py::test_x", "bench/data"),
+        ("tests/bench/test_errors.py::test_x", "bench"),
+        ("tests/methods/nets/test_vit.py::test_x", "methods"),
+    ],
+)
+def test_a_test_counts_for_its_room(times, test, room):
+    assert times.room_of(test) == room
+
+
+def test_every_room_has_a_budget(times):
+    rooms = {times.room_of(path.relative_to(TESTS.parent).as_posix()) for path in TESTS.rglob("test_*.py")}
+    assert rooms <= {row["room"] for row in times.ROW.finditer(times.TABLE.read_text("utf-8"))}

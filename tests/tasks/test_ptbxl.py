@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from bench import registry
-from bench.dataset import RecordFile
 from bench.errors import DataError
 from bench.signals.build_store import prepare
 from bench.splitting.split import load_split
@@ -353,23 +352,3 @@ def test_labels_of_real_recordings_are_the_released_ones():
         shared = np.isin(data.record_ids, released.index)
         assert shared.sum() > 0.95 * len(data)
         np.testing.assert_array_equal(data.targets[shared], released.loc[data.record_ids[shared]].to_numpy())
-
-
-@pytest.mark.slow
-def test_preparing_costs_at_most_1_3_times_a_bare_loop_of_wfdb(tmp_path):
-    import time
-
-    import wfdb
-
-    dataset = real("ptbxl")
-    files: list[RecordFile] = dataset.files(dataset.records())
-    for file in files[:20]:  # both loops find the files and modules warm
-        wfdb.rdrecord(str(file.path))
-        PTBXL.read(file)
-    begin = time.perf_counter()
-    for file in files:
-        _ = wfdb.rdrecord(str(file.path)).p_signal
-    bare = time.perf_counter() - begin
-    begin = time.perf_counter()
-    prepare(dataset, tmp_path / "store", workers=1)
-    assert time.perf_counter() - begin < 1.3 * bare

@@ -1,7 +1,6 @@
 """YAML: what it may not do, and that what it may is read as before."""
 
 import os
-import time
 
 import pytest
 import yaml
@@ -57,10 +56,8 @@ def test_a_file_with_a_byte_order_mark_is_read_and_one_that_is_no_file_does_not_
     (tmp_path / "bom.yaml").write_bytes(b"\xef\xbb\xbfa: 1\n")
     assert read_yaml(tmp_path / "bom.yaml") == {"a": 1}
     os.mkfifo(tmp_path / "pipe")
-    started = time.monotonic()
     with pytest.raises(OSError, match="not a regular file"):
         read_yaml(tmp_path / "pipe")
-    assert time.monotonic() - started < 5
 
 
 def test_json_nested_too_deeply_is_a_value_error(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
@@ -53,6 +54,9 @@ class RandomEncoder(Method):
 
     def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
         return self.encoder(batch.ecg)
+
+    def use_cache(self, folder: Path) -> None:
+        self.text.use_cache(folder)
 
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
         prompts = self.project_text(self.text.prompts([n.lower() for n in class_names], batch.ecg.device))

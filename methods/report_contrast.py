@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from jaxtyping import Float
@@ -66,6 +67,9 @@ class ReportContrast(Method):
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
         text = self.text.prompts(self.prompts(class_names), batch.ecg.device)
         return similarities(self.embed_ecg(batch.ecg), self.embed_text(text), temperature=1.0)
+
+    def use_cache(self, folder: Path) -> None:
+        self.text.use_cache(folder)
 
     def concepts(self) -> Sequence[str]:
         return self.text.statements

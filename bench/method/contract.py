@@ -242,6 +242,9 @@ class Method(nn.Module):
         """
         raise TypeError(f"{self.name} cannot answer zero-shot")
 
+    def use_cache(self, folder: Path) -> None:
+        """Called before a mode starts, with a folder for what is costly and depends on content alone, as ``Corpus.cache``."""
+
     def concepts(self) -> Sequence[str]:
         """What pretraining put into words, each once: entities, or the statements of its reports.
 

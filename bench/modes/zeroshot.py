@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench import kinds
 from bench.errors import BenchError
-from bench.modes.mode_io import CellRun, Outcome
+from bench.modes.mode_io import CellRun, Outcome, unreported
 from bench.training.loop import make_fabric
 
 
@@ -23,13 +24,16 @@ class Config(BaseModel):
 
 
 def run(cell: CellRun) -> Outcome:
-    """Score validation recordings (for the F1 thresholds) and test recordings."""
+    """Score test recordings, and those of validation where thresholds are chosen on them or a search asks for them."""
     fabric = make_fabric()
     model = fabric.setup_module(cell.method)
     model.mark_forward_method("zero_shot")
     model.eval()
     config: Any = cell.config
-    rows = np.concatenate([cell.validation, cell.test])
+    chosen_on = kinds.load(cell.task.kind).several_at_once or cell.report is not unreported
+    validation = cell.validation if chosen_on else cell.validation[:0]
+    again = np.array_equal(validation, cell.test)  # in a search
+    rows = cell.test if again else np.concatenate([validation, cell.test])
     parts: list[np.ndarray] = []
     done = 0
     with torch.no_grad():
@@ -44,4 +48,4 @@ def run(cell: CellRun) -> Outcome:
             done += len(batch)
             cell.progress(done, len(rows))
     scores = np.concatenate(parts)
-    return Outcome(validation=scores[: len(cell.validation)], test=scores[len(cell.validation) :])
+    return Outcome(validation=scores[: len(validation)], test=scores[-len(cell.test) :])

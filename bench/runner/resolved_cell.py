@@ -206,6 +206,7 @@ class ResolvedCell:
                     f"answer zero-shot. Import the whole model, or run linear or finetune."
                 )
             load_weights(method, folder)
+        method.use_cache(self.session.source.workspace.cache)
         return method
 
     def checkpoint_facts(self) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def _compute(resolved: ResolvedCell) -> Result:
     answered = time.perf_counter()
 
     targets = data.examples.targets
-    told = (targets[partition.validation], outcome.validation)
+    told = (targets[partition.validation], outcome.validation) if len(outcome.validation) else None
     if released_protocol(cell.mode):  # which also takes its thresholds from the test set
         told = (targets[partition.test], outcome.test)
     seen = SeenClasses()
@@ -299,7 +299,7 @@ def predictions_table(data: TaskData, partition: Any, outcome: Outcome) -> Any:
 
     parts = []
     for name, rows, scores in (
-        ("validation", partition.validation, outcome.validation),
+        ("validation", partition.validation[: len(outcome.validation)], outcome.validation),
         ("test", partition.test, outcome.test),
     ):
         table: dict[str, Any] = {

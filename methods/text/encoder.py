@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _ROWS = 32
-"""Texts per forward pass of ``encode``, always: a short batch is filled up, see TextEncoder.encode."""
-
-_LENGTH_STEP = 8
-"""Batches of ``encode`` are padded to a multiple of this many tokens."""
+"""Texts per forward pass of ``encode``, at most."""
 
 _SHARD = 8192
 """Texts after which ``encode`` stores what it has: what a stopped run over a large corpus can lose."""
@@ -104,7 +101,8 @@ class TextEncoder(nn.Module):
 
     Args:
         config: which encoder; default the packaged MiniLM.
-        cache: where ``encode`` looks first and stores what it computes; only used while the encoder is frozen.
+        cache: where ``encode`` looks first and stores what it computes; not used in training mode, unless the encoder
+            is frozen.
 
     Raises:
         ConfigError, DataError: the model is not here, lacks a pooler that was asked for, or is shorter than max_tokens;
@@ -187,9 +185,9 @@ class TextEncoder(nn.Module):
     def encode(self, texts: Sequence[str]) -> Float[Tensor, "text dim"]:
         """Embeddings of ``texts``, float32 on the CPU, in evaluation mode whatever the encoder's mode.
 
-        Each distinct string is embedded once. Batches have a fixed number of rows and a length that depends on the
-        text alone, so that on one machine a text's embedding does not depend, to the last bit, on what it was embedded
-        with: a cold and a warm cache give the same result.
+        Each distinct string is embedded once. The texts of a batch have the same number of tokens, so that nothing is
+        padded: a text's embedding depends on the other texts by no more than the rounding of a matrix product with
+        more rows (about 1e-7 of its norm; on most processors not at all). A warm cache gives what was first stored.
 
         Raises:
             DataError: an empty text, naming its index. A warning counts the distinct texts cut at ``max_tokens``.
@@ -202,7 +200,7 @@ class TextEncoder(nn.Module):
         if not len(texts):
             return torch.zeros(0, self.dim)
         distinct = list(dict.fromkeys(texts))
-        digest = self.digest if self.cache is not None and self.frozen else None
+        digest = self.digest if self.cache is not None and (self.frozen or not self.training) else None
         found = self.cache.load(digest, distinct) if self.cache is not None and digest else {}
         missing = [text for text in distinct if text not in found]
         by_length = self._sorted_by_length(missing)
@@ -214,13 +212,11 @@ class TextEncoder(nn.Module):
         return torch.from_numpy(np.stack([found[text] for text in texts]))
 
     def _sorted_by_length(self, texts: Sequence[str]) -> list[tuple[int, str]]:
-        """Pairs of (padded length in tokens, text), shortest first; warns about texts that are cut."""
+        """Pairs of (length in tokens, text), sorted; warns about texts that are cut."""
         if not texts:
             return []
-        padded = (
-            -(-min(length, self.max_tokens) // _LENGTH_STEP) * _LENGTH_STEP for length in self.warn_of_cuts(texts)
-        )
-        return sorted(zip(padded, texts, strict=True), key=lambda pair: pair[0])
+        lengths = (min(length, self.max_tokens) for length in self.warn_of_cuts(texts))
+        return sorted(zip(lengths, texts, strict=True))
 
     def warn_of_cuts(self, texts: Sequence[str]) -> list[int]:
         """The length of every text in tokens; one warning counts those that are cut at ``max_tokens``."""
@@ -243,11 +239,10 @@ class TextEncoder(nn.Module):
         vectors: dict[str, np.ndarray] = {}
         try:
             with torch.no_grad():
-                for length, bucket in buckets.items():
+                for bucket in buckets.values():
                     for start in range(0, len(bucket), _ROWS):
                         rows = bucket[start : start + _ROWS]
-                        tokens = _padded(self.tokenise(rows), length, self.tokenizer.pad_token_id or 0)
-                        vectors.update(zip(rows, self(tokens)[: len(rows)].float().cpu().numpy(), strict=True))
+                        vectors.update(zip(rows, self(self.tokenise(rows)).float().cpu().numpy(), strict=True))
         finally:
             self.train(was_training)
         for text, vector in vectors.items():
@@ -341,15 +336,6 @@ def _load(files: ModelFiles, pooling: Pooling) -> tuple[PreTrainedTokenizerBase,
     if pooling != "pooler" and getattr(model, "pooler", None) is not None:
         model.pooler = None  # unused: neither trained, stored nor random in a checkpoint
     return tokenizer, model
-
-
-def _padded(tokens: Tokens, length: int, pad: int) -> Tokens:
-    """The same tokens in a batch of _ROWS x ``length``; rows that fill it repeat the first."""
-    rows, width = tokens.ids.shape
-    fill = (0, length - width)
-    ids, mask = nn.functional.pad(tokens.ids, fill, value=pad), nn.functional.pad(tokens.mask, fill)
-    again = [0] * (_ROWS - rows)
-    return Tokens(torch.cat([ids, ids[again]]), torch.cat([mask, mask[again]]))
 
 
 def _digest_of_state(module: nn.Module) -> str:

@@ -109,7 +109,7 @@ class TextTower(nn.Module):
         return {"model": self.config.model, "digest": self.encoder.digest}
 
     def use_cache(self, folder: Path | None) -> None:
-        """Keep embeddings of texts in a folder, and look there first; only while the encoder is frozen."""
+        """Keep embeddings of texts in a folder, and look there first."""
         if folder is not None:
             from methods.text.embedding_cache import EmbeddingCache
 

@@ -1,6 +1,7 @@
 """A resolved cell looks up each name once, and planning needs no data."""
 
 import pytest
+import torch
 
 from bench import registry
 from bench.cells.cell import Cell
@@ -41,3 +42,11 @@ def test_a_cell_from_initial_weights_has_no_checkpoint(session):
     assert cell.spec is None
     assert cell.checkpoint_facts() == {}
     assert cell.inputs["checkpoint"] is None
+
+
+def test_prompts_are_embedded_once_per_workspace(session, monkeypatch):
+    names = ["myocardial infarction", "normal ECG"]
+    texts = [session.resolve(Cell("random-vit", "ptbxl-super", "zeroshot")).starting_method().text for _ in range(2)]
+    first = texts[0].prompts(names, torch.device("cpu"))
+    monkeypatch.setattr(texts[1].encoder.transformer, "forward", None)  # would fail if the encoder were run
+    assert torch.equal(texts[1].prompts(names, torch.device("cpu")), first)

@@ -63,7 +63,25 @@ def test_an_embedding_does_not_depend_on_its_company(minilm):
     texts = [f"{'sinus ' * (i % 7)}rhythm {i}" for i in range(40)]
     together = minilm.encode(texts)
     for indices in ([39], [3, 21], list(range(30, 5, -3))):
-        assert torch.equal(minilm.encode([texts[i] for i in indices]), together[indices])
+        alone = minilm.encode([texts[i] for i in indices])
+        assert ((alone - together[indices]).norm(dim=1) <= 1e-6 * together[indices].norm(dim=1)).all()
+        assert torch.equal(minilm.encode([texts[i] for i in reversed(indices)]), alone.flip(0))
+
+
+def test_no_pass_of_the_encoder_has_rows_or_tokens_that_no_text_has(tmp_path, monkeypatch):
+    encoder = TextEncoder(TextEncoderConfig(model=str(tiny_bert(tmp_path / "bert")), pooling="cls"))
+    passes: list[tuple[tuple[int, ...], int]] = []
+    forward = encoder.transformer.forward
+
+    def noted(input_ids, attention_mask):
+        passes.append((tuple(input_ids.shape), int(attention_mask.sum())))
+        return forward(input_ids=input_ids, attention_mask=attention_mask)
+
+    monkeypatch.setattr(encoder.transformer, "forward", noted)
+    encoder.encode(["normal", "infarct", "sinus rhythm", "normal", *(f"rhythm {'sinus ' * 5} {i}" for i in range(33))])
+    assert sum(rows for (rows, _), _ in passes) == 3 + 33
+    assert all(rows * length == tokens for (rows, length), tokens in passes)
+    assert len(passes) < 10
 
 
 def test_encode_agrees_with_forward(minilm):
@@ -166,12 +184,19 @@ def test_only_the_wanted_layers_train(tmp_path):
         TextEncoder(TextEncoderConfig(model=folder, pooling="cls", trainable_layers=4))
 
 
-def test_a_trained_encoder_is_not_cached(tmp_path):
+def test_a_trained_encoder_is_cached_by_its_weights_and_not_while_it_trains(tmp_path, monkeypatch):
     config = TextEncoderConfig(model=str(tiny_bert(tmp_path / "bert")), pooling="cls", trainable_layers=1)
     encoder = text_encoder(config, tmp_path / "cache")
-    encoder.encode(REPORTS)
+    encoder.train().encode(REPORTS)
     assert not (tmp_path / "cache").exists()
     assert not encoder.constant
+    before = encoder.eval().encode(REPORTS)
+    with monkeypatch.context() as patch:
+        patch.setattr(encoder.transformer, "forward", None)
+        assert torch.equal(encoder.encode(REPORTS), before)
+    with torch.no_grad():
+        next(p for p in encoder.parameters() if p.requires_grad).mul_(2)
+    assert not torch.equal(encoder.encode(REPORTS), before)
 
 
 def test_dropout_follows_the_option(tmp_path):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bench.batch import ECGBatch
 from bench.method import Corpus
+from methods.text.embedding_cache import EmbeddingCache
 from methods.text.encoder import TextEncoder, TextEncoderConfig, text_encoder
 from methods.text.models import find_model, width
 from methods.text.statements import statements_of
@@ -32,10 +33,11 @@ class TextTower(nn.Module):
     def __init__(self, config: TextEncoderConfig):
         super().__init__()
         self.config = config
+        self._cache: EmbeddingCache | None = None
         dim = width(find_model(config.model)) if config.trainable_layers == 0 else None
         # In a tuple torch does not see it: a frozen encoder is neither saved nor moved nor switched to training.
         self._hidden: tuple[TextEncoder, ...] = () if dim else (text_encoder(config),)
-        self.trained = None if config.trainable_layers == 0 else self._hidden[0]
+        self.trained = None if config.trainable_layers == 0 else self.encoder
         self.dim: int = dim or self.encoder.dim
         self._table: Tensor | None = None
         self._row: Tensor | None = None
@@ -47,6 +49,7 @@ class TextTower(nn.Module):
         if not self._hidden:
             with torch.random.fork_rng(devices=()):  # when it is loaded changes nothing that is drawn
                 self._hidden = (text_encoder(self.config),)
+            self._hidden[0].cache = self._cache
         return self._hidden[0]
 
     def prepare(self, corpus: Corpus) -> None:
@@ -111,6 +114,6 @@ class TextTower(nn.Module):
     def use_cache(self, folder: Path | None) -> None:
         """Keep embeddings of texts in a folder, and look there first."""
         if folder is not None:
-            from methods.text.embedding_cache import EmbeddingCache
-
-            self.encoder.cache = EmbeddingCache(folder / "text")
+            self._cache = EmbeddingCache(folder / "text")
+            for loaded in self._hidden:
+                loaded.cache = self._cache

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
 import os
 import re
 import sqlite3
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from bench.data.download.redirects import open_url
 from bench.errors import BenchError, ConfigError
 from bench.reading.json_file import parse_json
 from bench.reading.text_file import LARGEST
+
+if TYPE_CHECKING:
+    import requests
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -289,7 +287,15 @@ class ChatEndpoint:
             ) from failure
         raise failure
 
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if key := os.environ.get(self.config.key_variable):
+            request.headers["Authorization"] = f"Bearer {key}"
+        return request
+
     def _request(self, question: Question[Any]) -> str:
+        import requests
+        from urllib3.exceptions import HTTPError
+
         body: dict[str, Any] = {
             "model": self.config.model,
             "messages": [{"role": "system", "content": question.system}, {"role": "user", "content": question.user}],
@@ -303,26 +309,23 @@ class ChatEndpoint:
             }
         elif self.config.structured == "json_object":
             body["response_format"] = {"type": "json_object"}
-        headers = {"Content-Type": "application/json"}
-        if key := os.environ.get(self.config.key_variable):
-            headers["Authorization"] = f"Bearer {key}"
         url = self.config.url.rstrip("/") + "/chat/completions"
-        request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+        options: dict[str, Any] = {"timeout": self.config.timeout, "stream": True, "allow_redirects": False}
         try:
-            with closing(open_url(request, self.config.timeout)) as response:
-                raw = response.read(LARGEST)
-        except urllib.error.HTTPError as error:
-            with error:
-                said = error.read(500).decode(errors="replace")
-            if error.code in _RETRIED:
-                raise _Unreachable(f"HTTP {error.code}: {said}", _seconds(error.headers.get("Retry-After"))) from error
-            raise ConfigError(
-                f"{url} answers HTTP {error.code}: {said.strip() or error.reason}. Check the model name "
-                f"{self.config.model!r}, the key in ${self.config.key_variable}, and whether the endpoint knows "
-                f"response_format {self.config.structured!r} (structured=json_object or none asks for less)."
-            ) from error
-        except (OSError, http.client.HTTPException) as error:  # refused, reset, timed out, cut off half-way
+            with requests.post(url, json=body, auth=self._sign, **options) as response:
+                raw = response.raw.read(LARGEST, decode_content=True)
+        except (requests.RequestException, HTTPError) as error:  # refused, reset, timed out, cut off half-way
             raise _Unreachable(f"{type(error).__name__}: {error}") from error
+        code, said = response.status_code, raw[:500].decode(errors="replace").strip()
+        if code in _RETRIED:
+            raise _Unreachable(f"HTTP {code}: {said}", _seconds(response.headers.get("Retry-After")))
+        if code != 200:
+            raise ConfigError(
+                f"{url} answers HTTP {code}: {said or response.reason}. Check the model name "
+                f"{self.config.model!r}, the key in ${self.config.key_variable}, and whether the endpoint knows "
+                f"response_format {self.config.structured!r} (structured=json_object or none asks for less). Redirects are "
+                f"not followed."
+            )
         try:
             content = parse_json(raw.decode())["choices"][0]["message"]["content"]
         except (ValueError, KeyError, IndexError, TypeError) as error:

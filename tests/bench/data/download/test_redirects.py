@@ -1,14 +1,15 @@
 """A key goes to the host that it is meant for, and to no other that this host names."""
 
 import threading
-import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
+from pydantic import BaseModel
 
 from bench.data.download.one_file import Remote, fetch
-from bench.data.download.redirects import open_url
+from bench.errors import ConfigError
+from methods.text.endpoint import ChatEndpoint, EndpointConfig, Question
 
 
 class Server(ThreadingHTTPServer):
@@ -21,10 +22,9 @@ class Server(ThreadingHTTPServer):
             def do_GET(self):
                 given.append(self.headers.get("Authorization"))
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                away = elsewhere and not self.path.startswith("/here")
-                self.send_response(302 if away or self.path == "/again" else 200)
-                if away:
-                    self.send_header("Location", elsewhere if self.path != "/again" else "/here")
+                self.send_response(302 if elsewhere else 200)
+                if elsewhere:
+                    self.send_header("Location", elsewhere)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -36,6 +36,10 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}/"
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+
+class Findings(BaseModel):
+    names: list[str]
 
 
 @pytest.fixture
@@ -50,13 +54,12 @@ def servers(monkeypatch):
         server.server_close()
 
 
-def test_a_key_of_urllib_stays_with_its_host(servers):
+def test_a_language_models_key_and_question_stay_with_its_host(servers, monkeypatch):
     own, other = servers
-    request = urllib.request.Request(own.url, b"{}", {"Authorization": "Bearer key"})
-    open_url(request, 5).close()
-    assert own.given == ["Bearer key"] and other.given == [None]
-    open_url(urllib.request.Request(own.url + "again", b"{}", {"Authorization": "Bearer key"}), 5).close()
-    assert own.given == ["Bearer key"] * 3
+    monkeypatch.setenv("BENCH_LLM_KEY", "key")
+    with pytest.raises(ConfigError, match=r"HTTP 302.*Redirects are not followed"):
+        ChatEndpoint(EndpointConfig(url=own.url, model="any")).ask(Question("", "a report", Findings))
+    assert own.given == ["Bearer key"] and other.given == []
 
 
 def test_a_password_of_a_download_stays_with_its_host(servers, tmp_path):

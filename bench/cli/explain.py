@@ -95,7 +95,7 @@ def explain_command(
 
 def _describe(method: str) -> None:
     from bench import registry
-    from bench.cli.describe import describe_method
+    from bench.method.describe import describe_method
 
     registry.load(registry.METHODS, method)
     for line in describe_method(registry.entries(registry.METHODS)[method]):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from words import cell, code_cell, default, table
+from words import cell, code_cell, table
 
 from bench.cli.main import EXIT_CODES, app
+from bench.method.describe import written
 
 
 def pages() -> dict[str, str]:
@@ -65,7 +66,7 @@ def _default(parameter: Any) -> str:
         return ""
     if parameter.is_flag:
         return code_cell((parameter.opts if value else parameter.secondary_opts)[0])
-    return code_cell(default(value))
+    return code_cell(written(value))
 
 
 def _prose(text: str | None) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import settings_pages
-from words import cell, default, markdown, table
+from words import cell, markdown, table
 
 from bench import registry
 from bench.method import MethodConfig
+from bench.method.describe import method_facts, written
 
 
 def navigation() -> list:
@@ -44,19 +45,12 @@ def _index(entries: dict[str, registry.Entry]) -> str:
 
 
 def _page(entry: registry.Entry, method: Any) -> str:
-    spec = method.input
-    facts = [
-        ("modes", ", ".join(registry.modes_of(entry))),
-        ("pretrains", _corpus(method) if method.implements("pretraining_loss") else "no"),
-        ("reads", _reads(spec)),
-        ("leads", "any subset" if spec.partial_leads else "twelve; absent ones are rows of zeros"),
-        ("code", f"`{entry.module}`, class `{entry.qualname}` ({entry.distribution})"),
-    ]
-    parts = [f"# {entry.name}\n", markdown(method.__doc__) + "\n", table(("", ""), [(a, cell(b)) for a, b in facts])]
+    facts = [(label, cell(words)) for label, words in method_facts(entry, method).items() if label != "source"]
+    parts = [f"# {entry.name}\n", markdown(method.__doc__) + "\n", table(("", ""), facts)]
     parts += ["```\n" + _example(entry) + "\n```\n"]
     parts += _settings(entry, method)
     if method.smoke:
-        small = ", ".join(f"`{field}={default(value)}`" for field, value in method.smoke.items())
+        small = ", ".join(f"`{field}={written(value)}`" for field, value in method.smoke.items())
         parts += ["## Small and quick\n", f"The `smoke` profile sets {small}.\n"]
     for title, values in (
         ("How its paper trains it downstream", method.protocols),
@@ -87,22 +81,6 @@ def _shown(entry: registry.Entry, config: Any, beside: type[MethodConfig]) -> li
     return ["## Settings\n", how, settings_pages.groups(type(config()), rows), rows]
 
 
-def _corpus(method: Any) -> str:
-    return f"on {method.corpus} if it is available, else on the task's training recordings" if method.corpus else "yes"
-
-
-def _reads(spec: Any) -> str:
-    parts = [f"{spec.seconds:g} s at {spec.fs} Hz" if not spec.median_beat else f"the median beat at {spec.fs} Hz"]
-    parts += [f"scaled by {spec.normalise}" if spec.normalise != "none" else "in mV"]
-    if spec.filters:
-        parts.append("after " + ", ".join(spec.filters))
-    if spec.modalities:
-        parts.append("in pretraining also " + ", ".join(spec.modalities))
-    if spec.downstream:
-        parts.append("downstream also " + ", ".join(spec.downstream))
-    return "; ".join(parts)
-
-
 def _example(entry: registry.Entry) -> str:
     modes = registry.modes_of(entry)
     return f"bench run --method {entry.name} --task TASK --mode {modes[0]}"
@@ -112,7 +90,7 @@ def _by_mode(values: dict[str, Any]) -> str:
     rows = []
     for mode, fields in values.items():
         if hasattr(fields, "items"):
-            rows += [(mode, f"`{field}`", cell(f"`{default(value)}`")) for field, value in fields.items()]
+            rows += [(mode, f"`{field}`", cell(f"`{written(value)}`")) for field, value in fields.items()]
         else:
             rows.append((mode, "", cell(f"`{fields}`")))
     return table(("mode", "field", "value"), rows)

@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
-from words import cell, code_cell, default, markdown, table
+from words import cell, code_cell, markdown, table
 
+from bench.method.describe import config_fields, written
 from bench.method.pretrain_config import PretrainConfig
 from bench.modes import MODULES, honest_mode, mode_module
 
@@ -43,7 +44,7 @@ def _page() -> str:
         smoke = getattr(config, "smoke", {})
         if smoke:
             parts.append(
-                "In the `smoke` profile: " + ", ".join(f"`{k}={default(v)}`" for k, v in smoke.items()) + ".\n"
+                "In the `smoke` profile: " + ", ".join(f"`{k}={written(v)}`" for k, v in smoke.items()) + ".\n"
             )
     return "\n".join(parts)
 
@@ -69,16 +70,10 @@ def groups(config: type[BaseModel], shown: str) -> str:
 
 
 def _rows(config: BaseModel, prefix: str) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for name, info in type(config).model_fields.items():
-        value = getattr(config, name)
-        if isinstance(value, BaseModel):
-            rows += _rows(value, f"{prefix}{name}.")
-            continue
-        rows.append(
-            (code_cell(prefix + name), code_cell(default(value)), cell(_told(info.description, info.annotation)))
-        )
-    return rows
+    return [
+        (code_cell(path), code_cell(written(value)), cell(_told(info.description, info.annotation)))
+        for path, value, info in config_fields(type(config), prefix, config)
+    ]
 
 
 def _told(description: str | None, annotation: Any) -> str:

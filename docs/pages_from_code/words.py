@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
 
 ROLE = re.compile(r":(?:class|func|meth|mod|data|attr|exc):`~?([^`]+)`")
 
@@ -25,17 +24,6 @@ def code_cell(value: object) -> str:
     """A value as code in a table's cell."""
     text = " ".join(str(value).split())
     return f"`{text}`" if text else ""
-
-
-def default(value: Any) -> str:
-    """A default as ``--set`` would take it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (tuple, list, set, frozenset)):
-        return "[" + ", ".join(default(part) for part in value) + "]"
-    return str(value)
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -7,11 +7,14 @@ import inspect
 import warnings
 from typing import Any
 
+from pydantic import BaseModel
+
 from bench import kinds
 from bench.errors import BenchError, foreign_code
 from bench.leaderboard.footnotes import FEW
+from bench.method import describe
 from bench.modes import MODULES
-from bench.registry import DATASETS, Entry, load, modes_of
+from bench.registry import DATASETS, Entry, load
 
 PAPER = ("Source", "Sources", "As released")
 """First words of the docstring paragraphs that describe a method's paper."""
@@ -42,32 +45,12 @@ def paragraphs(text: str | None) -> Paragraphs:
     return found
 
 
-def fields(model: Any, prefix: str = "", depth: int = 0) -> list[dict[str, str]]:
-    """Fields of a pydantic model, nested ones by dotted name: default, and what the author says of it."""
-    from pydantic import BaseModel
-    from pydantic_core import PydanticUndefined
-
-    rows: list[dict[str, str]] = []
-    for name, one in model.model_fields.items():
-        default = one.get_default(call_default_factory=False)
-        if isinstance(default, BaseModel) and depth < 2:
-            rows += fields(type(default), f"{prefix}{name}.", depth + 1) if not one.description or depth else []
-            if one.description and not depth:
-                rows += [
-                    _of_instance(row, default, f"{prefix}{name}.")
-                    for row in fields(type(default), f"{prefix}{name}.", 1)
-                ]
-            continue
-        shown = "(must be given)" if default is PydanticUndefined else str(default)
-        rows.append({"name": prefix + name, "default": shown, "description": one.description or ""})
-    return rows
-
-
-def _of_instance(row: dict[str, str], value: Any, prefix: str) -> dict[str, str]:
-    """The row with the default of the instance, which may differ from its class's."""
-    for part in row["name"].removeprefix(prefix).split("."):
-        value = getattr(value, part)
-    return row | {"default": str(value)}
+def fields(model: type[BaseModel]) -> list[dict[str, str]]:
+    """Fields of a config: path, default and description."""
+    return [
+        {"name": path, "default": describe.written(default), "description": info.description or ""}
+        for path, default, info in describe.config_fields(model)
+    ]
 
 
 def method_facts(entry: Entry) -> dict[str, Any]:
@@ -76,11 +59,7 @@ def method_facts(entry: Entry) -> dict[str, Any]:
         "name": entry.name,
         "about": paragraphs(entry.summary),
         "background": [],
-        "modes": modes_of(entry),
-        "input": "",
-        "corpus": entry.attributes.get("corpus"),
-        "distribution": entry.distribution,
-        "module": entry.module,
+        "facts": describe.method_facts(entry),
         "config": [],
         "config_missing": "It has no settings.",
     }
@@ -92,23 +71,11 @@ def method_facts(entry: Entry) -> dict[str, Any]:
         facts["about"] = [part for part in parts if part not in told]
         facts["background"] = told + paragraphs(importlib.import_module(entry.module).__doc__)[1:]
         facts["config"] = fields(cls.Config)
-        facts["input"] = _input(cls.input)
+        facts["facts"] = describe.method_facts(entry, cls)
     except Exception as error:  # whatever a plugin's module does when it is imported
         warnings.warn(f"the page of {entry.name} lacks its configuration: {error}", stacklevel=2)
         facts["config_missing"] = f"It cannot be imported here ({type(error).__name__})."
     return facts
-
-
-def _input(spec: Any) -> str:
-    words = [
-        f"{spec.seconds:g} s at {spec.fs} Hz",
-        "millivolts" if spec.normalise == "none" else f"{spec.normalise} scaling",
-    ]
-    words += [f"filters {', '.join(spec.filters)}"] if spec.filters else []
-    words += ["median beat"] if spec.median_beat else []
-    words.append("any subset of leads" if spec.partial_leads else "absent leads as zeros")
-    words += [f"pretrains with {', '.join(spec.modalities)}"] if spec.modalities else []
-    return ", ".join(words)
 
 
 def task_facts(entry: Entry) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def test_explain_without_a_task_describes_the_method(bench):
         "source: ",
         "modes: zeroshot, linear",
         "family: report",
-        "input: fs 500",
+        "input: 10 s at 500 Hz",
         "corpus of the paper: mimic-iv-ecg",
     ):
         assert words in done.out
@@ -69,7 +69,7 @@ def test_explain_without_a_task_describes_the_method(bench):
 
 @pytest.mark.parametrize("name", list(registry.entries(registry.METHODS)))
 def test_every_method_can_be_described(name):
-    from bench.cli.describe import describe_method
+    from bench.method.describe import describe_method
 
     lines = list(describe_method(registry.entries(registry.METHODS)[name]))
     assert all("\n" not in line for line in lines)

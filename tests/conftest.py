@@ -113,18 +113,23 @@ def changed(monkeypatch):
         input_digest.cache_clear()
 
     read = code_digest._source
+    edits: dict[str, code_digest.Source] = {}
 
     def change(module: str, name: str = "") -> None:
         original = read(module)
-        tree = copy.deepcopy(original.tree)
-        for statement in tree.body:
-            if isinstance(statement, ast.ClassDef | ast.FunctionDef) and name in ("", statement.name):
-                statement.body.append(ast.parse("changed = 1").body[0])
-            elif name and isinstance(statement, ast.Assign | ast.AnnAssign) and name in code_digest._bound(statement):
-                statement.value = ast.parse(f"({ast.unparse(statement.value)}, 1)[0]", mode="eval").body
-        edited = code_digest.Source(module, original.package, tree, original.data)
-        monkeypatch.setattr(code_digest, "_source", lambda one: edited if one == module else read(one))
+        body = [edited(statement, name) for statement in original.tree.body]
+        edits[module] = code_digest.Source(module, original.package, ast.Module(body, []), original.data)
+        monkeypatch.setattr(code_digest, "_source", lambda one: edits[one] if one in edits else read(one))
         forget()
+
+    def edited(statement: ast.stmt, name: str) -> ast.stmt:
+        if isinstance(statement, ast.ClassDef | ast.FunctionDef) and name in ("", statement.name):
+            statement = copy.copy(statement)
+            statement.body = [*statement.body, *ast.parse("changed = 1").body]
+        elif name and isinstance(statement, ast.Assign | ast.AnnAssign) and name in code_digest._bound(statement):
+            statement = copy.copy(statement)
+            statement.value = ast.parse(f"({ast.unparse(statement.value)}, 1)[0]", mode="eval").body
+        return statement
 
     yield change
     monkeypatch.undo()

@@ -69,7 +69,7 @@ def source_digest(
         source = _source(reached)
         assert source is not None
         alone = {i for i in places if source.is_one_definition(i)}
-        parts |= {digest(source.canonical(i)) for i in alone}
+        parts |= {source.digest(i) for i in alone}
         if in_order := [source.canonical(i) for i in sorted(places - alone)]:
             parts.add(digest(in_order))
         if places:
@@ -158,7 +158,7 @@ def covers(reached: dict[str, set[int]], module: str, name: str) -> bool:
 
 def forget() -> None:
     """Read all sources again; for tests, which change them."""
-    for cached in (source_digest, module_digest, _source, _text_digest, _method_packages, _is_module):
+    for cached in (source_digest, module_digest, _source, _text_digest, _method_packages, _file, _is_module):
         cached.cache_clear()
 
 
@@ -174,7 +174,15 @@ def _parents(module: str) -> Iterator[str]:
     return (".".join(parts[:i]) for i in range(1, len(parts)))
 
 
+@functools.cache
 def _file(module: str) -> Path | None:
+    """The file of a module. It is looked for next to its package's, since ``find_spec`` would import the package."""
+    parent, _, last = module.rpartition(".")
+    package = _file(parent) if parent else None
+    if package is not None and package.name == "__init__.py":
+        for path in (package.parent / last / "__init__.py", package.parent / f"{last}.py"):
+            if path.exists():
+                return path
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):
@@ -216,6 +224,7 @@ class Source:
     wholes: list[str] = field(default_factory=list)
     aliases: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     _canonical: dict[int, Any] = field(default_factory=dict)
+    _digests: dict[int, str] = field(default_factory=dict)
     _uses: dict[int, list[Item]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -277,6 +286,12 @@ class Source:
             used = aliases.keys() & {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
             self._canonical[i] = _canonical(statement, {name: self._reference(*aliases[name]) for name in used})
         return self._canonical[i]
+
+    def digest(self, i: int) -> str:
+        """Digest of one statement."""
+        if i not in self._digests:
+            self._digests[i] = digest(self.canonical(i))
+        return self._digests[i]
 
     def is_one_definition(self, i: int) -> bool:
         """Whether a statement only binds names that no other statement of the module binds: its place does not matter."""

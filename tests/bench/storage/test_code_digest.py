@@ -97,6 +97,10 @@ def test_every_way_to_import_is_followed(key, main):
     assert key(main=main) != key(main=main, far="def f():\n    return 2\n")
 
 
+def test_code_is_read_without_being_run(key):
+    assert key(__init__="raise RuntimeError('imported')\n")
+
+
 def test_an_alias_of_another_package_is_what_it_stands_for(key):
     one = "from math import sin as f\nclass Method:\n    x = f\n"
     assert key(main=one) != key(main=one.replace("sin", "cos"))

@@ -17,7 +17,7 @@ class BarlowTwins(SelfSupervised):
     """The cross-correlation of two views' features over the batch is trained towards the identity matrix.
 
     Source: Zbontar et al., "Barlow Twins: Self-Supervised Learning via Redundancy Reduction", ICML 2021. A row of
-    K-MERL Table 1 and MMCL Table III (there with ``layers=2``, as its code has it).
+    K-MERL Table 1; MMCL's own run of it is ``mmcl-barlow-twins``.
     """
 
     name = "barlow-twins"

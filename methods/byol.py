@@ -19,7 +19,7 @@ class BYOL(SelfSupervised):
     """Each view predicts the projection of the other by a slow copy of the network; there are no negatives.
 
     Source: Grill et al., "Bootstrap Your Own Latent", NeurIPS 2020; views of Mehari and Strodthoff 2022. A row of
-    K-MERL Table 1, ESI Table 2, ETP Table 1 and MMCL Table III.
+    K-MERL Table 1, ESI Table 2 and ETP Table 1; MMCL's own run of it is ``mmcl-byol``.
     """
 
     name = "byol"

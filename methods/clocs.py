@@ -24,8 +24,8 @@ class CLOCS(SelfSupervised):
     """Contrast of the halves of a recording (CMSC), of its leads (CMLC) or both (CMSMLC), patient by patient.
 
     Source: Kiyasseh et al., "CLOCS: Contrastive Learning of Cardiac Signals Across Space, Time, and Patients", ICML
-    2021, and its released code. A row of K-MERL Table 1, ESI Table 2 and MMCL Table III. For these 12-lead tables
-    CMSC reads all leads together, as MMCL's code does; CMLC and CMSMLC read one lead at a time and represent a
+    2021, and its released code. A row of K-MERL Table 1 and ESI Table 2; MMCL's own run of it is ``mmcl-clocs``. For these
+    12-lead tables CMSC reads all leads together, as MMCL's code does; CMLC and CMSMLC read one lead at a time and represent a
     recording by all leads' vectors in a row. ``encoder=clocs-cnn`` is the paper's network.
     """
 

@@ -16,7 +16,7 @@ from bench.batch import ECGBatch
 from bench.method import Corpus
 from bench.method.pretrain_config import PretrainConfig
 from bench.signals.input_spec import InputSpec
-from methods.losses.contrastive import info_nce
+from methods.losses.contrastive import info_nce, similarities
 from methods.nets.lead_masking import LeadMasking
 from methods.nets.lead_vit import LeadViT, TokenFeatures
 from methods.nets.query_network import QueryNetwork
@@ -126,20 +126,22 @@ class KMERL(ReportContrast):
             config.time_embedding,
         )
         self.masking = LeadMasking(config.masked_leads, config.segment_masking, config.mask_ratio)
-        self.project_ecg = nn.Sequential(
-            nn.Linear(width, config.shared_dim), nn.GELU(), nn.Linear(config.shared_dim, config.shared_dim)
-        )
-        self.project_text = nn.Sequential(
-            nn.Linear(self.text.dim, config.shared_dim), nn.GELU(), nn.Linear(config.shared_dim, config.shared_dim)
-        )
-        self.query_network = QueryNetwork(
-            self.text.dim,
-            width,
-            config.query_dim,
-            config.query_layers,
-            config.query_heads,
-            self_attention=config.query_self_attention,
-        )
+        if config.contrastive != "none":
+            self.project_ecg, self.project_text = (
+                nn.Sequential(
+                    nn.Linear(dim, config.shared_dim), nn.GELU(), nn.Linear(config.shared_dim, config.shared_dim)
+                )
+                for dim in (width, self.text.dim)
+            )
+        if config.query_loss:
+            self.query_network = QueryNetwork(
+                self.text.dim,
+                width,
+                config.query_dim,
+                config.query_layers,
+                config.query_heads,
+                self_attention=config.query_self_attention,
+            )
         self._entities: tuple[str, ...] = ()
         self._labels: Tensor | None = None
 
@@ -190,8 +192,12 @@ class KMERL(ReportContrast):
         return self.features(batch).pooled()
 
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
+        """By the query network; without its loss (Table 2a), by the contrast: the cosine of prompt and ECG."""
         queries = self.text.prompts(prompts_for(class_names, self.config.prompts), batch.ecg.device)
-        return torch.sigmoid(self.query_network(queries, self.features(batch)))
+        features = self.features(batch)
+        if self.config.query_loss:
+            return torch.sigmoid(self.query_network(queries, features))
+        return similarities(self.project_ecg(features.pooled()), self.project_text(queries), temperature=1.0)
 
     def concepts(self) -> Sequence[str]:
         return self._entities or super().concepts()

@@ -16,11 +16,10 @@ from bench.method.pretrain_config import PretrainConfig
 from bench.method.search_space import Categorical, Spaces
 from bench.signals.filter_steps import MMCL as CLEANING
 from bench.signals.input_spec import InputSpec
-from methods import augment
 from methods.losses.siamese import simsiam
 from methods.nets.mae import MaskedAutoencoder, PatchViT, kept_tokens, random_masking, reconstruction_loss
 from methods.nets.projectors import mlp
-from methods.views import present
+from methods.views import mmcl_view
 
 FINETUNING: dict[str, Any] = {
     "epochs": 400,
@@ -53,7 +52,7 @@ class MAE(Method):
     """Masked autoencoder: a transformer reads a fifth of an ECG's patches, and a small decoder reconstructs all of them.
 
     Source: He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR 2022, as the ECG-only stage of Turgut
-    et al. (MMCL), arXiv 2308.05764, "MDM". A row of MMCL Table III; cleaning and fine-tuning are MMCL's. Deviation: random
+    et al. (MMCL), arXiv 2308.05764, "MDM". A row of MMCL Table II; cleaning and fine-tuning are MMCL's. Deviation: random
     crops in fine-tuning as well, as in MMCL's code (its paper crops in pretraining alone).
     """
 
@@ -164,9 +163,7 @@ class MAE(Method):
         """The batch, augmented; leads that are absent stay zero."""
         if not self.config.augment:
             return batch.ecg
-        ecg = augment.fourier_surrogate(batch.ecg, phase)
-        ecg = augment.jitter(ecg, noise, self.config.noise_scale)
-        return present(augment.scaling(ecg), batch.leads)
+        return mmcl_view(batch.ecg, batch.leads, phase, noise, self.config.noise_scale)
 
     def begin_finetuning(self) -> None:
         """Another pooling, trained positions, drop path (MMCL IV-C.2)."""

@@ -18,7 +18,7 @@ class SimCLR(SelfSupervised):
 
     Source: Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", ICML 2020; the views
     are those of Mehari and Strodthoff 2022, whose own code has a faulty NT-Xent that is not followed. A row of K-MERL
-    Table 1, ESI Table 2, ETP Table 1 and MMCL Table III.
+    Table 1, ESI Table 2 and ETP Table 1; MMCL's own run of it is ``mmcl-simclr``.
     """
 
     name = "simclr"

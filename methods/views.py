@@ -66,6 +66,18 @@ def random_view(
     return present(view, leads)
 
 
+def mmcl_view(
+    ecg: Float[Tensor, "batch lead time"],
+    leads: Bool[Tensor, "batch lead"],
+    phase: float,
+    noise: float,
+    noise_scale: float = 0.5,
+) -> Float[Tensor, "batch lead time"]:
+    """Phase surrogates, noise and one gain per recording at MMCL's strengths (IV-C.2); absent leads stay zero."""
+    ecg = augment.jitter(augment.fourier_surrogate(ecg, phase), noise, noise_scale)
+    return present(augment.scaling(ecg), leads)
+
+
 def present(
     ecg: Float[Tensor, "batch lead time"], leads: Bool[Tensor, "batch lead"]
 ) -> Float[Tensor, "batch lead time"]:

@@ -41,7 +41,12 @@ def vit(name: str, samples: int, leads: int, width: int | None, depth: int | Non
     from methods.nets.vit import ViT
 
     dim, heads = SIZES[name.removeprefix("vit-")]
-    return ViT(samples, leads, dim=width or dim, heads=heads, depth=depth or DEPTH)
+    return ViT(samples, leads, dim=width or dim, heads=_heads(width or dim, heads), depth=depth or DEPTH)
+
+
+def _heads(width: int, published: int) -> int:
+    """The published number of attention heads, or the largest below it that divides another width."""
+    return max(heads for heads in range(1, published + 1) if width % heads == 0)
 
 
 def convnext(name: str, samples: int, leads: int, width: int | None, depth: int | None) -> Any:
@@ -84,7 +89,7 @@ def lstm(name: str, samples: int, leads: int, width: int | None, depth: int | No
 def mmcl_vit(name: str, samples: int, leads: int, width: int | None, depth: int | None) -> Any:
     from methods.nets.mae import PatchViT
 
-    return PatchViT(samples, leads, dim=width or 384, depth=depth or 3)
+    return PatchViT(samples, leads, dim=width or 384, heads=_heads(width or 384, 6), depth=depth or 3)
 
 
 def clocs_cnn(name: str, samples: int, leads: int, width: int | None, depth: int | None) -> Any:

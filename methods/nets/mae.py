@@ -76,7 +76,10 @@ class PatchViT(nn.Module):
     ):
         super().__init__()
         if samples % patch:
-            raise ConfigError(f"{samples} samples do not divide into patches of {patch}; choose a divisor as patch.")
+            raise ConfigError(
+                f"{samples} samples do not divide into patches of {patch}; make the input (seconds times fs) a multiple, or "
+                f"choose a divisor as patch where the method has that field."
+            )
         self.dim, self.heads, self.patch, self.grid = dim, heads, patch, (leads, samples // patch)
         self.class_token = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
         positions = sincos_positions(dim, *self.grid).float()[None]

@@ -41,7 +41,10 @@ class ViT(nn.Module):
     ):
         super().__init__()
         if samples % patch:
-            raise ConfigError(f"{samples} samples do not divide into patches of {patch}; choose a divisor as patch.")
+            raise ConfigError(
+                f"{samples} samples do not divide into patches of {patch}; make the input (seconds times fs) a multiple, or "
+                f"choose a divisor as patch where the method has that field."
+            )
         self.dim, self.samples = dim, samples
         self.patch_embedding = nn.Conv1d(leads, dim, patch, stride=patch, bias=False)
         self.positions = nn.Parameter(torch.randn(1, samples // patch, dim))

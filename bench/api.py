@@ -55,7 +55,10 @@ def run(
     corpus: str | None = None,
     checkpoints: Mapping[str, str | Path] | None = None,
     pretrain: bool = True,
-    resume: Literal["missing", "always", "never", "collect"] = "missing",
+    retry_failed: bool = True,
+    recompute: bool = False,
+    cached_only: bool = False,
+    resume: str | None = None,
     limit: int | None = None,
     executor: Literal["local", "ray"] = "local",
     jobs: int | None = None,
@@ -78,6 +81,10 @@ def run(
         settings: what ``--set`` takes: ``{"pretrain.epochs": 5, "kmerl.depth": 4, "linear.lr": 0.01}``.
         text: which of the corpus's texts to pretrain on.
         checkpoints: method -> folder, or name in the workspace.
+        retry_failed: compute failed cells again; else skip those that have not changed.
+        recompute: compute finished cells again.
+        cached_only: compute nothing; the table holds the finished cells.
+        resume: old words of these three; they work until version 0.3.
         time_limit: for each cell, in seconds or as ``"2h"``; a cell that takes longer has failed.
         data_root: a folder with one subfolder per dataset, or dataset -> its own folder.
 
@@ -124,6 +131,9 @@ def run(
         corpus=corpus,
         checkpoints=[f"{method}={folder}" for method, folder in (checkpoints or {}).items()],
         allow_pretraining=pretrain,
+        retry_failed=retry_failed,
+        recompute=recompute,
+        cached_only=cached_only,
         resume=resume,
         limit=limit,
         executor=executor,

@@ -46,7 +46,7 @@ def main() -> int:
         fractions=[0.5, 0.05],
         overrides=["linear.epochs=1"],
         track=False,
-        resume="never",
+        recompute=True,
     )
     done = worker._done
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
 
@@ -100,15 +100,17 @@ def run_command(
     corpus: o.CorpusOption = None,
     checkpoint: o.CheckpointOption = None,
     no_pretrain: o.NoPretrain = False,
-    resume: Annotated[
-        str,
+    retry_failed: Annotated[
+        bool,
         typer.Option(
-            "--resume",
-            metavar="WHICH",
-            help="missing: compute cells without a result, including failed cells. always: skip failed "
-            "cells. never: compute every cell again. collect: compute nothing, show finished cells.",
+            "--retry-failed/--no-retry-failed", help="Compute failed cells again; or skip those that have not changed."
         ),
-    ] = "missing",
+    ] = True,
+    recompute: Annotated[bool, typer.Option("--recompute", help="Compute finished cells again.")] = False,
+    cached_only: Annotated[
+        bool, typer.Option("--cached-only", help="Compute nothing; show the finished cells.")
+    ] = False,
+    resume: Annotated[str | None, typer.Option("--resume", hidden=True)] = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -161,13 +163,12 @@ def run_command(
     from bench import progress
     from bench.modes import OURS, modes_under
     from bench.project_file import project
-    from bench.runner.plan import Resume, RunOptions
+    from bench.runner.plan import RunOptions
     from bench.runner.time_limit import parse_time_limit
     from bench.signals.leads import LEADS, parse_leads
     from bench.splitting.label_fractions import RULES
 
     progress.set_quiet(json_output)
-    o.choice(resume, "--resume", get_args(Resume))
     o.choice(executor, "--executor", ("local", "ray"))
     if address and executor != "ray":
         raise ConfigError("--address is of a Ray cluster; give it with --executor ray.")
@@ -196,7 +197,10 @@ def run_command(
         corpus=corpus,
         checkpoints=checkpoint or [],
         allow_pretraining=not no_pretrain,
-        resume=resume,  # type: ignore[arg-type]
+        retry_failed=retry_failed,
+        recompute=recompute,
+        cached_only=cached_only,
+        resume=resume,
         limit=limit,
         executor=executor,  # type: ignore[arg-type]
         jobs=jobs or project().jobs or 1,

@@ -28,7 +28,7 @@ def differing(results: Sequence[Result]) -> str:
         if len(statuses) > 1:
             return (
                 f"its cells differ in contamination ({', '.join(sorted(statuses))}), so that they have no mean; "
-                f"bench run --resume never stamps them again"
+                f"bench run --recompute stamps them again"
             )
     return ""
 

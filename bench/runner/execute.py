@@ -53,7 +53,7 @@ class RunReport:
         computed: how many of them were computed now.
         failures: cell -> message.
         left_out: what the cross product left out, with the reason.
-        missing: cells that were neither found nor to be computed (``--limit``, ``--resume collect``).
+        missing: cells that were neither found nor to be computed (``--limit``, ``--cached-only``).
     """
 
     results: Sequence[Result] = ()
@@ -176,14 +176,14 @@ def run(
         clear_leftovers(folder)
     keys, unkeyed = keyed(planned.cells, session)
     report = RunReport(left_out=planned.left_out)
-    finished = {} if options.resume == "never" else _finished(keys, workspace.results, shared)
+    finished = {} if options.recompute else _finished(keys, workspace.results, shared)
     _tell_found(finished, session, on_result)
     todo: list[Cell] = []
-    if options.resume != "collect":
+    if not options.cached_only:
         for cell, (message, trace) in unkeyed.items():
             _failed(cell, session, "", message, trace, report)
         todo = [cell for cell in keys if cell not in finished]
-    if options.resume == "always":
+    if not options.retry_failed:
         todo = _without_failed(todo, keys, session, report)
     todo = todo[: options.limit]
     costs = Costs.of(workspace.root, session.profile)
@@ -193,7 +193,7 @@ def run(
     found = list(finished.values())
     with (
         _mirror(options, workspace, beside=executor.shares) as mirror,
-        contextlib.closing(executor.run(schedule, session, options.resume == "never")) as endings,
+        contextlib.closing(executor.run(schedule, session, options.recompute)) as endings,
     ):
         for job, ended in endings:
             brought = _brought(ended, workspace.results, shared)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Literal
 
 from bench import kinds, registry
@@ -18,9 +19,9 @@ from bench.splitting.split import load_split
 LARGEST_SEED = 2**32 - 1
 """Of numpy's global generator."""
 
-Resume = Literal["missing", "always", "never", "collect"]
-"""What becomes of what is recorded: ``missing`` computes cells that have no result, those that failed included;
-``always`` leaves those that failed as they are now; ``never`` computes every cell again; ``collect`` computes none."""
+RESUME = {"missing": "retry_failed", "always": "no_retry_failed", "never": "recompute", "collect": "cached_only"}
+"""Word of the old option ``--resume`` -> the option that replaces it, removed in version 0.3."""
+NEW_OPTIONS = "--retry-failed / --no-retry-failed, --recompute or --cached-only"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class RunOptions:
     corpus: str | None = None
     checkpoints: Sequence[str] = ()  # METHOD=FOLDER
     allow_pretraining: bool = True
-    resume: Resume = "missing"
+    retry_failed: bool = True  # compute again the cells that failed and have not changed since
+    recompute: bool = False  # compute finished cells again
+    cached_only: bool = False  # compute nothing
     limit: int | None = None  # cells to compute at most
     executor: Literal["local", "ray"] = "local"
     jobs: int = 1
@@ -47,6 +50,33 @@ class RunOptions:
     time_limit: float | None = None  # seconds for each job
     track: bool = True
     of_board: bool = False  # overrides may be of other rows
+    resume: InitVar[str | None] = None  # old words of retry_failed, recompute and cached_only
+
+    def __post_init__(self, resume: str | None) -> None:
+        if resume is not None:
+            field, value = renamed_resume(resume)
+            object.__setattr__(self, field, value)
+        if self.recompute and self.cached_only:
+            raise ConfigError("--recompute computes every cell and --cached-only computes none; give one of them.")
+
+
+def renamed_resume(word: str) -> tuple[str, bool]:
+    """The field of :class:`RunOptions` that replaces a word of ``resume``, and its value.
+
+    Raises:
+        ConfigError: ``resume`` never had that word.
+    """
+    if word not in RESUME:
+        raise ConfigError(f"--resume {word!r}: expected one of {', '.join(RESUME)}; the option is now {NEW_OPTIONS}.")
+    option = f"--{RESUME[word].replace('_', '-')}"
+    field = RESUME[word].removeprefix("no_")
+    value = field == RESUME[word]
+    warnings.warn(
+        f"--resume {word} is now {option} (in Python {field}={value}); the old option works until version 0.3.",
+        FutureWarning,
+        stacklevel=4,
+    )
+    return field, value
 
 
 @dataclass

@@ -348,7 +348,7 @@ def _score(
     for cell in planned.scored:
         try:
             with foreign_code():
-                result, computed = run_cell(session.resolve(cell), again=options.resume == "never")
+                result, computed = run_cell(session.resolve(cell), again=options.recompute)
         except Exception as error:
             message, trace = failures.explain(error)
             failures.record(cell, session, session.resolve(cell).key, message, trace)

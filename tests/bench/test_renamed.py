@@ -1,10 +1,12 @@
-"""Old names of modules work for one version, and the warning names the new one."""
+"""Old names of modules and options work for one version, and the warning names the new one."""
 
 import importlib
 
 import pytest
 
+from bench.errors import ConfigError
 from bench.renamed import RENAMED, RENAMED_ATTRIBUTES
+from bench.runner.plan import RunOptions
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())
@@ -35,3 +37,26 @@ def test_an_old_name_in_a_module_is_the_new_object(module, old, new):
         assert getattr(holder, old) is getattr(holder, new)
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = holder.no_such_name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("missing", "--retry-failed", {}),
+        ("always", "--no-retry-failed", {"retry_failed": False}),
+        ("never", "--recompute", {"recompute": True}),
+        ("collect", "--cached-only", {"cached_only": True}),
+    ],
+)
+def test_old_words_of_resume_are_the_new_options(old, new, changed):
+    with pytest.warns(FutureWarning, match=f"--resume {old} is now {new} "):
+        assert RunOptions(["m"], ["t"], ["linear"], resume=old) == RunOptions(["m"], ["t"], ["linear"], **changed)
+
+
+def test_unknown_words_of_resume_and_contradictions_are_refused():
+    with pytest.raises(
+        ConfigError, match="expected one of missing, always, never, collect; the option is now --retry-f"
+    ):
+        RunOptions(["m"], ["t"], ["linear"], resume="sometimes")
+    with pytest.raises(ConfigError, match="give one of them"):
+        RunOptions(["m"], ["t"], ["linear"], recompute=True, cached_only=True)

@@ -40,7 +40,7 @@ def test_wrong_words_are_answered(bench):
     assert "say what is to go" in bench("artifacts", "prune").err
     assert "expected one of" in bench("artifacts", "list", "--kind", "weights").err
     assert "no result" in bench("replay", "abc").err
-    assert "expected one of missing, always, never, collect" in " ".join(
+    assert "expected one of missing, always, never, collect; the option is now --retry-failed" in " ".join(
         bench(*RUN, "--resume", "sometimes").err.split()
     )
     assert "--executor ray" in bench(*RUN, "--address", "auto").err

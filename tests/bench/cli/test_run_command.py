@@ -46,7 +46,10 @@ def test_a_run_ends_with_a_table_and_the_second_answers_from_finished_cells(benc
     second = bench(*KMERL)
     assert "0 cells computed, 1 found finished" in second.out
     assert "pretraining" not in second.err
-    again = bench(*KMERL, "--resume", "never", "--json")
+    old_words = bench(*KMERL, "--resume", "collect")
+    assert "0 cells computed, 1 found finished" in old_words.out
+    assert "--resume collect is now --cached-only" in old_words.err
+    again = bench(*KMERL, "--recompute", "--json")
     (result,) = json.loads(again.out)
     assert result["data"] == "simulated"
     assert result["profile"] == "smoke"
@@ -188,9 +191,9 @@ def test_runs_lists_what_was_done_and_what_failed(bench, workspace, monkeypatch)
     assert narrow[2].strip() == json.loads(bench("runs", "--json").out)[0]["key"]
     assert "no failures" in bench("runs", "--failed").out
     shutil.rmtree(workspace.checkpoints)
-    assert bench(*KMERL, "--resume", "never", "--no-pretrain").code == 1
+    assert bench(*KMERL, "--recompute", "--no-pretrain").code == 1
     assert "--no-pretrain was given" in bench("runs", "--failed").out
-    assert bench(*KMERL, "--resume", "never").code == 0
+    assert bench(*KMERL, "--recompute").code == 0
     assert "no failures" in bench("runs", "--failed").out
 
 

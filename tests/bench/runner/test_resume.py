@@ -56,22 +56,22 @@ def test_limit_counts_cells_that_are_computed_and_the_rest_comes_later(run):
     assert (rest.computed, len(rest.results), rest.missing) == (1, 3, 0)
 
 
-def test_collect_computes_nothing(run, workspace):
-    assert run(resume="collect").missing == 3
+def test_cached_only_computes_nothing(run, workspace):
+    assert run(cached_only=True).missing == 3
     assert not workspace.results.exists()
     run(limit=1)
-    report = run(resume="collect")
+    report = run(cached_only=True)
     assert (report.computed, len(report.results), report.missing) == (0, 1, 2)
 
 
-def test_never_computes_all_again_and_finds_the_same(run):
+def test_recompute_computes_all_again_with_the_same_scores(run):
     first = run()
-    again = run(resume="never")
+    again = run(recompute=True)
     assert again.computed == 3
     assert scores(again) == scores(first)
 
 
-def test_always_leaves_what_failed_as_it_is_now(run, workspace, monkeypatch):
+def test_failed_cells_are_not_retried_where_not_asked(run, workspace, monkeypatch):
     from bench.modes import linear
 
     def fail(cell):
@@ -81,9 +81,9 @@ def test_always_leaves_what_failed_as_it_is_now(run, workspace, monkeypatch):
     monkeypatch.setattr(linear, "run", fail)
     assert len(run().failures) == 3
     monkeypatch.setattr(linear, "run", good)
-    left = run(resume="always")
+    left = run(retry_failed=False)
     assert (left.computed, len(left.failures)) == (0, 3)
-    assert len(run(resume="always", overrides=["linear.epochs=3"]).results) == 3  # another key: not what failed
+    assert len(run(retry_failed=False, overrides=["linear.epochs=3"]).results) == 3  # another key: not what failed
     assert run().computed == 3
     recorded = failures.recorded(workspace)
     assert recorded == []

@@ -83,7 +83,7 @@ def test_what_one_machine_has_finished_another_computes_nothing_of(machine, url)
     assert weights[0].stat().st_ino != weights[1].stat().st_ino
     assert (weights[0].parent / "provenance.json").read_text() == (weights[1].parent / "provenance.json").read_text()
     assert names(two.features) == names(one.features)
-    assert run(one, resume="collect", seeds=[0, 1, 2]).missing == 0
+    assert run(one, cached_only=True, seeds=[0, 1, 2]).missing == 0
 
 
 @pytest.mark.parametrize("part", ["files/", "results/"])
@@ -136,7 +136,7 @@ def test_what_another_machine_computed_anew_takes_the_place_of_what_is_here(mach
     (before,) = run(one, seeds=[0]).results
     assert run(two, seeds=[0]).computed == 0
     monkeypatch.setattr("bench.provenance.git_commit", lambda: "another")
-    report = run(two, seeds=[0], resume="never", executor=Elsewhere(one))
+    report = run(two, seeds=[0], recompute=True, executor=Elsewhere(one))
     assert before.provenance["git_commit"] != "another"
     assert (report.computed, report.results[0].provenance["git_commit"]) == (1, "another")
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from bench.cells.cell import Cell
-from bench.errors import DataError
+from bench.errors import ConfigError, DataError
 from bench.reading.json_file import parse_json
 from bench.storage.artifacts import file_digest, read_sealed, seal, write_json, writing
+from bench.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -199,3 +200,27 @@ def read_results(results: Path) -> Iterator[Result]:
             f"left out: {len(more):,} more damaged results. bench artifacts verify --kind result names all.",
             stacklevel=2,
         )
+
+
+def named_results(workspace: Workspace, names: Iterable[str]) -> list[Result]:
+    """The results whose keys begin with the names; all of them without names.
+
+    Raises:
+        ConfigError: a name that no key begins with, or several do. DataError: a result that is damaged.
+    """
+    if not (names := list(names)):
+        return list(read_results(workspace.results))
+    keys = [path.name for path in workspace.results.glob("[!.]*")]
+    chosen = []
+    for name in names:
+        matches = [key for key in keys if name and key.startswith(name)]
+        if len(matches) != 1:
+            problem = "several results have" if matches else f"no result in {workspace.results} has"
+            raise ConfigError(f"{problem} a key that begins with {name!r}. bench runs --verbose lists the keys.")
+        chosen.append(read_result(workspace.results / matches[0]))
+    return chosen
+
+
+def columns_of(table: pd.DataFrame, prefix: str) -> np.ndarray:
+    """The columns ``prefix`` or ``prefix_*`` of predictions, such as ``score`` or ``target``, as a matrix."""
+    return (table[prefix] if prefix in table else table.filter(regex=f"^{prefix}_")).to_numpy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -180,14 +179,7 @@ def freeze(
             typer.echo(str(into))
 
 
-@app.command("keep", hidden=True)
-@functools.wraps(freeze)
-def keep(*arguments: Any, **options: Any) -> None:
-    """The old name of ``freeze``."""
-    typer.echo(
-        "bench leaderboard keep is now bench leaderboard freeze; the old name works until version 0.3.", err=True
-    )
-    freeze(*arguments, **options)
+app.command("keep", hidden=True)(o.old_name_of(freeze, "bench leaderboard keep", "bench leaderboard freeze"))
 
 
 @app.command(epilog="Example:  bench leaderboard validate CARD.json --predictions predictions.parquet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -206,6 +207,17 @@ def refuse_empty(arguments: Sequence[str]) -> None:
                     f"an argument{f' after {name}' if name.strip('-') else ''} is empty. Give it a value, or leave it out."
                 )
             raise ConfigError(f"{name}: the value is empty. Give one, or leave {name} out.")
+
+
+def old_name_of(command: Callable[..., None], old: str, new: str) -> Callable[..., None]:
+    """The same command under its old name, with a warning that names the new one."""
+
+    @functools.wraps(command)
+    def renamed(*arguments: Any, **options: Any) -> None:
+        warnings.warn(f"{old} is now {new}; the old name works until version 0.3.", FutureWarning, stacklevel=1)
+        command(*arguments, **options)
+
+    return renamed
 
 
 def split_commas(values: Sequence[str] | None) -> list[str]:

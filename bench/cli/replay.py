@@ -1,4 +1,4 @@
-"""``bench replay`` and ``bench recompute``: finished cells held to what they say."""
+"""``bench replay`` and ``bench rescore``: verify finished cells."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.cli import options as o
 from bench.errors import DataError
 
 REPLAY_EXAMPLES = "Example:  bench replay 3f9c   # bench runs --verbose lists the keys"
-RECOMPUTE_EXAMPLES = o.examples("bench recompute", "bench recompute 3f9c --write")
+RESCORE_EXAMPLES = o.examples("bench rescore", "bench rescore 3f9c --write")
 
 
 def replay_command(
@@ -25,7 +25,8 @@ def replay_command(
     import json
 
     from bench import progress
-    from bench.runner.recompute import named_results, replay
+    from bench.cells.result import named_results
+    from bench.runner.replay import replay
 
     progress.set_quiet(json_output)
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
@@ -49,7 +50,7 @@ def replay_command(
         raise typer.Exit(1)
 
 
-def recompute_command(
+def rescore_command(
     run: Annotated[
         list[str] | None, typer.Argument(help="Keys of results, or their first characters. [default: all]")
     ] = None,
@@ -60,7 +61,8 @@ def recompute_command(
     """Compute the metrics of stored predictions again and report results that differ. Exit code 1 if any still differ."""
     import json
 
-    from bench.runner.recompute import differences, named_results, rescored, with_score
+    from bench.cells.result import named_results
+    from bench.runner.rescore import differences, rescored, with_score
     from bench.storage.workspace import Workspace
 
     results = named_results(Workspace.at(workspace), run or ())
@@ -89,3 +91,6 @@ def recompute_command(
         typer.echo(f"{len(results):,} results, {len(differing):,} with other metrics than stored{stored}{left_out}")
     if damaged or (differing and not write):
         raise typer.Exit(1)
+
+
+recompute_command = o.old_name_of(rescore_command, "bench recompute", "bench rescore")

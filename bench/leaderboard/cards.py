@@ -290,7 +290,7 @@ def _complete(card: Card, split: Split) -> Iterator[str]:
 def _predictions(card: Card, path: Path) -> Iterator[str]:
     """Every metric again, from the predictions."""
     from bench.reading.parquet_file import read_parquet
-    from bench.runner.recompute import differences, rescored
+    from bench.runner.rescore import differences, rescored
     from bench.storage.artifacts import file_digest
 
     found = file_digest(path)

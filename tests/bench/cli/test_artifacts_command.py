@@ -1,4 +1,4 @@
-"""``bench artifacts``, ``bench replay`` and ``bench recompute`` from the terminal."""
+"""``bench artifacts``, ``bench replay`` and ``bench rescore`` from the terminal."""
 
 import json
 
@@ -18,7 +18,9 @@ def test_from_a_run_to_its_artifacts_and_back(bench, workspace, monkeypatch):
     assert {result["key"], features["key"], "ptbxl-super"} <= set(narrow)  # whole, not folded
     done = bench("replay", result["key"][:8])
     assert (done.code, "bit for bit" in done.out) == (0, True), done.err
-    assert "1 results, 0 with other metrics" in bench("recompute").out
+    old = bench("recompute")
+    assert "bench recompute is now bench rescore" in old.err
+    assert old.out == bench("rescore").out == "1 results, 0 with other metrics than stored\n"
     assert bench("artifacts", "verify", "--kind", "result,features,store").code == 0
 
     (workspace.features / features["key"] / "features.npy").write_bytes(b"x")
@@ -31,7 +33,7 @@ def test_from_a_run_to_its_artifacts_and_back(bench, workspace, monkeypatch):
     assert list(workspace.features.glob("random*")) == []
 
     (workspace.results / result["key"] / "predictions.parquet").write_bytes(b"x")
-    left_out = bench("recompute")
+    left_out = bench("rescore")
     assert (left_out.code, "1 that cannot be scored again" in left_out.out) == (1, True)
     assert "predictions.parquet: missing or altered" in left_out.err
 

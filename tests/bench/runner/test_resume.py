@@ -1,4 +1,4 @@
-"""Recorded results and failures: resume, limit, damaged bytes, a clock that moves, replay and recompute."""
+"""Recorded results and failures: resume, limit, damaged bytes, a clock that moves, replay and rescoring."""
 
 import json
 import os
@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from bench import provenance
-from bench.cells.result import read_results
+from bench.cells.result import named_results, read_results
 from bench.data.source import DataSource
 from bench.errors import DataError
 from bench.leaderboard.match_results import latest
-from bench.runner import execute, failures, keys, recompute
+from bench.runner import execute, failures, keys, replay, rescore
 from bench.runner.plan import RunOptions
 from bench.storage.artifacts import SEAL, damage, seal
 
@@ -172,9 +172,9 @@ def test_a_replay_gives_the_same_predictions_from_nothing_but_the_inputs(run, wo
     (result, *_) = run(limit=1).results
     source = DataSource(workspace, simulated_records=240)
     flip(folders(workspace.features)[0] / "features.npy")  # not looked at
-    found = recompute.replay(result, source)
-    assert found == recompute.Replay(True, 0.0, [])
-    other = recompute.replay(result, DataSource(workspace, simulated_records=200))
+    found = replay.replay(result, source)
+    assert found == replay.Replay(True, 0.0, [])
+    other = replay.replay(result, DataSource(workspace, simulated_records=200))
     assert (other.identical, other.largest) == (False, None)
     assert "the prepared data, the task or its split" in other.changed
 
@@ -186,26 +186,26 @@ def test_a_replay_has_as_many_threads_as_the_cell_had(run, workspace, monkeypatc
         (result,) = run(limit=1).results
         torch.set_num_threads(1)
         seen = []
-        kept = recompute.answer
-        monkeypatch.setattr(recompute, "answer", lambda *a, **k: seen.append(torch.get_num_threads()) or kept(*a, **k))
-        assert recompute.replay(result, DataSource(workspace, simulated_records=240)).identical
+        kept = replay.answer
+        monkeypatch.setattr(replay, "answer", lambda *a, **k: seen.append(torch.get_num_threads()) or kept(*a, **k))
+        assert replay.replay(result, DataSource(workspace, simulated_records=240)).identical
         assert (seen, torch.get_num_threads()) == ([2], 1)
     finally:
         torch.set_num_threads(here)
 
 
-def test_recompute_finds_metrics_that_are_not_of_the_predictions(run, workspace):
+def test_rescoring_finds_metrics_that_are_not_of_the_predictions(run, workspace):
     result, *_ = run().results
-    assert recompute.differences(result.score, recompute.rescored(result)) == []
+    assert rescore.differences(result.score, rescore.rescored(result)) == []
     value = json.loads((result.folder / "result.json").read_text())
     value["score"]["metrics"]["macro_auroc"]["value"] = 0.999
     (result.folder / "result.json").write_text(json.dumps(value))
     with pytest.raises(DataError, match="result.json was altered"):
-        recompute.named_results(workspace, [result.key[:10]])
+        named_results(workspace, [result.key[:10]])
     seal(result.folder, "result", {})  # anyone who seals an edited result again is found by its predictions
-    (claimed,) = recompute.named_results(workspace, [result.key[:10]])
-    now = recompute.rescored(claimed)
-    (line,) = recompute.differences(claimed.score, now)
+    (claimed,) = named_results(workspace, [result.key[:10]])
+    now = rescore.rescored(claimed)
+    (line,) = rescore.differences(claimed.score, now)
     assert line.startswith("metrics.macro_auroc.value: 0.999 is now")
-    assert recompute.with_score(claimed, now).score == json.loads(json.dumps(result.score))
+    assert rescore.with_score(claimed, now).score == json.loads(json.dumps(result.score))
     assert len(list(read_results(workspace.results))) == 3

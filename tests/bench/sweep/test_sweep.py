@@ -18,7 +18,7 @@ from bench.errors import ConfigError, UnknownName
 from bench.leaderboard import console_tables
 from bench.method.search_space import grid_size
 from bench.runner.plan import RunOptions
-from bench.runner.recompute import replay
+from bench.runner.replay import replay
 from bench.runner.session import Session
 from bench.splitting import split
 from bench.sweep.storage import opened

@@ -112,11 +112,11 @@ CASES = [
         for name, change in (RESULT | {f"predictions-{name}": change for name, change in PREDICTIONS.items()}).items()
     ),
     *(
-        Case(f"recompute-predictions-{name}", damaged(change, "recompute"), exit=1, words=("predictions.parquet",))
+        Case(f"rescore-predictions-{name}", damaged(change, "rescore"), exit=1, words=("predictions.parquet",))
         for name, change in PREDICTIONS.items()
     ),
     *(Case(f"stray-{name}", damaged(change), exit=0, words=("linear",)) for name, change in STRAY.items()),
     Case("no-such-key", damaged(lambda folder: None, "runs", "show", "zzzz"), words=("zzzz",)),
     Case("key-up", damaged(lambda folder: None, "runs", "show", "../results"), words=("../results",)),
-    Case("recompute-untouched", damaged(lambda folder: None, "recompute"), exit=0, words=("2 results, 0 with other",)),
+    Case("rescore-untouched", damaged(lambda folder: None, "rescore"), exit=0, words=("2 results, 0 with other",)),
 ]  # fmt: skip

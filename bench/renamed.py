@@ -1,4 +1,4 @@
-"""Old names of modules and classes work for one version, with a warning that names the new one."""
+"""Old names of modules, classes and hooks of methods work for one version, with a warning that names the new one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ import warnings
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
+
+
+class RenamedWarning(FutureWarning):
+    """An old name was used; the message gives the new one."""
+
 
 RENAMED = {
     "bench.artifacts": "bench.storage.artifacts",
@@ -41,6 +46,34 @@ RENAMED_ATTRIBUTES = {
 }
 """Module (by its new name) -> old name in it -> new name, removed in version 0.3."""
 
+RENAMED_HOOKS = {
+    "records_meet": "loss_couples_records",
+    "chosen_code": "extra_code",
+    "trained_on": "declared_corpora",
+    "notes": "checkpoint_metadata",
+    "example": "example_config",
+    "augmented": "augment_finetuning",
+}
+"""Attribute of a method -> its new name, removed in version 0.3."""
+
+
+def accept_old_hooks(method: type) -> None:
+    """Give each hook that a method class defines under one of its names the other name too.
+
+    The old name keeps working in a plugin's class and in its calls, such as ``super().notes()``.
+    """
+    for old, new in RENAMED_HOOKS.items():
+        own = vars(method)
+        if new in own:
+            setattr(method, old, own[new])
+        elif old in own:
+            warnings.warn(
+                f"{method.__module__}.{method.__qualname__}.{old} is now {new}; the old name works until version 0.3.",
+                RenamedWarning,
+                stacklevel=3,
+            )
+            setattr(method, new, own[old])
+
 
 def renamed_attribute(module: str, name: str) -> Any:
     """The object that ``module`` held under the old ``name``; for a module's ``__getattr__``.
@@ -52,7 +85,7 @@ def renamed_attribute(module: str, name: str) -> Any:
     if new is None:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     warnings.warn(
-        f"{module}.{name} is now {module}.{new}; the old name works until version 0.3.", FutureWarning, stacklevel=3
+        f"{module}.{name} is now {module}.{new}; the old name works until version 0.3.", RenamedWarning, stacklevel=3
     )
     return getattr(sys.modules[module], new)
 
@@ -71,7 +104,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         new = _new_name(spec.name)
         assert new is not None
-        warnings.warn(f"{spec.name} is now {new}; the old name works until version 0.3.", FutureWarning, stacklevel=2)
+        warnings.warn(f"{spec.name} is now {new}; the old name works until version 0.3.", RenamedWarning, stacklevel=2)
         module = importlib.import_module(new)
         self.specs[id(module)] = module.__spec__
         return module

@@ -90,7 +90,7 @@ class Encoder(Method):
             return self
 
     @classmethod
-    def example(cls, folder: Path) -> dict[str, Any]:
+    def example_config(cls, folder: Path) -> dict[str, Any]:
         return {"path": f"{__name__}:small_example", "trust": True, "fs": 100, "channels": "first"}
 
     @classmethod
@@ -103,7 +103,7 @@ class Encoder(Method):
         return InputSpec(config.fs, config.seconds, config.normalise, filters=config.filters)
 
     @classmethod
-    def trained_on(cls, config: Config) -> tuple[str, ...]:
+    def declared_corpora(cls, config: Config) -> tuple[str, ...]:
         return config.trained_on
 
     def build(self, config: Config) -> None:
@@ -141,7 +141,7 @@ class Encoder(Method):
             )
         return super().head(dim, n_outputs)
 
-    def notes(self) -> dict[str, Any]:
+    def checkpoint_metadata(self) -> dict[str, Any]:
         return {"path": self.config.path, "sha256": self.config.sha256}
 
 

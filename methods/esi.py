@@ -231,12 +231,12 @@ class ESI(ReportContrast):
             "encoder": PublishedNames(encoder, MIMIC_ORDER, "encoder.", axes),
         }
 
-    def notes(self) -> dict[str, Any]:
+    def checkpoint_metadata(self) -> dict[str, Any]:
         """Next to the text encoder: the knowledge base, or the textbooks and their reader."""
         written = {"knowledge": default_knowledge().version}
         if self.config.cqa.endpoint is not None:
             written |= {"writer": self.config.cqa.endpoint.model, "textbooks": self.config.cqa.textbooks_digest}
-        return super().notes() | written
+        return super().checkpoint_metadata() | written
 
 
 class ESITiny(ESI):

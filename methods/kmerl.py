@@ -202,5 +202,5 @@ class KMERL(ReportContrast):
     def concepts(self) -> Sequence[str]:
         return self._entities or super().concepts()
 
-    def notes(self) -> dict[str, Any]:
-        return super().notes() | {"entities": list(self._entities)}
+    def checkpoint_metadata(self) -> dict[str, Any]:
+        return super().checkpoint_metadata() | {"entities": list(self._entities)}

@@ -59,7 +59,7 @@ class MAE(Method):
     name = "mae"
     family = "masked"
     corpus = "ukb"
-    records_meet = False
+    loss_couples_records = False
     input = InputSpec(fs=500, seconds=5, crop="random", filters=CLEANING)
     protocols: ClassVar = {"finetune": FINETUNING, "scratch": FINETUNING}
     spaces: ClassVar = {"finetune": SWEPT}
@@ -170,7 +170,7 @@ class MAE(Method):
         config = self.config
         self.net.encoder.begin_finetuning(config.pool, config.drop_path, config.norm_twice)
 
-    def augmented(self, batch: ECGBatch) -> ECGBatch:
+    def augment_finetuning(self, batch: ECGBatch) -> ECGBatch:
         return replace(batch, ecg=self.view(batch, phase=0.075, noise=0.2))
 
     def encode(self, batch: ECGBatch) -> Float[Tensor, "batch dim"]:

@@ -34,7 +34,7 @@ class MMCL(MAE):
 
     name = "mmcl"
     family = "multimodal"
-    records_meet = True
+    loss_couples_records = True
     smoke: ClassVar = {
         **{field: value for field, value in MAE.smoke.items() if not field.startswith("pretrain.")},
         "patch": 50,
@@ -183,9 +183,9 @@ class MMCL(MAE):
         if self.config.downstream == "ecg":
             super().begin_finetuning()
 
-    def augmented(self, batch: ECGBatch) -> ECGBatch:
+    def augment_finetuning(self, batch: ECGBatch) -> ECGBatch:
         if self.config.downstream == "ecg":
-            return super().augmented(batch)
+            return super().augment_finetuning(batch)
         assert batch.image is not None, "the harness delivers images downstream"
         return replace(batch, image=augmented_image(batch.image))
 

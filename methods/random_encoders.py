@@ -40,7 +40,7 @@ class RandomEncoder(Method):
         depth: int | None = Field(None, ge=1, description="blocks of a ViT; default: MERL's 12")
 
     @classmethod
-    def chosen_code(cls, config: Config) -> tuple[str, ...]:
+    def extra_code(cls, config: Config) -> tuple[str, ...]:
         return code_of(config.encoder)
 
     @classmethod

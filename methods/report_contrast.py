@@ -34,7 +34,7 @@ class ReportContrast(Method):
     encoder: Any
 
     @classmethod
-    def chosen_code(cls, config: Any) -> tuple[str, ...]:
+    def extra_code(cls, config: Any) -> tuple[str, ...]:
         return code_of(config.encoder) if hasattr(config, "encoder") else ()
 
     @classmethod
@@ -77,5 +77,5 @@ class ReportContrast(Method):
     def nearest_concepts(self, class_names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
         return self.text.nearest(class_names, concepts)
 
-    def notes(self) -> dict[str, Any]:
+    def checkpoint_metadata(self) -> dict[str, Any]:
         return {"text": self.text.notes()}

@@ -50,7 +50,7 @@ class ReportInformed(Method):
 
     family = "report"
     corpus = "ptbxl"
-    records_meet = False
+    loss_couples_records = False
     input = InputSpec(fs=500, seconds=1.2, normalise="zscore-lead", median_beat=True, modalities=("text",))
     smoke: ClassVar = {
         "samples": 608,
@@ -214,7 +214,7 @@ class ReportInformed(Method):
     def head(self, dim: int, n_outputs: int) -> nn.Module:
         return RiskHead(dim, n_outputs)
 
-    def augmented(self, batch: ECGBatch) -> ECGBatch:
+    def augment_finetuning(self, batch: ECGBatch) -> ECGBatch:
         """One lead mask for the whole batch, so that risks in it can be compared (released code)."""
         if torch.rand(()).item() >= self.config.masked_share:
             return batch
@@ -228,7 +228,7 @@ class ReportInformed(Method):
         alpha = self.config.alpha
         return alpha * F.mse_loss(self.decoder(encoded), target) + (1 - alpha) * task_loss
 
-    def notes(self) -> dict[str, Any]:
+    def checkpoint_metadata(self) -> dict[str, Any]:
         return {"text": self.text.notes()} if self.config.alignment in ("structured", "raw") else {}
 
 

@@ -48,6 +48,6 @@ class ResNet50CMR(Method):
         assert batch.image is not None, "the harness delivers images downstream"
         return self.encoder(heart(batch.image))
 
-    def augmented(self, batch: ECGBatch) -> ECGBatch:
+    def augment_finetuning(self, batch: ECGBatch) -> ECGBatch:
         assert batch.image is not None, "the harness delivers images downstream"
         return replace(batch, image=augmented_image(batch.image))

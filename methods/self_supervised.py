@@ -61,7 +61,7 @@ class SelfSupervised(Method):
     encoder: Any
 
     @classmethod
-    def chosen_code(cls, config: Any) -> tuple[str, ...]:
+    def extra_code(cls, config: Any) -> tuple[str, ...]:
         return code_of(config.encoder)
 
     @classmethod

@@ -26,7 +26,7 @@ class STMEM(Method):
 
     name = "st-mem"
     family = "masked"
-    records_meet = False
+    loss_couples_records = False
     input = InputSpec(
         fs=250, seconds=9, normalise="zscore", crop="random", filters=("bandpass:0.67:40/5",), partial_leads=True
     )

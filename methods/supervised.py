@@ -35,7 +35,7 @@ class SupervisedEncoder(Method):
         depth: int | None = Field(None, ge=1, description="blocks of a ViT; default: published")
 
     @classmethod
-    def chosen_code(cls, config: Config) -> tuple[str, ...]:
+    def extra_code(cls, config: Config) -> tuple[str, ...]:
         return code_of(config.encoder)
 
     @classmethod

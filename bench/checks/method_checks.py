@@ -35,9 +35,9 @@ class MethodSubject:
 
     @classmethod
     def of(cls, method: type[Method], folder: Path) -> MethodSubject:
-        """Build the method. ``folder`` is for what :meth:`Method.example` writes."""
+        """Build the method. ``folder`` is for what :meth:`Method.example_config` writes."""
         smoke = method_config(method, "smoke")
-        config = type(smoke).model_validate(smoke.model_dump() | method.example(folder))
+        config = type(smoke).model_validate(smoke.model_dump() | method.example_config(folder))
         corpus, batch = made_up_corpus(method.input_for(config))
         return cls(method, config, corpus, batch, _ready(method, config, corpus))
 
@@ -131,7 +131,7 @@ def says_where_it_comes_from(subject: MethodSubject) -> None:
 
 @collected(CHECKS, "it builds at its published size", "Config() without arguments must build.", slow=True)
 def builds_at_published_size(subject: MethodSubject) -> None:
-    chosen = {name: getattr(subject.config, name) for name in subject.cls.example(Path())}
+    chosen = {name: getattr(subject.config, name) for name in subject.cls.example_config(Path())}
     method = subject.cls(subject.cls.Config(**chosen))
     trains = subject.cls.implements("encode") or subject.cls.implements("pretraining_loss")
     if trains and not any(parameter.requires_grad for parameter in method.parameters()):

@@ -37,6 +37,7 @@ from bench.cli import (
 )
 from bench.errors import BenchError, foreign_code, of_file_system, printable
 from bench.processes.supervisor import mark_end, supervised
+from bench.renamed import RenamedWarning
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 partly done (some cells failed, the other results are kept; check or doctor found a problem), "
@@ -160,7 +161,9 @@ def _print_error(message: str) -> None:
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
     """Our own warnings as one plain line; those of libraries only with BENCH_TRACEBACK."""
-    ours = any(part in filename.replace(os.sep, "/") for part in ("/bench/", "/methods/", "/tasks/"))
+    ours = issubclass(category, RenamedWarning) or any(
+        part in filename.replace(os.sep, "/") for part in ("/bench/", "/methods/", "/tasks/")
+    )
     if ours or os.environ.get("BENCH_TRACEBACK"):
         print(f"warning: {printable(str(message))}", file=sys.stderr)
 

@@ -14,7 +14,7 @@ implements            offers
 ====================  ======================================================================
 
 Where a paper's training is more than that, four hooks with plain defaults say how: ``stages`` (pretraining in several
-steps), ``begin_finetuning``, ``augmented`` and ``finetune_loss`` (what happens in ``finetune`` and ``scratch``).
+steps), ``begin_finetuning``, ``augment_finetuning`` and ``finetune_loss`` (what happens in ``finetune`` and ``scratch``).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from bench.method.pretrain_config import PretrainConfig
 from bench.method.published_names import PublishedNames
 from bench.method.search_space import Spaces
 from bench.reading.finite import not_finite
+from bench.renamed import accept_old_hooks
 from bench.signals.input_spec import InputSpec
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Method(nn.Module):
     """How the method's paper trains it: mode -> fields of that mode's Config (``{"scratch": {"lr": 1e-3}}``)."""
     spaces: ClassVar[dict[str, Spaces]] = {}
     """What its paper chose on validation data: mode -> field, as for ``--set``, -> space (``bench sweep``)."""
-    records_meet: ClassVar[bool] = True
+    loss_couples_records: ClassVar[bool] = True
     """Whether records of a batch meet in its loss (negatives, statistics over the batch). False: each term is a mean over
     records, so that ``pretrain.micro_batch`` may add up the gradients of parts of a batch."""
     without_gradient: ClassVar[dict[str, str]] = {}
@@ -128,6 +129,10 @@ class Method(nn.Module):
 
     class Config(MethodConfig):
         pass
+
+    def __init_subclass__(cls, **keywords: Any):
+        super().__init_subclass__(**keywords)
+        accept_old_hooks(cls)
 
     def __init__(self, config: MethodConfig | None = None):
         super().__init__()
@@ -149,7 +154,7 @@ class Method(nn.Module):
         return cls.input
 
     @classmethod
-    def chosen_code(cls, config: Any) -> tuple[str, ...]:
+    def extra_code(cls, config: Any) -> tuple[str, ...]:
         """Code that this config chooses by name, where no import leads to it: ``package.module`` or ``package.module:name``.
 
         A key covers what the class reaches by imports (:mod:`bench.storage.code_digest`) and this. Without it a change there
@@ -220,7 +225,7 @@ class Method(nn.Module):
         """Called once in ``finetune`` and ``scratch``, before the optimiser is made and after weights are loaded: the place
         to exchange the pooling, to free weights that pretraining kept fixed, to switch drop path on."""
 
-    def augmented(self, batch: ECGBatch) -> ECGBatch:
+    def augment_finetuning(self, batch: ECGBatch) -> ECGBatch:
         """What ``finetune`` and ``scratch`` train on in place of ``batch``; drawn again in every step, never in scoring."""
         return batch
 
@@ -230,7 +235,7 @@ class Method(nn.Module):
         """What ``finetune`` and ``scratch`` minimise: the task's loss, unless the method adds a separate term.
 
         Args:
-            batch: as it came; seen: as ``augmented`` made it; encoded: ``encode`` of the latter.
+            batch: as it came; seen: as ``augment_finetuning`` made it; encoded: ``encode`` of the latter.
             task_loss: of the head on ``encoded``.
         """
         return task_loss
@@ -271,7 +276,7 @@ class Method(nn.Module):
         raise TypeError(f"{self.name} does not combine methods")
 
     @classmethod
-    def example(cls, folder: Path) -> dict[str, Any]:
+    def example_config(cls, folder: Path) -> dict[str, Any]:
         """Fields of Config without which the method cannot be built, for the contract's checks: a file that it reads, made
         in ``folder``, say. Most methods need none."""
         return {}
@@ -285,12 +290,12 @@ class Method(nn.Module):
 
         return Attributions()
 
-    def notes(self) -> dict[str, Any]:
+    def checkpoint_metadata(self) -> dict[str, Any]:
         """JSON facts worth keeping with a checkpoint (vocabulary, text model digest)."""
         return {}
 
     @classmethod
-    def trained_on(cls, config: Any) -> tuple[str, ...]:
+    def declared_corpora(cls, config: Any) -> tuple[str, ...]:
         """The collections that weights which a config brings from elsewhere were trained on (``("unknown",)`` where nobody
         says); empty for a method that brings none. Contamination is determined by it."""
         return ()
@@ -321,3 +326,6 @@ class Method(nn.Module):
         if cls.implements("fit") or cls.implements("combine"):
             offered.append("scratch")
         return tuple(mode for mode in dict.fromkeys(offered) if cls.only_modes is None or mode in cls.only_modes)
+
+
+accept_old_hooks(Method)

@@ -127,7 +127,7 @@ class _Classifier(nn.Module):
         return self.head(self.method.encode(batch).float()).float()
 
     def training_loss(self, batch: Any, objective: Objective) -> torch.Tensor:
-        seen = self.method.augmented(batch)
+        seen = self.method.augment_finetuning(batch)
         encoded = self.method.encode(seen).float()
         return self.method.finetune_loss(
             batch, seen, encoded, _loss(objective, self.head(encoded).float(), batch.target)

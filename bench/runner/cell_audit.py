@@ -35,7 +35,7 @@ def trained_on(cell: ResolvedCell) -> TrainedOn:
     """What the weights that a cell starts from were trained on."""
     name, spec = cell.method.name, cell.spec
     if spec is None:
-        brought = cell.method.trained_on(cell.config)
+        brought = cell.method.declared_corpora(cell.config)
         corpus = declared_corpus([one for one in brought if one != UNKNOWN]) if brought else None
         return TrainedOn(name, corpus, untrained=corpus is None, by_checkpoint=False)
     return TrainedOn(

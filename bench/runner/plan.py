@@ -12,6 +12,7 @@ from bench import kinds, registry
 from bench.cells.cell import Cell, Profile
 from bench.errors import ConfigError
 from bench.modes import honest_mode, named_mode
+from bench.renamed import RenamedWarning
 from bench.signals.leads import LEADS
 from bench.splitting.label_fractions import Rule
 from bench.splitting.split import load_split
@@ -73,7 +74,7 @@ def renamed_resume(word: str) -> tuple[str, bool]:
     value = field == RESUME[word]
     warnings.warn(
         f"--resume {word} is now {option} (in Python {field}={value}); the old option works until version 0.3.",
-        FutureWarning,
+        RenamedWarning,
         stacklevel=4,
     )
     return field, value

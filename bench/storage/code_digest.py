@@ -10,7 +10,7 @@ that cannot change a number keeps its results. Neither do the names and places o
 top package and its name there, and a digest is of the set of definitions, so that moving or renaming a module of the
 harness changes no key. Data files next to a module (``.yaml``, ``.json``, ``.csv`` of the same stem) count as its code. A
 name that is only known at run time cannot be followed: a method whose config names classes lists them in
-:meth:`bench.method.Method.chosen_code`.
+:meth:`bench.method.Method.extra_code`.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def source_digest(
 
 def method_digest(method: type[Method], config: Any) -> str:
     """Digest of the code that a method reaches under a config."""
-    return source_digest(method.__module__, method.__qualname__.split(".")[0], tuple(method.chosen_code(config)))
+    return source_digest(method.__module__, method.__qualname__.split(".")[0], tuple(method.extra_code(config)))
 
 
 @functools.cache

@@ -219,7 +219,7 @@ def _write(
                 "steps": sum(c.epochs * (records["train"] // batch) for c, batch in zip(stages, batches, strict=True)),
                 "seconds": sum(entry["seconds"] for entry in history),
                 "parameters": sum(p.numel() for p in method.parameters()),
-                "notes": method.notes(),
+                "notes": method.checkpoint_metadata(),
                 "versions": provenance.versions(),
                 "git_commit": provenance.git_commit(),
                 "machine": provenance.machine(),

@@ -182,7 +182,7 @@ def _write(
                 "steps": None,
                 "seconds": None,
                 "parameters": sum(p.numel() for p in method.parameters()),
-                "notes": method.notes(),
+                "notes": method.checkpoint_metadata(),
                 "versions": provenance.versions(),
                 "git_commit": provenance.git_commit(),
                 "machine": provenance.machine(),

@@ -30,10 +30,10 @@ def check(method: Method, strategy: str) -> None:
     Raises:
         ConfigError: the method does not say how, or its weights lie in parts themselves.
     """
-    if method.records_meet and not method.implements("pretraining_embeddings"):
+    if method.loss_couples_records and not method.implements("pretraining_embeddings"):
         raise ConfigError(
             f"pretrain.micro_batch: {method.name} does not say what of a batch meets in its loss "
-            f"(pretraining_embeddings and loss_of_embeddings, or records_meet = False if nothing does), so that its "
+            f"(pretraining_embeddings and loss_of_embeddings, or loss_couples_records = False if nothing does), so that its "
             f"batches cannot be trained in parts. Leave micro_batch out; a smaller pretrain.batch_size needs less memory."
         )
     if strategy == "fsdp":
@@ -56,13 +56,17 @@ def backward(fabric: Fabric, method: Method, model: Model, batch: ECGBatch, size
         model: ``method`` as the fabric has set it up.
     """
     pieces = parts(batch, size)
-    return _cached(fabric, method, model, pieces) if method.records_meet else _added(fabric, model, pieces, len(batch))
+    return (
+        _cached(fabric, method, model, pieces)
+        if method.loss_couples_records
+        else _added(fabric, model, pieces, len(batch))
+    )
 
 
 def loss(method: Method, model: Model, batch: ECGBatch, size: int) -> dict[str, Tensor]:
     """The terms of the whole batch, in parts, without gradient."""
     pieces = parts(batch, size)
-    if method.records_meet:
+    if method.loss_couples_records:
         found = [model.pretraining_embeddings(piece) for piece in pieces]
         return method.loss_of_embeddings({name: _together(found, name) for name in found[0]})
     return _sum([(model.pretraining_loss(piece), len(piece) / len(batch)) for piece in pieces])

@@ -65,7 +65,7 @@ def _settings(entry: registry.Entry, method: Any) -> list[str]:
     config = method.Config
     if settings_pages.required_fields(config):
         with tempfile.TemporaryDirectory() as folder:
-            values = method.example(Path(folder))
+            values = method.example_config(Path(folder))
         return _shown(entry, lambda: config(**values), MethodConfig)
     return _shown(entry, config, MethodConfig)
 

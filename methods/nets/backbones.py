@@ -22,7 +22,7 @@ def names() -> tuple[str, ...]:
 
 
 def code_of(name: str) -> tuple[str, ...]:
-    """What a method that builds this backbone returns from ``chosen_code``.
+    """What a method that builds this backbone returns from ``extra_code``.
 
     Raises:
         UnknownName: there is no such backbone.

@@ -5,7 +5,8 @@ import importlib
 import pytest
 
 from bench.errors import ConfigError
-from bench.renamed import RENAMED, RENAMED_ATTRIBUTES
+from bench.method import Method
+from bench.renamed import RENAMED, RENAMED_ATTRIBUTES, RENAMED_HOOKS
 from bench.runner.plan import RunOptions
 
 
@@ -60,3 +61,25 @@ def test_unknown_words_of_resume_and_contradictions_are_refused():
         RunOptions(["m"], ["t"], ["linear"], resume="sometimes")
     with pytest.raises(ConfigError, match="give one of them"):
         RunOptions(["m"], ["t"], ["linear"], recompute=True, cached_only=True)
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED_HOOKS.items())
+def test_a_method_may_define_a_hook_by_its_old_name(old, new):
+    with pytest.warns(FutureWarning, match=rf"Plugin\.{old} is now {new}"):
+        plugin = type("Plugin", (Method,), {old: "defined"})
+    assert getattr(plugin, new) == "defined"
+    assert plugin.implements(new)
+
+
+@pytest.mark.filterwarnings("ignore:.* is now checkpoint_metadata:FutureWarning")
+def test_old_names_of_hooks_call_the_new_ones_of_a_parent():
+    class Parent(Method):
+        def checkpoint_metadata(self):
+            return {"parent": 1}
+
+    class Plugin(Parent):
+        def notes(self):
+            return super().notes() | {"plugin": 2}
+
+    assert Plugin().checkpoint_metadata() == {"parent": 1, "plugin": 2}
+    assert Parent().notes() == {"parent": 1}

@@ -15,7 +15,7 @@ def keyed(request, tmp_path_factory):
     """A method class, its smoke config, what its key covers, and where the classes that it is built of are defined."""
     cls = registry.load(registry.METHODS, request.param)
     config = method_config(cls, "smoke")
-    example = cls.example(tmp_path_factory.mktemp("example")) if hasattr(cls, "example") else {}
+    example = cls.example_config(tmp_path_factory.mktemp("example")) if hasattr(cls, "example_config") else {}
     if example:
         config = type(config).model_validate(config.model_dump() | example)
     with seeded(0):
@@ -23,7 +23,7 @@ def keyed(request, tmp_path_factory):
     root = cls.__module__.split(".")[0]
     parts = {(type(m).__module__, type(m).__qualname__.split(".")[0]) for m in built.modules()}
     own = {(module, name) for module, name in parts if module.split(".")[0] == root}
-    return cls, config, code_digest.covered(cls.__module__, cls.__qualname__, cls.chosen_code(config)), own
+    return cls, config, code_digest.covered(cls.__module__, cls.__qualname__, cls.extra_code(config)), own
 
 
 def test_every_module_that_a_method_is_built_of_is_in_its_key(keyed):

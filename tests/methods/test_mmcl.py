@@ -147,7 +147,7 @@ def test_absent_leads_stay_absent_in_views(batch):
     present = torch.zeros_like(batch.leads)
     present[:, [0, 6]] = True
     fewer = replace(batch, ecg=batch.ecg * present[..., None], leads=present)
-    seen = built().train().augmented(fewer).ecg
+    seen = built().train().augment_finetuning(fewer).ecg
     assert not seen[~present].any()
     assert not torch.equal(seen, fewer.ecg)
 

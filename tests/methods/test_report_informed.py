@@ -97,7 +97,7 @@ def test_fine_tuning_masks_the_same_leads_of_the_whole_batch(structured):
     _, batch = structured
     method = LLMDAN(config(alignment="none", masked_share=1))
     with seeded(1):
-        shown = [(method.augmented(batch).ecg != 0).any(-1) for _ in range(40)]
+        shown = [(method.augment_finetuning(batch).ecg != 0).any(-1) for _ in range(40)]
     assert all((one == one[0]).all() for one in shown)
     assert len({tuple(one[0].tolist()) for one in shown}) > 3
 

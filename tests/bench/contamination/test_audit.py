@@ -102,7 +102,7 @@ def test_weights_from_elsewhere_are_judged_by_what_their_method_says_of_them(wor
     one, method = session(workspace), registry.load(registry.METHODS, "random-vit")
     cell = one.resolve(Cell("random-vit", "ptbxl-super", "linear"))
     assert len(cell.data.examples)
-    monkeypatch.setattr(method, "trained_on", lambda config: declared)
+    monkeypatch.setattr(method, "declared_corpora", lambda config: declared)
     monkeypatch.setattr(DataSource, "kind", "real")  # as such weights are; simulated recordings nobody else has
     assert audit_cell(cell).contamination == status
 

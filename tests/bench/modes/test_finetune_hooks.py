@@ -28,7 +28,7 @@ class Remembers(torch.nn.Module):
     def head(self, dim, n_outputs):
         return torch.nn.Linear(dim, n_outputs)
 
-    def augmented(self, batch):
+    def augment_finetuning(self, batch):
         return type(batch)(batch.ecg * 2, batch.target)
 
     def finetune_loss(self, batch, seen, encoded, task_loss):

@@ -86,7 +86,7 @@ class Averaged(Method):
     """A mean over records, in which they do not meet. Source: this test."""
 
     name = "averaged"
-    records_meet = False
+    loss_couples_records = False
 
     def build(self, config):
         self.net = torch.nn.Linear(50, 1)

@@ -18,9 +18,8 @@ from pathlib import Path
 from bench.data.source import DataSource
 from bench.runner.execute import keyed, prepare_session
 from bench.runner.job_estimates import Costs
-from bench.runner.jobs import Schedule
 from bench.runner.plan import RunOptions
-from bench.runner.plan_jobs import jobs_of
+from bench.runner.schedule import Schedule, jobs_of
 from bench.signals.leads import parse_leads
 from bench.storage.workspace import Workspace
 

@@ -24,10 +24,9 @@ from bench.runner import failures
 from bench.runner.executors import Executor, executor_for
 from bench.runner.executors.worker import Ended
 from bench.runner.job_estimates import Costs
-from bench.runner.jobs import Schedule
 from bench.runner.overrides import check_offer, check_overrides, parse_overrides
 from bench.runner.plan import Plan, RunOptions, plan
-from bench.runner.plan_jobs import jobs_of
+from bench.runner.schedule import Schedule, jobs_of
 from bench.runner.session import Session
 from bench.storage.artifacts import SEAL, clear_leftovers, damage, file_digest
 from bench.storage.object_store import SharedArtifacts

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from typing import Literal, Protocol
 
 from bench.runner.executors.worker import Ended
-from bench.runner.jobs import Job, Schedule
+from bench.runner.schedule import Job, Schedule
 from bench.runner.session import Session
 
 Name = Literal["local", "ray"]

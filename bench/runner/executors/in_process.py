@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 from bench.runner.executors import settle
 from bench.runner.executors.worker import Ended, perform
-from bench.runner.jobs import Job, Schedule
+from bench.runner.schedule import Job, Schedule
 from bench.runner.session import Session
 
 

@@ -18,7 +18,7 @@ from bench.progress import say, track
 from bench.runner.executors import settle
 from bench.runner.executors.worker import Ended
 from bench.runner.failures import WANT_OF_MEMORY
-from bench.runner.jobs import Job, Schedule
+from bench.runner.schedule import Job, Schedule
 from bench.runner.session import Session
 from bench.runner.time_limit import as_words
 

@@ -15,7 +15,7 @@ from bench.progress import track
 from bench.runner.executors import settle
 from bench.runner.executors.worker import Ended
 from bench.runner.failures import WANT_OF_MEMORY, explain
-from bench.runner.jobs import Job, Schedule
+from bench.runner.schedule import Job, Schedule
 from bench.runner.session import Session
 
 TRIES = 2

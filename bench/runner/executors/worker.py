@@ -17,8 +17,8 @@ from bench.processes.parent_watch import end_with_parent
 from bench.progress import say
 from bench.runner.failures import explain
 from bench.runner.features import features
-from bench.runner.jobs import Job
 from bench.runner.run_cell import TakenElsewhere, run_cell
+from bench.runner.schedule import Job
 from bench.runner.session import Session
 from bench.signals.store import RUN_AGAIN, DamagedStore
 from bench.storage.artifacts import SEAL, file_digest

@@ -15,7 +15,7 @@ from bench.data.source import DataSource
 from bench.runner import execute, failures
 from bench.runner.job_estimates import Costs
 from bench.runner.plan import RunOptions
-from bench.runner.plan_jobs import jobs_of
+from bench.runner.schedule import jobs_of
 from bench.runner.session import Session
 from bench.storage.workspace import Workspace
 from tasks.datasets.ptbxl import PTBXL

@@ -11,8 +11,8 @@ import pytest
 from bench.cells.cell import Cell
 from bench.errors import ConfigError
 from bench.runner.executors import executor_for, processes
-from bench.runner.jobs import Job, Schedule
 from bench.runner.plan import RunOptions, plan
+from bench.runner.schedule import Job, Schedule
 from bench.runner.time_limit import as_words, parse_time_limit
 
 WORKER = """

@@ -1,4 +1,4 @@
-"""The jobs of a run: checkpoints and features that cells share, then the cells, longest first.
+"""The jobs of a run: checkpoints and features that several cells need, then the cells, longest first.
 
 A job waits for those it needs, so that fifty cells that want one checkpoint keep no worker waiting while it is made. If
 a job fails, so do those that need it, at once and with its reason.
@@ -7,11 +7,16 @@ a job fails, so do those that need it, at once and with its reason.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from bench.cells.cell import Cell
+from bench.modes import honest_mode
+from bench.runner.features import features_folder
+from bench.runner.job_estimates import MEMORY, Costs, estimate
+from bench.runner.resolved_cell import ResolvedCell
+from bench.runner.session import Session
 
 Kind = Literal["checkpoint", "features", "cell"]
 
@@ -95,9 +100,9 @@ class Schedule:
         """Length of the longest way from a job to the end; jobs wait for each other a few deep, not thousands."""
         if start not in self._length:
             wanted = self._wanted.get(start, ())
-            for one in wanted:
-                self._measure(one)
-            self._length[start] = self.jobs[start].seconds + max((self._length[one] for one in wanted), default=0.0)
+            for job in wanted:
+                self._measure(job)
+            self._length[start] = self.jobs[start].seconds + max((self._length[job] for job in wanted), default=0.0)
 
     def _push(self, job: str, late: bool = False) -> None:
         heapq.heappush(self._ready, (late, -self._length.get(job, 0.0), self._order[job], job))
@@ -115,22 +120,22 @@ class Schedule:
         if any(job.resources.alone for job in self.running.values()):
             return None
         passed = []
-        found = None
-        while self._ready and found is None:
+        taken = None
+        while self._ready and taken is None:
             entry = heapq.heappop(self._ready)
             job = self.jobs[entry[-1]]
             wanted = job.resources
             if alone or (not wanted.alone and wanted.gpus <= gpus and wanted.memory <= memory):
-                found = job, entry[0]
+                taken = job, entry[0]
             else:
                 passed.append(entry)
             if len(passed) >= 64:  # looking through a hundred thousand for one that fits would take longer than waiting
                 break
         for entry in passed:
             heapq.heappush(self._ready, entry)
-        if found is not None:
-            self.running[found[0].id] = found[0]
-        return found
+        if taken is not None:
+            self.running[taken[0].id] = taken[0]
+        return taken
 
     def put_off(self, job: Job) -> None:
         """Another process holds the lock: requeue the job last."""
@@ -164,3 +169,54 @@ class Schedule:
         self.running.pop(job.id, None)
         if self.jobs.pop(job.id, None) is not None:
             self.seconds_left -= job.seconds
+
+
+def jobs_of(
+    cells: Iterable[tuple[Cell, str]], session: Session, costs: Costs, shared: bool, gpus: int = 0
+) -> list[Job]:
+    """A job for each cell (with its key), after those that make the checkpoints and features that it needs.
+
+    Args:
+        shared: whether checkpoints and features are separate jobs; one process makes them when it comes to them.
+        gpus: how many there are.
+    """
+    jobs: dict[str, Job] = {}
+
+    def add(kind: Kind, made: str, resolved: ResolvedCell, needs: tuple[str, ...], on_gpu: bool) -> str:
+        if made not in jobs:
+            cell = resolved.cell
+            seconds, memory = costs.find(kind, cell) or (_estimate(kind, resolved), MEMORY)
+            resources = Resources(gpus=int(on_gpu and gpus > 0), memory=memory)
+            jobs[made] = Job(made, kind, cell, needs, seconds, resources)
+        return made
+
+    for cell, key in cells:
+        resolved = session.resolve(cell)
+        needs = tuple(member.key for member in resolved.members)
+        network = resolved.method.implements("encode") or resolved.method.implements("zero_shot")
+        features = network and honest_mode(cell.mode) in ("linear", "knn")
+        if shared and network:
+            needs += tuple(_shared(resolved, features, add))
+        add("cell", key, resolved, needs, on_gpu=network and not features)
+    return list(jobs.values())
+
+
+def _shared(resolved: ResolvedCell, features: bool, add: Any) -> Iterator[str]:
+    cell, spec, session = resolved.cell, resolved.spec, resolved.session
+    needs: tuple[str, ...] = ()
+    if spec is not None:
+        folder = spec.folder(session.source.workspace.checkpoints)
+        if not session.remembered(("there", folder), folder.is_dir):
+            needs = (add("checkpoint", str(folder), resolved, (), True),)
+            yield from needs
+    if features:
+        made_of = ("features", cell.method, cell.task, cell.leads, None if spec else cell.seed)
+        folder, _, _ = session.remembered(made_of, lambda: features_folder(resolved))
+        if not session.remembered(("there", folder), folder.is_dir):
+            yield add("features", str(folder), resolved, needs, True)
+
+
+def _estimate(kind: Kind, resolved: ResolvedCell) -> float:
+    trained: Any = resolved.config.pretrain if kind == "checkpoint" else resolved.mode_config
+    epochs = getattr(trained, "epochs", 10 if kind == "checkpoint" else 1)
+    return estimate(kind, resolved.cell.mode, len(resolved.data.examples), resolved.cell.fraction, epochs)

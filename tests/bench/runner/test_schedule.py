@@ -1,7 +1,7 @@
 """Order of jobs: longest first, after their inputs, within free resources; dependents of a failed job fail."""
 
 from bench.cells.cell import Cell
-from bench.runner.jobs import Job, Resources, Schedule
+from bench.runner.schedule import Job, Resources, Schedule
 
 
 def job(name: str, seconds: float = 1, needs: tuple[str, ...] = (), **resources) -> Job:

@@ -26,7 +26,7 @@ import pandas as pd
 from bench.cells.cell import Cell
 from bench.cells.result import Result, read_results, write_result
 from bench.leaderboard.board import Board, boards
-from bench.leaderboard.match_results import places_of
+from bench.leaderboard.match_results import wanted_coordinates
 from bench.leaderboard.site.write_site import write_site
 from bench.registry import TASKS, entries
 from bench.scoring.score import score
@@ -42,7 +42,7 @@ def cells(found: dict[str, Board], wanted: int) -> Iterator[Cell]:
     asked: dict[Cell, None] = {}
     for board in found.values():
         for row, column in itertools.product(board.rows, board.columns):
-            for task, mode, fraction, leads in [] if column.mean_of else places_of(row, column):
+            for task, mode, fraction, leads in [] if column.mean_of else wanted_coordinates(row, column):
                 if task in known and not row.config:
                     for fold in range(column.folds):
                         asked[Cell(str(row.method), task, mode, leads, fraction, fold=fold)] = None

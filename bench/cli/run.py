@@ -317,7 +317,7 @@ def _show(report: Any, source: Any, board: str | None = None) -> None:
     from rich.console import Console
 
     from bench.leaderboard import console_tables
-    from bench.leaderboard.match_results import fullest_board
+    from bench.leaderboard.match_results import best_board
     from bench.leaderboard.statistics.inflation import inflation
 
     console = Console()
@@ -332,7 +332,7 @@ def _show(report: Any, source: Any, board: str | None = None) -> None:
     console.print(
         f"MLflow   mlflow ui --backend-store-uri {_shown_uri(workspace.tracking_uri)}", highlight=False, soft_wrap=True
     )
-    if board := board or fullest_board(report.results):
+    if board := board or best_board(report.results):
         console.print(f"board    bench leaderboard render {board}", highlight=False, soft_wrap=True)
 
 

@@ -11,7 +11,14 @@ from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.comparability import Stamp, stamps_of
 from bench.leaderboard.footnotes import footnotes
-from bench.leaderboard.match_results import Place, claim, latest, place_of, places_of, variants
+from bench.leaderboard.match_results import (
+    CellCoordinates,
+    assign_results,
+    coordinates_of,
+    latest,
+    split_by_config,
+    wanted_coordinates,
+)
 from bench.leaderboard.statistics.comparisons import Ranks, ranks_of
 from bench.leaderboard.statistics.inflation import differences, shows_differences
 from bench.leaderboard.statistics.mean_ranks import Standing, standing
@@ -76,10 +83,10 @@ def collect(board: Board, results: Iterable[Result]) -> list[Table]:
     if shows_differences(board):
         results += differences(results)
     board = with_guests(board, results)
-    claimed = claim(board, results)
-    stamps = stamps_of([result for _, result in claimed])
+    assigned = assign_results(board, results)
+    stamps = stamps_of([result for _, result in assigned])
     by_stamp: dict[Stamp, list[tuple[int, Result]]] = defaultdict(list)
-    for index, result in claimed:
+    for index, result in assigned:
         by_stamp[stamps[result.key]].append((index, result))
     tables = [_table(board, stamp, by_stamp[stamp]) for stamp in sorted(by_stamp, key=lambda stamp: stamp.rank)]
     if board.has_published and not any(table.shows_published for table in tables):
@@ -112,16 +119,16 @@ def collect_all(results: Iterable[Result]) -> list[Table]:
 
 
 def board_of(results: Sequence[Result]) -> Board:
-    """A board made of whatever there is."""
-    columns: dict[Place, Column] = {}
+    """A board with a column for each combination of task, mode, fraction and leads among the results."""
+    columns: dict[CellCoordinates, Column] = {}
     for result in sorted(results, key=lambda r: (r.cell.task, r.cell.mode != "zeroshot", r.cell.mode, r.cell.fraction)):
-        place = place_of(result)
-        task, mode, fraction, leads = place
+        coordinates = coordinates_of(result)
+        task, mode, fraction, leads = coordinates
         words = [mode] if mode == "zeroshot" else [mode, f"{100 * fraction:g}%"]
         if leads != LEADS:
             words.append(f"leads {name_leads(leads)}")
-        known = columns.get(place)
-        columns[place] = Column(
+        known = columns.get(coordinates)
+        columns[coordinates] = Column(
             group=task,
             label=" · ".join(words),
             task=task,
@@ -136,19 +143,19 @@ def board_of(results: Sequence[Result]) -> Board:
     return Board(name="results", title="Results", metric="", decimals=3, columns=list(columns.values()), rows=rows)
 
 
-def _table(board: Board, stamp: Stamp, claimed: Sequence[tuple[int, Result]]) -> Table:
+def _table(board: Board, stamp: Stamp, assigned: Sequence[tuple[int, Result]]) -> Table:
     by_row: dict[int, list[Result]] = defaultdict(list)
-    for index, result in claimed:
+    for index, result in assigned:
         by_row[index].append(result)
     lines: list[Line] = []
     behind: list[tuple[Line, list[Result]]] = []
     for index, row in enumerate(board.rows):
-        found = variants(by_row.get(index, []))
-        for name, results in found.items():
+        groups = split_by_config(by_row.get(index, []))
+        for name, results in groups.items():
             line = Line(row, name, _summaries(board, row, latest(results)))
             behind.append((line, results))
             lines.append(line)
-        if not found:
+        if not groups:
             lines.append(_empty(board, row))
     table = Table(board, stamp, lines)
     return replace(table, footnotes=footnotes({table.name(line): results for line, results in behind}))
@@ -157,28 +164,30 @@ def _table(board: Board, stamp: Stamp, claimed: Sequence[tuple[int, Result]]) ->
 def _empty(board: Board, row: Row) -> Line:
     runnable = bool(row.method)
     return Line(
-        row, "", [NOT_RUN if runnable and (c.mean_of or places_of(row, c)) else PUBLISHED_ONLY for c in board.columns]
+        row,
+        "",
+        [NOT_RUN if runnable and (c.mean_of or wanted_coordinates(row, c)) else PUBLISHED_ONLY for c in board.columns],
     )
 
 
 def _summaries(board: Board, row: Row, results: Sequence[Result]) -> list[Summary]:
-    by_place: dict[Place, list[Result]] = defaultdict(list)
+    by_coordinates: dict[CellCoordinates, list[Result]] = defaultdict(list)
     for result in results:
-        by_place[place_of(result)].append(result)
-    found = {c.name: _summary(board, row, c, by_place) for c in board.columns if not c.mean_of}
+        by_coordinates[coordinates_of(result)].append(result)
+    summaries = {c.name: _summary(board, row, c, by_coordinates) for c in board.columns if not c.mean_of}
     for column in board.columns:
         if column.mean_of:
-            found[column.name] = mean([found[name] for name in column.mean_of], column.mean_of)
-    return [found[column.name] for column in board.columns]
+            summaries[column.name] = mean([summaries[name] for name in column.mean_of], column.mean_of)
+    return [summaries[column.name] for column in board.columns]
 
 
-def _summary(board: Board, row: Row, column: Column, by_place: dict[Place, list[Result]]) -> Summary:
-    places = places_of(row, column)
-    if not places:
+def _summary(board: Board, row: Row, column: Column, by_coordinates: dict[CellCoordinates, list[Result]]) -> Summary:
+    wanted = wanted_coordinates(row, column)
+    if not wanted:
         return PUBLISHED_ONLY
     metric = row.metric or column.metric or board.metric
     class_name = row.class_name or column.class_name
-    each = [summarise(by_place.get(place, []), metric, class_name, column.folds) for place in places]
+    each = [summarise(by_coordinates.get(coordinates, []), metric, class_name, column.folds) for coordinates in wanted]
     if len(each) == 1:
         return each[0]
-    return mean(each, [task for task, *_ in places]) if any(summary.keys for summary in each) else NOT_RUN
+    return mean(each, [task for task, *_ in wanted]) if any(summary.keys for summary in each) else NOT_RUN

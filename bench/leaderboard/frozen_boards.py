@@ -29,7 +29,7 @@ from bench.leaderboard.board import boards, load_board
 from bench.leaderboard.card_form import HEX
 from bench.leaderboard.cards import COMPARISONS, PACK, card_of, read_cards
 from bench.leaderboard.collect import collect
-from bench.leaderboard.match_results import claim
+from bench.leaderboard.match_results import assign_results
 from bench.leaderboard.render import render
 from bench.leaderboard.statistics.comparisons import kept_names, ranks_of, read_p_values
 from bench.leaderboard.statistics.inflation import shows_differences
@@ -74,7 +74,7 @@ def freeze(names: Sequence[str], results: Iterable[Result], folder: Path, cache:
                     f"{name} shows differences between protocols, whose intervals need predictions; it cannot be kept. "
                     f"bench leaderboard render {name} writes it from the workspace."
                 )
-            on_it = {result.key: result for _, result in claim(with_guests(board, results), results)}
+            on_it = {result.key: result for _, result in assign_results(with_guests(board, results), results)}
             if not on_it:
                 raise DataError(f"no finished cell is on the board {name}. bench run --board {name} runs them.")
             chosen |= on_it

@@ -12,12 +12,12 @@ from bench.signals.leads import LEADS
 from bench.storage.artifacts import digest
 from bench.tracking.run_fields import flatten
 
-Place = tuple[str, str, float, tuple[str, ...]]
+CellCoordinates = tuple[str, str, float, tuple[str, ...]]
 """Task, mode, fraction, leads."""
 
 
-def places_of(row: Row, column: Column) -> list[Place]:
-    """What a place of the board reads: one, several where it is a mean over tasks, none where only the paper has it."""
+def wanted_coordinates(row: Row, column: Column) -> list[CellCoordinates]:
+    """Coordinates of the cells behind a row and column: one, several for a mean over tasks, none for a published number only."""
     tasks = [row.task] if row.task else row.tasks or ([column.task] if column.task else column.tasks)
     mode = row.mode or column.mode
     if not mode or not row.method:
@@ -26,38 +26,41 @@ def places_of(row: Row, column: Column) -> list[Place]:
     return [(task, mode, fraction, row.leads or column.leads or LEADS) for task in tasks]
 
 
-def place_of(result: Result) -> Place:
+def coordinates_of(result: Result) -> CellCoordinates:
     cell = result.cell
     return (cell.task, cell.mode, cell.fraction, cell.leads)
 
 
-def claim(board: Board, results: Iterable[Result]) -> list[tuple[int, Result]]:
+def assign_results(board: Board, results: Iterable[Result]) -> list[tuple[int, Result]]:
     """Results with the index of their row; of several rows of a method, the one with the most config fields that fit.
 
     Rows that differ in something other than config (their mode, their class) share results.
     """
-    wanted = [{place for column in board.columns for place in places_of(row, column)} for row in board.rows]
+    wanted = [
+        {coordinates for column in board.columns for coordinates in wanted_coordinates(row, column)}
+        for row in board.rows
+    ]
     rows: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
     for index, row in enumerate(board.rows):
         if row.method:
             rows[row.method].append((index, flatten(row.config)))
-    claimed = []
+    assigned = []
     for result in results:
         of_method = rows.get(result.cell.method, [])
         if not of_method:
             continue
-        place = place_of(result)
-        if not any(place in wanted[index] for index, _ in of_method):
+        coordinates = coordinates_of(result)
+        if not any(coordinates in wanted[index] for index, _ in of_method):
             continue
         config = flatten(result.config.get("method", {}))
         fitting = [(len(asked), index) for index, asked in of_method if asked.items() <= _items(config, asked)]
         most = max((size for size, _ in fitting), default=0)
-        claimed += [(index, result) for size, index in fitting if size == most and place in wanted[index]]
-    return claimed
+        assigned += [(index, result) for size, index in fitting if size == most and coordinates in wanted[index]]
+    return assigned
 
 
-def fullest_board(results: Sequence[Result]) -> str | None:
-    """The board that has a place for the most of these results; None if none of them is on a board.
+def best_board(results: Sequence[Result]) -> str | None:
+    """The board that shows the most of these results; None if none of them is on a board.
 
     Of several, one by a metric of theirs (and not by what they cost); a paper's where they may appear next to published
     numbers and one across papers where not; of these the one of which they fill the largest part.
@@ -65,42 +68,44 @@ def fullest_board(results: Sequence[Result]) -> str | None:
     metrics = {metric for result in results for metric in result.score["metrics"]}
     comparable = all(r.data == "real" and r.profile == "paper" and r.split.get("complete") for r in results)
 
-    def told(board: Board) -> tuple[int, bool, bool, float]:
-        placed = {result.key for _, result in claim(board, results)}
-        places = sum(len(places_of(row, c)) for row in board.rows for c in board.columns if not c.mean_of)
-        return len(placed), board.metric in metrics, board.has_published == comparable, len(placed) / max(places, 1)
+    def fit(board: Board) -> tuple[int, bool, bool, float]:
+        shown = {result.key for _, result in assign_results(board, results)}
+        places = sum(len(wanted_coordinates(row, c)) for row in board.rows for c in board.columns if not c.mean_of)
+        return len(shown), board.metric in metrics, board.has_published == comparable, len(shown) / max(places, 1)
 
-    best = max(boards().values(), key=told, default=None)
-    return best.name if best is not None and told(best)[0] else None
+    best = max(boards().values(), key=fit, default=None)
+    return best.name if best is not None and fit(best)[0] else None
 
 
 def _items(config: dict[str, Any], asked: dict[str, Any]) -> Any:
     return {name: config[name] for name in asked if name in config}.items()
 
 
-def variants(results: Sequence[Result]) -> dict[str, list[Result]]:
-    """Results of one row by what sets them apart: the method's config, its corpus, a mode's protocol.
+def split_by_config(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Results of one row, by the settings in which they differ: the method's config, its corpus, a mode's protocol.
 
-    Nothing that was computed in two ways is averaged. The name of a variant tells what differs; a single one has none.
+    Nothing that was computed in two ways is averaged. The name of a group states what differs; a single group has none.
     """
     configs: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         configs[digest(stated_config(result).get("method", {}))].append(result)
-    found: list[tuple[dict[str, Any], list[Result]]] = []
+    groups: list[tuple[dict[str, Any], list[Result]]] = []
     for same_config in configs.values():
         # an untrained encoder has no corpus and goes with each
         corpora = _distinct(corpus_of(r) for r in same_config if corpus_of(r)) or [{}]
         for corpus in corpora:
             same_corpus = [r for r in same_config if corpus_of(r) in ({}, corpus)]
-            found += [
-                (flatten(stated_config(same_corpus[0]).get("method", {})) | corpus | told, chosen)
-                for told, chosen in _by_protocol(same_corpus)
+            groups += [
+                (flatten(stated_config(same_corpus[0]).get("method", {})) | corpus | protocol, chosen)
+                for protocol, chosen in _by_protocol(same_corpus)
             ]
-    if len(found) < 2:
+    if len(groups) < 2:
         return {"": list(results)} if results else {}
-    names = sorted({name for told, _ in found for name in told})
-    differing = [name for name in names if len(_distinct(told.get(name) for told, _ in found)) > 1]
-    named = {", ".join(f"{name} {told.get(name, '—')}" for name in differing): chosen for told, chosen in found}
+    names = sorted({name for settings, _ in groups for name in settings})
+    differing = [name for name in names if len(_distinct(settings.get(name) for settings, _ in groups)) > 1]
+    named = {
+        ", ".join(f"{name} {settings.get(name, '—')}" for name in differing): chosen for settings, chosen in groups
+    }
     return dict(sorted(named.items()))
 
 
@@ -110,15 +115,15 @@ def _by_protocol(results: Sequence[Result]) -> list[tuple[dict[str, Any], list[R
         mode: _distinct(protocol_of(r) for r in results if r.cell.mode == mode)
         for mode in {r.cell.mode for r in results}
     }
-    found = []
+    groups = []
     for number in range(max(len(options) for options in protocols.values())):
         taken = {
             mode: options[0] if len(options) == 1 else _nth(options, number) for mode, options in protocols.items()
         }
         chosen = [r for r in results if protocol_of(r) == taken[r.cell.mode]]
-        told = {f"{m}.{name}": value for m, p in taken.items() for name, value in flatten(p or {}).items()}
-        found.append((told, chosen))
-    return found
+        settings = {f"{m}.{name}": value for m, p in taken.items() for name, value in flatten(p or {}).items()}
+        groups.append((settings, chosen))
+    return groups
 
 
 def _nth(options: list[Any], number: int) -> Any:

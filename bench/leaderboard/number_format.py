@@ -10,7 +10,7 @@ from bench.leaderboard.summary import Summary
 MISSING = "—"
 
 
-def ours(board: Board, column: Column, summary: Summary) -> str:
+def format_result(board: Board, column: Column, summary: Summary) -> str:
     """``84.2 [82.9, 85.5]``, or ``0.842 [0.829, 0.855]`` where the paper prints fractions of one.
 
     The standard deviation over folds stands with it, and that over seeds where the paper prints it:
@@ -20,8 +20,8 @@ def ours(board: Board, column: Column, summary: Summary) -> str:
         return MISSING
     scale, decimals = scale_of(board, column), shown_decimals(board, column)
     text = f"{summary.value * scale:.{decimals}f}"
-    if told := deviation(board, column, summary):
-        text += f" {told}"
+    if spread := deviation(board, column, summary):
+        text += f" {spread}"
     if summary.low is not None and summary.high is not None:
         text += f" [{summary.low * scale:.{decimals}f}, {summary.high * scale:.{decimals}f}]"
     return text
@@ -34,7 +34,7 @@ def deviation(board: Board, column: Column, summary: Summary) -> str:
     return f"± {summary.sd * scale_of(board, column):.{shown_decimals(board, column)}f}"
 
 
-def theirs(board: Board, column: Column, printed: Published | None) -> str:
+def format_published(board: Board, column: Column, printed: Published | None) -> str:
     """``84.19`` or ``66.90 ± 0.47``, as printed; empty where the paper has nothing."""
     if printed is None:
         return ""
@@ -56,20 +56,20 @@ def published(row: Row, index: int) -> Published | None:
     return row.published[index] if row.published else None
 
 
-def beside(table: Table, line: Line, index: int) -> str:
-    """What stands in one place: ours, with the published number in parentheses where the two may be compared."""
+def format_cell(table: Table, line: Line, index: int) -> str:
+    """One cell of a table: our number, with the published one in parentheses where the two may be compared."""
     column = table.board.columns[index]
-    printed = theirs(table.board, column, published(line.row, index)) if table.shows_published else ""
+    printed = format_published(table.board, column, published(line.row, index)) if table.shows_published else ""
     if table.stamp is None:
         return printed or MISSING
     summary = line.summaries[index]
-    mine = ours(table.board, column, summary)
+    text = format_result(table.board, column, summary)
     if summary.value is not None:
-        mine += marks(summary.contamination)
-    return f"{mine} ({printed})" if printed else mine
+        text += marks(summary.contamination)
+    return f"{text} ({printed})" if printed else text
 
 
-def shown(table: Table) -> tuple[list[Line], list[int], list[str], list[str]]:
+def visible(table: Table) -> tuple[list[Line], list[int], list[str], list[str]]:
     """Lines and columns to show, and the names of those left to a sentence because nothing of them was run.
 
     Next to published numbers everything is shown, and what is missing is seen to be missing.
@@ -94,13 +94,13 @@ def records(table: Table, index: int) -> str:
 
 
 def reasons(table: Table) -> list[str]:
-    """Why places that were partly run show no number."""
-    told = []
+    """Reasons why cells that were partly run show no number."""
+    lines = []
     for line in table.lines:
         for column, summary in zip(table.board.columns, line.summaries, strict=True):
             if summary.value is None and summary.missing not in ("not run", "published only") and line.found:
-                told.append(f"{table.name(line)}, {column.name}: {summary.missing}")
-    return told
+                lines.append(f"{table.name(line)}, {column.name}: {summary.missing}")
+    return lines
 
 
 MANY_GROUPS = 8
@@ -116,13 +116,13 @@ def letters(table: Table, line: Line, index: int) -> str:
     return ranks.letters.get(number, "")
 
 
-def raised(table: Table, line: Line, index: int) -> str:
+def superscript(table: Table, line: Line, index: int) -> str:
     """The superscript of a number: its letters, or its rank where a column has too many groups for letters."""
     ranks = table.ranks.get(index)
     if ranks is None or len(ranks.groups) <= MANY_GROUPS:
         return letters(table, line, index)
-    place = rank(table, line, index)
-    return "" if place is None else str(place)
+    number = rank(table, line, index)
+    return "" if number is None else str(number)
 
 
 def rank(table: Table, line: Line, index: int) -> int | None:
@@ -144,23 +144,23 @@ def comparison_notes(table: Table) -> list[str]:
                 name
             )
         elif ranks.test and len(ranks.groups) > MANY_GROUPS:
-            told = (
+            meaning = (
                 f"the raised number is one plus the number of rows that are significantly better ({ranks.test}, Holm over "
                 f"the column, 5 %); the CSV lists the groups of rows that do not differ significantly"
             )
-            tests.setdefault(told, []).append(name)
+            tests.setdefault(meaning, []).append(name)
         elif ranks.test:
-            told = f"rows that share a letter do not differ significantly ({ranks.test}, Holm over the column, 5 %)"
-            tests.setdefault(told, []).append(name)
+            meaning = f"rows that share a letter do not differ significantly ({ranks.test}, Holm over the column, 5 %)"
+            tests.setdefault(meaning, []).append(name)
         else:
             tests.setdefault(f"rows are not tested against each other: {ranks.why}", []).append(name)
-    for told, names in tests.items():
+    for meaning, names in tests.items():
         where = ", ".join(names) if len(tests) > 1 or len(names) < len(table.ranks) else ""
-        notes.append(f"{where}: {told}." if where else f"{told[0].upper()}{told[1:]}.")
+        notes.append(f"{where}: {meaning}." if where else f"{meaning[0].upper()}{meaning[1:]}.")
     if table.standing is not None:
-        found = table.standing
-        notes.append(found.sentence())
-        each = zip(found.labels, found.mean_ranks, found.intervals, strict=True)
+        ranking = table.standing
+        notes.append(ranking.sentence())
+        each = zip(ranking.labels, ranking.mean_ranks, ranking.intervals, strict=True)
         notes.append(
             "Mean rank [95 % interval over tasks]: "
             + "; ".join(f"{label} {mean:.2f} [{low:.2f}, {high:.2f}]" for label, mean, (low, high) in each)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench import registry
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, Row
-from bench.leaderboard.match_results import place_of, places_of
+from bench.leaderboard.match_results import coordinates_of, wanted_coordinates
 
 BUILT_IN = "ecg-bench"
 """The distribution whose own methods stand on a board only where a row names them."""
@@ -26,7 +26,12 @@ def with_guests(board: Board, results: Sequence[Result]) -> Board:
         if method in known and known[method].distribution == BUILT_IN:
             continue
         row = Row(label=method, group=GROUP, method=method)
-        places = {place for column in board.columns if not column.mean_of for place in places_of(row, column)}
-        if any(place_of(result) in places for result in results if result.cell.method == method):
+        places = {
+            coordinates
+            for column in board.columns
+            if not column.mean_of
+            for coordinates in wanted_coordinates(row, column)
+        }
+        if any(coordinates_of(result) in places for result in results if result.cell.method == method):
             guests.append(row)
     return board.model_copy(update={"rows": [*board.rows, *guests]}) if guests else board

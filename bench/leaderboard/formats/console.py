@@ -60,7 +60,7 @@ def console_tables(results: Iterable[Result], board: Board | str | None = None) 
 
 
 def _columns(table: Table) -> int:
-    return len(number_format.shown(table)[1])
+    return len(number_format.visible(table)[1])
 
 
 def _wide(table: Table) -> RichTable:
@@ -69,7 +69,7 @@ def _wide(table: Table) -> RichTable:
     from rich.text import Text
 
     view = RichTable(box=box.SIMPLE_HEAD)
-    lines, columns, _, _ = number_format.shown(table)
+    lines, columns, _, _ = number_format.visible(table)
     view.add_column("method")
     for index in columns:
         column = table.board.columns[index]
@@ -78,7 +78,7 @@ def _wide(table: Table) -> RichTable:
         view.add_column(Text(head), justify="right", footer=Text(f"n = {number_format.records(table, index)}"))
     view.show_footer = True
     for line in lines:
-        view.add_row(Text(table.name(line)), *[Text(number_format.beside(table, line, i)) for i in columns])
+        view.add_row(Text(table.name(line)), *[Text(number_format.format_cell(table, line, i)) for i in columns])
     return view
 
 
@@ -88,7 +88,7 @@ def _long(table: Table) -> RichTable:
     from rich.text import Text
 
     view = RichTable(box=box.SIMPLE_HEAD)
-    lines, columns, _, _ = number_format.shown(table)
+    lines, columns, _, _ = number_format.visible(table)
     view.add_column("method", overflow="fold")
     for head in ("value [95 % interval]", "records"):
         view.add_column(head, justify="right", no_wrap=True)
@@ -99,7 +99,7 @@ def _long(table: Table) -> RichTable:
         for line in lines:
             summary = line.summaries[index]
             if summary.keys:
-                shown = Text(number_format.beside(table, line, index))
+                shown = Text(number_format.format_cell(table, line, index))
                 view.add_row(Text(f"  {table.name(line)}"), shown, f"{summary.n_records:,}")
         view.add_section()
     return view

@@ -23,7 +23,7 @@ def write(board: Board, tables: Sequence[Table]) -> str:
 
 
 def _table(board: Board, table: Table) -> Iterator[str]:
-    lines, columns, _, _ = number_format.shown(table)
+    lines, columns, _, _ = number_format.visible(table)
     yield r"\begin{table}"
     yield r"\centering"
     caption = f"{board.title}. " + (str(table.stamp) if table.stamp else f"Published numbers ({board.source})") + "."
@@ -58,8 +58,8 @@ def _table(board: Board, table: Table) -> Iterator[str]:
 
 
 def _place(table: Table, line: Line, index: int) -> str:
-    letters = number_format.raised(table, line, index)
-    return _text(number_format.beside(table, line, index)) + (f"$^{{{letters}}}$" if letters else "")
+    letters = number_format.superscript(table, line, index)
+    return _text(number_format.format_cell(table, line, index)) + (f"$^{{{letters}}}$" if letters else "")
 
 
 def _text(text: str) -> str:

@@ -45,7 +45,7 @@ def _table(table: Table) -> Iterator[str]:
         yield "Ours [95 % interval] (published). — is missing: it was not run, or not all of it."
     elif table.board.has_published:
         yield "No published numbers are shown next to these: " + why_not(table) + "."
-    lines, columns, absent_rows, absent_columns = number_format.shown(table)
+    lines, columns, absent_rows, absent_columns = number_format.visible(table)
     for group, indices in _cut(table, columns):
         if group:
             yield f"### {_cell(group)}"
@@ -102,8 +102,8 @@ def _grid(table: Table, lines: Sequence[Line], columns: Sequence[int], grouped: 
 
 
 def _place(table: Table, line: Line, index: int) -> str:
-    letters = number_format.raised(table, line, index)
-    return _cell(number_format.beside(table, line, index)) + (f" <sup>{letters}</sup>" if letters else "")
+    letters = number_format.superscript(table, line, index)
+    return _cell(number_format.format_cell(table, line, index)) + (f" <sup>{letters}</sup>" if letters else "")
 
 
 def mismatches(board: Board) -> list[str]:

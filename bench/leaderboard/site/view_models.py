@@ -79,7 +79,7 @@ def about_published(board: Board) -> list[str]:
 
 
 def _view(board: Board, table: Table, results: Results, cache: Path | None) -> TableView:
-    lines, columns, absent_rows, absent_columns = number_format.shown(table)
+    lines, columns, absent_rows, absent_columns = number_format.visible(table)
     scales = {i: _scale(table, lines, i) for i in columns}
     notice = ""
     if table.stamp is None:
@@ -156,31 +156,31 @@ def _scale(table: Table, lines: Sequence[Line], index: int) -> tuple[float, floa
 
 
 def _cell(table: Table, line: Line, index: int, span: tuple[float, float] | None) -> CellView:
-    board, column, found = table.board, table.board.columns[index], line.summaries[index]
+    board, column, summary = table.board, table.board.columns[index], line.summaries[index]
     scale, decimals = number_format.scale_of(board, column), number_format.shown_decimals(board, column)
     printed = number_format.published(line.row, index) if table.shows_published else None
 
     def at(value: float | None) -> float | None:
         return None if value is None or span is None else round(100 * (value - span[0]) / (span[1] - span[0]), 1)
 
-    theirs = number_format.theirs(board, column, printed)
-    common: dict[str, Any] = {"published": theirs, "published_at": at(printed.value) if printed else None}
-    if found.value is None:
+    printed_text = number_format.format_published(board, column, printed)
+    common: dict[str, Any] = {"published": printed_text, "published_at": at(printed.value) if printed else None}
+    if summary.value is None:
         order = printed.value if printed is not None and table.stamp is None else None
-        return CellView(missing=found.missing, order=order, **common)
-    bounds = [None if v is None else v * scale for v in (found.low, found.high)]
+        return CellView(missing=summary.missing, order=order, **common)
+    bounds = [None if v is None else v * scale for v in (summary.low, summary.high)]
     interval = "" if None in bounds else f"{bounds[0]:.{decimals}f} to {bounds[1]:.{decimals}f}"
-    spread = "; ".join(part for part in (number_format.deviation(board, column, found), interval) if part)
+    spread = "; ".join(part for part in (number_format.deviation(board, column, summary), interval) if part)
     ranks = table.ranks.get(index)
     best = ranks is not None and len(ranks.groups) > 1 and number_format.rank(table, line, index) == 1
     return CellView(
-        value=f"{found.value * scale:.{decimals}f}",
+        value=f"{summary.value * scale:.{decimals}f}",
         interval=spread,
-        letters=number_format.raised(table, line, index),
-        marks=marks(found.contamination),
+        letters=number_format.superscript(table, line, index),
+        marks=marks(summary.contamination),
         best=best,
-        order=found.value,
-        at=at(found.value * scale),
+        order=summary.value,
+        at=at(summary.value * scale),
         low=at(bounds[0]),
         high=at(bounds[1]),
         **common,

@@ -25,7 +25,7 @@ from bench.cells.result import Result
 from bench.errors import BenchError, DataError
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.cost_metrics import is_cost
-from bench.leaderboard.match_results import places_of
+from bench.leaderboard.match_results import wanted_coordinates
 from bench.leaderboard.summary import Summary
 from bench.reading.json_file import read_json
 from bench.storage.artifacts import digest, write_json
@@ -104,7 +104,7 @@ def _asked_of(table: Table, index: int) -> tuple[list[Summary], str, str | None,
     asked = {_asked(table.board, table.lines[k].row, column) for k in filled}
     if len(asked) > 1:
         return [], "", None, "its rows show different metrics or classes"
-    if any(len(places_of(table.lines[k].row, column)) > 1 for k in filled):
+    if any(len(wanted_coordinates(table.lines[k].row, column)) > 1 for k in filled):
         return [], "", None, "it averages several tasks"
     return [table.lines[k].summaries[index] for k in filled], *asked.pop(), ""
 
@@ -200,15 +200,15 @@ def _p_values(lines: list[list[Result]], metric: str, class_name: str | None) ->
         return _over_folds(lines, metric, class_name)
     if any(r.folder is None for line in lines for r in line):
         return "", [], "predictions of some results are not available"
-    tables = [[Answers.of(r) for r in line] for line in lines]
-    ids = tables[0][0].records
-    if not all(np.array_equal(answers.records, ids) for line in tables for answers in line):
+    paired = [[PairedScores.of(r) for r in line] for line in lines]
+    ids = paired[0][0].records
+    if not all(np.array_equal(scores.records, ids) for line in paired for scores in line):
         return "", [], "its rows were tested on different records"
-    if class_name is not None and metric == "auroc" and all(len(line) == 1 for line in tables):
-        first = tables[0][0]
+    if class_name is not None and metric == "auroc" and all(len(line) == 1 for line in paired):
+        first = paired[0][0]
         if len(set(first.patients)) == len(first.patients):
-            return _delong([line[0] for line in tables], first.names.index(class_name))
-    replicates = [[answers.replicates(metric, class_name) for answers in line] for line in tables]
+            return _delong([line[0] for line in paired], first.names.index(class_name))
+    replicates = [[scores.replicates(metric, class_name) for scores in line] for line in paired]
     return _bootstrapped(replicates)
 
 
@@ -218,14 +218,14 @@ def _bootstrapped(replicates: list[list[Any]]) -> _Tested:
     return "bootstrap of the paired difference", [_or_none(p) for p in p_values_of_all_pairs(replicates)], ""
 
 
-def _delong(answers: list[Answers], column: int) -> _Tested:
+def _delong(paired: list[PairedScores], column: int) -> _Tested:
     import numpy as np
 
     from bench.scoring.comparison import delong
 
-    found = delong(answers[0].targets[:, column], np.stack([a.scores[:, column] for a in answers]))
-    pairs = itertools.combinations(range(len(answers)), 2)
-    return "DeLong", [_or_none(found.difference(i, j).p_value) for i, j in pairs], ""
+    aurocs = delong(paired[0].targets[:, column], np.stack([one.scores[:, column] for one in paired]))
+    pairs = itertools.combinations(range(len(paired)), 2)
+    return "DeLong", [_or_none(aurocs.difference(i, j).p_value) for i, j in pairs], ""
 
 
 def _over_folds(lines: list[list[Result]], metric: str, class_name: str | None) -> _Tested:
@@ -254,8 +254,8 @@ def _or_none(value: float) -> float | None:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """The stored predictions of a result."""
+class PairedScores:
+    """Targets and scores of the records of one result, to be compared with those of another on the same records."""
 
     result: Result
     records: np.ndarray
@@ -265,7 +265,7 @@ class Answers:
     validation: tuple[np.ndarray, np.ndarray]
 
     @classmethod
-    def of(cls, result: Result) -> Answers:
+    def of(cls, result: Result) -> PairedScores:
         columns = result.prediction_columns()
         test, validation = columns["partition"] == "test", columns["partition"] == "validation"
         target, score = matrix(columns, "target"), matrix(columns, "score")

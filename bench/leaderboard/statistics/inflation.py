@@ -58,7 +58,7 @@ def differences(results: Iterable[Result]) -> list[Result]:
 
 
 def _difference(released: Result, ours: Result, metric: str) -> dict[str, float | None]:
-    from bench.leaderboard.statistics.comparisons import Answers
+    from bench.leaderboard.statistics.comparisons import PairedScores
     from bench.scoring.comparison import paired_difference
 
     theirs_value, our_value = released.metric(metric)["value"], ours.metric(metric)["value"]
@@ -67,7 +67,7 @@ def _difference(released: Result, ours: Result, metric: str) -> dict[str, float 
     told: dict[str, float | None] = {"value": theirs_value - our_value, "low": None, "high": None}
     if metric == next(iter(ours.score["metrics"])) and released.folder is not None and ours.folder is not None:
         try:
-            pair = [Answers.of(r).replicates(metric, None) for r in (released, ours)]
+            pair = [PairedScores.of(r).replicates(metric, None) for r in (released, ours)]
             tested = paired_difference(*pair)
         except BenchError:
             return told

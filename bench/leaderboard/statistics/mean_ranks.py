@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.leaderboard.cost_metrics import is_cost
-from bench.leaderboard.match_results import places_of
+from bench.leaderboard.match_results import wanted_coordinates
 from bench.leaderboard.statistics.comparisons import lower_is_better
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ def standing(table: Table) -> Standing | None:
     for index, column in enumerate(table.board.columns):
         if column.mean_of or not any(line.summaries[index].value is not None for line in table.lines):
             continue
-        places = {tuple(task for task, *_ in places_of(line.row, column)) for line in table.lines if line.row.method}
+        places = {
+            tuple(task for task, *_ in wanted_coordinates(line.row, column)) for line in table.lines if line.row.method
+        }
         if len(places) != 1:
             return None  # rows of one column ask different questions
         blocks[", ".join(places.pop())][column.metric or table.board.metric].append(index)

@@ -41,13 +41,13 @@ def test_boards_do_not_average_two_draws(bench):
     bench(*RUN, "--fraction", "1%")
     bench(*RUN, "--fraction", "1%", "--fraction-rule", "merl")
     from bench.cells.result import read_results
-    from bench.leaderboard.match_results import latest, variants
+    from bench.leaderboard.match_results import latest, split_by_config
     from bench.storage.workspace import Workspace
 
     results = list(read_results(Workspace.at().results))
     assert len(latest(results)) == 2
-    assert [len(found) for found in variants(results).values()] == [1, 1]
-    assert any("fraction_rule merl" in name for name in variants(results))
+    assert [len(group) for group in split_by_config(results).values()] == [1, 1]
+    assert any("fraction_rule merl" in name for name in split_by_config(results))
 
 
 def test_another_rule_is_refused(bench):

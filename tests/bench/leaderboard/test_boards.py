@@ -8,7 +8,7 @@ from bench.errors import ConfigError, UnknownName
 from bench.leaderboard.board import Board, Column, Row, board_files, load_board, read_board
 from bench.leaderboard.collect import collect, collect_all
 from bench.leaderboard.formats.console import console_tables
-from bench.leaderboard.match_results import fullest_board
+from bench.leaderboard.match_results import best_board
 from bench.leaderboard.number_format import MANY_GROUPS
 from bench.leaderboard.render import render
 from bench.leaderboard.site.view_models import table_views
@@ -224,12 +224,12 @@ def test_a_setting_is_told_of_the_rows_that_it_could_reach(board, make_result):
 
 def test_the_board_named_after_a_run_is_the_one_that_its_cells_fill_most(make_result):
     few = [make_result("kmerl", mode=mode, fraction=0.05) for mode in ("linear", "finetune")]
-    assert fullest_board(few) == "few_labels"
+    assert best_board(few) == "few_labels"
     prompted = {"mode": "zeroshot", "task": "ptbxl-sub"}
-    assert fullest_board([make_result(**prompted)]) == "kmerl_figure4"
-    assert fullest_board([make_result(**prompted, data="simulated")]) == "zeroshot"
-    assert fullest_board([make_result("random-resnet", data="simulated")]) == "ptbxl_super"  # and not what it cost
-    assert fullest_board([make_result("nobody-s", task="nobody-s-task")]) is None
+    assert best_board([make_result(**prompted)]) == "kmerl_figure4"
+    assert best_board([make_result(**prompted, data="simulated")]) == "zeroshot"
+    assert best_board([make_result("random-resnet", data="simulated")]) == "ptbxl_super"  # and not what it cost
+    assert best_board([make_result("nobody-s", task="nobody-s-task")]) is None
 
 
 def test_rows_that_differ_in_mode_read_their_own_cells(make_result):

@@ -208,9 +208,9 @@ def test_every_format_tells_who_can_be_told_apart(tmp_path, three):
 
 def test_where_letters_would_be_too_many_a_rank_stands(three, monkeypatch):
     table = table_of(board(), three)
-    assert [number_format.raised(table, line, 0) for line in table.lines] == ["a", "b", "b"]
+    assert [number_format.superscript(table, line, 0) for line in table.lines] == ["a", "b", "b"]
     monkeypatch.setattr(number_format, "MANY_GROUPS", 1)
-    assert [number_format.raised(table, line, 0) for line in table.lines] == ["1", "2", "2"]
+    assert [number_format.superscript(table, line, 0) for line in table.lines] == ["1", "2", "2"]
     assert [number_format.letters(table, line, 0) for line in table.lines] == ["a", "b", "b"]  # for the CSV
     assert any("one plus the number of rows" in note for note in number_format.comparison_notes(table))
 

@@ -17,7 +17,7 @@ CellCoordinates = tuple[str, str, float, tuple[str, ...]]
 
 
 def wanted_coordinates(row: Row, column: Column) -> list[CellCoordinates]:
-    """Coordinates of the cells behind a row and column: one, several for a mean over tasks, none for a published number only."""
+    """Coordinates of the cells behind a row and column: several for a mean over tasks, none for a number only published."""
     tasks = [row.task] if row.task else row.tasks or ([column.task] if column.task else column.tasks)
     mode = row.mode or column.mode
     if not mode or not row.method:

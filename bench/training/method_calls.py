@@ -12,7 +12,7 @@ from bench.batch import ECGBatch
 from bench.method import Method
 
 
-class Functions(nn.Module):
+class MethodCalls(nn.Module):
     """Calls a function of a method by its name; Fabric wraps the forward pass of a module and nothing else of it.
 
     (Methods that Fabric treats as forward passes run without its precision on a single device.)
@@ -22,11 +22,11 @@ class Functions(nn.Module):
         super().__init__()
         self.method = method
 
-    def forward(self, function: str, held: Held) -> dict[str, Tensor]:
-        return getattr(self.method, function)(held.batch)
+    def forward(self, function: str, opaque: OpaqueBatch) -> dict[str, Tensor]:
+        return getattr(self.method, function)(opaque.batch)
 
 
-class Held:
+class OpaqueBatch:
     """A batch that Fabric leaves as it is: it would convert its signals, and cannot, as batches are frozen."""
 
     def __init__(self, batch: ECGBatch):
@@ -44,12 +44,12 @@ class Model:
     module: Any
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
-        return self.module("pretraining_loss", Held(batch))
+        return self.module("pretraining_loss", OpaqueBatch(batch))
 
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
-        return self.module("pretraining_embeddings", Held(batch))
+        return self.module("pretraining_embeddings", OpaqueBatch(batch))
 
 
 def set_up(fabric: Fabric, method: Method) -> Model:
     """The method, moved to the fabric's device and under its precision and strategy."""
-    return Model(fabric.setup_module(Functions(method)))
+    return Model(fabric.setup_module(MethodCalls(method)))

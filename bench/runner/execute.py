@@ -22,7 +22,7 @@ from bench.progress import say
 from bench.reading.paths import written_path
 from bench.runner import failures
 from bench.runner.executors import Executor, executor_for
-from bench.runner.executors.worker import Ended
+from bench.runner.executors.worker import JobOutcome
 from bench.runner.job_estimates import Costs
 from bench.runner.overrides import check_offer, check_overrides, parse_overrides
 from bench.runner.plan import Plan, RunOptions, plan
@@ -192,27 +192,27 @@ def run(
     found = list(finished.values())
     with (
         _mirror(options, workspace, beside=executor.shares) as mirror,
-        contextlib.closing(executor.run(schedule, session, options.recompute)) as endings,
+        contextlib.closing(executor.run(schedule, session, options.recompute)) as outcomes,
     ):
-        for job, ended in endings:
-            brought = _brought(ended, workspace.results, shared)
-            if not ended.error and ended.folder is not None and brought is None:
-                ended = replace(ended, error=f"its result lies on the machine that computed it. {NOT_SHARED}")
-            if ended.error:
+        for job, outcome in outcomes:
+            brought = _brought(outcome, workspace.results, shared)
+            if not outcome.error and outcome.folder is not None and brought is None:
+                outcome = replace(outcome, error=f"its result lies on the machine that computed it. {NOT_SHARED}")
+            if outcome.error:
                 if job.kind == "cell":
-                    _failed(job.cell, session, keys[job.cell], ended.error, ended.trace, report)
+                    _failed(job.cell, session, keys[job.cell], outcome.error, outcome.trace, report)
                 else:
-                    say(f"failed: {job}: {ended.error}")
+                    say(f"failed: {job}: {outcome.error}")
                 continue
-            costs.note(job.kind, job.cell, ended.seconds, ended.memory)
+            costs.note(job.kind, job.cell, outcome.seconds, outcome.memory)
             if job.kind == "cell" and brought is not None:
                 result = read_result(brought)
                 failures.forget(job.cell, session)
                 finished[job.cell] = brought
-                report.computed += ended.computed
+                report.computed += outcome.computed
                 mirror([result])
                 if on_result:
-                    on_result(result, ended.computed)
+                    on_result(result, outcome.computed)
         costs.save()
         mirror(StoredResults(found))
     report.results = StoredResults([finished[cell] for cell in planned.cells if cell in finished])
@@ -236,15 +236,15 @@ def _finished(keys: dict[Cell, str], results: Path, shared: SharedArtifacts | No
     return found
 
 
-def _brought(ended: Ended, results: Path, shared: SharedArtifacts | None) -> Path | None:
+def _brought(outcome: JobOutcome, results: Path, shared: SharedArtifacts | None) -> Path | None:
     """A finished cell in this machine's workspace; None if it was computed on another and did not get here.
 
     What lies here may be one whose bytes were altered, or an older one next to that which another machine has sent.
     """
-    if ended.folder is None:
+    if outcome.folder is None:
         return None
-    here = results / ended.folder.name
-    ours = damage(here) is None and (shared is None or file_digest(here / SEAL) == ended.seal)
+    here = results / outcome.folder.name
+    ours = damage(here) is None and (shared is None or file_digest(here / SEAL) == outcome.seal)
     return here if ours or (shared is not None and shared.fetch("results", here, replace=True)) else None
 
 

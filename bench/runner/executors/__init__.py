@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import Literal, Protocol
 
-from bench.runner.executors.worker import Ended
+from bench.runner.executors.worker import JobOutcome
 from bench.runner.schedule import Job, Schedule
 from bench.runner.session import Session
 
@@ -23,7 +23,9 @@ class Executor(Protocol):
     gpus: int
     """How many GPUs there are for jobs."""
 
-    def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, Ended], None, None]: ...
+    def run(
+        self, schedule: Schedule, session: Session, again: bool
+    ) -> Generator[tuple[Job, JobOutcome], None, None]: ...
 
 
 def executor_for(name: Name, jobs: int, address: str | None = None, time_limit: float | None = None) -> Executor:
@@ -45,13 +47,13 @@ def executor_for(name: Name, jobs: int, address: str | None = None, time_limit: 
     return Here()
 
 
-def settle(schedule: Schedule, job: Job, ended: Ended) -> Iterator[tuple[Job, Ended]]:
+def settle(schedule: Schedule, job: Job, outcome: JobOutcome) -> Iterator[tuple[Job, JobOutcome]]:
     """What follows from the end of a job: those that waited for it are ready, or lost with it."""
-    yield job, ended
-    if not ended.error:
+    yield job, outcome
+    if not outcome.error:
         schedule.done(job)
         return
     what = f"the result of {job}" if job.kind == "cell" else str(job)
     for lost in schedule.failed(job):
-        error = f"{lost.cell.method} needs {what}, which failed: {ended.error}"
-        yield lost, Ended(error=error, trace=ended.trace)
+        error = f"{lost.cell.method} needs {what}, which failed: {outcome.error}"
+        yield lost, JobOutcome(error=error, trace=outcome.trace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from bench.runner.executors import settle
-from bench.runner.executors.worker import Ended, perform
+from bench.runner.executors.worker import JobOutcome, perform
 from bench.runner.schedule import Job, Schedule
 from bench.runner.session import Session
 
@@ -16,11 +16,11 @@ class Here:
     shares = False
     gpus = 0
 
-    def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, Ended], None, None]:
+    def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, JobOutcome], None, None]:
         while (taken := schedule.next(0, 0, alone=True)) is not None:
             job, put_off = taken
-            ended = perform(job, session, again, wait=put_off)
-            if ended is None:
+            outcome = perform(job, session, again, wait=put_off)
+            if outcome is None:
                 schedule.put_off(job)
             else:
-                yield from settle(schedule, job, ended)
+                yield from settle(schedule, job, outcome)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.progress import say, track
 from bench.runner.executors import settle
-from bench.runner.executors.worker import Ended
+from bench.runner.executors.worker import JobOutcome
 from bench.runner.failures import WANT_OF_MEMORY
 from bench.runner.schedule import Job, Schedule
 from bench.runner.session import Session
@@ -62,7 +62,7 @@ class Processes:
         self._gpus = visible_gpus()
         self.gpus = len(self._gpus)
 
-    def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, Ended], None, None]:
+    def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, JobOutcome], None, None]:
         gpus = self._gpus
         total, memory = len(schedule.jobs), available_memory()
         workers = [
@@ -108,7 +108,7 @@ class Processes:
             except OSError:  # it died while it was idle: the connection tells, as for any other death
                 continue
 
-    def _check_time(self, worker: Worker, schedule: Schedule) -> Iterator[tuple[Job, Ended]]:
+    def _check_time(self, worker: Worker, schedule: Schedule) -> Iterator[tuple[Job, JobOutcome]]:
         """Stop a worker whose job has passed the time limit; report one that has been silent for long."""
         job, now = worker.job, time.monotonic()
         assert job is not None
@@ -116,13 +116,13 @@ class Processes:
         if limit is not None and now - worker.since > limit + allowance:
             kill(worker)
             worker.job = None
-            yield from settle(schedule, job, Ended(error=_too_long(limit), seconds=now - worker.since))
+            yield from settle(schedule, job, JobOutcome(error=_too_long(limit), seconds=now - worker.since))
         elif now - worker.heard > SILENT_SECONDS and not worker.silent:
             worker.silent = True
             hint = "" if limit else " Stop the run and start it with --time-limit, and what hangs is left behind."
             say(f"{job}: no sign of life from its process {worker.process.pid} for {as_words(SILENT_SECONDS)}.{hint}")
 
-    def _receive(self, worker: Worker, schedule: Schedule) -> Iterator[tuple[Job, Ended]]:
+    def _receive(self, worker: Worker, schedule: Schedule) -> Iterator[tuple[Job, JobOutcome]]:
         job = worker.job
         assert job is not None
         try:
@@ -136,7 +136,7 @@ class Processes:
                 )
                 schedule.put_off_alone(job)
             else:
-                yield from settle(schedule, job, Ended(error=_death(code)))
+                yield from settle(schedule, job, JobOutcome(error=_death(code)))
             return
         worker.heard, worker.silent = time.monotonic(), False
         if message is None:
@@ -146,12 +146,12 @@ class Processes:
         if isinstance(message, str):
             say(message)
             return
-        (ended,) = message
+        (outcome,) = message
         worker.job = None
-        if ended is None:
+        if outcome is None:
             schedule.put_off(job)
         else:
-            yield from settle(schedule, job, ended)
+            yield from settle(schedule, job, outcome)
 
     def _start(self, session: Session, gpu: str | None, any_gpu: bool) -> Worker:
         ours, theirs = Pipe()

@@ -13,7 +13,7 @@ from bench.data.source import DataSource
 from bench.errors import ConfigError
 from bench.progress import track
 from bench.runner.executors import settle
-from bench.runner.executors.worker import Ended
+from bench.runner.executors.worker import JobOutcome
 from bench.runner.failures import WANT_OF_MEMORY, explain
 from bench.runner.schedule import Job, Schedule
 from bench.runner.session import Session
@@ -72,7 +72,7 @@ class RayCluster:
         alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         self._memory = max((int(node.get("memory", 0)) for node in alive), default=0)
 
-    def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, Ended], None, None]:
+    def run(self, schedule: Schedule, session: Session, again: bool) -> Generator[tuple[Job, JobOutcome], None, None]:
         """Hand out as many jobs as the cluster has places for, so that what is ready later can still come first."""
         ray = self._ray
         settings = ray.put(session.settings())
@@ -87,11 +87,11 @@ class RayCluster:
                     ready, _ = ray.wait(list(waiting), timeout=POLL_SECONDS)
                     for one in ready:
                         job = waiting.pop(one)
-                        ended = self._ended(one)
-                        if ended is None:
+                        outcome = self._outcome(one)
+                        if outcome is None:
                             schedule.put_off(job)
                         else:
-                            yield from settle(schedule, job, ended)
+                            yield from settle(schedule, job, outcome)
                     progress(total - len(schedule.jobs), total, f"{len(waiting)} handed out")
         finally:
             for one in waiting:
@@ -107,19 +107,19 @@ class RayCluster:
         )
         return remote.remote(settings, job, again, wait)
 
-    def _ended(self, one: Any) -> Ended | None:
+    def _outcome(self, one: Any) -> JobOutcome | None:
         try:
             return self._ray.get(one)
-        except self._ray.exceptions.RayTaskError as error:  # before it was begun: what a job raises comes in Ended
+        except self._ray.exceptions.RayTaskError as error:  # before it was begun: what a job raises comes in JobOutcome
             reason, trace = explain(error.cause)
-            return Ended(
+            return JobOutcome(
                 error=f"a machine of the cluster could not begin it: {reason.strip().splitlines()[-1]}. Install the same "
                 f"bench, plugins and packages on every machine.",
                 trace=f"{error}\n{trace}",
             )
         except self._ray.exceptions.RayError as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            return Ended(error=f"its process or machine was lost {TRIES + 1} times: {reason} {WANT_OF_MEMORY}")
+            return JobOutcome(error=f"its process or machine was lost {TRIES + 1} times: {reason} {WANT_OF_MEMORY}")
 
 
 def here(source: DataSource) -> DataSource:
@@ -133,7 +133,7 @@ def here(source: DataSource) -> DataSource:
 _session: tuple[dict[str, Any], Session] | None = None
 
 
-def _perform(settings: dict[str, Any], job: Job, again: bool, wait: bool) -> Ended | None:
+def _perform(settings: dict[str, Any], job: Job, again: bool, wait: bool) -> JobOutcome | None:
     """In a process of the cluster, which keeps the session for the next job of the same run."""
     global _session
     from bench import progress

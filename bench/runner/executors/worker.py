@@ -27,7 +27,7 @@ BEAT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Ended:
+class JobOutcome:
     """What became of a job.
 
     Attributes:
@@ -49,7 +49,7 @@ class Ended:
     memory: int = 0
 
 
-def perform(job: Job, session: Session, again: bool, wait: bool = True) -> Ended | None:
+def perform(job: Job, session: Session, again: bool, wait: bool = True) -> JobOutcome | None:
     """Do a job; errors are part of what is returned. None if another process holds the lock and ``wait`` is false.
 
     Where a store turns out to be damaged, it is made again and the job done with that.
@@ -67,8 +67,8 @@ def perform(job: Job, session: Session, again: bool, wait: bool = True) -> Ended
         return None
     except Exception as error:
         message, trace = explain(error)
-        return Ended(error=message, trace=trace, seconds=time.perf_counter() - started, memory=peak_memory())
-    return Ended(folder, seal, computed, seconds=time.perf_counter() - started, memory=peak_memory())
+        return JobOutcome(error=message, trace=trace, seconds=time.perf_counter() - started, memory=peak_memory())
+    return JobOutcome(folder, seal, computed, seconds=time.perf_counter() - started, memory=peak_memory())
 
 
 def _done(job: Job, session: Session, again: bool, wait: bool) -> tuple[Path | None, str, bool]:
@@ -127,9 +127,9 @@ def serve(descriptor: int, parent: int) -> None:
             return
         done = threading.Event()
         threading.Thread(target=_beat, args=(send, done), daemon=True).start()
-        ended = perform(job, session, again, wait)
+        outcome = perform(job, session, again, wait)
         done.set()
-        send((ended,))
+        send((outcome,))
 
 
 def _beat(send: Callable[[None], None], done: threading.Event) -> None:

@@ -92,9 +92,9 @@ def test_a_machine_that_cannot_begin_a_job_is_told_from_one_that_is_lost():
 
     cluster = RayCluster.__new__(RayCluster)
     cluster._ray = SimpleNamespace(get=get, exceptions=ray.exceptions)
-    ended = cluster._ended(None)
-    assert "could not begin it: ModuleNotFoundError: No module named 'bench'. Install the same bench" in ended.error
-    assert "its traceback" in ended.trace
+    outcome = cluster._outcome(None)
+    assert "could not begin it: ModuleNotFoundError: No module named 'bench'. Install the same bench" in outcome.error
+    assert "its traceback" in outcome.trace
 
 
 @pytest.mark.slow

@@ -10,28 +10,29 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.cells.cell import Cell
 from bench.cells.result import Result, StoredResults, read_result
 from bench.data.source import DataSource
 from bench.errors import ConfigError, folded, foreign_code
-from bench.method import Method
 from bench.modes import MODULES
 from bench.progress import say
 from bench.reading.paths import written_path
 from bench.runner import failures
-from bench.runner.executors import Executor, executor_for
-from bench.runner.executors.worker import JobOutcome
 from bench.runner.job_estimates import Costs
 from bench.runner.overrides import check_offer, check_overrides, parse_overrides
 from bench.runner.plan import Plan, RunOptions, plan
-from bench.runner.schedule import Schedule, jobs_of
-from bench.runner.session import Session
 from bench.storage.artifacts import SEAL, clear_leftovers, damage, file_digest
 from bench.storage.object_store import SharedArtifacts
 from bench.storage.workspace import Workspace
-from bench.training.checkpoint import check_readable
+
+if TYPE_CHECKING:
+    from bench.method import Method
+    from bench.runner.executors import Executor
+    from bench.runner.executors.worker import JobOutcome
+    from bench.runner.session import Session
 
 TOLD_ONE_BY_ONE = 200
 """Finished cells that a run names; of more it tells the number."""
@@ -64,8 +65,10 @@ class RunReport:
 
 def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Session]:
     """Everything that can be wrong with the options is found here, before anything is written."""
-    planned = plan(options)
     overrides = parse_overrides(options.overrides, list(registry.entries(registry.METHODS)))
+    planned = plan(options)
+    from bench.runner.session import Session
+
     profile = options.profile or ("paper" if source.kind == "real" else "smoke")
     named = named_checkpoints(options.checkpoints, source.workspace.checkpoints, planned)
     session = Session(source, profile, overrides, options.corpus, options.allow_pretraining, named)
@@ -114,6 +117,8 @@ def named_checkpoints(texts: Sequence[str], checkpoints: Path, planned: Plan) ->
     Raises:
         ConfigError: not of that form, no such folder, or a method that is not run.
     """
+    from bench.training.checkpoint import check_readable
+
     named: dict[str, Path] = {}
     run = {cell.method for cell in planned.cells}
     for text in texts:
@@ -165,6 +170,9 @@ def run(
         KeyboardInterrupt: stopped by the user; what is finished is kept, and the next run updates MLflow.
     """
     planned, session = prepare_session(options, source)
+    from bench.runner.executors import executor_for
+    from bench.runner.schedule import Schedule, jobs_of
+
     workspace = source.workspace
     workspace.ensure_writable()
     if (shared := workspace.shared) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import provenance
 from bench.cells.cell import Cell
@@ -12,9 +12,11 @@ from bench.errors import BenchError
 from bench.progress import say
 from bench.reading.json_file import read_json_object
 from bench.redaction import redact
-from bench.runner.session import Session
 from bench.storage.artifacts import digest, write_json
-from bench.storage.workspace import Workspace
+
+if TYPE_CHECKING:
+    from bench.runner.session import Session
+    from bench.storage.workspace import Workspace
 
 WANT_OF_MEMORY = (
     "Most often that is for lack of memory: run fewer --jobs, use smaller batches (--set finetune.batch_size=16), or a "

@@ -215,7 +215,8 @@ def named_results(workspace: Workspace, names: Iterable[str]) -> list[Result]:
     for name in names:
         matches = [key for key in keys if name and key.startswith(name)]
         if len(matches) != 1:
-            problem = "several results have" if matches else f"no result in {workspace.results} has"
+            which = f"{len(matches)} results in" if matches else "no result in"
+            problem = f"{which} {workspace.results} {'have' if matches else 'has'}"
             raise ConfigError(f"{problem} a key that begins with {name!r}. bench runs --verbose lists the keys.")
         chosen.append(read_result(workspace.results / matches[0]))
     return chosen

@@ -62,12 +62,12 @@ def explain_command(
         )
     if task is None:
         return _describe(method)
+    o.choice(mode, "--mode", ("linear", "finetune", "scratch"))
     from bench.explain.explain import explain, log_pictures
     from bench.progress import say
     from bench.runner.execute import prepare_session
     from bench.runner.plan import RunOptions
 
-    o.choice(mode, "--mode", ("linear", "finetune", "scratch"))
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
     options = RunOptions(
         methods=[method],

@@ -166,6 +166,18 @@ def registered(group: str) -> Callable[[str | None], str | None]:
     return name
 
 
+def matching(group: str) -> Callable[[Any], Any]:
+    """Callback of an option that takes names and patterns: a wrong one is refused before anything is imported."""
+
+    def check(values: Any) -> Any:
+        from bench import registry
+
+        registry.match(group, split_commas([values] if isinstance(values, str) else values))
+        return values
+
+    return check
+
+
 MethodName = Annotated[
     str,
     typer.Argument(help="The method.", callback=registered("bench.methods"), autocompletion=complete("bench.methods")),

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli import options as o
+from bench.errors import folded
 
 new = typer.Typer(no_args_is_help=True, help="Write a small installable package with a method, task or dataset in it.")
 
 Name = Annotated[str, typer.Argument(help="What it is called in commands and tables: small letters, digits, hyphens.")]
 Into = Annotated[Path | None, typer.Option("--into", help="The folder to write. [default: the name, in this folder]")]
 
+PLUGINS = ("bench.methods", "bench.tasks", "bench.datasets")
 CHECK_EXAMPLES = o.examples("bench check simclr", "bench check my-method --all")
 
 
@@ -66,7 +68,7 @@ def check_command(
         typer.Argument(
             help="Methods, tasks or datasets.",
             metavar="NAME...",
-            autocompletion=o.complete("bench.methods", "bench.tasks", "bench.datasets"),
+            autocompletion=o.complete(*PLUGINS),
         ),
     ],
     slow: Annotated[
@@ -77,10 +79,16 @@ def check_command(
     """Check a registered method, task or dataset against its contract; print reason and fix of each broken promise."""
     import json
 
-    from bench.checks import check_named
+    from bench import registry
     from bench.progress import say, set_quiet
 
     set_quiet(json_output)
+    known = {name for group in PLUGINS for name in registry.entries(group)}
+    for name in o.split_commas(names):
+        if folded(name) not in map(folded, known):  # refused before torch is imported
+            raise registry.unknown("method, task or dataset", name, known)
+    from bench.checks import check_named
+
     found: list[dict[str, Any]] = []
     for name in o.split_commas(names):
         for kind, entry, verdicts in check_named(name, slow):

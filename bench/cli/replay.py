@@ -26,12 +26,14 @@ def replay_command(
 
     from bench import progress
     from bench.cells.result import named_results
-    from bench.runner.replay import replay
 
     progress.set_quiet(json_output)
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
+    results = named_results(source.workspace, run)
+    from bench.runner.replay import replay
+
     replays = []
-    for result in named_results(source.workspace, run):
+    for result in results:
         found = replay(result, source)
         replays.append({"key": result.key, "cell": str(result.cell), **found.__dict__})
         if not json_output:
@@ -62,10 +64,11 @@ def rescore_command(
     import json
 
     from bench.cells.result import named_results
-    from bench.runner.rescore import differences, rescored, with_score
     from bench.storage.workspace import Workspace
 
     results = named_results(Workspace.at(workspace), run or ())
+    from bench.runner.rescore import differences, rescored, with_score
+
     differing, damaged = [], 0
     for result in results:
         try:

@@ -28,9 +28,10 @@ def show_command(
     import json
 
     from bench.cells.per_class import class_values, write_class_values
+    from bench.cells.result import named_results
     from bench.storage.workspace import Workspace
 
-    result = _found(Workspace.at(workspace).results, key)
+    (result,) = named_results(Workspace.at(workspace), [key])
     if csv is not None:
         if str(csv) == "-":
             return typer.echo(write_class_values(result, None), nl=False)
@@ -56,18 +57,6 @@ def show_command(
     if classes:
         _classes(result)
     return None
-
-
-def _found(results: Path, key: str) -> Any:
-    from bench.cells.result import read_result
-    from bench.errors import ConfigError
-
-    folders = [f for f in results.iterdir() if not f.name.startswith(".")] if results.is_dir() else []
-    found = [folder for folder in folders if folder.name.startswith(key)]
-    if len(found) != 1:
-        how = "no result" if not found else f"{len(found)} results"
-        raise ConfigError(f"{how} in {results} with a key that begins with {key!r}. See: bench runs --verbose")
-    return read_result(found[0])
 
 
 def _classes(result: Any) -> None:

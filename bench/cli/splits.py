@@ -16,7 +16,11 @@ app = typer.Typer(no_args_is_help=True, help="Check the fixed partitions against
 @app.command(epilog="Example:  bench splits verify 'ptbxl-*' --data-root ~/ecg")
 def verify(
     task: Annotated[
-        list[str] | None, typer.Argument(help="Tasks; wildcards allowed. [default: all whose data are available]")
+        list[str] | None,
+        typer.Argument(
+            help="Tasks; wildcards allowed. [default: all whose data are available]",
+            callback=o.matching("bench.tasks"),
+        ),
     ] = None,
     data_root: o.DataRoot = None,
     simulated_records: o.SimulatedRecords = None,

@@ -42,7 +42,14 @@ def sweep_command(
     context: typer.Context,
     method: Annotated[
         str | None,
-        typer.Option("--method", "-m", metavar="NAME", help="One method.", autocompletion=o.complete("bench.methods")),
+        typer.Option(
+            "--method",
+            "-m",
+            metavar="NAME",
+            help="One method.",
+            callback=o.matching("bench.methods"),
+            autocompletion=o.complete("bench.methods"),
+        ),
     ] = None,
     task: Annotated[
         str | None,
@@ -51,6 +58,7 @@ def sweep_command(
             "-t",
             metavar="NAME",
             help="One task. Each of its folds gets a separate study.",
+            callback=o.matching("bench.tasks"),
             autocompletion=o.complete("bench.tasks"),
         ),
     ] = None,

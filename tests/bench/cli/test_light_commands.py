@@ -22,7 +22,7 @@ explain merl ptbxl-super --mode nosuch
 audit merl nosuch
 check nosuch
 replay nosuch
-recompute nosuch
+rescore nosuch
 runs show nosuch
 splits verify nosuch
 splits import nosuch .

@@ -59,6 +59,10 @@ class KMERL(ReportContrast):
         normalise: Literal["minmax", "zscore", "zscore-lead"] = Field(
             "minmax", description="scaling of a recording; minmax is MERL's pre-processing, which K-MERL 4.1 adheres to"
         )
+        padding: Literal["after", "before"] = Field(
+            "before",
+            description="of recordings under 10 s, before or after scaling; MERL's loader, which K-MERL 4.1 adheres to",
+        )
         size: Literal["tiny", "small", "middle", "base"] = Field(
             "tiny", description="ECG encoder; K-MERL 4.1, Figure 8"
         )
@@ -109,7 +113,7 @@ class KMERL(ReportContrast):
 
     @classmethod
     def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, fs=config.fs, normalise=config.normalise)
+        return replace(cls.input, fs=config.fs, normalise=config.normalise, padding=config.padding)
 
     def build(self, config: Config) -> None:
         width, heads = SIZES[config.size]

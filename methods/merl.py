@@ -64,8 +64,8 @@ class MERL(ReportContrast):
             TextEncoderConfig(), description="text encoder; MERL uses medcpt, minilm is the one that is packaged"
         )
         padding: Literal["after", "before"] = Field(
-            "after",
-            description="of recordings under 10 s, after or before scaling; before: MERL's released loader of CPSC2018, "
+            "before",
+            description="of recordings under 10 s, before or after scaling; before: MERL's released loader of CPSC2018, "
             "which reads 5 s of them (task cpsc2018-5s)",
         )
         pretraining_signal: Literal["whole", "thousandths"] = Field(

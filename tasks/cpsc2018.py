@@ -44,7 +44,7 @@ class CPSC2018Labels(MultilabelTask):
 class CPSC2018FirstSeconds(CPSC2018Labels):
     """The nine labels of CPSC2018 from the first 5 s of each recording, which is what MERL's released loader reads."""
 
-    # It then pads to 10 s before scaling: --set merl.padding=before. Its comment says that METS cuts there too.
+    # It then pads to 10 s before scaling, as merl and kmerl do. Its comment says that METS cuts there too.
     name = "cpsc2018-5s"
     seconds = 5.0
     source = "Liu et al. (MERL), ICML 2024, released code"

@@ -27,6 +27,7 @@ from bench.reading.text_file import said
 from bench.reading.yaml_file import read_yaml
 from bench.registry import resource_folders
 from bench.signals.leads import parse_leads
+from bench.splitting.label_fractions import Rule
 
 GROUP = "bench.leaderboards"
 
@@ -123,6 +124,11 @@ class Board(_Strict):
     )
     decimals: int = Field(default=2, ge=0, le=15)
     spread: str = Field(default="", description="what the paper's ± or parentheses are")
+    corpus: str | None = Field(
+        default=None,
+        description="what every row is pretrained on where its real data are available; default: each method's",
+    )
+    fraction_rule: Rule = Field(default="stratified", description="whose draw the labelled fractions are")
     columns: list[Column]
     rows: list[Row]
     footnotes: list[str] = []

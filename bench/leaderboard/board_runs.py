@@ -18,7 +18,8 @@ from bench.signals.leads import LEADS
 def board_options(board: Board, options: RunOptions, source: DataSource) -> tuple[list[RunOptions], list[str]]:
     """One run for each row and each kind of column, and what is left out with the reason.
 
-    A row's config becomes overrides of its method; the user's overrides, seeds and profile hold for all. Rows of
+    A row's config becomes overrides of its method; the user's overrides, seeds and profile hold for all. The board's corpus
+    (where its real data are available) and its draw of labelled fractions hold unless the user chose others. Rows of
     methods, and columns of tasks, that nobody registered are left out, as are tasks whose data are not available.
 
     Raises:
@@ -33,6 +34,10 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
                 f"--set {override.text}: board {board.name} has no row of {override.scope}, so the setting has no effect "
                 f"(methods: {', '.join(rows)}). Leave it out."
             )
+    if options.corpus is None and board.corpus and source.kind == "real" and source.has(board.corpus):
+        options = replace(options, corpus=board.corpus)
+    if options.fraction_rule == "stratified":
+        options = replace(options, fraction_rule=board.fraction_rule)
     runs: dict[tuple, list[str]] = {}
     left_out: dict[str, None] = {}
     for row in board.rows:

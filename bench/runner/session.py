@@ -185,10 +185,16 @@ class Session:
         return task_dataset
 
     def _has_text_for(self, method: type[Method], dataset: str) -> bool:
-        """Whether a dataset has the text that the method learns from, if it learns from text."""
+        """Whether a dataset has the text that the method learns from, if it learns from text.
+
+        A config that leaves the text out (LLM-DAN without alignment) is compared with the published one, and shares its
+        corpus.
+        """
         config: Any = self.method_config(method.name)
         if "text" not in method.input_for(config).modalities:
-            return True
+            if "text" not in method.input.modalities:
+                return True
+            config = method.Config()
         offered = registry.load(registry.DATASETS, dataset).text_sources
         return bool(offered) and config.pretrain.text_source in (None, *offered)
 

@@ -50,3 +50,13 @@ def test_prompts_are_embedded_once_per_workspace(session, monkeypatch):
     first = texts[0].prompts(names, torch.device("cpu"))
     monkeypatch.setattr(texts[1].encoder.transformer, "forward", None)  # would fail if the encoder were run
     assert torch.equal(texts[1].prompts(names, torch.device("cpu")), first)
+
+
+@pytest.mark.parametrize("alignment", ["structured", "raw", "classes", "none"])
+def test_every_pretraining_task_of_llm_dan_has_one_corpus(session, alignment):
+    """UK Biobank's recordings, test records included, are not what its Table II pretrains on."""
+    from bench.runner.overrides import parse_overrides
+
+    chosen = session.under(parse_overrides([f"llm-dan.alignment={alignment}"], ["llm-dan"]))
+    assert chosen.corpus_name(chosen.method("llm-dan")[0], "ukb") == "ptbxl"
+    assert chosen.corpus_name(chosen.method("simclr")[0], "ukb") == "ukb"  # states none

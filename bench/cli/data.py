@@ -78,7 +78,13 @@ def prepare(
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", min=1, help="Processes. [default: all cores]")
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="Processes, at most; few recordings are read in one. [default: all cores]",
+        ),
     ] = None,
     on_bad_record: o.OnBadRecord = "error",
     simulated_records: o.SimulatedRecords = None,

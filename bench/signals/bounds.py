@@ -126,5 +126,13 @@ def amplitude(signal: Shaped[np.ndarray, "lead time"], gain: np.ndarray | None) 
     high, low = signal.max(axis=1) / scale, signal.min(axis=1) / scale
     varies = high > low
     some = signal[varies, :: max(1, signal.shape[1] // _SAMPLED)] / scale[varies, None]
-    deflection = float(np.median(np.abs(some - np.median(some, axis=1, keepdims=True))))
+    deflection = float(_median(np.abs(some - _median(some)[:, None]).ravel()))
     return deflection or float((high - low).max()), float(np.maximum(np.abs(high), np.abs(low)).max())
+
+
+def _median(values: np.ndarray) -> Any:
+    """Along the last axis, as ``np.median``, which takes several times as long for so few numbers."""
+    high = values.shape[-1] // 2
+    low = (values.shape[-1] - 1) // 2
+    ranked = np.partition(values, (low, high))
+    return (ranked[..., low] + ranked[..., high]) / 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -34,6 +35,9 @@ from bench.storage.artifacts import locked
 
 CHUNK = 16
 """Recordings a worker reads at a time: 2 MB of 10 s at 500 Hz, a few milliseconds of work."""
+
+WORTH_SECONDS = 3.0
+"""Seconds of reading for which it pays to start a process, which imports NumPy and the reader first."""
 
 AHEAD = 4
 """Chunks read, or being read, for each worker while earlier ones are written."""
@@ -62,7 +66,7 @@ def prepare(
     Args:
         destination: the store's folder.
         rate: Hz of the store; recordings at other rates are resampled. Default: the best rate available, as published.
-        workers: processes that read.
+        workers: processes that read, at most: see :func:`read_chunks`.
         on_bad_record: ``error`` stops at the first recording that cannot be read, is dead or is out of the dataset's bounds
             (:mod:`bench.signals.bounds`); ``skip`` leaves those out and lists them in the manifest; ``keep`` stops at one
             that cannot be read, and keeps and lists those that are dead or of another amplitude than an ECG's.
@@ -178,25 +182,35 @@ def store_rate(dataset: Dataset, files: Sequence[RecordFile]) -> float:
 def read_chunks(
     dataset: Dataset, files: Sequence[RecordFile], done: int, fs: float, workers: int, keep_doubtful: bool
 ) -> Iterator[tuple[int, list[StoredRecording | LeftOut]]]:
-    """(first row, recordings) chunk by chunk, in order. At most ``AHEAD`` chunks a worker are in memory."""
-    starts = range(done, len(files), CHUNK)
+    """(first row, recordings) chunk by chunk, in order. At most ``AHEAD`` chunks a worker are in memory.
+
+    Reading begins in this process. After two chunks, of which the first also imports what it needs, the rest goes to at
+    most ``workers`` processes if there is enough of it: :data:`WORTH_SECONDS` for each.
+    """
+    starts = deque(range(done, len(files), CHUNK))
     bounds = Bounds.of(dataset)
-    workers = min(workers, len(starts))
-    if workers <= 1:
-        for first in starts:
-            yield first, _read_chunk(dataset.read, files[first : first + CHUNK], first, fs, keep_doubtful, bounds)
+    processes, seconds = 1, [0.0]
+    while starts and processes <= 1:
+        first, began = starts.popleft(), time.perf_counter()
+        chunk = _read_chunk(dataset.read, files[first : first + CHUNK], first, fs, keep_doubtful, bounds)
+        seconds.append(time.perf_counter() - began)
+        yield first, chunk
+        if len(seconds) > 2:
+            left = len(starts) * sum(seconds[2:]) / len(seconds[2:])
+            processes = min(workers, len(starts), int(left / WORTH_SECONDS))
+    if not starts:
         return
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     # joblib.Parallel reads on without bound while its results wait, or waits for all of a batch: neither will do.
-    pool = get_reusable_executor(max_workers=workers, initializer=end_with_parent, initargs=(os.getpid(),))
+    pool = get_reusable_executor(max_workers=processes, initializer=end_with_parent, initargs=(os.getpid(),))
     waiting: deque[tuple[int, Any]] = deque()
     try:
         for first in starts:
-            chunk = files[first : first + CHUNK]
-            waiting.append((first, pool.submit(_read_chunk, dataset.read, chunk, first, fs, keep_doubtful, bounds)))
-            if len(waiting) >= AHEAD * workers:
+            asked = files[first : first + CHUNK]
+            waiting.append((first, pool.submit(_read_chunk, dataset.read, asked, first, fs, keep_doubtful, bounds)))
+            if len(waiting) >= AHEAD * processes:
                 first, reading = waiting.popleft()
                 yield first, reading.result()
         while waiting:

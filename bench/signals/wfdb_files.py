@@ -46,10 +46,10 @@ def read_recording(record: Path, header: Header | None = None) -> Recording:
     if header.segments is not None or not _is_plain(signals):
         return _read_with_wfdb(record, header)
     order = lead_order(header.leads, str(header.path))
-    frames = _read_frames(header)
-    _verify_checksums(header, _sums(frames))
-    # Gathering whole frames first would copy twice: one transpose puts the leads in order.
-    signal = frames.T[order]
+    signal = np.ascontiguousarray(_read_frames(header).T)
+    _verify_checksums(header, _sums(signal))
+    if list(order) != list(range(len(signal))):
+        signal = signal[order]
     invalid = signal == np.iinfo(signal.dtype).min
     baseline = np.array([signals[i].baseline for i in order])
     gain = np.array([signals[i].gain for i in order], np.float64)
@@ -116,11 +116,11 @@ def _read_frames(header: Header) -> np.ndarray:
         raise DataError(f"{path} cannot be read: {error.strerror or error}. {CURE}") from error
 
 
-def _sums(frames: np.ndarray) -> list[int]:
-    """The sum of each signal's samples modulo 2**16."""
+def _sums(signal: np.ndarray) -> list[int]:
+    """The sum of each signal's samples modulo 2**16, of [signal, time]."""
     # numpy adds integers into uint16 with wrap-around, which is the modulus wanted.
-    halves = np.ascontiguousarray(frames).view(np.uint16)[:, :: frames.itemsize // 2]
-    return np.add.reduce(halves, axis=0, dtype=np.uint16).tolist()
+    halves = np.ascontiguousarray(signal).view(np.uint16)[:, :: signal.itemsize // 2]
+    return np.add.reduce(halves, axis=1, dtype=np.uint16).tolist()
 
 
 def _verify_checksums(header: Header, sums: list[int]) -> None:
@@ -173,7 +173,7 @@ def _verify_with_wfdb(record: Path, header: Header) -> None:
     if all(signal.checksum is None for signal in header.signals):
         return
     if _is_plain(header.signals):
-        _verify_checksums(header, _sums(_read_frames(header)))
+        _verify_checksums(header, _sums(_read_frames(header).T))
         return
     found = _rdrecord(record, header, physical=False, smooth_frames=False, ignore_skew=True)
     _verify_checksums(header, [int(np.sum(samples, dtype=np.int64)) % 65536 for samples in found.e_d_signal])

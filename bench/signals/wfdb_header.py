@@ -5,6 +5,7 @@ File layout: WFDB Applications Guide, header(5).
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -144,6 +145,7 @@ def parse_header(path: Path, text: str) -> Header:
     return Header(path, fs, n_samples, None, signals, comments)
 
 
+@functools.lru_cache(maxsize=64)
 def units_per_mv(unit: str) -> float | None:
     """How many of a physical unit are 1 mV; None for a unit that is none of mV, uV, µV, nV and V."""
     return _UNITS_PER_MV.get(unicodedata.normalize("NFKC", unit).lower())
@@ -159,7 +161,8 @@ def _signal_line(path: Path, line: str) -> SignalLine:
     layout = _FORMAT.fullmatch(fields[1])
     if layout is None:
         raise DataError(f"{path}: the signal format is {_short(fields[1])}; expected one such as 16 or 16+24. {CURE}")
-    lead = "".join(c for c in fields[8] if c.isprintable()).strip() if len(fields) > 8 else ""  # it appears in messages
+    lead = fields[8] if len(fields) > 8 else ""  # it appears in messages
+    lead = lead.strip() if lead.isprintable() else "".join(filter(str.isprintable, lead)).strip()
     where = f"lead {lead[:_SHOWN]}" if lead else "an unnamed lead"
     calibration = _GAIN.fullmatch(fields[2]) if len(fields) > 2 else None
     units = (calibration and calibration["units"]) or "mV"

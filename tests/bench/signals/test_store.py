@@ -3,6 +3,7 @@ from __future__ import annotations
 import builtins
 import json
 import re
+import subprocess
 import sys
 import threading
 import tracemalloc
@@ -12,6 +13,7 @@ import pytest
 
 from bench.dataset import Recording, path_inside
 from bench.errors import BenchError, DataError
+from bench.signals import build_store
 from bench.signals.build_store import prepare
 from bench.signals.leads import LEADS
 from bench.signals.store import DamagedStore, SignalStore
@@ -98,7 +100,22 @@ def test_another_rate_is_resampled(tmp_path, folder_dataset):
     )
 
 
-def test_two_workers_make_the_same_store(tmp_path):
+@pytest.fixture
+def eager(monkeypatch):
+    """Processes are started for any amount of reading."""
+    monkeypatch.setattr(build_store, "WORTH_SECONDS", 1e-9)
+
+
+def test_no_process_is_started_for_what_is_read_sooner_without(tmp_path, folder_dataset, monkeypatch):
+    dataset = folder_dataset(100)
+    monkeypatch.setattr("joblib.externals.loky.get_reusable_executor", None)  # would fail if it were asked for
+    prepare(dataset, tmp_path / "quick", workers=64)
+    monkeypatch.setattr(build_store, "WORTH_SECONDS", 1e-9)
+    with pytest.raises(TypeError, match="not callable"):
+        prepare(dataset, tmp_path / "slow", workers=2)
+
+
+def test_two_workers_make_the_same_store(tmp_path, eager):
     from tasks.datasets.ptbxl import PTBXL
     from tasks.datasets.simulated.ptbxl import simulate_ptbxl
 
@@ -109,14 +126,14 @@ def test_two_workers_make_the_same_store(tmp_path):
     assert one.digest == two.digest
 
 
-def test_a_reading_process_that_dies_is_told_and_the_rest_is_continued(tmp_path, folder_dataset, monkeypatch):
-    dataset = folder_dataset(40)
+def test_a_reading_process_that_dies_is_told_and_the_rest_is_continued(tmp_path, folder_dataset, monkeypatch, eager):
+    dataset = folder_dataset(64)
     read = dataset.read
 
     def die(file):
         import os
 
-        if file.record_id == "r0039":
+        if file.record_id == "r0063":
             os._exit(1)
         return read(file)
 
@@ -125,7 +142,7 @@ def test_a_reading_process_that_dies_is_told_and_the_rest_is_continued(tmp_path,
         prepare(dataset, tmp_path / "store", workers=2)
     assert not (tmp_path / "store").exists()
     monkeypatch.setattr(type(dataset), "read", staticmethod(read))
-    assert len(prepare(dataset, tmp_path / "store")) == 40
+    assert len(prepare(dataset, tmp_path / "store")) == 64
 
 
 def test_an_interrupted_prepare_is_invisible_and_continues_where_it_was(tmp_path, folder_dataset):
@@ -584,3 +601,10 @@ def test_file_names_that_leave_the_root_are_refused(tmp_path, name):
 
 def test_file_names_below_the_root_are_taken(tmp_path):
     assert path_inside(tmp_path, "records500/00000/00001_hr", "x") == tmp_path / "records500" / "00000" / "00001_hr"
+
+
+def test_a_reading_process_imports_neither_torch_nor_pandas():
+    modules = "bench.signals.build_store, bench.processes.parent_watch, tasks.datasets.ptbxl, sys"
+    heavy = "sorted({'torch', 'pandas', 'scipy.signal', 'numba'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", f"import {modules}; print({heavy})"], capture_output=True, text=True)
+    assert (said.stdout, said.returncode) == ("[]\n", 0)

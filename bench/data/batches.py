@@ -15,6 +15,7 @@ from bench.batch import ECGBatch
 from bench.errors import ConfigError
 from bench.signals.images import Images
 from bench.signals.windows import SignalView
+from bench.splitting.stratify import spread_evenly
 
 READ_AHEAD = 4
 
@@ -94,15 +95,6 @@ class BatchSource:
         full = len(order) // batch_size * batch_size
         parts = order[:full].reshape(-1, ranks, batch_size // ranks)[:, rank]
         return _read_ahead(self, list(parts), rng if rank == 0 else np.random.default_rng([*seed, rank]))
-
-
-def spread_evenly(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random order in which the members of each stratum come at even distances: int64 [row]."""
-    place = np.empty(len(strata))
-    for stratum in np.unique(strata):
-        members = rng.permutation(np.flatnonzero(strata == stratum))
-        place[members] = (np.arange(len(members)) + rng.random()) / len(members)
-    return np.argsort(place, kind="stable")
 
 
 def _read_ahead(source: BatchSource, chunks: list[np.ndarray], rng: np.random.Generator | None) -> Iterator[ECGBatch]:

@@ -20,9 +20,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from sklearn.preprocessing import StandardScaler
 
-from bench.data.batches import spread_evenly
 from bench.method.search_space import LogUniform, Spaces
 from bench.modes.mode_io import CellRun, Outcome
+from bench.splitting.stratify import spread_evenly
 from bench.training.exact_head import Fit, exact_path
 from bench.training.linear_head import LinearHead
 from bench.training.objective import objective_for

@@ -13,7 +13,7 @@ from jaxtyping import Int64
 
 from bench.errors import ConfigError
 from bench.renamed import renamed_attribute
-from bench.splitting.strata import strata
+from bench.splitting.stratify import spread_evenly, strata
 
 Rule = Literal["stratified", "merl", "mmcl"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -33,8 +33,8 @@ def labelled_subset(
 
     ``stratified`` puts all rows into one order and takes its beginning, so that smaller fractions lie within larger
     ones. The order starts with one positive of each class, rarest class first, unless a row already taken is positive
-    for it; then rows follow so that every beginning holds the strata (:func:`bench.splitting.strata.strata`) in their overall
-    proportions.
+    for it; then rows follow so that every beginning holds the strata (:func:`bench.splitting.stratify.strata`) in their
+    overall proportions.
 
     ``merl`` draws as MERL's released code does, with scikit-learn's ``train_test_split`` and random state 42: it
     reproduces the published subsets of a complete dataset in the publisher's order, ignores ``seed``, and may leave
@@ -75,14 +75,7 @@ def labelled_subset(
 
 
 def _order(targets: np.ndarray, seed: int) -> np.ndarray:
-    rng = np.random.default_rng([seed, len(targets)])
-    group = strata(targets)
-    position = np.empty(len(targets))
-    for stratum in range(group.max() + 1):
-        members = rng.permutation(np.flatnonzero(group == stratum))
-        # evenly spaced over (0, 1), with one random phase a stratum, so that small strata do not all come first
-        position[members] = (np.arange(len(members)) + rng.random()) / len(members)
-    order = np.argsort(position, kind="stable")
+    order = spread_evenly(strata(targets), np.random.default_rng([seed, len(targets)]))
     first = _one_of_each_class(targets, order)
     return np.concatenate([first, order[~np.isin(order, first)]])
 

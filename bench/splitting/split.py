@@ -39,7 +39,7 @@ from bench import registry
 from bench.errors import ConfigError, DataError, UnknownName
 from bench.reading.text_file import said
 from bench.reading.yaml_file import read_yaml
-from bench.splitting.strata import strata
+from bench.splitting.stratify import strata
 
 if TYPE_CHECKING:
     from bench.task import Examples, Task

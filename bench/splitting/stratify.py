@@ -1,7 +1,7 @@
-"""Deterministic, label-balanced cuts of a dataset that has no published partition.
+"""Strata of examples for any kind of target, and label-balanced cuts of a dataset that has no published partition.
 
-Ties and order come from a hash of the record ids, never from the order of files or from a random generator, so that the
-same records give the same cut on every machine and with every version of every library.
+Ties and order of the cuts come from a hash of the record ids, never from the order of files or from a random generator, so
+that the same records give the same cut on every machine and with every version of every library.
 """
 
 from __future__ import annotations
@@ -11,6 +11,42 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int64
+
+
+def strata(targets: np.ndarray, minimum: int = 1) -> Int64[np.ndarray, " example"]:
+    """Number the strata of examples.
+
+    Multilabel targets (integer, two axes): the rarest label of an example is its stratum, so that rare classes are
+    spread as well as common ones; examples without a label share one. Classes (integer, one axis): the class. Survival
+    (float [example, 2] whose second column is 0 or 1): whether the event came. Other float targets: deciles of the
+    first column.
+
+    Args:
+        minimum: strata with fewer examples are merged into one.
+    """
+    targets = np.asarray(targets)
+    if targets.ndim == 2 and np.issubdtype(targets.dtype, np.integer):
+        group = _rarest_label(targets)
+    elif np.issubdtype(targets.dtype, np.integer):
+        group = targets.astype(np.int64)
+    elif targets.ndim == 2 and targets.shape[1] == 2 and np.isin(targets[:, 1], (0, 1)).all():
+        group = targets[:, 1].astype(np.int64)
+    else:
+        first = targets.reshape(len(targets), -1)[:, 0]
+        group = np.searchsorted(np.quantile(first, np.arange(0.1, 1.0, 0.1)), first)
+    _, group, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    group = np.where(sizes[group] < minimum, len(sizes), group)
+    return np.unique(group, return_inverse=True)[1].astype(np.int64)
+
+
+def spread_evenly(group: np.ndarray, rng: np.random.Generator) -> Int64[np.ndarray, " example"]:
+    """A random order of examples in which the members of each group come at even distances, each group with a random phase,
+    so that small groups do not all come first."""
+    position = np.empty(len(group))
+    for one in np.unique(group):
+        members = rng.permutation(np.flatnonzero(group == one))
+        position[members] = (np.arange(len(members)) + rng.random()) / len(members)
+    return np.argsort(position, kind="stable")
 
 
 def hash_fraction(ids: Sequence[str], salt: str) -> np.ndarray:

@@ -190,34 +190,56 @@ def _write(
     records: dict[str, int],
     devices: Devices | None,
 ) -> None:
+    from bench.training.devices import ran_on
+
+    stages = list(method.stages(spec.config).values())
+    batches = [config.batch_for(records["train"]) for config in stages]
+    facts = {
+        "records": records,
+        "batch_size": batches[-1],
+        "ran_on": ran_on(stages[-1].precision, devices),
+        "steps": sum(c.epochs * (records["train"] // batch) for c, batch in zip(stages, batches, strict=True)),
+        "seconds": sum(entry["seconds"] for entry in history),
+    }
+    write_checkpoint(spec, final, method, weights, facts, history)
+
+
+def write_checkpoint(
+    spec: CheckpointSpec,
+    final: Path,
+    method: Method,
+    weights: dict[str, Any],
+    facts: dict[str, Any],
+    history: list[dict[str, Any]] | None = None,
+) -> None:
+    """Write a sealed checkpoint.
+
+    Args:
+        facts: how the weights came about, for ``provenance.json``.
+        history: of pretraining, and then what it put into words is asked of the method; None for imported weights.
+    """
     import pandas as pd
     import yaml
     from safetensors.torch import save_file
 
     from bench import provenance
-    from bench.training.devices import ran_on
 
-    stages = list(method.stages(spec.config).values())
-    batches = [config.batch_for(records["train"]) for config in stages]
     with writing(final) as folder:
-        save_file(weights, folder / "model.safetensors")
+        save_file(weights, folder / WEIGHTS)
         (folder / "config.yaml").write_text(yaml.safe_dump(spec.config.model_dump(mode="json"), sort_keys=False))
-        pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
-        if concepts := list(method.concepts()):
-            write_json(folder / CONCEPTS, concepts)
+        if history is not None:
+            pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
+            if concepts := list(method.concepts()):
+                write_json(folder / CONCEPTS, concepts)
         write_json(
             folder / "provenance.json",
             {
                 "schema": SCHEMA,
                 "key": spec.key,
                 "method": method.name,
-                "weights_sha256": file_digest(folder / "model.safetensors"),
+                "weights_sha256": file_digest(folder / WEIGHTS),
                 "corpus": spec.corpus,
-                "records": records,
-                "batch_size": batches[-1],
-                "ran_on": ran_on(stages[-1].precision, devices),
-                "steps": sum(c.epochs * (records["train"] // batch) for c, batch in zip(stages, batches, strict=True)),
-                "seconds": sum(entry["seconds"] for entry in history),
+                **facts,
                 "parameters": sum(p.numel() for p in method.parameters()),
                 "notes": method.checkpoint_metadata(),
                 "versions": provenance.versions(),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import ConfigError, DataError, UnknownName
 from bench.method.published_names import NameReport, PublishedNames, compare
 from bench.signals.leads import LEADS, canonical_lead
-from bench.storage.artifacts import file_digest, seal, write_json, writing
-from bench.training.checkpoint import SCHEMA, CheckpointSpec, seeded_method
+from bench.storage.artifacts import file_digest
+from bench.training.checkpoint import CheckpointSpec, seeded_method, write_checkpoint
 from bench.training.tensor_file import read_tensors
 
 if TYPE_CHECKING:
@@ -120,7 +120,10 @@ def import_checkpoint(
     spec = CheckpointSpec(cls, config, corpus)
     final = spec.folder(checkpoints)
     if not final.is_dir():
-        _write(final, spec, method, path, digest, report, names.covers == "")
+        imported = {"file": path.name, "sha256": digest, "whole": names.covers == "", "names": asdict(report)}
+        facts = {"imported": imported, "records": {}, "batch_size": None, "steps": None, "seconds": None}
+        weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
+        write_checkpoint(spec, final, method, weights, facts)
     return final, report
 
 
@@ -154,42 +157,6 @@ def _reorder_leads(
 def imported_facts(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What a checkpoint's provenance says of the file that it was imported from; empty for one that was made here."""
     return dict(provenance.get("imported") or {})
-
-
-def _write(
-    final: Path, spec: CheckpointSpec, method: Method, path: Path, digest: str, report: NameReport, whole: bool
-) -> None:
-    import yaml
-    from safetensors.torch import save_file
-
-    from bench import provenance
-
-    with writing(final) as folder:
-        weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
-        save_file(weights, folder / "model.safetensors")
-        (folder / "config.yaml").write_text(yaml.safe_dump(spec.config.model_dump(mode="json"), sort_keys=False))
-        write_json(
-            folder / "provenance.json",
-            {
-                "schema": SCHEMA,
-                "key": spec.key,
-                "method": method.name,
-                "weights_sha256": file_digest(folder / "model.safetensors"),
-                "corpus": spec.corpus,
-                "imported": {"file": path.name, "sha256": digest, "whole": whole, "names": asdict(report)},
-                "records": {},
-                "batch_size": None,
-                "steps": None,
-                "seconds": None,
-                "parameters": sum(p.numel() for p in method.parameters()),
-                "notes": method.checkpoint_metadata(),
-                "versions": provenance.versions(),
-                "git_commit": provenance.git_commit(),
-                "machine": provenance.machine(),
-                "finished": provenance.now(),
-            },
-        )
-        seal(folder, "checkpoint", {"key": spec.key})
 
 
 def _refusal(path: Path, method: str, part: str, report: NameReport, fitting: list[str]) -> str:

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from bench.data.batches import spread_evenly
 from bench.modes.finetune import Config, _Classifier
+from bench.splitting.stratify import spread_evenly
 from bench.training.loop import split_decay
 from bench.training.objective import objective_for
 

@@ -9,7 +9,7 @@ import yaml
 
 from bench.errors import ConfigError, DataError, UnknownName
 from bench.splitting.split import load_split, read_split, split_files
-from bench.splitting.strata import strata
+from bench.splitting.stratify import strata
 from bench.task import Examples
 
 MERL = Path(__file__).parents[4] / "shared" / "data" / "merl-splits" / "ptbxl"

@@ -12,9 +12,9 @@ import torch
 
 from bench.batch import ECGBatch
 from bench.cells import artifact_index
-from bench.data.batches import spread_evenly
 from bench.method import Corpus, Method, MethodConfig
 from bench.method.pretrain_config import PretrainConfig
+from bench.splitting.stratify import spread_evenly
 from bench.storage.artifacts import write_json
 from bench.storage.workspace import Workspace
 from bench.training import loop

@@ -6,7 +6,6 @@ cases that fail today, with the reason; such a case is expected to fail, and rep
 
 from __future__ import annotations
 
-import functools
 import importlib
 import os
 import pkgutil
@@ -16,7 +15,6 @@ import warnings
 from pathlib import Path
 
 import pytest
-import typer.main
 
 from . import corpus
 from .case import Case, Sandbox, cases_of, faults_of
@@ -35,10 +33,6 @@ CASES = [
     for module in CORPORA
     for case in cases_of(module)
 ]
-
-
-built_once = functools.cache(typer.main.get_command)
-"""The commands from their functions: to make them again for each case is half of the time."""
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +54,6 @@ def box(shared, tmp_path, monkeypatch) -> Sandbox:
     monkeypatch.chdir(box.folder)
     monkeypatch.setattr(tempfile, "tempdir", str(deep / "tmp"))
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    monkeypatch.setattr(typer.main, "get_command", built_once)
-    monkeypatch.setattr(os, "fsync", lambda handle: None)  # no power fails here
     for name, value in {
         "BENCH_WORKSPACE": str(box.workspace),
         "BENCH_TOML": "",

@@ -113,6 +113,7 @@ def changed(monkeypatch):
     """``changed(module, name)``: for digests of code this definition now reads differently; all of them, without a name."""
     from bench.signals.input_code import input_digest
     from bench.storage import code_digest
+    from bench.storage.syntax import bound_names
 
     def forget() -> None:
         code_digest.source_digest.cache_clear()
@@ -132,7 +133,7 @@ def changed(monkeypatch):
         if isinstance(statement, ast.ClassDef | ast.FunctionDef) and name in ("", statement.name):
             statement = copy.copy(statement)
             statement.body = [*statement.body, *ast.parse("changed = 1").body]
-        elif name and isinstance(statement, ast.Assign | ast.AnnAssign) and name in code_digest._bound(statement):
+        elif name and isinstance(statement, ast.Assign | ast.AnnAssign) and name in bound_names(statement):
             statement = copy.copy(statement)
             statement.value = ast.parse(f"({ast.unparse(statement.value)}, 1)[0]", mode="eval").body
         return statement

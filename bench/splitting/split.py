@@ -186,11 +186,6 @@ class SplitReport:
     differences: list[str] = field(default_factory=list)
 
     @property
-    def agrees(self) -> bool | None:
-        """True or False for a complete copy with stated numbers; None where there is nothing to hold against."""
-        return not self.differences if self.complete and self.expected else None
-
-    @property
     def empty_classes(self) -> dict[str, list[str]]:
         """Partition -> classes without a positive."""
         return {
@@ -209,17 +204,6 @@ class SplitReport:
                 f"split {self.split}: the available data differ from those of the split: {'; '.join(self.differences)}. "
                 f"Fetch the publisher's files again, or use the split of the available version."
             )
-
-    def lines(self) -> list[str]:
-        """One line a partition: found, and of how many."""
-        partitions = self.expected.partitions if self.expected else {}
-        text = []
-        for name, facts in self.found.items():
-            whole = partitions.get(name)  # type: ignore[call-overload]
-            text.append(
-                f"{name}: {facts.records:,}" + (f" of {whole.records:,} recordings" if whole else " recordings")
-            )
-        return text
 
 
 class Split:

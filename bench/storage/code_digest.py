@@ -19,13 +19,14 @@ import ast
 import functools
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
 from bench.storage.artifacts import digest, file_digest
+from bench.storage.syntax import Reference, bound_names, canonical, is_text, is_type_checking
 
 if TYPE_CHECKING:
     from bench.method import Method
@@ -34,16 +35,6 @@ HARNESS = __name__.split(".")[0]
 
 Item = tuple[str, str]
 """(module, name of a top-level definition); an empty name is the whole module."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What a name refers to: ``name`` of a package, or a module of it, whose attributes then count by name."""
-
-    package: str
-    name: str | None
-    is_module: bool
-    definition: str = ""
 
 
 @functools.cache
@@ -234,10 +225,10 @@ class Source:
                 self._note(statement)
                 for alias in statement.names:
                     self.binds.setdefault((alias.asname or alias.name).split(".")[0], []).append(i)
-            elif _is_text(statement) or _is_type_checking(statement):
+            elif is_text(statement) or is_type_checking(statement):
                 self.skipped.add(i)
             else:
-                names = _bound(statement)
+                names = bound_names(statement)
                 for name in names:
                     self.binds.setdefault(name, []).append(i)
                 if not names or not isinstance(
@@ -284,7 +275,7 @@ class Source:
                 if isinstance(node, ast.Import | ast.ImportFrom):  # inside a function
                     aliases |= {bound: (target, name) for bound, target, name in self._targets(node) if bound}
             used = aliases.keys() & {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-            self._canonical[i] = _canonical(statement, {name: self._reference(*aliases[name]) for name in used})
+            self._canonical[i] = canonical(statement, {name: self._reference(*aliases[name]) for name in used})
         return self._canonical[i]
 
     def digest(self, i: int) -> str:
@@ -295,7 +286,7 @@ class Source:
 
     def is_one_definition(self, i: int) -> bool:
         """Whether a statement only binds names that no other statement of the module binds: its place does not matter."""
-        names = _bound(self.tree.body[i])
+        names = bound_names(self.tree.body[i])
         return i not in self.always and all(len(self.binds[name]) == 1 for name in names)
 
     def _reference(self, module: str, name: str | None) -> Reference:
@@ -341,7 +332,7 @@ class Source:
 def _text_digest(module: str, name: str) -> str:
     """Digest of a definition alone: tells apart two of one name in one package."""
     source = _source(module)
-    return digest([_canonical(source.tree.body[i], {}) for i in source.binds.get(name, ())] if source else [])
+    return digest([canonical(source.tree.body[i], {}) for i in source.binds.get(name, ())] if source else [])
 
 
 def _resolved(module: str, name: str | None, attribute: str | None) -> Iterator[Item]:
@@ -367,73 +358,3 @@ def _is_module(name: str) -> bool:
     if package is None or package.name != "__init__.py":
         return False
     return (package.parent / f"{last}.py").exists() or (package.parent / last / "__init__.py").exists()
-
-
-def _bound(statement: ast.stmt) -> set[str]:
-    """Names that a top-level statement binds."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {statement.name}
-    if isinstance(statement, ast.Assign):
-        places = [leaf for target in statement.targets for leaf in _leaves(target)]
-        # TABLE["x"] = f changes what others see: that is more than binding a name
-        return {leaf.id for leaf in places if isinstance(leaf, ast.Name)} if _only_names(places) else set()
-    if isinstance(statement, ast.AnnAssign):
-        return {statement.target.id} if isinstance(statement.target, ast.Name) else set()
-    found = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    inner = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    found |= {n.name for n in ast.walk(statement) if isinstance(n, inner)}
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    return found
-
-
-def _leaves(target: ast.expr) -> Iterator[ast.expr]:
-    if isinstance(target, ast.Tuple | ast.List):
-        for element in target.elts:
-            yield from _leaves(element)
-    else:
-        yield target.value if isinstance(target, ast.Starred) else target
-
-
-def _only_names(places: Iterable[ast.expr]) -> bool:
-    return all(isinstance(place, ast.Name) for place in places)
-
-
-def _is_type_checking(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.If) and ast.unparse(statement.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-
-
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def _canonical(node: Any, references: Mapping[str, Reference]) -> Any:
-    """A syntax tree without positions, docstrings, comments or empty fields: equal on every Python version."""
-    if isinstance(node, ast.AST):
-        if isinstance(node, ast.Name) and (reference := references.get(node.id)):
-            return ["refers", *astuple(reference)]
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            reference = references.get(node.value.id)
-            if reference is not None and reference.is_module:
-                return ["refers", reference.package, node.attr, False, ""]
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):  # the words of an error change no number
-            node = ast.Raise(node.exc.func)
-        fields = {}
-        for name, value in ast.iter_fields(node):
-            if (
-                isinstance(node, ast.Call)
-                and name == "keywords"
-                and ast.unparse(node.func) in ("Field", "pydantic.Field")
-            ):
-                value = [keyword for keyword in value if keyword.arg != "description"]
-            if name == "body" and isinstance(value, list) and value and _is_text(value[0]):
-                value = value[1:]
-            if isinstance(value, list):  # an import counts through the names that refer to it
-                value = [item for item in value if not isinstance(item, ast.Import | ast.ImportFrom)]
-            if value not in (None, []) and name not in ("ctx", "type_comment"):
-                fields[name] = _canonical(value, references)
-        return [type(node).__name__, fields]
-    if isinstance(node, list):
-        return [_canonical(item, references) for item in node]
-    return node if isinstance(node, str | int | bool) else repr(node)

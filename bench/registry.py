@@ -1,9 +1,9 @@
 """Names -> classes, through entry points only.
 
-A distribution declares, under ``bench.methods``, ``bench.tasks``, ``bench.datasets`` or ``bench.kinds``, either one class
-(``mymethod = "mypackage.mymethod:MyMethod"``) or a whole package (``mine = "mypackage"``), all of whose modules are
-then searched for classes with a ``name = "..."``. The search reads source text and imports nothing, so that listing
-stays light and a broken plugin costs a warning and no more. The built-in methods and tasks use the same door.
+A distribution declares, under ``bench.methods``, ``bench.tasks``, ``bench.datasets``, ``bench.kinds`` or ``bench.modes``,
+either one class (``mymethod = "mypackage.mymethod:MyMethod"``) or a whole package (``mine = "mypackage"``), all of whose
+modules are then searched for classes with a ``name = "..."``. The search reads source text and imports nothing, so that
+listing stays light and a broken plugin costs a warning and no more. The built-in ones use the same door.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import importlib.util
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -25,14 +25,17 @@ from typing import Any
 
 from bench.errors import BenchError, ConfigError, UnknownName, folded, foreign_code
 
-METHODS, TASKS, DATASETS, KINDS = "bench.methods", "bench.tasks", "bench.datasets", "bench.kinds"
-_WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset", KINDS: "task kind"}
+METHODS, TASKS, DATASETS, KINDS, MODES = "bench.methods", "bench.tasks", "bench.datasets", "bench.kinds", "bench.modes"
+_WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset", KINDS: "task kind", MODES: "mode"}
 _DISTRIBUTION = "ecg-bench"
-_BUILT_IN = {KINDS: (importlib.metadata.EntryPoint("builtin", "bench.kinds", KINDS),)}
-"""Registered in pyproject.toml like any other; an editable installation made before the group existed does not know it."""
+_BUILT_IN = {group: (importlib.metadata.EntryPoint("builtin", group, group),) for group in (KINDS, MODES)}
+"""Registered in pyproject.toml like any other; an editable installation made before the groups existed does not know them."""
 _ROOT = Path(__file__).parents[1]
 """Folder that holds ``bench`` and, next to it, the packages of the built-in entry points."""
 
+
+_EXTENDED = ("methods.", "tasks.", "bench.kinds.", "bench.modes.")
+"""Modules of registered classes, which those of a plugin may extend."""
 
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
@@ -134,13 +137,14 @@ def _literal(value: ast.expr, known: dict[str, Any]) -> Any:
 
 
 def _resolved(found: _Class, root: str) -> tuple[dict[str, Any], set[str]]:
-    """Attributes and functions of a class and of those bases that live in the same top-level package."""
+    """Attributes and functions of a class and of those bases that live in the same top-level package, or are registered by
+    the harness."""
     attributes = _literals(found.node.body, found.constants)
     functions = {item.name for item in found.node.body if isinstance(item, ast.FunctionDef)}
     if "loss_of_embeddings" in functions:  # the contract's default makes the one from the other
         functions.add("pretraining_loss")
     for module, name in found.bases:
-        if module.split(".")[0] != root:
+        if module != root and not module.startswith((f"{root}.", *_EXTENDED)):
             continue
         base = _classes_in(module).get(name)
         if base is not None:
@@ -214,19 +218,21 @@ def _entries_of(point: importlib.metadata.EntryPoint) -> Iterator[Entry]:
             )
 
 
-_OFFERS = {
-    "zero_shot": ["zeroshot"],
-    "encode": ["linear", "knn", "finetune", "scratch"],
-    "fit": ["scratch"],
-    "combine": ["scratch"],
-}
-
-
 def modes_of(entry: Entry) -> list[str]:
     """The modes a method offers, from the functions its class defines."""
-    found = [mode for function, modes in _OFFERS.items() if function in entry.defines for mode in modes]
-    only = entry.attributes.get("only_modes")
-    return [mode for mode in dict.fromkeys(found) if only is None or mode in only]
+    return modes_offered(entry.defines.__contains__, entry.attributes.get("only_modes"))
+
+
+def modes_offered(defines: Callable[[str], bool], only: Container[str] | None) -> list[str]:
+    """The modes of which a method ``defines`` what they need, of ``only`` these where it says so. A mode that repeats a
+    released protocol goes with the mode that it replaces."""
+    return [
+        name
+        for name, mode in entries(MODES).items()
+        if any(map(defines, mode.attributes.get("needs_one_of", ())))
+        and mode.attributes.get("released_protocol") is None
+        and (only is None or name in only)
+    ]
 
 
 @functools.cache

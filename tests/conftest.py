@@ -86,7 +86,7 @@ def workspace(simulated_workspace, tmp_path):
 def plugin(tmp_path, monkeypatch):
     """Install a throw-away distribution that registers a module's text."""
 
-    from bench import kinds, registry
+    from bench import kinds, modes, registry
 
     def install(name: str, source: str, group: str = "bench.methods", value: str | None = None) -> None:
         (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
@@ -101,7 +101,8 @@ def plugin(tmp_path, monkeypatch):
         importlib.invalidate_caches()
         registry.entries.cache_clear()
         registry._classes_in.cache_clear()
-        kinds.load.cache_clear()
+        for cached in (kinds.load, modes.load, modes.facts):
+            cached.cache_clear()
 
     yield install
     monkeypatch.undo()

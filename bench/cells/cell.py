@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from bench import modes
 from bench.signals.leads import LEADS, name_leads
 from bench.splitting.label_fractions import Rule
 
@@ -32,7 +33,7 @@ class Cell:
         parts = [self.method, self.task, self.mode]
         if self.leads != LEADS:
             parts.append(f"leads {name_leads(self.leads)}")
-        if self.mode != "zeroshot":
+        if modes.facts(self.mode).uses_labels:
             drawn = "" if self.fraction_rule == "stratified" else f", {self.fraction_rule}'s draw"
             parts.append(f"{100 * self.fraction:g}%{drawn}")
             parts.append(f"seed {self.seed}")

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from pydantic import BaseModel
 
+from bench import modes
 from bench.batch import ECGBatch
 from bench.checks.check import Broken, Check, DoesNotApply, collected
 from bench.checks.synthetic_corpus import made_up_corpus
@@ -391,14 +392,14 @@ def scores_classes_by_name(subject: MethodSubject) -> None:
 @collected(CHECKS, "a head can be trained on it", "encode must pass gradients on to the method's parameters.")
 def a_head_can_be_trained_on_it(subject: MethodSubject) -> None:
     subject.needs("encode")
-    if "finetune" not in subject.cls.modes():
-        raise DoesNotApply(f"{subject.cls.name} does not offer finetune")
+    if not any(modes.facts(mode).trains for mode in subject.cls.modes()):
+        raise DoesNotApply(f"{subject.cls.name} offers no mode that trains it")
     method = copy.deepcopy(subject.built).train()
     head = method.head(_encode(subject.built, subject.batch).shape[1], 3)
     with seeded(7):
         head(method.train().encode(subject.batch)).sum().backward()
     if not any(p.grad is not None and p.grad.abs().sum() > 0 for p in method.parameters()):
         raise Broken(
-            "a head's loss reaches none of the method's weights, though finetune is offered.",
+            "a head's loss reaches none of the method's weights, though it offers a mode that trains them.",
             "Do not detach or use no_grad in encode; the harness does that itself when weights are frozen.",
         )

@@ -48,7 +48,7 @@ def audit_command(
     **none**, **same dataset**, **test records** or **unknown**; with mode scratch
     nothing is pretrained, and it says none.
     """
-    from bench import progress, registry
+    from bench import modes, progress, registry
     from bench.runner.cell_audit import audit_cell
     from bench.runner.execute import prepare_session
     from bench.runner.plan import RunOptions
@@ -68,7 +68,7 @@ def audit_command(
     plan, session = prepare_session(options, source)
     source.workspace.ensure_writable()
     cells = [cell for cell in plan.cells if cell.method == cls.name]
-    cell = session.resolve(next((cell for cell in cells if cell.mode != "scratch"), cells[0]))
+    cell = session.resolve(next((cell for cell in cells if modes.facts(cell.mode).uses_checkpoint), cells[0]))
     found = audit_cell(cell, list(cell.data.split.folds), thorough=True)
     if csv is not None and found.offending is not None:
         found.offending.to_csv(csv, index=False)

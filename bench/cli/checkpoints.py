@@ -57,7 +57,7 @@ def import_command(
     progress.set_quiet(json_output)
     cls = registry.load(registry.METHODS, method)
     overrides = parse_overrides(set_ or [], list(registry.entries(registry.METHODS)))
-    check_overrides(overrides, [cls], modes=())
+    check_overrides(overrides, [cls], in_modes=())
     own = Workspace.at(workspace)
     own.ensure_writable()
     config = method_config(cls, "paper", overrides)

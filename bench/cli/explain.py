@@ -62,7 +62,9 @@ def explain_command(
         )
     if task is None:
         return _describe(method)
-    o.choice(mode, "--mode", ("linear", "finetune", "scratch"))
+    from bench import modes
+
+    o.choice(mode, "--mode", [name for name in modes.names() if modes.facts(name).gives_head])
     from bench.explain.explain import explain, log_pictures
     from bench.progress import say
     from bench.runner.execute import prepare_session

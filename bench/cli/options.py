@@ -140,11 +140,10 @@ def complete(*groups: str) -> Callable[[str], list[str]]:
 
 def complete_modes(incomplete: str) -> list[str]:
     """Shell completion by the modes; what stands before a comma is kept."""
-    from bench.modes import MODULES, released_protocol
+    from bench import modes
 
     before, comma, last = incomplete.rpartition(",")
-    ours = [mode for mode in MODULES if released_protocol(mode) is None]
-    return [f"{before}{comma}{mode}" for mode in ours if mode.startswith(last)]
+    return [f"{before}{comma}{mode}" for mode in modes.names() if mode.startswith(last)]
 
 
 def complete_boards(incomplete: str) -> list[str]:

@@ -83,7 +83,7 @@ def pretrain_command(
         stages = [field for field in fields_of(cls.Config) if field.endswith("pretrain.precision")]
         given = [*(f"{field}={precision}" for field in stages), *given]
     overrides = parse_overrides(given, list(registry.entries(registry.METHODS)))
-    check_overrides(overrides, [cls], modes=())
+    check_overrides(overrides, [cls], in_modes=())
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record, artifacts=artifacts)
     chosen = wanted or ("paper" if source.kind == "real" else "smoke")
     session = Session(source, chosen, overrides, corpus, devices=spread)

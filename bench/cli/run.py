@@ -45,7 +45,7 @@ def run_command(
         typer.Option(
             "--mode",
             metavar="NAMES",
-            help="zeroshot, linear, knn, finetune, scratch.",
+            help="zeroshot, linear, knn, finetune, scratch, or a mode of a plugin.",
             autocompletion=o.complete_modes,
         ),
     ] = None,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench import modes
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.comparability import Stamp, stamps_of
@@ -121,10 +122,12 @@ def collect_all(results: Iterable[Result]) -> list[Table]:
 def board_of(results: Sequence[Result]) -> Board:
     """A board with a column for each combination of task, mode, fraction and leads among the results."""
     columns: dict[CellCoordinates, Column] = {}
-    for result in sorted(results, key=lambda r: (r.cell.task, r.cell.mode != "zeroshot", r.cell.mode, r.cell.fraction)):
+    for result in sorted(
+        results, key=lambda r: (r.cell.task, modes.facts(r.cell.mode).uses_labels, r.cell.mode, r.cell.fraction)
+    ):
         coordinates = coordinates_of(result)
         task, mode, fraction, leads = coordinates
-        words = [mode] if mode == "zeroshot" else [mode, f"{100 * fraction:g}%"]
+        words = [mode, f"{100 * fraction:g}%"] if modes.facts(mode).uses_labels else [mode]
         if leads != LEADS:
             words.append(f"leads {name_leads(leads)}")
         known = columns.get(coordinates)

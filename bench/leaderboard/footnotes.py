@@ -10,7 +10,6 @@ from bench import kinds, registry
 from bench.cells.result import Result
 from bench.leaderboard.contamination import contamination_notes
 from bench.leaderboard.match_results import corpus_of, latest, protocol_of
-from bench.modes import MODULES
 from bench.provenance import LIBRARIES
 from bench.storage.artifacts import digest
 from bench.tracking.run_fields import flatten
@@ -212,7 +211,7 @@ def _concerns(path: str, result: Result) -> bool:
     """Whether a ``--set`` of a run could reach this result: one run has several methods and modes, and a field is of one
     method, of one mode, or of those methods that have it."""
     scope, _, rest = path.partition(".")
-    if rest and scope in MODULES:
+    if rest and scope in registry.entries(registry.MODES):
         return scope == result.cell.mode
     if rest and (scope == result.cell.method or scope in registry.entries(registry.METHODS)):
         return scope == result.cell.method

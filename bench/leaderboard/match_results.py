@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bench import modes
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row, boards
 from bench.signals.leads import LEADS
@@ -22,7 +23,7 @@ def wanted_coordinates(row: Row, column: Column) -> list[CellCoordinates]:
     mode = row.mode or column.mode
     if not mode or not row.method:
         return []
-    fraction = 1.0 if mode == "zeroshot" else row.fraction or column.fraction or 1.0
+    fraction = (row.fraction or column.fraction or 1.0) if modes.facts(mode).uses_labels else 1.0
     return [(task, mode, fraction, row.leads or column.leads or LEADS) for task in tasks]
 
 

@@ -28,6 +28,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from bench import registry
 from bench.batch import ECGBatch
 from bench.method.pretrain_config import PretrainConfig
 from bench.method.published_names import PublishedNames
@@ -313,19 +314,12 @@ class Method(nn.Module):
     def implements(cls, function: str) -> bool:
         """Whether the class overrides an optional function; ``loss_of_embeddings`` gives ``pretraining_loss`` too."""
         names = (function, "loss_of_embeddings") if function == "pretraining_loss" else (function,)
-        return any(getattr(cls, name) is not getattr(Method, name) for name in names)
+        return any(getattr(cls, name, None) is not getattr(Method, name, None) for name in names)
 
     @classmethod
     def modes(cls) -> tuple[str, ...]:
         """The modes this method offers."""
-        offered = []
-        if cls.implements("zero_shot"):
-            offered.append("zeroshot")
-        if cls.implements("encode"):
-            offered += ["linear", "knn", "finetune", "scratch"]
-        if cls.implements("fit") or cls.implements("combine"):
-            offered.append("scratch")
-        return tuple(mode for mode in dict.fromkeys(offered) if cls.only_modes is None or mode in cls.only_modes)
+        return tuple(registry.modes_offered(cls.implements, cls.only_modes))
 
 
 accept_old_hooks(Method)

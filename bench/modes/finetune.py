@@ -1,4 +1,4 @@
-"""Everything is trained, encoder and head: from a checkpoint (``finetune``) or from random weights (``scratch``)."""
+"""The mode ``finetune``; ``scratch`` trains by the same code."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bench.data.batches import BatchSource
 from bench.errors import BenchError
 from bench.method import LabelledData
 from bench.method.search_space import LogUniform, Spaces
+from bench.modes.mode import Mode
 from bench.modes.mode_io import CellRun, Outcome
 from bench.scoring.released import aggregate_windows
 from bench.seeding import seed_global
@@ -292,3 +293,14 @@ def _labelled(cell: CellRun, rows: np.ndarray) -> LabelledData:
         kind=cell.task.kind,
         n_outputs=cell.n_outputs,
     )
+
+
+class Finetune(Mode):
+    """Encoder and head are trained together, from a checkpoint."""
+
+    name = "finetune"
+    needs_one_of = ("encode",)
+    trains = True
+    gives_head = True
+    Config = Config
+    run = staticmethod(run)

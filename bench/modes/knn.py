@@ -1,8 +1,4 @@
-"""The nearest labelled recordings answer: nothing is trained, so that a table costs one matrix product a method.
-
-Similarity is the cosine between standardised representations; a neighbour's vote weighs exp(cosine / temperature), as in
-Wu et al., CVPR 2018, whose evaluation this is. The number of neighbours is the one that does best on validation data.
-"""
+"""The mode ``knn``."""
 
 from __future__ import annotations
 
@@ -16,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional
 
+from bench.modes.mode import Mode
 from bench.modes.mode_io import CellRun, Outcome
 from bench.training.objective import objective_for
 
@@ -85,3 +82,17 @@ def run(cell: CellRun) -> Outcome:
     test = scores(nearest(unit["test"], unit["train"], best["neighbours"]), best["neighbours"])
     chosen = {"metric": cell.task.metric, **best, "value": best["value"] if np.isfinite(best["value"]) else None}
     return Outcome(validation, test, chosen, history)
+
+
+class KNN(Mode):
+    """The nearest labelled recordings answer: nothing is trained, so that a table costs one matrix product a method.
+
+    Similarity is the cosine between standardised representations; a neighbour's vote weighs exp(cosine / temperature), as in
+    Wu et al., CVPR 2018, whose evaluation this is. The number of neighbours is the one that does best on validation data.
+    """
+
+    name = "knn"
+    needs_one_of = ("encode",)
+    reads_features = True
+    Config = Config
+    run = staticmethod(run)

@@ -1,15 +1,4 @@
-"""A linear head on the frozen encoder: K-MERL's protocol (Table 4), with the weights chosen on validation data.
-
-Released code of MERL, whose protocol K-MERL says it follows, reports the best epoch on the test set instead.
-
-``solver=exact`` has no epochs: the optimum under each of a path of L2 penalties, the penalty chosen on validation data.
-CLIP's linear probe (Radford et al., ICML 2021, A.3) is of this kind: L-BFGS, and the penalty from 96 values between 1e-6 and
-1e6, evenly spaced in their logarithm, that a parametric binary search narrows down from seven of them. Here the seven are
-all, and each is solved to its optimum. It depends on no seed and no learning rate, and takes seconds.
-
-Either solver reads standardised features: with a fixed learning rate, as with a penalty, what a dimension may contribute
-would else depend on the scale that the encoder happens to have.
-"""
+"""The mode ``linear``."""
 
 from __future__ import annotations
 
@@ -21,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from sklearn.preprocessing import StandardScaler
 
 from bench.method.search_space import LogUniform, Spaces
+from bench.modes.mode import Mode
 from bench.modes.mode_io import CellRun, Outcome
 from bench.splitting.stratify import spread_evenly
 from bench.training.exact_head import Fit, exact_path
@@ -144,3 +134,25 @@ def _on_raw_features(weight: np.ndarray, bias: np.ndarray, scaler: StandardScale
     """The same answers from features as the encoder gives them, which is what a trained head is asked with later."""
     weight = weight / scaler.scale_
     return weight.astype(np.float32), (bias - weight @ scaler.mean_).astype(np.float32)
+
+
+class Linear(Mode):
+    """A linear head on the frozen encoder: K-MERL's protocol (Table 4), with the weights chosen on validation data.
+
+    Released code of MERL, whose protocol K-MERL says it follows, reports the best epoch on the test set instead.
+
+    ``solver=exact`` has no epochs: the optimum under each of a path of L2 penalties, the penalty chosen on validation data.
+    CLIP's linear probe (Radford et al., ICML 2021, A.3) is of this kind: L-BFGS, and the penalty from 96 values between 1e-6
+    and 1e6, evenly spaced in their logarithm, that a parametric binary search narrows down from seven of them. Here the seven
+    are all, and each is solved to its optimum. It depends on no seed and no learning rate, and takes seconds.
+
+    Either solver reads standardised features: with a fixed learning rate, as with a penalty, what a dimension may contribute
+    would else depend on the scale that the encoder happens to have.
+    """
+
+    name = "linear"
+    needs_one_of = ("encode",)
+    reads_features = True
+    gives_head = True
+    Config = Config
+    run = staticmethod(run)

@@ -1,10 +1,4 @@
-"""MERL's linear probe as its released code runs it, so that what it inflates can be measured. Not an honest protocol.
-
-It looks at the test set after every epoch and reports the best, metric by metric, with thresholds chosen on the test set
-too; the learning rate drops at a milestone counted in optimiser steps, not epochs; and the encoder, its weights frozen,
-stays in training mode, so that the running statistics of its BatchNorm follow the downstream data. Results are stamped
-with the protocol and never share a table with others.
-"""
+"""The mode ``linear-merl-released``."""
 
 from __future__ import annotations
 
@@ -17,6 +11,7 @@ from torch import Tensor, nn
 
 from bench import kinds
 from bench.errors import ConfigError
+from bench.modes.mode import Mode
 from bench.modes.mode_io import CellRun, Outcome
 from bench.scoring import classification
 from bench.scoring.released import merl_zero_shot
@@ -153,3 +148,21 @@ class _Moving:
         self._model.train(training)
         with torch.no_grad():
             return self._model.encode(self._source.batch(rows).to(self._device)).float().cpu()
+
+
+class LinearMerlReleased(Mode):
+    """MERL's linear probe as its released code runs it, so that what it inflates can be measured. Not an honest protocol.
+
+    It looks at the test set after every epoch and reports the best, metric by metric, with thresholds chosen on the test set
+    too; the learning rate drops at a milestone counted in optimiser steps, not epochs; and the encoder, its weights frozen,
+    stays in training mode, so that the running statistics of its BatchNorm follow the downstream data. Results are stamped
+    with the protocol and never share a table with others.
+    """
+
+    name = "linear-merl-released"
+    needs_one_of = ("encode",)
+    reads_features = True
+    released_protocol = PROTOCOL
+    replaces = "linear"
+    Config = Config
+    run = staticmethod(run)

@@ -33,7 +33,7 @@ class CellRun:
         features: the frozen representation of every example, float32 [example, dim], computed once and shared.
         seed: derived from the cell's coordinates.
         progress: to report steps to.
-        test_targets: those of the test partition, for the modes of ``RELEASED_PROTOCOLS`` and for no other.
+        test_targets: those of the test partition, for the modes that repeat a released protocol and for no other.
         report: called with an epoch and its validation value wherever a mode has one; in a sweep it may raise to stop a
             setting that will not win.
     """

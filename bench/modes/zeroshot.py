@@ -1,4 +1,4 @@
-"""Nothing is trained downstream: the method scores each class from its name in words."""
+"""The mode ``zeroshot``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench import kinds
 from bench.errors import BenchError
+from bench.modes.mode import Mode
 from bench.modes.mode_io import CellRun, Outcome, unreported
 from bench.training.loop import make_fabric
 
@@ -49,3 +50,14 @@ def run(cell: CellRun) -> Outcome:
             cell.progress(done, len(rows))
     scores = np.concatenate(parts)
     return Outcome(validation=scores[: len(validation)], test=scores[-len(cell.test) :])
+
+
+class ZeroShot(Mode):
+    """Nothing is trained downstream: the method scores each class from its name in words."""
+
+    name = "zeroshot"
+    needs_one_of = ("zero_shot",)
+    uses_labels = False
+    names_classes = True
+    Config = Config
+    run = staticmethod(run)

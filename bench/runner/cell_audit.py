@@ -23,7 +23,7 @@ def audit_cell(cell: ResolvedCell, folds: Sequence[int] = (0,), thorough: bool =
 def contamination_of(cell: ResolvedCell) -> Audit:
     """The audit that a result keeps; computed once for each checkpoint, task and fold of a session."""
     fold = cell.cell.fold
-    if cell.cell.mode == "scratch":
+    if not cell.mode.uses_checkpoint:
         return Audit("none", None, ["Nothing was pretrained."], len(cell.partition.test), ["declarations"])
     audits, key = cell.session.audits, (cell.spec.key if cell.spec else cell.method.name, cell.cell.task, fold)
     if key not in audits:

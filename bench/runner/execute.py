@@ -12,12 +12,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from bench import registry
+from bench import modes, registry
 from bench.cells.cell import Cell
 from bench.cells.result import Result, StoredResults, read_result
 from bench.data.source import DataSource
 from bench.errors import ConfigError, folded, foreign_code
-from bench.modes import MODULES
 from bench.progress import say
 from bench.reading.paths import written_path
 from bench.runner import failures
@@ -74,15 +73,19 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
     session = Session(source, profile, overrides, options.corpus, options.allow_pretraining, named)
     planned.cells = list(dict.fromkeys(c for cell in planned.cells for c in (*_members(cell, session), cell)))
     names = list(dict.fromkeys(cell.method for cell in planned.cells))
-    modes = None if options.of_board else {cell.mode for cell in planned.cells}
-    checked = [o for o in overrides if not options.of_board or o.scope in (None, *MODULES, *names)]
-    check_overrides(checked, [registry.load(registry.METHODS, name) for name in names], modes)
+    in_modes = None if options.of_board else {cell.mode for cell in planned.cells}
+    checked = [
+        o for o in overrides if not options.of_board or o.scope in (None, *registry.entries(registry.MODES), *names)
+    ]
+    check_overrides(checked, [registry.load(registry.METHODS, name) for name in names], in_modes)
     for name in names:
         registry.load(registry.METHODS, name).input_for(session.method_config(name))
     for method, mode in dict.fromkeys((cell.method, cell.mode) for cell in planned.cells):
         session.mode_config(mode, registry.load(registry.METHODS, method))
     learning = {name for name in names if registry.load(registry.METHODS, name).implements("pretraining_loss")}
-    pretrained = {(c.method, c.task) for c in planned.cells if c.mode != "scratch" and c.method in learning}
+    pretrained = {
+        (c.method, c.task) for c in planned.cells if modes.facts(c.mode).uses_checkpoint and c.method in learning
+    }
     for method, dataset in sorted({(m, registry.load(registry.TASKS, task).dataset) for m, task in pretrained}):
         _check_corpus(session, registry.load(registry.METHODS, method), dataset)
     if not pretrained and not options.of_board:

@@ -28,7 +28,7 @@ def features_folder(resolved: ResolvedCell) -> tuple[Path, dict[str, Any], bool]
     if windows is None and "image" in resolved.input.downstream:
         # Recordings of the store that no example needs may have no image.
         windows = [None, None, data.rows.tolist()]
-    drawn = resolved.cell.seed if "scratch" in resolved.method.modes() else None  # else no initial weights are drawn
+    drawn = resolved.cell.seed if resolved.draws_weights else None
     weights = spec.key if spec else [method_digest(resolved.method, config), config, drawn]
     inputs = {
         "method": name,

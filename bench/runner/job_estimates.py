@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.cells.cell import Cell
+from bench.modes import Mode
 from bench.reading.json_file import object_or_empty
 from bench.storage.artifacts import write_json
 
@@ -57,12 +58,12 @@ class Costs:
                 return
 
 
-def estimate(kind: str, mode: str, records: int, fraction: float, epochs: int) -> float:
+def estimate(kind: str, mode: Mode, records: int, fraction: float, epochs: int) -> float:
     """Seconds of a job of which nothing is recorded. Rough: what trains a network is long, what scores one is not."""
     thousands = records / 1000
     if kind == "checkpoint":
         return 5 * thousands * epochs
     if kind == "features":
         return 2 + thousands
-    trained = {"zeroshot": 0.0, "linear": 0.01}.get(mode, 0.01 if mode.startswith("linear") else 2.0)
+    trained = 2.0 if mode.trains else 0.01 if mode.reads_features else 0.0
     return 2 + thousands * (0.5 + trained * fraction * epochs)

@@ -40,7 +40,7 @@ def cell_inputs(resolved: ResolvedCell) -> dict[str, Any]:
         }
 
     def mode_part() -> str:
-        return digest([mode_digest(resolved.mode.__name__, resolved.kind.objective), resolved.mode_config])
+        return digest([mode_digest(resolved.mode, resolved.kind.objective), resolved.mode_config])
 
     def data_part() -> str:
         data, task = resolved.data, resolved.data.task

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from bench import modes, registry
 from bench.errors import ConfigError, UnknownName
-from bench.modes import MODULES, mode_module
 from bench.progress import say
 from bench.reading.finite import not_finite
 from bench.reading.yaml_file import parse_yaml
@@ -57,7 +57,7 @@ def parse_overrides(texts: Iterable[str], methods: Sequence[str]) -> list[Overri
             raise ConfigError(f"--set {text}: the value is not readable as YAML: {error}.") from error
         if isinstance(read, str):
             read = _number(read)
-        scoped = len(parts) > 1 and (parts[0] in MODULES or parts[0] in methods)
+        scoped = len(parts) > 1 and (parts[0] in registry.entries(registry.MODES) or parts[0] in methods)
         parsed.append(Override(text, parts[0] if scoped else None, parts[1:] if scoped else parts, read))
     return parsed
 
@@ -125,7 +125,7 @@ def method_config(
 def mode_config(mode: str, profile: str, overrides: Sequence[Override] = (), method: type[Method] | None = None) -> Any:
     """The mode's config: its defaults; on top of each other the settings of its ``protocol``, where it names one, those
     of the method's paper, those of the smoke profile, and the user's."""
-    config: Any = mode_module(mode).Config
+    config: Any = modes.load(mode).Config
     known = set(fields_of(config))
     published = method.protocols.get(mode, {}) if method is not None else {}
     given = {}
@@ -136,31 +136,32 @@ def mode_config(mode: str, profile: str, overrides: Sequence[Override] = (), met
                 raise UnknownName(f"config field of mode {mode}", path, known)
             given[path] = override.value
     protocol = given.get("protocol", published.get("protocol"))
-    values = dict(config.presets.get(protocol, {})) if protocol is not None else {}
-    values |= published | (config.smoke if profile == "smoke" else {}) | given
+    values = dict(getattr(config, "presets", {}).get(protocol, {})) if protocol is not None else {}
+    values |= published | (getattr(config, "smoke", {}) if profile == "smoke" else {}) | given
     return _with(config(), values, f"config of mode {mode}")
 
 
 def check_overrides(
-    overrides: Sequence[Override], methods: Sequence[type[Method]], modes: Iterable[str] | None = None
+    overrides: Sequence[Override], methods: Sequence[type[Method]], in_modes: Iterable[str] | None = None
 ) -> None:
     """Refuse an override that no method of the run has, and say which are of a mode that is not run.
 
     Args:
-        modes: of the run; None where that is not known.
+        in_modes: of the run; None where that is not known.
 
     Raises:
         UnknownName: the field, with the nearest ones. ConfigError: a field of a method that is not run.
     """
     names = sorted({method.name for method in methods})
     known = {field for method in methods for field in fields_of(method.Config)}
-    known |= {f"{mode}.{field}" for mode in MODULES for field in fields_of(mode_module(mode).Config)}
+    all_modes = registry.entries(registry.MODES)
     for override in overrides:
         if override.scope is None and ".".join(override.path) not in known:
-            raise UnknownName("config field", ".".join(override.path), known)
-        if override.scope in MODULES and modes is not None and override.scope not in modes:
+            of_modes = {f"{mode}.{field}" for mode in all_modes for field in fields_of(modes.load(mode).Config)}
+            raise UnknownName("config field", ".".join(override.path), known | of_modes)
+        if override.scope in all_modes and in_modes is not None and override.scope not in in_modes:
             say(f"note: --set {override.text} has no effect: nothing runs in mode {override.scope}")
-        if override.scope is not None and override.scope not in (*MODULES, *names):
+        if override.scope is not None and override.scope not in (*all_modes, *names):
             raise ConfigError(
                 f"--set {override.text}: {override.scope} is not run, so the setting has no effect (methods: "
                 f"{', '.join(names)}). Add {override.scope} to the methods, or leave the setting out."

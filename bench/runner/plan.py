@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
 from typing import Literal
 
-from bench import kinds, registry
+from bench import kinds, modes, registry
 from bench.cells.cell import Cell, Profile
 from bench.errors import ConfigError
-from bench.modes import honest_mode, named_mode
 from bench.renamed import RenamedWarning
 from bench.signals.leads import LEADS
 from bench.splitting.label_fractions import Rule
@@ -96,7 +95,7 @@ def plan(options: RunOptions) -> Plan:
         UnknownName: a method, task, mode or corpus nobody registered. ConfigError: a fraction or seed out of range; a
             method that can answer none of the modes.
     """
-    wanted_modes = list(dict.fromkeys(map(named_mode, options.modes)))
+    wanted_modes = [modes.facts(name) for name in registry.match(registry.MODES, options.modes)]
     for fraction in options.fractions:
         if not 0 < fraction <= 1:
             raise ConfigError(
@@ -118,9 +117,9 @@ def plan(options: RunOptions) -> Plan:
     for name in registry.match(registry.METHODS, options.methods):
         method = registry.load(registry.METHODS, name)
         offered = method.modes()
-        modes = [mode for mode in wanted_modes if honest_mode(mode) in offered]
-        missing = [mode for mode in wanted_modes if honest_mode(mode) not in offered]
-        if not modes:
+        answers = [mode for mode in wanted_modes if mode.honest in offered]
+        missing = [mode.name for mode in wanted_modes if mode not in answers]
+        if not answers:
             raise ConfigError(
                 f"method {name} cannot answer {', '.join(missing)}; it offers {', '.join(offered) or 'nothing'}."
             )
@@ -132,18 +131,20 @@ def plan(options: RunOptions) -> Plan:
                 planned.left_out.append(
                     f"{name} answers {' and '.join(only or ())} tasks, and {task.name} is a {task.kind} task"
                 )
-        for task, leads, mode in itertools.product(answered, options.leads, modes):
-            if mode == "zeroshot" and not (kinds.load(task.kind).has_classes and task.classes):
-                planned.left_out.append(f"{task.name} is a {task.kind} task, which has no zero-shot form")
+        for task, leads, mode in itertools.product(answered, options.leads, answers):
+            if mode.names_classes and not (kinds.load(task.kind).has_classes and task.classes):
+                planned.left_out.append(
+                    f"{task.name} is a {task.kind} task without the classes in words that {mode.name} needs"
+                )
                 continue
-            # Nothing is trained in zero-shot: neither fraction nor, with a checkpoint, the seed can matter.
-            fixed = mode == "zeroshot"
+            # Where nothing is trained neither fraction nor, with a checkpoint, the seed can matter.
+            fixed = not mode.uses_labels
             seeds = (0,) if fixed and method.implements("pretraining_loss") else options.seeds
             for fraction, seed, fold in itertools.product(
                 (1.0,) if fixed else options.fractions, seeds, folds[task.name]
             ):
                 rule = options.fraction_rule if fraction < 1 else "stratified"
-                planned.cells.append(Cell(name, task.name, mode, leads, fraction, seed, fold, rule))
+                planned.cells.append(Cell(name, task.name, mode.name, leads, fraction, seed, fold, rule))
     planned.cells = list(dict.fromkeys(planned.cells))
     planned.left_out = list(dict.fromkeys(planned.left_out))
     if not planned.cells:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import kinds, registry
+from bench import kinds, modes, registry
 from bench.cells.result import Result, columns_of, write_result
 from bench.cells.seen_classes import SeenClasses
 from bench.errors import DataError
-from bench.modes import released_protocol
 from bench.runner.run_cell import BOOTSTRAP
 from bench.scoring.score import score
 
@@ -38,7 +37,7 @@ def rescored(result: Result, table: pd.DataFrame | None = None) -> dict[str, Any
         scores,
         names,
         parts["test"].patient_id.to_numpy(str),
-        validation=values["test" if released_protocol(result.cell.mode) else "validation"],
+        validation=values["test" if modes.facts(result.cell.mode).released_protocol else "validation"],
         bootstrap=BOOTSTRAP,
         groups={**task.groups, **SeenClasses(result.seen.get("classes", {})).groups},
     ).to_dict()

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench import kinds, registry
+from bench import kinds, modes, registry
 from bench.cells.cell import Cell
 from bench.data.batches import BatchSource
 from bench.errors import ConfigError, DataError
 from bench.method import Method, MethodConfig
-from bench.modes import honest_mode, mode_module
 from bench.runner.keys import cell_inputs, key_of
 from bench.runner.task_data import TaskData
 from bench.seeding import derive
@@ -30,6 +29,7 @@ from bench.training.import_checkpoint import imported_facts
 
 if TYPE_CHECKING:
     from bench.kinds.kind import Kind
+    from bench.modes.mode import Mode
     from bench.runner.session import Session
 
 
@@ -55,10 +55,9 @@ class ResolvedCell:
 
     # -- what the coordinates name ------------------------------------------------------------------------------------
 
-    @cached_property
-    def mode(self) -> Any:
-        """The module of the mode, which is trained downstream."""
-        return mode_module(self.cell.mode)
+    @property
+    def mode(self) -> Mode:
+        return modes.load(self.cell.mode)
 
     @cached_property
     def mode_config(self) -> Any:
@@ -92,7 +91,7 @@ class ResolvedCell:
     @cached_property
     def spec(self) -> CheckpointSpec | None:
         """What determines the checkpoint that the cell starts from; None where it starts from initial weights."""
-        if self.cell.mode == "scratch":  # it does not matter whether the method could be pretrained here
+        if not self.mode.uses_checkpoint:  # it does not matter whether the method could be pretrained here
             return None
         make = self.session.checkpoint_spec
         return self.session.remembered(
@@ -115,6 +114,11 @@ class ResolvedCell:
                 )
             members.append(member)
         return members
+
+    @property
+    def draws_weights(self) -> bool:
+        """Whether the method has weights to draw: not where it offers no mode that starts from them."""
+        return not all(modes.facts(mode).uses_checkpoint for mode in self.method.modes())
 
     @property
     def seed(self) -> int:
@@ -194,16 +198,16 @@ class ResolvedCell:
 
     def starting_method(self) -> Method:
         """The method as the mode starts from it: with its checkpoint, or with weights drawn from the cell's seed."""
-        mode, seed = self.cell.mode, self.cell.seed
-        if "scratch" not in self.method.modes() and honest_mode(mode) in ("linear", "knn"):
+        seed = self.cell.seed
+        if self.mode.reads_features and not self.draws_weights:
             seed = 0  # its features are kept for all seeds, no matter which comes first
         method = seeded_method(self.method, self.config, seed)
         if self.spec is not None:
             folder = self.session.checkpoint(self.spec)
-            if mode == "zeroshot" and not imported_facts(read_provenance(folder)).get("whole", True):
+            if self.mode.whole_model and not imported_facts(read_provenance(folder)).get("whole", True):
                 raise ConfigError(
                     f"{folder.name} was imported from an encoder alone, so that its other weights are random: it cannot "
-                    f"answer zero-shot. Import the whole model, or run linear or finetune."
+                    f"answer {self.mode.name}. Import the whole model, or run linear or finetune."
                 )
             load_weights(method, folder)
         method.use_cache(self.session.source.workspace.cache)

@@ -16,7 +16,6 @@ from bench.cells.result import Result, read_result, write_result
 from bench.cells.seen_classes import SeenClasses, seen_classes
 from bench.errors import BenchError
 from bench.method import Method
-from bench.modes import released_protocol
 from bench.modes.mode_io import CellRun, Outcome, unreported
 from bench.progress import say, track
 from bench.runner.cell_audit import contamination_of
@@ -131,10 +130,10 @@ def _compute(resolved: ResolvedCell) -> Result:
 
     targets = data.examples.targets
     told = (targets[partition.validation], outcome.validation) if len(outcome.validation) else None
-    if released_protocol(cell.mode):  # which also takes its thresholds from the test set
+    if resolved.mode.released_protocol:  # which also takes its thresholds from the test set
         told = (targets[partition.test], outcome.test)
     seen = SeenClasses()
-    if spec is not None and cell.mode == "zeroshot":
+    if spec is not None and resolved.mode.names_classes:
         names = data.task.classes
         seen = seen_classes(instance, session.checkpoint(spec), list(names), list(names.values()))
     stamp = contamination_of(resolved)
@@ -148,7 +147,7 @@ def _compute(resolved: ResolvedCell) -> Result:
         bootstrap=BOOTSTRAP,
         groups={**data.task.groups, **seen.groups},
     )
-    absent = _absent_classes(data, train) if cell.mode != "zeroshot" else []
+    absent = _absent_classes(data, train) if resolved.mode.uses_labels else []
     result = Result(
         key=resolved.key,
         cell=cell,
@@ -186,7 +185,7 @@ def _compute(resolved: ResolvedCell) -> Result:
             "versions": provenance.versions(),
             "git_commit": provenance.git_commit(),
             "machine": provenance.machine(),
-            "protocol": released_protocol(cell.mode),
+            "protocol": resolved.mode.released_protocol,
             "overrides": [override.text for override in session.overrides],
             **({"sweep": dict(session.sweep)} if session.sweep else {}),
             "task_version": data.task.version,
@@ -196,7 +195,7 @@ def _compute(resolved: ResolvedCell) -> Result:
             **_ceiling(data, partition),
             "parameters": sum(p.numel() for p in instance.parameters()),
             **cost_of(instance),
-            "prompts": list(data.task.classes.values()) if cell.mode == "zeroshot" else None,
+            "prompts": list(data.task.classes.values()) if resolved.mode.names_classes else None,
             "started": started,
             "seconds": {
                 "pretrain": round(pretrained - clock, 2),
@@ -263,7 +262,7 @@ def _answer(
                 progress=progress,
                 prompts=[ClassName(words, code) for code, words in task.classes.items()],
                 test_targets=resolved.data.examples.targets[partition.test]
-                if released_protocol(resolved.cell.mode)
+                if resolved.mode.released_protocol
                 else None,
                 report=report,
             )

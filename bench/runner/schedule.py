@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from bench.cells.cell import Cell
-from bench.modes import honest_mode
 from bench.runner.features import features_folder
 from bench.runner.job_estimates import MEMORY, Costs, estimate
 from bench.runner.resolved_cell import ResolvedCell
@@ -194,7 +193,7 @@ def jobs_of(
         resolved = session.resolve(cell)
         needs = tuple(member.key for member in resolved.members)
         network = resolved.method.implements("encode") or resolved.method.implements("zero_shot")
-        features = network and honest_mode(cell.mode) in ("linear", "knn")
+        features = network and resolved.mode.reads_features
         if shared and network:
             needs += tuple(_shared(resolved, features, add))
         add("cell", key, resolved, needs, on_gpu=network and not features)
@@ -219,4 +218,4 @@ def _shared(resolved: ResolvedCell, features: bool, add: Any) -> Iterator[str]:
 def _estimate(kind: Kind, resolved: ResolvedCell) -> float:
     trained: Any = resolved.config.pretrain if kind == "checkpoint" else resolved.mode_config
     epochs = getattr(trained, "epochs", 10 if kind == "checkpoint" else 1)
-    return estimate(kind, resolved.cell.mode, len(resolved.data.examples), resolved.cell.fraction, epochs)
+    return estimate(kind, resolved.mode, len(resolved.data.examples), resolved.cell.fraction, epochs)

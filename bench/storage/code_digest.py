@@ -30,6 +30,7 @@ from bench.storage.syntax import Reference, bound_names, canonical, is_text, is_
 
 if TYPE_CHECKING:
     from bench.method import Method
+    from bench.modes.mode import Mode
 
 HARNESS = __name__.split(".")[0]
 
@@ -49,7 +50,7 @@ def source_digest(
 
     Args:
         also: further roots that no import leads to: ``package.module`` or ``package.module:name``, of any package.
-        within: follow no further than these packages.
+        within: follow no further than these packages. Without them the harness is followed only from a definition of it.
         without: definitions that are not followed: what a config does not choose.
 
     Raises:
@@ -82,18 +83,22 @@ def module_digest(module: str) -> str:
     return digest([[source.canonical(i) for i in range(len(source.tree.body)) if i not in source.skipped], source.data])
 
 
-def mode_digest(module: str, objective: str) -> str:
-    """Digest of the code by which a mode trains and answers: its own, and what it reaches of other modes and of training.
+def mode_digest(mode: Mode, objective: str) -> str:
+    """Digest of the code by which a mode trains and answers: of ``run`` and ``Config``, and of what they reach of
+    their package, of other modes and of training.
 
     Args:
         objective: ``module:class`` of what the kind of task has heads learn (:attr:`bench.kinds.Kind.objective`), which no
             import leads to. It counts for the modes that ask for an objective; what else a kind says (metrics, names) does
             not count.
     """
-    place = objective.partition(":")[0]
-    within = ("bench.modes", "bench.training", place.rpartition(".")[0] or place)
-    asks = covers(covered(module, within=within), "bench.training.objective", "objective_for")
-    return source_digest(module, also=(objective,) if asks else (), within=within)
+    (module, name), config = ((one.__module__, one.__qualname__.partition(".")[0]) for one in (mode.run, mode.Config))
+    places = (module, config[0], objective.partition(":")[0])
+    within = ("bench.modes", "bench.training", *(place.rpartition(".")[0] or place for place in places))
+    also: tuple[str, ...] = (":".join(config),)
+    if covers(covered(module, name, also, within), "bench.training.objective", "objective_for"):
+        also += (objective,)
+    return source_digest(module, name, also, within, without=frozenset({("bench.modes.mode", "Mode")}))
 
 
 def covered(
@@ -112,6 +117,7 @@ def covered(
                 f"the source of {root}{f', {wanted}' if wanted else ''} cannot be read, so its results could not be keyed "
                 f"to it."
             )
+    of_harness = any(root.split(".")[0] == HARNESS for root, _ in roots)
     reached: dict[str, set[int]] = {}
     waiting: list[tuple[str, str | None]] = list(
         roots
@@ -119,9 +125,12 @@ def covered(
     seen: set[tuple[str, str | None]] = set()
     while waiting:
         item = one, wanted_name = waiting.pop()
-        source = _source(one)
-        outside = within and not any(one == package or one.startswith(f"{package}.") for package in within)
-        if item in seen or item in without or source is None or outside:
+        if within:
+            outside = not any(one == package or one.startswith(f"{package}.") for package in within)
+        else:
+            outside = one.split(".")[0] == HARNESS and not of_harness
+        source = None if outside else _source(one)
+        if item in seen or item in without or source is None:
             continue
         seen.add(item)
         if one not in reached:
@@ -247,7 +256,7 @@ class Source:
 
     def _followed(self, module: str) -> bool:
         root = module.split(".")[0]
-        return root == self.module.split(".")[0] or root in _method_packages()
+        return root in (self.module.split(".")[0], HARNESS) or root in _method_packages()
 
     def _targets(self, node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str, str | None]]:
         """(bound name, module, name in it) of one import; None for the module itself, no bound name for all of it."""
@@ -291,7 +300,7 @@ class Source:
 
     def _reference(self, module: str, name: str | None) -> Reference:
         """What a name refers to, without the module's place if it is the harness's or a method package's."""
-        if not self._followed(module) and module.split(".")[0] != HARNESS:
+        if not self._followed(module):
             return Reference(module, name, name is None)
         is_module = name is None or _is_module(f"{module}.{name}")
         package = module.split(".")[0]

@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench import registry
+from bench import modes, registry
 from bench.cells.cell import Cell
 from bench.cells.result import Result
 from bench.data.source import DataSource
 from bench.errors import BenchError, ConfigError, foreign_code
 from bench.method.search_space import Spaces, grid_size, parse_vary, read_spaces
-from bench.modes import mode_module, released_protocol
 from bench.processes.parent_watch import end_with_parent
 from bench.progress import say
 from bench.runner import failures
@@ -150,7 +149,7 @@ def plan_sweep(options: SweepOptions, source: DataSource) -> tuple[list[Planned]
             raise ConfigError(f"a sweep is of one {word}; asked: {named}. Run one sweep for each.")
     first = asked.cells[0]
     method = registry.load(registry.METHODS, first.method)
-    if released_protocol(first.mode):
+    if modes.facts(first.mode).released_protocol:
         raise ConfigError(f"{first.mode} chooses on the test set: a sweep has nothing honest to choose by there.")
     if method.implements("combine"):
         raise ConfigError(f"{first.method} trains nothing; sweep its members.")
@@ -191,7 +190,7 @@ def spaces_of(options: SweepOptions, method: type[Method], mode: str) -> Spaces:
     """
     asked = (read_spaces(options.space_file) if options.space_file else {}) | parse_vary(options.vary)
     declared = method.spaces.get(mode) or {
-        f"{mode}.{name}": space for name, space in getattr(mode_module(mode).Config, "space", {}).items()
+        f"{mode}.{name}": space for name, space in getattr(modes.load(mode).Config, "space", {}).items()
     }
     if method.implements("fit") and mode not in method.spaces:
         declared = {}  # a mode's rates are not those of a method that trains by itself
@@ -217,7 +216,7 @@ def check_spaces(spaces: Spaces, method: type[Method], mode: str, session: Sessi
             (override,) = _overrides({name: value})
             check_overrides([override], [method])
             of_method = override.scope in (None, method.name)
-            pretrains = mode != "scratch" and method.implements("pretraining_loss")
+            pretrains = modes.facts(mode).uses_checkpoint and method.implements("pretraining_loss")
             if (
                 (override.scope != mode and not of_method)
                 or (override.scope is None and name not in fields_of(method.Config))

@@ -9,9 +9,10 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from words import cell, code_cell, markdown, table
 
+from bench import modes, registry
 from bench.method.describe import config_fields, written
 from bench.method.pretrain_config import PretrainConfig
-from bench.modes import MODULES, honest_mode, mode_module
+from bench.modes import Mode
 
 SETTINGS = """# Settings
 
@@ -29,18 +30,14 @@ def pages() -> dict[str, str]:
 
 def _page() -> str:
     parts = [SETTINGS, "## Pretraining\n", PRETRAINING, fields_table(PretrainConfig, "pretrain."), "## Modes\n"]
-    told = set()
-    for mode, module in MODULES.items():
-        if module in told:
-            continue
-        told.add(module)
-        config = mode_module(mode).Config
-        names = [name for name, other in MODULES.items() if other == module]
-        parts += [f"### {' and '.join(names)}\n", markdown(config.__doc__) + "\n"]
-        if honest_mode(mode) != mode:
+    by_config: dict[type[BaseModel], list[Mode]] = {}
+    for mode in map(modes.load, registry.entries(registry.MODES)):
+        by_config.setdefault(mode.Config, []).append(mode)
+    for config, sharing in by_config.items():
+        parts += [f"### {' and '.join(mode.name for mode in sharing)}\n", markdown(config.__doc__) + "\n"]
+        if sharing[0].released_protocol:
             parts.append("Repeats a released protocol that looks at the test set; asked for by `--protocol`.\n")
-        prefix = f"{mode}."
-        parts.append(fields_table(config, prefix))
+        parts.append(fields_table(config, f"{sharing[0].name}."))
         smoke = getattr(config, "smoke", {})
         if smoke:
             parts.append(

@@ -443,5 +443,5 @@ def test_from_the_command_line_to_a_row(exported, tmp_path):
     )
     (result,) = run(options, source).results
     assert result.config["method"]["sha256"] == Encoder.Config(path=str(exported)).sha256
-    with pytest.raises(BenchError, match="method encoder cannot answer zeroshot; it offers linear, knn, finetune"):
+    with pytest.raises(BenchError, match="method encoder cannot answer zeroshot; it offers finetune, knn, linear"):
         run(RunOptions(["encoder"], ["ptbxl-super"], ["zeroshot"], overrides=settings), source)

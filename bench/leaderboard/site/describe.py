@@ -9,12 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bench import kinds
+from bench import kinds, modes
 from bench.errors import BenchError, foreign_code
 from bench.leaderboard.footnotes import FEW
 from bench.method import describe
-from bench.modes import MODULES
-from bench.registry import DATASETS, Entry, load
+from bench.registry import DATASETS, MODES, Entry, entries, load
 
 PAPER = ("Source", "Sources", "As released")
 """First words of the docstring paragraphs that describe a method's paper."""
@@ -135,15 +134,11 @@ def task_facts(entry: Entry) -> dict[str, Any]:
 
 
 def mode_facts() -> list[dict[str, Any]]:
-    """The modes, with the settings of each."""
-    from bench.modes import mode_module
-
-    found = []
-    for name in MODULES:
-        module = mode_module(name)
-        about = paragraphs(module.__doc__)
-        if name == "scratch":
-            about = [("text", "As finetune, but from random weights: what pretraining adds is the difference.")]
-        shown = [] if name == "scratch" else fields(module.Config)
-        found.append({"name": name, "about": about, "fields": shown})
+    """The modes, with the settings of each; settings that several share are listed once."""
+    found: list[dict[str, Any]] = []
+    listed: set[type] = set()
+    for mode in map(modes.load, entries(MODES)):
+        shown = [] if mode.Config in listed else fields(mode.Config)
+        listed.add(mode.Config)
+        found.append({"name": mode.name, "about": paragraphs(mode.__doc__), "fields": shown})
     return found

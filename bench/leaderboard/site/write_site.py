@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import kinds, registry
+from bench import kinds, modes, registry
 from bench.cells.result import Result
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Table, collect, compared
@@ -186,7 +186,7 @@ def _result_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
                 "mode": cell.mode,
                 "fraction": cell.fraction,
                 "labels": "none"
-                if cell.mode == "zeroshot"
+                if not modes.facts(cell.mode).uses_labels
                 else f"{cell.fraction:.3g}"
                 if cell.fraction < 0.001
                 else f"{100 * cell.fraction:g} %",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from bench import modes
 from bench.cells.result import Result
 from bench.errors import BenchError
 from bench.leaderboard.board import Board
-from bench.modes import honest_mode
 from bench.storage.artifacts import digest
 
 MINUS = "-minus-"
@@ -34,7 +34,7 @@ def differences(results: Iterable[Result]) -> list[Result]:
     for released in results:
         if not released.provenance.get("protocol"):
             continue
-        cell = replace(released.cell, mode=honest_mode(released.cell.mode))
+        cell = replace(released.cell, mode=modes.facts(released.cell.mode).honest)
         ours = honest.get((cell, released.profile, released.data, released.split.get("digest")))
         if ours is None or released.config.get("method") != ours.config.get("method"):
             continue
@@ -91,7 +91,7 @@ def inflation(results: Iterable[Result]) -> list[str]:
     lines = []
     for released in results:
         protocol = released.provenance.get("protocol")
-        cell = replace(released.cell, mode=honest_mode(released.cell.mode))
+        cell = replace(released.cell, mode=modes.facts(released.cell.mode).honest)
         ours = honest.get((cell, released.profile, released.data))
         if not protocol or ours is None:
             continue

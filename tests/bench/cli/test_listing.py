@@ -55,7 +55,7 @@ def test_explain_without_a_task_describes_the_method(bench):
     assert done.code == 0, done.err
     for words in (
         "source: ",
-        "modes: zeroshot, linear",
+        "modes: finetune, knn, linear",
         "family: report",
         "input: 10 s at 500 Hz",
         "corpus of the paper: mimic-iv-ecg",

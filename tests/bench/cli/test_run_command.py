@@ -211,7 +211,7 @@ def test_pretrain_then_run_uses_the_checkpoint(bench, workspace):
 
 def test_listings(bench):
     methods = {row["name"]: row for row in json.loads(bench("methods", "--json").out)}
-    assert methods["kmerl"]["modes"] == ["zeroshot", "linear", "knn", "finetune", "scratch"]
+    assert methods["kmerl"]["modes"] == ["finetune", "knn", "linear", "scratch", "zeroshot"]
     tasks = {row["name"]: row for row in json.loads(bench("tasks", "ptbxl-*", "--json").out)}
     assert tasks["ptbxl-super"]["classes"] == 5
     assert "Did you mean" in bench("tasks", "ptbxl-supr").err

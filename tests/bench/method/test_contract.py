@@ -16,7 +16,7 @@ class Encodes(Method):
 
 
 def test_modes_follow_from_what_is_implemented():
-    assert Encodes.modes() == ("linear", "knn", "finetune", "scratch")
+    assert Encodes.modes() == ("finetune", "knn", "linear", "scratch")
     assert Method.modes() == ()
     assert not Encodes.implements("pretraining_loss")
     with pytest.raises(TypeError, match="encodes cannot answer zero-shot"):

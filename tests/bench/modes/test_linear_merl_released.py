@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench import modes
+from bench import modes, registry
 from bench.batch import ECGBatch
 from bench.errors import ConfigError
 from bench.leaderboard.collect import collect_all
@@ -56,13 +56,12 @@ def cell(mode: str, kind: str = "multilabel", **settings) -> CellRun:
         features = method.encode(source.batch(np.arange(150))).numpy()
     blanked = source.targets.copy()
     blanked[test] = 0
-    module = modes.mode_module(mode)
     task = SimpleNamespace(kind=kind, name="made-up", classes=dict.fromkeys("abc", ""), metric="macro_auroc")
     return CellRun(
         method=method,
         task=task,
         mode=mode,
-        config=module.Config(epochs=12, **settings),
+        config=modes.load(mode).Config(epochs=12, **settings),
         source=source,
         targets=blanked,
         train=train,
@@ -71,7 +70,7 @@ def cell(mode: str, kind: str = "multilabel", **settings) -> CellRun:
         features=lambda: features,
         seed=3,
         progress=lambda *_: None,
-        test_targets=source.targets[test] if modes.released_protocol(mode) else None,
+        test_targets=source.targets[test] if modes.facts(mode).released_protocol else None,
     )
 
 
@@ -79,9 +78,10 @@ RELEASED = "linear-merl-released"
 
 
 def test_only_the_released_mode_passes_the_door_to_test_targets():
-    assert {mode for mode in modes.MODULES if modes.released_protocol(mode)} == {RELEASED}
-    assert modes.honest_mode(RELEASED) == "linear"
-    assert all(modes.honest_mode(mode) == mode for mode in modes.MODULES if mode != RELEASED)
+    known = list(map(modes.facts, registry.entries(registry.MODES)))
+    assert {mode.name for mode in known if mode.released_protocol} == {RELEASED}
+    assert {mode.honest for mode in known} == {mode.name for mode in known} - {RELEASED}
+    assert modes.facts(RELEASED).honest == "linear"
 
 
 def test_the_best_epoch_on_the_test_set_is_reported_and_can_only_flatter():

@@ -5,7 +5,6 @@ import pytest
 from bench import registry
 from bench.errors import ConfigError
 from bench.method import Method
-from bench.modes import MODULES
 from bench.runner.overrides import mode_config, parse_overrides
 
 
@@ -47,6 +46,6 @@ def test_an_unknown_protocol_is_refused():
 @pytest.mark.parametrize("name", list(registry.entries(registry.METHODS)))
 def test_what_methods_state_is_valid(name):
     method = registry.load(registry.METHODS, name)
-    assert set(method.protocols) <= set(MODULES)
+    assert set(method.protocols) <= set(registry.entries(registry.MODES))
     for mode in method.modes():
         assert mode_config(mode, "paper", (), method)

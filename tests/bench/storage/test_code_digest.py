@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from bench import registry
-from bench.modes import mode_module
 from bench.storage import code_digest
 
 FILES = {
@@ -154,7 +153,7 @@ def test_a_renamed_module_of_the_harness_changes_no_key(tmp_path):
         shutil.copytree(root / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     roots = {
         "methods": [(e.module, e.qualname) for n, e in registry.entries(registry.METHODS).items() if n in CHOSEN],
-        "modes": [mode_module(name).__name__ for name in ("linear", "finetune")],
+        "modes": ["bench.modes.linear", "bench.modes.finetune"],
         "modules": [*RENAMED, "bench.training.loop"],
     }
 

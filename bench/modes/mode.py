@@ -1,0 +1,59 @@
+"""The class of modes: the only place that knows the differences between modes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from bench.modes.mode_io import CellRun, Outcome
+
+
+class Mode:
+    """One mode of downstream training: a subclass of this, registered under ``bench.modes`` (docs/how-to/new-mode.md).
+
+    All but ``Config`` and ``run`` are literals: listings and plans read them from the source and import nothing heavy. The
+    keys of results cover ``Config`` and ``run``, and what these reach of the modes, of ``bench.training`` and of the package
+    they lie in. The built-in modes write them outside the class, so that a change of its other attributes changes no key.
+    """
+
+    name: ClassVar[str]
+    needs_one_of: ClassVar[tuple[str, ...]]
+    """Functions of a method; a method that defines one of them offers the mode."""
+    trains: ClassVar[bool] = False
+    """Whether the method's weights are trained downstream."""
+    reads_features: ClassVar[bool] = False
+    """Whether it reads frozen representations, which cells share."""
+    uses_checkpoint: ClassVar[bool] = True
+    """Whether it starts from a pretrained checkpoint, of a method that has one."""
+    uses_labels: ClassVar[bool] = True
+    """Whether it reads labelled training recordings. Without them there is one cell for all fractions and, with a checkpoint,
+    for all seeds."""
+    names_classes: ClassVar[bool] = False
+    """Whether the method is given the classes in words, which only some tasks have."""
+    gives_head: ClassVar[bool] = False
+    """Whether it returns the trained head, through which ``bench explain`` follows a score back to the recording."""
+    released_protocol: ClassVar[str | None] = None
+    """The released protocol that it repeats, looking at the test set as that code does: ``--protocol`` asks for it. Such a
+    mode is given the test targets, no other is; its results are stamped and never share a table with others."""
+    replaces: ClassVar[str | None] = None
+    """The mode whose place it takes under that protocol."""
+
+    Config: ClassVar[type[BaseModel]]
+    """Settings: ``--set MODE.FIELD=VALUE``. It may have ``smoke`` (fields of the smoke profile), ``space`` (what a sweep
+    varies) and ``presets`` (name of a protocol -> its fields)."""
+
+    @property
+    def honest(self) -> str:
+        """The mode that a repeated protocol takes the place of; of any other mode its own name."""
+        return self.replaces or self.name
+
+    @property
+    def whole_model(self) -> bool:
+        """Whether it needs more of a pretrained model than the encoder."""
+        return "encode" not in self.needs_one_of
+
+    def run(self, cell: CellRun) -> Outcome:
+        """Train as the mode does; score the validation and test recordings of a cell."""
+        raise NotImplementedError(f"{type(self).__name__}.run")

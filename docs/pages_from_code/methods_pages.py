@@ -9,7 +9,7 @@ from typing import Any
 import settings_pages
 from words import cell, markdown, table
 
-from bench import registry
+from bench import modes, registry
 from bench.method import MethodConfig
 from bench.method.describe import method_facts, written
 
@@ -82,8 +82,9 @@ def _shown(entry: registry.Entry, config: Any, beside: type[MethodConfig]) -> li
 
 
 def _example(entry: registry.Entry) -> str:
-    modes = registry.modes_of(entry)
-    return f"bench run --method {entry.name} --task TASK --mode {modes[0]}"
+    known = map(modes.facts, registry.modes_of(entry))
+    quickest = min(known, key=lambda mode: (mode.trains, mode.uses_labels))
+    return f"bench run --method {entry.name} --task TASK --mode {quickest.name}"
 
 
 def _by_mode(values: dict[str, Any]) -> str:

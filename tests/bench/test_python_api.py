@@ -92,7 +92,7 @@ def test_a_board_is_run_from_python_and_names_its_own_methods(here, tmp_path):
 
 def test_names_are_lists_and_wrong_ones_are_told(here):
     assert {"kmerl", "merl"} <= set(bench.methods("*merl").index)
-    assert bench.methods().loc["kmerl", "modes"][0] == "zeroshot"
+    assert "zeroshot" in bench.methods().loc["kmerl", "modes"]
     assert bench.tasks("ptbxl-super").loc["ptbxl-super", "dataset"] == "ptbxl"
     with pytest.raises(UnknownName, match="Did you mean 'kmerl'"):
         bench.encoder("kmrel")

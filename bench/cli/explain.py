@@ -54,6 +54,7 @@ def explain_command(
     """Without a task: describe the method, its source, modes, input and config fields.
 
     With one: draw ECG with activation, attention, risk groups, survival or phenotypes as PNG and SVG. Trains the cell again first."""
+    from bench import modes
     from bench.errors import ConfigError
 
     if task is None and (record or target or out):
@@ -62,8 +63,6 @@ def explain_command(
         )
     if task is None:
         return _describe(method)
-    from bench import modes
-
     o.choice(mode, "--mode", [name for name in modes.names() if modes.facts(name).gives_head])
     from bench.explain.explain import explain, log_pictures
     from bench.progress import say

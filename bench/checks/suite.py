@@ -19,9 +19,9 @@ def check_method(cls: Any, slow: bool = False) -> list[Verdict]:
     return _checked(method_checks.CHECKS, method_checks.MethodSubject, cls, slow)
 
 
-def check_task(cls: Any, slow: bool = False) -> list[Verdict]:
-    """The contract of a task, on a class."""
-    return _checked(task_checks.CHECKS, task_checks.TaskSubject, cls, slow)
+def check_task(cls: Any, slow: bool = False, folder: Path | None = None) -> list[Verdict]:
+    """The contract of a task, on a class. Tasks checked in one folder share the simulated cohort of their dataset."""
+    return _checked(task_checks.CHECKS, task_checks.TaskSubject, cls, slow, folder)
 
 
 def check_dataset(cls: Any, slow: bool = False) -> list[Verdict]:
@@ -29,10 +29,10 @@ def check_dataset(cls: Any, slow: bool = False) -> list[Verdict]:
     return _checked(dataset_checks.CHECKS, dataset_checks.DatasetSubject, cls, slow)
 
 
-def _checked(checks: Any, subject: Any, cls: Any, slow: bool) -> list[Verdict]:
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+def _checked(checks: Any, subject: Any, cls: Any, slow: bool, folder: Path | None = None) -> list[Verdict]:
+    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return list(judge(checks, lambda: subject.of(cls, Path(folder)), slow))
+        return list(judge(checks, lambda: subject.of(cls, folder or Path(temporary)), slow))
 
 
 GROUPS = {

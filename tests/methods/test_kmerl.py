@@ -17,12 +17,12 @@ from methods.nets.transformer import SIZES
 MERLS = {"tiny": 5_473_152, "small": 21_563_136, "middle": 38_188_032, "base": 85_593_600}
 
 BOARDS = boards([Path(__file__).parents[2] / "leaderboards"])
-ABLATIONS = [
-    (name, row)
+ABLATIONS = {  # a row for each set of settings; one number represents all numbers of a setting
+    str({field: type(v).__name__ if type(v) in (int, float) else v for field, v in row.config.items()}): (name, row)
     for name, board in BOARDS.items()
     for row in board.rows
     if name.startswith(("kmerl_table2", "kmerl_table6")) and row.config and "model" not in str(row.config)
-]
+}.values()
 SMALL = ("kmerl.query_dim=32", "kmerl.dim=16", "kmerl.depth=1")
 
 

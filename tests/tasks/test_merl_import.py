@@ -92,11 +92,17 @@ def test_imported_csn_verifies_and_reproduces_published_subsets(imported, real_d
     assert hashlib.sha256("\n".join(paths).encode()).hexdigest() == GOLDEN["chapman_1"]["sha256_of_newline_joined"]
 
 
+@pytest.fixture
+def without_ptbxl(monkeypatch):
+    """The four large sets are not read again; the tests above hold them to their numbers."""
+    monkeypatch.setattr("tasks.merl_import._PTBXL", [])
+
+
 def _copied(real_data, tmp_path):
     return Path(shutil.copytree(real_data / "merl-splits", tmp_path / "merl", copy_function=shutil.copyfile))
 
 
-def test_a_changed_label_is_noticed_and_that_set_is_not_imported(real_data, tmp_path):
+def test_a_changed_label_is_noticed_and_that_set_is_not_imported(real_data, tmp_path, without_ptbxl):
     folder = _copied(real_data, tmp_path)
     (folder / "icbeb").chmod(0o755)
     path = folder / "icbeb" / "icbeb_test.csv"
@@ -121,7 +127,7 @@ def test_a_changed_label_is_noticed_and_that_set_is_not_imported(real_data, tmp_
         (lambda text: text[:-2] + "2\n", "has STD '2'; expected 0 or 1"),
     ],
 )
-def test_files_that_cannot_be(real_data, tmp_path, change, message):
+def test_files_that_cannot_be(real_data, tmp_path, without_ptbxl, change, message):
     folder = _copied(real_data, tmp_path)
     (folder / "icbeb").chmod(0o755)
     path = folder / "icbeb" / "icbeb_test.csv"

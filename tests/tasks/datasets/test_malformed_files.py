@@ -13,7 +13,7 @@ from bench.errors import DataError
 from bench.signals.build_store import prepare
 from tasks.datasets.simulated.cpsc2018 import simulate_cpsc2018
 
-N = 60
+N = 8
 # format -> (dataset, pattern of its signal files, its index file or None)
 FORMATS = {
     "ptbxl": ("ptbxl", "records500/*/*.dat", "ptbxl_database.csv"),

@@ -21,7 +21,7 @@ from bench.storage.workspace import Workspace
 from tasks.datasets.ptbxl import PTBXL
 from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
 
-N = 96
+N = 48
 BEATS = InputSpec(fs=500, seconds=1.2, median_beat=True)
 PRODUCERS_FOLDER = "ge_median_beats_wfdb/"
 UNIG_SAMPLES = (450, 600)

@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 
 
 class ClassName(str):
-    """A class in words ("inferior myocardial infarction"), which also knows its short name in the task ("IMI")."""
+    """A class in words ("inferior myocardial infarction"), which also knows its short name in the task ("IMI").
+
+    ``original`` is the name that the dataset publishes, which is the words unless the task describes the class.
+    """
 
     code: str
+    original: str
 
-    def __new__(cls, words: str, code: str) -> ClassName:
+    def __new__(cls, words: str, code: str, original: str | None = None) -> ClassName:
         name = super().__new__(cls, words)
-        name.code = code
+        name.code, name.original = code, original or words
         return name
 
 
@@ -130,6 +134,8 @@ class Task(ABC):
     user has imported them (:mod:`bench.splitting.released_partitions`)."""
     classes: ClassVar[dict[str, str]] = {}
     """Class (or target) name -> its full words, which are the zero-shot prompts. The order is the column order."""
+    original_names: ClassVar[dict[str, str]] = {}
+    """Class -> the name that the dataset publishes, where ``classes`` describes the class instead; also for prompts."""
     groups: ClassVar[dict[str, list[str]]] = {}
     """Group -> some of the classes (or targets), over which means are reported too."""
     version: ClassVar[int] = 1
@@ -140,6 +146,11 @@ class Task(ABC):
     def examples(self, records: pd.DataFrame) -> Examples:
         """The examples and targets of this task among a dataset's records (index record_id); rows without a target are
         left out."""
+
+    @property
+    def class_names(self) -> list[ClassName]:
+        """The classes as a method is asked for them."""
+        return [ClassName(words, code, self.original_names.get(code)) for code, words in self.classes.items()]
 
     @property
     def metric(self) -> str:

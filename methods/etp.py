@@ -25,12 +25,14 @@ class ETP(ReportContrast):
     Source: Liu et al., "ETP: Learning Transferable ECG Representations via ECG-Text Pre-training", ICASSP 2024. No code
     is published. Deviations: the packaged MiniLM stands in for BioClinicalBERT (``--set text.model=bioclinicalbert``);
     PTB-XL's statements in English are read where the paper has its reports, German for the most part
-    (``--set etp.pretrain.text_source=report``); AdamW takes the place of Adam. What the paper leaves open is settled in
-    the field descriptions; scaling and the ResNet's stem are those of MERL, by the same authors.
+    (``--set etp.pretrain.text_source=report``). What the paper leaves open is settled in the field descriptions; scaling
+    and the ResNet's stem are those of MERL, by the same authors.
     """
 
     name = "etp"
     corpus = "ptbxl"
+    protocols: ClassVar = {"linear": {"batch_size": 32}}
+    """ETP 3.2: downstream batches of 32."""
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 25, "pretrain.batch_size": 64}
 
     class Config(ReportContrast.Config):
@@ -53,12 +55,14 @@ class ETP(ReportContrast):
             False, description='whether it trains; "fixed at 0.07" in ETP 2.1, "initialized to 0.07" in 3.2'
         )
         prompts: PromptConfig = Field(
-            PromptConfig(kind="template", template="this ECG indicates {name}"),
+            PromptConfig(kind="template", template="this ECG indicates {name}", lower=False),
             description='how a class is asked for; ETP 3.4, "this ECG indicates disease name"',
         )
         pretrain: PretrainConfig = Field(
-            PretrainConfig(epochs=50, batch_size=128, lr=2e-3, weight_decay=1e-5, schedule="constant"),
-            description='ETP 3.2: 50 epochs, batch 128, rate printed as "2 x e^-3", decay 1e-5, no schedule named',
+            PretrainConfig(
+                epochs=50, batch_size=128, lr=2e-3, weight_decay=1e-5, schedule="constant", optimiser="adam"
+            ),
+            description='ETP 3.2: Adam, 50 epochs, batch 128, rate printed as "2 x e^-3", decay 1e-5, no schedule named',
         )
 
     def build(self, config: Config) -> None:

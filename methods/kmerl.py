@@ -85,8 +85,9 @@ class KMERL(ReportContrast):
             0.25, ge=0, lt=1, description="share of segments masked; K-MERL Figure 7, best of 25 to 75 %"
         )
         text: TextEncoderConfig = Field(
-            TextEncoderConfig(),
-            description="text encoder; K-MERL uses medcpt (Table 2e), minilm is the one that is packaged",
+            TextEncoderConfig(pooling="mean"),
+            description="text encoder; K-MERL uses medcpt (Table 2e), minilm is the one that is packaged. Tokens are "
+            "averaged whatever the model (K-MERL 3.5)",
         )
         entities: EntityConfig = Field(EntityConfig(), description="how entities are mined; K-MERL 3.4, Table 2c")
         query_dim: int = Field(

@@ -55,7 +55,7 @@ class METS(ReportContrast):
             "InfoNCE keeps it",
         )
         prompts: PromptConfig = Field(
-            PromptConfig(kind="template", template="The ECG of {name}, a type of diagnostic."),
+            PromptConfig(kind="template", template="The ECG of {name}, a type of diagnostic.", lower=False),
             description="how a class is asked for; a re-implementation",
         )
         pretrain: PretrainConfig = Field(

@@ -103,7 +103,9 @@ class ReportInformed(Method):
         alignment: Literal["structured", "raw", "classes", "none"] = Field(
             "structured",
             description="objectives in addition to reconstruction (Table II): statements weighted by confidence, the "
-            "report as written, the five superclasses of PTB-XL, or nothing. No pretraining at all is mode scratch",
+            "report, the five superclasses of PTB-XL, or nothing. No pretraining at all is mode scratch. The paper "
+            "translates reports into English (III-C) and publishes no translation: raw reads those that are in English, "
+            "pretrain.text_source=report all of them as written",
         )
         text: TextEncoderConfig = Field(
             TextEncoderConfig(),
@@ -130,10 +132,10 @@ class ReportInformed(Method):
         @classmethod
         def _text_of_the_alignment(cls, values: Any) -> Any:
             """The alignment says which text of the corpus is read, unless ``pretrain.text_source`` does."""
-            source = {"structured": "structured", "raw": "report"}.get(values.get("alignment", "structured"))
+            source = {"structured": "structured", "raw": "report-english"}.get(values.get("alignment", "structured"))
             pretrain = values.get("pretrain")
             given = pretrain.model_dump() if isinstance(pretrain, BaseModel) else dict(pretrain or {})
-            if given.get("text_source") in (None, "structured", "report"):
+            if given.get("text_source") in (None, "structured", "report-english"):
                 default = cls.model_fields["pretrain"].default.model_dump()
                 return dict(values) | {"pretrain": default | given | {"text_source": source}}
             return values

@@ -21,6 +21,15 @@ SUPERCLASSES = {
     "STTC": "ST segment and T wave changes",
 }
 
+SUPERCLASS_NAMES = {
+    "HYP": "hypertrophy",
+    "NORM": "normal ECG",
+    "MI": "myocardial infarction",
+    "CD": "conduction disturbance",
+    "STTC": "ST/T change",
+}
+"""As PTB-XL publishes them (Wagner et al., Scientific Data 2020)."""
+
 SUBCLASSES = {
     "AMI": "anterior myocardial infarction",
     "LAFB/LPFB": "left anterior or left posterior fascicular block",
@@ -140,6 +149,7 @@ class PTBXLSuperclass(MultilabelTask):
     split = "ptbxl-super"
     column = "superclass"
     classes = SUPERCLASSES
+    original_names = SUPERCLASS_NAMES
     source = SOURCE
 
 
@@ -207,4 +217,5 @@ class PTBXLSingle(SingleLabelTask):
     split = "ptbxl-single"
     column = "superclass"
     classes = SUPERCLASSES
+    original_names = SUPERCLASS_NAMES
     source = "Liu et al. (ETP), ICASSP 2024"

@@ -128,12 +128,22 @@ class Board(_Strict):
         default=None,
         description="what every row is pretrained on where its real data are available; default: each method's",
     )
+    config: dict[str, Any] = Field(default={}, description="config fields of every row; a row's own go before them")
     fraction_rule: Rule = Field(default="stratified", description="whose draw the labelled fractions are")
     columns: list[Column]
     rows: list[Row]
     footnotes: list[str] = []
     notes: str = ""
     mismatches: list[Mismatch] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _config_of_every_row(cls, values: Any) -> Any:
+        shared = values.get("config")
+        if not isinstance(shared, dict) or not isinstance(values.get("rows"), list):
+            return values
+        rows = [r | {"config": shared | (r.get("config") or {})} if isinstance(r, dict) else r for r in values["rows"]]
+        return values | {"rows": rows}
 
     @model_validator(mode="after")
     def _consistent(self) -> Board:

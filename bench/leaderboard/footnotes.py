@@ -27,6 +27,7 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
         *_refused(everything),
         *_seeds(used),
         *_corpora(used),
+        *_prompts(used),
         *contamination_notes(used),
         *_protocols(used),
         *_overrides(used),
@@ -157,6 +158,29 @@ def _corpora(used: Mapping[str, Sequence[Result]]) -> list[str]:
         for told in {str(corpus_of(r)["pretrained on"]) for r in results if corpus_of(r)}:
             labels[told].append(label)
     return [f"Pretrained on {told}: {', '.join(names)}." for told, names in sorted(labels.items())]
+
+
+_WORDING = {
+    "described": "the task's words for the classes (those of PTB-XL's superclasses were chosen on its validation fold 9)",
+    "original": "the category names that the dataset publishes",
+}
+
+
+def _prompts(used: Mapping[str, Sequence[Result]]) -> list[str]:
+    """What asked for the classes in zero-shot, and on what it was chosen."""
+    labels: dict[str, list[str]] = defaultdict(list)
+    for label, results in used.items():
+        configs = [r.config.get("method", {}).get("prompts") for r in results if r.cell.mode == "zeroshot"]
+        for prompts in {digest(c): c for c in configs if isinstance(c, dict)}.values():
+            words = _WORDING.get(prompts.get("wording", "described"), str(prompts.get("wording")))
+            if prompts.get("kind") == "file":
+                words = f"a file of prompts (sha256 {str(prompts.get('sha256'))[:12]}), chosen by the user"
+            elif prompts.get("kind") == "template":
+                words += f", in {prompts.get('template')!r}"
+            elif prompts.get("kind") == "entities":
+                words += ", as the lexicon's entities"
+            labels[words].append(label)
+    return [f"Zero-shot prompts are {words}: {', '.join(rows)}." for words, rows in sorted(labels.items())]
 
 
 def _protocols(used: Mapping[str, Sequence[Result]]) -> list[str]:

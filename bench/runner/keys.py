@@ -44,7 +44,8 @@ def cell_inputs(resolved: ResolvedCell) -> dict[str, Any]:
 
     def data_part() -> str:
         data, task = resolved.data, resolved.data.task
-        return digest([task.version, list(task.classes.items()), data.split_digest(cell.fold), data.store.digest])
+        names = [(name.code, name, name.original) for name in task.class_names]
+        return digest([task.version, names, data.split_digest(cell.fold), data.store.digest])
 
     return {
         **remembered(("method", cell.method), method_parts),

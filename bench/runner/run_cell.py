@@ -28,7 +28,6 @@ from bench.splitting.label_fractions import labelled_subset
 from bench.splitting.split import Partition
 from bench.storage.artifacts import damage, locked
 from bench.storage.object_store import SharedArtifacts
-from bench.task import ClassName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -260,7 +259,7 @@ def _answer(
                 features=lambda: features(resolved, lambda: instance, fresh),
                 seed=resolved.seed,
                 progress=progress,
-                prompts=[ClassName(words, code) for code, words in task.classes.items()],
+                prompts=task.class_names,
                 test_targets=resolved.data.examples.targets[partition.test]
                 if resolved.mode.released_protocol
                 else None,

@@ -52,7 +52,7 @@ KNOWN_MODELS: dict[str, KnownModel] = {
         source="ncbi/MedCPT-Query-Encoder",
         pooling="pooler",
         max_tokens=256,
-        provenance="MERL, released code (tanh pooler output, 256 tokens); K-MERL 3.5 inherits it",
+        provenance="MERL, released code (tanh pooler output, 256 tokens); K-MERL 3.5 averages tokens",
     ),
     "bioclinicalbert": KnownModel(
         source="emilyalsentzer/Bio_ClinicalBERT",

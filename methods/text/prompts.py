@@ -24,6 +24,11 @@ class PromptConfig(BaseModel):
         description="names: the class names alone (K-MERL 4.2: 'original disease category names'); template: ETP's "
         "sentence; entities: the entity that the lexicon reads in each name, as in reports; file: CKEPE or alike.",
     )
+    wording: Literal["described", "original"] = Field(
+        default="described",
+        description="what a class is called in its prompt. described: the task's words; those of PTB-XL's superclasses were "
+        "chosen on its validation fold 9. original: the category names that the dataset publishes (K-MERL 4.2.1).",
+    )
     template: str = Field(default="this ECG indicates {name}", description="With {name}; the default is ETP's.")
     file: Path | None = Field(
         default=None, description="A flat JSON object, class name or acronym -> prompt, as MERL's CKEPE_prompt.json."
@@ -67,6 +72,9 @@ def prompts_for(
         DataError: the prompt file is absent, malformed, or lacks a class.
     """
     config = config or PromptConfig()
+    if config.wording == "original":
+        codes = codes or [getattr(name, "code", name) for name in names]
+        names = [getattr(name, "original", name) for name in names]
     if config.kind == "template":
         prompts = [config.template.replace("{name}", name) for name in names]
     elif config.kind == "entities":

@@ -54,7 +54,7 @@ def test_statements_are_weighted_by_confidence(structured):
     ("alignment", "terms", "source"),
     [
         ("structured", {"reconstruction", "alignment"}, "structured"),
-        ("raw", {"reconstruction", "alignment"}, "report"),
+        ("raw", {"reconstruction", "alignment"}, "report-english"),
         ("classes", {"reconstruction", "classes"}, None),
         ("none", {"reconstruction"}, None),
     ],

@@ -1,4 +1,4 @@
-"""What a board states for all its runs, and what a user's options change."""
+"""Corpus and draw of labels that a board states for its runs, and options that go before them."""
 
 from types import SimpleNamespace
 

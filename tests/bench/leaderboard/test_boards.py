@@ -226,7 +226,9 @@ def test_the_board_named_after_a_run_is_the_one_that_its_cells_fill_most(make_re
     few = [make_result("kmerl", mode=mode, fraction=0.05) for mode in ("linear", "finetune")]
     assert best_board(few) == "few_labels"
     prompted = {"mode": "zeroshot", "task": "ptbxl-sub"}
-    assert best_board([make_result(**prompted)]) == "kmerl_figure4"
+    original = make_result(**prompted)
+    original.config["method"] = {"prompts": {"wording": "original"}}
+    assert best_board([original]) == "kmerl_figure4"
     assert best_board([make_result(**prompted, data="simulated")]) == "zeroshot"
     assert best_board([make_result("random-resnet", data="simulated")]) == "ptbxl_super"  # and not what it cost
     assert best_board([make_result("nobody-s", task="nobody-s-task")]) is None
@@ -418,3 +420,12 @@ def test_the_terminal_keeps_kinds_apart(make_result):
     assert len(console_tables([make_result(), make_result(data="simulated")])) == 2
     assert console_tables([]) == []
     assert collect_all([]) == []
+
+
+def test_config_of_a_board_holds_for_every_row_and_a_row_may_differ(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "title: t\nmetric: m\nconfig: {a: 1}\ncolumns: [{label: c}]\n"
+        "rows: [{label: r, method: x}, {label: s, method: x, config: {a: 2, b: 3}}]\n"
+    )
+    assert [row.config for row in read_board(path).rows] == [{"a": 1}, {"a": 2, "b": 3}]

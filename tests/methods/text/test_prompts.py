@@ -71,3 +71,25 @@ def test_the_released_ckepe_file():
     codes = ["HYP", "NORM", "MI", "CD", "STTC", "NST_", "ISCAS", "ISCA", "LAFB/LPFB", "PRC(S)"]
     prompts = prompts_for(codes, PromptConfig(kind="file", file=CKEPE), codes=codes)
     assert len(set(prompts)) == len(codes)
+
+
+def test_original_names_are_those_of_the_dataset():
+    from tasks.ptbxl import PTBXLSubclass, PTBXLSuperclass
+
+    original = PromptConfig(wording="original", lower=False)
+    asked = prompts_for(PTBXLSuperclass().class_names, original)
+    assert asked == ["hypertrophy", "normal ECG", "myocardial infarction", "conduction disturbance", "ST/T change"]
+    described = prompts_for(PTBXLSuperclass().class_names, PromptConfig(lower=False))
+    assert described == list(PTBXLSuperclass.classes.values())
+    assert prompts_for(PTBXLSubclass().class_names, original) == list(PTBXLSubclass.classes.values())
+    assert prompts_for(["plain text"], original) == ["plain text"]
+
+
+def test_a_file_knows_a_class_by_its_code_under_either_wording(tmp_path):
+    from bench.task import ClassName
+
+    path = tmp_path / "prompts.json"
+    path.write_text('{"CD": "a block"}')
+    for wording in ("original", "described"):
+        config = PromptConfig(kind="file", file=path, wording=wording)
+        assert prompts_for([ClassName("long words", "CD", "conduction disturbance")], config) == ["a block"]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import functools
 import importlib
+import multiprocessing
 import os
 import re
 import textwrap
 from collections import Counter
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,36 @@ REAL = Path(__file__).parents[2] / "shared" / "data"
 def heard(monkeypatch):
     """A command that was run with --quiet leaves no silence for the next test."""
     monkeypatch.setattr("bench.progress._quiet", False)
+
+
+@pytest.fixture(scope="session")
+def forks():
+    """Starts processes that are forked from one that has everything imported, which takes each process seconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        [
+            "bench.tracking.mirror",
+            "bench.runner.execute",
+            "bench.training.checkpoint",
+            "bench.training.launch",
+            "tasks.ptbxl",
+            "mlflow.store.tracking.sqlalchemy_store",
+        ]
+    )
+    return context
+
+
+@pytest.fixture
+def forked_processes(forks, monkeypatch):
+    """``bench.training.launch`` forks its processes instead of starting each with its imports."""
+    import torch
+
+    def spawn(work, arguments, processes, join):
+        forkserver.ensure_running()
+        given = (forkserver._forkserver._forkserver_pid, *arguments[1:])  # whose end they watch for
+        return torch.multiprocessing.start_processes(work, given, processes, join=join, start_method="forkserver")
+
+    monkeypatch.setattr(torch.multiprocessing, "spawn", spawn)
 
 
 @pytest.fixture(scope="session")
@@ -154,9 +187,14 @@ _seconds: Counter[str] = Counter()
 
 
 def processor_seconds() -> float:
-    """Of this process and of the processes that it started and waited for."""
+    """Of this process, of those that it started and waited for, and of the one that ``forks`` forks from, with its own."""
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    seconds = times.user + times.system + times.children_user + times.children_system
+    server = forkserver._forkserver._forkserver_pid
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{server}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        seconds += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return seconds
 
 
 def room_of(nodeid: str) -> str:

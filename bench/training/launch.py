@@ -56,8 +56,7 @@ def in_processes(devices: Devices, work: Callable[..., None], *arguments: Any) -
 def _start(devices: Devices, folder: Path, work: Callable[..., None], arguments: tuple) -> None:
     from torch import multiprocessing
 
-    quiet = {"TORCH_CPP_LOG_LEVEL": "ERROR"} | _loopback(devices)
-    with _environment(quiet):
+    with _environment({"TORCH_CPP_LOG_LEVEL": "ERROR"}):
         given = (os.getpid(), devices, folder, work, arguments)
         group = multiprocessing.spawn(_process, given, devices.per_node, join=False)
     try:
@@ -90,6 +89,7 @@ def _process(
 
     node = int(os.environ.get("NODE_RANK", 0))
     os.environ |= {"LOCAL_RANK": str(local_rank), "NODE_RANK": str(node), "WORLD_SIZE": str(devices.total)}
+    os.environ |= _loopback(devices)
     progress.set_quiet(local_rank + node > 0)
     try:
         if devices.nodes == 1:  # by a file, so that nothing listens for the others' addresses

@@ -96,20 +96,16 @@ def logged(workspace: Workspace) -> list[str]:
 
 
 @pytest.fixture
-def start(small, tmp_path):
+def start(small, forks, tmp_path):
     """``start(NAME, *arguments)`` runs a function of the program in a separate process, forked from one that has
     everything imported: fifty starts of Python would take minutes."""
     (tmp_path / "fault_program.py").write_text(textwrap.dedent(PROGRAM))  # where the plugin lies, too
     import fault_program
 
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["bench.tracking.mirror", "bench.runner.execute", "tasks.ptbxl", "mlflow.store.tracking.sqlalchemy_store"]
-    )
     started = []
 
     def begin(name: str, *arguments: object) -> multiprocessing.Process:
-        started.append(context.Process(target=getattr(fault_program, name), args=tuple(map(_plain, arguments))))
+        started.append(forks.Process(target=getattr(fault_program, name), args=tuple(map(_plain, arguments))))
         started[-1].start()
         return started[-1]
 

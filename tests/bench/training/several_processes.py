@@ -1,9 +1,8 @@
-"""Scenarios that test_several_processes.py runs in two processes: python several_processes.py SCENARIO FOLDER."""
+"""Scenarios that test_several_processes.py runs in two processes."""
 
 import json
 import os
 import signal
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ from bench.method.pretrain_config import PretrainConfig
 from bench.training.checkpoint import CheckpointSpec, pretrain
 from bench.training.devices import Devices, full
 from bench.training.distributed import agreed, gather_list, rank
-from bench.training.launch import in_processes
 from bench.training.loop import train
 
 
@@ -95,9 +93,8 @@ def alike(folder: Path) -> None:
         (folder / "found.json").write_text(json.dumps(message))
 
 
-def failing(folder: Path) -> None:
-    from several_processes import Failing  # by its name, under which its source can be found
-
+def failing(folder: Path, how: str) -> None:
+    os.environ["HOW"] = how
     about = pd.DataFrame({"patient_id": [str(i) for i in range(64)]})
     corpus = Corpus("made-up", about, np.ones(64, bool), np.zeros(64, bool))
     spec = CheckpointSpec(
@@ -105,11 +102,3 @@ def failing(folder: Path) -> None:
     )
     source = BatchSource(View())
     pretrain(spec, folder / "checkpoints", corpus, source, np.arange(64), np.arange(0), Devices(2))
-
-
-if __name__ == "__main__":
-    scenario, folder = sys.argv[1], Path(sys.argv[2])
-    try:
-        in_processes(Devices(2), alike if scenario == "alike" else failing, folder)
-    except BenchError as error:
-        print(f"refused: {error}")

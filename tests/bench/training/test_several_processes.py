@@ -1,11 +1,8 @@
 """Processes that train together: they end alike, and they end together."""
 
-import importlib.util
+import importlib
 import json
-import os
 import signal
-import subprocess
-import sys
 from itertools import chain
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import pytest
 import torch
 
 from bench.data.batches import BatchSource
-from bench.errors import ConfigError
+from bench.errors import BenchError, ConfigError
 from bench.method import Method
 from bench.method.pretrain_config import PretrainConfig
 from bench.training import loop
@@ -22,28 +19,16 @@ from bench.training.devices import Devices, make_fabric
 from bench.training.distributed import agreed, average, gather, gather_list, total
 from bench.training.launch import _told, in_processes
 
-SCRIPT = Path(__file__).parent / "several_processes.py"
+
+@pytest.fixture
+def scenarios(forked_processes, monkeypatch):
+    """The module of scenarios, under a name that the processes can import too."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    return importlib.import_module("several_processes")
 
 
-def run(scenario: str, folder: Path, **environment: str) -> str:
-    root = Path(importlib.util.find_spec("bench").origin).parents[1]
-    environment = (
-        os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{root}{os.pathsep}{SCRIPT.parent}"} | environment
-    )
-    done = subprocess.run(
-        [sys.executable, SCRIPT, scenario, folder],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=environment,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_they_end_alike_also_when_taken_up_and_with_weights_in_parts(tmp_path):
-    run("alike", tmp_path)
+def test_they_end_alike_also_when_taken_up_and_with_weights_in_parts(scenarios, tmp_path):
+    in_processes(Devices(2), scenarios.alike, tmp_path)
     first, second = json.loads((tmp_path / "found.json").read_text())
     assert first["processes"] and second["processes"]
     assert first["taken up"]
@@ -51,12 +36,14 @@ def test_they_end_alike_also_when_taken_up_and_with_weights_in_parts(tmp_path):
     assert first["draws"] != second["draws"]  # each draws its own noise
 
 
+@pytest.mark.timeout(120)  # and not when the others' patience ends
 @pytest.mark.parametrize(
     ("how", "message"),
-    [("error", "refused: the recording lies beyond the end of the file."), ("killed", "process 1 of 2 was killed")],
+    [("error", "^the recording lies beyond the end of the file.$"), ("killed", "process 1 of 2 was killed")],
 )
-def test_one_that_fails_takes_the_others_down(tmp_path, how, message):
-    assert message in run("failing", tmp_path, HOW=how)  # and not when the others' patience ends: run() waits less long
+def test_one_that_fails_takes_the_others_down(scenarios, tmp_path, how, message):
+    with pytest.raises(BenchError, match=message):
+        in_processes(Devices(2), scenarios.failing, tmp_path, how)
     assert not [folder for folder in (tmp_path / "checkpoints").iterdir() if not folder.name.startswith(".")]
 
 

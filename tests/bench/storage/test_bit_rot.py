@@ -14,6 +14,8 @@ from bench.storage.workspace import Workspace
 
 OPTIONS = RunOptions(["small"], ["ptbxl-super"], ["linear"], overrides=["linear.epochs=2"], track=False)
 
+RECORDS = 60
+
 FILES = (
     [("stores", f"{name}.npy") for name in ("signals", "gains", "digests", "values")]
     + [("cache/signals", f"{name}.npy") for name in ("signals", "gains", "digests")]
@@ -33,12 +35,10 @@ built: list[tuple[Workspace, Path, dict]] = []
 
 
 @pytest.fixture
-def finished(small, simulated_workspace, tmp_path_factory):
+def finished(small, tmp_path_factory):
     """A small finished workspace as it was after its run, and its numbers. Stores are bound to the place of their data."""
     if not built:
         workspace = Workspace(tmp_path_factory.mktemp("workspace") / "finished")
-        (cohort,) = simulated_workspace.simulated.glob("ptbxl-240-*")
-        shutil.copytree(cohort, workspace.simulated / cohort.name)
         undisturbed = numbers(run(workspace))
         copy = workspace.root.with_name("copy")
         shutil.copytree(workspace.root, copy)
@@ -50,7 +50,7 @@ def finished(small, simulated_workspace, tmp_path_factory):
 
 
 def run(workspace, **changes):
-    return execute.run(replace(OPTIONS, **changes), DataSource(workspace, simulated_records=240))
+    return execute.run(replace(OPTIONS, **changes), DataSource(workspace, simulated_records=RECORDS))
 
 
 def numbers(report):

@@ -45,6 +45,9 @@ class ESI(ReportContrast):
     name = "esi"
     published_corpora = ("mimic-iv-ecg", "ptbxl", "chapman")  # 4.1: joined; of PTB-XL the training folds
     input = InputSpec(fs=500, seconds=10, normalise="zscore", modalities=("text",))
+    deviations: ClassVar = {
+        "text.model": ("minilm", "the text encoder is the packaged MiniLM, BioLinkBERT in the paper"),
+    }
     smoke: ClassVar = {
         "fs": 100,
         "encoder": "convnext-atto",

@@ -31,6 +31,10 @@ class ETP(ReportContrast):
 
     name = "etp"
     corpus = "ptbxl"
+    deviations: ClassVar = {
+        "text.model": ("minilm", "the text encoder is the packaged MiniLM, BioClinicalBERT in the paper"),
+        "pretrain.text_source": (None, "texts are the first of the corpus (PTB-XL: statements), reports in the paper"),
+    }
     protocols: ClassVar = {"linear": {"batch_size": 32}}
     """ETP 3.2: downstream batches of 32."""
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 25, "pretrain.batch_size": 64}

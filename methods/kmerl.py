@@ -40,6 +40,11 @@ class KMERL(ReportContrast):
 
     name = "kmerl"
     input = InputSpec(fs=500, seconds=10, normalise="minmax", partial_leads=True, modalities=("text",))
+    deviations: ClassVar = {
+        "text.model": ("minilm", "the text encoder is the packaged MiniLM, Med-CPT in the paper"),
+        "contrastive": ("merl", "the contrast is MERL's; equation 2 has one direction, its positive left out below"),
+        "entities.endpoint": (None, "entities come from a lexicon, from Llama 3.1 70B in the paper"),
+    }
     smoke: ClassVar = {
         "fs": 100,
         "segment": 20,

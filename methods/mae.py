@@ -52,15 +52,14 @@ class MAE(Method):
     """Masked autoencoder: a transformer reads a fifth of an ECG's patches, and a small decoder reconstructs all of them.
 
     Source: He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR 2022, as the ECG-only stage of Turgut
-    et al. (MMCL), arXiv 2308.05764, "MDM". A row of MMCL Table II; cleaning and fine-tuning are MMCL's. Deviation: random
-    crops in fine-tuning as well, as in MMCL's code (its paper crops in pretraining alone).
+    et al. (MMCL), arXiv 2308.05764, "MDM". A row of MMCL Table II; cleaning and fine-tuning are MMCL's.
     """
 
     name = "mae"
     family = "masked"
     corpus = "ukb"
     loss_couples_records = False
-    input = InputSpec(fs=500, seconds=5, crop="random", filters=CLEANING)
+    input = InputSpec(fs=500, seconds=5, crop="random-in-pretraining", filters=CLEANING)
     protocols: ClassVar = {"finetune": FINETUNING, "scratch": FINETUNING}
     spaces: ClassVar = {"finetune": SWEPT}
     smoke: ClassVar = {
@@ -101,6 +100,9 @@ class MAE(Method):
             description="phase surrogates, noise and one gain per record, in pretraining and fine-tuning; MMCL IV-C.2",
         )
         noise_scale: float = Field(0.5, ge=0, description="of the noise; MMCL IV-C.2; its code has 0.6")
+        crop_finetuning: bool = Field(
+            False, description="random crops in fine-tuning too, as in MMCL's code; IV-C.2 crops in pretraining alone"
+        )
         pool: Literal["attention", "mean", "class"] = Field(
             "attention", description="pooling in fine-tuning, where pretraining has the mean; MMCL IV-C.2"
         )
@@ -125,7 +127,7 @@ class MAE(Method):
 
     @classmethod
     def input_for(cls, config: Any) -> InputSpec:
-        return replace(cls.input, fs=config.fs)
+        return replace(cls.input, fs=config.fs, crop="random" if config.crop_finetuning else cls.input.crop)
 
     def build(self, config: Any) -> None:
         encoder = PatchViT(

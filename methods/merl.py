@@ -48,6 +48,10 @@ class MERL(ReportContrast):
     """
 
     name = "merl"
+    deviations: ClassVar = {
+        "text.model": ("minilm", "the text encoder is the packaged MiniLM, Med-CPT in the paper"),
+        "text.trainable_layers": (0, "the text encoder is frozen, as released; its upper half trains in the paper"),
+    }
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 40, "pretrain.batch_size": 64, "pretrain.lr": 1e-3}
 
     class Config(ReportContrast.Config):

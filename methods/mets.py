@@ -32,6 +32,10 @@ class METS(ReportContrast):
 
     name = "mets"
     corpus = "ptbxl"
+    deviations: ClassVar = {
+        "text.model": ("minilm", "the text encoder is the packaged MiniLM, ClinicalBERT in the paper"),
+        "pretrain.text_source": (None, "texts are the first of the corpus (PTB-XL: statements), reports in the paper"),
+    }
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 25, "pretrain.batch_size": 64}
 
     class Config(ReportContrast.Config):

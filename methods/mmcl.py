@@ -123,7 +123,7 @@ class MMCL(MAE):
     def input_for(cls, config: Any) -> InputSpec:
         image = ("image",) if config.contrast else ()
         downstream = ("image",) if config.downstream == "image" else ()
-        return replace(cls.input, fs=config.fs, modalities=image, downstream=downstream, image_size=config.image_size)  # type: ignore[arg-type]
+        return replace(super().input_for(config), modalities=image, downstream=downstream, image_size=config.image_size)  # type: ignore[arg-type]
 
     @classmethod
     def stages(cls, config: Any) -> dict[str, PretrainConfig]:

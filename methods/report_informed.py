@@ -52,6 +52,9 @@ class ReportInformed(Method):
     corpus = "ptbxl"
     loss_couples_records = False
     input = InputSpec(fs=500, seconds=1.2, normalise="zscore-lead", median_beat=True, modalities=("text",))
+    deviations: ClassVar = {
+        "text.model": ("minilm", "the text encoder is the packaged MiniLM, BioClinicalBERT in the paper"),
+    }
     smoke: ClassVar = {
         "samples": 608,
         "pretrain.epochs": 8,

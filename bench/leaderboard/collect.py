@@ -11,7 +11,7 @@ from bench import modes
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.comparability import Stamp, stamps_of
-from bench.leaderboard.footnotes import footnotes
+from bench.leaderboard.footnotes import deviations, footnotes
 from bench.leaderboard.match_results import (
     CellCoordinates,
     assign_results,
@@ -38,10 +38,16 @@ class Line:
     row: Row
     variant: str
     summaries: list[Summary]
+    deviates: bool = False  # from the paper of its method, as the method states it
 
     @property
     def label(self) -> str:
         return f"{self.row.label} ({self.variant})" if self.variant else self.row.label
+
+    @property
+    def marked_label(self) -> str:
+        """The label as a reader sees it: § where a footnote says how it differs from its paper."""
+        return f"{self.label} §" if self.deviates else self.label
 
     @property
     def found(self) -> bool:
@@ -155,7 +161,7 @@ def _table(board: Board, stamp: Stamp, assigned: Sequence[tuple[int, Result]]) -
     for index, row in enumerate(board.rows):
         groups = split_by_config(by_row.get(index, []))
         for name, results in groups.items():
-            line = Line(row, name, _summaries(board, row, latest(results)))
+            line = Line(row, name, _summaries(board, row, latest(results)), bool(deviations(results)))
             behind.append((line, results))
             lines.append(line)
         if not groups:

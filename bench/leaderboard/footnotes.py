@@ -28,6 +28,7 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
         *_seeds(used),
         *_corpora(used),
         *_prompts(used),
+        *_deviations(used),
         *contamination_notes(used),
         *_protocols(used),
         *_overrides(used),
@@ -158,6 +159,29 @@ def _corpora(used: Mapping[str, Sequence[Result]]) -> list[str]:
         for told in {str(corpus_of(r)["pretrained on"]) for r in results if corpus_of(r)}:
             labels[told].append(label)
     return [f"Pretrained on {told}: {', '.join(names)}." for told, names in sorted(labels.items())]
+
+
+def deviations(results: Sequence[Result]) -> list[str]:
+    """Where results with the settings of the paper's profile differ from the paper, as the method states it."""
+    known = registry.entries(registry.METHODS)
+    stated: dict[str, None] = {}
+    for result in results:
+        entry = known.get(result.cell.method)
+        if result.profile != "paper" or entry is None:
+            continue
+        config = flatten(result.config.get("method", {}))
+        for name, (value, sentence) in entry.attributes.get("deviations", {}).items():
+            if name in config and config[name] == value:
+                stated[sentence] = None
+    return list(stated)
+
+
+def _deviations(used: Mapping[str, Sequence[Result]]) -> list[str]:
+    labels: dict[str, list[str]] = defaultdict(list)
+    for label, results in used.items():
+        for sentence in deviations(results):
+            labels[sentence].append(label)
+    return [f"§ {sentence}: {', '.join(rows)}." for sentence, rows in labels.items()]
 
 
 _WORDING = {

@@ -123,6 +123,9 @@ class Method(nn.Module):
     without_gradient: ClassVar[dict[str, str]] = {}
     """Parameters that require a gradient and get none in pretraining: start of the name -> the reason. ``bench check``
     refuses every other one."""
+    deviations: ClassVar[dict[str, tuple[Any, str]]] = {}
+    """Where a default is not the paper's: field of Config -> its value, and what the paper has instead. A row of a board
+    whose results have that value gets a mark (§) and a footnote. Written literally, so that boards read it without torch."""
     only_modes: ClassVar[tuple[str, ...] | None] = None
     """The modes offered, where they are fewer than what is implemented would give."""
     only_kinds: ClassVar[tuple[str, ...] | None] = None

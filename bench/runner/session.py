@@ -330,7 +330,7 @@ class Session:
             beside["images"] = self.images(name, image_size)
         if "tabular" in wanted.modalities:
             beside["tabular"] = self.tabular(name)
-        view = SignalView(self.store(name), wanted, leads=LEADS, rows=rows, cache=workspace.cache)
+        view = SignalView(self.store(name), wanted.in_pretraining, leads=LEADS, rows=rows, cache=workspace.cache)
         say(f"{spec.method.name} has no checkpoint for this config and corpus yet: it is pretrained first")
         published, n_train = spec.config.pretrain.batch_size, int(corpus.train.sum())
         if self.profile == "paper" and spec.config.pretrain.batch_for(n_train) < published:

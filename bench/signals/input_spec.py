@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 Normalisation = Literal["none", "minmax", "zscore", "zscore-lead"]
@@ -21,8 +21,8 @@ class InputSpec:
         normalise: ``minmax`` scales one recording to [0, 1] by its extremes over all leads and samples (MERL's
             pre-processing), ``zscore`` by mean and SD over all leads and samples, ``zscore-lead`` lead by lead;
             ``none`` leaves mV. Absent leads take no part in it.
-        crop: which window of a longer recording: ``first`` (deterministic) or ``random`` (in training only; scoring
-            always takes the first).
+        crop: which window of a longer recording: ``first`` (deterministic), ``random`` (in training only; scoring
+            always takes the first) or ``random-in-pretraining`` (training downstream takes the first as well).
         partial_leads: True if the method takes any subset of leads (absent ones are then marked in ``batch.leads``);
             otherwise absent leads are rows of zeros, as the papers do, and the result says so.
         filters: what is done to whole recordings before normalisation, in order: names of :mod:`bench.signals.filter_steps`
@@ -38,7 +38,7 @@ class InputSpec:
     seconds: float = 10.0
     normalise: Normalisation = "none"
     padding: Literal["after", "before"] = "after"
-    crop: Literal["first", "random"] = "first"
+    crop: Literal["first", "random", "random-in-pretraining"] = "first"
     partial_leads: bool = False
     filters: tuple[str, ...] = ()
     median_beat: bool = False
@@ -50,6 +50,11 @@ class InputSpec:
     def length(self) -> int:
         """Samples in a window."""
         return round(self.fs * self.seconds)
+
+    @property
+    def in_pretraining(self) -> InputSpec:
+        """The input as pretraining reads it."""
+        return replace(self, crop="random") if self.crop == "random-in-pretraining" else self
 
     def to_dict(self) -> dict:
         """The spec as JSON, for digests and provenance."""

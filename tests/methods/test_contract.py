@@ -10,6 +10,7 @@ from bench.checks.check import Broken, Check, DoesNotApply
 from bench.checks.method_checks import CHECKS, MethodSubject, every_trainable_weight_gets_a_gradient
 from bench.method import Method
 from bench.signals.input_spec import InputSpec
+from bench.tracking.run_fields import flatten
 
 METHODS = tuple(registry.entries(registry.METHODS))
 
@@ -28,6 +29,18 @@ def test_keeps_the_contract(subject: MethodSubject, check: Check):
         check.run(subject)
     except DoesNotApply as reason:
         pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, entry in registry.entries(registry.METHODS).items() if entry.attributes.get("deviations")]
+)
+def test_declared_deviations_are_those_of_the_defaults(name):
+    cls = registry.load(registry.METHODS, name)
+    defaults = flatten(cls.Config().model_dump())
+    assert registry.entries(registry.METHODS)[name].attributes["deviations"] == cls.deviations
+    assert {field: defaults[field] for field in cls.deviations} == {
+        f: value for f, (value, _) in cls.deviations.items()
+    }
 
 
 def test_a_layer_that_the_loss_does_not_reach_is_named_unless_listed_with_a_reason(tmp_path):

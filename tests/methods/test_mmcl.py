@@ -210,6 +210,8 @@ def test_the_rates_of_pretraining_are_those_of_the_release(golden):
 
 def test_both_methods_clean_and_fine_tune_as_published():
     for method in (MAE, MMCL):
+        assert method.input_for(method.Config()).crop == "random-in-pretraining"
+        assert method.input_for(method.Config(crop_finetuning=True)).crop == "random"
         assert method.input.filters == ("clip:4", "als:1e7:0.3:5", "zscore-groups")
         assert method.protocols["finetune"]["layer_decay"] == 0.75
         assert method.protocols["finetune"]["decayed"] == "matrices"

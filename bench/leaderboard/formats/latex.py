@@ -12,6 +12,7 @@ from bench.leaderboard.collect import Line, Table
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "—": "--", "–": "--", "±": r"$\pm$", "×": r"$\times$",
+    "§": r"\S{}",
     "†": r"$\dagger$", "‡": r"$\ddagger$", "·": r"$\cdot$", "²": r"$^2$", "−": "$-$", "λ": r"$\lambda$", "τ": r"$\tau$",
 }  # fmt: skip
 
@@ -48,7 +49,7 @@ def _table(board: Board, table: Table) -> Iterator[str]:
         if line.row.group and line.row.group != group:
             yield rf"\multicolumn{{{len(columns) + 1}}}{{l}}{{\emph{{{_text(line.row.group)}}}}} \\"
         group = line.row.group
-        yield " & ".join([_text(line.label), *[_place(table, line, i) for i in columns]]) + r" \\"
+        yield " & ".join([_text(line.marked_label), *[_place(table, line, i) for i in columns]]) + r" \\"
     if table.stamp is not None:
         yield r"\midrule"
         yield " & ".join(["records scored", *[_text(number_format.records(table, i)) for i in columns]]) + r" \\"

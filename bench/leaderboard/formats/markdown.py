@@ -95,7 +95,7 @@ def _grid(table: Table, lines: Sequence[Line], columns: Sequence[int], grouped: 
         if line.row.group != group and line.row.group:
             rows.append([f"**{_cell(line.row.group)}**", *[""] * len(columns)])
         group = line.row.group
-        rows.append([_cell(line.label), *[_place(table, line, i) for i in columns]])
+        rows.append([_cell(line.marked_label), *[_place(table, line, i) for i in columns]])
     if table.stamp is not None:
         rows.append(["*records scored*", *[f"*{_cell(number_format.records(table, i))}*" for i in columns]])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -102,7 +102,7 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
         ],
         lines=[
             LineView(
-                label=line.label,
+                label=line.marked_label,
                 group=line.row.group,
                 method=line.row.method,
                 found=line.found,

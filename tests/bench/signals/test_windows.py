@@ -117,6 +117,14 @@ def test_examples_outside_their_recording_are_refused(store):
         SignalView(store, spec(), rows=np.array([0, 1]), start=np.array([0.0, 0.8]))
 
 
+def test_crops_of_pretraining_alone_are_first_windows_downstream(ragged):
+    asked = spec(seconds=0.2, crop="random-in-pretraining")
+    assert asked.in_pretraining == replace(asked, crop="random")
+    downstream = SignalView(ragged, asked, rows=np.full(5, 2))
+    first = downstream.batch(np.arange(5))[0]
+    np.testing.assert_array_equal(downstream.batch(np.arange(5), np.random.default_rng(0))[0], first)
+
+
 def test_random_windows_only_with_a_generator_and_inside_the_recording(ragged):
     view = SignalView(ragged, spec(seconds=0.2, crop="random"), rows=np.full(50, 2))
     whole = ragged.read(np.array([2]))[0]

@@ -53,9 +53,14 @@ class XResNetBeats(ReportInformed):
     family = "supervised"
 
     class Config(ReportInformed.Config):
-        depth: int = Field(101, description="layers; 1.9 M parameters with its decoder in Table III")
+        depth: int = Field(101, description="layers; Table III")
+        released_decoder: bool = Field(
+            False,
+            description="the released decoder, which with samples = 608 gives the 1.9 M parameters of Table III, in place of "
+            "that of Table A3",
+        )
 
     def build_networks(self, config: Config) -> int:
         self.encoder = XResNet(config.depth)
-        self.decoder = BeatDecoder(config.samples, self.encoder.dim)
+        self.decoder = BeatDecoder(config.samples, self.encoder.dim, config.released_decoder)
         return self.encoder.dim

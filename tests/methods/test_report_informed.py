@@ -129,6 +129,22 @@ def test_the_risk_that_fine_tuning_minimises_is_that_of_the_release(golden):
     torch.testing.assert_close(risk.grad, gradient, atol=1e-5 * gradient.abs().max().item(), rtol=1e-5)
 
 
+def test_the_rows_of_table_3_have_the_published_parameters():
+    from bench.leaderboard.board import load_board
+
+    for row in load_board("llm_dan_table3").rows:
+        cls = registry.load(registry.METHODS, row.method)
+        with torch.device("meta"):
+            made = cls(method_config(cls, "paper", parse_overrides(["alignment=none", *overrides(row)], [row.method])))
+        assert sum(p.numel() for p in made.parameters()) == pytest.approx(row.published[0].value * 1e6, abs=0.05e6), (
+            row.name
+        )
+
+
+def overrides(row):
+    return [f"{row.method}.{field}={str(value).lower()}" for field, value in row.config.items()]
+
+
 def test_the_vae_has_the_published_size_and_samples_in_training_only(small_corpus):
     whole = CNNVAE(CNNVAE.Config(alignment="none"))  # no projectors
     assert sum(p.numel() for p in whole.parameters()) == 6_962_141

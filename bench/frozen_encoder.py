@@ -9,21 +9,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from bench import registry
 from bench.data.batches import BatchSource
 from bench.errors import ConfigError, DataError
 from bench.method import Method
-from bench.progress import track
+from bench.runner.features import encode_all
 from bench.runner.overrides import check_overrides, method_config, parse_overrides
 from bench.signals.in_memory import ArrayStore, in_leads_order
 from bench.signals.leads import LEADS, canonical_lead
 from bench.signals.windows import SignalView
 from bench.storage.workspace import Workspace
 from bench.training.checkpoint import load_weights, read_config, read_provenance, seeded_method
-from bench.training.loop import make_fabric
 
 Recordings = Any
 """numpy [record, lead, time]; a sequence of [lead, time] of any lengths; or a DataFrame with one row per record and one
@@ -84,27 +82,18 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
             DataError: recordings of another shape or unit; the message names the record.
         """
         signals, leads, index = self._arranged(X)
-        model, fabric, spec = self._load()
-        source = BatchSource(SignalView(ArrayStore(signals, self.fs), spec, leads=leads))
-        parts: list[np.ndarray] = []
-        done = 0
-        with torch.no_grad(), track(f"encoding with {self.method}") as progress:
-            for batch in source.in_order(np.arange(len(signals)), self.batch_size):
-                parts.append(model.encode(batch.to(fabric.device)).float().cpu().numpy())
-                done += len(batch)
-                progress(done, len(signals))
-        vectors = np.concatenate(parts)
+        model = self._load()
+        source = BatchSource(SignalView(ArrayStore(signals, self.fs), model.input, leads=leads))
+        vectors = encode_all(model, source, len(signals), self.batch_size)
         self._dim = vectors.shape[1]
         return vectors if index is None else pd.DataFrame(vectors, index=index, columns=self.get_feature_names_out())
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """``METHOD_0``, ``METHOD_1``, ...: one name a dimension of the representation."""
         if getattr(self, "_dim", None) is None:
-            model, fabric, spec = self._load()
-            silent = ArrayStore([np.zeros((len(LEADS), spec.length), np.float32)], spec.fs)
-            batch = BatchSource(SignalView(silent, spec)).batch(np.zeros(1, np.int64)).to(fabric.device)
-            with torch.no_grad():
-                self._dim = model.encode(batch).shape[1]
+            model = self._load()
+            silent = ArrayStore([np.zeros((len(LEADS), model.input.length), np.float32)], model.input.fs)
+            self._dim = encode_all(model, BatchSource(SignalView(silent, model.input)), 1).shape[1]
         return np.array([f"{self.method}_{i}" for i in range(self._dim)], dtype=object)
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -130,18 +119,15 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
             raise DataError("no recordings were given.")
         return (*in_leads_order(recordings, leads), index)
 
-    def _load(self) -> Any:
-        """(model on its device, fabric, InputSpec), loaded once."""
+    def _load(self) -> Method:
+        """The method with its weights, loaded once."""
         if getattr(self, "_loaded", None) is None:
             cls = registry.load(registry.METHODS, self.method)
             if not cls.implements("encode"):
                 raise ConfigError(f"{self.method} has no encoder (it offers {', '.join(cls.modes())}).")
-            made = self._pretrained(cls) if cls.implements("pretraining_loss") else self._unpretrained(cls)
-            fabric = make_fabric()
-            model = fabric.setup_module(made)
-            model.mark_forward_method("encode")
-            model.eval()
-            self._loaded = (model, fabric, made.input)
+            self._loaded: Method = (
+                self._pretrained(cls) if cls.implements("pretraining_loss") else self._unpretrained(cls)
+            )
         return self._loaded
 
     def _unpretrained(self, cls: type[Method]) -> Method:

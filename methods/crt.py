@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
@@ -65,10 +64,6 @@ class CRT(Method):
             PretrainConfig(epochs=100, batch_size=128, lr=1e-3, weight_decay=0.0),
             description="released code: Adam 1e-3, batch 128, 100 epochs",
         )
-
-    @classmethod
-    def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, fs=config.fs)
 
     def build(self, config: Config) -> None:
         encoder = CRTEncoder(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -116,10 +115,6 @@ class KMERL(ReportContrast):
             PretrainConfig(epochs=50, batch_size=4096, lr=2e-4, weight_decay=1e-5),
             description="K-MERL A: 512 on each of 8 devices, AdamW 2e-4, 1e-5, 50 epochs, cosine",
         )
-
-    @classmethod
-    def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, fs=config.fs, normalise=config.normalise, padding=config.padding)
 
     def build(self, config: Config) -> None:
         width, heads = SIZES[config.size]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from jaxtyping import Float
@@ -12,7 +11,6 @@ from torch import Tensor
 from bench.batch import ECGBatch
 from bench.method.pretrain_config import PretrainConfig
 from bench.method.published_names import PublishedNames, within
-from bench.signals.input_spec import InputSpec
 from bench.signals.leads import MIMIC_ORDER
 from methods.losses.contrastive import merl_losses
 from methods.nets.backbones import backbone
@@ -111,10 +109,6 @@ class MERL(ReportContrast):
                 given = PAPER | _fields(values.get("pretrain"))
                 values["pretrain"] = given | {k: v for k, v in RELEASED.items() if given[k] == PAPER[k]}
             return values
-
-    @classmethod
-    def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, fs=config.fs, padding=config.padding)
 
     def build(self, config: Config) -> None:
         self.text = TextTower(config.text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 from jaxtyping import Float
@@ -35,10 +34,6 @@ class MLBF(Method):
         fs: int = Field(500, ge=100, description="Hz of the input; that of CPSC2018, the paper's data set")
         width: int = Field(12, ge=1, description="channels of a branch and units of its GRU; third party's port")
         dropout: float = Field(0.2, ge=0, lt=1, description="after blocks and attention; third party's port")
-
-    @classmethod
-    def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, fs=config.fs)
 
     def build(self, config: Config) -> None:
         self.encoder = MLBFNet(len(LEADS), config.width, config.dropout)

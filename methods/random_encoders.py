@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
@@ -12,51 +10,30 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from bench.batch import ECGBatch
-from bench.method import Method, MethodConfig
 from bench.signals.input_spec import InputSpec
 from methods.losses.contrastive import similarities
-from methods.nets.backbones import backbone, code_of
+from methods.supervised import SupervisedEncoder
 from methods.text.encoder import TextEncoderConfig
 from methods.text.tower import TextTower
 
 
-class RandomEncoder(Method):
+class RandomEncoder(SupervisedEncoder):
     """Frozen random weights; zero-shot through a random projection of the class name's text embedding: chance level."""
 
     family = "untrained"
     input = InputSpec(fs=500, seconds=10, normalise="minmax")
 
-    class Config(MethodConfig):
-        fs: int = Field(500, ge=50, description="Hz of the input; MERL: 500")
+    class Config(SupervisedEncoder.Config):
         normalise: Literal["minmax", "zscore", "zscore-lead"] = Field(
             "minmax",
             description="scaling of a recording; minmax is MERL's. A ViT's smoke has that of K-MERL's, for the same reason: "
             "compared with the offset that min-max scaling leaves, linear tokens see little of the waveform",
         )
-        encoder: str = Field("resnet18", description="backbone that keeps its initial weights")
-        width: int | None = Field(
-            None, ge=4, description="channels of the first stage, or of a ViT's tokens; default: MERL's"
-        )
-        depth: int | None = Field(None, ge=1, description="blocks of a ViT; default: MERL's 12")
 
-    @classmethod
-    def extra_code(cls, config: Config) -> tuple[str, ...]:
-        return code_of(config.encoder)
-
-    @classmethod
-    def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, fs=config.fs, normalise=config.normalise)
-
-    def build(self, config: Config) -> None:
-        self.encoder = backbone(config.encoder, self.input.length, width=config.width, depth=config.depth)
+    def build(self, config: SupervisedEncoder.Config) -> None:
+        super().build(config)
         self.text = TextTower(TextEncoderConfig())
         self.project_text = nn.Linear(self.text.dim, self.encoder.dim)
-
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        return self.encoder(batch.ecg)
-
-    def use_cache(self, folder: Path) -> None:
-        self.text.use_cache(folder)
 
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
         prompts = self.project_text(self.text.prompts([n.lower() for n in class_names], batch.ecg.device))

@@ -37,10 +37,6 @@ class ReportContrast(Method):
     def extra_code(cls, config: Any) -> tuple[str, ...]:
         return code_of(config.encoder) if hasattr(config, "encoder") else ()
 
-    @classmethod
-    def input_for(cls, config: Any) -> InputSpec:
-        return replace(cls.input, fs=config.fs)
-
     def prepare_corpus(self, corpus: Corpus) -> None:
         self.text.read(corpus)
         self.text.prepare(replace(corpus, text=self.texts(corpus)))

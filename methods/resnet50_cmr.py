@@ -37,10 +37,6 @@ class ResNet50CMR(Method):
         )
         image_size: int = Field(210, ge=32, description="pixels; MMCL IV-A")
 
-    @classmethod
-    def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, image_size=config.image_size)
-
     def build(self, config: Config) -> None:
         self.encoder = image_encoder(config.encoder)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -63,10 +62,6 @@ class SelfSupervised(Method):
     @classmethod
     def extra_code(cls, config: Any) -> tuple[str, ...]:
         return code_of(config.encoder)
-
-    @classmethod
-    def input_for(cls, config: Any) -> InputSpec:
-        return replace(cls.input, fs=config.fs)
 
     def new_encoder(self) -> Any:
         """The encoder that the config names, for views of this method."""

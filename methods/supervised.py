@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
@@ -37,10 +35,6 @@ class SupervisedEncoder(Method):
     @classmethod
     def extra_code(cls, config: Config) -> tuple[str, ...]:
         return code_of(config.encoder)
-
-    @classmethod
-    def input_for(cls, config: Config) -> InputSpec:
-        return replace(cls.input, fs=config.fs)
 
     def build(self, config: Config) -> None:
         self.encoder = backbone(config.encoder, self.input.length, width=config.width, depth=config.depth)

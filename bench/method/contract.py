@@ -20,7 +20,7 @@ steps), ``begin_finetuning``, ``augment_finetuning`` and ``finetune_loss`` (what
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -154,8 +154,10 @@ class Method(nn.Module):
 
     @classmethod
     def input_for(cls, config: Any) -> InputSpec:
-        """The input under a config: :attr:`input`, unless a field of the config changes it."""
-        return cls.input
+        """The input under a config: :attr:`input`, with the config's ``fs``, ``normalise``, ``padding`` and ``image_size``,
+        as far as it has these fields."""
+        names = ("fs", "normalise", "padding", "image_size")
+        return replace(cls.input, **{name: getattr(config, name) for name in names if hasattr(config, name)})
 
     @classmethod
     def extra_code(cls, config: Any) -> tuple[str, ...]:

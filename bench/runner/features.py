@@ -73,7 +73,7 @@ def features(resolved: ResolvedCell, method: Callable[[], Method], fresh: bool =
     return found[data.rows] if whole else found
 
 
-def encode_all(method: Method, source: BatchSource, n: int) -> np.ndarray:
+def encode_all(method: Method, source: BatchSource, n: int, batch_size: int = BATCH) -> np.ndarray:
     """``encode`` over rows 0..n-1 in evaluation mode, float32 [row, dim]."""
     fabric = make_fabric()
     model = fabric.setup_module(method)
@@ -82,11 +82,11 @@ def encode_all(method: Method, source: BatchSource, n: int) -> np.ndarray:
     parts: list[np.ndarray] = []
     done = 0
     with torch.no_grad(), track(f"encoding with {method.name}") as progress:
-        for batch in source.in_order(np.arange(n), BATCH):
+        for batch in source.in_order(np.arange(n), batch_size):
             encoded = model.encode(batch.to(fabric.device)).float().cpu().numpy()
             if not np.isfinite(encoded).all():
                 row = done + int(np.argmin(np.isfinite(encoded).all(axis=1)))
-                raise BenchError(f"{method.name}.encode gave a value that is not finite for row {row} of the store.")
+                raise BenchError(f"{method.name}.encode gave a value that is not finite for recording {row}.")
             parts.append(encoded)
             done += len(batch)
             progress(done, n)

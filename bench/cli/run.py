@@ -83,7 +83,8 @@ def run_command(
         ),
     ] = None,
     seed: Annotated[
-        list[str] | None, typer.Option("--seed", metavar="NUMBERS", help="Seeds: 0,1,2 or 0-4. [default: 0]")
+        list[str] | None,
+        typer.Option("--seed", metavar="NUMBERS", help="Seeds: 0,1,2 or 0-4. [default: 0, or those of the board]"),
     ] = None,
     board: Annotated[
         str | None,
@@ -193,7 +194,7 @@ def run_command(
         fractions=o.numbers(fraction, "--fraction", float) or [1.0],
         fraction_rule=fraction_rule,  # type: ignore[arg-type]
         leads=[subset for value in leads or () for subset in parse_leads(value)] or [LEADS],
-        seeds=o.numbers(seed, "--seed", int) or [0],
+        seeds=o.numbers(seed, "--seed", int) or [],
         profile=o.chosen_profile(profile),
         overrides=o.overrides(set_, text, trust),
         corpus=corpus,

@@ -77,6 +77,9 @@ class Coordinates(_Strict):
 class Column(Coordinates):
     label: str
     group: str = ""
+    settings: dict[str, Any] = Field(
+        default={}, description="fields of modes that the paper sets for this column alone"
+    )
     mean_of: list[str] = Field(default=[], description="names of the columns that this one averages")
     folds: int = Field(default=1, ge=1, description="folds over all repeats; a mean over fewer is refused")
     decimals: int | None = Field(default=None, ge=0, le=15)
@@ -129,6 +132,7 @@ class Board(_Strict):
         description="what every row is pretrained on where its real data are available; default: each method's",
     )
     config: dict[str, Any] = Field(default={}, description="config fields of every row; a row's own go before them")
+    seeds: int = Field(default=1, ge=1, description="how many seeds the paper's numbers are over: 0, 1, ...")
     fraction_rule: Rule = Field(default="stratified", description="whose draw the labelled fractions are")
     columns: list[Column]
     rows: list[Row]

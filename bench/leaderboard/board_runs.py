@@ -18,9 +18,10 @@ from bench.signals.leads import LEADS
 def board_options(board: Board, options: RunOptions, source: DataSource) -> tuple[list[RunOptions], list[str]]:
     """One run for each row and each kind of column, and what is left out with the reason.
 
-    A row's config becomes overrides of its method; the user's overrides, seeds and profile hold for all. The board's corpus
-    (where its real data are available) and its draw of labelled fractions hold unless the user chose others. Rows of
-    methods, and columns of tasks, that nobody registered are left out, as are tasks whose data are not available.
+    A row's config becomes overrides of its method, a column's settings those of its mode; the user's overrides, seeds and
+    profile hold for all. The board's seeds, its corpus (where its real data are available) and its draw of labelled
+    fractions hold unless the user chose others. Rows of methods, and columns of tasks, that nobody registered are left
+    out, as are tasks whose data are not available.
 
     Raises:
         ConfigError: an override of a method that has no row.
@@ -36,6 +37,8 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
             )
     if options.corpus is None and board.corpus and source.kind == "real" and source.has(board.corpus):
         options = replace(options, corpus=board.corpus)
+    if not options.seeds:
+        options = replace(options, seeds=range(board.seeds))
     if options.fraction_rule == "stratified":
         options = replace(options, fraction_rule=board.fraction_rule)
     runs: dict[tuple, list[str]] = {}
@@ -44,15 +47,17 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
         if row.method not in methods:
             left_out[f"row {row.name}: {f'no method {row.method}' if row.method else 'only the paper has it'}"] = None
             continue
-        overrides = tuple(f"{row.method}.{field}={json.dumps(value)}" for field, value in row.config.items())
+        of_row = tuple(f"{row.method}.{field}={json.dumps(value)}" for field, value in row.config.items())
         for column in board.columns:
             mode = row.mode or column.mode
             if column.mean_of or mode is None:
                 continue
+            of_mode = tuple(f"{k}={json.dumps(v)}" for k, v in column.settings.items() if k.startswith(f"{mode}."))
             named = [name for name in (row.task, column.task) if name][:1] or row.tasks or column.tasks
             coordinates = (
                 row.method,
-                overrides,
+                of_mode,
+                of_row,
                 mode,
                 row.leads or column.leads or LEADS,
                 row.fraction or column.fraction,
@@ -72,9 +77,9 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
             modes=list(both_modes(mode)),
             leads=[leads],
             fractions=[fraction or 1.0],
-            overrides=[*options.overrides, *overrides],
+            overrides=[*of_mode, *options.overrides, *of_row],
             of_board=True,
         )
-        for (method, overrides, mode, leads, fraction), names in runs.items()
+        for (method, of_mode, of_row, mode, leads, fraction), names in runs.items()
         if names
     ], list(left_out)

@@ -34,7 +34,7 @@ class RunOptions:
     fractions: Sequence[float] = (1.0,)
     fraction_rule: Rule = "stratified"
     leads: Sequence[tuple[str, ...]] = (LEADS,)
-    seeds: Sequence[int] = (0,)
+    seeds: Sequence[int] = ()  # none: those of the board, else seed 0
     profile: Profile | None = None
     overrides: Sequence[str] = ()
     corpus: str | None = None
@@ -101,7 +101,8 @@ def plan(options: RunOptions) -> Plan:
             raise ConfigError(
                 f"--fraction {fraction:g}: expected a number above 0, at most 1, for example 0.01 (or 1%)."
             )
-    for seed in options.seeds:
+    asked_seeds = options.seeds or (0,)
+    for seed in asked_seeds:
         if not 0 <= seed <= LARGEST_SEED:
             raise ConfigError(f"--seed {seed}: expected a whole number from 0 to {LARGEST_SEED:,}.")
     if options.executor == "ray" and options.time_limit is not None:
@@ -139,7 +140,7 @@ def plan(options: RunOptions) -> Plan:
                 continue
             # Where nothing is trained neither fraction nor, with a checkpoint, the seed can matter.
             fixed = not mode.uses_labels
-            seeds = (0,) if fixed and method.implements("pretraining_loss") else options.seeds
+            seeds = (0,) if fixed and method.implements("pretraining_loss") else asked_seeds
             for fraction, seed, fold in itertools.product(
                 (1.0,) if fixed else options.fractions, seeds, folds[task.name]
             ):

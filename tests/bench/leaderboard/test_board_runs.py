@@ -4,7 +4,9 @@ from types import SimpleNamespace
 
 from bench.leaderboard.board import load_board
 from bench.leaderboard.board_runs import board_options
+from bench.runner.overrides import mode_config, parse_overrides
 from bench.runner.plan import RunOptions
+from methods.llm_dan import LLMDAN
 
 
 def runs(board="kmerl_table1", kind="real", available=True, **options):
@@ -30,6 +32,24 @@ def test_the_users_corpus_and_draw_hold():
 def test_without_its_real_data_each_method_takes_its_usual_corpus():
     assert {run.corpus for run in runs(available=False)} == {None}
     assert {run.corpus for run in runs(kind="simulated")} == {None}
+
+
+def test_a_board_over_five_seeds_runs_them_unless_others_are_asked_for():
+    assert {tuple(run.seeds) for run in runs("mmcl_table2")} == {(0, 1, 2, 3, 4)}
+    assert {tuple(run.seeds) for run in runs("mmcl_table2", seeds=(3,))} == {(3,)}
+    assert {tuple(run.seeds) for run in runs()} == {(0,)}
+
+
+def test_a_column_may_set_its_mode_as_the_paper_does():
+    """LLM-DAN IV-B: batches of 1,024 on UKB-HYP, 128 elsewhere."""
+    planned = [run for run in runs("llm_dan_table2") if run.methods == ["llm-dan"]]
+    of_task = {(run.tasks[0], run.modes[0]): run.overrides for run in planned}
+    assert "finetune.batch_size=1024" in of_task["ukb-hyp-hf", "finetune"]
+    assert "scratch.batch_size=1024" in of_task["ukb-hyp-hf", "scratch"]
+    assert not any("batch_size" in text for text in of_task["ukb-mi-hf", "finetune"])
+    asked = runs("llm_dan_table2", overrides=["finetune.batch_size=64"])
+    (own,) = (run for run in asked if run.tasks == ["ukb-hyp-hf"] and 'llm-dan.alignment="raw"' in run.overrides)
+    assert mode_config("finetune", "paper", parse_overrides(own.overrides, ["llm-dan"]), LLMDAN).batch_size == 64
 
 
 def test_a_board_that_states_neither_changes_neither():

@@ -98,14 +98,19 @@ def _classes_in(module: str) -> dict[str, _Class]:
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         return {}
-    tree = ast.parse(Path(spec.origin).read_bytes(), filename=spec.origin)
+    return _classes_of(module, Path(spec.origin), os.stat(spec.origin).st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1024)
+def _classes_of(module: str, path: Path, changed: int) -> dict[str, _Class]:
+    tree = ast.parse(path.read_bytes(), filename=str(path))
     names = _imported_names(tree, module)
     constants = _literals(tree.body, {})
     return {
         node.name: _Class(
             node,
             module,
-            Path(spec.origin),
+            path,
             [names[b.id] for b in node.bases if isinstance(b, ast.Name) and b.id in names],
             constants,
         )

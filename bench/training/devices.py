@@ -63,6 +63,14 @@ class Devices:
         return cls(count, nodes, strategy)  # type: ignore[arg-type]
 
 
+class _Fabric(Fabric):
+    """Without the callbacks that packages register for all training on this machine: results would depend on them."""
+
+    @staticmethod
+    def _configure_callbacks(callbacks: Any) -> list[Any]:
+        return list(callbacks or ())
+
+
 def make_fabric(precision: str = "auto", devices: Devices | None = None) -> Fabric:
     """Of one device (in one of several processes: its own), unless ``devices`` are given: a GPU if there is one.
 
@@ -78,9 +86,9 @@ def make_fabric(precision: str = "auto", devices: Devices | None = None) -> Fabr
         raise ConfigError("precision 16-mixed needs a GPU; processors have bf16-mixed, or 32-true.")
     if devices is None or ranks() == 1:
         own: Any = [int(os.environ.get("LOCAL_RANK", 0))] if cuda and ranks() > 1 else 1
-        fabric = Fabric(accelerator="auto", devices=own, precision=precision)  # type: ignore[arg-type]
+        fabric = _Fabric(accelerator="auto", devices=own, precision=precision)  # type: ignore[arg-type]
     else:
-        fabric = Fabric(
+        fabric = _Fabric(
             accelerator="cuda" if cuda else "cpu",
             devices=devices.per_node,
             num_nodes=devices.nodes,
@@ -136,7 +144,7 @@ def join(devices: Devices) -> None:
     """
     cuda = torch.cuda.is_available()
     try:
-        fabric = Fabric(
+        fabric = _Fabric(
             accelerator="cuda" if cuda else "cpu",
             devices=devices.per_node,
             num_nodes=devices.nodes,

@@ -158,8 +158,8 @@ def test_many_recordings_wait_for_the_audit_and_are_then_known_to_runs(workspace
 # How it is said
 
 
-def test_an_imported_checkpoint_is_judged_by_what_was_declared_of_it(workspace):
-    options = RunOptions(["simclr"], ["ptbxl-super"], ["linear"], overrides=OVERRIDES[:2], track=False)
+def test_an_imported_checkpoint_is_judged_by_what_was_declared_of_it(workspace, small):
+    options = RunOptions(["small"], ["ptbxl-super"], ["linear"], overrides=OVERRIDES[:2], track=False)
     (result,) = execute.run(options, DataSource(workspace, simulated_records=240)).results
     folder = workspace.checkpoints / result.checkpoint["name"]
     (folder / SEAL).unlink()
@@ -172,19 +172,19 @@ def test_an_imported_checkpoint_is_judged_by_what_was_declared_of_it(workspace):
     }.items():
         facts["corpus"] |= {"dataset": corpus, "store": None}  # what an import knows of its corpus
         (folder / "provenance.json").write_text(json.dumps(facts))
-        found = found_by(workspace, checkpoints={"simclr": folder})
+        found = found_by(workspace, "small", checkpoints={"small": folder})
         assert found.contamination == status, corpus
         assert status != "unknown" or "--corpus NAME" in found.reasons[0]
 
 
-def test_every_result_is_stamped(workspace):
+def test_every_result_is_stamped(workspace, small):
     options = RunOptions(
-        ["simclr", "random-vit"], ["ptbxl-super"], ["linear", "scratch"], overrides=OVERRIDES, track=False
+        ["small", "random-vit"], ["ptbxl-super"], ["linear", "scratch"], overrides=OVERRIDES, track=False
     )
     report = execute.run(options, DataSource(workspace, simulated_records=240))
     assert {(r.cell.method, r.cell.mode): r.contamination for r in report.results} == {
-        ("simclr", "linear"): "same dataset",
-        ("simclr", "scratch"): "none",
+        ("small", "linear"): "same dataset",
+        ("small", "scratch"): "none",
         ("random-vit", "linear"): "none",
         ("random-vit", "scratch"): "none",
     }

@@ -14,6 +14,7 @@ from bench.storage.artifacts import damage
 from bench.storage.object_store import SharedArtifacts, shared_artifacts
 from bench.storage.workspace import Workspace
 
+RECORDS = 60
 OPTIONS = {
     "methods": ["small"],
     "tasks": ["ptbxl-super"],
@@ -31,15 +32,22 @@ def url(request, tmp_path):
     shared_artifacts.cache_clear()
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    workspace = Workspace(tmp_path_factory.mktemp("prepared"))
+    DataSource(workspace, simulated_records=RECORDS).store("ptbxl")
+    return workspace
+
+
 @pytest.fixture
-def machine(workspace, tmp_path, small):
+def machine(prepared, tmp_path, small):
     """``machine(NAME, URL)``: a separate workspace, as on a separate machine."""
 
     def made(name: str, url: str) -> Workspace:
         root = tmp_path / name
         root.mkdir()
         for folder in ("simulated", "stores"):
-            (root / folder).symlink_to(workspace.root / folder)
+            (root / folder).symlink_to(prepared.root / folder)
         return Workspace(root, url)
 
     return made
@@ -47,7 +55,7 @@ def machine(workspace, tmp_path, small):
 
 def run(workspace, **options):
     executor = options.pop("executor", None)
-    source = DataSource(workspace, simulated_records=240)
+    source = DataSource(workspace, simulated_records=RECORDS)
     return execute.run(RunOptions(**(OPTIONS | options)), source, executor=executor)
 
 
@@ -148,7 +156,7 @@ class Elsewhere(Here):
         self.workspace = workspace
 
     def run(self, schedule, session, again):
-        there = Session(**session.settings() | {"source": DataSource(self.workspace, simulated_records=240)})
+        there = Session(**session.settings() | {"source": DataSource(self.workspace, simulated_records=RECORDS)})
         return super().run(schedule, there, again)
 
 

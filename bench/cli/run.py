@@ -220,7 +220,9 @@ def run_command(
         return _run_board(board, options, source, dry_run, json_output)
     if dry_run:
         return _dry_run([options], source, json_output)
-    report = _execute(options, source, json_output)
+    from bench.runner.key_memory import KeyMemory
+
+    report = _execute(options, source, KeyMemory(source), json_output)
     if json_output:
         _print_json([report])
     if report.failures:
@@ -234,7 +236,9 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
     from bench.leaderboard.board_runs import board_options
     from bench.progress import say
     from bench.runner.execute import prepare_session
+    from bench.runner.key_memory import KeyMemory
 
+    memory = KeyMemory(source)
     runs, left_out = board_options(load_board(name), options, source)
     for reason in left_out:
         say(f"left out: {reason}")
@@ -244,8 +248,9 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
         _dry_run(runs, source, json_output)
         return
     for one in runs:  # what is wrong with a later row is found before the first one runs
-        prepare_session(one, source)
-    reports = [_execute(one, source, json_output, name) for one in runs]
+        if memory.recall(one) is None:
+            prepare_session(one, source)
+    reports = [_execute(one, source, memory, json_output, name) for one in runs]
     if json_output:
         _print_json(reports)
     if any(report.failures for report in reports):
@@ -269,12 +274,12 @@ def _dry_run(runs: list[Any], source: Any, json_output: bool) -> None:
     typer.echo(o.counted(len(cells), "cell"), err=True)
 
 
-def _execute(options: Any, source: Any, json_output: bool, board: str | None = None) -> Any:
+def _execute(options: Any, source: Any, memory: Any, json_output: bool, board: str | None = None) -> Any:
     """Run one plan and show what it found; with JSON the caller writes the report."""
     from bench.progress import say
     from bench.runner.execute import run
 
-    report = run(options, source, on_result=lambda result, computed: say(_line(result, computed)))
+    report = run(options, source, on_result=lambda result, computed: say(_line(result, computed)), memory=memory)
     for reason in report.left_out:
         say(f"left out: {reason}")
     if report.results and not json_output:

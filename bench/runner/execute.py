@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from bench import modes, registry
-from bench.cells.cell import Cell
+from bench.cells.cell import Cell, Profile
 from bench.cells.result import Result, StoredResults, read_result
 from bench.data.source import DataSource
 from bench.errors import ConfigError, folded, foreign_code
@@ -21,6 +21,7 @@ from bench.progress import say
 from bench.reading.paths import written_path
 from bench.runner import failures
 from bench.runner.job_estimates import Costs
+from bench.runner.key_memory import KeyMemory, RememberedPlan
 from bench.runner.overrides import check_offer, check_overrides, parse_overrides
 from bench.runner.plan import Plan, RunOptions, plan
 from bench.storage.artifacts import SEAL, clear_leftovers, damage, file_digest
@@ -68,7 +69,7 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
     planned = plan(options)
     from bench.runner.session import Session
 
-    profile = options.profile or ("paper" if source.kind == "real" else "smoke")
+    profile = _profile(options, source)
     named = named_checkpoints(options.checkpoints, source.workspace.checkpoints, planned)
     session = Session(source, profile, overrides, options.corpus, options.allow_pretraining, named)
     planned.cells = list(dict.fromkeys(c for cell in planned.cells for c in (*_members(cell, session), cell)))
@@ -93,6 +94,10 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
         for text in [*([f"--corpus {options.corpus}"] if options.corpus else []), *settings]:
             say(f"note: {text} has no effect: no cell starts from a pretrained checkpoint")
     return planned, session
+
+
+def _profile(options: RunOptions, source: DataSource) -> Profile:
+    return options.profile or ("paper" if source.kind == "real" else "smoke")
 
 
 def _members(cell: Cell, session: Session) -> list[Cell]:
@@ -161,17 +166,22 @@ def run(
     source: DataSource,
     on_result: Callable[[Result, bool], None] | None = None,
     executor: Executor | None = None,
+    memory: KeyMemory | None = None,
 ) -> RunReport:
     """Run what is to be run of the options' cells.
 
     Args:
         on_result: called with each result as it is there, and whether it was computed now.
         executor: who runs them, where it is not the one that the options name.
+        memory: keys that an earlier process computed, so that a run with nothing to compute imports no method.
 
     Raises:
         BenchError: the options or the data are wrong; single cells that fail are in the report instead.
         KeyboardInterrupt: stopped by the user; what is finished is kept, and the next run updates MLflow.
     """
+    known = memory.recall(options) if memory is not None and not options.recompute else None
+    if known is not None and (all_found := _all_found(known, options, source, on_result)) is not None:
+        return all_found
     planned, session = prepare_session(options, source)
     from bench.runner.executors import executor_for
     from bench.runner.schedule import Schedule, jobs_of
@@ -185,9 +195,11 @@ def run(
     for folder in (workspace.results, workspace.features, workspace.checkpoints):
         clear_leftovers(folder)
     keys, unkeyed = keyed(planned.cells, session)
+    if memory is not None:
+        memory.remember(options, session, planned, keys)
     report = RunReport(left_out=planned.left_out)
     finished = {} if options.recompute else _finished(keys, workspace.results, shared)
-    _tell_found(finished, session, on_result)
+    _tell_found(finished, source, session.profile, on_result)
     todo: list[Cell] = []
     if not options.cached_only:
         for cell, (message, trace) in unkeyed.items():
@@ -218,7 +230,7 @@ def run(
             costs.note(job.kind, job.cell, outcome.seconds, outcome.memory)
             if job.kind == "cell" and brought is not None:
                 result = read_result(brought)
-                failures.forget(job.cell, session)
+                failures.forget(job.cell, source, session.profile)
                 finished[job.cell] = brought
                 report.computed += outcome.computed
                 mirror([result])
@@ -229,6 +241,34 @@ def run(
     report.results = StoredResults([finished[cell] for cell in planned.cells if cell in finished])
     report.missing = len(planned.cells) - len(report.results) - len(report.failures)
     return report
+
+
+def _all_found(
+    known: RememberedPlan,
+    options: RunOptions,
+    source: DataSource,
+    on_result: Callable[[Result, bool], None] | None,
+) -> RunReport | None:
+    """The report of a run that computes nothing; None where a cell has no unaltered result, or a store has changed."""
+    workspace = source.workspace
+    workspace.ensure_writable()
+    if (shared := workspace.shared) is not None:
+        shared.check()
+    elif not options.cached_only and not all((workspace.results / key).is_dir() for key in known.keys.values()):
+        return None
+    for name, expected in known.stores.items():
+        if source.store(name, say=say).digest != expected:
+            return None
+    for folder in (workspace.results, workspace.features, workspace.checkpoints):
+        clear_leftovers(folder)
+    finished = _finished(known.keys, workspace.results, shared)
+    if len(finished) < len(known.keys) and not options.cached_only:
+        return None
+    _tell_found(finished, source, _profile(options, source), on_result)
+    results = StoredResults(list(finished.values()))
+    with _mirror(options, workspace, beside=False) as mirror:
+        mirror(results)
+    return RunReport(results, left_out=known.left_out, missing=len(known.keys) - len(results))
 
 
 def _finished(keys: dict[Cell, str], results: Path, shared: SharedArtifacts | None) -> dict[Cell, Path]:
@@ -259,9 +299,11 @@ def _brought(outcome: JobOutcome, results: Path, shared: SharedArtifacts | None)
     return here if ours or (shared is not None and shared.fetch("results", here, replace=True)) else None
 
 
-def _tell_found(finished: dict[Cell, Path], session: Session, on_result: Callable[[Result, bool], None] | None) -> None:
+def _tell_found(
+    finished: dict[Cell, Path], source: DataSource, profile: Profile, on_result: Callable[[Result, bool], None] | None
+) -> None:
     for cell in finished:
-        failures.forget(cell, session)
+        failures.forget(cell, source, profile)
     if len(finished) > TOLD_ONE_BY_ONE:
         say(f"{len(finished):,} cells found finished")
     elif on_result:
@@ -283,7 +325,7 @@ def _without_failed(todo: list[Cell], keys: dict[Cell, str], session: Session, r
 
 
 def _failed(cell: Cell, session: Session, key: str, message: str, trace: str, report: RunReport) -> None:
-    failures.record(cell, session, key, message, trace)
+    failures.record(cell, session.source, session.profile, key, message, trace)
     report.failures[str(cell)] = message
     say(f"failed: {cell}: {message}")
 

@@ -15,7 +15,8 @@ from bench.redaction import redact
 from bench.storage.artifacts import digest, write_json
 
 if TYPE_CHECKING:
-    from bench.runner.session import Session
+    from bench.cells.cell import Profile
+    from bench.data.source import DataSource
     from bench.storage.workspace import Workspace
 
 WANT_OF_MEMORY = (
@@ -41,20 +42,20 @@ def _of_memory(error: BaseException) -> bool:
     )
 
 
-def record(cell: Cell, session: Session, key: str, message: str, trace: str) -> None:
+def record(cell: Cell, source: DataSource, profile: Profile, key: str, message: str, trace: str) -> None:
     """Keep a failure under ``failures/``, where ``bench runs --failed`` finds it."""
-    folder = session.source.workspace.failures
+    folder = source.workspace.failures
     value = {"cell": cell.to_dict(), "key": key, "error": message, "traceback": trace, "time": provenance.now()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / _name(cell, session), value)
+        write_json(folder / _name(cell, source, profile), value)
     except OSError as error:  # most often what the cell failed of, too; the run goes on and tells
         say(f"warning: the failure of {cell} could not be recorded ({error.strerror or error})")
 
 
-def forget(cell: Cell, session: Session) -> None:
+def forget(cell: Cell, source: DataSource, profile: Profile) -> None:
     """The cell succeeded."""
-    (session.source.workspace.failures / _name(cell, session)).unlink(missing_ok=True)
+    (source.workspace.failures / _name(cell, source, profile)).unlink(missing_ok=True)
 
 
 def recorded(workspace: Workspace) -> list[dict[str, Any]]:
@@ -70,6 +71,6 @@ def recorded(workspace: Workspace) -> list[dict[str, Any]]:
     return sorted(found, key=lambda failure: str(failure["time"]))
 
 
-def _name(cell: Cell, session: Session) -> str:
+def _name(cell: Cell, source: DataSource, profile: Profile) -> str:
     """One file for a cell of a profile and data kind."""
-    return f"{digest([cell.to_dict(), session.profile, session.source.kind], 16)}.json"
+    return f"{digest([cell.to_dict(), profile, source.kind], 16)}.json"

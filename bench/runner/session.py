@@ -98,6 +98,10 @@ class Session:
             self._stores[name] = self.source.store(name, say=say)
         return self._stores[name]
 
+    def stores_read(self) -> dict[str, str] | None:
+        """The digest of each store that was opened, by dataset; None where images were read too."""
+        return None if self._images else {name: store.digest for name, store in self._stores.items()}
+
     def records(self, name: str) -> pd.DataFrame:
         """The metadata of a store, with the partitions that the user imported for it."""
         return with_imported(self.store(name).records, self.source.workspace.splits, name)

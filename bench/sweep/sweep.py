@@ -350,11 +350,11 @@ def _score(
                 result, computed = run_cell(session.resolve(cell), again=options.recompute)
         except Exception as error:
             message, trace = failures.explain(error)
-            failures.record(cell, session, session.resolve(cell).key, message, trace)
+            failures.record(cell, session.source, session.profile, session.resolve(cell).key, message, trace)
             report.failures[str(cell)] = message
             say(f"failed: {cell}: {message}")
             continue
-        failures.forget(cell, session)
+        failures.forget(cell, session.source, session.profile)
         finished.append(result)
         report.results.append(result)
         report.computed += computed

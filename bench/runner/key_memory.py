@@ -240,7 +240,7 @@ def _named_by_configs(session: Session, cells: Iterable[Cell]) -> Iterator[str]:
     for name in dict.fromkeys(cell.method for cell in cells):
         method, config = session.method(name)
         yield from _texts(config.model_dump(mode="json"))
-        for chosen in method.chosen_code(config):
+        for chosen in method.extra_code(config):
             yield from (p for p in _places(chosen.partition(":")[0].split(".")[0]) if not _is_installed(p))
     for mode, name in dict.fromkeys((cell.mode, cell.method) for cell in cells):
         yield from _texts(session.mode_config(mode, session.method(name)[0]).model_dump(mode="json"))

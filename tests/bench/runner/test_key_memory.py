@@ -27,6 +27,10 @@ TINY = '''
         class Config(MethodConfig):
             file: str = Field("", description="a file that it reads")
 
+        @classmethod
+        def extra_code(cls, config):
+            return ("tiny_extra:size",)
+
         def build(self, config):
             self.net = nn.Linear(100, 4)
 
@@ -43,6 +47,7 @@ def source(workspace, plugin, tmp_path, monkeypatch):
     """A workspace with a plugin, in a process that looks as if it had imported no method."""
     monkeypatch.delitem(sys.modules, "tiny_plugin", raising=False)
     plugin("tiny_plugin", TINY)
+    (tmp_path / "tiny_extra.py").write_text("size = 4\n")
     for name in ("sklearn.preprocessing", "bench.runner.schedule"):  # their imports set environment variables
         importlib.import_module(name)
     monkeypatch.setattr(key_memory, "_methods_are_imported", lambda: False)
@@ -76,6 +81,7 @@ def appended(path, text="\n"):
 
 CHANGES = {
     "the method's source": lambda root, patch: appended(root / "tiny_plugin.py"),
+    "code that the config chooses": lambda root, patch: appended(root / "tiny_extra.py"),
     "a data file of the method": lambda root, patch: appended(root / "tiny_plugin.yaml"),
     "a file that the config names": lambda root, patch: appended(root / "here" / "named.txt"),
     "imported partitions": lambda root, patch: appended(root / "workspace" / "splits" / "ptbxl.csv"),

@@ -228,13 +228,18 @@ def modes_of(entry: Entry) -> list[str]:
     return modes_offered(entry.defines.__contains__, entry.attributes.get("only_modes"))
 
 
+def _words(stated: str | Iterable[str]) -> Iterable[str]:
+    """Several words, also where one is stated without a comma: ``("encode")``."""
+    return (stated,) if isinstance(stated, str) else stated
+
+
 def modes_offered(defines: Callable[[str], bool], only: Container[str] | None) -> list[str]:
     """The modes of which a method ``defines`` what they need, of ``only`` these where it says so. A mode that repeats a
     released protocol goes with the mode that it replaces."""
     return [
         name
         for name, mode in entries(MODES).items()
-        if any(map(defines, mode.attributes.get("needs_one_of", ())))
+        if any(map(defines, _words(mode.attributes.get("needs_one_of", ()))))
         and mode.attributes.get("released_protocol") is None
         and (only is None or name in only)
     ]

@@ -11,6 +11,7 @@ import functools
 from typing import Any
 
 from bench import registry
+from bench.errors import BenchError
 from bench.kinds.kind import Kind
 
 __all__ = ["Kind", "known", "load", "of_entry"]
@@ -23,8 +24,12 @@ def load(name: str) -> Kind:
     Raises:
         UnknownName: nobody registered it. BenchError: its module cannot be imported.
     """
-    found: Kind = registry.load(registry.KINDS, name)()
-    return found
+    found = registry.load(registry.KINDS, name)
+    if not (isinstance(found, type) and issubclass(found, Kind)):
+        raise BenchError(
+            f"task kind {name!r} ({found.__module__}:{found.__qualname__}): expected a subclass of bench.kinds.Kind."
+        )
+    return found()
 
 
 def known(name: Any) -> Kind | None:

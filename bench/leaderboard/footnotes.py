@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench import kinds, registry
+from bench import kinds, modes, registry
 from bench.cells.result import Result
 from bench.leaderboard.contamination import contamination_notes
 from bench.leaderboard.match_results import corpus_of, latest, protocol_of
@@ -194,7 +194,7 @@ def _prompts(used: Mapping[str, Sequence[Result]]) -> list[str]:
     """What asked for the classes in zero-shot, and on what it was chosen."""
     labels: dict[str, list[str]] = defaultdict(list)
     for label, results in used.items():
-        configs = [r.config.get("method", {}).get("prompts") for r in results if r.cell.mode == "zeroshot"]
+        configs = [r.config.get("method", {}).get("prompts") for r in results if modes.facts(r.cell.mode).names_classes]
         for prompts in {digest(c): c for c in configs if isinstance(c, dict)}.values():
             words = _WORDING.get(prompts.get("wording", "described"), str(prompts.get("wording")))
             if prompts.get("kind") == "file":

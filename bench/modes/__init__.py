@@ -11,7 +11,7 @@ import functools
 from collections.abc import Sequence
 
 from bench import registry
-from bench.errors import ConfigError
+from bench.errors import BenchError, ConfigError
 from bench.modes.mode import Mode
 
 __all__ = ["OURS", "Mode", "facts", "load", "modes_under", "names"]
@@ -29,10 +29,15 @@ def load(name: str) -> Mode:
     """The mode of this name, to run it; one object per process.
 
     Raises:
-        UnknownName: nobody registered it. BenchError: its module cannot be imported.
+        UnknownName: nobody registered it. BenchError: its module cannot be imported, or the class is not a complete mode.
     """
-    found: Mode = registry.load(registry.MODES, name)()
-    return found
+    found = registry.load(registry.MODES, name)
+    if not (isinstance(found, type) and issubclass(found, Mode) and hasattr(found, "Config") and found.run != Mode.run):
+        raise BenchError(
+            f"mode {name!r} ({found.__module__}:{found.__qualname__}): expected a subclass of bench.modes.Mode with Config "
+            f"and run, as in docs/how-to/new-mode.md."
+        )
+    return found()
 
 
 @functools.cache

@@ -266,6 +266,8 @@ def _answer(
                 report=report,
             )
         )
+    if not isinstance(outcome, Outcome):
+        raise BenchError(f"mode {resolved.mode.name}: run returned {type(outcome).__name__}; expected an Outcome.")
     return outcome, instance
 
 

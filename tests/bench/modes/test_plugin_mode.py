@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import modes, registry
+from bench import kinds, modes, registry
 from bench.cells.cell import Cell
 from bench.data.source import DataSource
+from bench.errors import BenchError
 from bench.leaderboard.collect import collect_all
 from bench.runner import execute
 from bench.runner.plan import RunOptions
@@ -81,3 +82,44 @@ def test_a_mode_inherits_and_needs_what_it_says(plugin):
 
 
 FACTS = sorted(set(modes.Mode.__annotations__) - {"Config"})
+
+
+INCOMPLETE = """
+    from bench.modes import Mode
+
+    class NoRun(Mode):
+        name = "no-run"
+        needs_one_of = ("encode")
+
+        class Config: ...
+
+    class NoConfig(Mode):
+        name = "no-config"
+
+        def run(self, cell): ...
+
+    class NoMode:
+        name = "no-mode"
+"""
+
+
+def test_a_class_that_is_no_complete_mode_or_kind_is_refused(plugin):
+    plugin("incomplete", INCOMPLETE, group="bench.modes")
+    for name in ("no-run", "no-config", "no-mode"):
+        with pytest.raises(
+            BenchError, match=f"mode '{name}' .incomplete:No.*expected a subclass of bench.modes.Mode with"
+        ):
+            modes.load(name)
+    assert "no-run" in registry.load(registry.METHODS, "random-vit").modes()  # one word without a comma is a word
+    plugin("no_kind", "class NoKind:\n    name = 'no-kind'\n", group="bench.kinds")
+    with pytest.raises(
+        BenchError, match="task kind 'no-kind' .no_kind:NoKind.: expected a subclass of bench.kinds.Kind"
+    ):
+        kinds.load("no-kind")
+
+
+def test_a_mode_that_returns_something_else_fails_with_its_name(direction, workspace, monkeypatch):
+    monkeypatch.setattr("direction_mode.Outcome", lambda *_: None)
+    options = RunOptions(["random-vit"], ["ptbxl-super"], ["direction"], track=False)
+    failures = execute.run(options, DataSource(workspace, simulated_records=240)).failures
+    assert list(failures.values()) == ["mode direction: run returned NoneType; expected an Outcome."]

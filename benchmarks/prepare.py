@@ -4,8 +4,8 @@
 
 Every round times all contenders one after the other, so that a busy machine slows all of them; medians and the spread
 of the ratios are printed. ``2 workers`` is the program's own choice of one process or two (by size and by what the first
-chunks took), ``2 processes`` starts them in any case. Then the peak memory of preparing the recordings once and 20 times over (under ids of their
-own), each in a separate process, with that of the processes that read for it.
+chunks took), ``2 processes`` starts them in any case. Then the peak memory of preparing the recordings once and 20 times
+over (under separate ids), each in a separate process, with that of the processes that read for it.
 """
 
 from __future__ import annotations

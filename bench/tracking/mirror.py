@@ -19,6 +19,7 @@ import sqlite3
 import urllib.request
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,16 +31,26 @@ from bench.redaction import redact
 from bench.storage.artifacts import abandoned, file_digest, locked, seal, writer, writing
 from bench.storage.workspace import Workspace
 from bench.tracking.run_fields import KEY_TAG, RESULT_TAG, metrics_of, params_of, run_span, tags_of
+from bench.tracking.sqlite_store import (
+    ARTIFACTS,
+    finished_in_sqlite,
+    follow_move,
+    is_damaged,
+    sqlite_path,
+    waiting_once,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
 EXPERIMENT = "bench"
+_AT_A_TIME = 8
+"""Calls that are made at once where MLflow is a server."""
+_LONGEST_TAG = 5000
+"""Characters of a tag that every MLflow takes with a new run."""
 _FILES = ("result.json", "predictions.parquet")
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
-ARTIFACTS = "mlflow-artifacts"
-"""The folder of MLflow's files, next to a SQLite store."""
 _KEY = re.compile(r"[0-9a-f]{8,64}")
 
 
@@ -77,8 +88,13 @@ def log_results(uri: str, results: Iterable[Result], experiment: str = EXPERIMEN
         if missing:
             client = _client(uri)
             number = _experiment(client, uri, experiment)
-            for result in missing.values():
-                _log(client, number, result)
+            unfinished = _unfinished_runs(client, number)
+
+            def log(result: Result) -> None:
+                _log(client, number, result, unfinished.get(result.key))
+
+            with waiting_once(sqlite_path(uri) if _is_of_a_workspace(uri) else None), _calls(uri) as pool:
+                list(pool.map(log, missing.values()))
     return Transfer(moved=len(missing), present=len(waiting) - len(missing))
 
 
@@ -100,7 +116,7 @@ def pull(uri: str, results: Path, experiment: str = EXPERIMENT) -> Transfer:
     with _failing_as(uri):
         client = _client(uri)
         found = client.get_experiment_by_name(experiment)
-        for run in _finished_runs(client, found.experiment_id) if found else ():
+        for run in _runs(client, found.experiment_id, "attributes.status = 'FINISHED'") if found else ():
             key = run.data.tags.get(KEY_TAG, "")
             if _KEY.fullmatch(key) and (results / key).is_dir():
                 present += 1
@@ -163,10 +179,20 @@ class ResultMirror:
 
 def push_command(uri: str) -> str:
     """What to type to send the result store to ``uri`` later, without its password."""
-    database = _sqlite_path(uri)
-    if database is not None and uri == Workspace(database.parent).default_tracking_uri:
-        return f"bench tracking push --workspace {shlex.quote(str(database.parent))}"
+    if _is_of_a_workspace(uri):
+        return f"bench tracking push --workspace {shlex.quote(str(sqlite_path(uri).parent))}"  # type: ignore[union-attr]
     return f"bench tracking push --uri {shlex.quote(redact(uri))}"
+
+
+def _calls(uri: str) -> ThreadPoolExecutor:
+    """Threads that call MLflow. A server answers several, and waiting for it is most of the time; a database takes one."""
+    return ThreadPoolExecutor(_AT_A_TIME if uri.startswith("http") else 1)
+
+
+def _is_of_a_workspace(uri: str) -> bool:
+    """Whether the store is the default one of a workspace, rebuilt from its results at any time."""
+    database = sqlite_path(uri)
+    return database is not None and uri == Workspace(database.parent).default_tracking_uri
 
 
 @contextlib.contextmanager
@@ -203,8 +229,8 @@ def _failing_as(uri: str) -> Iterator[None]:
         for secret in {password, unquote(password or "")} - {None, ""}:
             reason = reason.replace(str(secret), "***")
         reason = redact(reason).strip().splitlines()[0][:300] if reason.strip() else type(error).__name__
-        database = _sqlite_path(uri)
-        if database is not None and _is_damaged(database):
+        database = sqlite_path(uri)
+        if database is not None and is_damaged(database):
             aside = database.with_name(f"{database.name}.damaged")
             raise TrackingError(
                 f"{database}: not a readable MLflow store ({reason}). No result is lost. Move the file away and log all "
@@ -216,46 +242,9 @@ def _failing_as(uri: str) -> Iterator[None]:
         ) from None
 
 
-def _sqlite_path(uri: str) -> Path | None:
-    return Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:///") else None
-
-
-def _is_damaged(database: Path) -> bool:
-    """Whether a file is no SQLite database, has broken pages, or lacks MLflow's tables."""
-    try:
-        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-            if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
-                return True
-            connection.execute("SELECT artifact_uri FROM runs JOIN experiments USING (experiment_id)").fetchone()
-            connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.DatabaseError as error:
-        return not isinstance(error, sqlite3.OperationalError) or "no such" in str(error)
-    return False
-
-
-def _follow_move(database: Path) -> None:
-    """Let a store whose workspace was moved or copied keep its files next to it, where it names another folder of ours."""
-    here = (database.parent / ARTIFACTS).as_uri()
-    if not database.exists() or not database.stat().st_size:
-        return
-    with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection, connection:
-        if not connection.execute("SELECT name FROM sqlite_master WHERE name = 'experiments'").fetchone():
-            return
-        places = {row[0] for row in connection.execute("SELECT DISTINCT artifact_location FROM experiments")}
-        for there in places:
-            if there and there != here and there.startswith("file:") and there.endswith(f"/{ARTIFACTS}"):
-                connection.execute(
-                    "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (here, there)
-                )
-                connection.execute(
-                    "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE substr(artifact_uri, 1, ?) = ?",
-                    (here, len(there) + 1, len(there) + 1, f"{there}/"),
-                )
-
-
 def _turn(uri: str, results: Path) -> contextlib.AbstractContextManager:
     """A lock that makes the writers of one machine take turns, so that no two log the same cell."""
-    database = _sqlite_path(uri)
+    database = sqlite_path(uri)
     if database is None:
         return locked(results / ".mlflow.lock")
     return locked(database.with_name(f".{database.name}.lock"))
@@ -263,7 +252,7 @@ def _turn(uri: str, results: Path) -> contextlib.AbstractContextManager:
 
 def _refuse_unreachable(uri: str) -> None:
     """Fail within seconds where mlflow would retry for minutes."""
-    database = _sqlite_path(uri)
+    database = sqlite_path(uri)
     if database is not None:
         with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -284,9 +273,9 @@ def _client(uri: str) -> MlflowClient:
     import logging
 
     _refuse_unreachable(uri)
-    database = _sqlite_path(uri)
+    database = sqlite_path(uri)
     if database is not None:
-        _follow_move(database)
+        follow_move(database)
     for name, value in {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
@@ -322,7 +311,7 @@ def _experiment(client: MlflowClient, uri: str, name: str) -> str:
         )
     if found is not None:
         return found.experiment_id
-    database = _sqlite_path(uri)
+    database = sqlite_path(uri)
     # mlflow's own default would be ./mlruns of whatever folder the command was typed in
     beside = (database.parent / ARTIFACTS).as_uri() if database else None
     return client.create_experiment(name, artifact_location=beside)
@@ -330,35 +319,23 @@ def _experiment(client: MlflowClient, uri: str, name: str) -> str:
 
 def _without_finished(uri: str, experiment: str, results: dict[str, Result]) -> dict[str, Result]:
     """Those results that have no finished run yet."""
-    database = _sqlite_path(uri)
+    database = sqlite_path(uri)
     if database is not None:
-        _follow_move(database)
-        done = _finished_in_sqlite(database, experiment)
+        follow_move(database)
+        done = finished_in_sqlite(database, experiment)
         if done is not None:
             return {key: result for key, result in results.items() if key not in done}
     client = _client(uri)
     found = client.get_experiment_by_name(experiment)
     if found is None:
         return results
-    done = {
-        key for key in results if any(r.info.status == "FINISHED" for r in runs_of(client, found.experiment_id, key))
-    }
+
+    def finished(key: str) -> bool:
+        return any(run.info.status == "FINISHED" for run in runs_of(client, found.experiment_id, key))
+
+    with _calls(uri) as pool:
+        done = {key for key, there in zip(results, pool.map(finished, results), strict=True) if there}
     return {key: result for key, result in results.items() if key not in done}
-
-
-def _finished_in_sqlite(database: Path, experiment: str) -> set[str] | None:
-    """The keys of all finished runs, read without importing mlflow; None if the tables are not the expected ones."""
-    if not database.exists():
-        return set()
-    query = (
-        "SELECT tags.value FROM tags JOIN runs USING (run_uuid) JOIN experiments USING (experiment_id) "
-        "WHERE tags.key = ? AND experiments.name = ? AND runs.status = 'FINISHED' AND runs.lifecycle_stage = 'active'"
-    )
-    try:
-        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-            return {row[0] for row in connection.execute(query, (KEY_TAG, experiment))}
-    except sqlite3.Error:
-        return None
 
 
 def runs_of(client: MlflowClient, experiment_id: str, key: str) -> list[Run]:
@@ -366,43 +343,43 @@ def runs_of(client: MlflowClient, experiment_id: str, key: str) -> list[Run]:
     return list(client.search_runs([experiment_id], f"tags.`{KEY_TAG}` = '{key}'", max_results=10))
 
 
-def _finished_runs(client: MlflowClient, experiment_id: str) -> Iterator[Run]:
+def _runs(client: MlflowClient, experiment_id: str, wanted: str) -> Iterator[Run]:
+    """The runs of cells that a filter of MLflow's selects."""
     token = None
     while True:
-        page = client.search_runs([experiment_id], "attributes.status = 'FINISHED'", max_results=200, page_token=token)
+        page = client.search_runs([experiment_id], wanted, max_results=200, page_token=token)
         yield from (run for run in page if KEY_TAG in run.data.tags)
         token = page.token
         if not token:
             return
 
 
-def _log(client: MlflowClient, experiment_id: str, result: Result) -> None:
+def _unfinished_runs(client: MlflowClient, experiment_id: str) -> dict[str, Run]:
+    """What interrupted writers left, by key."""
+    return {run.data.tags[KEY_TAG]: run for run in _runs(client, experiment_id, "attributes.status != 'FINISHED'")}
+
+
+def _log(client: MlflowClient, experiment_id: str, result: Result, run: Run | None) -> None:
+    """Log a cell, as ``run`` if an interrupted writer left one: one call for its tags, one for params and metrics."""
     from mlflow.entities import Metric, Param, RunTag
 
     start, end = run_span(result)
-    unfinished = runs_of(client, experiment_id, result.key)
-    run = (
-        unfinished[0]
-        if unfinished
-        else client.create_run(experiment_id, start_time=start, tags={KEY_TAG: result.key}, run_name=str(result.cell))
+    tags = tags_of(result) | {KEY_TAG: result.key}
+    if run is None:
+        # of a new run the store does not check the tags' lengths
+        short = {name: value for name, value in tags.items() if len(value) <= _LONGEST_TAG}
+        run = client.create_run(experiment_id, start_time=start, tags=short, run_name=str(result.cell))
+        tags = {name: value for name, value in tags.items() if name not in short}
+    client.log_batch(
+        run.info.run_id,
+        metrics=[Metric(name, value, end, 0) for name, value in metrics_of(result).items()],
+        params=[Param(name, value) for name, value in params_of(result).items()],
+        tags=[RunTag(name, value) for name, value in tags.items()],
     )
-    number = run.info.run_id
-    # mlflow takes at most 100 params, 100 tags and 1,000 metrics in one request
-    for part in _parts([Param(name, value) for name, value in params_of(result).items()], 100):
-        client.log_batch(number, params=part)
-    for part in _parts([RunTag(name, value) for name, value in tags_of(result).items()], 100):
-        client.log_batch(number, tags=part)
-    for part in _parts([Metric(name, value, end, 0) for name, value in metrics_of(result).items()], 1000):
-        client.log_batch(number, metrics=part)
     assert result.folder is not None
     for name in _FILES:
-        client.log_artifact(number, str(result.folder / name))
-    client.set_terminated(number, "FINISHED", end)
-
-
-def _parts(items: list, size: int) -> Iterator[list]:
-    for first in range(0, len(items), size):
-        yield items[first : first + size]
+        client.log_artifact(run.info.run_id, str(result.folder / name))
+    client.set_terminated(run.info.run_id, "FINISHED", end)
 
 
 def _fetch(client: MlflowClient, run: Run, key: str, results: Path) -> None:

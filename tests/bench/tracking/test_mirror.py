@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from bench.cells.result import read_results
 from bench.errors import DataError
@@ -20,6 +21,7 @@ from bench.storage.artifacts import file_digest
 from bench.storage.workspace import Workspace
 from bench.tracking.mirror import EXPERIMENT, ResultMirror, TrackingError, log_results, pull, push
 from bench.tracking.run_fields import metrics_of, params_of, tags_of
+from bench.tracking.sqlite_store import waiting_once
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,32 @@ def test_a_run_left_unfinished_is_completed_not_doubled(uri, tmp_path, store_res
     client.set_terminated(run.info.run_id, "RUNNING")
     assert log_results(uri, [result], "killed").moved == 1
     assert [r.info.status for r in runs(uri, "killed")[1]] == ["FINISHED"]
+
+
+def test_a_long_tag_and_many_settings_are_logged_whole(uri, tmp_path, store_result):
+    config = {f"setting{k}": "x" for k in range(130)}
+    result = store_result(tmp_path / "results", config=config, left_out=["a class of many words " * 300])
+    log_results(uri, [result], "long")
+    (run,) = runs(uri, "long")[1]
+    assert run.data.params.keys() == params_of(result).keys()
+    assert run.data.tags.keys() >= tags_of(result).keys()
+    assert run.data.tags["left_out"].startswith("a class of many words")
+
+
+def test_a_store_waits_for_the_disk_once_within_a_block_only(tmp_path):
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'store.db'}")
+
+    def level():
+        with engine.connect() as connection:
+            return connection.exec_driver_sql("PRAGMA synchronous").scalar()
+
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE runs (name)")
+    with waiting_once(tmp_path / "store.db"):
+        assert level() == 0
+    assert level() == 2
+    with waiting_once(None):
+        assert level() == 2
 
 
 def test_push_and_pull_rebuild_each_other(uri, tmp_path, store_result):

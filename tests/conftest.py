@@ -235,7 +235,8 @@ def pytest_runtest_protocol(item):
     if not _seconds:
         _seconds["start"] = before
     result = yield
-    _seconds[room_of(item.nodeid)] += processor_seconds() - before
+    if not item.get_closest_marker("slow"):
+        _seconds[room_of(item.nodeid)] += processor_seconds() - before
     return result
 
 

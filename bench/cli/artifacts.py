@@ -31,7 +31,7 @@ def list_command(kind: Kinds = None, json_output: o.Json = False, workspace: o.W
 
     found = artifacts(Workspace.at(workspace), _kinds(kind))
     if json_output:
-        _json([_facts(one) for one in found])
+        o.print_json([_facts(one) for one in found])
         return
     if not found:
         typer.echo("nothing yet")
@@ -77,7 +77,7 @@ def show(
     if len(found) != 1:
         how = f"{len(found)} artifacts have" if found else "no artifact has"
         raise ConfigError(f"{how} a key that begins with {key!r}. bench artifacts list shows the keys.")
-    _json(_facts(found[0]))
+    o.print_json(_facts(found[0]))
 
 
 @app.command(epilog="Example:  bench artifacts verify --kind checkpoint,result")
@@ -97,7 +97,7 @@ def verify(kind: Kinds = None, json_output: o.Json = False, workspace: o.Workspa
         if wrong:
             damaged.append({"kind": one.kind, "path": str(one.path), "wrong": wrong})
     if json_output:
-        _json({"intact": intact, "unchecked": unchecked, "damaged": damaged})
+        o.print_json({"intact": intact, "unchecked": unchecked, "damaged": damaged})
     else:
         for each in damaged:
             typer.echo(f"damaged: {each['kind']} {each['path']}: {each['wrong']}")
@@ -177,9 +177,3 @@ def _size(count: float) -> str:
 
 def _age(days: float) -> str:
     return f"{days:.0f} d" if days >= 1 else f"{days * 24:.0f} h" if days >= 1 / 24 else f"{days * 1440:.0f} min"
-
-
-def _json(value: Any) -> None:
-    import json
-
-    typer.echo(json.dumps(value, indent=2))

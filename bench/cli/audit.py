@@ -73,10 +73,8 @@ def audit_command(
     if csv is not None and found.offending is not None:
         found.offending.to_csv(csv, index=False)
     if json_output:
-        import json
-
         value = {"method": method, "task": task, "data": source.kind, "contamination": found.contamination}
-        typer.echo(json.dumps(value | found.evidence(), indent=2))
+        o.print_json(value | found.evidence())
     else:
         _show(method, task, found, csv)
     if found.contamination == "test records":

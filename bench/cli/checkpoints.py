@@ -65,10 +65,9 @@ def import_command(
     leads = o.split_commas([lead_order]) if lead_order else None
     folder, report = import_checkpoint(cls, config, file, own.checkpoints, part, corpora, leads)
     if json_output:
-        import json
         from dataclasses import asdict
 
-        typer.echo(json.dumps({"checkpoint": str(folder), **asdict(report)}, indent=2))
+        o.print_json({"checkpoint": str(folder), **asdict(report)})
         return
     for what, names in (("unused", report.unused), ("keeps its initial weights", report.initial)):
         for name in names:

@@ -133,13 +133,11 @@ def verify(
 @app.command(epilog="Example:  bench data status")
 def status(data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, json_output: o.Json = False) -> None:
     """For each dataset: prepared, records, hours, bytes of the store, version, texts, and where it was found."""
-    import json
-
     from bench.data.status import data_status
 
     rows = data_status(o.data_source(data_root, workspace))
     if json_output:
-        typer.echo(json.dumps(rows, indent=2))
+        o.print_json(rows)
         return
     from rich.table import Table
 

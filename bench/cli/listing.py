@@ -101,10 +101,8 @@ def _matching(group: str, pattern: str | None) -> list[Any]:
 
 
 def _print(rows: list[dict[str, Any]], verbose: bool, json_output: bool) -> None:
-    import json
-
     if json_output:
-        typer.echo(json.dumps(rows, indent=2))
+        o.print_json(rows)
         return
     from rich.table import Table
     from rich.text import Text

@@ -118,6 +118,22 @@ def counted(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
+def print_json(value: Any) -> None:
+    """Machine-readable output; dataclasses are written as objects."""
+    import json
+    from dataclasses import asdict, is_dataclass
+    from pathlib import Path
+
+    def written(one: Any) -> Any:
+        if is_dataclass(one) and not isinstance(one, type):
+            return asdict(one)
+        if isinstance(one, Path):
+            return str(one)
+        raise TypeError(f"{type(one).__name__} has no form in JSON")
+
+    typer.echo(json.dumps(value, indent=2, default=written))
+
+
 def examples(*lines: str) -> str:
     """The end of a command's help: examples, each on separate lines, and remarks."""
     return "\n\n".join(("Examples:", *lines))

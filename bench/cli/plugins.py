@@ -77,8 +77,6 @@ def check_command(
     json_output: o.Json = False,
 ) -> None:
     """Check a registered method, task or dataset against its contract; print reason and fix of each broken promise."""
-    import json
-
     from bench import registry
     from bench.progress import say, set_quiet
 
@@ -100,7 +98,7 @@ def check_command(
                 _show(verdicts)
     broken = [row for row in found if row["outcome"] == "broken"]
     if json_output:
-        typer.echo(json.dumps(found, indent=2))
+        o.print_json(found)
     else:
         kept = sum(row["outcome"] == "kept" for row in found)
         typer.echo(f"{kept} kept, {len(broken)} broken, {len(found) - kept - len(broken)} do not apply")

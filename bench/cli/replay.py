@@ -22,8 +22,6 @@ def replay_command(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Compute finished cells again from their recorded inputs and compare the predictions. Exit code 1 if any differ."""
-    import json
-
     from bench import progress
     from bench.cells.result import named_results
 
@@ -47,7 +45,7 @@ def replay_command(
             since = f"; changed since: {', '.join(found.changed)}" if found.changed else ""
             typer.echo(f"{result.key[:12]}  {result.cell}: {outcome}{since}")
     if json_output:
-        typer.echo(json.dumps(replays, indent=2))
+        o.print_json(replays)
     if not all(one["identical"] for one in replays):
         raise typer.Exit(1)
 
@@ -87,7 +85,7 @@ def rescore_command(
         if found and not json_output:
             typer.echo(f"{result.key[:12]}  {result.cell}: {'; '.join(found[:4])}{'; ...' if len(found) > 4 else ''}")
     if json_output:
-        typer.echo(json.dumps(differing, indent=2))
+        o.print_json(differing)
     else:
         stored = ", and stored" if write and differing else ""
         left_out = f", {damaged:,} that cannot be scored again" if damaged else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -263,9 +262,7 @@ def _dry_run(runs: list[Any], source: Any, json_output: bool) -> None:
     plans = [prepare_session(options, source)[0] for options in runs]
     cells = [cell for planned in plans for cell in planned.cells]
     if json_output:
-        import json
-
-        typer.echo(json.dumps([cell.to_dict() for cell in cells], indent=2))
+        o.print_json([cell.to_dict() for cell in cells])
         return
     for cell in cells:
         typer.echo(str(cell))
@@ -297,10 +294,7 @@ def _execute(options: Any, source: Any, memory: Any, json_output: bool, board: s
 
 
 def _print_json(reports: list[Any]) -> None:
-    import json
-
-    json.dump([_as_json(result) for report in reports for result in report.results], sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    o.print_json([_as_json(result) for report in reports for result in report.results])
 
 
 def _line(result: Any, computed: bool) -> str:

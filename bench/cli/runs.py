@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli import options as o
-from bench.cli.show import show_command
+from bench.cli.show import show_command, three_decimals
 
 EXAMPLES = o.examples("bench runs", "bench runs --failed --verbose", "bench runs show 3f2a --classes")
 
@@ -28,8 +28,6 @@ def runs_command(
     """List finished cells, or failures with their reasons."""
     if context.invoked_subcommand is not None:
         return None
-    import json
-
     from bench.cells.result import read_results
     from bench.storage.workspace import Workspace
 
@@ -38,14 +36,11 @@ def runs_command(
         return _failures(place, verbose, json_output)
     results = sorted(read_results(place.results), key=lambda r: (r.data, r.profile, r.cell))
     if json_output:
-        typer.echo(
-            json.dumps(
-                [
-                    {"key": r.key, "cell": r.cell.to_dict(), "profile": r.profile, "data": r.data, "score": r.score}
-                    for r in results
-                ],
-                indent=2,
-            )
+        o.print_json(
+            [
+                {"key": r.key, "cell": r.cell.to_dict(), "profile": r.profile, "data": r.data, "score": r.score}
+                for r in results
+            ]
         )
         return None
     if not results:
@@ -85,26 +80,20 @@ def _facts(result: Any) -> dict[str, str]:
         "data": result.data,
         "profile": result.profile,
         "metric": metric,
-        "value": _number(estimate["value"]),
-        "interval": f"[{_number(estimate['low'])}, {_number(estimate['high'])}]",
+        "value": three_decimals(estimate["value"]),
+        "interval": f"[{three_decimals(estimate['low'])}, {three_decimals(estimate['high'])}]",
         "n": f"{result.counts['test']:,}",
         "started": result.provenance.get("started", "-").replace("T", " ")[:16],
         "key": result.key,
     }
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
 def _failures(place: Any, verbose: bool, json_output: bool) -> None:
-    import json
-
     from bench.runner.failures import recorded
 
     found = recorded(place)
     if json_output:
-        typer.echo(json.dumps(found, indent=2))
+        o.print_json(found)
         return
     from bench.cells.cell import Cell
 

@@ -22,9 +22,6 @@ def doctor_command(
 ) -> None:
     """Check versions, plugins, devices, data, encoders, disk and tracking, and print a fix for everything missing.
     Exit code 1 if something would stop a run."""
-    import json
-    from dataclasses import asdict
-
     from bench.doctor import examine
 
     findings = []
@@ -34,7 +31,7 @@ def doctor_command(
             _show(finding)
     problems = sum(f.state == "problem" for f in findings)
     if json_output:
-        typer.echo(json.dumps([asdict(f) for f in findings], indent=2))
+        o.print_json(findings)
     else:
         warned = sum(f.state == "warning" for f in findings)
         typer.echo(f"{o.counted(problems, 'problem')}, {o.counted(warned, 'warning')}")

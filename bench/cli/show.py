@@ -25,8 +25,6 @@ def show_command(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Show a finished cell: its metrics with intervals, and with --classes the metrics of every class."""
-    import json
-
     from bench.cells.per_class import class_values, write_class_values
     from bench.cells.result import named_results
     from bench.storage.workspace import Workspace
@@ -39,13 +37,13 @@ def show_command(
         return typer.echo(f"{csv}: {len(result.score['per_class'])} classes of {result.cell}")
     if json_output:
         told = {"key": result.key, "cell": result.cell.to_dict(), "metrics": result.score["metrics"]}
-        return typer.echo(json.dumps(told | {"classes": class_values(result), "seen": result.seen}, indent=2))
+        return o.print_json(told | {"classes": class_values(result), "seen": result.seen})
     typer.echo(f"{result.cell}\n{result.data} data, {result.profile} profile, {result.counts['test']:,} test records")
     typer.echo(f"key {result.key}")
     for name, estimate in result.score["metrics"].items():
         low, high = estimate["low"], estimate["high"]
         interval = "" if low is None else f"  [{low:.3f}, {high:.3f}]"
-        typer.echo(f"  {name:20} {_number(estimate['value'])}{interval}")
+        typer.echo(f"  {name:20} {three_decimals(estimate['value'])}{interval}")
     if result.seen:
         each = result.seen["classes"].values()
         typer.echo(
@@ -80,8 +78,8 @@ def _classes(result: Any) -> None:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else _number(value) if not isinstance(value, str) else value
+    return f"{value:,}" if isinstance(value, int) else three_decimals(value) if not isinstance(value, str) else value
 
 
-def _number(value: float | None) -> str:
+def three_decimals(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"

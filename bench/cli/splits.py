@@ -33,9 +33,7 @@ def verify(
     is against it, which the words below tell (exit code 1). simulated: the rule was tried on simulated recordings. no
     stated numbers: nobody published any. not checked: why.
     """
-    import json
     from collections import Counter
-    from dataclasses import asdict
 
     from bench import progress, registry
     from bench.runner.session import Session
@@ -56,7 +54,7 @@ def verify(
                 for line in check.lines():
                     typer.echo(line)
     if json_output:
-        typer.echo(json.dumps([asdict(check) for check in checks], indent=2))
+        o.print_json(checks)
     else:
         counted = Counter(check.verdict for check in checks)
         typer.echo("; ".join(f"{verdict}: {n}" for verdict, n in counted.items()) or "nothing to check here")

@@ -206,11 +206,8 @@ def sweep_command(
 
 def _show_report(report: Any, storage: str | None, json_output: bool) -> None:
     if json_output:
-        import json
-        from dataclasses import asdict
-
         results = [{"key": r.key, "cell": r.cell.to_dict(), "score": r.score} for r in report.results]
-        typer.echo(json.dumps({"studies": [asdict(s) for s in report.studies], "results": results}, indent=2))
+        o.print_json({"studies": report.studies, "results": results})
         return
     from rich.console import Console
 
@@ -242,8 +239,6 @@ def show_command(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """A study's trials, its best setting, and pictures of it: history, importances, slices."""
-    import json
-
     from rich.console import Console
 
     from bench.storage.workspace import Workspace
@@ -252,11 +247,14 @@ def show_command(
     place = Workspace.at(workspace)
     if study is None:
         names = show.studies(place, storage)
-        typer.echo(json.dumps(names, indent=2) if json_output else "\n".join(names) or f"no studies in {place.sweeps}")
+        if json_output:
+            o.print_json(names)
+        else:
+            typer.echo("\n".join(names) or f"no studies in {place.sweeps}")
         return
     with show.study_at(place, storage, study) as found:
         if json_output:
-            typer.echo(json.dumps(show.as_json(found), indent=2))
+            o.print_json(show.as_json(found))
             return
         console = Console()
         console.print(show.table(found, limit))

@@ -34,7 +34,7 @@ def ingest(
     place = _store(store, model, workspace, writable=True)
     told = place.ingest([path.expanduser() for path in files])
     if json_output:
-        return _json({"store": str(place.folder), "files": told})
+        return o.print_json({"store": str(place.folder), "files": told})
     for one in told:
         parts = f"{one.parts:,} {one.unit}{'s' if one.parts != 1 else ''}"
         typer.echo(f"{one.name}: {parts}, {one.passages:,} passages{'' if one.new else ', there already'}")
@@ -57,7 +57,7 @@ def retrieve(
     """Show the passages that a language model would receive for a statement, with page."""
     found = _store(store, None, workspace).retrieve(statements, top)
     if json_output:
-        return _json(found)
+        return o.print_json(found)
     for statement, passages in found.items():
         typer.echo(statement)
         for passage in passages:
@@ -74,14 +74,3 @@ def _store(folder: Path | None, model: str | None, workspace: str | None, writab
     if writable and folder is None:
         place.ensure_writable()
     return registry.text_store().of_model(folder.expanduser() if folder else place.textbooks, model)
-
-
-def _json(value: Any) -> None:
-    import json
-    from dataclasses import asdict, is_dataclass
-
-    typer.echo(
-        json.dumps(
-            value, indent=2, default=lambda v: asdict(v) if is_dataclass(v) and not isinstance(v, type) else str(v)
-        )
-    )

@@ -71,6 +71,9 @@ def run(cell: CellRun) -> Outcome:
     batch_size = objective.batch_size(config.batch_size, cell.targets[cell.train])
     strata = objective.strata(cell.targets[cell.train]) if objective.couples_records else None
     steps = -(-len(train) // batch_size)
+    total = steps * config.epochs
+    rates = config.lr * np.array([warmup_cosine(step, total, config.warmup_steps) for step in range(total)])
+    metric = cell.task.metric
     best: dict[str, Any] = {"value": -np.inf}
     history = []
     for epoch in range(config.epochs):
@@ -78,24 +81,21 @@ def run(cell: CellRun) -> Outcome:
             order = spread_evenly(strata, np.random.default_rng((cell.seed, epoch)))
         else:
             order = torch.randperm(len(train), generator=generator).numpy()
-        rates = [
-            config.lr * warmup_cosine(epoch * steps + i, steps * config.epochs, config.warmup_steps)
-            for i in range(steps)
-        ]
-        loss = head.train_epoch(train, train_targets, order, batch_size, np.array(rates), config.weight_decay)
+        of_epoch = rates[epoch * steps : (epoch + 1) * steps]
+        loss = head.train_epoch(train, train_targets, order, batch_size, of_epoch, config.weight_decay)
         value = objective.selection_value(validation_targets, objective.scores(head.outputs(validation)))
         history.append({"epoch": epoch + 1, "loss": loss, "validation": value})
         cell.report(epoch + 1, value)
         if value > best["value"]:
             best = {"value": value, "epoch": epoch + 1, "state": head.state()}
-        cell.progress(epoch + 1, config.epochs, f"validation {cell.task.metric} {value:.3f}")
+        cell.progress(epoch + 1, config.epochs, f"validation {metric} {value:.3f}")
     if "state" not in best:  # no class can be ranked on validation data: the last epoch stands, and the result says so
         best = {"value": None, "epoch": config.epochs, "state": head.state()}
     head.load(best.pop("state"))
     scored = [objective.scores(head.outputs(features[rows])) for rows in (cell.validation, cell.test)]
     if config.standardise:
         head.load(_on_raw_features(head.weight, head.bias, scaler))
-    return Outcome(scored[0], scored[1], {"metric": cell.task.metric, **best}, history, head)
+    return Outcome(scored[0], scored[1], {"metric": metric, **best}, history, head)
 
 
 def run_exact(cell: CellRun) -> Outcome:
@@ -113,6 +113,7 @@ def run_exact(cell: CellRun) -> Outcome:
     def scores(fit: Fit, rows: np.ndarray) -> np.ndarray:
         return objective.scores(features[rows] @ fit.weight.T + fit.bias)
 
+    metric = cell.task.metric
     best: dict[str, Any] = {"value": -np.inf}
     chosen, history = None, []
     for i, fit in enumerate(path):
@@ -122,11 +123,11 @@ def run_exact(cell: CellRun) -> Outcome:
         # Where no class can be ranked the value is NaN, and the strongest penalty stands.
         if chosen is None or value > best["value"] or (np.isnan(best["value"]) and not np.isnan(value)):
             best, chosen = {"value": value, "c": fit.c}, fit
-        cell.progress(i + 1, len(config.c), f"c {fit.c:g}: validation {cell.task.metric} {value:.3f}")
+        cell.progress(i + 1, len(config.c), f"c {fit.c:g}: validation {metric} {value:.3f}")
     assert chosen is not None
     head = LinearHead(features.shape[1], objective.n_outputs, objective.loss_name, torch.Generator())
     head.load(_on_raw_features(chosen.weight.numpy(), chosen.bias.numpy(), scaler))
-    best = {"metric": cell.task.metric, **best, "value": best["value"] if np.isfinite(best["value"]) else None}
+    best = {"metric": metric, **best, "value": best["value"] if np.isfinite(best["value"]) else None}
     return Outcome(scores(chosen, cell.validation), scores(chosen, cell.test), best, history, head)
 
 

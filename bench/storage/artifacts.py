@@ -208,7 +208,9 @@ def _is_seal(value: dict[str, Any]) -> bool:
     """Whether a seal has its form and its own digest; seals of version 0.1 have none."""
     signed = {name: value[name] for name in ("kind", "inputs", "files", "made")}
     forms = isinstance(value["inputs"], dict) and all(
-        isinstance(each["bytes"], int) and isinstance(each["sha256"], str) and ".." not in name.replace("\\", "/").split("/")
+        isinstance(each["bytes"], int)
+        and isinstance(each["sha256"], str)
+        and ".." not in name.replace("\\", "/").split("/")
         for name, each in value["files"].items()
     )
     return forms and (value == signed or value == signed | {"digest": digest(signed)})

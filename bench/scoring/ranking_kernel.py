@@ -14,15 +14,21 @@ import numpy as np
 def areas(weights, order, positive, ends, auroc, auprc, with_auprc):  # pragma: no cover - compiled
     """Fill ``auroc`` and, if asked for, ``auprc``, both float64 [replicate].
 
+    Each record costs one addition per replicate, each positive one product more: AUROC is 1 less the share of pairs in
+    which a negative lies above the positive. All sums are of integers, and exact.
+
     Args:
-        weights: float64 [record, replicate], how often each record was drawn.
+        weights: unsigned integers [record, replicate], how often each record was drawn. The smaller their type, the more
+            replicates are added at once.
         order: the records from the highest score to the lowest.
         positive, ends: of each place in ``order``, whether its record is positive, and whether the next one's score is
             lower. Records of one score count together.
     """
     count = weights.shape[1]
-    won, above_positive, above = np.zeros(count), np.zeros(count), np.zeros(count)
-    tied_positive, tied, gained = np.zeros(count), np.zeros(count), np.zeros(count)
+    above, above_positive = np.zeros(count, np.int32), np.zeros(count, np.int32)
+    tied, tied_positive = np.zeros(count, np.int32), np.zeros(count, np.int32)
+    lost_twice = np.zeros(count, np.int64)  # pairs, times two: a tie is half of one
+    gained = np.zeros(count)
     together = 0
     for k in range(len(order)):
         row = weights[order[k]]
@@ -32,12 +38,11 @@ def areas(weights, order, positive, ends, auroc, auprc, with_auprc):  # pragma: 
                     for r in range(count):
                         hits = above_positive[r] + row[r]
                         # Where nothing lies at or above this score the record was not drawn, and gains nothing.
-                        gained[r] += row[r] * hits / max(above[r] + row[r], 1.0)
+                        gained[r] += row[r] * hits / max(above[r] + row[r], 1)
+                for r in range(count):
+                    lost_twice[r] += 2 * np.int64(row[r]) * (above[r] - above_positive[r])
                 for r in range(count):
                     above_positive[r] += row[r]
-            else:
-                for r in range(count):
-                    won[r] += row[r] * above_positive[r]
             for r in range(count):
                 above[r] += row[r]
             continue
@@ -49,16 +54,16 @@ def areas(weights, order, positive, ends, auroc, auprc, with_auprc):  # pragma: 
                 tied_positive[r] += row[r]
         if ends[k]:
             for r in range(count):
-                won[r] += (tied[r] - tied_positive[r]) * (above_positive[r] + 0.5 * tied_positive[r])
+                negatives_above = above[r] - above_positive[r]
+                lost_twice[r] += np.int64(tied_positive[r]) * (2 * negatives_above + tied[r] - tied_positive[r])
                 above_positive[r] += tied_positive[r]
                 above[r] += tied[r]
                 if with_auprc:
-                    gained[r] += tied_positive[r] * above_positive[r] / max(above[r], 1.0)
-                tied[r] = tied_positive[r] = 0.0
+                    gained[r] += np.int64(tied_positive[r]) * above_positive[r] / max(above[r], 1)
+                tied[r] = tied_positive[r] = 0
             together = 0
     for r in range(count):
-        negatives = above[r] - above_positive[r]
-        scored = above_positive[r] > 0 and negatives > 0
-        auroc[r] = won[r] / (above_positive[r] * negatives) if scored else np.nan
+        pairs_twice = 2 * np.int64(above_positive[r]) * (above[r] - above_positive[r])
+        auroc[r] = (pairs_twice - lost_twice[r]) / pairs_twice if pairs_twice > 0 else np.nan
         if with_auprc:
-            auprc[r] = gained[r] / above_positive[r] if scored else np.nan
+            auprc[r] = gained[r] / above_positive[r] if pairs_twice > 0 else np.nan

@@ -34,7 +34,7 @@ class Ranking:
         """Several of "auroc" and "auprc" from one pass over the weights."""
         from bench.scoring.ranking_kernel import areas  # numba takes half a second to import
 
-        weights = np.ascontiguousarray(weights, dtype=float)
+        weights = np.ascontiguousarray(weights, np.uint8 if weights.max(initial=0) < 256 else np.uint32)
         shape = (len(self._ranked), weights.shape[1])
         found = {"auroc": np.full(shape, np.nan), "auprc": np.full(shape, np.nan)}
         for c, (order, positive, ends) in enumerate(self._ranked):

@@ -121,3 +121,19 @@ def test_any_function_of_records_is_a_statistic():
     by_records = bootstrap.bootstrap(bootstrap.of_records(lambda drawn: values[drawn].mean()), clusters, 30, seed=1)
     by_weights = bootstrap.bootstrap(lambda weights: values @ weights / weights.sum(axis=0), clusters, 30, seed=1)
     np.testing.assert_allclose(by_records, by_weights, atol=1e-12)
+
+
+@pytest.mark.parametrize("most", [4, 300, 70_000])
+def test_many_draws_of_one_record_are_counted_as_drawn(most):
+    rng = np.random.default_rng(most)
+    targets, scores = rng.integers(0, 2, (40, 2)), rng.integers(-4, 4, (40, 2)).astype(float)
+    weights = rng.integers(0, most, (40, 3)).astype(float)
+    values = weighted.Ranking(targets, scores).measure(weights, ("auroc", "auprc"))
+    for b, weight in enumerate(weights.T):
+        for c in range(2):
+            for name, slow in (
+                ("auroc", sklearn_metrics.roc_auc_score),
+                ("auprc", sklearn_metrics.average_precision_score),
+            ):
+                expected = slow(targets[:, c], scores[:, c], sample_weight=weight)
+                assert values[name][b, c] == pytest.approx(expected, rel=1e-14)

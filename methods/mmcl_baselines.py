@@ -61,7 +61,7 @@ class OnMMCLTransformer(SelfSupervised):
         config: Any = self.config
         self.encoder.begin_finetuning(config.pool, config.drop_path, config.norm_twice)
 
-    def augmented(self, batch: ECGBatch) -> ECGBatch:
+    def augment_finetuning(self, batch: ECGBatch) -> ECGBatch:
         ecg = batch.ecg[..., : self.view_length]  # no random crop: MMCL IV-C.2 crops in pretraining alone
         return replace(batch, ecg=mmcl_view(ecg, batch.leads, phase=0.075, noise=0.2))
 

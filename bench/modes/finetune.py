@@ -17,6 +17,7 @@ from bench.data.batches import BatchSource
 from bench.errors import BenchError
 from bench.method import LabelledData
 from bench.method.search_space import LogUniform, Spaces
+from bench.modes import facts
 from bench.modes.mode import Mode
 from bench.modes.mode_io import CellRun, Outcome
 from bench.scoring.released import aggregate_windows
@@ -149,7 +150,7 @@ def run(cell: CellRun) -> Outcome:
     batch_size = objective.batch_size(min(config.batch_size, len(cell.train)), cell.targets[cell.train])
     steps = len(cell.train) // batch_size
     total = steps * config.epochs
-    whole = cell.mode == "scratch" or config.layer_decay is not None
+    whole = not facts(cell.mode).uses_checkpoint or config.layer_decay is not None
     lr, encoder_lr = _rates(config, whole)
     groups = [
         *_encoder_groups(cell, source, encoder_lr),

@@ -74,13 +74,11 @@ class Schedule:
     _ready: list[tuple[bool, float, int, str]] = field(default_factory=list)
     _order: dict[str, int] = field(default_factory=dict)
     _length: dict[str, float] = field(default_factory=dict)
-    seconds_left: float = 0.0
 
     @classmethod
     def of(cls, jobs: Iterable[Job], longest_first: bool = True) -> Schedule:
         """Args: longest_first: or in the order given, as far as what waits for what allows."""
         schedule = cls({job.id: job for job in jobs})
-        schedule.seconds_left = sum(job.seconds for job in schedule.jobs.values())
         for number, job in enumerate(schedule.jobs.values()):
             schedule._order[job.id] = number
             needs = {need for need in job.needs if need in schedule.jobs}
@@ -166,8 +164,7 @@ class Schedule:
 
     def _remove(self, job: Job) -> None:
         self.running.pop(job.id, None)
-        if self.jobs.pop(job.id, None) is not None:
-            self.seconds_left -= job.seconds
+        self.jobs.pop(job.id, None)
 
 
 def jobs_of(

@@ -87,7 +87,7 @@ class Estimate:
 
     Attributes:
         questions: distinct ones; ``cached`` of them are answered already.
-        seconds: for the rest, from the pace of ``probed`` answers; None without any.
+        seconds: for the rest, from the pace of the answers so far; None without any.
         cost: in the currency of the configured prices.
     """
 
@@ -97,7 +97,6 @@ class Estimate:
     answer_tokens: int
     seconds: float | None
     cost: float
-    probed: int
 
     def __str__(self) -> str:
         time_left = "time unknown" if self.seconds is None else f"about {self.seconds / 3600:.1f} h"
@@ -237,7 +236,6 @@ class ChatEndpoint:
             answer_tokens=answer,
             seconds=None if pace is None else pace * len(waiting) / self.config.concurrency,
             cost=(prompt * self.config.price_in + answer * self.config.price_out) / 1e6,
-            probed=len(self._pace),
         )
 
     # Answers already given

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from bench.dataset import Dataset, Publication, RecordFile, Recording, path_inside
+from bench.dataset import Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
 from bench.splitting.stratify import stratified_folds, stratified_parts
 from tasks.cpsc2018 import CLASSES
 from tasks.datasets.challenge_files import clean_age, clean_sex, read_notes, records_below
 from tasks.datasets.file_constants import CPSC2018_FS, CPSC2018_NUMBERS, CPSC2018_SNOMED
 from tasks.datasets.pretraining_rows import outside_every_test
-from tasks.datasets.sentences import sentences
+from tasks.datasets.sentences import DatasetWithStatements
 from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ SIZES = {"train": 4950, "validation": 551, "test": 1376}
 """Sizes of MERL's random partition, which ours has too."""
 
 
-class CPSC2018(Dataset):
+class CPSC2018(DatasetWithStatements):
     """6,877 recordings of 6 to 144 s with one to three of nine labels (CPSC2018, also called ICBEB)."""
 
     # Liu et al., J Med Imaging Health Inform 8:1368, 2018. No patient ids were published: each recording is its own.
@@ -144,13 +144,6 @@ class CPSC2018(Dataset):
 
             return read_recording(file.path)
         return Recording(read_structure(file.path.with_name(file.path.name + ".mat"))["data"], fs=float(CPSC2018_FS))
-
-    @classmethod
-    def text(cls, records: pd.DataFrame, source: str) -> list[str]:
-        """``statements``: the labels in words, as sentences."""
-        if source == "statements":
-            return [sentences(found) for found in records["statements"]]
-        return super().text(records, source)
 
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.dataset import Dataset, Publication, RecordFile, Recording, path_inside
+from bench.dataset import Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
 from bench.splitting.stratify import stratified_parts
 from tasks.csn import CLASSES, substring_labels, whole_labels
 from tasks.datasets.challenge_files import read_notes, records_below
 from tasks.datasets.file_constants import CSN_CONDITIONS
 from tasks.datasets.pretraining_rows import outside_every_test
-from tasks.datasets.sentences import sentences
+from tasks.datasets.sentences import DatasetWithStatements
 from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ LAST_OF_CHAPMAN = "JS10646"
 _MERGED_LINES = re.compile(r"(\S+) (\d+) (\d+) (\d+)00/mV (.*)")
 
 
-class CSN(Dataset):
+class CSN(DatasetWithStatements):
     """45,152 ten-second recordings with SNOMED CT codes from Chapman, Shaoxing and Ningbo (CSN)."""
 
     # Zheng et al., "A large scale 12-lead electrocardiogram database for arrhythmia study", PhysioNet 2022. One
@@ -182,13 +182,6 @@ class CSN(Dataset):
         name, n_leads, fs, samples, tail = slip.groups()
         mended = f"{name} {n_leads} {fs} {samples}\n{name}.mat 16+24 1000/mV {tail}\n{rest}"
         return read_recording(file.path, parse_header(path, mended))
-
-    @classmethod
-    def text(cls, records: pd.DataFrame, source: str) -> list[str]:
-        """``statements``: the conditions in words, as sentences."""
-        if source == "statements":
-            return [sentences(found) for found in records["statements"]]
-        return super().text(records, source)
 
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:

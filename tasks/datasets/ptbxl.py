@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.dataset import Dataset, Publication, RecordFile, Recording, path_inside
+from bench.dataset import Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
 from tasks.datasets.file_constants import PTBXL_WITHDRAWN
 from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
 from tasks.datasets.report_language import language_of
-from tasks.datasets.sentences import sentences
+from tasks.datasets.sentences import DatasetWithStatements, sentences
 from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ OPTIONAL = (*NUMBERS, *TEXTS, "filename_lr", "filename_hr", "validated_by_human"
 FOLDERS = {500: ("filename_hr", "records500"), 100: ("filename_lr", "records100")}
 
 
-class PTBXL(Dataset):
+class PTBXL(DatasetWithStatements):
     """21,799 ten-second recordings of 18,869 patients with SCP-ECG statements and reports (PTB-XL)."""
 
     # Wagner et al., Scientific Data 7:154, 2020; columns, folds and statement groups as described there.
@@ -228,8 +228,6 @@ class PTBXL(Dataset):
 
         Which language a report is in, :func:`tasks.datasets.report_language.language_of` tells.
         """
-        if source == "statements":
-            return [sentences(found) for found in records["statements"]]
         if source == "likelihoods":
             return [sentences(_with_likelihoods(row)) for row in _rows(records)]
         if source == "report":

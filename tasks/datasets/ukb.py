@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from bench.dataset import Dataset, RecordFile, Recording
+from bench.dataset import RecordFile, Recording
 from bench.errors import ConfigError, DataError
 from bench.splitting.stratify import stratified_parts
 from tasks.datasets.file_constants import UKB_TRUE_RISKS, UKB_TRUTH
-from tasks.datasets.sentences import sentences
+from tasks.datasets.sentences import DatasetWithStatements
 from tasks.datasets.ukb_cine import SUFFIXES, read_three_phases
 from tasks.datasets.ukb_ecg_xml import COLUMNS, read_facts, read_resting_ecg
 from tasks.datasets.ukb_phenotypes import FILE as PHENOTYPES_FILE
@@ -46,7 +46,7 @@ _MANY = 500
 """From so many files on, they are read by several processes."""
 
 
-class UKBiobank(Dataset):
+class UKBiobank(DatasetWithStatements):
     """Resting 12-lead ECGs of UK Biobank's imaging visits with cine MRI, phenotypes and follow-up."""
 
     name = "ukb"
@@ -186,13 +186,6 @@ class UKBiobank(Dataset):
     @staticmethod
     def read_image(file: RecordFile, size: int) -> np.ndarray:
         return read_three_phases(file.path, size)
-
-    @classmethod
-    def text(cls, records: pd.DataFrame, source: str) -> list[str]:
-        """``statements``: the recorder's, as sentences."""
-        if source == "statements":
-            return [sentences(found) for found in records["statements"]]
-        return super().text(records, source)
 
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -16,7 +16,6 @@ from tasks.datasets.challenge_files import new_root
 from tasks.datasets.file_constants import MIMIC_MEASUREMENTS, MIMIC_RECORD_LIST, MIMIC_REPORTS
 from tasks.datasets.simulated.people import draw_person, patient_with
 
-"""The publisher's order of the leads, with aVF before aVL."""
 GAIN = 200.0
 
 _CHUNK = 64

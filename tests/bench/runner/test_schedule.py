@@ -46,7 +46,6 @@ def test_a_failure_takes_along_what_needs_it_and_nothing_else():
     assert [lost.id for lost in schedule.failed(first)] == ["b", "c"]
     assert order(schedule) == ["d"]
     assert not schedule.unfinished
-    assert schedule.seconds_left == 0
 
 
 def test_what_another_process_is_at_comes_last():

@@ -166,8 +166,8 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
                 f"bench checkpoints import; then name it with checkpoint=..."
             )
         if len(own) > 1:
-            told = ", ".join(f"{f.name} ({read_provenance(f)['corpus'].get('dataset', 'imported')})" for f in own)
+            listed = ", ".join(f"{f.name} ({read_provenance(f)['corpus'].get('dataset', 'imported')})" for f in own)
             raise ConfigError(
-                f"there are {len(own)} checkpoints of {self.method}: {told}. Name one with checkpoint=..."
+                f"there are {len(own)} checkpoints of {self.method}: {listed}. Name one with checkpoint=..."
             )
         return own[0]

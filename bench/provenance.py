@@ -80,11 +80,11 @@ def now_after(mark: Path) -> str:
         latest = datetime.fromisoformat(mark.read_text(encoding="ascii").strip())
     except (OSError, ValueError):
         latest = datetime.min.replace(tzinfo=UTC)
-    told = datetime.fromisoformat(now())
-    if told < latest:
-        told = latest + timedelta(seconds=1)
-    text = told.isoformat(timespec="seconds")
-    if told > latest:
+    time = datetime.fromisoformat(now())
+    if time < latest:
+        time = latest + timedelta(seconds=1)
+    text = time.isoformat(timespec="seconds")
+    if time > latest:
         aside = mark.with_name(f"{mark.name}.{os.getpid()}")
         try:
             aside.write_text(text + "\n", encoding="ascii")

@@ -67,9 +67,9 @@ def made_up(results: Path, wanted: int, found: dict[str, Board]) -> int:
             truth = np.random.default_rng(int(digest([cell.task, cell.fold])[:8], 16))
             skill = 0.4 + 1.4 * int(digest(cell.method)[:4], 16) / 65535 + 0.25 * np.log10(cell.fraction)
             scored[place] = _answers(kind, truth, rng, skill)
-        told, table = scored[place]
+        scored_as, table = scored[place]
         result = Result(
-            key=digest([cell.to_dict(), "made up"]), cell=cell, profile="paper", data="real", score=told,
+            key=digest([cell.to_dict(), "made up"]), cell=cell, profile="paper", data="real", score=scored_as,
             counts={"train": 1000, "validation": 0, "test": RECORDS, "expected": None},
             split={"name": cell.task, "digest": digest([cell.task, cell.fold]), "complete": True, "fold": cell.fold},
             dataset={"name": str(known[cell.task].attributes["dataset"]), "version": "1", "digest": "0"},
@@ -102,12 +102,12 @@ def _answers(
         targets = (truth.random((RECORDS, len(names))) < [0.5, 0.3, 0.2, 0.1, 0.03]).astype(np.uint8)
         scores, columns = targets * 1.5 * skill + rng.normal(size=targets.shape), names
     ids = np.array([str(k) for k in range(RECORDS)])
-    told = score(kind, targets, scores, names, ids, bootstrap=50).to_dict()
+    result = score(kind, targets, scores, names, ids, bootstrap=50).to_dict()
     matrix = targets.reshape(RECORDS, -1)
     table = {"record_id": ids, "patient_id": ids, "partition": "test"}
     table |= {f"target_{c}".rstrip("_"): matrix[:, k] for k, c in enumerate(columns)}
     table |= {"score": scores} if scores.ndim == 1 else {f"score_{c}": scores[:, k] for k, c in enumerate(names)}
-    return told, pd.DataFrame(table)
+    return result, pd.DataFrame(table)
 
 
 def main() -> int:
@@ -127,10 +127,10 @@ def main() -> int:
     finally:
         if asked.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
-    told = [f"{seconds:.1f} s ({used:.1f} s of the processor)" for seconds, used in times]
+    spent = [f"{seconds:.1f} s ({used:.1f} s of the processor)" for seconds, used in times]
     print(
-        f"{len(found)} boards, {count:,} cells: {told[2]} with comparisons kept, {told[1]} with all of them to be made, "
-        f"{told[0]} without"
+        f"{len(found)} boards, {count:,} cells: {spent[2]} with comparisons kept, {spent[1]} with all of them to be made, "
+        f"{spent[0]} without"
     )
     return 0 if times[2][1] < 20 else 1
 

@@ -127,9 +127,9 @@ class Encoder(Method):
         try:
             return self.model(signals)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ConfigError(
-                f"{self.config.path} does not take signals of shape {list(signals.shape)}: {told} Check fs, seconds, "
+                f"{self.config.path} does not take signals of shape {list(signals.shape)}: {reason} Check fs, seconds, "
                 f"lead_order and layout (lead-time, time-lead, flat, image)."
             ) from error
 

@@ -50,12 +50,12 @@ class MerlImport:
 
     def lines(self) -> list[str]:
         """The whole report, for the terminal."""
-        told = []
+        lines = []
         for one in self.sets:
             counts = " / ".join(f"{n:,}" for n in one.counts.values())
-            told.append(f"{one.split}: {counts} records, {'; '.join(one.differences) or 'counts and digests agree'}")
-        told += [f"defect: {text}" for text in self.defects]
-        return told + [f"imported: {path}" for path in self.written]
+            lines.append(f"{one.split}: {counts} records, {'; '.join(one.differences) or 'counts and digests agree'}")
+        lines += [f"defect: {text}" for text in self.defects]
+        return lines + [f"imported: {path}" for path in self.written]
 
 
 @dataclass(frozen=True)
@@ -197,18 +197,18 @@ def _substring_defect(table: pd.DataFrame) -> list[str]:
     """CSN's labels as released against the same labels by whole acronyms, class by class."""
     labels = load_split("csn-merl").content.classes
     tokens = [set(text.split(",")) for text in table["diagnose"]]
-    told = []
+    affected = []
     for label in labels:
         released = int((table[label] == "1").sum())
         exact = sum(label in found for found in tokens)
         if released != exact:
             others = sorted({one for found in tokens for one in found if label in one and one != label})
-            told.append(f"{label} {released:,} instead of {exact:,} (also given for {', '.join(others)})")
-    if not told:
+            affected.append(f"{label} {released:,} instead of {exact:,} (also given for {', '.join(others)})")
+    if not affected:
         return []
     text = (
         f"chapman_*.csv: a class was given to every recording whose text of acronyms contains its acronym anywhere, "
-        f"so {len(told)} of {len(labels)} classes have false positives: {'; '.join(told)}. Task csn has the labels "
+        f"so {len(affected)} of {len(labels)} classes have false positives: {'; '.join(affected)}. Task csn has the labels "
         f"rebuilt from whole acronyms (column diagnose); task csn-merl keeps these, for comparison with published "
         f"numbers only."
     )

@@ -150,7 +150,7 @@ def _coded(one: Hospital | SelfReport, table: MainTable) -> pd.DataFrame:
     codes = entries["value"].astype("string").str.replace(".", "", regex=False).str.strip().str.upper()
     if isinstance(one, SelfReport):
         entries = entries[codes.isin(one.codes)]
-        return pd.DataFrame({"eid": entries["eid"], "date": _told(one, entries, table)})
+        return pd.DataFrame({"eid": entries["eid"], "date": _reported(one, entries, table)})
     entries = entries[codes.str.startswith(tuple(one.codes), na=False)]
     dates = table.entries(one.date_field)
     merged = entries.merge(dates, on=["eid", "instance", "index"], how="left", suffixes=("", "_date"))
@@ -158,7 +158,7 @@ def _coded(one: Hospital | SelfReport, table: MainTable) -> pd.DataFrame:
     return pd.DataFrame({"eid": merged["eid"], "date": _real(when).to_numpy()})
 
 
-def _told(one: SelfReport, entries: pd.DataFrame, table: MainTable) -> np.ndarray:
+def _reported(one: SelfReport, entries: pd.DataFrame, table: MainTable) -> np.ndarray:
     """The year of diagnosis where it was reported (its middle), else the visit; never after the visit."""
     import pandas as pd
 
@@ -174,8 +174,8 @@ def _told(one: SelfReport, entries: pd.DataFrame, table: MainTable) -> np.ndarra
     year = merged["year"].where(
         (merged["year"] > 1900) & (merged["year"] < 2100)
     )  # -1: time uncertain; -3: not answered
-    told = pd.to_datetime(year.round(1).map(_middle), errors="coerce")
-    return told.where(told < visit, visit.where(visit.notna(), told)).to_numpy()
+    reported = pd.to_datetime(year.round(1).map(_middle), errors="coerce")
+    return reported.where(reported < visit, visit.where(visit.notna(), reported)).to_numpy()
 
 
 def _middle(year: float) -> object:

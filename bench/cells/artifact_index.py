@@ -54,8 +54,8 @@ def artifacts(workspace: Workspace, kinds: Sequence[str] = ()) -> list[Artifact]
     for one in found:
         for name in _uses(one):
             used.setdefault(name, []).append(one.key)
-    told = [replace(one, used_by=tuple(u for name in _names(one) for u in used.get(name, ()))) for one in found]
-    chosen = [one for one in told if not kinds or one.kind in kinds]
+    counted = [replace(one, used_by=tuple(u for name in _names(one) for u in used.get(name, ()))) for one in found]
+    chosen = [one for one in counted if not kinds or one.kind in kinds]
     return sorted(chosen, key=lambda one: (KINDS.index(one.kind), -one.bytes, one.key))
 
 

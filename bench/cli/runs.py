@@ -57,9 +57,9 @@ def runs_command(
     if out.width < WIDE:  # a column each would break names in the middle: the facts stand beneath the cell
         for r in results:
             out.print(Text(str(r.cell), "bold"))
-            told = _facts(r)
-            number = f"  {told['metric']} {told['value']} {told['interval']}  n {told['n']}"
-            out.print(Text.assemble(number, (f"  {told['data']}, {told['profile']}, {told['started']}", "dim")))
+            facts = _facts(r)
+            number = f"  {facts['metric']} {facts['value']} {facts['interval']}  n {facts['n']}"
+            out.print(Text.assemble(number, (f"  {facts['data']}, {facts['profile']}, {facts['started']}", "dim")))
             if verbose:
                 out.print(Text(f"  {r.key}", "dim"))
         return None
@@ -68,8 +68,8 @@ def runs_command(
     for column in columns:
         table.add_column(column, no_wrap=True)
     for r in results:
-        told = _facts(r)
-        table.add_row(str(r.cell), *(told[column] for column in columns))
+        facts = _facts(r)
+        table.add_row(str(r.cell), *(facts[column] for column in columns))
     out.print(table)
     return None
 

@@ -36,8 +36,8 @@ def show_command(
         write_class_values(result, csv)
         return typer.echo(f"{csv}: {len(result.score['per_class'])} classes of {result.cell}")
     if json_output:
-        told = {"key": result.key, "cell": result.cell.to_dict(), "metrics": result.score["metrics"]}
-        return o.print_json(told | {"classes": class_values(result), "seen": result.seen})
+        described = {"key": result.key, "cell": result.cell.to_dict(), "metrics": result.score["metrics"]}
+        return o.print_json(described | {"classes": class_values(result), "seen": result.seen})
     typer.echo(f"{result.cell}\n{result.data} data, {result.profile} profile, {result.counts['test']:,} test records")
     typer.echo(f"key {result.key}")
     for name, estimate in result.score["metrics"].items():

@@ -217,9 +217,9 @@ def _show_report(report: Any, storage: str | None, json_output: bool) -> None:
     for table in console_tables(report.results):
         console.print(table)
     for study in report.studies:
-        told = ", ".join(f"{number} {state}" for state, number in study.trials.items() if number)
+        trials = ", ".join(f"{number} {state}" for state, number in study.trials.items() if number)
         setting = ", ".join(f"{field}={value}" for field, value in study.setting.items())
-        line = f"chosen {setting}: validation {study.metric} {study.value:.4f} ({told})"
+        line = f"chosen {setting}: validation {study.metric} {study.value:.4f} ({trials})"
         console.print(line, highlight=False, soft_wrap=True)
         place = "" if storage is None else f' --storage "${VARIABLE}"'
         console.print(f"study  bench sweep show {study.study}{place}", highlight=False, soft_wrap=True)

@@ -32,10 +32,10 @@ def ingest(
 ) -> None:
     """Split textbooks into passages for search and citation. A known file is not read again."""
     place = _store(store, model, workspace, writable=True)
-    told = place.ingest([path.expanduser() for path in files])
+    ingested = place.ingest([path.expanduser() for path in files])
     if json_output:
-        return o.print_json({"store": str(place.folder), "files": told})
-    for one in told:
+        return o.print_json({"store": str(place.folder), "files": ingested})
+    for one in ingested:
         parts = f"{one.parts:,} {one.unit}{'s' if one.parts != 1 else ''}"
         typer.echo(f"{one.name}: {parts}, {one.passages:,} passages{'' if one.new else ', there already'}")
     typer.echo(f"store {place.folder}")

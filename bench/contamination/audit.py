@@ -163,17 +163,17 @@ def audit(
         return Audit("none", None, [f"{method} is not pretrained."], len(tested), ["declarations"])
     names = collections(corpus)
     if not names:
-        told = (
+        reason = (
             "Nobody said what its weights were pretrained on. Say it when importing them: bench checkpoints import "
             f"{method} FILE --corpus NAME (several: NAME,NAME)."
             if trained.by_checkpoint
             else f"Nobody said what the weights of {method} were pretrained on. Say it with: --set "
             f"{method}.trained_on=NAME (several: NAME,NAME)."
         )
-        return Audit("unknown", corpus, [told], len(tested))
+        return Audit("unknown", corpus, [reason], len(tested))
     if trained.data != source.kind:
-        told = f"Pretrained on {trained.data} recordings, tested on {source.kind} ones."
-        return Audit("none", corpus, [told], len(tested), ["declarations"])
+        reason = f"Pretrained on {trained.data} recordings, tested on {source.kind} ones."
+        return Audit("none", corpus, [reason], len(tested), ["declarations"])
     comparison = _Comparison(tested, dataset, source, open_store, thorough)
     for name in names:
         comparison.with_collection(name, trained.records if len(names) == 1 else None)

@@ -62,15 +62,15 @@ def declared_corpus(names: Iterable[str]) -> str:
         UnknownName: one that nobody declares: a misspelt name must not read as one that shares nothing.
     """
     known = known_collections()
-    told = []
+    declared = []
     for name in names:
         found = canonical(name)
         if not name.startswith(OTHER) and found not in known:
             raise UnknownName(
                 f"collection (for one that shares nothing with those here, write {OTHER}NAME)", name, known
             )
-        told.append(name if name.startswith(OTHER) else found)
-    return JOINED.join(dict.fromkeys(told)) or UNKNOWN
+        declared.append(name if name.startswith(OTHER) else found)
+    return JOINED.join(dict.fromkeys(declared)) or UNKNOWN
 
 
 def collections(corpus: str | None) -> list[str]:

@@ -233,11 +233,11 @@ def _file_name(text: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in text.lower()).strip("-")
 
 
-def log_pictures(uri: str, key: str, files: list[Path], beside: Path) -> bool:
+def log_pictures(uri: str, key: str, files: list[Path], folder: Path) -> bool:
     """Add pictures to a finished cell's run in MLflow; False if the cell has none there yet."""
     from bench.tracking.mirror import EXPERIMENT, runs_of, writer_at
 
-    with writer_at(uri, beside, EXPERIMENT) as (client, experiment):
+    with writer_at(uri, folder, EXPERIMENT) as (client, experiment):
         runs = runs_of(client, experiment, key)
         for path in files if runs else ():
             client.log_artifact(runs[0].info.run_id, str(path), "explain")

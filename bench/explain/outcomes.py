@@ -43,10 +43,10 @@ def draw_kaplan_meier(
     panel.set(ylim=(max(0.0, floor - 0.05), 1.01), xlim=(0, ticks[-1]), ylabel="free of the event")
     panel.legend(loc="lower left")
     p = log_rank(times, events, group) if group.any() and not group.all() else float("nan")
-    told = "log-rank p < 0.001" if p < 0.001 else f"log-rank p = {p:.3f}"
+    significance = "log-rank p < 0.001" if p < 0.001 else f"log-rank p = {p:.3f}"
     if np.isfinite(p):
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
-        panel.text(0.98, 0.04, told, transform=panel.transAxes, ha="right", va="bottom", bbox=box)
+        panel.text(0.98, 0.04, significance, transform=panel.transAxes, ha="right", va="bottom", bbox=box)
     table.set(ylim=(-0.6, 2.0), yticks=[], xlabel="years since the ECG", xticks=ticks)
     table.set_title("at risk", loc="left", fontsize=8, color=MUTED, pad=1)
     for side in ("left", "top", "right"):

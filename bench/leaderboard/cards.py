@@ -172,9 +172,9 @@ def check(card: Card, predictions: Path | None = None) -> list[str]:
 
 def _digests(card: Card) -> Iterator[str]:
     plain = card.model_dump(mode="json")
-    told = plain.pop("digest")
-    if digest(plain) != told:
-        yield f"digest: {told} is not that of the card ({digest(plain)}): it was edited after it was exported"
+    stated = plain.pop("digest")
+    if digest(plain) != stated:
+        yield f"digest: {stated} is not that of the card ({digest(plain)}): it was edited after it was exported"
     if card.result_schema != SCHEMA:
         yield f"result_schema: {card.result_schema}, expected {SCHEMA}; run the cell again and export it"
     try:
@@ -307,9 +307,9 @@ def _predictions(card: Card, path: Path) -> Iterator[str]:
     except Exception as error:  # of a stranger's file: whatever pandas, pyarrow and numpy make of it
         yield f"predictions: {path.name} cannot be scored ({said(error)}); expected the predictions.parquet of the result"
         return
-    told = card.score.model_dump(mode="json")
+    stored = card.score.model_dump(mode="json")
     for name in [name for name in now if name != "notes"]:
-        for line in differences(_rounded(told[name]), _rounded(now[name]), f"score.{name}"):
+        for line in differences(_rounded(stored[name]), _rounded(now[name]), f"score.{name}"):
             yield f"{line} when it is computed from the predictions"
 
 

@@ -38,10 +38,10 @@ def contamination_notes(used: Mapping[str, Sequence[Result]]) -> list[str]:
     lines: dict[str, dict[str, set[tuple[int, int]]]] = defaultdict(lambda: defaultdict(set))
     for label, results in used.items():
         for result in results:
-            found, told = result.contamination_evidence, label
+            found, meaning = result.contamination_evidence, label
             if result.contamination == "test records":
-                told += f" on {result.cell.task}"
-            counts = lines[result.contamination][told]
+                meaning += f" on {result.cell.task}"
+            counts = lines[result.contamination][meaning]
             if result.contamination == "test records" and "tested" in found:
                 counts.add((found["test_records"], found["tested"]))
     means = {
@@ -51,8 +51,8 @@ def contamination_notes(used: Mapping[str, Sequence[Result]]) -> list[str]:
         "unknown": "unknown whether test records were pretrained on (bench audit METHOD TASK reports the missing parts)",
     }
     return [
-        f"{MARKS[status]} {told}: {', '.join(line + _counted(counts) for line, counts in lines[status].items())}."
-        for status, told in means.items()
+        f"{MARKS[status]} {meaning}: {', '.join(line + _counted(counts) for line, counts in lines[status].items())}."
+        for status, meaning in means.items()
         if status in lines
     ]
 

@@ -13,14 +13,14 @@ def is_cost(metric: str) -> bool:
 def cost(result: Result, metric: str) -> float | None:
     """Millions of parameters; GFLOPs and recordings per second of the encoder (:mod:`bench.runner.inference_cost`); hours
     that made the checkpoint; seconds to train and score downstream. None where the result does not tell."""
-    told = result.provenance
+    provenance = result.provenance
     seconds = result.checkpoint.get("seconds")
     found = {
-        "cost_parameters_m": _scaled(told.get("parameters"), 1e-6),
-        "cost_gflops": told.get("gflops"),
-        "cost_recordings_per_second": told.get("recordings_per_second"),
+        "cost_parameters_m": _scaled(provenance.get("parameters"), 1e-6),
+        "cost_gflops": provenance.get("gflops"),
+        "cost_recordings_per_second": provenance.get("recordings_per_second"),
         "cost_pretraining_hours": _scaled(seconds, 1 / 3600) if result.checkpoint else 0.0,
-        "cost_downstream_seconds": (told.get("seconds") or {}).get("answer"),
+        "cost_downstream_seconds": (provenance.get("seconds") or {}).get("answer"),
     }
     return found.get(metric)
 

@@ -149,16 +149,16 @@ def _how(used: Mapping[str, Sequence[Result]], tasks: Sequence[str], folds: int)
         return f"Means ± standard deviations over {folds} folds; {how}; {seeds}."
     if counts == {1}:
         return "Intervals (95 %, bootstrap over patients) cover the choice of test records; one seed was run."
-    told = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(counts.pop())
-    return f"Means over {told} seeds; intervals (95 %) cover test records (bootstrap over patients) and seeds."
+    number = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(counts.pop())
+    return f"Means over {number} seeds; intervals (95 %) cover test records (bootstrap over patients) and seeds."
 
 
 def _corpora(used: Mapping[str, Sequence[Result]]) -> list[str]:
     labels: dict[str, list[str]] = defaultdict(list)
     for label, results in used.items():
-        for told in {str(corpus_of(r)["pretrained on"]) for r in results if corpus_of(r)}:
-            labels[told].append(label)
-    return [f"Pretrained on {told}: {', '.join(names)}." for told, names in sorted(labels.items())]
+        for corpus in {str(corpus_of(r)["pretrained on"]) for r in results if corpus_of(r)}:
+            labels[corpus].append(label)
+    return [f"Pretrained on {corpus}: {', '.join(names)}." for corpus, names in sorted(labels.items())]
 
 
 def deviations(results: Sequence[Result]) -> list[str]:
@@ -217,13 +217,13 @@ def _protocols(used: Mapping[str, Sequence[Result]]) -> list[str]:
                 labels.append(label)
         if len(by_protocol) < 2:
             continue
-        fields = sorted({name for told, _ in by_protocol.values() for name in told})
-        differing = [n for n in fields if len({digest(told.get(n)) for told, _ in by_protocol.values()}) > 1]
-        told = "; ".join(
-            f"{', '.join(f'{n} {told.get(n)}' for n in differing)} for {', '.join(labels)}"
-            for told, labels in by_protocol.values()
+        fields = sorted({name for settings, _ in by_protocol.values() for name in settings})
+        differing = [n for n in fields if len({digest(settings.get(n)) for settings, _ in by_protocol.values()}) > 1]
+        differences = "; ".join(
+            f"{', '.join(f'{n} {settings.get(n)}' for n in differing)} for {', '.join(labels)}"
+            for settings, labels in by_protocol.values()
         )
-        notes.append(f"The protocol of {mode} differs: {told}.")
+        notes.append(f"The protocol of {mode} differs: {differences}.")
     return notes
 
 
@@ -244,9 +244,12 @@ def _libraries(results: Sequence[Result]) -> list[str]:
 def _overrides(used: Mapping[str, Sequence[Result]]) -> list[str]:
     labels: dict[str, list[str]] = defaultdict(list)
     for label, results in used.items():
-        for told in sorted({" ".join(_set_by_hand(r)) for r in results} - {""}):
-            labels[told].append(label)
-    return [f"Not the profile's own settings, but --set {told}: {', '.join(names)}." for told, names in labels.items()]
+        for settings in sorted({" ".join(_set_by_hand(r)) for r in results} - {""}):
+            labels[settings].append(label)
+    return [
+        f"Not the profile's own settings, but --set {settings}: {', '.join(names)}."
+        for settings, names in labels.items()
+    ]
 
 
 def _set_by_hand(result: Result) -> list[str]:
@@ -271,9 +274,9 @@ def _sweeps(used: Mapping[str, Sequence[Result]]) -> list[str]:
     for label, results in used.items():
         for sweep in {digest(s): s for r in results if (s := _how_swept(r))}.values():
             space = "; ".join(f"{field} of {values}" for field, values in sweep["space"].items())
-            told = f"{space} ({sweep['sampler']}, {sweep['trials']} trials)"
-            labels[told].append(label)
-    return [f"Chosen on validation data: {told}: {', '.join(names)}." for told, names in labels.items()]
+            choice = f"{space} ({sweep['sampler']}, {sweep['trials']} trials)"
+            labels[choice].append(label)
+    return [f"Chosen on validation data: {choice}: {', '.join(names)}." for choice, names in labels.items()]
 
 
 def _how_swept(result: Result) -> dict[str, Any] | None:

@@ -67,8 +67,8 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
     if any(value is None for value, _, _ in readings.values()):
         which = f"{metric} of {class_name}" if class_name else metric
         return replace(base, missing="not recorded" if is_cost(metric) else f"{which} is undefined or was not measured")
-    if told := differing(results):
-        return replace(base, missing=told)
+    if difference := differing(results):
+        return replace(base, missing=difference)
     if len(found) < folds:
         return replace(base, missing=f"{len(found)} of {folds} folds")
     absent = [(seed, fold) for seed in seeds for fold in found if (seed, fold) not in readings]

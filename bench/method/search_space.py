@@ -231,9 +231,9 @@ def _read(value: Any, where: str) -> Any:
         return _SPACE.validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
-        told = ".".join(map(str, first["loc"]))
+        path = ".".join(map(str, first["loc"]))
         raise ConfigError(
-            f"{where}: {told + ': ' if told else ''}{first['msg'].removeprefix('Value error, ')}. Expected a list of values, "
+            f"{where}: {path + ': ' if path else ''}{first['msg'].removeprefix('Value error, ')}. Expected a list of values, "
             f"or a range such as log:1e-5..1e-1, uniform:0..1 or int:2..8."
         ) from error
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from bench.runner.executors.worker import JobOutcome
     from bench.runner.session import Session
 
-TOLD_ONE_BY_ONE = 200
-"""Finished cells that a run names; of more it tells the number."""
+LISTED_ONE_BY_ONE = 200
+"""Finished cells that a run lists; of more it reports the number."""
 
 
 AT_A_TIME = 16
@@ -199,7 +199,7 @@ def run(
         memory.remember(options, session, planned, keys)
     report = RunReport(left_out=planned.left_out)
     finished = {} if options.recompute else _finished(keys, workspace.results, shared)
-    _tell_found(finished, source, session.profile, on_result)
+    _report_finished(finished, source, session.profile, on_result)
     todo: list[Cell] = []
     if not options.cached_only:
         for cell, (message, trace) in unkeyed.items():
@@ -214,7 +214,7 @@ def run(
     schedule = Schedule.of(jobs, longest_first=executor.shares)
     found = list(finished.values())
     with (
-        _mirror(options, workspace, beside=executor.shares) as mirror,
+        _mirror(options, workspace, in_thread=executor.shares) as mirror,
         contextlib.closing(executor.run(schedule, session, options.recompute)) as outcomes,
     ):
         for job, outcome in outcomes:
@@ -264,7 +264,7 @@ def _all_found(
     finished = _finished(known.keys, workspace.results, shared)
     if len(finished) < len(known.keys) and not options.cached_only:
         return None
-    _tell_found(finished, source, _profile(options, source), on_result)
+    _report_finished(finished, source, _profile(options, source), on_result)
     results = StoredResults(list(finished.values()))
     with _mirror(options, workspace, beside=False) as mirror:
         mirror(results)
@@ -299,12 +299,12 @@ def _brought(outcome: JobOutcome, results: Path, shared: SharedArtifacts | None)
     return here if ours or (shared is not None and shared.fetch("results", here, replace=True)) else None
 
 
-def _tell_found(
+def _report_finished(
     finished: dict[Cell, Path], source: DataSource, profile: Profile, on_result: Callable[[Result, bool], None] | None
 ) -> None:
     for cell in finished:
         failures.forget(cell, source, profile)
-    if len(finished) > TOLD_ONE_BY_ONE:
+    if len(finished) > LISTED_ONE_BY_ONE:
         say(f"{len(finished):,} cells found finished")
     elif on_result:
         for folder in finished.values():
@@ -331,14 +331,16 @@ def _failed(cell: Cell, session: Session, key: str, message: str, trace: str, re
 
 
 @contextlib.contextmanager
-def _mirror(options: RunOptions, workspace: Workspace, beside: bool) -> Iterator[Callable[[Sequence[Result]], object]]:
+def _mirror(
+    options: RunOptions, workspace: Workspace, in_thread: bool
+) -> Iterator[Callable[[Sequence[Result]], object]]:
     """Show results in MLflow, in batches and by this process alone.
 
     The result store is the truth, so that a server that is down costs a warning. Ctrl-C does not wait for MLflow: the
     next run, or ``bench tracking push``, sends what it missed.
 
     Args:
-        beside: in a thread, so that no worker waits for its next job while a batch is sent.
+        in_thread: in a thread, so that no worker waits for its next job while a batch is sent.
     """
     if not options.track:
         yield lambda results: None
@@ -346,7 +348,7 @@ def _mirror(options: RunOptions, workspace: Workspace, beside: bool) -> Iterator
     from bench.tracking.mirror import ResultMirror
 
     mirror = ResultMirror(workspace.tracking_uri, warn=lambda text: say(f"warning: {text}"))
-    send, finish = _in_thread(mirror.add_all, mirror.flush) if beside else (mirror.add_all, mirror.flush)
+    send, finish = _in_thread(mirror.add_all, mirror.flush) if in_thread else (mirror.add_all, mirror.flush)
     try:
         yield send
     except KeyboardInterrupt:

@@ -329,11 +329,11 @@ class Session:
         settings = spec.config.pretrain
         corpus, _ = self.corpus_data(name, settings.text_source, image_size, settings.partition)
         rows = np.arange(len(corpus.records))
-        beside: dict[str, Any] = {}
+        modalities: dict[str, Any] = {}
         if image_size is not None:
-            beside["images"] = self.images(name, image_size)
+            modalities["images"] = self.images(name, image_size)
         if "tabular" in wanted.modalities:
-            beside["tabular"] = self.tabular(name)
+            modalities["tabular"] = self.tabular(name)
         view = SignalView(self.store(name), wanted.in_pretraining, leads=LEADS, rows=rows, cache=workspace.cache)
         say(f"{spec.method.name} has no checkpoint for this config and corpus yet: it is pretrained first")
         published, n_train = spec.config.pretrain.batch_size, int(corpus.train.sum())
@@ -346,7 +346,7 @@ class Session:
             spec,
             workspace.checkpoints,
             corpus,
-            BatchSource(view, text=corpus.text, **beside),
+            BatchSource(view, text=corpus.text, **modalities),
             rows[corpus.train],
             rows[corpus.validation],
             self.devices,

@@ -185,7 +185,7 @@ def survival_times(
     """
     times, events = targets[:, 0], targets[:, 1]
     baseline = None if validation is None else (validation[0][:, 0], validation[0][:, 1], validation[1])
-    beside = survival_curves.secondary(times, events, log_risk, baseline)
+    secondary = survival_curves.secondary(times, events, log_risk, baseline)
     value = np.array([survival.harrell_c(times, events, log_risk)])
     undefined = math.isnan(value[0])
     return Measured(
@@ -195,7 +195,7 @@ def survival_times(
             "c_index": survival.weighted_harrell_c(times, events, log_risk, weights)[:, None]
         },
         carriers={"c_index": np.array([len(np.unique(clusters[events != 0]))])},
-        per_class={"c_index": value, **{name: np.array([one]) for name, one in beside.items()}},
+        per_class={"c_index": value, **{name: np.array([one]) for name, one in secondary.items()}},
         support=np.array([np.count_nonzero(events)]),
         left_out=np.array([undefined]),
         notes=["c_index is undefined: no two records have a known order of events."] if undefined else [],

@@ -321,18 +321,18 @@ class Split:
 
 
 def _differences(name: str, found: PartitionFacts, whole: PartitionFacts) -> list[str]:
-    told = []
+    differences = []
     for unit in ("records", "patients"):
         expected = getattr(whole, unit)
         if expected is not None and getattr(found, unit) != expected:
-            told.append(f"{name}: {getattr(found, unit):,} {unit}, expected {expected:,}")
+            differences.append(f"{name}: {getattr(found, unit):,} {unit}, expected {expected:,}")
     for label, count in (whole.classes or {}).items():
         at_hand = (found.classes or {}).get(label)
         if at_hand != count:
-            told.append(f"{name}: {at_hand} positives of {label}, expected {count}")
-    if whole.digest is not None and found.digest != whole.digest and not told:
-        told.append(f"{name}: the counts agree but the digest is {found.digest}, expected {whole.digest}")
-    return told
+            differences.append(f"{name}: {at_hand} positives of {label}, expected {count}")
+    if whole.digest is not None and found.digest != whole.digest and not differences:
+        differences.append(f"{name}: the counts agree but the digest is {found.digest}, expected {whole.digest}")
+    return differences
 
 
 @functools.lru_cache(maxsize=1)

@@ -118,8 +118,8 @@ def check_split(task: str, split: Split, examples: Examples, copy: Copy) -> Spli
     words += [f"{difference}." for difference in differences]
     without = {name: labels for name, labels in report.empty_classes.items() if labels}
     if without and not complete:
-        told = "; ".join(f"{name}: {_some(labels)}" for name, labels in without.items())
-        words.append(f"Without a positive here: {told}.")
+        absent = "; ".join(f"{name}: {_some(labels)}" for name, labels in without.items())
+        words.append(f"Without a positive here: {absent}.")
     return SplitCheck(task, split.name, verdict, counts, words)
 
 
@@ -135,18 +135,18 @@ def _agreement(version: str, partitions: dict, digest: str | None) -> str:
 
 
 def _too_many(found: dict[str, PartitionFacts], expected: dict) -> list[str]:
-    told = []
+    excesses = []
     for name, whole in expected.items():
         part = found.get(name)
         if part is None:
             continue
         if part.records > whole.records:
-            told.append(f"{name}: {part.records:,} examples, of {whole.records:,} in all")
+            excesses.append(f"{name}: {part.records:,} examples, of {whole.records:,} in all")
         for label, count in (whole.classes or {}).items():
             at_hand = (part.classes or {}).get(label, 0)
             if at_hand > count:
-                told.append(f"{name}: {at_hand:,} positives of {label}, of {count:,} in all")
-    return told
+                excesses.append(f"{name}: {at_hand:,} positives of {label}, of {count:,} in all")
+    return excesses
 
 
 def _some(labels: list[str]) -> str:

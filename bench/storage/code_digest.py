@@ -195,9 +195,9 @@ def _source(module: str) -> Source | None:
     path = _file(module)
     if path is None:
         return None
-    beside = [path.with_suffix(suffix) for suffix in (".yaml", ".json", ".csv")]
+    data_files = [path.with_suffix(suffix) for suffix in (".yaml", ".json", ".csv")]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    return Source(module, package, ast.parse(path.read_bytes()), [file_digest(p) for p in beside if p.exists()])
+    return Source(module, package, ast.parse(path.read_bytes()), [file_digest(p) for p in data_files if p.exists()])
 
 
 @dataclass

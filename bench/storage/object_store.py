@@ -46,7 +46,7 @@ class SharedArtifacts:
     """
 
     def __init__(self, url: str):
-        self._url, self.told = url, redact(url)
+        self._url, self.shown = url, redact(url)
         import fsspec
 
         try:
@@ -54,7 +54,7 @@ class SharedArtifacts:
             self._root = str(root).rstrip("/")
         except ImportError as error:
             raise ConfigError(
-                f"--artifacts {self.told}: {error}. fsspec reads many stores through separate packages, such as s3fs "
+                f"--artifacts {self.shown}: {error}. fsspec reads many stores through separate packages, such as s3fs "
                 f"for s3:// and gcsfs for gs://; install the one that it names."
             ) from None
         except Exception as error:  # whatever the store's own package raises
@@ -79,7 +79,7 @@ class SharedArtifacts:
             raise self._cannot_be_opened(error) from None
 
     def _cannot_be_opened(self, error: Exception) -> ConfigError:
-        return ConfigError(f"--artifacts {self.told} cannot be opened: {redact_of(self._url, str(error))}")
+        return ConfigError(f"--artifacts {self.shown} cannot be opened: {redact_of(self._url, str(error))}")
 
     def names(self, kind: Kind) -> set[str]:
         """The names of all artifacts of a kind; none where the store does not answer."""
@@ -109,7 +109,7 @@ class SharedArtifacts:
                 self._failed = True
                 why = redact_of(self._url, str(error)) or type(error).__name__
                 warnings.warn(
-                    f"the artifacts at {self.told} cannot be reached ({why}); the run uses the artifacts of this machine, "
+                    f"the artifacts at {self.shown} cannot be reached ({why}); the run uses the artifacts of this machine, "
                     f"and the next run sends what is missing.",
                     stacklevel=4,
                 )
@@ -161,7 +161,7 @@ class SharedArtifacts:
     def _refuse(self, kind: Kind, name: str, why: str) -> None:
         if (kind, name) not in self._bad:
             self._bad.add((kind, name))
-            warnings.warn(f"{self.told}, {kind}/{name}: {why}. It is made again.", stacklevel=6)
+            warnings.warn(f"{self.shown}, {kind}/{name}: {why}. It is made again.", stacklevel=6)
 
     def _publish(self, kind: Kind, folder: Path, replace: bool) -> bool:
         replace = replace or (kind, folder.name) in self._bad

@@ -68,8 +68,8 @@ def sampler_for(name: SamplerName, spaces: Spaces, seed: int) -> BaseSampler:
     if name == "cmaes":
         unordered = [field for field, space in spaces.items() if isinstance(space, Categorical)]
         if unordered or len(spaces) < 2:
-            told = f"{', '.join(unordered)} has listed values" if unordered else "there is one field"
-            raise ConfigError(f"--sampler cmaes adapts a covariance between two numbers or more; {told}. Use tpe.")
+            reason = f"{', '.join(unordered)} has listed values" if unordered else "there is one field"
+            raise ConfigError(f"--sampler cmaes adapts a covariance between two numbers or more; {reason}. Use tpe.")
         return SeededByPlace(
             lambda drawn: optuna.samplers.CmaEsSampler(seed=drawn, warn_independent_sampling=False), seed
         )

@@ -250,7 +250,7 @@ def take_part(options: SweepOptions, session: Session, planned: Planned) -> tupl
     say(
         f"study {what.name}: chosen on validation data: {described(chosen.setting)} ({chosen.metric} {chosen.value:.4f})"
     )
-    told = {name: what.facts[name] for name in ("space", "sampler", "pruner", "sampler_seed", "metric")}
+    recorded = {name: what.facts[name] for name in ("space", "sampler", "pruner", "sampler_seed", "metric")}
     facts = {
         "study": what.name,
         "trial": [trial.number for trial in trials].index(found.number),
@@ -259,7 +259,7 @@ def take_part(options: SweepOptions, session: Session, planned: Planned) -> tupl
         "trials": len(trials),
         "states": counts,
         "search_seed": cell.seed,
-        **told,
+        **recorded,
     }
     return chosen, facts
 

@@ -196,7 +196,7 @@ def _is_of_a_workspace(uri: str) -> bool:
 
 
 @contextlib.contextmanager
-def writer_at(uri: str, beside: Path, experiment: str) -> Iterator[tuple[MlflowClient, str]]:
+def writer_at(uri: str, folder: Path, experiment: str) -> Iterator[tuple[MlflowClient, str]]:
     """A client and the number of an experiment, while no other process of this machine writes there.
 
     Args:
@@ -205,7 +205,7 @@ def writer_at(uri: str, beside: Path, experiment: str) -> Iterator[tuple[MlflowC
     Raises:
         TrackingError: the store cannot be reached or refuses, at any time within the block.
     """
-    with _failing_as(uri), _turn(uri, beside):
+    with _failing_as(uri), _turn(uri, folder):
         client = _client(uri)
         yield client, _experiment(client, uri, experiment)
 
@@ -313,8 +313,8 @@ def _experiment(client: MlflowClient, uri: str, name: str) -> str:
         return found.experiment_id
     database = sqlite_path(uri)
     # mlflow's own default would be ./mlruns of whatever folder the command was typed in
-    beside = (database.parent / ARTIFACTS).as_uri() if database else None
-    return client.create_experiment(name, artifact_location=beside)
+    artifacts = (database.parent / ARTIFACTS).as_uri() if database else None
+    return client.create_experiment(name, artifact_location=artifacts)
 
 
 def _without_finished(uri: str, experiment: str, results: dict[str, Result]) -> dict[str, Result]:

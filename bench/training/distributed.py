@@ -62,9 +62,9 @@ def agreed(value: T) -> T:
     """The first process's value; what it says is done."""
     if ranks() == 1:
         return value
-    told: list[Any] = [value]
-    dist.broadcast_object_list(told, src=0)
-    return told[0]
+    values: list[Any] = [value]
+    dist.broadcast_object_list(values, src=0)
+    return values[0]
 
 
 @contextmanager

@@ -41,9 +41,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         else:
             content = read_tensors(path)
     except Exception as error:  # a damaged zip, a pickle of code, a truncated header: many classes, one meaning
-        told = str(error).strip().splitlines()
+        lines = str(error).strip().splitlines()
         raise DataError(
-            f"{path}: not readable as weights alone ({type(error).__name__}: {told[0] if told else 'no details'}). "
+            f"{path}: not readable as weights alone ({type(error).__name__}: {lines[0] if lines else 'no details'}). "
             f"Files that hold Python objects are not unpickled, since that would run code of theirs; load it where it was "
             f"made and save its state_dict()."
         ) from error
@@ -160,7 +160,7 @@ def imported_facts(provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refusal(path: Path, method: str, part: str, report: NameReport, fitting: list[str]) -> str:
-    told = [
+    reasons = [
         f"{len(found)} {what} ({', '.join(found[:3])}{', ...' if len(found) > 3 else ''})"
         for what, found in (
             ("unknown", report.unknown),
@@ -176,6 +176,6 @@ def _refusal(path: Path, method: str, part: str, report: NameReport, fitting: li
         else "Choose the encoder and the text model it was trained with (--set), or another --part."
     )
     return (
-        f"{path}: does not fit {method} as --part {part}: {len(report.matched)} tensors match, {'; '.join(told)}. Nothing "
+        f"{path}: does not fit {method} as --part {part}: {len(report.matched)} tensors match, {'; '.join(reasons)}. Nothing "
         f"was imported. {cure}"
     )

@@ -75,7 +75,7 @@ def _start(devices: Devices, folder: Path, work: Callable[..., None], arguments:
                 process.kill()
                 process.join()
     if any(codes):
-        raise BenchError(_told(devices, folder, [code or 0 for code in codes]))
+        raise BenchError(_failure(devices, folder, [code or 0 for code in codes]))
 
 
 def _process(
@@ -107,16 +107,16 @@ def _process(
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        kind = "told" if isinstance(error, BenchError) else "trace"
-        text = str(error) if kind == "told" else traceback.format_exc()
+        kind = "error" if isinstance(error, BenchError) else "trace"
+        text = str(error) if kind == "error" else traceback.format_exc()
         (folder / f"{local_rank}.{kind}").write_text(text, encoding="utf-8")
         os._exit(1)  # at once: the others wait for this one, and nothing is left to write
 
 
-def _told(devices: Devices, folder: Path, codes: list[int]) -> str:
+def _failure(devices: Devices, folder: Path, codes: list[int]) -> str:
     """Why they ended: what one of them says, else who crashed, else the first traceback."""
     again = "The state of the last whole epoch is kept; run the same command again and it continues from there."
-    for found in sorted(folder.glob("*.told")):
+    for found in sorted(folder.glob("*.error")):
         return found.read_text(encoding="utf-8")
     for i, code in enumerate(codes):
         if -code in CRASHES:

@@ -70,8 +70,8 @@ def _settings(entry: registry.Entry, method: Any) -> list[str]:
     return _shown(entry, config, MethodConfig)
 
 
-def _shown(entry: registry.Entry, config: Any, beside: type[MethodConfig]) -> list[str]:
-    rows = settings_pages.fields_table(config, "", beside)
+def _shown(entry: registry.Entry, config: Any, base: type[MethodConfig]) -> list[str]:
+    rows = settings_pages.fields_table(config, "", base)
     if not rows:
         return []
     how = (

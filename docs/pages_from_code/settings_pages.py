@@ -46,11 +46,11 @@ def _page() -> str:
     return "\n".join(parts)
 
 
-def fields_table(config: type[BaseModel], prefix: str = "", beside: type[BaseModel] | None = None) -> str:
+def fields_table(config: type[BaseModel], prefix: str = "", base: type[BaseModel] | None = None) -> str:
     """A row for each field, nested configs included. ``next to``: leave out what is the same there."""
     rows = _rows(config(), prefix)
-    if beside is not None:
-        same = set(_rows(beside(), prefix))
+    if base is not None:
+        same = set(_rows(base(), prefix))
         rows = [row for row in rows if row not in same]
     rows.sort(key=lambda row: row[0].startswith("`pretrain.") and prefix == "")  # the method's own first
     return table(("field", "default", "what it is, and where the default comes from"), rows) if rows else ""
@@ -58,26 +58,26 @@ def fields_table(config: type[BaseModel], prefix: str = "", beside: type[BaseMod
 
 def groups(config: type[BaseModel], shown: str) -> str:
     """What a config says of each of its nested configs of which ``shown`` has fields: the source of all of them."""
-    told = [
-        f"- `{name}.*`: {_told(info.description, None)}"
+    lines = [
+        f"- `{name}.*`: {_description(info.description, None)}"
         for name, info in config.model_fields.items()
         if info.description and f"`{name}." in shown
     ]
-    return "\n".join([*told, ""]) if told else ""
+    return "\n".join([*lines, ""]) if lines else ""
 
 
 def _rows(config: BaseModel, prefix: str) -> list[tuple[str, ...]]:
     return [
-        (code_cell(path), code_cell(written(value)), cell(_told(info.description, info.annotation)))
+        (code_cell(path), code_cell(written(value)), cell(_description(info.description, info.annotation)))
         for path, value, info in config_fields(type(config), prefix, config)
     ]
 
 
-def _told(description: str | None, annotation: Any) -> str:
+def _description(description: str | None, annotation: Any) -> str:
     choices = [repr(c).strip("'") for c in _literals(annotation)]
-    told = markdown(description).replace("<", "&lt;").replace("[", "\\[")
+    text = markdown(description).replace("<", "&lt;").replace("[", "\\[")
     listed = "One of " + ", ".join(f"`{c}`" for c in choices) + "." if choices else ""
-    return " ".join(part for part in (told and told.rstrip(".") + ".", listed) if part)
+    return " ".join(part for part in (text and text.rstrip(".") + ".", listed) if part)
 
 
 def _literals(annotation: Any) -> list[Any]:

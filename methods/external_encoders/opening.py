@@ -71,9 +71,9 @@ def weights_digest(path: str, trust: bool) -> str:
     if kind == "transformers":
         return digest([[file.name, _sha256(file)] for file in files_of(path, trust)])
     place = Path(path).expanduser()
-    if kind == "onnx" and (beside := weight_files(place)):
+    if kind == "onnx" and (external := weight_files(place)):
         return digest(
-            [_sha256(place), *([file.relative_to(place.parent).as_posix(), _sha256(file)] for file in beside)]
+            [_sha256(place), *([file.relative_to(place.parent).as_posix(), _sha256(file)] for file in external)]
         )
     return _sha256(place)
 

@@ -35,9 +35,9 @@ def folder_of(path: str, trust: bool) -> Path:
             f"path = {path}: expected hf:organisation/name, or hf:FOLDER of a folder that exists."
         ) from error
     except (HfHubHTTPError, OSError) as error:
-        told = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"path = {path}: neither here nor to be had from the hub ({type(error).__name__}: {told}). Without a network, "
+            f"path = {path}: neither here nor to be had from the hub ({type(error).__name__}: {reason}). Without a network, "
             f"fetch it elsewhere with: hf download {name} --local-dir FOLDER, copy the folder here, and give "
             f"--set path=hf:FOLDER"
         ) from error
@@ -73,9 +73,9 @@ class TransformersModel(nn.Module):
                 folder, trust_remote_code=trust, use_safetensors=True, local_files_only=True
             )
         except (OSError, ValueError, ImportError, KeyError) as error:
-            told = " ".join(str(error).split())
+            reason = " ".join(str(error).split())
             raise ConfigError(
-                f"{path} cannot be opened: {told}. Weights must be safetensors (pickles are not opened); code of the "
+                f"{path} cannot be opened: {reason}. Weights must be safetensors (pickles are not opened); code of the "
                 f"model's own needs --trust."
             ) from error
         self.input_name = self.model.main_input_name

@@ -132,7 +132,7 @@ class Textbooks:
                 self.folder / DESCRIPTION,
                 {"schema": SCHEMA, "encoder": self.config.model_dump(mode="json"), "encoder_digest": encoder.digest},
             )
-        told = []
+        ingested = []
         for document in documents:
             key = digest([SCHEMA, document.sha256, encoder.digest, PASSAGE_WORDS])
             new = not (self.folder / SOURCES / key).is_dir()
@@ -157,9 +157,9 @@ class Textbooks:
 
                 once(self.folder / SOURCES / key, make, "textbook", {"key": key})
             kept = json.loads((self.folder / SOURCES / key / "passages.json").read_text(encoding="utf-8"))
-            told.append(Ingested(document.name, kept["parts"], kept["unit"], len(kept["passages"]), new))
+            ingested.append(Ingested(document.name, kept["parts"], kept["unit"], len(kept["passages"]), new))
         self._loaded = None
-        return told
+        return ingested
 
     def retrieve(self, statements: Sequence[str], top: int = TOP) -> dict[str, list[Found]]:
         """For every distinct statement the nearest passages of all books, nearest first, each statement embedded once.
@@ -213,12 +213,12 @@ class Textbooks:
         try:
             if (folder / SEAL).exists() and (wrong := damage(folder)):  # the first release sealed none
                 raise ValueError(wrong)
-            told = read_json(folder / "passages.json")
+            stored = read_json(folder / "passages.json")
             embeddings = load_file(folder / "embeddings.safetensors")["embeddings"]
-            cut = [Passage(**passage) for passage in told["passages"]]
+            cut = [Passage(**passage) for passage in stored["passages"]]
             if len(cut) != len(embeddings):
                 raise ValueError(f"{len(cut)} passages, {len(embeddings)} embeddings")
-            return _Source(told["name"], told["unit"], cut, embeddings)
+            return _Source(stored["name"], stored["unit"], cut, embeddings)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise DataError(f"{folder}: damaged ({error}). Delete it and ingest its file again.") from error
 

@@ -39,9 +39,9 @@ _PRODUCERS_FOLDER = re.compile(r"^[\w.-]+/(?=\d+_medians)", re.MULTILINE)
 def find_median_beats(root: Path) -> tuple[str, Path] | None:
     """(algorithm, its folder) of the median beats that go with the PTB-XL at ``root``: in it, in a folder
     ``ptb-xl-plus`` in it or next to it, or where ``wget`` puts them. None if there are none."""
-    beside = root.resolve().parent
-    places = [root, *(root / name for name in FOLDERS), *(beside / name for name in FOLDERS)]
-    places += [beside.parent / "ptb-xl-plus" / version for version in ("1.0.1", "1.0.0")]
+    parent = root.resolve().parent
+    places = [root, *(root / name for name in FOLDERS), *(parent / name for name in FOLDERS)]
+    places += [parent.parent / "ptb-xl-plus" / version for version in ("1.0.1", "1.0.0")]
     for place in places:
         for algorithm in ALGORITHMS:
             folder = place / "median_beats" / algorithm

@@ -86,10 +86,10 @@ class UKBiobank(DatasetWithStatements):
             raise DataError(f"{self.root} holds no table of the main data set (a column eid, and fields). {self.fetch}")
 
     def index_files(self) -> list[Path]:
-        beside = [self.root / name for name in (PHENOTYPES_FILE, FOLLOW_UP, UKB_TRUTH)]
+        optional = [self.root / name for name in (PHENOTYPES_FILE, FOLLOW_UP, UKB_TRUTH)]
         return [
             *table_files(self.root),
-            *(path for path in beside if path.is_file()),
+            *(path for path in optional if path.is_file()),
             *endpoint_files(self.root).values(),
             *withdrawal_lists(self.root),
         ]

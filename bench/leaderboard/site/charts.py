@@ -196,7 +196,7 @@ def _kaplan_meier(name: str, years: np.ndarray, event: np.ndarray, high: np.ndar
     from bench.scoring.survival_curves import kaplan_meier, log_rank
 
     p = log_rank(years, event, high)
-    told = f"{name}, p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}" if p == p else name
+    title = f"{name}, p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}" if p == p else name
     traces = []
     for group, chosen, dash in ((f"high risk ({int(high.sum()):,})", high, "solid"), ("others", ~high, "dash")):
         if not chosen.any():
@@ -207,7 +207,7 @@ def _kaplan_meier(name: str, years: np.ndarray, event: np.ndarray, high: np.ndar
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": f"{told}: {group}",
+                "name": f"{title}: {group}",
                 "legendgroup": name,
                 "x": [0.0, *(round(float(x), 4) for x in curve.times[::step])],
                 "y": [1.0, *(round(float(y), 5) for y in curve.survival[::step])],

@@ -66,9 +66,9 @@ def method_facts(entry: Entry) -> dict[str, Any]:
         with foreign_code():
             cls = entry.load()
         parts = paragraphs(cls.__doc__)
-        told = [part for part in parts if str(part[1]).startswith(PAPER) or "Deviation" in str(part[1])]
-        facts["about"] = [part for part in parts if part not in told]
-        facts["background"] = told + paragraphs(importlib.import_module(entry.module).__doc__)[1:]
+        background = [part for part in parts if str(part[1]).startswith(PAPER) or "Deviation" in str(part[1])]
+        facts["about"] = [part for part in parts if part not in background]
+        facts["background"] = background + paragraphs(importlib.import_module(entry.module).__doc__)[1:]
         facts["config"] = fields(cls.Config)
         facts["facts"] = describe.method_facts(entry, cls)
     except Exception as error:  # whatever a plugin's module does when it is imported
@@ -97,7 +97,7 @@ def task_facts(entry: Entry) -> dict[str, Any]:
         "metric": metric, "split": name, "split_notice": "", "split_source": "", "version": "",
         "license": "", "url": "", "citation": "",
         "n": 0, "digest": "", "partitions": [], "class_heads": [], "few": FEW, "any_few": False,
-        "classes": [{"name": label, "words": told, "counts": []} for label, told in words.items()],
+        "classes": [{"name": label, "words": wording, "counts": []} for label, wording in words.items()],
     }  # fmt: skip
     try:
         with foreign_code():
@@ -126,8 +126,8 @@ def task_facts(entry: Entry) -> dict[str, Any]:
     counted = {part: found.classes for part, found in whole.partitions.items() if found.classes}
     facts["class_heads"] = [f"{part} positives" for part in counted]
     facts["classes"] = [
-        {"name": label, "words": told, "counts": [classes.get(label) for classes in counted.values()]}
-        for label, told in words.items()
+        {"name": label, "words": wording, "counts": [classes.get(label) for classes in counted.values()]}
+        for label, wording in words.items()
     ]
     facts["any_few"] = any(n is not None and n < FEW for c in facts["classes"] for n in c["counts"])
     return facts

@@ -56,7 +56,7 @@ def _write_pages(
 ) -> None:
     by_key = {result.key: result for result in results}
     methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
-    told = _result_rows(results)
+    result_rows = _result_rows(results)
     for name, text in assets().items():
         _write(destination / "assets" / name, text)
     overview = []
@@ -76,10 +76,12 @@ def _write_pages(
             overview.append(_overview(board, tables))
             progress(number, len(boards), board.name)
     _write(destination / "index.html", page("index.html", root="", section="boards", groups=_grouped(overview)))
-    _write_listings(destination, methods, tasks, told)
+    _write_listings(destination, methods, tasks, result_rows)
     for name, entry in methods.items():
         rows = [
-            row | {"name": row["task"], "link": f"../tasks/{row['task']}.html"} for row in told if row["method"] == name
+            row | {"name": row["task"], "link": f"../tasks/{row['task']}.html"}
+            for row in result_rows
+            if row["method"] == name
         ]
         on = [(b.name, b.title) for b in boards.values() if any(row.method == name for row in b.rows)]
         facts = method_facts(entry) | {"results": _linked(rows, tasks), "boards": on}
@@ -90,7 +92,7 @@ def _write_pages(
     for name, entry in tasks.items():
         rows = [
             row | {"name": row["method"], "link": f"../methods/{row['method']}.html"}
-            for row in told
+            for row in result_rows
             if row["task"] == name
         ]
         facts = task_facts(entry) | {"results": _linked(rows, methods)}
@@ -145,10 +147,10 @@ def _grouped(overview: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[st
 
 
 def _write_listings(
-    destination: Path, methods: Mapping[str, Any], tasks: Mapping[str, Any], told: Sequence[dict[str, Any]]
+    destination: Path, methods: Mapping[str, Any], tasks: Mapping[str, Any], result_rows: Sequence[dict[str, Any]]
 ) -> None:
     def count(field: str, name: str) -> int:
-        return sum(row[field] == name for row in told)
+        return sum(row[field] == name for row in result_rows)
 
     rows = [(n, [_first(e.summary), ", ".join(registry.modes_of(e)), count("method", n)]) for n, e in methods.items()]
     heads = ["Method", "What it is", "Modes", "Results"]

@@ -64,15 +64,15 @@ def _difference(released: Result, ours: Result, metric: str) -> dict[str, float 
     theirs_value, our_value = released.metric(metric)["value"], ours.metric(metric)["value"]
     if theirs_value is None or our_value is None:
         return {"value": None, "low": None, "high": None}
-    told: dict[str, float | None] = {"value": theirs_value - our_value, "low": None, "high": None}
+    estimate: dict[str, float | None] = {"value": theirs_value - our_value, "low": None, "high": None}
     if metric == next(iter(ours.score["metrics"])) and released.folder is not None and ours.folder is not None:
         try:
             pair = [PairedScores.of(r).replicates(metric, None) for r in (released, ours)]
             tested = paired_difference(*pair)
         except BenchError:
-            return told
-        told |= {"low": tested.low, "high": tested.high} if tested.low == tested.low else {}
-    return told
+            return estimate
+        estimate |= {"low": tested.low, "high": tested.high} if tested.low == tested.low else {}
+    return estimate
 
 
 def both_modes(mode: str) -> Sequence[str]:

@@ -48,14 +48,14 @@ class Standing:
         """What was tested, and what came of it."""
         apart = "differ" if self.p_value < 0.05 else "do not differ significantly"
         p = "< 0.001" if self.p_value < 0.001 else f"= {self.p_value:.3f}"
-        told = (
+        sentence = (
             f"Mean ranks over {len(self.blocks)} tasks ({', '.join(self.blocks)}): the {len(self.lines)} rows {apart} "
             f"(Friedman p {p}); two differ where their mean ranks are more than {self.critical_difference:.2f} apart "
             f"(Nemenyi, 5 %). Tasks that share recordings count as separate, which makes this optimistic."
         )
         if self.absent:
-            told += f" Without a mean rank, as a column is missing: {', '.join(self.absent)}."
-        return told
+            sentence += f" Without a mean rank, as a column is missing: {', '.join(self.absent)}."
+        return sentence
 
 
 def standing(table: Table) -> Standing | None:
@@ -139,8 +139,8 @@ def diagram(found: Standing, form: str = "svg", ink: str = "#1b1f24") -> bytes:
                 text_h_margin=0.02,
             )  # fmt: skip
             out = io.BytesIO()
-            told = {"Date": None} if form == "svg" else None
-            figure.savefig(out, format=form, transparent=form == "svg", dpi=160, metadata=told)
+            metadata = {"Date": None} if form == "svg" else None
+            figure.savefig(out, format=form, transparent=form == "svg", dpi=160, metadata=metadata)
         finally:
             pyplot.close(figure)
     return out.getvalue()

@@ -106,13 +106,13 @@ def _life(eid: str, person: Participant, visit: datetime.date, rng: np.random.Ge
         (21002, 2, 0): f"{person.weight:.1f}",
     }
     codes: list[tuple[str, datetime.date]] = []
-    told: list[tuple[str, datetime.date]] = []
+    reported: list[tuple[str, datetime.date]] = []
     if person.hypertension:
         since = before()
         if rng.random() < 0.6:
             row[131286, 0, 0] = since.isoformat()
         elif rng.random() < 0.7:
-            told.append(("1065", since))
+            reported.append(("1065", since))
         else:
             codes.append(("I110", since))
     if person.coronary:
@@ -145,7 +145,7 @@ def _life(eid: str, person: Participant, visit: datetime.date, rng: np.random.Ge
         row[191, 0, 0] = after().isoformat()
     for k, (code, date) in enumerate(codes):
         row[41270, 0, k], row[41280, 0, k] = code, date.isoformat()
-    for k, (code, date) in enumerate(told):
+    for k, (code, date) in enumerate(reported):
         row[20002, 2, k], row[20008, 2, k] = code, f"{date.year}.5"
     return row
 

@@ -153,14 +153,14 @@ def true_risks(person: Participant, patient: Patient) -> dict[str, float]:
     """
     old, heavy = (person.age - 65) / 7.5, (person.body_mass_index - 26.8) / 4.2
     coronary = [_sigmoid(_coronary_log_odds(old, person.female, diabetes)) for diabetes in (True, False)]
-    told = [chance if person.coronary else 1 - chance for chance in coronary]
+    likelihood = [chance if person.coronary else 1 - chance for chance in coronary]
     mass = person.mass + 0.3 - 0.8 * person.hypertension
     rate = person.rate - 64 + 2 * person.contractility
     diabetes = (
         _diabetes_log_odds(old, heavy)
         + (0.25 * mass - 0.25**2 / 2) / 0.75**2
         + (6 * rate - 6**2 / 2) / 9**2
-        + np.log(told[0] / told[1])
+        + np.log(likelihood[0] / likelihood[1])
     )
     fibrillation = _fibrillation_log_odds(old, person.atrium)
     if patient.rhythm.kind == "fibrillation":

@@ -17,7 +17,7 @@ from bench.method.pretrain_config import PretrainConfig
 from bench.training import loop
 from bench.training.devices import Devices, make_fabric
 from bench.training.distributed import agreed, average, gather, gather_list, total
-from bench.training.launch import _told, in_processes
+from bench.training.launch import _failure, in_processes
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_one_that_fails_takes_the_others_down(scenarios, tmp_path, how, message)
 )
 def test_a_crash_is_told_and_not_what_the_others_made_of_it(tmp_path, codes, message):
     (tmp_path / "0.trace").write_text("RuntimeError: connection closed by tcp://lab:hunter2@peer")
-    assert message in _told(Devices(2), tmp_path, codes)
-    assert "hunter2" not in _told(Devices(2), tmp_path, codes)
+    assert message in _failure(Devices(2), tmp_path, codes)
+    assert "hunter2" not in _failure(Devices(2), tmp_path, codes)
 
 
 class Rows:

@@ -9,7 +9,7 @@ from ..case import Case, Sandbox
 RUNS = "import os, pathlib; pathlib.Path(os.environ['HOSTILE_MARKER']).touch()\n"
 
 
-def beside(*arguments: str):
+def in_a_folder_of_traps(*arguments: str):
     def make(box: Sandbox) -> Sequence[str]:
         for name in ("tasks.py", "methods/__init__.py", "typer.py", "json.py", "sitecustomize.py"):
             box.write(name, RUNS)
@@ -26,6 +26,6 @@ def several_workers(box: Sandbox) -> Sequence[str]:
 
 
 CASES = [
-    Case("listing", beside("tasks"), exit=0, words=("ptbxl-super",), child=True),
+    Case("listing", in_a_folder_of_traps("tasks"), exit=0, words=("ptbxl-super",), child=True),
     Case("workers", several_workers, exit=0, words=("50 recordings",), child=True),
 ]

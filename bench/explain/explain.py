@@ -16,7 +16,7 @@ from bench.explain import ecg_paper, groups, outcomes
 from bench.explain.figure import save
 from bench.method.attributions import Attributions, attributions
 from bench.progress import say
-from bench.runner.run_cell import Answer, answer
+from bench.runner.run_cell import CellPredictions, predict_cell
 from bench.signals.windows import SignalView
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ def explain(
         DataError: the record is not in the test partition. ConfigError: no such target.
     """
     resolved = session.resolve(cell)
-    found = answer(resolved)
-    task, test = found.data.task, found.partition.test
-    column = _column(found, target)
-    scores = found.outcome.test if found.outcome.test.ndim == 1 else found.outcome.test[:, column]
-    ids = found.data.examples.record_ids[test]
+    predictions = predict_cell(resolved)
+    task, test = predictions.data.task, predictions.partition.test
+    column = _column(predictions, target)
+    scores = predictions.output.test if predictions.output.test.ndim == 1 else predictions.output.test[:, column]
+    ids = predictions.data.examples.record_ids[test]
     place = _place(ids, scores, record, cell)
     about = f"{cell.method} on {cell.task}" + (", simulated data" if session.source.kind == "simulated" else "")
     files: list[Path] = []
@@ -74,7 +74,7 @@ def explain(
         files.extend(save(figure, folder, name))
         say(f"drawn: {files[-2]}")
 
-    truth = found.data.examples.targets[test]
+    truth = predictions.data.examples.targets[test]
     kind = kinds.load(task.kind)
     if kind.follow_up:
         keep(outcomes.draw_kaplan_meier(truth[:, 0], truth[:, 1], scores, f"{about}: test records"), "survival")
@@ -83,23 +83,27 @@ def explain(
         for group, members in (task.groups or {"targets": names}).items():
             chosen = [names.index(name) for name in members]
             title = f"{about}: {group}, test records"
-            figure = outcomes.draw_predicted_measured(truth[:, chosen], found.outcome.test[:, chosen], members, title)
+            figure = outcomes.draw_predicted_measured(
+                truth[:, chosen], predictions.output.test[:, chosen], members, title
+            )
             keep(figure, f"predicted-{_file_name(group)}")
     title = f"record {ids[place]}, score {scores[place]:.3g} ({about})"
-    if found.outcome.head is None:
-        keep(_recording(found, test[place], title), "recording")
+    if predictions.output.head is None:
+        keep(_recording(predictions, test[place], title), "recording")
         return Explained(str(ids[place]), float(scores[place]), files)
-    for name, figure in _seen(found, resolved, test, scores, place, column, title, about):
+    for name, figure in _seen(predictions, resolved, test, scores, place, column, title, about):
         keep(figure, name)
     return Explained(str(ids[place]), float(scores[place]), files)
 
 
-def _column(found: Answer, target: str | None) -> int:
-    names = list(found.data.task.classes)
+def _column(predictions: CellPredictions, target: str | None) -> int:
+    names = list(predictions.data.task.classes)
     if target is None:
         return 0
-    if target not in names or found.outcome.test.ndim == 1:
-        raise ConfigError(f"--target {target}: {found.data.task.name} asks for {', '.join(names) or 'one value'}.")
+    if target not in names or predictions.output.test.ndim == 1:
+        raise ConfigError(
+            f"--target {target}: {predictions.data.task.name} asks for {', '.join(names) or 'one value'}."
+        )
     return names.index(target)
 
 
@@ -117,7 +121,7 @@ def _place(ids: np.ndarray, scores: np.ndarray, record: str | None, cell: Cell) 
 
 
 def _seen(
-    found: Answer,
+    predictions: CellPredictions,
     cell: ResolvedCell,
     test: np.ndarray,
     scores: np.ndarray,
@@ -127,11 +131,11 @@ def _seen(
     about: str,
 ) -> list[tuple[str, Any]]:
     """The pictures of what the method looked at: this record, and the groups with low and high scores."""
-    method = found.method
+    method = predictions.method
     method.eval()
     device = next(method.parameters()).device
-    source = _with_images(cell.batches(found.data.examples.targets), cell.session, method, found)
-    head = as_function(found.outcome.head, device)
+    source = _with_images(cell.batches(predictions.data.examples.targets), cell.session, method, predictions)
+    head = as_function(predictions.output.head, device)
 
     def score(encoded: torch.Tensor) -> torch.Tensor:
         answers = head(encoded)
@@ -154,11 +158,11 @@ def _seen(
     shown = None if seen.activation is None else seen.activation[0].cpu().numpy()
     pictures: list[tuple[str, Any]] = []
     if beat:
-        millivolts = _in_millivolts(found, cell.session, test[place])
+        millivolts = _in_millivolts(predictions, cell.session, test[place])
         pictures.append(("beat", ecg_paper.draw_beats(millivolts, fs, f"Median beat of {title}", shown)))
-        pictures.append(("recording", _recording(found, test[place], title[:1].upper() + title[1:])))
+        pictures.append(("recording", _recording(predictions, test[place], title[:1].upper() + title[1:])))
     else:
-        pictures.append(("recording", _recording(found, test[place], title[:1].upper() + title[1:], shown, fs)))
+        pictures.append(("recording", _recording(predictions, test[place], title[:1].upper() + title[1:], shown, fs)))
     if seen.lead_attention is not None:
         means = [part.lead_attention.mean(0).cpu().numpy() for part in (low_seen, high_seen)]  # type: ignore[union-attr]
         matrices = [
@@ -189,11 +193,11 @@ def as_function(head: Any, device: torch.device) -> Callable[[torch.Tensor], tor
     return lambda encoded: torch.nn.functional.linear(encoded, weight, bias)
 
 
-def _with_images(source: Any, session: Session, method: Any, found: Answer) -> Any:
+def _with_images(source: Any, session: Session, method: Any, predictions: CellPredictions) -> Any:
     """The images that pretraining saw, also where downstream reads the ECG alone; none where a record has none."""
     if source.images is not None or "image" not in method.input.modalities:
         return source
-    images = session.images(found.data.task.dataset, method.input.image_size).take(found.data.rows)
+    images = session.images(predictions.data.task.dataset, method.input.image_size).take(predictions.data.rows)
     return replace(source, images=images) if images.available.all() else source
 
 
@@ -210,10 +214,12 @@ def _joined(parts: list[Attributions]) -> Attributions:
     )
 
 
-def _recording(found: Answer, row: int, title: str, activation: np.ndarray | None = None, fs: float = 0.0) -> Any:
+def _recording(
+    predictions: CellPredictions, row: int, title: str, activation: np.ndarray | None = None, fs: float = 0.0
+) -> Any:
     """The recording as it is stored; the activation stretched to its rate."""
-    store = found.data.store
-    signal = store.read(found.data.rows[[row]])[0]
+    store = predictions.data.store
+    signal = store.read(predictions.data.rows[[row]])[0]
     if activation is not None and fs != store.fs:
         at = np.arange(round(activation.shape[1] / fs * store.fs)) / store.fs * fs
         activation = np.stack([np.interp(at, np.arange(len(lead)), lead) for lead in activation])
@@ -222,10 +228,12 @@ def _recording(found: Answer, row: int, title: str, activation: np.ndarray | Non
     return ecg_paper.draw_recording(signal, store.fs, title, activation)
 
 
-def _in_millivolts(found: Answer, session: Session, row: int) -> np.ndarray:
+def _in_millivolts(predictions: CellPredictions, session: Session, row: int) -> np.ndarray:
     """The median beat that the method saw, before it was scaled."""
-    spec = replace(found.method.input, normalise="none")
-    view = SignalView(found.data.store, spec, rows=found.data.rows[[row]], cache=session.source.workspace.cache)
+    spec = replace(predictions.method.input, normalise="none")
+    view = SignalView(
+        predictions.data.store, spec, rows=predictions.data.rows[[row]], cache=session.source.workspace.cache
+    )
     return view.batch(np.zeros(1, np.int64))[0][0]
 
 

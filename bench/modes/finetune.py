@@ -19,7 +19,7 @@ from bench.method import LabelledData
 from bench.method.search_space import LogUniform, Spaces
 from bench.modes import facts
 from bench.modes.mode import Mode
-from bench.modes.mode_io import CellRun, Outcome
+from bench.modes.mode_io import ModeInput, ModeOutput
 from bench.scoring.released import aggregate_windows
 from bench.seeding import seed_global
 from bench.training.clipping import clip_gradients
@@ -136,7 +136,7 @@ class _Classifier(nn.Module):
         )
 
 
-def run(cell: CellRun) -> Outcome:
+def run(cell: ModeInput) -> ModeOutput:
     """Train, keep the chosen epoch, score validation and test with it, once."""
     if cell.method.implements("fit"):
         return _fit(cell)
@@ -211,7 +211,7 @@ def run(cell: CellRun) -> Outcome:
         best["value"] = objective.selection_value(cell.targets[cell.validation], validation)
     if not math.isfinite(best["value"]):  # no class can be ranked on validation data: the result says so
         best["value"] = None
-    return Outcome(validation, test, {"metric": cell.task.metric, **best}, history, classifier.head)
+    return ModeOutput(validation, test, {"metric": cell.task.metric, **best}, history, classifier.head)
 
 
 def _rates(config: Any, whole: bool) -> tuple[float, float]:
@@ -223,7 +223,7 @@ def _rates(config: Any, whole: bool) -> tuple[float, float]:
     return config.lr * scale, (config.lr / 10 if stated is None else stated) * scale
 
 
-def _encoder_groups(cell: CellRun, source: BatchSource, lr: float) -> list[dict[str, Any]]:
+def _encoder_groups(cell: ModeInput, source: BatchSource, lr: float) -> list[dict[str, Any]]:
     """The encoder's parameters with their peak rates."""
     config: Any = cell.config
     decay = config.layer_decay
@@ -247,7 +247,7 @@ def _loss(objective: Objective, outputs: torch.Tensor, target: Any) -> torch.Ten
     return torch.stack([objective.loss(answer, target) for answer in answers]).sum()
 
 
-def _scores(model: nn.Module, fabric: Fabric, cell: CellRun, rows: np.ndarray, objective: Objective) -> np.ndarray:
+def _scores(model: nn.Module, fabric: Fabric, cell: ModeInput, rows: np.ndarray, objective: Objective) -> np.ndarray:
     """Scores of some rows, one a row: of the whole recording, or put together from its windows."""
     config: Any = cell.config
     source, owner = cell.source, None
@@ -264,12 +264,12 @@ def _scores(model: nn.Module, fabric: Fabric, cell: CellRun, rows: np.ndarray, o
     return each.reshape(-1, *scores.shape[1:])
 
 
-def _fit(cell: CellRun) -> Outcome:
+def _fit(cell: ModeInput) -> ModeOutput:
     """Methods that train without an encoder get whole partitions and answer for whole partitions."""
     seed_global(cell.seed)
     train, validation, test = (_labelled(cell, rows) for rows in (cell.train, cell.validation, cell.test))
     predictor = cell.method.fit(train, validation)
-    return Outcome(predictor.predict(validation), predictor.predict(test))
+    return ModeOutput(predictor.predict(validation), predictor.predict(test))
 
 
 class _Batches:
@@ -282,7 +282,7 @@ class _Batches:
         return self.source.in_order(self.rows, 256)
 
 
-def _labelled(cell: CellRun, rows: np.ndarray) -> LabelledData:
+def _labelled(cell: ModeInput, rows: np.ndarray) -> LabelledData:
     view = cell.source.view
     dataset = registry.load(registry.DATASETS, cell.task.dataset)
     shown = [*dataset.tabular_variables, *dataset.measurements]

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.modes.mode import Mode
-from bench.modes.mode_io import CellRun, Outcome
+from bench.modes.mode_io import ModeInput, ModeOutput
 from bench.training.objective import objective_for
 
 CHUNK = 2048  # recordings asked about at a time: memory does not follow the size of the task
@@ -50,7 +50,7 @@ def votes(
     return torch.einsum("ac,aco->ao", weight, answers.double())
 
 
-def run(cell: CellRun) -> Outcome:
+def run(cell: ModeInput) -> ModeOutput:
     """Standardise by the labelled recordings, find neighbours once, choose their number on validation data."""
     config: Any = cell.config
     raw = cell.features()
@@ -81,7 +81,7 @@ def run(cell: CellRun) -> Outcome:
     validation = scores(found, best["neighbours"])
     test = scores(nearest(unit["test"], unit["train"], best["neighbours"]), best["neighbours"])
     chosen = {"metric": cell.task.metric, **best, "value": best["value"] if np.isfinite(best["value"]) else None}
-    return Outcome(validation, test, chosen, history)
+    return ModeOutput(validation, test, chosen, history)
 
 
 class KNN(Mode):

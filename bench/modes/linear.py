@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from bench.method.search_space import LogUniform, Spaces
 from bench.modes.mode import Mode
-from bench.modes.mode_io import CellRun, Outcome
+from bench.modes.mode_io import ModeInput, ModeOutput
 from bench.splitting.stratify import spread_evenly
 from bench.training.exact_head import Fit, exact_path
 from bench.training.linear_head import LinearHead
@@ -54,7 +54,7 @@ class Config(BaseModel):
     )
 
 
-def run(cell: CellRun) -> Outcome:
+def run(cell: ModeInput) -> ModeOutput:
     """Train the head; keep the epoch with the best validation value; score validation and test with it, once."""
     config: Any = cell.config
     if config.solver == "exact":
@@ -95,10 +95,10 @@ def run(cell: CellRun) -> Outcome:
     scored = [objective.scores(head.outputs(features[rows])) for rows in (cell.validation, cell.test)]
     if config.standardise:
         head.load(_on_raw_features(head.weight, head.bias, scaler))
-    return Outcome(scored[0], scored[1], {"metric": metric, **best}, history, head)
+    return ModeOutput(scored[0], scored[1], {"metric": metric, **best}, history, head)
 
 
-def run_exact(cell: CellRun) -> Outcome:
+def run_exact(cell: ModeInput) -> ModeOutput:
     """Solve for each penalty; keep the one with the best validation value, one for all classes."""
     config: Any = cell.config
     raw = cell.features().astype(np.float64)
@@ -128,7 +128,7 @@ def run_exact(cell: CellRun) -> Outcome:
     head = LinearHead(features.shape[1], objective.n_outputs, objective.loss_name, torch.Generator())
     head.load(_on_raw_features(chosen.weight.numpy(), chosen.bias.numpy(), scaler))
     best = {"metric": metric, **best, "value": best["value"] if np.isfinite(best["value"]) else None}
-    return Outcome(scores(chosen, cell.validation), scores(chosen, cell.test), best, history, head)
+    return ModeOutput(scores(chosen, cell.validation), scores(chosen, cell.test), best, history, head)
 
 
 def _on_raw_features(weight: np.ndarray, bias: np.ndarray, scaler: StandardScaler) -> tuple[np.ndarray, np.ndarray]:

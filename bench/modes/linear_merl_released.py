@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bench import kinds
 from bench.errors import ConfigError
 from bench.modes.mode import Mode
-from bench.modes.mode_io import CellRun, Outcome
+from bench.modes.mode_io import ModeInput, ModeOutput
 from bench.scoring import classification
 from bench.scoring.released import merl_zero_shot
 from bench.training.objective import objective_for
@@ -41,7 +41,7 @@ class Config(BaseModel):
     )
 
 
-def run(cell: CellRun) -> Outcome:
+def run(cell: ModeInput) -> ModeOutput:
     """Train the head for all epochs; keep the scores of the epoch with the best macro AUROC on the test set.
 
     Raises:
@@ -101,7 +101,7 @@ def run(cell: CellRun) -> Outcome:
         "released": highest,
         "auroc_where_validation_is_best": by_validation[1],
     }
-    return Outcome(validation, test, selection, history)
+    return ModeOutput(validation, test, selection, history)
 
 
 def _apply(head: nn.Module, features: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ def _apply(head: nn.Module, features: Tensor) -> Tensor:
 class _Fixed:
     """Features computed once, by an encoder in evaluation mode."""
 
-    def __init__(self, cell: CellRun):
+    def __init__(self, cell: ModeInput):
         self._features = torch.from_numpy(cell.features())
         self.dim = self._features.shape[1]
 
@@ -125,7 +125,7 @@ class _Fixed:
 class _Moving:
     """Features computed at every step, by an encoder whose weights are frozen and whose BatchNorm is not."""
 
-    def __init__(self, cell: CellRun):
+    def __init__(self, cell: ModeInput):
         from bench.training.loop import make_fabric
 
         fabric = make_fabric("32-true")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from bench.modes.mode_io import CellRun, Outcome
+    from bench.modes.mode_io import ModeInput, ModeOutput
 
 
 class Mode:
@@ -54,6 +54,6 @@ class Mode:
         """Whether it needs more of a pretrained model than the encoder."""
         return "encode" not in self.needs_one_of
 
-    def run(self, cell: CellRun) -> Outcome:
+    def run(self, cell: ModeInput) -> ModeOutput:
         """Train as the mode does; score the validation and test recordings of a cell."""
         raise NotImplementedError(f"{type(self).__name__}.run")

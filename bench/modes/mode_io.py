@@ -20,7 +20,7 @@ def unreported(epoch: int, value: float) -> None:
 
 
 @dataclass(frozen=True)
-class CellRun:
+class ModeInput:
     """Everything one cell needs. ``train`` is already the labelled fraction; the test targets are not here.
 
     Attributes:
@@ -63,7 +63,7 @@ class CellRun:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ModeOutput:
     """Scores of the two scored partitions, in row order, and what was chosen on validation data."""
 
     validation: np.ndarray

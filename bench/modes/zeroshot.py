@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bench import kinds
 from bench.errors import BenchError
 from bench.modes.mode import Mode
-from bench.modes.mode_io import CellRun, Outcome, unreported
+from bench.modes.mode_io import ModeInput, ModeOutput, unreported
 from bench.training.loop import make_fabric
 
 
@@ -24,7 +24,7 @@ class Config(BaseModel):
     batch_size: int = Field(64, ge=1, description="recordings encoded at once; changes speed, not scores")
 
 
-def run(cell: CellRun) -> Outcome:
+def run(cell: ModeInput) -> ModeOutput:
     """Score test recordings, and those of validation where thresholds are chosen on them or a search asks for them."""
     fabric = make_fabric()
     model = fabric.setup_module(cell.method)
@@ -49,7 +49,7 @@ def run(cell: CellRun) -> Outcome:
             done += len(batch)
             cell.progress(done, len(rows))
     scores = np.concatenate(parts)
-    return Outcome(validation=scores[: len(validation)], test=scores[-len(cell.test) :])
+    return ModeOutput(validation=scores[: len(validation)], test=scores[-len(cell.test) :])
 
 
 class ZeroShot(Mode):

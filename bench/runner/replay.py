@@ -14,7 +14,7 @@ from bench.data.source import DataSource
 from bench.errors import ConfigError
 from bench.runner.keys import PARTS
 from bench.runner.overrides import parse_overrides
-from bench.runner.run_cell import answer
+from bench.runner.run_cell import predict_cell
 from bench.runner.session import Session
 
 
@@ -49,7 +49,7 @@ def replay(result: Result, source: DataSource) -> Replay:
     now = cell.inputs
     changed = [words for name, words in PARTS.items() if result.inputs and result.inputs.get(name) != now.get(name)]
     with _threads_of(result):
-        table = answer(cell, fresh=True).table()
+        table = predict_cell(cell, fresh=True).table()
     stored = result.predictions()
     ours, theirs = columns_of(table, "score"), columns_of(stored, "score")
     if list(map(str, table.record_id)) != list(map(str, stored.record_id)) or ours.shape != theirs.shape:

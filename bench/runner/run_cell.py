@@ -16,7 +16,7 @@ from bench.cells.result import Result, read_result, write_result
 from bench.cells.seen_classes import SeenClasses, seen_classes
 from bench.errors import BenchError
 from bench.method import Method
-from bench.modes.mode_io import CellRun, Outcome, unreported
+from bench.modes.mode_io import ModeInput, ModeOutput, unreported
 from bench.progress import say, track
 from bench.runner.cell_audit import contamination_of
 from bench.runner.features import features
@@ -81,10 +81,10 @@ def _fetched(folder: Path, shared: SharedArtifacts | None) -> Result | None:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CellPredictions:
     """Predictions of a method for the scored examples, and their inputs."""
 
-    outcome: Outcome
+    output: ModeOutput
     method: Method
     data: TaskData
     partition: Partition
@@ -92,10 +92,12 @@ class Answer:
 
     def table(self) -> pd.DataFrame:
         """The predictions as they are stored."""
-        return predictions_table(self.data, self.partition, self.outcome)
+        return predictions_table(self.data, self.partition, self.output)
 
 
-def answer(cell: ResolvedCell, fresh: bool = False, report: Callable[[int, float], None] | None = None) -> Answer:
+def predict_cell(
+    cell: ResolvedCell, fresh: bool = False, report: Callable[[int, float], None] | None = None
+) -> CellPredictions:
     """Train as the mode says and score validation and test; nothing is written but shared checkpoints and features.
 
     Args:
@@ -110,8 +112,8 @@ def answer(cell: ResolvedCell, fresh: bool = False, report: Callable[[int, float
         partition = replace(partition, test=partition.validation)
     # Every seed sees the same labelled subset, as in the papers: seeds then measure the training alone.
     train = labelled_subset(partition.train, cell.cell.fraction, 0, data.examples.targets, cell.cell.fraction_rule)
-    outcome, instance = _answer(cell, blanked, train, partition, fresh, report or unreported)
-    return Answer(outcome, instance, data, partition, train)
+    output, instance = _predict(cell, blanked, train, partition, fresh, report or unreported)
+    return CellPredictions(output, instance, data, partition, train)
 
 
 def _compute(resolved: ResolvedCell) -> Result:
@@ -122,15 +124,15 @@ def _compute(resolved: ResolvedCell) -> Result:
         session.checkpoint(spec)
     pretrained = time.perf_counter()
 
-    answered_by = answer(resolved)
-    data, partition, train = answered_by.data, answered_by.partition, answered_by.train
-    outcome, instance = answered_by.outcome, answered_by.method
+    predictions = predict_cell(resolved)
+    data, partition, train = predictions.data, predictions.partition, predictions.train
+    output, instance = predictions.output, predictions.method
     answered = time.perf_counter()
 
     targets = data.examples.targets
-    told = (targets[partition.validation], outcome.validation) if len(outcome.validation) else None
+    validation = (targets[partition.validation], output.validation) if len(output.validation) else None
     if resolved.mode.released_protocol:  # which also takes its thresholds from the test set
-        told = (targets[partition.test], outcome.test)
+        validation = (targets[partition.test], output.test)
     seen = SeenClasses()
     if spec is not None and resolved.mode.names_classes:
         names = data.task.classes
@@ -139,10 +141,10 @@ def _compute(resolved: ResolvedCell) -> Result:
     scored = score(
         data.task.kind,
         targets[partition.test],
-        outcome.test,
+        output.test,
         _class_names(data),
         data.examples.patient_ids[partition.test],
-        validation=told,
+        validation=validation,
         bootstrap=BOOTSTRAP,
         groups={**data.task.groups, **seen.groups},
     )
@@ -175,7 +177,7 @@ def _compute(resolved: ResolvedCell) -> Result:
             "method": resolved.config.model_dump(mode="json"),
             cell.mode: resolved.mode_config.model_dump(mode="json"),
         },
-        selection=outcome.selection,
+        selection=output.selection,
         contamination=stamp.contamination,
         contamination_evidence=stamp.evidence(),
         seen=seen.to_dict(),
@@ -203,7 +205,7 @@ def _compute(resolved: ResolvedCell) -> Result:
             },
         },
     )
-    return write_result(session.source.workspace.results, result, answered_by.table())
+    return write_result(session.source.workspace.results, result, predictions.table())
 
 
 def _median_beats(data: TaskData, instance: Method, cell: Cell) -> dict[str, Any]:
@@ -233,20 +235,20 @@ def _ceiling(data: TaskData, partition: Partition) -> dict[str, Any]:
     return {"ceiling": {metric: round(value, 6)}} if np.isfinite(value) else {}
 
 
-def _answer(
+def _predict(
     resolved: ResolvedCell,
     blanked: np.ndarray,
     train: np.ndarray,
     partition: Partition,
     fresh: bool,
     report: Callable[[int, float], None],
-) -> tuple[Outcome, Method]:
+) -> tuple[ModeOutput, Method]:
     instance, task = resolved.starting_method(), resolved.data.task
     if resolved.method.implements("combine"):
         return _combine(resolved, instance), instance
     with track(str(resolved)) as progress:
-        outcome = resolved.mode.run(
-            CellRun(
+        output = resolved.mode.run(
+            ModeInput(
                 method=instance,
                 task=task,
                 mode=resolved.cell.mode,
@@ -266,12 +268,12 @@ def _answer(
                 report=report,
             )
         )
-    if not isinstance(outcome, Outcome):
-        raise BenchError(f"mode {resolved.mode.name}: run returned {type(outcome).__name__}; expected an Outcome.")
-    return outcome, instance
+    if not isinstance(output, ModeOutput):
+        raise BenchError(f"mode {resolved.mode.name}: run returned {type(output).__name__}; expected a ModeOutput.")
+    return output, instance
 
 
-def _combine(cell: ResolvedCell, instance: Method) -> Outcome:
+def _combine(cell: ResolvedCell, instance: Method) -> ModeOutput:
     """Scores from the finished results of the members, record by record; nothing is trained."""
     scores: dict[str, list[np.ndarray]] = {"validation": [], "test": []}
     for member in cell.members:
@@ -281,7 +283,7 @@ def _combine(cell: ResolvedCell, instance: Method) -> Outcome:
         for part, values in scores.items():
             rows = table[table.partition == part]
             values.append((rows["score"] if "score" in rows else rows.filter(regex="^score_")).to_numpy())
-    return Outcome(instance.combine(scores["validation"]), instance.combine(scores["test"]))
+    return ModeOutput(instance.combine(scores["validation"]), instance.combine(scores["test"]))
 
 
 def _class_names(data: TaskData) -> list[str]:
@@ -293,14 +295,14 @@ def _absent_classes(data: TaskData, train: np.ndarray) -> list[str]:
     return kinds.load(data.task.kind).absent_classes(list(data.task.classes), data.examples.targets[train])
 
 
-def predictions_table(data: TaskData, partition: Any, outcome: Outcome) -> Any:
+def predictions_table(data: TaskData, partition: Any, output: ModeOutput) -> Any:
     """One row for each scored example: ids, partition, targets, scores (named by class, or numbered)."""
     import pandas as pd
 
     parts = []
     for name, rows, scores in (
-        ("validation", partition.validation[: len(outcome.validation)], outcome.validation),
-        ("test", partition.test, outcome.test),
+        ("validation", partition.validation[: len(output.validation)], output.validation),
+        ("test", partition.test, output.test),
     ):
         table: dict[str, Any] = {
             "record_id": data.examples.record_ids[rows],

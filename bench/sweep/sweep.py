@@ -1,6 +1,6 @@
 """From the options of ``bench sweep`` to results: one study per fold, its best setting trained again and scored once.
 
-Only validation data are looked at while settings are compared (:func:`bench.runner.run_cell.answer` puts the
+Only validation data are looked at while settings are compared (:func:`bench.runner.run_cell.predict_cell` puts the
 validation split in the place of the test split). The chosen setting then runs as any other cell does, for every seed
 asked for, and its result carries what chose it.
 """
@@ -31,7 +31,7 @@ from bench.runner import failures
 from bench.runner.execute import prepare_session
 from bench.runner.overrides import check_overrides, fields_of, parse_overrides
 from bench.runner.plan import RunOptions
-from bench.runner.run_cell import answer, run_cell
+from bench.runner.run_cell import predict_cell, run_cell
 from bench.runner.session import Session
 from bench.storage.artifacts import digest
 from bench.sweep.mirror import mirror_study
@@ -268,10 +268,10 @@ def validation_value(cell: Cell, session: Session, report: Callable[[int, float]
     """The task's metric on the validation split, of the cell as the session configures it; nothing of the test split
     is read."""
     with foreign_code():
-        said = answer(session.resolve(cell), report=report)
-    targets = said.data.examples.targets[said.partition.validation]
-    n_outputs = targets.shape[1] if targets.ndim > 1 else max(len(said.data.task.classes), 1)
-    return objective_for(said.data.task.kind, n_outputs).selection_value(targets, said.outcome.validation)
+        predictions = predict_cell(session.resolve(cell), report=report)
+    targets = predictions.data.examples.targets[predictions.partition.validation]
+    n_outputs = targets.shape[1] if targets.ndim > 1 else max(len(predictions.data.task.classes), 1)
+    return objective_for(predictions.data.task.kind, n_outputs).selection_value(targets, predictions.output.validation)
 
 
 def _overrides(setting: dict[str, Any]) -> list[Override]:
@@ -315,7 +315,7 @@ def _in_processes(options: SweepOptions, session: Session, planned: Sequence[Pla
                 process.join(5)
     if all(process.exitcode for process in processes):
         raise BenchError(
-            "every worker of the sweep ended early; what they said stands above. Finished trials are kept."
+            "every worker of the sweep ended early; what they said is printed above. Finished trials are kept."
         )
 
 

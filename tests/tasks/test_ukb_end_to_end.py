@@ -13,7 +13,7 @@ from bench.data.source import DataSource
 from bench.leaderboard.collect import collect_all
 from bench.method import Method
 from bench.modes import finetune
-from bench.modes.mode_io import CellRun
+from bench.modes.mode_io import ModeInput
 from bench.runner.execute import run
 from bench.runner.plan import RunOptions
 from bench.runner.session import Session
@@ -99,7 +99,9 @@ def test_no_method_is_shown_the_simulators_truth(source):
     method.prepare_corpus(corpus)
     rows = np.arange(4)
     batches = session.resolve(Cell("cox-ecg", "ukb-hyp-hf", "scratch")).batches(data.examples.targets)
-    cell = CellRun(method, data.task, "scratch", None, batches, data.examples.targets, rows, rows, rows, None, 0, None)
+    cell = ModeInput(
+        method, data.task, "scratch", None, batches, data.examples.targets, rows, rows, rows, None, 0, None
+    )
     finetune.run(cell)
     for columns in (method.shown, method.given):
         assert "ecg_ventricular_rate" in columns

@@ -10,7 +10,7 @@ from torch import nn
 from bench.data.batches import BatchSource
 from bench.method import Method
 from bench.modes import finetune
-from bench.modes.mode_io import CellRun
+from bench.modes.mode_io import ModeInput
 from bench.progress import track
 from bench.scoring.classification import ovr_auroc
 from bench.seeding import seeded
@@ -92,7 +92,7 @@ def trained(method_class=Bumps, mode="scratch", task_class=BumpTask, **settings)
     blanked = store.targets.copy()
     blanked[test] = 0
     with track("test") as progress:
-        cell = CellRun(
+        cell = ModeInput(
             method=method,
             task=task_class(),
             mode=mode,

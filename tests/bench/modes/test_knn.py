@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bench.modes.knn import Config, nearest, run
-from bench.modes.mode_io import CellRun
+from bench.modes.mode_io import ModeInput
 from bench.scoring.survival import harrell_c
 from bench.training.objective import objective_for
 
@@ -30,7 +30,7 @@ def cell(kind, features, targets, rows):
     blank = targets.copy()
     blank[rows[2]] = 0
     n = targets.shape[1] if targets.ndim > 1 else 3
-    return CellRun(
+    return ModeInput(
         method=None, task=Asked(kind, n), mode="knn", config=Config(), source=None, targets=blank, train=rows[0],
         validation=rows[1], test=rows[2], features=lambda: features, seed=0, progress=lambda *_: None,
     )  # fmt: skip

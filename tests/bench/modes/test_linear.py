@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bench.modes.linear import Config, run
-from bench.modes.mode_io import CellRun
+from bench.modes.mode_io import ModeInput
 from bench.training.objective import objective_for
 
 ROWS = np.arange(200), np.arange(200, 300), np.arange(300, 600)
@@ -29,7 +29,7 @@ def outcome(scale=1.0, offset=0.0, silent=False, **config):
         features[ROWS[0], -1] = 0
     blank = targets.copy()
     blank[ROWS[2]] = 0
-    cell = CellRun(
+    cell = ModeInput(
         method=None, task=Asked(), mode="linear", config=Config(**QUICK, **config), source=None, targets=blank,
         train=ROWS[0], validation=ROWS[1], test=ROWS[2], features=lambda: features, seed=0, progress=lambda *_: None,
     )  # fmt: skip

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bench.modes.linear import Config, run
-from bench.modes.mode_io import CellRun
+from bench.modes.mode_io import ModeInput
 from bench.training.objective import objective_for
 
 
@@ -33,7 +33,7 @@ def outcome(kind, seed=0, rows=ROWS, **config):
     features = np.c_[1000 * RISK + 5, noise, np.ones(600)].astype(np.float32)  # one is large, one constant
     blank = targets.copy()
     blank[rows[2]] = 0
-    cell = CellRun(
+    cell = ModeInput(
         method=None, task=Asked(kind), mode="linear", config=Config(solver="exact", **config), source=None, targets=blank,
         train=rows[0], validation=rows[1], test=rows[2], features=lambda: features, seed=seed, progress=lambda *_: None,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from bench.leaderboard.collect import collect_all
 from bench.leaderboard.statistics.inflation import inflation
 from bench.method import Method
 from bench.modes import linear, linear_merl_released
-from bench.modes.mode_io import CellRun
+from bench.modes.mode_io import ModeInput
 from bench.scoring import classification
 
 
@@ -47,7 +47,7 @@ class Source:
         return (self.batch(rows[i : i + size]) for i in range(0, len(rows), size))
 
 
-def cell(mode: str, kind: str = "multilabel", **settings) -> CellRun:
+def cell(mode: str, kind: str = "multilabel", **settings) -> ModeInput:
     source = Source()
     train, validation, test = np.split(np.arange(150), [60, 100])
     torch.manual_seed(0)
@@ -57,7 +57,7 @@ def cell(mode: str, kind: str = "multilabel", **settings) -> CellRun:
     blanked = source.targets.copy()
     blanked[test] = 0
     task = SimpleNamespace(kind=kind, name="made-up", classes=dict.fromkeys("abc", ""), metric="macro_auroc")
-    return CellRun(
+    return ModeInput(
         method=method,
         task=task,
         mode=mode,

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bench.batch import ECGBatch
-from bench.modes.mode_io import CellRun, unreported
+from bench.modes.mode_io import ModeInput, unreported
 from bench.modes.zeroshot import Config, run
 
 
@@ -50,7 +50,7 @@ class RowNumber(torch.nn.Module):
 def test_only_needed_recordings_are_scored(kind, report, test, read):
     source = Rows()
     outcome = run(
-        CellRun(
+        ModeInput(
             method=RowNumber(), task=Asked(kind), mode="zeroshot", config=Config(), source=source, targets=np.zeros(7),
             train=np.arange(2), validation=np.array([2, 3]), test=np.array(test), features=lambda: None, seed=0,
             progress=lambda *_: None, prompts=["one", "two"], report=report,

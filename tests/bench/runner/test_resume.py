@@ -186,8 +186,10 @@ def test_a_replay_has_as_many_threads_as_the_cell_had(run, workspace, monkeypatc
         (result,) = run(limit=1).results
         torch.set_num_threads(1)
         seen = []
-        kept = replay.answer
-        monkeypatch.setattr(replay, "answer", lambda *a, **k: seen.append(torch.get_num_threads()) or kept(*a, **k))
+        predict_cell = replay.predict_cell
+        monkeypatch.setattr(
+            replay, "predict_cell", lambda *a, **k: seen.append(torch.get_num_threads()) or predict_cell(*a, **k)
+        )
         assert replay.replay(result, DataSource(workspace, simulated_records=240)).identical
         assert (seen, torch.get_num_threads()) == ([2], 1)
     finally:

@@ -24,6 +24,7 @@ RENAMED = {
     "bench.data_source": "bench.data.source",
     "bench.fractions": "bench.splitting.label_fractions",
     "bench.loading": "bench.data.batches",
+    "bench.strata": "bench.splitting.stratify",
     "bench.splits": "bench.splitting.split",
     "bench.stratification": "bench.splitting.stratify",
     "bench.training.config": "bench.method.pretrain_config",
@@ -57,6 +58,11 @@ RENAMED_HOOKS = {
 """Attribute of a method -> its new name, removed in version 0.3."""
 
 
+def warn_renamed(old: str, new: str, stacklevel: int) -> None:
+    """Warn that a name is old; the levels count from the function that calls this one."""
+    warnings.warn(f"{old} is now {new}; the old name works until version 0.3.", RenamedWarning, stacklevel + 1)
+
+
 def accept_old_hooks(method: type) -> None:
     """Give each hook that a method class defines under one of its names the other name too.
 
@@ -67,11 +73,7 @@ def accept_old_hooks(method: type) -> None:
         if new in own:
             setattr(method, old, own[new])
         elif old in own:
-            warnings.warn(
-                f"{method.__module__}.{method.__qualname__}.{old} is now {new}; the old name works until version 0.3.",
-                RenamedWarning,
-                stacklevel=3,
-            )
+            warn_renamed(f"{method.__module__}.{method.__qualname__}.{old}", new, stacklevel=3)
             setattr(method, new, own[old])
 
 
@@ -84,9 +86,7 @@ def renamed_attribute(module: str, name: str) -> Any:
     new = RENAMED_ATTRIBUTES[module].get(name)
     if new is None:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
-    warnings.warn(
-        f"{module}.{name} is now {module}.{new}; the old name works until version 0.3.", RenamedWarning, stacklevel=3
-    )
+    warn_renamed(f"{module}.{name}", f"{module}.{new}", stacklevel=3)
     return getattr(sys.modules[module], new)
 
 
@@ -104,7 +104,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         new = _new_name(spec.name)
         assert new is not None
-        warnings.warn(f"{spec.name} is now {new}; the old name works until version 0.3.", RenamedWarning, stacklevel=2)
+        warn_renamed(spec.name, new, stacklevel=2)
         module = importlib.import_module(new)
         self.specs[id(module)] = module.__spec__
         return module

@@ -18,8 +18,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench import kinds
-from bench.renamed import renamed_attribute
+from bench import kinds, registry
+from bench.renamed import renamed_attribute, warn_renamed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -207,4 +207,7 @@ class SingleLabelTask(Task):
 
 
 def __getattr__(name: str) -> Any:
+    if name == "SELECTION_METRIC":
+        warn_renamed("bench.task.SELECTION_METRIC", "bench.kinds.load(kind).selection_metric", stacklevel=2)
+        return {kind: kinds.load(kind).selection_metric for kind in registry.entries(registry.KINDS)}
     return renamed_attribute(__name__, name)

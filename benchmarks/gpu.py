@@ -32,7 +32,7 @@ from pretraining_step import product_rate
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench import registry
-from bench.checks.synthetic_corpus import made_up_corpus
+from bench.checks.synthetic_corpus import synthetic_corpus
 from bench.seeding import seed_global
 from bench.training.devices import make_fabric
 from bench.training.loop import make_optimiser
@@ -95,7 +95,7 @@ def steps_of(case: str, variant: Variant, batch_size: int, steps: int, smallest:
     seed_global(0)
     torch.set_float32_matmul_precision(variant.products)
     fabric = make_fabric(variant.precision)
-    corpus, batch = made_up_corpus(cls.input_for(config), batch_size)
+    corpus, batch = synthetic_corpus(cls.input_for(config), batch_size)
     method = cls(config)
     method.prepare_corpus(corpus)
     if variant.channels_last:

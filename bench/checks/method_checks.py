@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from bench import modes
 from bench.batch import ECGBatch
 from bench.checks.check import Broken, Check, DoesNotApply, collected
-from bench.checks.synthetic_corpus import made_up_corpus
+from bench.checks.synthetic_corpus import synthetic_corpus
 from bench.method import Corpus, Method, MethodConfig
 from bench.runner.overrides import method_config
 from bench.seeding import seeded
@@ -39,7 +39,7 @@ class MethodSubject:
         """Build the method. ``folder`` is for what :meth:`Method.example_config` writes."""
         smoke = method_config(method, "smoke")
         config = type(smoke).model_validate(smoke.model_dump() | method.example_config(folder))
-        corpus, batch = made_up_corpus(method.input_for(config))
+        corpus, batch = synthetic_corpus(method.input_for(config))
         return cls(method, config, corpus, batch, _ready(method, config, corpus))
 
     def again(self, seed: int = 0) -> Method:

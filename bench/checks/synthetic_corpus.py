@@ -19,7 +19,7 @@ REPORTS = (
 )
 
 
-def made_up_corpus(spec: InputSpec, records: int = 8, seed: int = 0) -> tuple[Corpus, ECGBatch]:
+def synthetic_corpus(spec: InputSpec, records: int = 8, seed: int = 0) -> tuple[Corpus, ECGBatch]:
     """A Corpus and one ECGBatch of all of it, as an InputSpec asks.
 
     Recordings are trains of two bumps with a rate, a phase and an axis each, two recordings per patient.

@@ -12,7 +12,7 @@ import typer
 
 from bench.errors import ConfigError
 from bench.project_file import MAX_SIMULATED, MIN_SIMULATED
-from bench.renamed import RenamedWarning
+from bench.renamed import warn_renamed
 
 if TYPE_CHECKING:
     from bench.cells.cell import Profile
@@ -242,7 +242,7 @@ def old_name_of(command: Callable[..., None], old: str, new: str) -> Callable[..
 
     @functools.wraps(command)
     def renamed(*arguments: Any, **options: Any) -> None:
-        warnings.warn(f"{old} is now {new}; the old name works until version 0.3.", RenamedWarning, stacklevel=1)
+        warn_renamed(old, new, stacklevel=1)
         command(*arguments, **options)
 
     return renamed

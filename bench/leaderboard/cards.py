@@ -25,7 +25,7 @@ from bench.leaderboard.board import Board
 from bench.leaderboard.card_form import LEFT_OUT, Card, unfit
 from bench.leaderboard.match_results import assign_results
 from bench.leaderboard.statistics.inflation import shows_differences
-from bench.leaderboard.third_party_rows import with_guests
+from bench.leaderboard.third_party_rows import with_third_party_rows
 from bench.reading.json_file import parse_json, read_json
 from bench.reading.packed_file import read_packed
 from bench.reading.path_part import path_part
@@ -75,7 +75,7 @@ def export(board: Board, results: Iterable[Result], destination: Path) -> list[P
             f"bench leaderboard render {board.name} writes it from the workspace."
         )
     results = list(results)
-    chosen = {result.key: result for _, result in assign_results(with_guests(board, results), results)}
+    chosen = {result.key: result for _, result in assign_results(with_third_party_rows(board, results), results)}
     if not chosen:
         raise DataError(f"no finished cell is on the board {board.name}. bench run --board {board.name} runs them.")
     destination.mkdir(parents=True, exist_ok=True)

@@ -22,9 +22,9 @@ from bench.leaderboard.match_results import (
 )
 from bench.leaderboard.statistics.comparisons import Ranks, ranks_of
 from bench.leaderboard.statistics.inflation import differences, shows_differences
-from bench.leaderboard.statistics.mean_ranks import Standing, standing
+from bench.leaderboard.statistics.mean_ranks import MeanRanks, mean_ranks_of
 from bench.leaderboard.summary import Summary, mean, summarise
-from bench.leaderboard.third_party_rows import with_guests
+from bench.leaderboard.third_party_rows import with_third_party_rows
 from bench.signals.leads import LEADS, name_leads
 
 NOT_RUN = Summary(missing="not run")
@@ -59,7 +59,7 @@ class Line:
 class Table:
     """A board filled with results that may be compared; ``stamp`` is None for the published numbers alone.
 
-    ``ranks`` (by column number) and ``standing`` are there once :func:`compared` made them.
+    ``ranks`` (by column number) and ``mean_ranks`` are there once :func:`compared` made them.
     """
 
     board: Board
@@ -67,7 +67,7 @@ class Table:
     lines: list[Line]
     footnotes: list[str] = field(default_factory=list)
     ranks: Mapping[int, Ranks] = field(default_factory=dict)
-    standing: Standing | None = None
+    mean_ranks: MeanRanks | None = None
 
     @property
     def shows_published(self) -> bool:
@@ -89,7 +89,7 @@ def collect(board: Board, results: Iterable[Result]) -> list[Table]:
     results = list(results)
     if shows_differences(board):
         results += differences(results)
-    board = with_guests(board, results)
+    board = with_third_party_rows(board, results)
     assigned = assign_results(board, results)
     stamps = stamps_of([result for _, result in assigned])
     by_stamp: dict[Stamp, list[tuple[int, Result]]] = defaultdict(list)
@@ -109,7 +109,7 @@ def compared(tables: Sequence[Table], results: Iterable[Result], cache: Path | N
     """
     by_key = {result.key: result for result in results}
     return [
-        table if table.stamp is None else replace(table, ranks=ranks_of(table, by_key, cache), standing=standing(table))
+        replace(table, ranks=ranks_of(table, by_key, cache), mean_ranks=mean_ranks_of(table)) if table.stamp else table
         for table in tables
     ]
 

@@ -33,7 +33,7 @@ from bench.leaderboard.match_results import assign_results
 from bench.leaderboard.render import render
 from bench.leaderboard.statistics.comparisons import kept_names, ranks_of, read_p_values
 from bench.leaderboard.statistics.inflation import shows_differences
-from bench.leaderboard.third_party_rows import with_guests
+from bench.leaderboard.third_party_rows import with_third_party_rows
 from bench.reading.json_file import read_json
 from bench.reading.text_file import read_bytes, read_text, said
 from bench.storage.artifacts import digest, write_json
@@ -74,7 +74,7 @@ def freeze(names: Sequence[str], results: Iterable[Result], folder: Path, cache:
                     f"{name} shows differences between protocols, whose intervals need predictions; it cannot be kept. "
                     f"bench leaderboard render {name} writes it from the workspace."
                 )
-            on_it = {result.key: result for _, result in assign_results(with_guests(board, results), results)}
+            on_it = {result.key: result for _, result in assign_results(with_third_party_rows(board, results), results)}
             if not on_it:
                 raise DataError(f"no finished cell is on the board {name}. bench run --board {name} runs them.")
             chosen |= on_it

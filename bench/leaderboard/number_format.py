@@ -157,8 +157,8 @@ def comparison_notes(table: Table) -> list[str]:
     for meaning, names in tests.items():
         where = ", ".join(names) if len(tests) > 1 or len(names) < len(table.ranks) else ""
         notes.append(f"{where}: {meaning}." if where else f"{meaning[0].upper()}{meaning[1:]}.")
-    if table.standing is not None:
-        ranking = table.standing
+    if table.mean_ranks is not None:
+        ranking = table.mean_ranks
         notes.append(ranking.sentence())
         each = zip(ranking.labels, ranking.mean_ranks, ranking.intervals, strict=True)
         notes.append(

@@ -66,10 +66,11 @@ def render(
             written.append(_write(destination / f"{board.name}{suffix}", text.encode()))
         else:
             for number, table in enumerate(tables):
-                if table.standing is not None:
+                if table.mean_ranks is not None:
                     stem = f"{board.name}-ranks" + (f"-{number + 1}" if number else "")
                     written += [
-                        _write(destination / f"{stem}.{form}", diagram(table.standing, form)) for form in ("svg", "png")
+                        _write(destination / f"{stem}.{form}", diagram(table.mean_ranks, form))
+                        for form in ("svg", "png")
                     ]
     return written
 

@@ -14,14 +14,14 @@ BUILT_IN = "ecg-bench"
 GROUP = "From other packages"
 
 
-def with_guests(board: Board, results: Sequence[Result]) -> Board:
+def with_third_party_rows(board: Board, results: Sequence[Result]) -> Board:
     """The board, with a row for each method of another package that has a result in one of its columns.
 
     A method that is not installed here (its results came from a team's server) is one of another package too.
     """
     known = registry.entries(registry.METHODS)
     named = {row.method for row in board.rows}
-    guests: list[Row] = []
+    added: list[Row] = []
     for method in sorted({result.cell.method for result in results} - named):
         if method in known and known[method].distribution == BUILT_IN:
             continue
@@ -33,5 +33,5 @@ def with_guests(board: Board, results: Sequence[Result]) -> Board:
             for coordinates in wanted_coordinates(row, column)
         }
         if any(coordinates_of(result) in places for result in results if result.cell.method == method):
-            guests.append(row)
-    return board.model_copy(update={"rows": [*board.rows, *guests]}) if guests else board
+            added.append(row)
+    return board.model_copy(update={"rows": [*board.rows, *added]}) if added else board

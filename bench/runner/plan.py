@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
 from typing import Literal
@@ -11,7 +10,7 @@ from typing import Literal
 from bench import kinds, modes, registry
 from bench.cells.cell import Cell, Profile
 from bench.errors import ConfigError
-from bench.renamed import RenamedWarning
+from bench.renamed import warn_renamed
 from bench.signals.leads import LEADS
 from bench.splitting.label_fractions import Rule
 from bench.splitting.split import load_split
@@ -71,11 +70,7 @@ def renamed_resume(word: str) -> tuple[str, bool]:
     option = f"--{RESUME[word].replace('_', '-')}"
     field = RESUME[word].removeprefix("no_")
     value = field == RESUME[word]
-    warnings.warn(
-        f"--resume {word} is now {option} (in Python {field}={value}); the old option works until version 0.3.",
-        RenamedWarning,
-        stacklevel=4,
-    )
+    warn_renamed(f"--resume {word}", f"{option} (in Python {field}={value})", stacklevel=4)
     return field, value
 
 

@@ -1,6 +1,7 @@
 """Old names of modules and options work for one version, and the warning names the new one."""
 
 import importlib
+import sys
 
 import pytest
 
@@ -11,14 +12,16 @@ from bench.runner.plan import RunOptions
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())
-def test_an_old_name_is_the_new_module(old, new):
+def test_an_old_name_is_the_new_module(old, new, monkeypatch):
     module = importlib.import_module(new)
+    monkeypatch.delitem(sys.modules, old, raising=False)  # the first import warns
     with pytest.warns(FutureWarning, match=f"{old} is now {new}"):
         assert importlib.import_module(old) is module
     assert module.__spec__.name == new
 
 
-def test_modules_inside_a_renamed_package_are_found_too():
+def test_modules_inside_a_renamed_package_are_found_too(monkeypatch):
+    monkeypatch.delitem(sys.modules, "bench.contract.suite", raising=False)
     with pytest.warns(FutureWarning, match=r"bench\.contract\.suite is now bench\.checks\.suite"):
         suite = importlib.import_module("bench.contract.suite")
     assert suite is importlib.import_module("bench.checks.suite")
@@ -83,3 +86,10 @@ def test_old_names_of_hooks_call_the_new_ones_of_a_parent():
 
     assert Plugin().checkpoint_metadata() == {"parent": 1, "plugin": 2}
     assert Parent().notes() == {"parent": 1}
+
+
+def test_the_metrics_of_selection_are_still_found_in_the_module_of_tasks():
+    from bench import task
+
+    with pytest.warns(FutureWarning, match=r"SELECTION_METRIC is now bench\.kinds\.load\(kind\)\.selection_metric"):
+        assert task.SELECTION_METRIC["survival"] == "c_index"

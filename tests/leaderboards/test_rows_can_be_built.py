@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import registry
-from bench.checks.synthetic_corpus import made_up_corpus
+from bench.checks.synthetic_corpus import synthetic_corpus
 from bench.leaderboard.board import boards
 from bench.runner.overrides import method_config, parse_overrides
 from bench.seeding import seeded
@@ -35,7 +35,7 @@ def one_step(method: str, config: str, pretrains: bool) -> None:
     """Build it, and take one gradient of each stage of pretraining, or of a head on the encoder."""
     cls = registry.load(registry.METHODS, method)
     chosen = cls.Config.model_validate_json(config)
-    corpus, batch = made_up_corpus(cls.input_for(chosen), records=2)
+    corpus, batch = synthetic_corpus(cls.input_for(chosen), records=2)
     corpus.records["superclass"] = [["NORM"], ["MI", "HYP"]]  # what LLM-DAN's classes read of PTB-XL
     with seeded(0):
         made = cls(chosen).train()

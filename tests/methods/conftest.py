@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.checks.synthetic_corpus import made_up_corpus
+from bench.checks.synthetic_corpus import synthetic_corpus
 from methods.nets.checkpoint_names import translate
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -86,4 +86,4 @@ def closed_form_input():
 @pytest.fixture(scope="session")
 def small_corpus():
     """``small_corpus(spec)``: a Corpus and one ECGBatch of all of it, as an InputSpec asks."""
-    return made_up_corpus
+    return synthetic_corpus

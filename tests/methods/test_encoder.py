@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.checks.synthetic_corpus import made_up_corpus
+from bench.checks.synthetic_corpus import synthetic_corpus
 from bench.errors import BenchError, ConfigError
 from methods.encoder import Encoder
 from methods.external_encoders import weights_digest
@@ -38,7 +38,7 @@ def made(**config) -> Encoder:
 
 
 def batch_for(method: Encoder, records: int = 5):
-    return made_up_corpus(method.input, records)[1]
+    return synthetic_corpus(method.input, records)[1]
 
 
 def export(path, net: nn.Module, shape=(2, 12, LENGTH), dynamic: bool = True):

@@ -15,7 +15,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from bench import registry
-from bench.checks.synthetic_corpus import made_up_corpus
+from bench.checks.synthetic_corpus import synthetic_corpus
 from bench.runner.overrides import method_config
 from bench.seeding import seed_global
 from bench.training.batch_norm import over_all_processes
@@ -82,7 +82,7 @@ def one_step(case: str) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
     for field, value in CASES[case].items():
         given[field] = given[field] | value if isinstance(value, dict) else value
     config = type(smoke).model_validate(given)
-    corpus, batch = made_up_corpus(cls.input_for(config), RECORDS)
+    corpus, batch = synthetic_corpus(cls.input_for(config), RECORDS)
     seed_global(0)
     method = cls(config)
     method.prepare_corpus(corpus)

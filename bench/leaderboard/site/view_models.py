@@ -193,7 +193,7 @@ INK = "#123456"
 
 
 def _diagram(table: Table, cache: Path | None) -> str:
-    found = table.standing
+    found = table.mean_ranks
     if found is None:
         return ""
     path = None

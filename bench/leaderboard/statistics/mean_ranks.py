@@ -20,7 +20,7 @@ FEWEST_LINES, FEWEST_BLOCKS = 3, 2
 
 
 @dataclass(frozen=True)
-class Standing:
+class MeanRanks:
     """Lines by mean rank over blocks.
 
     A block is a task; several columns of it (fractions, lead subsets) are averaged first, and lines' ranks under several
@@ -58,8 +58,8 @@ class Standing:
         return sentence
 
 
-def standing(table: Table) -> Standing | None:
-    """The standing of a table's lines; None with fewer than three complete lines or two tasks."""
+def mean_ranks_of(table: Table) -> MeanRanks | None:
+    """The mean ranks of a table's lines; None with fewer than three complete lines or two tasks."""
     import numpy as np
 
     from bench.scoring.classification import midranks
@@ -91,7 +91,7 @@ def standing(table: Table) -> Standing | None:
     values = np.array([one[0] if len(one) == 1 else -np.mean([midranks(-row) for row in one], axis=0) for one in each])
     tested, ranks = friedman(values), mean_rank(values)
     order = sorted(range(len(complete)), key=lambda i: ranks[i][0])
-    return Standing(
+    return MeanRanks(
         lines=tuple(complete[i] for i in order),
         labels=tuple(table.name(table.lines[complete[i]]) for i in order),
         blocks=tuple(task if len(metrics) == 1 else f"{task} {' and '.join(found)}" for task, found in blocks.items()),
@@ -110,7 +110,7 @@ def _value(table: Table, line: int, column: int) -> float:
     return value
 
 
-def diagram(found: Standing, form: str = "svg", ink: str = "#1b1f24") -> bytes:
+def diagram(found: MeanRanks, form: str = "svg", ink: str = "#1b1f24") -> bytes:
     """The critical-difference diagram as ``svg`` or ``png``: mean ranks on a scale, a bar over those that do not
     differ significantly (Demsar, JMLR 2006)."""
     import matplotlib

@@ -42,9 +42,9 @@ def executor_for(name: Name, jobs: int, address: str | None = None, time_limit: 
         from bench.runner.executors.processes import Processes
 
         return Processes(jobs, time_limit)
-    from bench.runner.executors.in_process import Here
+    from bench.runner.executors.in_process import InProcess
 
-    return Here()
+    return InProcess()
 
 
 def settle(schedule: Schedule, job: Job, outcome: JobOutcome) -> Iterator[tuple[Job, JobOutcome]]:

@@ -10,7 +10,7 @@ from bench.runner.schedule import Job, Schedule
 from bench.runner.session import Session
 
 
-class Here:
+class InProcess:
     """The executor of ``--jobs 1``."""
 
     shares = False

@@ -5,7 +5,7 @@ import torch
 
 from bench import registry
 from bench.batch import ECGBatch
-from bench.checks.synthetic_corpus import made_up_corpus
+from bench.checks.synthetic_corpus import synthetic_corpus
 from bench.errors import ConfigError
 from bench.method import Method
 from bench.runner.overrides import method_config
@@ -28,7 +28,7 @@ def built(name, **settings):
     cls = registry.load(registry.METHODS, name)
     smoke = method_config(cls, "smoke")
     config = type(smoke).model_validate(smoke.model_dump() | {"fs": 100} | settings)
-    corpus, batch = made_up_corpus(cls.input_for(config), 8)
+    corpus, batch = synthetic_corpus(cls.input_for(config), 8)
     seed_global(0)
     method = cls(config)
     method.prepare_corpus(corpus)

@@ -153,7 +153,7 @@ def tasks(tmp_path, scored_result):
 
 
 def test_mean_ranks_are_over_tasks(tasks):
-    found = table_of(board(("ptbxl-super", "csn", "cpsc2018")), tasks).standing
+    found = table_of(board(("ptbxl-super", "csn", "cpsc2018")), tasks).mean_ranks
     assert found.labels == ("kmerl", "merl", "etp")
     assert found.mean_ranks == (1.0, 2.0, 3.0)
     assert found.blocks == ("ptbxl-super", "csn", "cpsc2018")
@@ -165,7 +165,7 @@ def test_a_row_that_lacks_a_task_has_no_mean_rank_and_is_named(tasks, tmp_path, 
     more = scored_result(tmp_path / "results", "mets", 1.0)
     asked = board(("ptbxl-super", "csn", "cpsc2018"))
     asked = asked.model_copy(update={"rows": [*asked.rows, Row(label="mets", method="mets")]})
-    found = table_of(asked, [*tasks, more]).standing
+    found = table_of(asked, [*tasks, more]).mean_ranks
     assert "mets" not in found.labels
     assert found.absent == ("mets",)
     assert "Without a mean rank" in found.sentence()
@@ -174,15 +174,15 @@ def test_a_row_that_lacks_a_task_has_no_mean_rank_and_is_named(tasks, tmp_path, 
 def test_two_fractions_of_a_task_are_one_piece_of_evidence(tasks):
     asked = board(("ptbxl-super", "csn", "cpsc2018"))
     twice = asked.columns[0].model_copy(update={"label": "again"})
-    found = table_of(asked.model_copy(update={"columns": [*asked.columns, twice]}), tasks).standing
+    found = table_of(asked.model_copy(update={"columns": [*asked.columns, twice]}), tasks).mean_ranks
     assert found.blocks == ("ptbxl-super", "csn", "cpsc2018")
 
 
 def test_two_metrics_of_a_task_are_one_piece_of_evidence(tasks):
     asked = board(("ptbxl-super", "csn", "cpsc2018"))
     twice = [c.model_copy(update={"label": f"{c.label} F1", "metric": "macro_f1"}) for c in asked.columns]
-    found = table_of(asked.model_copy(update={"columns": [*asked.columns, *twice]}), tasks).standing
-    once = table_of(asked, tasks).standing
+    found = table_of(asked.model_copy(update={"columns": [*asked.columns, *twice]}), tasks).mean_ranks
+    once = table_of(asked, tasks).mean_ranks
     assert found.blocks == tuple(f"{task} macro_auroc and macro_f1" for task in once.blocks)
     assert (found.mean_ranks, found.p_value) == (once.mean_ranks, once.p_value)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PARTITION_FILES = {"train": "train", "validation": "val", "test": "test"}
-CURE = "Fetch the file again from the MERL repository (finetune/data_split)."
+HINT = "Fetch the file again from the MERL repository (finetune/data_split)."
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _read_set(folder: Path, source: _Source, defects: list[str]) -> pd.DataFrame
     for partition, suffix in PARTITION_FILES.items():
         path = _find(folder, f"{source.stem}_{suffix}.csv")
         required = [source.identity, *source.further, *labels]
-        table = read_table(path, required, CURE, keep_default_na=False)
+        table = read_table(path, required, HINT, keep_default_na=False)
         mine = [column for column in table if column in labels]
         order = order or mine
         if mine != order:
@@ -151,14 +151,14 @@ def _read_set(folder: Path, source: _Source, defects: list[str]) -> pd.DataFrame
             row = int(unreadable.argmax())
             raise DataError(
                 f"{path}: line {row + 2} has {source.identity} {table[source.identity].iloc[row]!r}, which names no "
-                f"record. {CURE}"
+                f"record. {HINT}"
             )
         for label in labels:
             odd = ~table[label].isin(("0", "1")).to_numpy(bool)
             if odd.any():
                 row = int(odd.argmax())
                 raise DataError(
-                    f"{path}: line {row + 2} has {label} {table[label].iloc[row]!r}; expected 0 or 1. {CURE}"
+                    f"{path}: line {row + 2} has {label} {table[label].iloc[row]!r}; expected 0 or 1. {HINT}"
                 )
         parts.append(table.assign(merl_partition=partition, merl_order=np.arange(len(table))))
     whole = pd.concat(parts, ignore_index=True)
@@ -166,7 +166,7 @@ def _read_set(folder: Path, source: _Source, defects: list[str]) -> pd.DataFrame
     if twice.any():
         raise DataError(
             f"{folder}: record {whole['record_id'].iloc[int(twice.argmax())]} stands twice in the files of "
-            f"{source.stem}; expected each record in one of train, val and test. {CURE}"
+            f"{source.stem}; expected each record in one of train, val and test. {HINT}"
         )
     return whole
 

@@ -33,7 +33,7 @@ def heading_of(path: Path) -> list[str]:
 
 
 def our_headings(
-    path: Path, found: Iterable[object], required: Sequence[str], cure: str, optional: Sequence[str] = ()
+    path: Path, found: Iterable[object], required: Sequence[str], hint: str, optional: Sequence[str] = ()
 ) -> dict[str, str]:
     """Heading in the file -> the same as it is spelled here, for the columns that are read.
 
@@ -45,33 +45,33 @@ def our_headings(
     twice = [name for k, name in enumerate(written) if name in written[:k] and (name or not written[0])]
     if twice:
         raise DataError(
-            f"{path}: the heading {twice[0]!r} is there {written.count(twice[0])} times; expected once. {cure}"
+            f"{path}: the heading {twice[0]!r} is there {written.count(twice[0])} times; expected once. {hint}"
         )
     places: dict[str, list[str]] = {}
     for heading in headings:
         places.setdefault(folded(heading), []).append(heading)
     missing = [column for column in required if folded(column) not in places]
     if missing:
-        raise DataError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(headings)}. {cure}")
+        raise DataError(f"{path}: column {', '.join(missing)} is missing; found {', '.join(headings)}. {hint}")
     ours: dict[str, str] = {}
     for column in (*required, *optional):
         same = places.get(folded(column), [])
         exact = [heading for heading in same if heading == column]
         if len(exact or same) > 1:
-            raise DataError(f"{path}: column {column} is there as {' and as '.join(same)}; expected it once. {cure}")
+            raise DataError(f"{path}: column {column} is there as {' and as '.join(same)}; expected it once. {hint}")
         ours |= dict.fromkeys(exact or same, column)
     return ours
 
 
 def read_table(
-    path: Path, required: Sequence[str], cure: str, keep_default_na: bool = True, optional: Sequence[str] = ()
+    path: Path, required: Sequence[str], hint: str, keep_default_na: bool = True, optional: Sequence[str] = ()
 ) -> pd.DataFrame:
     """A table with every value as text, its headings as they are spelled here.
 
     Args:
         required: columns that must be there.
         optional: further columns that are read where they are there.
-        cure: the fix for a malformed file; ends every message.
+        hint: the fix for a malformed file; ends every message.
         keep_default_na: whether empty fields are missing values (pandas' reading) or empty texts.
 
     Raises:
@@ -83,13 +83,13 @@ def read_table(
         table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=keep_default_na)
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path} is not UTF-8 ({error.object[error.start]:#04x}); it has another encoding or is damaged. {cure}"
+            f"{path} is not UTF-8 ({error.object[error.start]:#04x}); it has another encoding or is damaged. {hint}"
         ) from error
     except FileNotFoundError:
-        raise DataError(f"{path} is missing. {cure}") from None
+        raise DataError(f"{path} is missing. {hint}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {cure}") from error
-    table = table.rename(columns=our_headings(path, table.columns, required, cure, optional))
+        raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {hint}") from error
+    table = table.rename(columns=our_headings(path, table.columns, required, hint, optional))
     if not len(table):
-        raise DataError(f"{path} has no rows. {cure}")
+        raise DataError(f"{path} has no rows. {hint}")
     return table

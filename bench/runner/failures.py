@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench.data.source import DataSource
     from bench.storage.workspace import Workspace
 
-WANT_OF_MEMORY = (
+OUT_OF_MEMORY = (
     "Most often that is for lack of memory: run fewer --jobs, use smaller batches (--set finetune.batch_size=16), or a "
     "machine with more."
 )
@@ -29,7 +29,7 @@ def explain(error: BaseException) -> tuple[str, str]:
     """An error in a sentence, and its traceback; neither holds a password."""
     message = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
     if _of_memory(error):
-        message = f"{message.strip().removesuffix('.')}. {WANT_OF_MEMORY}"
+        message = f"{message.strip().removesuffix('.')}. {OUT_OF_MEMORY}"
     return redact(message), redact("".join(traceback.format_exception(error)))
 
 

@@ -27,7 +27,7 @@ from bench.signals.leads import LEADS
 if TYPE_CHECKING:
     from bench.dataset import Dataset, RecordFile, Recording
 
-CURE = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
+HINT = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
 
 CHOICE = (
     "Fetch the record again from the publisher, leave it out with --on-bad-record skip, or keep it as it is with "
@@ -75,7 +75,7 @@ class Bounds:
         if not any(math.isclose(recording.fs, rate, rel_tol=1e-6) for rate in rates):
             known = " or ".join(f"{rate:g}" for rate in rates)
             raise DataError(
-                f"{file.path}: the sampling rate is {recording.fs:g} Hz; the dataset is published at {known} Hz. {CURE}"
+                f"{file.path}: the sampling rate is {recording.fs:g} Hz; the dataset is published at {known} Hz. {HINT}"
             )
         if recording.gain is not None:
             gain = np.asarray(recording.gain, np.float64)
@@ -86,13 +86,13 @@ class Bounds:
                 lead = int(wrong.argmax())
                 raise DataError(
                     f"{file.path}: the gain of lead {LEADS[lead]} is {gain[lead]:g} units per mV; expected {GAINS[0]:g} to "
-                    f"{GAINS[1]:g}. The gain or its unit is wrong. {CURE}"
+                    f"{GAINS[1]:g}. The gain or its unit is wrong. {HINT}"
                 )
         infinite = np.isinf(signal).any(axis=1) if signal.dtype.kind == "f" else np.zeros(len(LEADS), bool)
         if infinite.any():
             raise DataError(
                 f"{file.path}: lead {LEADS[int(infinite.argmax())]} holds infinite samples; expected numbers in mV, NaN "
-                f"where a sample is missing. {CURE}"
+                f"where a sample is missing. {HINT}"
             )
 
     def doubt(self, signal: Shaped[np.ndarray, "lead time"], gain: np.ndarray | None, file: RecordFile) -> str:

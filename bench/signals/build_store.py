@@ -20,7 +20,7 @@ import numpy as np
 from bench.dataset import UNUSABLE, Dataset, OnBadRecord, RecordFile, Recording
 from bench.errors import BenchError, DataError, unforeseen
 from bench.processes.parent_watch import end_with_parent
-from bench.signals.bounds import CHOICE, CURE, Bounds
+from bench.signals.bounds import CHOICE, HINT, Bounds
 from bench.signals.median_beat import SECONDS as BEAT_SECONDS
 from bench.signals.quality import repair
 from bench.signals.resample import resample
@@ -241,7 +241,7 @@ def _read_chunk(
         except BenchError as error:  # handed back as text: whether to stop is the parent's decision
             outcomes.append(LeftOut(row, str(error)))
         except (Exception, SystemExit) as error:  # one file in a million is damaged as no reader foresees
-            outcomes.append(LeftOut(row, f"{file.path} cannot be read: {unforeseen(error)}. {CURE}", unforeseen=True))
+            outcomes.append(LeftOut(row, f"{file.path} cannot be read: {unforeseen(error)}. {HINT}", unforeseen=True))
     return outcomes
 
 

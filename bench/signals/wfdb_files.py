@@ -17,7 +17,7 @@ import numpy as np
 from bench.dataset import Recording
 from bench.errors import DataError
 from bench.signals.leads import lead_order
-from bench.signals.wfdb_header import CURE, Header, SignalLine, read_header, units_per_mv
+from bench.signals.wfdb_header import HINT, Header, SignalLine, read_header, units_per_mv
 
 _MATLAB_4 = b"\x1e\0\0\0"
 """How the 24-byte head of a ``.mat`` file of the CinC challenges begins: type 30, little-endian 16-bit integers in full."""
@@ -74,11 +74,11 @@ def _size(header: Header, file: str) -> int:
     try:
         found = path.stat()
     except FileNotFoundError:
-        raise DataError(f"{path} is missing ({header.path.name} names it). {CURE}") from None
+        raise DataError(f"{path} is missing ({header.path.name} names it). {HINT}") from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}. {CURE}") from error
+        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}. {HINT}") from error
     if not stat.S_ISREG(found.st_mode):
-        raise DataError(f"{path} is not a file ({header.path.name} names it as the signal). {CURE}")
+        raise DataError(f"{path} is not a file ({header.path.name} names it as the signal). {HINT}")
     return found.st_size
 
 
@@ -89,7 +89,7 @@ def _expect_size(header: Header, file: str, expected: int) -> int:
         found = "is empty" if size == 0 else f"is truncated: {size:,} bytes"
         raise DataError(
             f"{path} {found}; {header.path.name} promises {width} leads of {header.n_samples or 'any number of'} "
-            f"samples, at least {expected:,} bytes. {CURE}"
+            f"samples, at least {expected:,} bytes. {HINT}"
         )
     return size
 
@@ -109,11 +109,11 @@ def _read_frames(header: Header) -> np.ndarray:
             if first.offset == len(_MATLAB_4) + 20 and path.suffix == ".mat" and not head.startswith(_MATLAB_4):
                 raise DataError(
                     f"{path} begins with {head[:8]!r}; expected a MATLAB version 4 file of 16-bit integers, which begins "
-                    f"with {_MATLAB_4!r}. {CURE}"
+                    f"with {_MATLAB_4!r}. {HINT}"
                 )
             return np.fromfile(file, sample, n_samples * width).reshape(-1, width)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}. {CURE}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror or error}. {HINT}") from error
 
 
 def _sums(signal: np.ndarray) -> list[int]:
@@ -129,7 +129,7 @@ def _verify_checksums(header: Header, sums: list[int]) -> None:
         if signal.checksum is not None and signal.checksum % 65536 != found:
             raise DataError(
                 f"{header.path.with_name(signal.file)}: lead {signal.lead} has checksum {found}, and "
-                f"{header.path.name} says {signal.checksum % 65536}; these are not the samples as published. {CURE}"
+                f"{header.path.name} says {signal.checksum % 65536}; these are not the samples as published. {HINT}"
             )
 
 
@@ -143,14 +143,14 @@ def _read_with_wfdb(record: Path, header: Header) -> Recording:
                 _verify_segment(record.with_name(name), header)
     found = _rdrecord(record, header)
     if found.p_signal is None or not len(found.p_signal):
-        raise DataError(f"{header.path}: the record holds no samples. {CURE}")
+        raise DataError(f"{header.path}: the record holds no samples. {HINT}")
     order = lead_order([name or "" for name in found.sig_name], str(header.path))
     scale = []
     for i in order:
         unit = found.units[i] or "mV"
         per_mv = units_per_mv(unit)
         if per_mv is None:
-            raise DataError(f"{header.path}: the unit {unit!r} is unknown; expected mV, uV, µV, nV or V. {CURE}")
+            raise DataError(f"{header.path}: the unit {unit!r} is unknown; expected mV, uV, µV, nV or V. {HINT}")
         scale.append(per_mv)
     return Recording(signal=found.p_signal.T[order] / np.array(scale)[:, None], fs=float(found.fs))
 
@@ -159,7 +159,7 @@ def _verify_segment(record: Path, master: Header) -> None:
     """Check one segment's files and checksums before wfdb joins them."""
     header = read_header(record)
     if header.segments is not None:
-        raise DataError(f"{master.path}: the segment {record.name} has segments itself; expected samples. {CURE}")
+        raise DataError(f"{master.path}: the segment {record.name} has segments itself; expected samples. {HINT}")
     if not all(signal.file == _GAP for signal in header.signals):  # a layout segment names leads and no files
         _verify_with_wfdb(record, header)
 
@@ -186,4 +186,4 @@ def _rdrecord(record: Path, header: Header, **options: Any) -> Any:
         return wfdb.rdrecord(str(record), **options)
     except Exception as error:  # wfdb raises whatever its parser stumbles on, bare Exception included
         what = str(error) or type(error).__name__
-        raise DataError(f"{header.path}: wfdb cannot read this record: {what}. {CURE}") from error
+        raise DataError(f"{header.path}: wfdb cannot read this record: {what}. {HINT}") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.errors import DataError
 
-CURE = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
+HINT = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
 
 LARGEST_HEADER = 1 << 20
 """Bytes. Headers of 12 leads have about 1,000; those of PTBDB, with 47 comments, 3,000."""
@@ -96,14 +96,14 @@ def read_header_text(path: Path) -> str:
         with open(path, "rb") as file:
             content = file.read(LARGEST_HEADER + 1)
     except FileNotFoundError:
-        raise DataError(f"{path} is missing. {CURE}") from None
+        raise DataError(f"{path} is missing. {HINT}") from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}. {CURE}") from error
+        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}. {HINT}") from error
     if len(content) > LARGEST_HEADER:
-        raise DataError(f"{path} has more than {LARGEST_HEADER:,} bytes; expected a header of a few thousand. {CURE}")
+        raise DataError(f"{path} has more than {LARGEST_HEADER:,} bytes; expected a header of a few thousand. {HINT}")
     content = content.rstrip(b"\0\x1a")  # padding and the end-of-file mark of old systems
     if b"\0" in content:
-        raise DataError(f"{path} holds zero bytes; expected a header, which is text. {CURE}")
+        raise DataError(f"{path} holds zero bytes; expected a header, which is text. {HINT}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -120,10 +120,10 @@ def parse_header(path: Path, text: str) -> Header:
     comments = tuple(line[1:].strip() for line in lines if line.startswith("#"))
     lines = [line for line in lines if line and not line.startswith("#")]
     if not lines:
-        raise DataError(f"{path} is empty; expected a record line and one line per lead. {CURE}")
+        raise DataError(f"{path} is empty; expected a record line and one line per lead. {HINT}")
     fields = lines[0].split()
     if len(fields) < 2:
-        raise DataError(f"{path}: the first line is {_short(lines[0])}; expected 'name leads rate samples'. {CURE}")
+        raise DataError(f"{path}: the first line is {_short(lines[0])}; expected 'name leads rate samples'. {HINT}")
     n_signals = _whole(path, "number of leads", fields[1], MOST_SIGNALS)
     fs = _rate(path, fields[2]) if len(fields) > 2 else 250.0
     n_samples = (_whole(path, "number of samples", fields[3], MOST_SAMPLES) if len(fields) > 3 else 0) or None
@@ -132,14 +132,14 @@ def parse_header(path: Path, text: str) -> Header:
         if len(lines) - 1 < n_segments or not n_segments:
             raise DataError(
                 f"{path}: the first line promises {n_segments} segments and {len(lines) - 1} lines follow; expected one "
-                f"line for each. {CURE}"
+                f"line for each. {HINT}"
             )
         segments = tuple(_neighbour(path, "segment", line.split()[0]) for line in lines[1 : 1 + n_segments])
         return Header(path, fs, n_samples, segments, (), comments)
     if len(lines) - 1 < n_signals or not n_signals:
         raise DataError(
             f"{path}: the first line promises {n_signals} leads and {len(lines) - 1} lines follow; expected one line "
-            f"for each of at least 12 leads. {CURE}"
+            f"for each of at least 12 leads. {HINT}"
         )
     signals = tuple(_signal_line(path, line) for line in lines[1 : 1 + n_signals])
     return Header(path, fs, n_samples, None, signals, comments)
@@ -155,12 +155,12 @@ def _signal_line(path: Path, line: str) -> SignalLine:
     fields = line.split(maxsplit=8)
     if len(fields) < 2:
         raise DataError(
-            f"{path}: cannot read the lead line {_short(line)}; expected 'file format gain ... name'. {CURE}"
+            f"{path}: cannot read the lead line {_short(line)}; expected 'file format gain ... name'. {HINT}"
         )
     file = _neighbour(path, "signal file", fields[0])
     layout = _FORMAT.fullmatch(fields[1])
     if layout is None:
-        raise DataError(f"{path}: the signal format is {_short(fields[1])}; expected one such as 16 or 16+24. {CURE}")
+        raise DataError(f"{path}: the signal format is {_short(fields[1])}; expected one such as 16 or 16+24. {HINT}")
     lead = fields[8] if len(fields) > 8 else ""  # it appears in messages
     lead = lead.strip() if lead.isprintable() else "".join(filter(str.isprintable, lead)).strip()
     where = f"lead {lead[:_SHOWN]}" if lead else "an unnamed lead"
@@ -168,14 +168,14 @@ def _signal_line(path: Path, line: str) -> SignalLine:
     units = (calibration and calibration["units"]) or "mV"
     scale = units_per_mv(units)
     if scale is None:
-        raise DataError(f"{path}: the unit of {where} is {_short(units)}; expected mV, uV, µV, nV or V. {CURE}")
+        raise DataError(f"{path}: the unit of {where} is {_short(units)}; expected mV, uV, µV, nV or V. {HINT}")
     # a gain is units per physical unit: a volt-based header has 1000 times the units of a millivolt
     gain = _number(path, f"gain of {where}", calibration["gain"]) * scale if calibration else 0.0
     if not GAINS[0] <= gain <= GAINS[1]:
         found = fields[2][:_SHOWN] if len(fields) > 2 else "absent"
         raise DataError(
             f"{path}: the gain of {where} is {found}; expected units per mV from {GAINS[0]:g} to {GAINS[1]:g}, such as "
-            f"1000.0(0)/mV. Without it the signal has no scale. {CURE}"
+            f"1000.0(0)/mV. Without it the signal has no scale. {HINT}"
         )
     assert calibration is not None
     zero = _integer(path, f"ADC zero of {where}", fields[4]) if len(fields) > 4 else 0
@@ -196,7 +196,7 @@ def _rate(path: Path, text: str) -> float:
     fs = _number(path, "sampling rate", text.split("/")[0].split("(")[0])
     if not RATES[0] <= fs <= RATES[1]:
         raise DataError(
-            f"{path}: the sampling rate is {text[:_SHOWN]}; expected Hz from {RATES[0]:g} to {RATES[1]:,.0f}. {CURE}"
+            f"{path}: the sampling rate is {text[:_SHOWN]}; expected Hz from {RATES[0]:g} to {RATES[1]:,.0f}. {HINT}"
         )
     return fs
 
@@ -204,7 +204,7 @@ def _rate(path: Path, text: str) -> float:
 def _neighbour(path: Path, what: str, name: str) -> str:
     """A name of another file in the header's folder."""
     if "/" in name or "\\" in name or name in (".", "..") or "\0" in name:
-        raise DataError(f"{path}: the {what} is named {_short(name)}; expected a file in the header's folder. {CURE}")
+        raise DataError(f"{path}: the {what} is named {_short(name)}; expected a file in the header's folder. {HINT}")
     return name
 
 
@@ -214,7 +214,7 @@ def _number(path: Path, what: str, text: str) -> float:
             raise ValueError(text)
         return float(text)
     except ValueError:
-        raise DataError(f"{path}: the {what} is {_short(text)}; expected a number. {CURE}") from None
+        raise DataError(f"{path}: the {what} is {_short(text)}; expected a number. {HINT}") from None
 
 
 def _integer(path: Path, what: str, text: str) -> int:
@@ -223,16 +223,16 @@ def _integer(path: Path, what: str, text: str) -> int:
             raise ValueError(text)
         value = int(text)
     except ValueError:
-        raise DataError(f"{path}: the {what} is {_short(text)}; expected a whole number. {CURE}") from None
+        raise DataError(f"{path}: the {what} is {_short(text)}; expected a whole number. {HINT}") from None
     if abs(value) > LARGEST_INTEGER:
-        raise DataError(f"{path}: the {what} is {text[:_SHOWN]}; expected a number of at most 32 bits. {CURE}")
+        raise DataError(f"{path}: the {what} is {text[:_SHOWN]}; expected a number of at most 32 bits. {HINT}")
     return value
 
 
 def _whole(path: Path, what: str, text: str, most: int) -> int:
     value = _integer(path, what, text)
     if not 0 <= value <= most:
-        raise DataError(f"{path}: the {what} is {value}; expected 0 to {most:,}. {CURE}")
+        raise DataError(f"{path}: the {what} is {value}; expected 0 to {most:,}. {HINT}")
     return value
 
 

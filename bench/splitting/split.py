@@ -327,9 +327,9 @@ def _differences(name: str, found: PartitionFacts, whole: PartitionFacts) -> lis
         if expected is not None and getattr(found, unit) != expected:
             differences.append(f"{name}: {getattr(found, unit):,} {unit}, expected {expected:,}")
     for label, count in (whole.classes or {}).items():
-        at_hand = (found.classes or {}).get(label)
-        if at_hand != count:
-            differences.append(f"{name}: {at_hand} positives of {label}, expected {count}")
+        present = (found.classes or {}).get(label)
+        if present != count:
+            differences.append(f"{name}: {present} positives of {label}, expected {count}")
     if whole.digest is not None and found.digest != whole.digest and not differences:
         differences.append(f"{name}: the counts agree but the digest is {found.digest}, expected {whole.digest}")
     return differences

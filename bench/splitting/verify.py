@@ -143,9 +143,9 @@ def _too_many(found: dict[str, PartitionFacts], expected: dict) -> list[str]:
         if part.records > whole.records:
             excesses.append(f"{name}: {part.records:,} examples, of {whole.records:,} in all")
         for label, count in (whole.classes or {}).items():
-            at_hand = (part.classes or {}).get(label, 0)
-            if at_hand > count:
-                excesses.append(f"{name}: {at_hand:,} positives of {label}, of {count:,} in all")
+            present = (part.classes or {}).get(label, 0)
+            if present > count:
+                excesses.append(f"{name}: {present:,} positives of {label}, of {count:,} in all")
     return excesses
 
 

@@ -200,7 +200,7 @@ def writer_at(uri: str, folder: Path, experiment: str) -> Iterator[tuple[MlflowC
     """A client and the number of an experiment, while no other process of this machine writes there.
 
     Args:
-        beside: a folder for the lock, where the store is a server.
+        folder: a folder for the lock, where the store is a server.
 
     Raises:
         TrackingError: the store cannot be reached or refuses, at any time within the block.

@@ -170,12 +170,12 @@ def _refusal(path: Path, method: str, part: str, report: NameReport, fitting: li
         )
         if found
     ]
-    cure = (
+    hint = (
         f"It fits as --part {fitting[0]}."
         if fitting
         else "Choose the encoder and the text model it was trained with (--set), or another --part."
     )
     return (
         f"{path}: does not fit {method} as --part {part}: {len(report.matched)} tensors match, {'; '.join(reasons)}. Nothing "
-        f"was imported. {cure}"
+        f"was imported. {hint}"
     )

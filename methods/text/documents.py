@@ -59,13 +59,13 @@ def read_document(path: Path) -> Document:
         raise DataError(f"{path}: begins with {raw[:8]!r}, expected %PDF-. The file is damaged: get it again.")
     parts = _pdf_pages(path) if pdf else _text_lines(path, raw)
     if not any(re.search(r"[^\W\d_]{2}", part) for part in parts):
-        cure = (
+        hint = (
             f"none of its {len(parts)} pages holds text, so it is a scan: recognise its text first (such as ocrmypdf "
             f"{path.name} with-text.pdf)."
             if pdf
             else "it holds no words; expected a text of sentences."
         )
-        raise DataError(f"{path}: {cure}")
+        raise DataError(f"{path}: {hint}")
     return Document(path.name, hashlib.sha256(raw).hexdigest(), "page" if pdf else "line", tuple(parts))
 
 

@@ -24,5 +24,5 @@ def text_encoders() -> Iterator[Finding]:
             folder = huggingface_hub.snapshot_download(known.source, local_files_only=True)
             yield Finding("encoders", "ok", f"text encoder {name}: {folder}")
         except Exception:  # not in the cache, whatever the hub library calls that today
-            cure = f"If you need it: hf download {known.source}, or --set text.model=FOLDER"
-            yield Finding("encoders", "note", f"text encoder {name} ({known.source}) is not here", cure)
+            hint = f"If you need it: hf download {known.source}, or --set text.model=FOLDER"
+            yield Finding("encoders", "note", f"text encoder {name} ({known.source}) is not here", hint)

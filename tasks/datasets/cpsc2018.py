@@ -262,24 +262,24 @@ def read_structure(path: Path) -> dict[str, Any]:
     """
     import scipy.io
 
-    cure = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
+    hint = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
     if not path.is_file():
-        raise DataError(f"{path} is missing. {cure}")
+        raise DataError(f"{path} is missing. {hint}")
     try:
         content = scipy.io.loadmat(path, variable_names=["ECG"])
     except Exception as error:  # scipy raises whatever its parser stumbles on
         what = str(error) or type(error).__name__
-        raise DataError(f"{path} cannot be read as a MATLAB file: {what}. {cure}") from error
+        raise DataError(f"{path} cannot be read as a MATLAB file: {what}. {hint}") from error
     structure = content.get("ECG")
     fields = getattr(getattr(structure, "dtype", None), "names", None) or ()
     if structure is None or structure.size != 1 or not {"sex", "age", "data"} <= set(fields):
         found = f"fields {', '.join(fields)}" if fields else "no such structure"
-        raise DataError(f"{path}: expected a structure ECG with sex, age and data; found {found}. {cure}")
+        raise DataError(f"{path}: expected a structure ECG with sex, age and data; found {found}. {hint}")
     one = structure.reshape(-1)[0]
     data = np.asarray(one["data"])
     if data.ndim != 2 or data.shape[0] != 12 or not data.shape[1] or data.dtype.kind not in "fiu":
         raise DataError(
-            f"{path}: ECG.data has shape {data.shape} and type {data.dtype}; expected 12 leads of numbers in mV. {cure}"
+            f"{path}: ECG.data has shape {data.shape} and type {data.dtype}; expected 12 leads of numbers in mV. {hint}"
         )
     age, sex = np.asarray(one["age"]).reshape(-1), np.asarray(one["sex"]).reshape(-1)
     return {

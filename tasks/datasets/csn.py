@@ -180,8 +180,8 @@ class CSN(DatasetWithStatements):
         if slip is None:
             return read_recording(file.path)
         name, n_leads, fs, samples, tail = slip.groups()
-        mended = f"{name} {n_leads} {fs} {samples}\n{name}.mat 16+24 1000/mV {tail}\n{rest}"
-        return read_recording(file.path, parse_header(path, mended))
+        repaired = f"{name} {n_leads} {fs} {samples}\n{name}.mat 16+24 1000/mV {tail}\n{rest}"
+        return read_recording(file.path, parse_header(path, repaired))
 
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -175,15 +175,15 @@ class PTBXL(DatasetWithStatements):
 
     def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
         """``rate`` chooses the folder if it is available; otherwise 500 Hz if that is there, else 100 Hz."""
-        at_hand = [
+        available = [
             r for r in self.rates if (self.root / FOLDERS[r][1]).is_dir() and records[FOLDERS[r][0]].ne("").any()
         ]
-        if not at_hand:
+        if not available:
             raise DataError(
                 f"{self.root} has neither records500/ (column filename_hr) nor records100/ (filename_lr), which hold "
                 f"the signals. {self.fetch}"
             )
-        chosen = rate if rate in at_hand else at_hand[0]
+        chosen = rate if rate in available else available[0]
         column, _ = FOLDERS[chosen]
         where = self.root / DATABASE
         return [

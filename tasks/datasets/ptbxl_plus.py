@@ -29,7 +29,7 @@ NO_ECG_IN_MV = 30.0
 """A beat that reaches this far is in microvolts: PTB-XL's recorders saturate at 32.8 mV, beats are a few mV high, and
 a beat that stays below 30 microvolts in every lead would be no beat."""
 
-CURE = (
+HINT = (
     "Fetch it again with: bench data download ptbxl --also ptb-xl-plus; or take the folder away to use our own beats."
 )
 
@@ -69,8 +69,8 @@ def read_median_beat(path: Path) -> tuple[Float[np.ndarray, "12 time"], float]:
         text = _PRODUCERS_FOLDER.sub("", read_header_text(header))
         found = read_recording(path, parse_header(header, text))
     except DataError as error:
-        raise DataError(f"median beat {error} {CURE}") from error
+        raise DataError(f"median beat {error} {HINT}") from error
     beat = found.signal / (1.0 if found.gain is None else found.gain[:, None])
     if not np.isfinite(beat).all():
-        raise DataError(f"{header}: samples of the median beat are marked invalid. {CURE}")
+        raise DataError(f"{header}: samples of the median beat are marked invalid. {HINT}")
     return (beat / 1000 if np.abs(beat).max() > NO_ECG_IN_MV else beat), found.fs

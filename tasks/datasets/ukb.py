@@ -289,15 +289,15 @@ class UKBiobank(DatasetWithStatements):
             raise ConfigError(f"{path}: {error}; expected one line such as 'end: 2022-10-31'.") from error
 
     def _images(self, table: MainTable, rows: list[tuple[str, int]]) -> dict[str, Any]:
-        at_hand: dict[tuple[str, int], Path] = {}
+        available: dict[tuple[str, int], Path] = {}
         folders = [self.root / name for name in (str(CINE), "cine", "Bulk") if (self.root / name).is_dir()]
         for suffix in SUFFIXES:
             for folder in folders:
                 for path in sorted(folder.rglob(f"*{suffix}")):
                     match = _CINE.match(path.name.removesuffix(suffix))
                     if match:
-                        at_hand.setdefault((match[1], int(match[2] or 2)), path)
-        paths = [at_hand.get(row) for row in rows]
+                        available.setdefault((match[1], int(match[2] or 2)), path)
+        paths = [available.get(row) for row in rows]
         listed = np.array([path is not None for path in paths], bool)
         if table.has(CINE):  # the main data set knows who was imaged, also where the images are not available
             at_visit = {instance: _filled(table, instance) for instance in table.instances(CINE)}

@@ -24,7 +24,7 @@ from bench.errors import DataError
 
 CANVAS = 210
 """Pixels to which images are zero-padded; MMCL section IV-A."""
-CURE = "Fetch the participant's field 20209 again from UK Biobank, or leave the image out with --on-bad-record skip."
+HINT = "Fetch the participant's field 20209 again from UK Biobank, or leave the image out with --on-bad-record skip."
 SUFFIXES = (".npy", ".npz", ".nii.gz", ".nii", ".zip")
 """What is read, best first."""
 
@@ -48,7 +48,7 @@ def read_three_phases(path: Path, size: int = CANVAS) -> Float32[np.ndarray, "ph
         DataError: missing, damaged, of another shape, or an archive whose names point out of it.
     """
     if not path.is_file():
-        raise DataError(f"{path} is missing. {CURE}")
+        raise DataError(f"{path} is missing. {HINT}")
     if path.name.endswith(".zip"):
         cine = read_dicom_zip(path)
     elif path.name.endswith((".nii", ".nii.gz")):
@@ -59,7 +59,7 @@ def read_three_phases(path: Path, size: int = CANVAS) -> Float32[np.ndarray, "ph
     if not numbers or not np.abs(cine, dtype=np.float64).max() <= LARGEST_PIXEL:  # infinite and NaN are none either
         raise DataError(
             f"{path}: a cine of shape {cine.shape} and type {cine.dtype}; expected finite numbers up to {LARGEST_PIXEL:g}, "
-            f"[time, height, width] with 3 frames or more. {CURE}"
+            f"[time, height, width] with 3 frames or more. {HINT}"
         )
     phases = cine if len(cine) == 3 else cine[list(phases_of(cine))]
     padded = fit(np.asarray(phases, np.float32), CANVAS)
@@ -126,15 +126,15 @@ def read_dicom_zip(path: Path) -> np.ndarray:
             named = {name: frames for name, frames in series.items() if _SERIES.search(name.strip())}
             slices = [frames for frames in (named or series).values() if len(frames) >= 3]
             if not slices:
-                raise DataError(f"{path}: no DICOM series of 3 or more frames among {len(series)}. {CURE}")
+                raise DataError(f"{path}: no DICOM series of 3 or more frames among {len(series)}. {HINT}")
             slices.sort(key=lambda frames: (frames[0][1], frames[0][2]))
             frames = sorted(slices[len(slices) // 2])
             images = [_dicom(pydicom, archive, member, path, pixels=True) for _, _, member in frames]
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{path} cannot be read as a zip of DICOM files: {error}. {CURE}") from error
+        raise DataError(f"{path} cannot be read as a zip of DICOM files: {error}. {HINT}") from error
     shapes = {image.shape for image in images if image is not None}
     if len(shapes) != 1:
-        raise DataError(f"{path}: the frames of the middle slice differ in shape: {sorted(shapes)}. {CURE}")
+        raise DataError(f"{path}: the frames of the middle slice differ in shape: {sorted(shapes)}. {HINT}")
     return np.stack(images)
 
 
@@ -142,15 +142,15 @@ def _members(archive: zipfile.ZipFile, path: Path) -> list[str]:
     """The names of DICOM files, checked. Nothing is ever unpacked to disk, but a name that climbs is a sign of tampering."""
     entries = archive.infolist()
     if len(entries) > _MOST_FILES:
-        raise DataError(f"{path} has {len(entries):,} members; expected a few hundred. {CURE}")
+        raise DataError(f"{path} has {len(entries):,} members; expected a few hundred. {HINT}")
     for entry in entries:
         name = entry.filename.replace("\\", "/")
         if name.startswith("/") or ".." in name.split("/") or ":" in name.split("/")[0] or "\0" in name:
             raise DataError(
-                f"{path}: the member {entry.filename!r} points out of the archive; it was tampered with. {CURE}"
+                f"{path}: the member {entry.filename!r} points out of the archive; it was tampered with. {HINT}"
             )
         if entry.file_size > _LARGEST:
-            raise DataError(f"{path}: the member {entry.filename!r} unpacks to {entry.file_size:,} bytes. {CURE}")
+            raise DataError(f"{path}: the member {entry.filename!r} unpacks to {entry.file_size:,} bytes. {HINT}")
     return sorted(entry.filename for entry in entries if entry.filename.lower().endswith((".dcm", ".ima")))
 
 
@@ -164,7 +164,7 @@ def _dicom(pydicom: Any, archive: zipfile.ZipFile, member: str, path: Path, pixe
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError):
         raise
     except Exception as error:  # pydicom raises whatever its parsers stumble on
-        raise DataError(f"{path}: the member {member} is no readable DICOM image: {error}. {CURE}") from error
+        raise DataError(f"{path}: the member {member} is no readable DICOM image: {error}. {HINT}") from error
 
 
 def _place(header: Any, where: str) -> tuple[str, float, float]:
@@ -183,7 +183,7 @@ def _place(header: Any, where: str) -> tuple[str, float, float]:
         what = f"{type(error).__name__}: {error}"
     raise DataError(
         f"{where} has a time, position or orientation that cannot be ({what[:120]}); expected a finite trigger time, a "
-        f"position of 3 and an orientation of 6 numbers. {CURE}"
+        f"position of 3 and an orientation of 6 numbers. {HINT}"
     )
 
 
@@ -212,7 +212,7 @@ def _read_nifti(path: Path) -> np.ndarray:
     try:
         volume = np.asarray(nibabel.load(path).dataobj, np.float32)
     except Exception as error:  # nibabel raises whatever its parsers and zlib stumble on
-        raise DataError(f"{path} cannot be read as NIfTI: {error}. {CURE}") from error
+        raise DataError(f"{path} cannot be read as NIfTI: {error}. {HINT}") from error
     if volume.ndim == 4:
         volume = volume[:, :, volume.shape[2] // 2]
     return volume.transpose(2, 1, 0) if volume.ndim == 3 else volume
@@ -225,11 +225,11 @@ def _read_array(path: Path) -> np.ndarray:
             with found:
                 names = found.files
                 if len(names) != 1 and "image" not in names:
-                    raise DataError(f"{path} holds {', '.join(names)}; expected one array, or one named image. {CURE}")
+                    raise DataError(f"{path} holds {', '.join(names)}; expected one array, or one named image. {HINT}")
                 return np.asarray(found["image" if "image" in names else names[0]])
         return found
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} cannot be read as an array: {error}. {CURE}") from error
+        raise DataError(f"{path} cannot be read as an array: {error}. {HINT}") from error
 
 
 def _needed(module: str) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 from bench.errors import DataError
 from bench.signals.leads import LEADS, canonical_lead
 
-CURE = (
+HINT = (
     "Fetch the participant's field 20205 again from UK Biobank, or leave the recording out with --on-bad-record skip."
 )
 
@@ -91,11 +91,11 @@ def read_resting_ecg(path: Path) -> RestingECG:
     root = parse(path)
     strip = _child(root, "StripData")
     if strip is None:
-        raise DataError(f"{path} has no StripData, the rhythm strip of a resting ECG; found {_tags(root)}. {CURE}")
+        raise DataError(f"{path} has no StripData, the rhythm strip of a resting ECG; found {_tags(root)}. {HINT}")
     fs = _rate(strip, path, "StripData")
     signal = _waveforms(strip, path, "StripData")
     if signal is None:
-        raise DataError(f"{path}: StripData holds no waveform. {CURE}")
+        raise DataError(f"{path}: StripData holds no waveform. {HINT}")
     measurements, beat, when = facts(root, path), None, taken(root, path)
     block = _child(root, "RestingECGMeasurements")
     samples = None if block is None else _child(block, "MedianSamples")
@@ -129,23 +129,23 @@ def parse(path: Path) -> Element:
     try:
         root = parse_safely(path).getroot()
     except FileNotFoundError:
-        raise DataError(f"{path} is missing. {CURE}") from None
+        raise DataError(f"{path} is missing. {HINT}") from None
     except DefusedXmlException as error:
         raise DataError(
             f"{path} declares entities or refers to other files ({type(error).__name__}), which no recorder's file does: "
-            f"it was tampered with and is not read. {CURE}"
+            f"it was tampered with and is not read. {HINT}"
         ) from error
     except (ParseError, OSError, ValueError, LookupError) as error:
-        raise DataError(f"{path} is not well-formed XML: {error}; it is truncated or damaged. {CURE}") from error
+        raise DataError(f"{path} is not well-formed XML: {error}; it is truncated or damaged. {HINT}") from error
     for element in root.iter():
         element.tag = _local(element.tag)
     if root.tag != "CardiologyXML":
         raise DataError(
-            f"{path}: the document is <{root.tag}>; expected <CardiologyXML>, as CardioSoft writes it. {CURE}"
+            f"{path}: the document is <{root.tag}>; expected <CardiologyXML>, as CardioSoft writes it. {HINT}"
         )
     kind = _text(_child(root, "ObservationType"))
     if kind and kind.lower() != "restecg":
-        raise DataError(f"{path}: ObservationType is {kind!r}; expected RestECG (field 20205). {CURE}")
+        raise DataError(f"{path}: ObservationType is {kind!r}; expected RestECG (field 20205). {HINT}")
     return root
 
 
@@ -202,7 +202,7 @@ def taken(root: Element, path: Path) -> datetime.datetime | None:
     except (ValueError, OverflowError) as error:
         raise DataError(
             f"{path}: ObservationDateTime is {' '.join(given)[:60]!r}; expected Year (from 1990), Month, Day, Hour, Minute "
-            f"and Second. {CURE}"
+            f"and Second. {HINT}"
         ) from error
 
 
@@ -221,25 +221,25 @@ def _waveforms(block: Element, path: Path, where: str) -> np.ndarray | None:
                 with np.errstate(over="ignore"):
                     found[lead] = np.array(_text(element).replace("\t", " ").rstrip(", \n").split(","), np.float32)
             except ValueError as error:
-                raise DataError(f"{path}: {where}, lead {lead}: {error}; expected numbers. {CURE}") from error
+                raise DataError(f"{path}: {where}, lead {lead}: {error}; expected numbers. {HINT}") from error
             odd = found[lead][~(np.abs(found[lead]) <= LARGEST)]
             if len(odd):
                 raise DataError(
-                    f"{path}: {where}, lead {lead}: a sample is {odd[0]:g}; expected units of the recorder. {CURE}"
+                    f"{path}: {where}, lead {lead}: a sample is {odd[0]:g}; expected units of the recorder. {HINT}"
                 )
     if not found:
         return None
     if not scale > 0:
-        raise DataError(f"{path}: {where}/Resolution is {scale}; expected microvolts per unit above 0. {CURE}")
+        raise DataError(f"{path}: {where}/Resolution is {scale}; expected microvolts per unit above 0. {HINT}")
     lengths = {lead: len(values) for lead, values in found.items()}
     if len(set(lengths.values())) > 1:
-        raise DataError(f"{path}: {where}: leads differ in length ({lengths}); the file is damaged. {CURE}")
+        raise DataError(f"{path}: {where}: leads differ in length ({lengths}); the file is damaged. {HINT}")
     _complete_limb_leads(found)
     missing = [lead for lead in LEADS if lead not in found]
     if missing:
         raise _MissingLead(
             f"{path}: {where} has {len(lengths)} leads; {', '.join(missing)} missing, and only III, aVR, aVL and aVF can "
-            f"be computed from others (I and II). {CURE}"
+            f"be computed from others (I and II). {HINT}"
         )
     return np.stack([found[lead] for lead in LEADS]) * np.float32(scale / 1000)
 
@@ -261,7 +261,7 @@ def _complete_limb_leads(found: dict[str, np.ndarray]) -> None:
 def _rate(block: Element, path: Path, where: str) -> float:
     rate = _number(_text(_child(block, "SampleRate")), path, f"{where}/SampleRate")
     if not rate > 0:
-        raise DataError(f"{path}: {where}/SampleRate is {rate}; expected Hz above 0. {CURE}")
+        raise DataError(f"{path}: {where}/SampleRate is {rate}; expected Hz above 0. {HINT}")
     return rate
 
 
@@ -269,7 +269,7 @@ def _lead(name: str, path: Path) -> str:
     try:
         return canonical_lead(name.strip())
     except Exception as error:
-        raise DataError(f"{path}: {name!r} is no lead of a 12-lead ECG. {CURE}") from error
+        raise DataError(f"{path}: {name!r} is no lead of a 12-lead ECG. {HINT}") from error
 
 
 def _number(text: str, path: Path, where: str) -> float:
@@ -281,7 +281,7 @@ def _number(text: str, path: Path, where: str) -> float:
     except ValueError:
         number = math.nan
     if not abs(number) <= LARGEST:
-        raise DataError(f"{path}: {where} is {text.strip()[:40]!r}; expected a number up to {LARGEST:,}. {CURE}")
+        raise DataError(f"{path}: {where} is {text.strip()[:40]!r}; expected a number up to {LARGEST:,}. {HINT}")
     return number
 
 

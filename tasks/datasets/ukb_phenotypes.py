@@ -54,7 +54,7 @@ PHENOTYPES: dict[str, str] = {name: words for group in GROUPS.values() for name,
 LARGEST = 10_000
 """No volume, mass, output, thickness or strain is larger, in its unit."""
 FILE = "phenotypes.csv"
-CURE = (
+HINT = (
     f"Write the table of CMR phenotypes as {FILE}: a column eid and columns such as 'LVEDV (mL)', 'WT_AHA_1 (mm)', "
     "'Ecc_Global (%)', as ukbb_cardiac's spreadsheets have them."
 )
@@ -69,20 +69,20 @@ def read_phenotypes(path: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    table = read_table(path, ("eid",), CURE, keep_default_na=False)
+    table = read_table(path, ("eid",), HINT, keep_default_na=False)
     table["eid"] = table["eid"].fillna("").str.strip().str.replace(r"\.0*$", "", regex=True)
     wrong_eids = ~table["eid"].str.fullmatch(r"[0-9]{1,9}").to_numpy(bool)
     if wrong_eids.any():
         row = int(wrong_eids.argmax())
-        raise DataError(f"{path}: line {row + 2} has the eid {table['eid'].iloc[row]!r}; expected a number. {CURE}")
+        raise DataError(f"{path}: line {row + 2} has the eid {table['eid'].iloc[row]!r}; expected a number. {HINT}")
     table.columns = pd.Index([re.sub(r"\s*\(.*\)\s*$", "", name) for name in table.columns])
     named = set(map(folded, table.columns))
     missing = [name for name in PHENOTYPES if folded(name) not in named]
     if missing:
-        raise DataError(f"{path}: {len(missing)} of 61 phenotypes are missing ({', '.join(missing[:5])}, ...). {CURE}")
-    table = table.rename(columns=our_headings(path, table.columns, list(PHENOTYPES), CURE))
+        raise DataError(f"{path}: {len(missing)} of 61 phenotypes are missing ({', '.join(missing[:5])}, ...). {HINT}")
+    table = table.rename(columns=our_headings(path, table.columns, list(PHENOTYPES), HINT))
     if table["eid"].duplicated().any():
-        raise DataError(f"{path}: eid {table['eid'][table['eid'].duplicated()].iloc[0]} is there twice. {CURE}")
+        raise DataError(f"{path}: eid {table['eid'][table['eid'].duplicated()].iloc[0]} is there twice. {HINT}")
     values = table.set_index("eid")[list(PHENOTYPES)].apply(lambda column: column.str.strip())
     numbers = values.apply(pd.to_numeric, errors="coerce")
     wrong = ~(numbers.abs() <= LARGEST) & values.notna() & ~values.isin(["", "NA"])
@@ -90,6 +90,6 @@ def read_phenotypes(path: Path) -> pd.DataFrame:
         column = wrong.any().idxmax()
         eid = wrong[column].idxmax()
         raise DataError(
-            f"{path}: eid {eid}, {column}: {str(values.loc[eid, column])[:40]!r} is not a number up to {LARGEST:,}. {CURE}"
+            f"{path}: eid {eid}, {column}: {str(values.loc[eid, column])[:40]!r} is not a number up to {LARGEST:,}. {HINT}"
         )
     return numbers.astype("float64")

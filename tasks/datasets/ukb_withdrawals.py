@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.errors import DataError
 
 NAMES = "w12345_20240101.csv"
-CURE = "Write it as plain text with one eid (7 digits) a line."
+HINT = "Write it as plain text with one eid (7 digits) a line."
 
 _NAME = re.compile(r"w\d.*|.*withdr.*", re.IGNORECASE)
 _TEXT = ("", ".csv", ".txt", ".tsv", ".lst")
@@ -65,7 +65,7 @@ def _eids(path: Path) -> set[str]:
         if given and not eids and not (first and _is_header(given)):
             raise DataError(
                 f"{path}: line {number} is {line.strip()[:60]!r}; expected the eid of a participant who has withdrawn, and "
-                f"nobody may be overlooked. {CURE}"
+                f"nobody may be overlooked. {HINT}"
             )
         first = first and not given
     return found
@@ -80,7 +80,7 @@ def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
         if path.suffix.lower() in _OTHER or (b"\0" in content and content[:2] not in (b"\xff\xfe", b"\xfe\xff")):
-            raise DataError(f"{path} is named as a list of withdrawn participants and is no text file. {CURE}")
+            raise DataError(f"{path} is named as a list of withdrawn participants and is no text file. {HINT}")
         return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}, a list of withdrawn participants, cannot be read: {error}. {CURE}") from error
+        raise DataError(f"{path}, a list of withdrawn participants, cannot be read: {error}. {HINT}") from error

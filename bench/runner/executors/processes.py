@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.progress import say, track
 from bench.runner.executors import settle
 from bench.runner.executors.worker import JobOutcome
-from bench.runner.failures import WANT_OF_MEMORY
+from bench.runner.failures import OUT_OF_MEMORY
 from bench.runner.schedule import Job, Schedule
 from bench.runner.session import Session
 from bench.runner.time_limit import as_words
@@ -232,7 +232,7 @@ def _too_long(limit: float) -> str:
 
 def _death(code: int | None) -> str:
     if code == -signal.SIGKILL:
-        return f"its process was killed twice, the second time alone (SIGKILL). {WANT_OF_MEMORY}"
+        return f"its process was killed twice, the second time alone (SIGKILL). {OUT_OF_MEMORY}"
     if code is not None and code < 0:
         return f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
     return (

@@ -14,7 +14,7 @@ from bench.errors import ConfigError
 from bench.progress import track
 from bench.runner.executors import settle
 from bench.runner.executors.worker import JobOutcome
-from bench.runner.failures import WANT_OF_MEMORY, explain
+from bench.runner.failures import OUT_OF_MEMORY, explain
 from bench.runner.schedule import Job, Schedule
 from bench.runner.session import Session
 
@@ -119,7 +119,7 @@ class RayCluster:
             )
         except self._ray.exceptions.RayError as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            return JobOutcome(error=f"its process or machine was lost {TRIES + 1} times: {reason} {WANT_OF_MEMORY}")
+            return JobOutcome(error=f"its process or machine was lost {TRIES + 1} times: {reason} {OUT_OF_MEMORY}")
 
 
 def here(source: DataSource) -> DataSource:

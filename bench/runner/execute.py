@@ -266,7 +266,7 @@ def _all_found(
         return None
     _report_finished(finished, source, _profile(options, source), on_result)
     results = StoredResults(list(finished.values()))
-    with _mirror(options, workspace, beside=False) as mirror:
+    with _mirror(options, workspace, in_thread=False) as mirror:
         mirror(results)
     return RunReport(results, left_out=known.left_out, missing=len(known.keys) - len(results))
 

@@ -119,7 +119,7 @@ def test_a_class_that_is_no_complete_mode_or_kind_is_refused(plugin):
 
 
 def test_a_mode_that_returns_something_else_fails_with_its_name(direction, workspace, monkeypatch):
-    monkeypatch.setattr("direction_mode.Outcome", lambda *_: None)
+    monkeypatch.setattr("direction_mode.ModeOutput", lambda *_: None)
     options = RunOptions(["random-vit"], ["ptbxl-super"], ["direction"], track=False)
     failures = execute.run(options, DataSource(workspace, simulated_records=240)).failures
-    assert list(failures.values()) == ["mode direction: run returned NoneType; expected an Outcome."]
+    assert list(failures.values()) == ["mode direction: run returned NoneType; expected a ModeOutput."]

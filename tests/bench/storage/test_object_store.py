@@ -148,7 +148,7 @@ def test_what_another_machine_computed_anew_takes_the_place_of_what_is_here(mach
     assert (report.computed, report.results[0].provenance["git_commit"]) == (1, "another")
 
 
-class Elsewhere(Here):
+class Elsewhere(InProcess):
     """Runs jobs as a machine with a separate workspace, as Ray does with BENCH_NODE_WORKSPACE."""
 
     def __init__(self, workspace: Workspace):

@@ -7,6 +7,7 @@ from bench.cli.options import data_source
 from bench.data.source import DataSource
 from bench.errors import ConfigError
 from bench.runner import execute
+from bench.runner.executors.in_process import InProcess
 from bench.runner.plan import RunOptions
 from bench.runner.session import Session
 from bench.storage.artifacts import damage

@@ -5,12 +5,12 @@ import pytest
 from bench.errors import DataError
 from tasks.publisher_csv import read_table
 
-CURE = "Fetch it again."
+HINT = "Fetch it again."
 
 
 def table(tmp_path, text, required=("eid", "First_label"), **options):
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
-    return read_table(tmp_path / "a.csv", required, CURE, **options)
+    return read_table(tmp_path / "a.csv", required, HINT, **options)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from bench.errors import ConfigError, folded, foreign_code
 from bench.progress import say
 from bench.reading.paths import written_path
 from bench.runner import failures
+from bench.runner.config_source import refuse_unknown_fields
 from bench.runner.job_estimates import Costs
 from bench.runner.key_memory import KeyMemory, RememberedPlan
 from bench.runner.overrides import check_offer, check_overrides, parse_overrides
@@ -66,6 +67,9 @@ class RunReport:
 def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Session]:
     """Everything that can be wrong with the options is found here, before anything is written."""
     overrides = parse_overrides(options.overrides, list(registry.entries(registry.METHODS)))
+    if not options.of_board:
+        methods = registry.match(registry.METHODS, options.methods)
+        refuse_unknown_fields(overrides, methods, registry.match(registry.MODES, options.modes))
     planned = plan(options)
     from bench.runner.session import Session
 

@@ -162,10 +162,15 @@ def check_overrides(
         if override.scope in all_modes and in_modes is not None and override.scope not in in_modes:
             say(f"note: --set {override.text} has no effect: nothing runs in mode {override.scope}")
         if override.scope is not None and override.scope not in (*all_modes, *names):
-            raise ConfigError(
-                f"--set {override.text}: {override.scope} is not run, so the setting has no effect (methods: "
-                f"{', '.join(names)}). Add {override.scope} to the methods, or leave the setting out."
-            )
+            raise ConfigError(not_run(override, names))
+
+
+def not_run(override: Override, methods: Iterable[str]) -> str:
+    """The message for a setting of a method that is not run."""
+    return (
+        f"--set {override.text}: {override.scope} is not run, so the setting has no effect (methods: "
+        f"{', '.join(methods)}). Add {override.scope} to the methods, or leave the setting out."
+    )
 
 
 def check_offer(corpus: type[Dataset], text_source: str | None, rule: str | None) -> None:

@@ -14,6 +14,10 @@ run --method merl --task ptbxl-super --mode nosuch
 run --method merl --task ptbxl-super --mode linear --protocol nosuch
 run --method merl --task ptbxl-super --mode linear --corpus nosuch
 run --method merl --task ptbxl-super --mode linear --set epochs
+run --method merl --task ptbxl-super --mode linear --set epohs=3
+run --method merl --task ptbxl-super --mode linear --set linear.epohs=3
+run --method merl --task ptbxl-super --mode linear --set merl.text.modle=medcpt
+run --method merl --task ptbxl-super --mode linear --set kmerl.depth=3
 run --method merl --task ptbxl-super --mode linear --fraction 2
 run --board nosuch
 pretrain nosuch

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,6 +45,14 @@ class TextTower(nn.Module):
         self._row: Tensor | None = None
         self._prompts: dict[str, Tensor] = {}
         self.statements: tuple[str, ...] = ()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TextTower:
+        """A copy shares the encoder while it is frozen: no step changes it, and it is large."""
+        if self.trained is None:
+            memo |= {id(loaded): loaded for loaded in self._hidden}
+        memo[id(self)] = copied = type(self).__new__(type(self))
+        copied.__setstate__(copy.deepcopy(self.__dict__, memo))
+        return copied
 
     @property
     def encoder(self) -> TextEncoder:

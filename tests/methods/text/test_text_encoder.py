@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -305,3 +306,11 @@ def test_loading_a_frozen_encoder_late_draws_nothing_from_the_stream_of_the_trai
     before = torch.get_rng_state()
     assert tower.dim == tower.encoder.dim == 32
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("layers", "shared"), [(0, True), (1, False)])
+def test_a_copy_shares_a_frozen_encoder_and_has_a_separate_trained_one(tmp_path, layers, shared):
+    folder = str(tiny_bert(tmp_path / "model", pooler=False))
+    tower = TextTower(TextEncoderConfig(model=folder, pooling="cls", trainable_layers=layers))
+    loaded = tower.encoder
+    assert (copy.deepcopy(tower).encoder is loaded) == shared

@@ -176,13 +176,15 @@ def test_a_result_whose_bytes_changed_is_refused(workspace, spy):
 
 
 @pytest.mark.slow
-def test_a_command_that_is_killed_ends_like_an_undisturbed_one(workspace, tmp_path):
+def test_a_command_that_is_killed_ends_like_an_undisturbed_one(workspace, small, tmp_path):
     """As somebody types it; test_faults.py kills at fifty moments."""
+    settings = ["pretrain.epochs=4", "linear.epochs=3", "small.sleeps=0.05"]  # three seconds of pretraining
     command = [
-        sys.executable, "-m", "bench.cli.main", "run", "-m", "simclr,random-resnet", "-t", "ptbxl-super", "--mode",
-        "linear", "--set", "pretrain.epochs=4", "--set", "linear.epochs=3", "--no-track",
+        sys.executable, "-m", "bench.cli.main", "run", "-m", "small,random-resnet", "-t", "ptbxl-super", "--mode",
+        "linear", *(part for setting in settings for part in ("--set", setting)), "--no-track",
     ]  # fmt: skip
     environment = os.environ | {"BENCH_SIMULATED_RECORDS": "240", "BENCH_WORKSPACE": str(workspace.root)}
+    environment["PYTHONPATH"] = str(tmp_path)  # where the plugin lies
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     limit = time.monotonic() + 120
     while not list(workspace.checkpoints.glob(".*.partial")) and time.monotonic() < limit:
@@ -198,7 +200,7 @@ def test_a_command_that_is_killed_ends_like_an_undisturbed_one(workspace, tmp_pa
     for folder in ("simulated", "stores"):
         (calm.root / folder).symlink_to(workspace.root / folder)
     options = RunOptions(
-        ["simclr", "random-resnet"], ["ptbxl-super"], ["linear"], overrides=["pretrain.epochs=4", "linear.epochs=3"],
+        ["small", "random-resnet"], ["ptbxl-super"], ["linear"], overrides=settings,
         track=False,
     )  # fmt: skip
     execute.run(options, DataSource(calm, simulated_records=240))

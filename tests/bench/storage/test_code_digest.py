@@ -133,18 +133,21 @@ RENAMED = {
     "bench.training.layer_decay": "bench.training.factors",
 }
 
-DIGESTS = """
+RENAMED_DIGESTS = """
 import json, sys
-from bench.storage.code_digest import module_digest, source_digest
-roots = json.load(sys.stdin)
-within = ("bench.modes", "bench.training")
-print(json.dumps([
-    [source_digest(*root) for root in roots["methods"]],
-    [source_digest(root, within=within) for root in roots["modes"]],
-    [module_digest(root) for root in roots["modules"]],
-    source_digest("bench.signals.windows", "SignalView", within=("bench.signals",)),
-]))
+from test_code_digest import digests
+print(json.dumps(digests(json.load(sys.stdin))))
 """
+
+
+def digests(roots: dict) -> list:
+    within = ("bench.modes", "bench.training")
+    return [
+        [code_digest.source_digest(*root) for root in roots["methods"]],
+        [code_digest.source_digest(root, within=within) for root in roots["modes"]],
+        [code_digest.module_digest(root) for root in roots["modules"]],
+        code_digest.source_digest("bench.signals.windows", "SignalView", within=("bench.signals",)),
+    ]
 
 
 def test_a_renamed_module_of_the_harness_changes_no_key(tmp_path):
@@ -157,15 +160,6 @@ def test_a_renamed_module_of_the_harness_changes_no_key(tmp_path):
         "modules": [*RENAMED, "bench.training.loop"],
     }
 
-    def digests(roots: dict) -> list:
-        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-        command = [sys.executable, "-c", DIGESTS]
-        done = subprocess.run(
-            command, input=json.dumps(roots), capture_output=True, text=True, env=environment, check=True, cwd=tmp_path
-        )
-        return json.loads(done.stdout)
-
-    before = digests(roots)
     for old, new in RENAMED.items():
         path = tmp_path / Path(*old.split("."))
         path.with_suffix(".py").rename(path.with_name(new.rpartition(".")[2]).with_suffix(".py"))
@@ -177,7 +171,13 @@ def test_a_renamed_module_of_the_harness_changes_no_key(tmp_path):
             text = re.sub(rf"\b{re.escape(old)}\b", new, text)
             text = re.sub(rf"(from {re.escape(package)} import .*\b){name}\b", rf"\1{last} as {name}", text)
         file.write_text(text)
-    assert digests(roots | {"modules": [RENAMED.get(name, name) for name in roots["modules"]]}) == before
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parent)])}
+    renamed = json.dumps(roots | {"modules": [RENAMED.get(name, name) for name in roots["modules"]]})
+    command = [sys.executable, "-c", RENAMED_DIGESTS]
+    done = subprocess.run(
+        command, input=renamed, capture_output=True, text=True, env=environment, check=True, cwd=tmp_path
+    )
+    assert json.loads(done.stdout) == digests(roots)
 
 
 def test_a_definition_that_moves_to_another_module_changes_no_key(key):

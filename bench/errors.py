@@ -70,6 +70,8 @@ def foreign_code() -> Iterator[None]:
     except BaseException as stop:
         if hasattr(stop, "ray_terminate_msg"):  # Ray ends its worker, which then tries the job again
             raise
+        if isinstance(stop.__context__, BrokenPipeError):  # rich ends the command: `head` has read enough
+            raise
         what = f"called sys.exit({stop.code!r})" if isinstance(stop, SystemExit) else f"raised {type(stop).__name__}"
         raise ForeignStop(
             f"the code that was run {what}, which ends a process. Raise an Exception there instead."

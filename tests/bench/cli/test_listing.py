@@ -1,6 +1,7 @@
 """``bench methods``, ``bench tasks`` and ``bench explain METHOD``: what a user reads before the first run."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -84,3 +85,14 @@ def test_listing_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout
+
+
+@pytest.mark.parametrize("command", ["run --help", "methods"])
+def test_a_reader_that_stops_early_is_no_error(command):
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.cli.main", *command.split()], stdout=writes, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writes)
+    assert done.stderr == ""

@@ -47,7 +47,7 @@ def one_step(method: str, config: str, pretrains: bool) -> None:
                 losses.append(sum(made.pretraining_loss(batch).values()))
         elif cls.implements("encode"):
             made.begin_finetuning()
-            encoded = made.train().encode(made.augmented(batch))
+            encoded = made.train().encode(made.augment_finetuning(batch))
             losses.append(made.head(encoded.shape[1], 2)(encoded).square().sum())
         for loss in losses:
             assert loss.isfinite()

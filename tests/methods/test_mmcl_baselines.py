@@ -45,7 +45,7 @@ def test_downstream_reads_the_first_five_seconds_and_fine_tuning_frees_the_encod
     assert made.encoder.pool is not None
     assert made.encoder.positions.requires_grad
     torch.manual_seed(0)
-    seen = made.augmented(batch).ecg
+    seen = made.augment_finetuning(batch).ecg
     assert seen.shape[-1] == 500
 
 

@@ -47,7 +47,10 @@ class ESI(ReportContrast):
     input = InputSpec(fs=500, seconds=10, normalise="zscore", modalities=("text",))
     deviations: ClassVar = {
         "text.model": ("minilm", "the text encoder is the packaged MiniLM, BioLinkBERT in the paper"),
-        "cqa.endpoint": (None, "texts come from the project's knowledge base, from GPT-3.5 over two textbooks in the paper"),
+        "cqa.endpoint": (
+            None,
+            "texts come from the project's knowledge base, from GPT-3.5 over two textbooks in the paper",
+        ),
     }
     smoke: ClassVar = {
         "fs": 100,

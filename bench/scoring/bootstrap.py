@@ -43,8 +43,6 @@ _WEIGHTS_IN_CACHE = 2**18
 #: Numbers of the last draws that are kept (float64, 32 MiB).
 _DRAWS_KEPT = 2**22
 
-Statistic = Callable[[np.ndarray], np.ndarray]
-
 #: logit for what lies in [0, 1], fisher for a correlation, log for what is positive, complement (log of 1 - x) for what
 #: is below 1, such as R2; plain for a difference.
 Scale = Literal["logit", "fisher", "log", "complement", "plain"]
@@ -92,27 +90,6 @@ def _drawn(clusters: np.ndarray, replicates: int, seed: int, block: int) -> Iter
         drawn = rng.integers(count, size=(size, count)) + count * np.arange(size)[:, None]
         times_drawn = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
         yield np.ascontiguousarray(times_drawn.T[clusters], dtype=float)
-
-
-def bootstrap(
-    statistic: Statistic, clusters: Int[np.ndarray, "record"], replicates: int = 1000, seed: int = 0
-) -> np.ndarray:
-    """The statistic in every replicate, [replicate] or [replicate, ...].
-
-    ``statistic`` takes weights [record, replicate] and answers [replicate, ...]; :mod:`bench.scoring.weighted` has
-    the fast ones, and :func:`of_records` makes one of any function of drawn records.
-    """
-    return np.concatenate([statistic(weights) for weights in draws(clusters, replicates, seed)])
-
-
-def of_records(function: Callable[[np.ndarray], float]) -> Statistic:
-    """A statistic from a function of record indices (a record drawn twice is there twice). One call a replicate."""
-
-    def statistic(weights: np.ndarray) -> np.ndarray:
-        records = np.arange(len(weights))
-        return np.array([function(np.repeat(records, column.astype(int))) for column in weights.T])
-
-    return statistic
 
 
 class Spread(NamedTuple):
@@ -184,30 +161,6 @@ class Replicates:
         have no spread, and an interval of no width.
         """
         return interval(self.value, self.spread(), scale, level)
-
-
-def pooled(runs: Sequence[Replicates]) -> tuple[float, Spread]:
-    """The mean over runs (training seeds) scored on the same records, and its spread from both sources.
-
-    Each replicate averages the runs, which gives the part that is due to the records; the part due to training is
-    the variance between the runs, divided by their number. One run shows the records' part alone.
-
-    Raises DataError where the runs were not scored on the same records with the same draws.
-    """
-    require_same_origin(runs)
-    averaged = Replicates(
-        np.mean([run.estimates for run in runs], axis=0),
-        np.mean([run.values for run in runs], axis=0),
-        runs[0].support,
-        runs[0].origin,
-    )
-    records = averaged.spread()
-    if len(runs) == 1:
-        return averaged.value, records
-    between = float(np.var([run.value for run in runs], ddof=1)) / len(runs)
-    variance = records.standard_error**2 + between
-    parts = records.standard_error**4 / records.freedom + between**2 / (len(runs) - 1)
-    return averaged.value, Spread(variance**0.5, variance**2 / parts if parts > 0 else np.inf)
 
 
 def require_same_origin(runs: Sequence[Replicates]) -> None:

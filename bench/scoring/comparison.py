@@ -51,7 +51,7 @@ def difference_of_means(first: Sequence[Replicates], second: Sequence[Replicates
 
     The records' part is that of the seeds' averages, paired. To it comes, for each method, the variance between its
     seeds over their number: seeds of two methods have nothing to do with each other. Degrees of freedom after
-    Satterthwaite, as in :func:`bench.scoring.bootstrap.pooled`.
+    Satterthwaite.
 
     Raises DataError where records, targets, patients, draws or classes differ.
     """

@@ -1,4 +1,4 @@
-"""Kaplan-Meier curves, risk groups, log-rank test and calibration.
+"""Kaplan-Meier curves, risk groups and the log-rank test.
 
 Curves and tests are scikit-survival's; times are in years, events 1 where the event was seen.
 """
@@ -27,7 +27,7 @@ from bench.scoring.survival import (
 )
 
 HORIZON = 5.0
-"""Years at which calibration is read."""
+"""Years at which the predicted risk is compared with the observed one."""
 
 
 @dataclass(frozen=True)
@@ -82,20 +82,6 @@ def log_rank(times: Times, events: Events, group: Shaped[np.ndarray, "record"]) 
         return float(compare_survival(outcome, group)[1])
     except np.linalg.LinAlgError:  # nobody is left to compare with at any event
         return math.nan
-
-
-def calibration(
-    times: Times, events: Events, survival: Float[np.ndarray, "record"], at: float = HORIZON, groups: int = 5
-) -> tuple[Float[np.ndarray, "group"], Float[np.ndarray, "group"], Int[np.ndarray, "group"]]:
-    """Predicted and observed risk by ``at`` years in groups of rising predicted risk, and the size of each group.
-
-    The observed risk is one minus Kaplan-Meier's estimate; NaN where nobody of a group was followed so long.
-    """
-    order = np.argsort(1 - survival, kind="stable")
-    parts = [part for part in np.array_split(order, groups) if len(part)]
-    predicted = np.array([float(np.mean(1 - survival[part])) for part in parts])
-    observed = np.array([1 - kaplan_meier(times[part], events[part]).at(at) for part in parts])
-    return predicted, observed, np.array([len(part) for part in parts])
 
 
 def secondary(

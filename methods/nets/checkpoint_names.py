@@ -6,13 +6,7 @@ that part of it; ``None`` drops the tensor. A name that no rule knows is an erro
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
-from torch import Tensor
-
-from bench.errors import DataError
-from bench.method.published_names import Rules, own_name, within
+from bench.method.published_names import Rules, within
 
 MERL_RESNET_ENCODER: Rules = (
     (r"conv1\.", "stem.0."),
@@ -136,83 +130,6 @@ ESI: Rules = (
     *within("", "captioner.", _CAPTIONER),
 )
 """ESI's whole-model checkpoints, for :class:`methods.esi.ESI` with a text encoder that trains."""
-
-MMCL_VIT: Rules = (
-    (r"cls_token$", "class_token"),
-    (r"pos_embed$", "positions"),
-    (r"patch_embed\.proj\.", "patch_embedding."),
-    (r"blocks\.", "blocks."),
-    (r"(?:fc_)?norm\.", "norm."),
-    (r"attention_pool\.", "pool.attention."),
-    (r"head\.", None),  # the classifier of whatever task it was tuned on
-)
-"""MMCL's ECG encoder, for :class:`methods.nets.mae.PatchViT`."""
-
-_PRE_NORM_BLOCK = {
-    "0.norm": "norm1",
-    "0.fn.to_qkv": "attn.qkv",
-    "0.fn.to_out.0": "attn.proj",
-    "1.norm": "norm2",
-    "1.fn.net.0": "mlp.fc1",
-    "1.fn.net.3": "mlp.fc2",
-}
-
-CRT_ENCODER: Rules = (
-    (r"pos_embedding$", "positions"),
-    (r"modal_embedding$", "domain_embedding"),
-    (r"cls_token$", "class_tokens"),
-    *(
-        (rf"transformer\.layers\.(\d+)\.{re.escape(theirs)}\.", rf"blocks.\1.{ours}.")
-        for theirs, ours in _PRE_NORM_BLOCK.items()
-    ),
-    *(
-        (
-            rf"cnn{domain + 1}\.cnn\.feature_extractor\.{stage + 4}\.{i}\.{theirs}\.",
-            f"patch_cnns.{domain}.{4 + 2 * stage + i}.{ours}.",
-        )
-        for domain in range(3)
-        for stage in range(4)
-        for i in range(2)
-        for theirs, ours in {
-            "conv1": "body.0",
-            "bn1": "body.1",
-            "conv2": "body.3",
-            "bn2": "body.4",
-            "downsample": "shortcut",
-        }.items()
-    ),
-    *((rf"cnn{domain + 1}\.cnn\.feature_extractor\.(0|1)\.", rf"patch_cnns.{domain}.\1.") for domain in range(3)),
-)
-"""CRT's encoder, for :class:`methods.nets.crt.CRTEncoder`."""
-
-
-def translate(state: Mapping[str, Tensor], rules: Rules, where: str) -> dict[str, Tensor]:
-    """A published state dict under our names.
-
-    Args:
-        state: tensors by published name; the ``module.`` that data-parallel training prepends is ignored.
-        rules: one of the tables of this module.
-        where: the file, for messages.
-
-    Raises:
-        DataError: when a name has no rule.
-    """
-    translated, unknown = {}, []
-    for name, tensor in state.items():
-        try:
-            ours = own_name(name, rules)
-        except KeyError:
-            unknown.append(name)
-            continue
-        if ours is not None:
-            translated[ours] = tensor
-    if unknown:
-        raise DataError(
-            f"{where}: {len(unknown)} of {len(state)} tensors have names that this checkpoint format does not know "
-            f"({', '.join(unknown[:3])}{', ...' if len(unknown) > 3 else ''}); is it a checkpoint of another model?"
-        )
-    return translated
-
 
 _DAN_BLOCK = {
     "idfunc_0": "up",

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench.checks.synthetic_corpus import synthetic_corpus
-from methods.nets.checkpoint_names import translate
+from bench.method.published_names import own_name
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -35,12 +35,24 @@ def golden():
 
 
 @pytest.fixture(scope="session")
-def load_published():
+def translate():
+    """``translate(state, rules)``: a published state dict under the names here."""
+
+    def translated(state, rules):
+        named = {own_name(name, rules): tensor for name, tensor in state.items()}
+        named.pop(None, None)
+        return named
+
+    return translated
+
+
+@pytest.fixture(scope="session")
+def load_published(translate):
     """``load_published(net, state, rules)``: every tensor of a published state dict has a place, and every place a tensor."""
 
     def load(net, state, rules):
         counters = {name: value for name, value in net.state_dict().items() if name.endswith("num_batches_tracked")}
-        net.load_state_dict(counters | translate(state, rules, "the release"))
+        net.load_state_dict(counters | translate(state, rules))
 
     return load
 

@@ -18,7 +18,6 @@ from methods.esi import ESI, ESITiny
 from methods.nets.backbones import backbone
 from methods.nets.captioner import Captioner
 from methods.nets.checkpoint_names import ESI as NAMES
-from methods.nets.checkpoint_names import translate
 from methods.nets.convnext import ConvNeXt
 from methods.text import models
 from methods.text.encoder import TextEncoder, Tokens
@@ -79,7 +78,7 @@ def released(golden, bert_folder, weights, monkeypatch, load_published):
     return make
 
 
-def test_losses_and_gradients_are_those_of_the_release(golden, released, weights):
+def test_losses_and_gradients_are_those_of_the_release(golden, released, weights, translate):
     meta, stored = golden("esi_meta.json")["esi_small"], golden("esi_small.npz")
     method, batch = released("as_released")
     torch.testing.assert_close(method.ecg_vector(batch.ecg).detach(), stored["image_embeds"], atol=1e-4, rtol=1e-4)
@@ -95,9 +94,7 @@ def test_losses_and_gradients_are_those_of_the_release(golden, released, weights
     total.backward()
 
     order = list(weights)
-    ours = {
-        int(i): name for name, i in translate({n: torch.tensor(i) for i, n in enumerate(order)}, NAMES, "g").items()
-    }
+    ours = {int(i): name for name, i in translate({n: torch.tensor(i) for i, n in enumerate(order)}, NAMES).items()}
     parameters = dict(method.named_parameters())
     # the queries' gradient is 0 in exact arithmetic: what cancels there is as large as the gradients next to it
     rounding = 1e-6 * max(meta["grad_norm_sel"].values())

@@ -114,15 +114,6 @@ def test_recordings_of_one_patient_are_drawn_together():
     assert first_of_each.max() > 1
 
 
-def test_any_function_of_records_is_a_statistic():
-    rng = np.random.default_rng(3)
-    values = rng.normal(size=50)
-    clusters = np.arange(50)
-    by_records = bootstrap.bootstrap(bootstrap.of_records(lambda drawn: values[drawn].mean()), clusters, 30, seed=1)
-    by_weights = bootstrap.bootstrap(lambda weights: values @ weights / weights.sum(axis=0), clusters, 30, seed=1)
-    np.testing.assert_allclose(by_records, by_weights, atol=1e-12)
-
-
 @pytest.mark.parametrize("most", [4, 300, 70_000])
 def test_many_draws_of_one_record_are_counted_as_drawn(most):
     rng = np.random.default_rng(most)

@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from bench.errors import DataError
 from bench.scoring import classification, comparison
-from bench.scoring.bootstrap import Replicates, pooled
+from bench.scoring.bootstrap import Replicates
 from bench.scoring.score import score_replicates
 
 
@@ -194,19 +194,3 @@ def test_groups_follow_the_order_given():
     different = np.zeros((3, 3), bool)
     different[0, 2] = different[2, 0] = True
     assert comparison.indistinguishable(different, order=[2, 1, 0]) == [[2, 1], [1, 0]]
-
-
-def test_seeds_add_their_variance_to_that_of_the_records(cohort):
-    targets, good, _ = cohort
-    rng = np.random.default_rng(4)
-    one = replicates(targets, good)
-    assert pooled([one]) == (one.value, one.spread())
-    seeds = [replicates(targets, good + rng.normal(size=good.shape)) for _ in range(5)]
-    value, spread = pooled(seeds)
-    between = np.var([s.value for s in seeds], ddof=1) / 5
-    assert value == pytest.approx(np.mean([s.value for s in seeds]))
-    assert spread.standard_error**2 > between
-    copies = pooled([one] * 5)[1]
-    assert copies.standard_error == pytest.approx(one.spread().standard_error)
-    with pytest.raises(DataError, match="same records"):
-        pooled([one, replicates(targets, good, seed=1)])

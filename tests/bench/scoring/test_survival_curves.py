@@ -1,4 +1,4 @@
-"""Kaplan-Meier, log-rank, calibration and the Cox loss, against scikit-survival on its own real data sets."""
+"""Kaplan-Meier, log-rank and the Cox loss, against scikit-survival on its own real data sets."""
 
 import numpy as np
 import pytest
@@ -61,17 +61,6 @@ def test_risk_groups_have_the_paper_s_cut_offs():
         events[: round(share * 1000)] = 1
         group = curves.high_risk(risk, events)
         assert group.sum() == 1000 - 10 * percentile and group[-1] and not group[0]
-
-
-def test_calibration_of_a_true_model_lies_on_the_diagonal():
-    rng = np.random.default_rng(0)
-    hazard = np.exp(rng.normal(-2, 1, 20_000))
-    times = rng.exponential(1 / hazard)
-    events = times < 10
-    times = np.minimum(times, 10)
-    predicted, observed, sizes = curves.calibration(times, events, np.exp(-5 * hazard))
-    assert sizes.sum() == 20_000 and (np.diff(predicted) > 0).all()
-    np.testing.assert_allclose(observed, predicted, atol=0.02)
 
 
 def test_a_survival_score_reports_the_secondary_measures(cohort):

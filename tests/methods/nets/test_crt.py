@@ -7,8 +7,45 @@ import torch
 import torch.nn.functional as F
 
 from bench.errors import ConfigError
-from methods.nets.checkpoint_names import _PRE_NORM_BLOCK, CRT_ENCODER, Rules, within
+from bench.method.published_names import Rules, within
 from methods.nets.crt import CRT, CRTEncoder, time_magnitude_phase, token_discrimination
+
+PRE_NORM_BLOCK = {
+    "0.norm": "norm1",
+    "0.fn.to_qkv": "attn.qkv",
+    "0.fn.to_out.0": "attn.proj",
+    "1.norm": "norm2",
+    "1.fn.net.0": "mlp.fc1",
+    "1.fn.net.3": "mlp.fc2",
+}
+
+CRT_ENCODER: Rules = (
+    (r"pos_embedding$", "positions"),
+    (r"modal_embedding$", "domain_embedding"),
+    (r"cls_token$", "class_tokens"),
+    *(
+        (rf"transformer\.layers\.(\d+)\.{re.escape(theirs)}\.", rf"blocks.\1.{ours}.")
+        for theirs, ours in PRE_NORM_BLOCK.items()
+    ),
+    *(
+        (
+            rf"cnn{domain + 1}\.cnn\.feature_extractor\.{stage + 4}\.{i}\.{theirs}\.",
+            f"patch_cnns.{domain}.{4 + 2 * stage + i}.{ours}.",
+        )
+        for domain in range(3)
+        for stage in range(4)
+        for i in range(2)
+        for theirs, ours in {
+            "conv1": "body.0",
+            "bn1": "body.1",
+            "conv2": "body.3",
+            "bn2": "body.4",
+            "downsample": "shortcut",
+        }.items()
+    ),
+    *((rf"cnn{domain + 1}\.cnn\.feature_extractor\.(0|1)\.", rf"patch_cnns.{domain}.\1.") for domain in range(3)),
+)
+"""CRT's encoder, for :class:`methods.nets.crt.CRTEncoder`."""
 
 CRT_MODEL: Rules = (
     *within("encoder.", "encoder.", CRT_ENCODER),
@@ -17,7 +54,7 @@ CRT_MODEL: Rules = (
     (r"crt\.mask_token$", "mask_tokens"),
     *(
         (rf"crt\.decoder\.layers\.(\d+)\.{re.escape(theirs)}\.", rf"blocks.\1.{ours}.")
-        for theirs, ours in _PRE_NORM_BLOCK.items()
+        for theirs, ours in PRE_NORM_BLOCK.items()
     ),
     (r"crt\.decoder_pos_emb\.", "positions."),
     (r"crt\.to_pixels\.", "rebuild."),

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from bench.errors import ConfigError
-from methods.nets.checkpoint_names import MMCL_VIT, Rules, within
+from bench.method.published_names import Rules, within
 from methods.nets.mae import (
     MaskedAutoencoder,
     PatchViT,
@@ -15,6 +15,17 @@ from methods.nets.mae import (
 
 ROUNDING = 4 * 25 * torch.finfo(torch.float32).eps
 """Of positions: sines and cosines of angles up to 25."""
+
+MMCL_VIT: Rules = (
+    (r"cls_token$", "class_token"),
+    (r"pos_embed$", "positions"),
+    (r"patch_embed\.proj\.", "patch_embedding."),
+    (r"blocks\.", "blocks."),
+    (r"(?:fc_)?norm\.", "norm."),
+    (r"attention_pool\.", "pool.attention."),
+    (r"head\.", None),  # the classifier of whatever task it was tuned on
+)
+"""MMCL's ECG encoder, for :class:`methods.nets.mae.PatchViT`."""
 
 MMCL_MAE: Rules = (
     (r"decoder_embed\.", "embed."),

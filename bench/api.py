@@ -226,14 +226,14 @@ def tasks(pattern: str = "*") -> pd.DataFrame:
     return _listed(registry.TASKS, pattern, lambda entry: {field: entry.attributes.get(field) for field in fields})
 
 
-def tidy(found: Iterable[Result]) -> pd.DataFrame:
+def tidy(finished: Iterable[Result]) -> pd.DataFrame:
     """One row for each metric of each result."""
     import pandas as pd
 
     from bench.signals.leads import name_leads
 
     rows = []
-    for result in found:
+    for result in finished:
         about = {
             **result.cell.to_dict(),
             "leads": name_leads(result.cell.leads),

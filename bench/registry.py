@@ -65,8 +65,8 @@ class Entry:
     @property
     def year(self) -> int | None:
         """The year of the source."""
-        found = _YEAR.search(self.source)
-        return int(found[0]) if found else None
+        match = _YEAR.search(self.source)
+        return int(match[0]) if match else None
 
     def load(self) -> Any:
         """Import the module and return the class."""
@@ -121,16 +121,16 @@ def _classes_of(module: str, path: Path, changed: int) -> dict[str, _Class]:
 
 def _literals(body: list[ast.stmt], constants: dict[str, Any]) -> dict[str, Any]:
     """What a module or class body assigns literally, or by the names of such constants."""
-    found: dict[str, Any] = {}
+    literals: dict[str, Any] = {}
     for item in body:
         target = item.targets[0] if isinstance(item, ast.Assign) else getattr(item, "target", None)
         value = getattr(item, "value", None)
         if isinstance(target, ast.Name) and isinstance(value, ast.expr):
             try:
-                found[target.id] = _literal(value, constants | found)
+                literals[target.id] = _literal(value, constants | literals)
             except (ValueError, TypeError, KeyError):
                 continue
-    return found
+    return literals
 
 
 def _literal(value: ast.expr, known: dict[str, Any]) -> Any:
@@ -141,14 +141,14 @@ def _literal(value: ast.expr, known: dict[str, Any]) -> Any:
     return ast.literal_eval(value)
 
 
-def _resolved(found: _Class, root: str) -> tuple[dict[str, Any], set[str]]:
+def _resolved(source_class: _Class, root: str) -> tuple[dict[str, Any], set[str]]:
     """Attributes and functions of a class and of those bases that live in the same top-level package, or are registered by
     the harness."""
-    attributes = _literals(found.node.body, found.constants)
-    functions = {item.name for item in found.node.body if isinstance(item, ast.FunctionDef)}
+    attributes = _literals(source_class.node.body, source_class.constants)
+    functions = {item.name for item in source_class.node.body if isinstance(item, ast.FunctionDef)}
     if "loss_of_embeddings" in functions:  # the contract's default makes the one from the other
         functions.add("pretraining_loss")
-    for module, name in found.bases:
+    for module, name in source_class.bases:
         if module != root and not module.startswith((f"{root}.", *_EXTENDED)):
             continue
         base = _classes_in(module).get(name)
@@ -252,7 +252,7 @@ def entries(group: str) -> dict[str, Entry]:
     Raises:
         BenchError: two distributions register one name, or another package hides a built-in one.
     """
-    found: dict[str, Entry] = {}
+    by_name: dict[str, Entry] = {}
     points = {*importlib.metadata.entry_points(group=group), *_BUILT_IN.get(group, ())}
     for point in sorted(points, key=lambda p: (p.name, p.value)):
         _check_built_in(point)
@@ -263,14 +263,14 @@ def entries(group: str) -> dict[str, Entry]:
             warnings.warn(_left_out(point, group, error), stacklevel=2)
             continue
         for entry in listed:
-            other = found.setdefault(entry.name, entry)
+            other = by_name.setdefault(entry.name, entry)
             if (other.module, other.qualname) != (entry.module, entry.qualname):
                 raise BenchError(
                     f"two {_WORD[group]}s are named {entry.name!r}: {other.module}:{other.qualname} "
                     f"({other.distribution}) and {entry.module}:{entry.qualname} ({entry.distribution}). "
                     f"Uninstall one, or give it another name."
                 )
-    return dict(sorted(found.items()))
+    return dict(sorted(by_name.items()))
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
@@ -317,10 +317,10 @@ def named(group: str, name: str) -> str:
     Raises:
         ConfigError: nobody registered it (:func:`unknown`).
     """
-    found = _registered_as(group, name)
-    if found is None:
+    registered = _registered_as(group, name)
+    if registered is None:
         raise unknown(_WORD[group], name, entries(group))
-    return found
+    return registered
 
 
 def load(group: str, name: str) -> Any:

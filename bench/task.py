@@ -196,8 +196,8 @@ class SingleLabelTask(Task):
 
         position = {name: i for i, name in enumerate(self.classes)}
         known = [[position[label] for label in labels if label in position] for labels in records[self.column]]
-        kept = np.array([len(found) == 1 for found in known], bool)
-        chosen = records[kept]
+        single = np.array([len(found) == 1 for found in known], bool)
+        chosen = records[single]
         return Examples(
             record_ids=chosen.index.to_numpy(dtype=str),
             patient_ids=chosen["patient_id"].to_numpy(dtype=str),

@@ -49,14 +49,17 @@ class Artifact:
 
 def artifacts(workspace: Workspace, kinds: Sequence[str] = ()) -> list[Artifact]:
     """Every artifact of a workspace, or those of some kinds; the largest first within each kind."""
-    found = list(_found(workspace))
+    listed = list(_found(workspace))
     used: dict[str, list[str]] = {}
-    for one in found:
-        for name in _uses(one):
-            used.setdefault(name, []).append(one.key)
-    counted = [replace(one, used_by=tuple(u for name in _names(one) for u in used.get(name, ()))) for one in found]
-    chosen = [one for one in counted if not kinds or one.kind in kinds]
-    return sorted(chosen, key=lambda one: (KINDS.index(one.kind), -one.bytes, one.key))
+    for artifact in listed:
+        for name in _uses(artifact):
+            used.setdefault(name, []).append(artifact.key)
+    counted = [
+        replace(artifact, used_by=tuple(u for name in _names(artifact) for u in used.get(name, ())))
+        for artifact in listed
+    ]
+    chosen = [artifact for artifact in counted if not kinds or artifact.kind in kinds]
+    return sorted(chosen, key=lambda artifact: (KINDS.index(artifact.kind), -artifact.bytes, artifact.key))
 
 
 def _found(workspace: Workspace) -> Iterator[Artifact]:
@@ -102,19 +105,19 @@ def _inputs(kind: str, path: Path) -> dict[str, Any]:
     return (sealed(path) or {}).get("inputs") or {}
 
 
-def _names(one: Artifact) -> list[str]:
+def _names(artifact: Artifact) -> list[str]:
     """Under what others name this artifact."""
-    return [str(one.inputs[name]) for name in ("key", "digest") if one.inputs.get(name)]
+    return [str(artifact.inputs[name]) for name in ("key", "digest") if artifact.inputs.get(name)]
 
 
-def _uses(one: Artifact) -> set[str]:
+def _uses(artifact: Artifact) -> set[str]:
     """The names of what this artifact was made from."""
-    inputs = one.inputs
-    if one.kind in ("checkpoint", "unfinished"):
+    inputs = artifact.inputs
+    if artifact.kind in ("checkpoint", "unfinished"):
         return {str(_part(inputs, "corpus").get("store"))}
-    if one.kind == "features":
+    if artifact.kind == "features":
         return {str(inputs.get("checkpoint")), str(inputs.get("store"))}
-    if one.kind == "result":
+    if artifact.kind == "result":
         return {str(inputs.get("checkpoint")), str(_part(inputs, "dataset").get("digest"))}
     return set()
 
@@ -132,31 +135,31 @@ class NoDigest(Exception):
     """Artifacts that keep no digest: they are checked when they are read, or can be made again."""
 
 
-def verify(one: Artifact) -> str | None:
+def verify(artifact: Artifact) -> str | None:
     """What is wrong with an artifact's bytes; None if they are as they were written.
 
     Raises:
         NoDigest: there is nothing that they could be compared with.
     """
-    if one.kind in ("store", "signals"):
+    if artifact.kind in ("store", "signals"):
         from bench.signals.store import SignalStore
 
         try:
-            changed = SignalStore.open(one.path).altered()
+            changed = SignalStore.open(artifact.path).altered()
         except (BenchError, OSError, ValueError) as error:
             return str(error)
         return f"{len(changed):,} recordings were altered, the first is {changed[0]}" if changed else None
-    if one.kind == "images":
+    if artifact.kind == "images":
         from bench.signals.images import altered_images
 
-        return altered_images(one.path)
-    if one.kind == "checkpoint":
+        return altered_images(artifact.path)
+    if artifact.kind == "checkpoint":
         from bench.training.checkpoint import checkpoint_damage
 
-        return checkpoint_damage(one.path)
-    if one.kind == "result" or (one.path / SEAL).exists():
-        return damage(one.path)
-    raise NoDigest(one.kind)
+        return checkpoint_damage(artifact.path)
+    if artifact.kind == "result" or (artifact.path / SEAL).exists():
+        return damage(artifact.path)
+    raise NoDigest(artifact.kind)
 
 
 # -- removing ----------------------------------------------------------------------------------------------------------
@@ -172,15 +175,17 @@ def removable(
             counts as unreferenced.
     """
     chosen = artifacts(workspace, kinds)
-    chosen = [one for one in chosen if one.age_days >= older_than_days]
+    chosen = [artifact for artifact in chosen if artifact.age_days >= older_than_days]
     if unreferenced:
-        chosen = [one for one in chosen if not one.used_by and one.kind != "result" and _traced(one)]
+        chosen = [
+            artifact for artifact in chosen if not artifact.used_by and artifact.kind != "result" and _traced(artifact)
+        ]
     return chosen
 
 
-def _traced(one: Artifact) -> bool:
+def _traced(artifact: Artifact) -> bool:
     """Whether what uses artifacts of this kind says so. Features serve cells that are yet to come: only age tells."""
-    return one.kind in ("store", "checkpoint", "unfinished")
+    return artifact.kind in ("store", "checkpoint", "unfinished")
 
 
 def remove(workspace: Workspace, chosen: Sequence[Artifact], removed: Callable[[Artifact], None]) -> list[Artifact]:
@@ -188,31 +193,31 @@ def remove(workspace: Workspace, chosen: Sequence[Artifact], removed: Callable[[
     from filelock import Timeout
 
     left = []
-    for one in chosen:
-        lock = _lock(workspace, one)
+    for artifact in chosen:
+        lock = _lock(workspace, artifact)
         if lock is None:
-            if not abandoned(one.path.name):
-                left.append(one)
+            if not abandoned(artifact.path.name):
+                left.append(artifact)
                 continue
-            discard(one.path)
-            removed(one)
+            discard(artifact.path)
+            removed(artifact)
             continue
         try:
             with locked(lock, timeout=0):
-                discard(one.path)
+                discard(artifact.path)
                 lock.unlink(missing_ok=True)
         except Timeout:
-            left.append(one)
+            left.append(artifact)
         else:
-            removed(one)
+            removed(artifact)
     return left
 
 
-def _lock(workspace: Workspace, one: Artifact) -> Path | None:
+def _lock(workspace: Workspace, artifact: Artifact) -> Path | None:
     """The lock that the writer of an artifact holds; None for a temporary folder, whose name identifies its writer."""
-    name = one.path.name
-    if one.kind == "result":
+    name = artifact.path.name
+    if artifact.kind == "result":
         return workspace.locks / f"{name}.lock"
     if name.startswith("."):
-        return one.path.with_name(f"{name.removesuffix('.partial')}.lock") if name.endswith(".partial") else None
-    return one.path.with_name(f".{name}.lock")
+        return artifact.path.with_name(f"{name.removesuffix('.partial')}.lock") if name.endswith(".partial") else None
+    return artifact.path.with_name(f".{name}.lock")

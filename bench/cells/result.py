@@ -178,8 +178,8 @@ class StoredResults(Sequence[Result]):
     @overload
     def __getitem__(self, index: slice) -> StoredResults: ...
     def __getitem__(self, index: int | slice) -> Result | StoredResults:
-        found = self.folders[index]
-        return read_result(found) if isinstance(found, Path) else StoredResults(found)
+        selected = self.folders[index]
+        return read_result(selected) if isinstance(selected, Path) else StoredResults(selected)
 
 
 def read_results(results: Path) -> Iterator[Result]:

@@ -29,7 +29,7 @@ class SeenClasses:
     def groups(self) -> dict[str, list[str]]:
         """The classes of either kind, for :func:`bench.scoring.score.score`."""
         return {
-            group: [label for label, found in self.classes.items() if found["seen"] is wanted]
+            group: [label for label, facts in self.classes.items() if facts["seen"] is wanted]
             for group, wanted in (("seen", True), ("unseen", False))
         }
 
@@ -51,11 +51,11 @@ def seen_classes(method: Method, checkpoint: Path | None, labels: Sequence[str],
     concepts = read_concepts(checkpoint) if checkpoint is not None else ()
     if not concepts or not method.implements("nearest_concepts"):
         return SeenClasses()
-    found = method.nearest_concepts(list(words), concepts)
+    matches = method.nearest_concepts(list(words), concepts)
     return SeenClasses(
         {
             label: {"seen": similarity > SEEN_ABOVE, "nearest": nearest, "similarity": similarity}
-            for label, (nearest, similarity) in zip(labels, found, strict=True)
+            for label, (nearest, similarity) in zip(labels, matches, strict=True)
         },
         len(concepts),
     )

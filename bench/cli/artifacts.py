@@ -29,11 +29,11 @@ def list_command(kind: Kinds = None, json_output: o.Json = False, workspace: o.W
     from bench.cells.artifact_index import artifacts
     from bench.storage.workspace import Workspace
 
-    found = artifacts(Workspace.at(workspace), _kinds(kind))
+    listed = artifacts(Workspace.at(workspace), _kinds(kind))
     if json_output:
-        o.print_json([_facts(one) for one in found])
+        o.print_json([_facts(artifact) for artifact in listed])
         return
-    if not found:
+    if not listed:
         typer.echo("nothing yet")
         return
     from rich.table import Table
@@ -43,26 +43,33 @@ def list_command(kind: Kinds = None, json_output: o.Json = False, workspace: o.W
 
     out = console()
     if out.width < WIDE:  # keys stay whole: what they are of stands beneath
-        for one in found:
-            used = f", used by {len(one.used_by)}" if one.used_by else ""
-            facts = f"  {_size(one.bytes)}, {_age(one.age_days)} old{used}"
-            out.print(Text.assemble(f"{one.kind:12} ", (one.key, "bold"), (facts, "dim")), soft_wrap=True)
-            if _of(one):
-                out.print(Text(f"{'':13}{_of(one)}"))
-        typer.echo(_total(found))
+        for artifact in listed:
+            used = f", used by {len(artifact.used_by)}" if artifact.used_by else ""
+            facts = f"  {_size(artifact.bytes)}, {_age(artifact.age_days)} old{used}"
+            out.print(Text.assemble(f"{artifact.kind:12} ", (artifact.key, "bold"), (facts, "dim")), soft_wrap=True)
+            if _of(artifact):
+                out.print(Text(f"{'':13}{_of(artifact)}"))
+        typer.echo(_total(listed))
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("kind", "key", "of", "size", "age", "used by"):
         right = name in ("size", "age", "used by")
         table.add_column(name, overflow="fold", no_wrap=right, justify="right" if right else "left")
-    for one in found:
-        table.add_row(one.kind, one.key, _of(one), _size(one.bytes), _age(one.age_days), str(len(one.used_by) or "-"))
+    for artifact in listed:
+        table.add_row(
+            artifact.kind,
+            artifact.key,
+            _of(artifact),
+            _size(artifact.bytes),
+            _age(artifact.age_days),
+            str(len(artifact.used_by) or "-"),
+        )
     out.print(table)
-    typer.echo(_total(found))
+    typer.echo(_total(listed))
 
 
-def _total(found: list[Any]) -> str:
-    return f"{o.counted(len(found), 'artifact')}, {_size(sum(one.bytes for one in found))}"
+def _total(listed: list[Any]) -> str:
+    return f"{o.counted(len(listed), 'artifact')}, {_size(sum(artifact.bytes for artifact in listed))}"
 
 
 @app.command(epilog="Example:  bench artifacts show kmerl-0123")
@@ -73,11 +80,11 @@ def show(
     from bench.cells.artifact_index import artifacts
     from bench.storage.workspace import Workspace
 
-    found = [one for one in artifacts(Workspace.at(workspace)) if one.key.startswith(key)]
-    if len(found) != 1:
-        how = f"{len(found)} artifacts have" if found else "no artifact has"
+    matches = [artifact for artifact in artifacts(Workspace.at(workspace)) if artifact.key.startswith(key)]
+    if len(matches) != 1:
+        how = f"{len(matches)} artifacts have" if matches else "no artifact has"
         raise ConfigError(f"{how} a key that begins with {key!r}. bench artifacts list shows the keys.")
-    o.print_json(_facts(found[0]))
+    o.print_json(_facts(matches[0]))
 
 
 @app.command(epilog="Example:  bench artifacts verify --kind checkpoint,result")
@@ -87,15 +94,15 @@ def verify(kind: Kinds = None, json_output: o.Json = False, workspace: o.Workspa
     from bench.storage.workspace import Workspace
 
     damaged, intact, unchecked = [], 0, 0
-    for one in artifacts(Workspace.at(workspace), _kinds(kind)):
+    for artifact in artifacts(Workspace.at(workspace), _kinds(kind)):
         try:
-            wrong = verify(one)
+            wrong = verify(artifact)
         except NoDigest:
             unchecked += 1
             continue
         intact += wrong is None
         if wrong:
-            damaged.append({"kind": one.kind, "path": str(one.path), "wrong": wrong})
+            damaged.append({"kind": artifact.kind, "path": str(artifact.path), "wrong": wrong})
     if json_output:
         o.print_json({"intact": intact, "unchecked": unchecked, "damaged": damaged})
     else:
@@ -129,40 +136,50 @@ def prune(
 
     if not (kind or older_than or unreferenced):
         raise ConfigError("say what is to go: --kind KIND, --older-than DAYS, --unreferenced, or several of them.")
-    place = Workspace.at(workspace)
-    chosen = removable(place, _kinds(kind), older_than, unreferenced)
+    opened = Workspace.at(workspace)
+    chosen = removable(opened, _kinds(kind), older_than, unreferenced)
     if not yes:
-        for one in chosen:
-            typer.echo(f"would remove {one.kind} {one.path} ({_size(one.bytes)}, {_age(one.age_days)} old)")
-        typer.echo(f"{len(chosen):,} artifacts, {_size(sum(one.bytes for one in chosen))}; --yes removes them")
+        for artifact in chosen:
+            typer.echo(
+                f"would remove {artifact.kind} {artifact.path} ({_size(artifact.bytes)}, {_age(artifact.age_days)} old)"
+            )
+        typer.echo(
+            f"{len(chosen):,} artifacts, {_size(sum(artifact.bytes for artifact in chosen))}; --yes removes them"
+        )
         return
-    left = remove(place, chosen, lambda one: typer.echo(f"removed {one.kind} {one.path} ({_size(one.bytes)})"))
-    for one in left:
-        typer.echo(f"left: {one.kind} {one.path}: a process is writing it, or is on another machine", err=True)
+    left = remove(
+        opened,
+        chosen,
+        lambda artifact: typer.echo(f"removed {artifact.kind} {artifact.path} ({_size(artifact.bytes)})"),
+    )
+    for artifact in left:
+        typer.echo(
+            f"left: {artifact.kind} {artifact.path}: a process is writing it, or is on another machine", err=True
+        )
 
 
 def _kinds(values: list[str] | None) -> list[str]:
     from bench.cells.artifact_index import KINDS
 
     chosen = o.split_commas(values)
-    for one in chosen:
-        o.choice(one, "--kind", KINDS)
+    for name in chosen:
+        o.choice(name, "--kind", KINDS)
     return chosen
 
 
-def _facts(one: Any) -> dict[str, Any]:
+def _facts(artifact: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
-    return asdict(one) | {"key": one.key, "path": str(one.path), "age_days": round(one.age_days, 2)}
+    return asdict(artifact) | {"key": artifact.key, "path": str(artifact.path), "age_days": round(artifact.age_days, 2)}
 
 
-def _of(one: Any) -> str:
-    inputs = one.inputs
-    if one.kind == "result" and inputs.get("cell"):
+def _of(artifact: Any) -> str:
+    inputs = artifact.inputs
+    if artifact.kind == "result" and inputs.get("cell"):
         from bench.cells.cell import Cell
 
         return str(Cell.from_dict(inputs["cell"]))
-    if one.kind == "checkpoint":
+    if artifact.kind == "checkpoint":
         return f"{inputs.get('method')} on {(inputs.get('corpus') or {}).get('dataset')}"
     return " ".join(str(inputs[name]) for name in ("method", "dataset") if inputs.get(name))
 

@@ -69,38 +69,38 @@ def audit_command(
     source.workspace.ensure_writable()
     cells = [cell for cell in plan.cells if cell.method == cls.name]
     cell = session.resolve(next((cell for cell in cells if modes.facts(cell.mode).uses_checkpoint), cells[0]))
-    found = audit_cell(cell, list(cell.data.split.folds), thorough=True)
-    if csv is not None and found.offending is not None:
-        found.offending.to_csv(csv, index=False)
+    audit = audit_cell(cell, list(cell.data.split.folds), thorough=True)
+    if csv is not None and audit.offending is not None:
+        audit.offending.to_csv(csv, index=False)
     if json_output:
-        value = {"method": method, "task": task, "data": source.kind, "contamination": found.contamination}
-        o.print_json(value | found.evidence())
+        value = {"method": method, "task": task, "data": source.kind, "contamination": audit.contamination}
+        o.print_json(value | audit.evidence())
     else:
-        _show(method, task, found, csv)
-    if found.contamination == "test records":
+        _show(method, task, audit, csv)
+    if audit.contamination == "test records":
         raise typer.Exit(FOUND)
 
 
-def _show(method: str, task: str, found: Audit, csv: Path | None) -> None:
+def _show(method: str, task: str, audit: Audit, csv: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
     say = lambda text: console.print(text, highlight=False, soft_wrap=True, markup=False)  # noqa: E731
-    say(f"{method} on {task}: contamination {found.contamination}")
-    say(f"corpus: {found.corpus or 'none'}; {found.tested:,} test recordings; checked: {', '.join(found.checked)}")
-    for reason in found.reasons:
+    say(f"{method} on {task}: contamination {audit.contamination}")
+    say(f"corpus: {audit.corpus or 'none'}; {audit.tested:,} test recordings; checked: {', '.join(audit.checked)}")
+    for reason in audit.reasons:
         say(f"- {reason}")
-    if found.offending is None or not len(found.offending):
+    if audit.offending is None or not len(audit.offending):
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in found.offending.columns:
+    for column in audit.offending.columns:
         table.add_column(column.replace("_", " "))
-    for row in found.offending.head(SHOWN).itertuples(index=False):
+    for row in audit.offending.head(SHOWN).itertuples(index=False):
         table.add_row(*(Text("" if value is None or value != value else str(value)) for value in row))
     console.print(table)
-    more = len(found.offending) - SHOWN
+    more = len(audit.offending) - SHOWN
     if more > 0 and csv is None:
         say(f"and {more:,} more; all of them with --csv FILE")
     if csv is not None:

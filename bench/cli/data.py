@@ -116,12 +116,12 @@ def verify(
     from bench.progress import say, track
 
     source = o.data_source(data_root, workspace, simulated_records)
-    found = source.dataset(dataset, say)
-    path = source.store_path(found)
+    opened = source.dataset(dataset, say)
+    path = source.store_path(opened)
     with track(f"verifying {dataset}") as progress:
-        report = status.verify(found, path, source.workers, progress)
+        report = status.verify(opened, path, source.workers, progress)
     typer.echo(
-        f"{dataset} {found.version()} in {found.root}: {report.n_read:,} of {report.n_records:,} recordings read well"
+        f"{dataset} {opened.version()} in {opened.root}: {report.n_read:,} of {report.n_records:,} recordings read well"
     )
     for problem in report.problems:
         typer.echo(f"  {printable(problem)}", err=True)

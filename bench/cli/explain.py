@@ -85,12 +85,14 @@ def explain_command(
         raise ConfigError(f"--fold {fold}: {task} has the folds {', '.join(map(str, folds))}.")
     source.workspace.ensure_writable()
     folder = out or source.workspace.root / "explained" / f"{method}-{task}"
-    found = explain(cells[0], session, folder, record, target)
+    explanation = explain(cells[0], session, folder, record, target)
     if not no_track:
         key = session.resolve(cells[0]).key
-        logged = log_pictures(source.workspace.tracking_uri, key, found.files, source.workspace.results)
+        logged = log_pictures(source.workspace.tracking_uri, key, explanation.files, source.workspace.results)
         say("added to the cell's run in MLflow" if logged else "not logged: this cell has no run in MLflow yet")
-    typer.echo(f"record {found.record}, score {found.score:.4g}: {len(found.files)} files in {folder}")
+    typer.echo(
+        f"record {explanation.record}, score {explanation.score:.4g}: {len(explanation.files)} files in {folder}"
+    )
     return None
 
 

@@ -65,10 +65,10 @@ def render(
     from bench.storage.workspace import Workspace
 
     place = Workspace.at(workspace)
-    found = _results(place, cards)
+    results = _results(place, cards)
     written = render_board(
         board,
-        found,
+        results,
         output or place.boards,
         o.split_commas(formats) or ("markdown",),
         compare=not no_compare,
@@ -240,7 +240,7 @@ def _results(place: Any, cards: Path | None) -> list[Any]:
     """All stored results, and those of cards that are not among them; kept p values go to the others."""
     from bench.cells.result import read_results
 
-    found = {result.key: result for result in read_results(place.results)}
+    results = {result.key: result for result in read_results(place.results)}
     if cards is not None:
         if not cards.is_dir():
             from bench.errors import ConfigError
@@ -250,5 +250,5 @@ def _results(place: Any, cards: Path | None) -> list[Any]:
         from bench.leaderboard.frozen_boards import unpack_comparisons
 
         unpack_comparisons(cards, place.cache / "comparisons")
-        found = {result.key: result for result in read_cards(cards)} | found
-    return list(found.values())
+        results = {result.key: result for result in read_cards(cards)} | results
+    return list(results.values())

@@ -87,21 +87,21 @@ def check_command(
             raise registry.unknown("method, task or dataset", name, known)
     from bench.checks import check_named
 
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for name in o.split_commas(names):
         for kind, entry, verdicts in check_named(name, slow):
             say(f"{kind} {name} ({entry.module}:{entry.qualname}, {entry.distribution})")
-            found += [
+            rows += [
                 {"kind": kind, "name": name, "promise": v.promise, "outcome": v.outcome, "why": v.why} for v in verdicts
             ]
             if not json_output:
                 _show(verdicts)
-    broken = [row for row in found if row["outcome"] == "broken"]
+    broken = [row for row in rows if row["outcome"] == "broken"]
     if json_output:
-        o.print_json(found)
+        o.print_json(rows)
     else:
-        kept = sum(row["outcome"] == "kept" for row in found)
-        typer.echo(f"{kept} kept, {len(broken)} broken, {len(found) - kept - len(broken)} do not apply")
+        kept = sum(row["outcome"] == "kept" for row in rows)
+        typer.echo(f"{kept} kept, {len(broken)} broken, {len(rows) - kept - len(broken)} do not apply")
     if broken:
         raise typer.Exit(1)
 

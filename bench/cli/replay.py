@@ -32,21 +32,21 @@ def replay_command(
 
     replays = []
     for result in results:
-        found = replay(result, source)
-        replays.append({"key": result.key, "cell": str(result.cell), **found.__dict__})
+        comparison = replay(result, source)
+        replays.append({"key": result.key, "cell": str(result.cell), **comparison.__dict__})
         if not json_output:
             outcome = (
                 "the same predictions, bit for bit"
-                if found.identical
+                if comparison.identical
                 else "other records are scored"
-                if found.largest is None
-                else f"predictions differ by {found.largest:.3g} at most"
+                if comparison.largest is None
+                else f"predictions differ by {comparison.largest:.3g} at most"
             )
-            since = f"; changed since: {', '.join(found.changed)}" if found.changed else ""
+            since = f"; changed since: {', '.join(comparison.changed)}" if comparison.changed else ""
             typer.echo(f"{result.key[:12]}  {result.cell}: {outcome}{since}")
     if json_output:
         o.print_json(replays)
-    if not all(one["identical"] for one in replays):
+    if not all(row["identical"] for row in replays):
         raise typer.Exit(1)
 
 
@@ -77,13 +77,15 @@ def rescore_command(
             typer.echo(f"left out: {error}", err=True)
             damaged += 1
             continue
-        found = differences(json.loads(json.dumps(result.score)), json.loads(json.dumps(now)))
-        if found:
-            differing.append({"key": result.key, "cell": str(result.cell), "differences": found})
+        changes = differences(json.loads(json.dumps(result.score)), json.loads(json.dumps(now)))
+        if changes:
+            differing.append({"key": result.key, "cell": str(result.cell), "differences": changes})
             if write:
                 with_score(result, now)
-        if found and not json_output:
-            typer.echo(f"{result.key[:12]}  {result.cell}: {'; '.join(found[:4])}{'; ...' if len(found) > 4 else ''}")
+        if changes and not json_output:
+            typer.echo(
+                f"{result.key[:12]}  {result.cell}: {'; '.join(changes[:4])}{'; ...' if len(changes) > 4 else ''}"
+            )
     if json_output:
         o.print_json(differing)
     else:

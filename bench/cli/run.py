@@ -246,10 +246,10 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
     if dry_run:
         _dry_run(runs, source, json_output)
         return
-    for one in runs:  # what is wrong with a later row is found before the first one runs
-        if memory.recall(one) is None:
-            prepare_session(one, source)
-    reports = [_execute(one, source, memory, json_output, name) for one in runs]
+    for planned in runs:  # what is wrong with a later row is found before the first one runs
+        if memory.recall(planned) is None:
+            prepare_session(planned, source)
+    reports = [_execute(planned, source, memory, json_output, name) for planned in runs]
     if json_output:
         _print_json(reports)
     if any(report.failures for report in reports):
@@ -287,9 +287,9 @@ def _execute(options: Any, source: Any, memory: Any, json_output: bool, board: s
             f"runs what is missing"
         )
     if report.failures:
-        kept = "; the others are kept" if report.results else ""
+        others = "; the others are kept" if report.results else ""
         cells = o.counted(len(report.failures) + len(report.results), "cell")
-        say(f"{len(report.failures):,} of {cells} failed{kept}. See: bench runs --failed")
+        say(f"{len(report.failures):,} of {cells} failed{others}. See: bench runs --failed")
     return report
 
 
@@ -328,8 +328,8 @@ def _show(report: Any, source: Any, board: str | None = None) -> None:
     for line in inflation(report.results):
         console.print(line, highlight=False, soft_wrap=True)
     workspace = source.workspace
-    found = len(report.results) - report.computed
-    console.print(f"{o.counted(report.computed, 'cell')} computed, {found:,} found finished.", highlight=False)
+    finished = len(report.results) - report.computed
+    console.print(f"{o.counted(report.computed, 'cell')} computed, {finished:,} found finished.", highlight=False)
     console.print(f"results  {workspace.results}", highlight=False, soft_wrap=True)
     console.print(
         f"MLflow   mlflow ui --backend-store-uri {_shown_uri(workspace.tracking_uri)}", highlight=False, soft_wrap=True

@@ -91,15 +91,15 @@ def _facts(result: Any) -> dict[str, str]:
 def _failures(place: Any, verbose: bool, json_output: bool) -> None:
     from bench.runner.failures import recorded
 
-    found = recorded(place)
+    failures = recorded(place)
     if json_output:
-        o.print_json(found)
+        o.print_json(failures)
         return
     from bench.cells.cell import Cell
 
-    for failure in found:
+    for failure in failures:
         typer.echo(f"{failure['time']}  {Cell.from_dict(failure['cell'])}: {failure['error']}")
         if verbose:
             typer.echo(failure["traceback"])
-    if not found:
+    if not failures:
         typer.echo("no failures recorded")

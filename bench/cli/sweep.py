@@ -252,13 +252,13 @@ def show_command(
         else:
             typer.echo("\n".join(names) or f"no studies in {place.sweeps}")
         return
-    with show.study_at(place, storage, study) as found:
+    with show.study_at(place, storage, study) as opened:
         if json_output:
-            o.print_json(show.as_json(found))
+            o.print_json(show.as_json(opened))
             return
         console = Console()
-        console.print(show.table(found, limit))
-        for line in show.summary(found):
+        console.print(show.table(opened, limit))
+        for line in show.summary(opened):
             console.print(line, highlight=False, soft_wrap=True)
-        for path in show.pictures(found, out or place.sweeps / found.study_name):
+        for path in show.pictures(opened, out or place.sweeps / opened.study_name):
             console.print(f"picture  {path}", highlight=False, soft_wrap=True)

@@ -19,5 +19,5 @@ def console() -> Console:
     """A console that breaks lines at the terminal's edge, and none in a file or a pipe: ``grep`` finds whole rows."""
     from rich.console import Console
 
-    found = Console()
-    return found if found.is_terminal or "COLUMNS" in os.environ else Console(width=UNBROKEN)
+    default = Console()
+    return default if default.is_terminal or "COLUMNS" in os.environ else Console(width=UNBROKEN)

@@ -35,9 +35,9 @@ def ingest(
     ingested = place.ingest([path.expanduser() for path in files])
     if json_output:
         return o.print_json({"store": str(place.folder), "files": ingested})
-    for one in ingested:
-        parts = f"{one.parts:,} {one.unit}{'s' if one.parts != 1 else ''}"
-        typer.echo(f"{one.name}: {parts}, {one.passages:,} passages{'' if one.new else ', there already'}")
+    for file in ingested:
+        parts = f"{file.parts:,} {file.unit}{'s' if file.parts != 1 else ''}"
+        typer.echo(f"{file.name}: {parts}, {file.passages:,} passages{'' if file.new else ', there already'}")
     typer.echo(f"store {place.folder}")
     typer.echo(
         "use it with: bench pretrain esi --set esi.cqa.textbooks="
@@ -55,10 +55,10 @@ def retrieve(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Show the passages that a language model would receive for a statement, with page."""
-    found = _store(store, None, workspace).retrieve(statements, top)
+    passages_of = _store(store, None, workspace).retrieve(statements, top)
     if json_output:
-        return o.print_json(found)
-    for statement, passages in found.items():
+        return o.print_json(passages_of)
+    for statement, passages in passages_of.items():
         typer.echo(statement)
         for passage in passages:
             typer.echo(f"  {passage.similarity:.2f}  {passage.citation}")

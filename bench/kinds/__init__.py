@@ -24,12 +24,12 @@ def load(name: str) -> Kind:
     Raises:
         UnknownName: nobody registered it. BenchError: its module cannot be imported.
     """
-    found = registry.load(registry.KINDS, name)
-    if not (isinstance(found, type) and issubclass(found, Kind)):
+    kind = registry.load(registry.KINDS, name)
+    if not (isinstance(kind, type) and issubclass(kind, Kind)):
         raise BenchError(
-            f"task kind {name!r} ({found.__module__}:{found.__qualname__}): expected a subclass of bench.kinds.Kind."
+            f"task kind {name!r} ({kind.__module__}:{kind.__qualname__}): expected a subclass of bench.kinds.Kind."
         )
-    return found()
+    return kind()
 
 
 def known(name: Any) -> Kind | None:

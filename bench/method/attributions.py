@@ -44,10 +44,10 @@ def attributions(method: Any, batch: ECGBatch, score: Score, smooth: float = 0.0
         smooth: seconds over which the gradient times the input is averaged.
     """
     method.eval()
-    found = method.attributions(batch, score)
-    if found.activation is None and "ecg" not in _unread(method):
-        found = replace(found, activation=gradient_activation(method, batch, score, smooth))
-    return found
+    result = method.attributions(batch, score)
+    if result.activation is None and "ecg" not in _unread(method):
+        result = replace(result, activation=gradient_activation(method, batch, score, smooth))
+    return result
 
 
 def _unread(method: Any) -> tuple[str, ...]:

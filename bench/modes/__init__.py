@@ -31,13 +31,13 @@ def load(name: str) -> Mode:
     Raises:
         UnknownName: nobody registered it. BenchError: its module cannot be imported, or the class is not a complete mode.
     """
-    found = registry.load(registry.MODES, name)
-    if not (isinstance(found, type) and issubclass(found, Mode) and hasattr(found, "Config") and found.run != Mode.run):
+    mode = registry.load(registry.MODES, name)
+    if not (isinstance(mode, type) and issubclass(mode, Mode) and hasattr(mode, "Config") and mode.run != Mode.run):
         raise BenchError(
-            f"mode {name!r} ({found.__module__}:{found.__qualname__}): expected a subclass of bench.modes.Mode with Config "
+            f"mode {name!r} ({mode.__module__}:{mode.__qualname__}): expected a subclass of bench.modes.Mode with Config "
             f"and run, as in docs/how-to/new-mode.md."
         )
-    return found()
+    return mode()
 
 
 @functools.cache
@@ -48,8 +48,8 @@ def facts(name: str) -> Mode:
     stated = (
         {} if entry is None else {key: value for key, value in entry.attributes.items() if key in Mode.__annotations__}
     )
-    found: Mode = type(Mode.__name__, (Mode,), {"needs_one_of": (), **stated, "name": name})()
-    return found
+    mode: Mode = type(Mode.__name__, (Mode,), {"needs_one_of": (), **stated, "name": name})()
+    return mode
 
 
 def modes_under(modes: Sequence[str], protocols: Sequence[str]) -> list[str]:
@@ -68,8 +68,8 @@ def modes_under(modes: Sequence[str], protocols: Sequence[str]) -> list[str]:
         if name not in (OURS, *released):
             raise ConfigError(f"--protocol {name!r}: expected one of {', '.join((OURS, *released))}.")
         known = released.get(name, {})
-        found = list(modes) if name == OURS else [known[mode] for mode in modes if mode in known]
-        if not found:
+        under = list(modes) if name == OURS else [known[mode] for mode in modes if mode in known]
+        if not under:
             raise ConfigError(f"--protocol {name} is one of --mode {', '.join(known)}; asked: {', '.join(modes)}.")
-        chosen += found
+        chosen += under
     return chosen

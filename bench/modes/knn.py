@@ -38,8 +38,8 @@ def nearest(
     asked: Float[Tensor, "asked dim"], known: Float[Tensor, "known dim"], count: int
 ) -> tuple[Float[Tensor, "asked count"], Int[Tensor, "asked count"]]:
     """Cosines to the ``count`` nearest of ``known``, nearest first, and their rows; both sides of unit length."""
-    found = [torch.topk(chunk @ known.T, count) for chunk in asked.split(CHUNK)]
-    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
+    neighbours = [torch.topk(chunk @ known.T, count) for chunk in asked.split(CHUNK)]
+    return torch.cat([f.values for f in neighbours]), torch.cat([f.indices for f in neighbours])
 
 
 def votes(
@@ -63,22 +63,22 @@ def run(cell: ModeInput) -> ModeOutput:
     answers = objective.votes(cell.targets[cell.train])
     counts = sorted({min(count, len(cell.train)) for count in config.neighbours})
 
-    def scores(found: tuple[Tensor, Tensor], count: int) -> np.ndarray:
-        cosine, rows = found[0][:, :count], found[1][:, :count]
+    def scores(neighbours: tuple[Tensor, Tensor], count: int) -> np.ndarray:
+        cosine, rows = neighbours[0][:, :count], neighbours[1][:, :count]
         parts = zip(cosine.split(CHUNK), rows.split(CHUNK), strict=True)
         voted = torch.cat([votes(c, answers[r], config.temperature) for c, r in parts])
         return objective.voted_scores(voted.numpy())
 
-    found = nearest(unit["validation"], unit["train"], counts[-1])
+    neighbours = nearest(unit["validation"], unit["train"], counts[-1])
     best: dict[str, Any] = {"value": -np.inf, "neighbours": counts[-1]}
     history = []
     for i, count in enumerate(counts):
-        value = objective.selection_value(cell.targets[cell.validation], scores(found, count))
+        value = objective.selection_value(cell.targets[cell.validation], scores(neighbours, count))
         history.append({"neighbours": count, "validation": value})
         if value > best["value"]:
             best = {"value": value, "neighbours": count}
         cell.progress(i + 1, len(counts), f"{count} neighbours: validation {cell.task.metric} {value:.3f}")
-    validation = scores(found, best["neighbours"])
+    validation = scores(neighbours, best["neighbours"])
     test = scores(nearest(unit["test"], unit["train"], best["neighbours"]), best["neighbours"])
     chosen = {"metric": cell.task.metric, **best, "value": best["value"] if np.isfinite(best["value"]) else None}
     return ModeOutput(validation, test, chosen, history)

@@ -82,17 +82,17 @@ def run(cell: ModeInput) -> ModeOutput:
             objective.scores(_apply(head, reader.scoring(rows))) for rows in (cell.validation, cell.test)
         )
         value = objective.selection_value(cell.targets[cell.validation], validation)
-        found = {
+        metrics = {
             name: float(classification.macro(each)) for name, each in merl_zero_shot(cell.test_targets, test).items()
         }
-        highest = {name: max(value, highest.get(name, -np.inf)) for name, value in found.items()}
-        by_validation = max(by_validation, (value, found["auroc"]), key=lambda pair: pair[0])
+        highest = {name: max(value, highest.get(name, -np.inf)) for name, value in metrics.items()}
+        by_validation = max(by_validation, (value, metrics["auroc"]), key=lambda pair: pair[0])
         history.append(
-            {"epoch": epoch + 1, "loss": float(np.mean(losses)), "validation": value, "test": found["auroc"]}
+            {"epoch": epoch + 1, "loss": float(np.mean(losses)), "validation": value, "test": metrics["auroc"]}
         )
-        if found["auroc"] > best["value"]:
-            best = {"value": found["auroc"], "epoch": epoch + 1, "scores": (validation, test)}
-        cell.progress(epoch + 1, config.epochs, f"test {cell.task.metric} {found['auroc']:.3f}")
+        if metrics["auroc"] > best["value"]:
+            best = {"value": metrics["auroc"], "epoch": epoch + 1, "scores": (validation, test)}
+        cell.progress(epoch + 1, config.epochs, f"test {cell.task.metric} {metrics['auroc']:.3f}")
     validation, test = best.pop("scores")
     selection = {
         "protocol": PROTOCOL,

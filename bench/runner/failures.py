@@ -60,15 +60,15 @@ def forget(cell: Cell, source: DataSource, profile: Profile) -> None:
 
 def recorded(workspace: Workspace) -> list[dict[str, Any]]:
     """The recorded failures, newest last."""
-    folder, found = workspace.failures, []
+    folder, failures = workspace.failures, []
     for path in folder.glob("*.json") if folder.is_dir() else ():
         try:
             failure = read_json_object(path)
             Cell.from_dict(failure["cell"])
-            found.append({name: str(failure[name]) for name in ("key", "error", "traceback", "time")} | failure)
+            failures.append({name: str(failure[name]) for name in ("key", "error", "traceback", "time")} | failure)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             warnings.warn(f"left out: {path}: not a readable failure ({error}). Delete the file.", stacklevel=2)
-    return sorted(found, key=lambda failure: str(failure["time"]))
+    return sorted(failures, key=lambda failure: str(failure["time"]))
 
 
 def _name(cell: Cell, source: DataSource, profile: Profile) -> str:

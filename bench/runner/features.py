@@ -61,7 +61,7 @@ def features(resolved: ResolvedCell, method: Callable[[], Method], fresh: bool =
         return encode_all(method(), resolved.batches_of(rows, *window), len(rows))
 
     if fresh:
-        found = compute()
+        encoded = compute()
     else:
         shared = session.source.workspace.shared
         if shared and not final.is_dir():
@@ -69,8 +69,8 @@ def features(resolved: ResolvedCell, method: Callable[[], Method], fresh: bool =
         folder = once(final, lambda folder: np.save(folder / "features.npy", compute()), "features", inputs)
         if shared:
             session.remembered(("sent", final), lambda: shared.publish("features", final))
-        found = np.load(folder / "features.npy", allow_pickle=False)
-    return found[data.rows] if whole else found
+        encoded = np.load(folder / "features.npy", allow_pickle=False)
+    return encoded[data.rows] if whole else encoded
 
 
 def encode_all(method: Method, source: BatchSource, n: int, batch_size: int = BATCH) -> np.ndarray:

@@ -81,10 +81,10 @@ def _with(config: BaseModel, values: dict[str, Any], what: str) -> Any:
     data = config.model_dump()
     for path, value in values.items():
         *parents, last = path.split(".")
-        place = data
+        inner = data
         for parent in parents:
-            place = place[parent]
-        place[last] = value
+            inner = inner[parent]
+        inner[last] = value
     try:
         made = type(config).model_validate(data)
     except ValidationError as error:

@@ -219,7 +219,7 @@ class ResolvedCell:
             return {}
         folder = self.session.checkpoint(self.spec)
         facts = read_provenance(folder)
-        kept = ("key", "weights_sha256", "corpus", "records", "batch_size", "steps", "seconds", "parameters", "notes")
+        names = ("key", "weights_sha256", "corpus", "records", "batch_size", "steps", "seconds", "parameters", "notes")
         imported = imported_facts(facts)
         source = {"imported": {k: v for k, v in imported.items() if k != "names"}} if imported else {}
-        return {"name": folder.name} | {k: facts[k] for k in kept} | source
+        return {"name": folder.name} | {k: facts[k] for k in names} | source

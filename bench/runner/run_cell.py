@@ -222,7 +222,7 @@ def _ceiling(data: TaskData, partition: Partition) -> dict[str, Any]:
     truth, metric = data.examples.truth, data.task.metric
     if truth is None:
         return {}
-    found = score_replicates(
+    replicates = score_replicates(
         data.task.kind,
         data.examples.targets[partition.test],
         truth[partition.test],
@@ -231,7 +231,7 @@ def _ceiling(data: TaskData, partition: Partition) -> dict[str, Any]:
         bootstrap=0,
         metrics=[metric],
     )
-    value = found[metric].value
+    value = replicates[metric].value
     return {"ceiling": {metric: round(value, 6)}} if np.isfinite(value) else {}
 
 

@@ -85,17 +85,17 @@ class RayCluster:
                         job, put_off = taken
                         waiting[self._submit(settings, job, again, put_off)] = job
                     ready, _ = ray.wait(list(waiting), timeout=POLL_SECONDS)
-                    for one in ready:
-                        job = waiting.pop(one)
-                        outcome = self._outcome(one)
+                    for task in ready:
+                        job = waiting.pop(task)
+                        outcome = self._outcome(task)
                         if outcome is None:
                             schedule.put_off(job)
                         else:
                             yield from settle(schedule, job, outcome)
                     progress(total - len(schedule.jobs), total, f"{len(waiting)} handed out")
         finally:
-            for one in waiting:
-                ray.cancel(one, force=True)
+            for task in waiting:
+                ray.cancel(task, force=True)
             if self._started:
                 ray.shutdown()
 
@@ -107,9 +107,9 @@ class RayCluster:
         )
         return remote.remote(settings, job, again, wait)
 
-    def _outcome(self, one: Any) -> JobOutcome | None:
+    def _outcome(self, task: Any) -> JobOutcome | None:
         try:
-            return self._ray.get(one)
+            return self._ray.get(task)
         except self._ray.exceptions.RayTaskError as error:  # before it was begun: what a job raises comes in JobOutcome
             reason, trace = explain(error.cause)
             return JobOutcome(

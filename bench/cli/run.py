@@ -102,12 +102,11 @@ def run_command(
     corpus: o.CorpusOption = None,
     checkpoint: o.CheckpointOption = None,
     no_pretrain: o.NoPretrain = False,
-    retry_failed: Annotated[
+    no_retry_failed: Annotated[
         bool,
-        typer.Option(
-            "--retry-failed/--no-retry-failed", help="Compute failed cells again; or skip those that have not changed."
-        ),
-    ] = True,
+        typer.Option("--no-retry-failed", help="Skip failed cells that have not changed. By default they run again."),
+    ] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", hidden=True, help="The default.")] = True,
     recompute: Annotated[bool, typer.Option("--recompute", help="Compute finished cells again.")] = False,
     cached_only: Annotated[
         bool, typer.Option("--cached-only", help="Compute nothing; show the finished cells.")
@@ -199,7 +198,7 @@ def run_command(
         corpus=corpus,
         checkpoints=checkpoint or [],
         allow_pretraining=not no_pretrain,
-        retry_failed=retry_failed,
+        retry_failed=retry_failed and not no_retry_failed,
         recompute=recompute,
         cached_only=cached_only,
         resume=resume,

@@ -243,7 +243,8 @@ def _file_name(text: str) -> str:
 
 def log_pictures(uri: str, key: str, files: list[Path], folder: Path) -> bool:
     """Add pictures to a finished cell's run in MLflow; False if the cell has none there yet."""
-    from bench.tracking.mirror import EXPERIMENT, runs_of, writer_at
+    from bench.tracking.connection import writer_at
+    from bench.tracking.mirror import EXPERIMENT, runs_of
 
     with writer_at(uri, folder, EXPERIMENT) as (client, experiment):
         runs = runs_of(client, experiment, key)

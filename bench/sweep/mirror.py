@@ -10,7 +10,7 @@ from bench.progress import say
 from bench.redaction import redact
 from bench.storage.workspace import Workspace
 from bench.sweep.trials import ERROR
-from bench.tracking.mirror import TrackingError, writer_at
+from bench.tracking.connection import TrackingError, writer_at
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

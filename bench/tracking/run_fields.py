@@ -39,30 +39,33 @@ def params_of(result: Result) -> dict[str, str]:
 
 
 def tags_of(result: Result) -> dict[str, str]:
-    """Digests, versions and circumstances, and the tags that MLflow's own pages read."""
-    parts = {
-        "split": result.split,
-        "dataset": result.dataset,
-        "checkpoint": result.checkpoint,
-        "records": result.counts,
-        "selection": result.selection,
-        "provenance": result.provenance,
-    }
+    """At most 25 with those that MLflow and links to other runs add: identity, circumstances, and the tags that MLflow's
+    pages read. Everything else is in the artifact ``result.json``."""
+    provenance = result.provenance
     tags: dict[str, Any] = {
+        KEY_TAG: result.key,
         "profile": result.profile,
         "data": result.data,
         "contamination": result.contamination,
-        "left_out": ", ".join(result.score.get("left_out") or []),
+        "overrides": " ".join(map(str, provenance.get("overrides") or ())),
+        "left_out": ", ".join(result.score.get("left_out") or ()),
+        "dataset.version": result.dataset.get("version"),
+        "dataset.digest": result.dataset.get("digest"),
+        "split.name": result.split.get("name"),
+        "split.digest": result.split.get("digest"),
+        "split.complete": result.split.get("complete"),
+        "checkpoint.key": result.checkpoint.get("key"),
+        "checkpoint.corpus": (result.checkpoint.get("corpus") or {}).get("dataset"),
+        "selection.epoch": result.selection.get("epoch"),
+        "sweep.study": (provenance.get("sweep") or {}).get("study"),
         "predictions_sha256": result.predictions_digest,
-        **flatten(parts),
         "mlflow.source.name": "bench",
         "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": provenance.get("git_commit"),
     }
-    if result.provenance.get("git_commit"):
-        tags["mlflow.source.git.commit"] = result.provenance["git_commit"]
     if result.folder is not None:
         tags[RESULT_TAG] = file_digest(result.folder / "result.json")
-    return _text(tags)
+    return _text({name: value for name, value in tags.items() if value not in (None, "")})
 
 
 def metrics_of(result: Result) -> dict[str, float]:

@@ -271,7 +271,7 @@ def test_trials_are_nested_runs_of_mlflow(workspace, tuned):
     assert all(set(run.data.params) == {"angle"} and "value" in run.data.metrics for run in children)
     assert parent.data.tags["bench.study"] == report.studies[0].study
     cells = client.search_runs([client.get_experiment_by_name("bench").experiment_id])
-    assert {run.data.tags["provenance.sweep.study"] for run in cells} == {report.studies[0].study}
+    assert {run.data.tags["sweep.study"] for run in cells} == {report.studies[0].study}
 
 
 def test_a_study_is_named_by_what_determines_its_values(workspace, tuned):

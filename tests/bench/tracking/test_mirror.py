@@ -19,7 +19,8 @@ from bench.explain.figure import new_figure, save
 from bench.redaction import is_secret, redact
 from bench.storage.artifacts import file_digest
 from bench.storage.workspace import Workspace
-from bench.tracking.mirror import EXPERIMENT, ResultMirror, TrackingError, log_results, pull, push
+from bench.tracking.connection import TrackingError
+from bench.tracking.mirror import EXPERIMENT, ResultMirror, log_results, pull, push
 from bench.tracking.run_fields import metrics_of, params_of, tags_of
 from bench.tracking.sqlite_store import waiting_once
 
@@ -74,6 +75,19 @@ def test_a_run_holds_what_the_cell_knew_and_found(uri, tmp_path, store_result):
     for name in ("result.json", "predictions.parquet"):
         copy = client.download_artifacts(run.info.run_id, name, str(copies))
         assert file_digest(copy) == file_digest(result.folder / name)
+
+
+def test_an_experiment_opens_as_training_of_models_and_a_choice_stays(uri, tmp_path, store_result):
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(uri)
+    chosen = client.create_experiment("chosen", tags={"mlflow.experimentKind": "finetuning"})
+    client.create_experiment("older")
+    for name in ("kind", "chosen", "older"):
+        log_results(uri, [store_result(tmp_path / "results")], name)
+    assert client.get_experiment(chosen).tags["mlflow.experimentKind"] == "finetuning"
+    for name in ("kind", "older"):
+        assert client.get_experiment_by_name(name).tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 def test_a_cell_is_logged_once_and_silently(uri, tmp_path, store_result, capfd):

@@ -25,6 +25,8 @@ run bootstrap.py
 run comparison.py
 run zeroshot.py
 run knn.py
+run augmentation.py
+run tracking.py --cells 200
 run loader.py "$root"
 run exact_probe.py --timed 1
 run linear_probe.py --epochs 20 --plain-epochs 2

@@ -17,6 +17,9 @@ from torch import Generator, Tensor
 
 ECG = Float[Tensor, "batch lead time"]
 
+_RECORDS_IN_CACHE = 16
+"""Of 12 leads and 5,000 samples: 4 MB."""
+
 
 def _uniform(ecg: Tensor, *shape: int, low: float = 0.0, high: float = 1.0, generator: Generator | None) -> Tensor:
     return low + (high - low) * torch.rand(shape, generator=generator, device=ecg.device, dtype=ecg.dtype)
@@ -40,11 +43,8 @@ def resample_at(ecg: ECG, position: Float[Tensor, "batch out"]) -> Float[Tensor,
     position = position.clamp(0, ecg.shape[-1] - 1)
     left = position.floor().long().clamp(max=max(ecg.shape[-1] - 2, 0))
     right = (left + 1).clamp(max=ecg.shape[-1] - 1)
-    weight = (position - left)[:, None]
-    shape = (-1, ecg.shape[1], -1)
-    return (
-        ecg.gather(2, left[:, None].expand(shape)) * (1 - weight) + ecg.gather(2, right[:, None].expand(shape)) * weight
-    )
+    low, high = (ecg.gather(2, place[:, None].expand(-1, ecg.shape[1], -1)) for place in (left, right))
+    return torch.lerp(low, high, (position - left)[:, None])
 
 
 def crop(
@@ -132,7 +132,7 @@ def jitter(
     """
     if draws is None:
         draws = _normal(ecg, *ecg.shape, generator=generator)
-    return ecg + amplitude * ecg * (sigma * draws)
+    return torch.addcmul(ecg, ecg, draws, value=amplitude * sigma)
 
 
 def gaussian_noise(ecg: ECG, sigma: float = 0.1, generator: Generator | None = None, draws: ECG | None = None) -> ECG:
@@ -142,7 +142,7 @@ def gaussian_noise(ecg: ECG, sigma: float = 0.1, generator: Generator | None = N
     """
     if draws is None:
         draws = _normal(ecg, *ecg.shape, generator=generator)
-    return ecg + sigma * draws
+    return torch.add(ecg, draws, alpha=sigma)
 
 
 def scaling(ecg: ECG, sigma: float = 0.5, generator: Generator | None = None) -> ECG:
@@ -201,7 +201,12 @@ def fourier_surrogate(
         draws = _uniform(ecg, len(ecg), inner, generator=generator)
     angle = F.pad(2 * math.pi * magnitude * draws.to(ecg.dtype), (1, time // 2 - inner))
     turns = torch.polar(torch.ones_like(angle), angle)[:, None]
-    return torch.fft.irfft(torch.fft.rfft(ecg) * turns, n=time)
+    # On a processor a few records at a time: memory for the spectra of a whole batch costs more than the transforms.
+    size = _RECORDS_IN_CACHE if ecg.device.type == "cpu" else max(len(ecg), 1)
+    made = torch.empty_like(ecg)
+    for part, turn, into in zip(ecg.split(size), turns.split(size), made.split(size), strict=True):
+        into.copy_(torch.fft.irfft(torch.fft.rfft(part).mul_(turn), n=time))
+    return made
 
 
 def baseline_wander(ecg: ECG, fs: float, amplitude: float = 0.2, generator: Generator | None = None) -> ECG:

@@ -2,8 +2,8 @@
 
     python benchmarks/augmentation.py [--batch 256] [--rounds 5]
 
-Theirs is the arithmetic of the released codes, a sample at a time as in a loader's ``__getitem__``, then stacked: MMCL (a crop
-of 5 s, its surrogate by a complex FFT in float64, jitter, rescaling), Mehari and Strodthoff (a crop of 2.5 s resized by
+Theirs is the arithmetic of the released codes, a sample at a time as in a loader's ``__getitem__``, then stacked: MMCL (a
+crop of 5 s, its surrogate by a complex FFT in float64, jitter, rescaling), Mehari and Strodthoff (a crop of 2.5 s resized by
 ``np.interp`` through random positions, time out), and the surrogate alone. Both sides draw their own random numbers and
 take one thread. Numbers are processor time, so that they can be compared on a busy machine. ``bound`` is the transforms
 alone, few enough at once to stay in the cache, and for Mehari's pair a copy of the view.

@@ -21,16 +21,21 @@ def pages() -> dict[str, str]:
         "Written from the code. Every command prints the same with `--help`.\n",
         f"{EXIT_CODES} [More about them](exit-codes.md).\n",
     ]
-    for name, command in root.commands.items():
+    for name, command in _visible(root):
         parts += _command(f"bench {name}", command)
     return {"reference/cli.md": "\n".join(parts)}
+
+
+def _visible(group: Any) -> list[tuple[str, Any]]:
+    """Commands of a group, without old names."""
+    return [(name, child) for name, child in getattr(group, "commands", {}).items() if not child.hidden]
 
 
 def _command(path: str, command: Any, level: int = 2) -> list[str]:
     shown = [p for p in command.params if not getattr(p, "hidden", False) and p.name != "help"]
     arguments = [p for p in shown if p.param_type_name == "argument"]
     options = [p for p in shown if p.param_type_name == "option"]
-    children = getattr(command, "commands", {})
+    children = _visible(command)
     usage = [
         path,
         *(_argument(p) for p in arguments),
@@ -44,7 +49,7 @@ def _command(path: str, command: Any, level: int = 2) -> list[str]:
         parts.append(table(("", "default", ""), rows))
     if command.epilog:
         parts.append(_examples(command.epilog))
-    for name, child in children.items():
+    for name, child in children:
         parts += _command(f"{path} {name}", child, level + 1)
     return parts
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, ConfigError, UnknownName, folded, foreign_code
+from bench.reading.class_source import classes_in
 
 METHODS, TASKS, DATASETS, KINDS, MODES = "bench.methods", "bench.tasks", "bench.datasets", "bench.kinds", "bench.modes"
 _WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset", KINDS: "task kind", MODES: "mode"}
@@ -71,92 +72,6 @@ class Entry:
     def load(self) -> Any:
         """Import the module and return the class."""
         return getattr(importlib.import_module(self.module), self.qualname)
-
-
-@dataclass
-class _Class:
-    node: ast.ClassDef
-    module: str
-    path: Path
-    bases: list[tuple[str, str]]  # (module, class name)
-    constants: dict[str, Any]  # literal names of the module, which class attributes may refer to
-
-
-def _imported_names(tree: ast.Module, module: str) -> dict[str, tuple[str, str]]:
-    names: dict[str, tuple[str, str]] = {}
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                names[alias.asname or alias.name] = (node.module, alias.name)
-        elif isinstance(node, ast.ClassDef):
-            names[node.name] = (module, node.name)
-    return names
-
-
-@functools.cache
-def _classes_in(module: str) -> dict[str, _Class]:
-    spec = importlib.util.find_spec(module)
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-        return {}
-    return _classes_of(module, Path(spec.origin), os.stat(spec.origin).st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=1024)
-def _classes_of(module: str, path: Path, changed: int) -> dict[str, _Class]:
-    tree = ast.parse(path.read_bytes(), filename=str(path))
-    names = _imported_names(tree, module)
-    constants = _literals(tree.body, {})
-    return {
-        node.name: _Class(
-            node,
-            module,
-            path,
-            [names[b.id] for b in node.bases if isinstance(b, ast.Name) and b.id in names],
-            constants,
-        )
-        for node in tree.body
-        if isinstance(node, ast.ClassDef)
-    }
-
-
-def _literals(body: list[ast.stmt], constants: dict[str, Any]) -> dict[str, Any]:
-    """What a module or class body assigns literally, or by the names of such constants."""
-    literals: dict[str, Any] = {}
-    for item in body:
-        target = item.targets[0] if isinstance(item, ast.Assign) else getattr(item, "target", None)
-        value = getattr(item, "value", None)
-        if isinstance(target, ast.Name) and isinstance(value, ast.expr):
-            try:
-                literals[target.id] = _literal(value, constants | literals)
-            except (ValueError, TypeError, KeyError):
-                continue
-    return literals
-
-
-def _literal(value: ast.expr, known: dict[str, Any]) -> Any:
-    if isinstance(value, ast.Name):
-        return known[value.id]
-    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.BitOr):  # tables put together
-        return _literal(value.left, known) | _literal(value.right, known)
-    return ast.literal_eval(value)
-
-
-def _resolved(source_class: _Class, root: str) -> tuple[dict[str, Any], set[str]]:
-    """Attributes and functions of a class and of those bases that live in the same top-level package, or are registered by
-    the harness."""
-    attributes = _literals(source_class.node.body, source_class.constants)
-    functions = {item.name for item in source_class.node.body if isinstance(item, ast.FunctionDef)}
-    if "loss_of_embeddings" in functions:  # the contract's default makes the one from the other
-        functions.add("pretraining_loss")
-    for module, name in source_class.bases:
-        if module != root and not module.startswith((f"{root}.", *_EXTENDED)):
-            continue
-        base = _classes_in(module).get(name)
-        if base is not None:
-            inherited, more = _resolved(base, root)
-            attributes = {**{k: v for k, v in inherited.items() if k != "name"}, **attributes}
-            functions |= more
-    return attributes, functions
 
 
 def _modules_of(value: str) -> Iterator[str]:
@@ -208,18 +123,28 @@ def _entries_of(point: importlib.metadata.EntryPoint) -> Iterator[Entry]:
     module, _, wanted = point.value.partition(":")
     distribution = point.dist.name if point.dist else "unknown"
     for candidate in [module] if wanted else _modules_of(module):
-        for class_name, found in _classes_in(candidate).items():
+        for class_name, source_class in classes_in(candidate).items():
             if wanted and class_name != wanted:
                 continue
-            attributes, functions = _resolved(found, candidate.split(".")[0])
+            attributes, functions = source_class.members((f"{candidate.split('.')[0]}.", *_EXTENDED))
+            if "loss_of_embeddings" in functions:  # the contract's default makes the one from the other
+                functions.add("pretraining_loss")
             name = attributes.get("name", point.name if wanted else None)
             if not isinstance(name, str):
                 continue
-            paragraphs = [" ".join(part.split()) for part in (ast.get_docstring(found.node) or "").split("\n\n")]
+            paragraphs = [" ".join(part.split()) for part in (ast.get_docstring(source_class.node) or "").split("\n\n")]
             summary = paragraphs[0].partition("Source:")[0].strip()
             source = next((part.partition("Source:")[2].strip() for part in paragraphs if "Source:" in part), "")
             yield Entry(
-                name, candidate, class_name, found.path, distribution, summary, source, attributes, frozenset(functions)
+                name,
+                candidate,
+                class_name,
+                source_class.path,
+                distribution,
+                summary,
+                source,
+                attributes,
+                frozenset(functions),
             )
 
 

@@ -120,6 +120,7 @@ def plugin(tmp_path, monkeypatch):
     """Install a throw-away distribution that registers a module's text."""
 
     from bench import kinds, modes, registry
+    from bench.reading.class_source import classes_in
 
     def install(name: str, source: str, group: str = "bench.methods", value: str | None = None) -> None:
         (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
@@ -133,7 +134,7 @@ def plugin(tmp_path, monkeypatch):
     def forget() -> None:
         importlib.invalidate_caches()
         registry.entries.cache_clear()
-        registry._classes_in.cache_clear()
+        classes_in.cache_clear()
         for cached in (kinds.load, modes.load, modes.facts):
             cached.cache_clear()
 

@@ -3,116 +3,30 @@
 from __future__ import annotations
 
 import copy
-import functools
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from pydantic import BaseModel
 
 from bench import modes
-from bench.batch import ECGBatch
 from bench.checks.check import Broken, Check, DoesNotApply, collected
-from bench.checks.synthetic_corpus import synthetic_corpus
-from bench.method import Corpus, Method, MethodConfig
-from bench.runner.overrides import method_config
+from bench.checks.method_subject import (
+    MethodSubject,
+    alike,
+    differing,
+    encode,
+    gradient_step,
+    take_rows,
+    total_loss,
+)
 from bench.seeding import seeded
 from bench.signals.leads import LEADS
 
 CHECKS: list[Check] = []
 CLASSES = ("normal ecg", "atrial fibrillation", "myocardial infarction")
-
-
-@dataclass(frozen=True)
-class MethodSubject:
-    """A method at smoke size, ready to be pretrained on made-up recordings. Checks that change it work on a copy."""
-
-    cls: type[Method]
-    config: MethodConfig
-    corpus: Corpus
-    batch: ECGBatch
-    built: Method
-
-    @classmethod
-    def of(cls, method: type[Method], folder: Path) -> MethodSubject:
-        """Build the method. ``folder`` is for what :meth:`Method.example_config` writes."""
-        smoke = method_config(method, "smoke")
-        config = type(smoke).model_validate(smoke.model_dump() | method.example_config(folder))
-        corpus, batch = synthetic_corpus(method.input_for(config))
-        return cls(method, config, corpus, batch, _ready(method, config, corpus))
-
-    def again(self, seed: int = 0) -> Method:
-        """Another instance, made ready from a seed."""
-        return _ready(self.cls, self.config, self.corpus, seed)
-
-    @functools.cached_property
-    def stepped(self) -> tuple[Method, float]:
-        """A copy after one gradient step, and the loss of that step."""
-        method = copy.deepcopy(self.built)
-        return method, _step(method, self.batch, seed=1)
-
-    def needs(self, function: str) -> None:
-        if not self.cls.implements(function):
-            raise DoesNotApply(f"{self.cls.name} has no {function}, and need not have")
-
-
-def _ready(cls: type[Method], config: MethodConfig, corpus: Corpus, seed: int = 0) -> Method:
-    with seeded(seed):
-        method = cls(config)
-        method.prepare_corpus(corpus)
-    return method
-
-
-def _take(batch: ECGBatch, rows: list[int]) -> ECGBatch:
-    def part(values):
-        return None if values is None else values[rows]
-
-    text = None if batch.text is None else [batch.text[row] for row in rows]
-    return ECGBatch(batch.ecg[rows], batch.leads[rows], batch.index[rows], text, part(batch.image), part(batch.tabular))
-
-
-def _encode(method: Method, batch: ECGBatch) -> torch.Tensor:
-    method.eval()
-    with torch.no_grad():
-        return method.encode(batch)
-
-
-def _loss(method: Method, batch: ECGBatch) -> torch.Tensor:
-    terms = method.pretraining_loss(batch)
-    if not isinstance(terms, dict) or not terms:
-        raise Broken(
-            f"pretraining_loss returned a {type(terms).__name__}.",
-            'Return the terms whose sum is minimised by name: {"contrastive": loss}.',
-        )
-    return torch.stack(list(terms.values())).sum()
-
-
-def _step(method: Method, batch: ECGBatch, seed: int, lr: float = 1e-3) -> float:
-    """One plain gradient step; nothing is remembered outside the method."""
-    method.train().zero_grad()
-    with seeded(seed):
-        loss = _loss(method, batch)
-        loss.backward()
-    with torch.no_grad():
-        for parameter in method.parameters():
-            if parameter.grad is not None:
-                parameter.sub_(lr * parameter.grad)
-    return loss.item()
-
-
-def _alike(vectors: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Within 1e-5 of the largest value: deep untrained networks have outputs of any size, and rounding follows it."""
-    bound = 1e-5 * max(1.0, expected.abs().max().item())
-    return vectors.shape == expected.shape and bool(((vectors - expected).abs() <= bound).all())
-
-
-def _differing(first: Method, second: Method) -> list[str]:
-    ours, theirs = first.state_dict(), second.state_dict()
-    if ours.keys() != theirs.keys():
-        return sorted(ours.keys() ^ theirs.keys())
-    return [key for key in ours if not torch.equal(ours[key], theirs[key])]
 
 
 def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -187,7 +101,7 @@ def every_trainable_weight_gets_a_gradient(subject: MethodSubject) -> None:
         for seed in (10, 11):
             method.zero_grad()
             with seeded(seed):
-                _loss(method, subject.batch).backward()
+                total_loss(method, subject.batch).backward()
             trainable |= {name for name, p in method.named_parameters() if p.requires_grad}
             reached |= {name for name, p in method.named_parameters() if p.grad is not None}
             if trainable <= reached:
@@ -221,7 +135,7 @@ def the_loss_falls_on_a_batch_seen_again(subject: MethodSubject) -> None:
     with seeded(2):
         # 8 steps are enough where each of the last four losses is below each of the first four
         while len(losses) < 20 and not (len(losses) == 8 and max(losses[4:]) < min(losses[:4])):
-            loss = _loss(method, subject.batch)
+            loss = total_loss(method, subject.batch)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -244,7 +158,7 @@ def a_step_in_mixed_precision_is_finite(subject: MethodSubject) -> None:
     method = copy.deepcopy(subject.built).train()
     try:
         with seeded(9), torch.autocast("cpu", torch.bfloat16):
-            loss = _loss(method, subject.batch)
+            loss = total_loss(method, subject.batch)
     except RuntimeError as error:
         raise Broken(
             f"under torch.autocast, pretraining_loss fails: {error}",
@@ -286,7 +200,7 @@ def its_loss_is_that_of_its_embeddings(subject: MethodSubject) -> None:
 def encodes_any_batch_size(subject: MethodSubject) -> None:
     subject.needs("encode")
     batch, built = subject.batch, subject.built
-    whole = _encode(built, batch)
+    whole = encode(built, batch)
     if whole.ndim != 2 or len(whole) != len(batch):
         raise Broken(
             f"encode returned shape {tuple(whole.shape)} for {len(batch)} recordings; expected ({len(batch)}, dim).",
@@ -297,7 +211,7 @@ def encodes_any_batch_size(subject: MethodSubject) -> None:
     if torch.allclose(whole[0], whole[1], rtol=1e-4):
         raise Broken("two different recordings are represented alike.", "encode must read batch.ecg.")
     for rows in ([3], [5, 1, 4]):
-        if not _alike(_encode(built, _take(batch, rows)), whole[rows]):
+        if not alike(encode(built, take_rows(batch, rows)), whole[rows]):
             raise Broken(
                 "a recording is encoded differently alone and in a batch.",
                 "In evaluation nothing may depend on the other recordings: use running statistics, not those of the batch.",
@@ -307,11 +221,11 @@ def encodes_any_batch_size(subject: MethodSubject) -> None:
 @collected(CHECKS, "it reads the leads it declares", "Absent leads are rows of zeros, marked in batch.leads.")
 def reads_the_leads_it_declares(subject: MethodSubject) -> None:
     subject.needs("encode")
-    batch, built = _take(subject.batch, [0, 1, 2]), subject.built
+    batch, built = take_rows(subject.batch, [0, 1, 2]), subject.built
     for names in (["I"], ["II", "V1", "V5"], list(LEADS[:6])):
         present = torch.tensor([lead in names for lead in LEADS]).expand(len(batch), -1)
         fewer = replace(batch, ecg=batch.ecg * present[..., None], leads=present)
-        vectors = _encode(built, fewer)
+        vectors = encode(built, fewer)
         if not torch.isfinite(vectors).all():
             raise Broken(
                 f"with leads {', '.join(names)} alone, encode returned a value that is not finite.",
@@ -319,7 +233,7 @@ def reads_the_leads_it_declares(subject: MethodSubject) -> None:
             )
         if built.input.partial_leads:
             anything = replace(fewer, ecg=torch.where(present[..., None], batch.ecg, 7.0))
-            if not _alike(_encode(built, anything), vectors):
+            if not alike(encode(built, anything), vectors):
                 raise Broken(
                     "what lies in absent leads changes the representation, though InputSpec says partial_leads=True.",
                     "Leave the leads out that batch.leads marks as absent, or drop partial_leads.",
@@ -334,7 +248,7 @@ def learns_from_the_leads_it_declares(subject: MethodSubject) -> None:
     present = torch.zeros_like(subject.batch.leads)
     present[:, [0, 1, 7]] = True
     fewer = replace(subject.batch, ecg=subject.batch.ecg * present[..., None], leads=present)
-    loss = _step(copy.deepcopy(subject.built), fewer, seed=1)
+    loss = gradient_step(copy.deepcopy(subject.built), fewer, seed=1)
     if not torch.isfinite(torch.tensor(loss)):
         raise Broken(f"with three leads the loss is {loss}.", "Leave absent leads out of the loss.")
 
@@ -344,15 +258,15 @@ def learns_from_the_leads_it_declares(subject: MethodSubject) -> None:
 )
 def is_the_same_again_under_a_seed(subject: MethodSubject) -> None:
     again = subject.again()
-    if different := _differing(subject.built, again):
+    if different := differing(subject.built, again):
         raise Broken(
             f"built twice from one seed, {different[0]} differs.",
             "Draw at random from torch's and numpy's global generators only; the harness seeds them.",
         )
     if subject.cls.implements("pretraining_loss"):
         first, loss = subject.stepped
-        losses = [loss, _step(again, subject.batch, seed=1)]
-        if losses[0] != losses[1] or _differing(first, again):
+        losses = [loss, gradient_step(again, subject.batch, seed=1)]
+        if losses[0] != losses[1] or differing(first, again):
             raise Broken(
                 f"one step from the same weights and seed gave {losses[0]!r} and {losses[1]!r}.",
                 "Draw at random from torch's and numpy's global generators only, and iterate over no set.",
@@ -374,13 +288,13 @@ def all_it_learned_is_in_its_state(subject: MethodSubject) -> None:
     file.seek(0)
     resumed = subject.again(seed=5)
     resumed.load_state_dict(torch.load(file, weights_only=True))
-    if different := _differing(trained, resumed):
+    if different := differing(trained, resumed):
         raise Broken(f"{different[0]} is not what was saved after loading.", hint)
-    if subject.cls.implements("encode") and not torch.equal(_encode(trained, batch), _encode(resumed, batch)):
+    if subject.cls.implements("encode") and not torch.equal(encode(trained, batch), encode(resumed, batch)):
         raise Broken("after saving and loading, encode gives other values.", hint)
     if pretrains:
-        losses = [_step(method, batch, seed=6) for method in (trained, resumed)]
-        if losses[0] != losses[1] or _differing(trained, resumed):
+        losses = [gradient_step(method, batch, seed=6) for method in (trained, resumed)]
+        if losses[0] != losses[1] or differing(trained, resumed):
             raise Broken("after saving and loading, pretraining continues differently.", hint)
 
 

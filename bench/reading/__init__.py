@@ -1,1 +1,1 @@
-"""Read small text files that people write or receive (YAML, JSON), with limits on size, depth and expansion."""
+"""Read small files that people write or receive (YAML, JSON, source code), with limits on size, depth and expansion."""

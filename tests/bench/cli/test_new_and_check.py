@@ -10,6 +10,7 @@ import pytest
 
 from bench import registry
 from bench.checks.check import Check, judge
+from bench.reading.class_source import classes_in
 from bench.splitting import split
 
 KINDS = ("method", "task", "dataset")
@@ -23,7 +24,7 @@ def install(tmp_path, monkeypatch):
     def forget() -> None:
         importlib.invalidate_caches()
         registry.entries.cache_clear()
-        registry._classes_in.cache_clear()
+        classes_in.cache_clear()
         split.split_files.cache_clear()
 
     def install(folder: Path) -> None:

@@ -1,0 +1,51 @@
+from bench.leaderboard.collect import collect_all
+from bench.leaderboard.formats.console import console_tables
+
+
+def shown(view, width: int = 160) -> str:
+    from io import StringIO
+
+    from rich.console import Console
+
+    text = StringIO()
+    Console(file=text, width=width).print(view)
+    return text.getvalue()
+
+
+def test_the_terminal_shows_methods_against_tasks(make_result):
+    results = [make_result(value=0.842, width=0.013), make_result(mode="zeroshot"), make_result("merl", value=0.7)]
+    (view,) = console_tables(results)
+    text = shown(view)
+    assert "0.842 [0.829, 0.855]" in text
+    assert "linear · 100%" in text
+    assert "zeroshot" in text
+    assert "n = 2,158" in text
+
+
+def test_title_and_footnotes_are_not_squeezed_into_a_narrow_table(make_result):
+    (view,) = console_tables([make_result(data="simulated")])
+    lines = [line.strip() for line in shown(view).splitlines()]
+    assert view.title in lines
+    assert view.footnotes[0] in lines
+
+
+def test_the_terminal_shows_many_columns_as_lines(make_result):
+    results = [make_result(task=f"task-{t}", value=0.5 + t / 100) for t in range(8)]
+    (view,) = console_tables(results)
+    assert view.table.row_count == 16  # a heading each
+    assert "task-7" in shown(view)
+
+
+def test_on_a_narrow_terminal_no_name_and_no_interval_is_broken(make_result):
+    results = [make_result("xresnet1d101-beats", task=f"task-{t}", value=0.842, width=0.013) for t in range(4)]
+    (view,) = console_tables(results)
+    assert any("task-0" in line and "task-3" in line for line in shown(view).splitlines())  # a column each
+    lines = [line.split() for line in shown(view, 80).splitlines()]
+    assert sum(line == ["xresnet1d101-beats", "0.842", "[0.829,", "0.855]", "2,158"] for line in lines) == 4
+    assert ["task-1", "·", "linear", "·", "100%", "macro_auroc"] in lines
+
+
+def test_the_terminal_keeps_kinds_apart(make_result):
+    assert len(console_tables([make_result(), make_result(data="simulated")])) == 2
+    assert console_tables([]) == []
+    assert collect_all([]) == []

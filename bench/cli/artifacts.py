@@ -74,7 +74,7 @@ def _total(listed: list[Any]) -> str:
 
 @app.command(epilog="Example:  bench artifacts show kmerl-0123")
 def show(
-    key: Annotated[str, typer.Argument(help="The key, or how it begins.")], workspace: o.WorkspaceOption = None
+    key: Annotated[str, typer.Argument(help="The key, or its first characters.")], workspace: o.WorkspaceOption = None
 ) -> None:
     """Show an artifact with its inputs and its users, as JSON."""
     from bench.cells.artifact_index import artifacts
@@ -89,7 +89,7 @@ def show(
 
 @app.command(epilog="Example:  bench artifacts verify --kind checkpoint,result")
 def verify(kind: Kinds = None, json_output: o.Json = False, workspace: o.WorkspaceOption = None) -> None:
-    """Read every byte that has a digest and list altered artifacts; a run makes them again. Exit code 1 if any."""
+    """Read every byte that has a digest and list altered artifacts; a run computes them again. Exit code 1 if any are altered."""
     from bench.cells.artifact_index import NoDigest, artifacts, verify
     from bench.storage.workspace import Workspace
 
@@ -122,15 +122,17 @@ def verify(kind: Kinds = None, json_output: o.Json = False, workspace: o.Workspa
 )
 def prune(
     kind: Kinds = None,
-    older_than: Annotated[float, typer.Option("--older-than", min=0, metavar="DAYS", help="Older than this.")] = 0.0,
+    older_than: Annotated[
+        float, typer.Option("--older-than", min=0, metavar="DAYS", help="Only artifacts older than this.")
+    ] = 0.0,
     unreferenced: Annotated[
         bool,
-        typer.Option("--unreferenced", help="Stores and checkpoints that nothing else was made from, and leftovers."),
+        typer.Option("--unreferenced", help="Only stores and checkpoints that nothing else uses, and leftovers."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove the artifacts; by default they are only listed.")] = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """List artifacts to remove, and remove them with --yes. Artifacts of running processes are kept."""
+    """List artifacts to remove; --yes removes them. Artifacts of running processes are kept."""
     from bench.cells.artifact_index import removable, remove
     from bench.storage.workspace import Workspace
 

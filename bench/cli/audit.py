@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EXAMPLES = o.examples(
     "bench audit kmerl ptbxl-super",
     "bench audit merl cpsc2018 --checkpoint merl=merl-3f2a --data-root ~/ecg --csv leaked.csv",
-    "Exit codes: 0 no test recording was found in the corpus, 3 some were, 2 bad input.",
+    "Exit codes: 0 no test recording was found in the corpus, 3 test recordings were found, 2 bad input.",
 )
 FOUND = 3
 SHOWN = 10
@@ -27,10 +27,10 @@ def audit_command(
     corpus: o.CorpusOption = None,
     checkpoint: Annotated[
         str | None,
-        typer.Option("--checkpoint", metavar="METHOD=FOLDER", help="The checkpoint, as bench run takes it."),
+        typer.Option("--checkpoint", metavar="METHOD=FOLDER", help="The checkpoint, as in bench run."),
     ] = None,
     csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write every offending recording to a file.")
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write all matching recordings to a CSV file.")
     ] = None,
     data_root: o.DataRoot = None,
     profile: o.ProfileOption = None,
@@ -40,13 +40,12 @@ def audit_command(
     on_bad_record: o.OnBadRecord = "error",
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Report whether a task's test recordings, its test patients, or their dataset were in the corpus that the method's
-    checkpoint was (or would be) pretrained on: by what datasets declare, by ids, and by fingerprints of the waveforms.
+    """Report whether the pretraining corpus of a method's checkpoint contains a task's test recordings, its test patients, or
+    their dataset. The audit uses declarations of the datasets, ids, and fingerprints of the waveforms.
 
-    Nothing is pretrained. Fingerprints find the same recording under another name, rate, gain or lead order, and trimmed
-    by up to a second; they are kept, so that results computed afterwards are stamped by them too. A result says
-    **none**, **same dataset**, **test records** or **unknown**; with mode scratch
-    nothing is pretrained, and it says none.
+    Nothing is pretrained. Fingerprints find the same recording with another name, rate, gain or lead order, or trimmed by
+    up to a second. They are stored, and later results use them for their contamination stamp. A result states
+    **none**, **same dataset**, **test records** or **unknown**. With mode scratch nothing is pretrained, and it states none.
     """
     from bench import modes, progress, registry
     from bench.runner.cell_audit import audit_cell

@@ -24,29 +24,34 @@ def import_command(
     method: o.MethodName,
     file: Annotated[Path, typer.Argument(help="The published file: safetensors, or a saved state dict.")],
     part: Annotated[
-        str, typer.Option("--part", help="What the file holds: the whole model, or the encoder (no zero-shot then).")
+        str,
+        typer.Option(
+            "--part", help="Content of the file: the whole model, or the encoder (then zero-shot is not available)."
+        ),
     ] = "model",
     corpus: Annotated[
         list[str] | None,
         typer.Option(
             "--corpus",
-            help="What it was pretrained on: datasets, or collections that they overlap with (cinc2021); commas, repeats. "
-            "other:NAME for one that shares nothing with any. The contamination stamp uses it. [default: the paper's]",
+            help="The pretraining corpus: datasets, or collections that they overlap with (cinc2021), separated by commas. "
+            "other:NAME for a collection that shares no recordings with them. The contamination stamp uses it. "
+            "[default: the paper's]",
         ),
     ] = None,
     lead_order: Annotated[
         str | None,
         typer.Option(
             "--lead-order",
-            help="The order in which its weights learned the leads, joined by commas. [default: that of the authors' file]",
+            help="The order in which the weights learned the leads, separated by commas. [default: that of the "
+            "authors' file]",
         ),
     ] = None,
     set_: o.SetOption = None,
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Map every name of a file to ours and store the weights as a checkpoint. A file with missing or extra names is
-    refused."""
+    """Map every name in a file to a name in the method and store the weights as a checkpoint. A file with missing or extra
+    names is refused."""
     from bench import progress, registry
     from bench.contamination.declared import declared_corpus
     from bench.progress import say

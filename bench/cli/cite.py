@@ -18,7 +18,7 @@ EXAMPLES = "Example:  bench cite kmerl    |    bench cite ptbxl-super    |    be
 def cite_command(
     name: Annotated[str, typer.Argument(help="A method, a task, a dataset or a board.", metavar="METHOD|TASK|BOARD")],
 ) -> None:
-    """Print BibTeX, licence and link: of a method its paper, of a task its dataset, of a board its paper and datasets."""
+    """Print BibTeX, licence and link: the paper of a method, the dataset of a task, or the paper and datasets of a board."""
     for line in citation(name):
         typer.echo(line)
 

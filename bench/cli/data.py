@@ -14,8 +14,8 @@ app = typer.Typer(no_args_is_help=True, help="Download, prepare, verify, list an
 
 DOWNLOAD_EXAMPLES = o.examples(
     "bench data download ptbxl --to ~/ecg",
-    "bench data download ptbxl --only '*.csv' --only records100   # the 100 Hz signals alone",
-    "bench data download ptbxl --also ptb-xl-plus   # median beats too",
+    "bench data download ptbxl --only '*.csv' --only records100   # only the 100 Hz signals",
+    "bench data download ptbxl --also ptb-xl-plus   # with median beats",
 )
 
 
@@ -33,30 +33,35 @@ def download(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            "--only", metavar="PATTERN", help="Only files of this name or folder; wildcards allowed. Repeats."
+            "--only",
+            metavar="PATTERN",
+            help="Only files with this name, or in this folder; wildcards allowed. Repeatable.",
         ),
     ] = None,
     also: Annotated[
         list[str] | None,
-        typer.Option("--also", metavar="NAME", help="A companion publication too: ptb-xl-plus for ptbxl. Repeats."),
+        typer.Option(
+            "--also", metavar="NAME", help="Also download a companion publication: ptb-xl-plus for ptbxl. Repeatable."
+        ),
     ] = None,
     connections: Annotated[
-        int, typer.Option("--connections", metavar="N", min=1, max=16, help="Files fetched at the same time.")
+        int, typer.Option("--connections", metavar="N", min=1, max=16, help="Number of files to download in parallel.")
     ] = 4,
     mirror: Annotated[
         str | None,
         typer.Option(
             "--mirror",
             metavar="URL",
-            help="Fetch from here instead of the publisher: a copy of the version's folder, SHA256SUMS.txt included.",
+            help="Download from this address instead of the publisher's: a copy of the version's folder, including "
+            "SHA256SUMS.txt.",
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the size of the download, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the size of the download and stop.")] = False,
 ) -> None:
     """Download the publisher's files and verify each with the publisher's SHA-256 checksum.
 
-    You can stop it at any time: the same command continues and downloads no finished file again. A file gets its
-    final name only after verification. Datasets that are not open print where to ask for access.
+    You can stop the command at any time. The same command continues and downloads no finished file again. A file gets its
+    final name only after verification. For a dataset that is not open, the command prints where to ask for access.
     """
     from bench.data.download.command import download_dataset
 
@@ -83,14 +88,14 @@ def prepare(
             "--workers",
             metavar="N",
             min=1,
-            help="Processes, at most; few recordings are read in one. [default: all cores]",
+            help="Largest number of processes; few recordings are read in one process. [default: all cores]",
         ),
     ] = None,
     on_bad_record: o.OnBadRecord = "error",
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Read the publisher's files into a signal store. Restartable; an interrupted prepare leaves nothing half-usable."""
+    """Read the publisher's files into a signal store. If the command is interrupted, the same command continues."""
     from bench.progress import say
 
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record, workers)
@@ -110,7 +115,7 @@ def verify(
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Check every file of a dataset, and its prepared store against the files."""
+    """Check every file of a dataset, and compare the prepared store with the files."""
     from bench.data import status
     from bench.errors import printable
     from bench.progress import say, track
@@ -132,7 +137,7 @@ def verify(
 
 @app.command(epilog="Example:  bench data status")
 def status(data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, json_output: o.Json = False) -> None:
-    """For each dataset: prepared, records, hours, bytes of the store, version, texts, and where it was found."""
+    """List the datasets: state, records, hours, bytes of the store, version, texts and location."""
     from bench.data.status import data_status
 
     rows = data_status(o.data_source(data_root, workspace))
@@ -169,10 +174,10 @@ def simulate(
             metavar="N",
             min=MIN_SIMULATED,
             max=MAX_SIMULATED,
-            help="How many recordings. [default: the dataset's]",
+            help="Number of recordings. [default: the dataset's]",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Same seed, same bytes.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same bytes.")] = 0,
 ) -> None:
     """Write a simulated copy of a dataset in the publisher's format."""
     from bench import registry

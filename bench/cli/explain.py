@@ -33,12 +33,12 @@ def explain_command(
         ),
     ] = None,
     mode: Annotated[str, typer.Option("--mode", metavar="NAME", help="linear, finetune or scratch.")] = "finetune",
-    fold: Annotated[int, typer.Option("--fold", metavar="N", min=0, help="Of a task with folds.")] = 0,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="As in bench run.")] = 0,
+    fold: Annotated[int, typer.Option("--fold", metavar="N", min=0, help="The fold, for a task with folds.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="The seed, as in bench run.")] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FOLDER", help="Where the pictures go. [default: explained/METHOD-TASK in the workspace]"
+            "--out", metavar="FOLDER", help="Folder for the pictures. [default: explained/METHOD-TASK in the workspace]"
         ),
     ] = None,
     data_root: o.DataRoot = None,
@@ -51,9 +51,10 @@ def explain_command(
     ] = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Without a task: describe the method, its source, modes, input and config fields.
+    """Without a task: describe the method: source, modes, input and config fields.
 
-    With one: draw ECG with activation, attention, risk groups, survival or phenotypes as PNG and SVG. Trains the cell again first."""
+    With a task: train the cell again and draw the ECG with activation, attention, risk groups, survival or phenotypes, as
+    PNG and SVG."""
     from bench import modes
     from bench.errors import ConfigError
 

@@ -13,8 +13,8 @@ NoCompare = Annotated[
     bool,
     typer.Option(
         "--no-compare",
-        help="Do not test the rows of each column against each other on their stored predictions. (Results of tests are "
-        "stored, so that only new results take time.)",
+        help="Skip the statistical tests between the rows of each column. (Test results are stored, so only new results "
+        "take time.)",
     ),
 ]
 
@@ -23,7 +23,7 @@ Cards = Annotated[
     typer.Option(
         "--cards",
         metavar="FOLDER",
-        help="Show the results of these cards too (a folder of them); each is validated first.",
+        help="Also show the results of the cards in this folder; each card is validated first.",
     ),
 ]
 
@@ -60,7 +60,7 @@ def render(
     cards: Cards = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Write a board, the published numbers next to ours. Simulated and real results, and profiles, get separate tables."""
+    """Write a board with the published numbers next to ours. Simulated and real results, and profiles, get separate tables."""
     from bench.leaderboard import render as render_board
     from bench.storage.workspace import Workspace
 
@@ -94,7 +94,7 @@ def site(
     cards: Cards = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Write all boards as a static site, with a page for each method and task; it can be opened as a file or put on any server."""
+    """Write all boards as a static site, with a page for each method and task. Open it as a file, or put it on any server."""
     from bench.leaderboard import boards, load_board
     from bench.leaderboard.site.write_site import write_site
     from bench.storage.workspace import Workspace
@@ -131,7 +131,7 @@ def export(
 
 @app.command(epilog="Example:  bench leaderboard freeze leaderboards/mine --board ptbxl_super,few_labels")
 def freeze(
-    folder: Annotated[Path, typer.Argument(help="Where to.", metavar="FOLDER")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.", metavar="FOLDER")],
     board: Annotated[
         list[str] | None,
         typer.Option(
@@ -148,15 +148,16 @@ def freeze(
         Path | None,
         typer.Option(
             "--into",
-            help="Put each board's first table into this markdown file, between `<!-- board NAME -->` and `<!-- end of board -->`.",
+            help="Write each board's first table into this Markdown file, between `<!-- board NAME -->` and `<!-- end "
+            "of board -->`.",
             exists=True,
             dir_okay=False,
         ),
     ] = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Freeze boards in a folder with all that they were made from but predictions: cards, p values, markdown, CSV, LaTeX.
-    `bench leaderboard validate FOLDER` then tells whether anything was edited."""
+    """Freeze boards in a folder: cards, p values, and the boards as Markdown, CSV and LaTeX, without predictions.
+    `bench leaderboard validate FOLDER` then reports any edit."""
     from bench.cells.result import read_results
     from bench.errors import ConfigError
     from bench.leaderboard.frozen_boards import freeze as freeze_boards
@@ -191,14 +192,14 @@ def validate(
         Path | None,
         typer.Option(
             "--predictions",
-            help="The predictions of a card, whose metrics are then computed again.",
+            help="The predictions of a card; its metrics are then computed again.",
             exists=True,
             dir_okay=False,
         ),
     ] = None,
 ) -> None:
-    """Hold result cards to what they say: form, digests, key, split, counts, and with predictions every metric; and frozen
-    boards to their cards, of which every number is written again."""
+    """Check result cards: form, digests, key, split, counts and, with predictions, every metric. Compare frozen boards with
+    the numbers of their cards."""
     from bench.errors import BenchError, ConfigError, printable
     from bench.leaderboard.cards import check, read_card
     from bench.leaderboard.frozen_boards import check_frozen

@@ -17,19 +17,21 @@ def methods_command(
         typer.Option(
             "--family",
             metavar="NAMES",
-            help="Only these families: contrastive, masked, report, multimodal, supervised, tabular, untrained, ...",
+            help="Only methods of these families: contrastive, masked, report, multimodal, supervised, tabular, "
+            "untrained, ...",
         ),
     ] = None,
     year: Annotated[
-        list[str] | None, typer.Option("--year", metavar="YEARS", help="Only papers of these years: 2024 or 2020-2022.")
+        list[str] | None,
+        typer.Option("--year", metavar="YEARS", help="Only methods with a paper of these years: 2024 or 2020-2022."),
     ] = None,
     search: Annotated[
         str | None,
-        typer.Option("--search", metavar="TEXT", help="Only where name, description or source has this text."),
+        typer.Option(
+            "--search", metavar="TEXT", help="Only methods whose name, description or source contains this text."
+        ),
     ] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Whole descriptions, and where each comes from.")
-    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Full descriptions with their sources.")] = False,
     json_output: o.Json = False,
 ) -> None:
     """List the methods: name, family, paper, year, modes, pretraining, description. bench explain METHOD describes one."""
@@ -68,9 +70,7 @@ def methods_command(
 
 def tasks_command(
     pattern: Annotated[str | None, typer.Argument(help="A name or wildcard.")] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Whole descriptions, and where each comes from.")
-    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Full descriptions with their sources.")] = False,
     json_output: o.Json = False,
 ) -> None:
     """List the tasks: name, dataset, kind, classes, split, description."""

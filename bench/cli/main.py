@@ -145,7 +145,7 @@ def command() -> None:
 
 
 def _stopped() -> None:
-    _print_error("stopped. Finished cells and epochs are kept; run the same command again to go on.")
+    _print_error("stopped. Finished cells and epochs are kept; run the same command again to continue.")
     sys.stdout.flush()
     mark_end()
     os._exit(STOPPED)  # taking torch and mlflow down in order takes seconds, and nothing is left to write

@@ -25,7 +25,7 @@ DataRoot = Annotated[
     typer.Option(
         "--data-root",
         metavar="FOLDER",
-        help="Real data: a folder with one subfolder per dataset, or DATASET=FOLDER for one dataset. Repeats. Also "
+        help="Real data: a folder with one subfolder per dataset, or DATASET=FOLDER for one dataset. Repeatable. Also "
         "BENCH_DATA. Without it the built-in simulated cohorts are used.",
     ),
 ]
@@ -61,7 +61,8 @@ OnBadRecord = Annotated[
     typer.Option(
         "--on-bad-record",
         metavar="WHAT",
-        help="A record that cannot be read or is not an ECG: error, skip (listed and counted), or keep (where it can be read).",
+        help="What to do with a record that cannot be read or is not an ECG: error, skip (list and count it), or keep "
+        "(if it can be read).",
     ),
 ]
 SetOption = Annotated[
@@ -69,7 +70,8 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="FIELD=VALUE",
-        help="Override a config field: pretrain.epochs=5 (every method that has it), kmerl.depth=4, linear.lr=0.01. Repeats.",
+        help="Override a config field: pretrain.epochs=5 (every method that has it), kmerl.depth=4, linear.lr=0.01. "
+        "Repeatable.",
     ),
 ]
 TextOption = Annotated[
@@ -77,9 +79,9 @@ TextOption = Annotated[
     typer.Option(
         "--text",
         metavar="SOURCE",
-        help="Which of the corpus's texts to pretrain on; bench data status lists them. Of ptbxl: statements, likelihoods, "
-        "report (as written, mostly German), english, report-english, report-german. Same as --set pretrain.text_source. "
-        "[default: the corpus's first]",
+        help="The text of the corpus to pretrain on (bench data status lists the texts). For ptbxl: statements, "
+        "likelihoods, report (as written, mostly German), english, report-english, report-german. Same as --set "
+        "pretrain.text_source. [default: the corpus's first]",
     ),
 ]
 ProfileOption = Annotated[
@@ -95,7 +97,7 @@ CheckpointOption = Annotated[
     typer.Option(
         "--checkpoint",
         metavar="METHOD=FOLDER",
-        help="Use this checkpoint, with its own config: one of this workspace by name, or any folder. Repeats.",
+        help="Use this checkpoint and its config: a name in this workspace, or a folder. Repeatable.",
     ),
 ]
 NoPretrain = Annotated[

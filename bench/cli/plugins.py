@@ -10,10 +10,12 @@ import typer
 from bench.cli import options as o
 from bench.errors import folded
 
-new = typer.Typer(no_args_is_help=True, help="Write a small installable package with a method, task or dataset in it.")
+new = typer.Typer(no_args_is_help=True, help="Write a small installable package with a method, task or dataset.")
 
-Name = Annotated[str, typer.Argument(help="What it is called in commands and tables: small letters, digits, hyphens.")]
-Into = Annotated[Path | None, typer.Option("--into", help="The folder to write. [default: the name, in this folder]")]
+Name = Annotated[str, typer.Argument(help="Name in commands and tables: small letters, digits, hyphens.")]
+Into = Annotated[
+    Path | None, typer.Option("--into", help="The folder to write to. [default: the name, in this folder]")
+]
 
 PLUGINS = ("bench.methods", "bench.tasks", "bench.datasets")
 CHECK_EXAMPLES = o.examples("bench check simclr", "bench check my-method --all")
@@ -34,7 +36,7 @@ def new_task(
         str | None,
         typer.Option(
             "--like",
-            help="The task to begin with: its dataset, classes and split. [default: any]",
+            help="The task whose dataset, classes and split are copied. [default: any]",
             autocompletion=o.complete("bench.tasks"),
         ),
     ] = None,
@@ -72,11 +74,11 @@ def check_command(
         ),
     ],
     slow: Annotated[
-        bool, typer.Option("--all", help="Run the slow checks too: methods at their published size.")
+        bool, typer.Option("--all", help="Also run the slow checks: methods at their published size.")
     ] = False,
     json_output: o.Json = False,
 ) -> None:
-    """Check a registered method, task or dataset against its contract; print reason and fix of each broken promise."""
+    """Check registered methods, tasks or datasets against their contract; print the reason and a fix for each broken promise."""
     from bench import registry
     from bench.progress import say, set_quiet
 

@@ -29,12 +29,12 @@ def pretrain_command(
         typer.Option(
             "--devices",
             metavar="N|auto",
-            help="Devices of each machine that share out every batch: GPUs, or processes where there are none. "
-            "pretrain.batch_size is the batch of all of them. auto: all GPUs.",
+            help="Devices per machine: GPUs, or processes on a machine without GPUs. They share each batch; "
+            "pretrain.batch_size is the batch of all devices. auto: all GPUs.",
         ),
     ] = "1",
     nodes: Annotated[
-        int, typer.Option("--nodes", min=1, help="Machines; start the command on each by torchrun or srun.")
+        int, typer.Option("--nodes", min=1, help="Number of machines; start the command on each with torchrun or srun.")
     ] = 1,
     strategy: Annotated[
         str,
@@ -46,7 +46,7 @@ def pretrain_command(
         str | None,
         typer.Option(
             "--precision",
-            help="32-true, bf16-mixed, 16-mixed (GPUs alone) or auto; same as --set pretrain.precision=, for all stages. "
+            help="32-true, bf16-mixed, 16-mixed (GPUs only) or auto; same as --set pretrain.precision=, for all stages. "
             "[default: auto: bf16-mixed on a GPU that has it, else 32-true]",
         ),
     ] = None,
@@ -59,7 +59,7 @@ def pretrain_command(
     workspace: o.WorkspaceOption = None,
     artifacts: o.ArtifactsOption = None,
 ) -> None:
-    """Pretrain a method and keep the checkpoint. An interrupted run continues from its last epoch."""
+    """Pretrain a method and store the checkpoint. An interrupted run continues from its last epoch."""
     from bench import registry
     from bench.errors import ConfigError
     from bench.progress import say

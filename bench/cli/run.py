@@ -23,7 +23,7 @@ def run_command(
             "--method",
             "-m",
             metavar="NAMES",
-            help="Methods; commas, repeats and wildcards.",
+            help="Methods: names separated by commas; wildcards allowed. Repeatable.",
             callback=o.matching("bench.methods"),
             autocompletion=o.complete("bench.methods"),
         ),
@@ -34,7 +34,7 @@ def run_command(
             "--task",
             "-t",
             metavar="NAMES",
-            help="Tasks; commas, repeats and wildcards ('ptbxl-*').",
+            help="Tasks: names separated by commas; wildcards allowed ('ptbxl-*'). Repeatable.",
             callback=o.matching("bench.tasks"),
             autocompletion=o.complete("bench.tasks"),
         ),
@@ -53,8 +53,8 @@ def run_command(
         typer.Option(
             "--protocol",
             metavar="NAMES",
-            help="ours, or merl-released: linear as MERL's released code runs it, the test set choosing epoch and "
-            "thresholds; stamped, and in separate tables. Both: ours,merl-released. [default: ours]",
+            help="ours, or merl-released: the linear probe of MERL's released code, which chooses epoch and thresholds on "
+            "the test set; its results get separate tables. Both: ours,merl-released. [default: ours]",
         ),
     ] = None,
     fraction: Annotated[
@@ -68,9 +68,9 @@ def run_command(
         typer.Option(
             "--fraction-rule",
             metavar="RULE",
-            help="How fractions are drawn. stratified: nested, classes kept where they can be. merl: as MERL's released "
-            "code draws them (random state 42), which reproduces the published subsets. mmcl: as stratified, in the sizes "
-            "that MMCL publishes (two digits: 400 of 4,030).",
+            help="How fractions are drawn. stratified: nested; classes are kept where possible. merl: the published "
+            "subsets, drawn by MERL's released code (random state 42). mmcl: as stratified, with the sizes that MMCL "
+            "publishes (two digits: 400 of 4,030).",
         ),
     ] = "stratified",
     leads: Annotated[
@@ -78,7 +78,8 @@ def run_command(
         typer.Option(
             "--leads",
             metavar="LEADS",
-            help="Leads for the method: all, limb, precordial, I or I,II (one subset), 1..12 (K-MERL's order). Repeats. [default: all]",
+            help="Leads for the method: all, limb, precordial, I or I,II (one subset), 1..12 (K-MERL's order). "
+            "Repeatable. [default: all]",
         ),
     ] = None,
     seed: Annotated[
@@ -114,9 +115,7 @@ def run_command(
     resume: Annotated[str | None, typer.Option("--resume", hidden=True)] = None,
     limit: Annotated[
         int | None,
-        typer.Option(
-            "--limit", metavar="N", min=1, help="Compute at most this many cells; finished ones do not count."
-        ),
+        typer.Option("--limit", metavar="N", min=1, help="Compute at most N cells; finished cells do not count."),
     ] = None,
     executor: Annotated[
         str,
@@ -148,8 +147,9 @@ def run_command(
         typer.Option(
             "--time-limit",
             metavar="TIME",
-            help="Stop a cell that takes longer, or the pretraining or features that cells share, record it as failed and go "
-            "on: seconds, 90m, 2h, 1d. Cells then run in worker processes, also with --jobs 1. [default: none]",
+            help="Stop a cell (or the pretraining or features that cells share) that takes longer, record it as failed, and "
+            "continue. Seconds, or 90m, 2h, 1d. Cells then run in worker processes, also with --jobs 1. [default: "
+            "none]",
         ),
     ] = None,
     no_track: Annotated[bool, typer.Option("--no-track", help="Do not mirror results to MLflow.")] = False,
@@ -160,7 +160,7 @@ def run_command(
     workspace: o.WorkspaceOption = None,
     artifacts: o.ArtifactsOption = None,
 ) -> None:
-    """Run methods on tasks and end with a table. Finished cells are never run twice; missing checkpoints are pretrained first."""
+    """Run methods on tasks and print a table of results. Finished cells are not run again; missing checkpoints are pretrained first."""
     from bench import progress
     from bench.modes import OURS, modes_under
     from bench.project_file import project

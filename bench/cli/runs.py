@@ -20,7 +20,7 @@ def runs_command(
     context: typer.Context,
     failed: Annotated[bool, typer.Option("--failed", help="List recorded failures instead of results.")] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="With tracebacks (failures) or keys (results).")
+        bool, typer.Option("--verbose", "-v", help="Also show tracebacks (failures) or keys (results).")
     ] = False,
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,

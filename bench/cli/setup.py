@@ -20,8 +20,8 @@ _STYLES = {"ok": "green", "note": "dim", "warning": "yellow", "problem": "bold r
 def doctor_command(
     data_root: o.DataRoot = None, workspace: o.WorkspaceOption = None, json_output: o.Json = False
 ) -> None:
-    """Check versions, plugins, devices, data, encoders, disk and tracking, and print a fix for everything missing.
-    Exit code 1 if something would stop a run."""
+    """Check versions, plugins, devices, data, encoders, disk and tracking, and print a fix for each problem.
+    Exit code 1 if a problem would stop a run."""
     from bench.doctor import examine
 
     findings = []
@@ -52,7 +52,7 @@ def _show(finding: Finding) -> None:
 def init_command(
     folder: Annotated[Path, typer.Argument(help="The project's folder; created if it does not exist.")] = Path(),
 ) -> None:
-    """Write a commented bench.toml: workspace, data, profile and tracking that every command in this folder then uses."""
+    """Write a commented bench.toml: workspace, data, profile and tracking for all commands in this folder."""
     from bench.scaffold.project import write_project
 
     path = write_project(folder)

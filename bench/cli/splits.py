@@ -27,11 +27,11 @@ def verify(
     workspace: o.WorkspaceOption = None,
     json_output: o.Json = False,
 ) -> None:
-    """Recompute every partition from the available data, and report which agree with the stated counts and digests.
+    """Compute every partition from the available data, and compare it with the stated counts and digests.
 
-    agrees: a complete copy, all numbers as stated. subset: a part of the data, nothing against it. differs: something
-    is against it, which the words below tell (exit code 1). simulated: the rule was tried on simulated recordings. no
-    stated numbers: nobody published any. not checked: why.
+    agrees: a complete copy with all numbers as stated. subset: a part of the data, without a contradiction. differs: a
+    number differs; the line below states it (exit code 1). simulated: the rule was applied to simulated recordings. no
+    stated numbers: none were published. not checked: the line below states the reason.
     """
     from collections import Counter
 
@@ -65,10 +65,10 @@ def verify(
 @app.command("import", epilog="Example:  bench splits import merl ~/MERL-ICML2024/finetune/data_split")
 def import_command(
     source: Annotated[str, typer.Argument(help="Source of the files: merl.")],
-    folder: Annotated[Path, typer.Argument(help="The folder of the files, at any depth.")],
+    folder: Annotated[Path, typer.Argument(help="The folder that contains the files, at any depth.")],
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Compare released partitions with ours, report their defects, and import those that exist only there."""
+    """Compare released partitions with ours, report their defects, and import the partitions that ours cannot reproduce."""
     from bench import registry
     from bench.storage.workspace import Workspace
 

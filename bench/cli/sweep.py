@@ -19,8 +19,8 @@ EXAMPLES = o.examples(
 VARIABLE = "BENCH_SWEEP_STORAGE"
 
 app = typer.Typer(
-    help="Choose settings on validation data (the test split stays unread), then train the choice again and score it once. "
-    "`bench sweep show` lists studies and draws them.",
+    help="Choose settings on validation data (the test split stays unread), then train the chosen setting again and score "
+    "it once. `bench sweep show` lists studies and draws them.",
     epilog=EXAMPLES,
 )
 
@@ -31,8 +31,8 @@ Storage = Annotated[
         envvar=VARIABLE,
         show_envvar=False,
         metavar="URL",
-        help="Where studies are kept: journal:///FILE, postgresql://USER@HOST/DB, or sqlite:///FILE for one "
-        f"worker. Also {VARIABLE}, which keeps a password out of the process list. [default: a journal in the workspace]",
+        help="Where studies are stored: journal:///FILE, postgresql://USER@HOST/DB, or sqlite:///FILE for one worker. Also "
+        f"{VARIABLE}, which keeps a password out of the process list. [default: a journal in the workspace]",
     ),
 ]
 
@@ -77,27 +77,33 @@ def sweep_command(
             "--trials",
             metavar="N",
             min=1,
-            help="Settings to try, in all and by all workers. [default: 50, or the whole grid]",
+            help="Number of settings to try, over all workers. [default: 50, or the whole grid]",
         ),
     ] = None,
     sampler: Annotated[str, typer.Option("--sampler", metavar="NAME", help="tpe, grid, cmaes or random.")] = "tpe",
     pruner: Annotated[
-        str, typer.Option("--pruner", metavar="NAME", help="Give settings up early: hyperband, median or none.")
+        str, typer.Option("--pruner", metavar="NAME", help="Stop bad settings early: hyperband, median or none.")
     ] = "none",
     vary: Annotated[
         list[str] | None,
         typer.Option(
             "--vary",
             metavar="FIELD=SPACE",
-            help="What to vary: linear.lr=log:1e-5..1e-1, drop_path=0,0.1, depth=int:2..8, x=uniform:0..1. Repeats. "
-            "[default: what the method's paper varied, else the mode's rate and weight decay]",
+            help="Field and space to vary: linear.lr=log:1e-5..1e-1, drop_path=0,0.1, depth=int:2..8, x=uniform:0..1. "
+            "Repeatable. [default: the fields that the method's paper varied, else the mode's rate and weight decay]",
         ),
     ] = None,
     space: Annotated[
-        Path | None, typer.Option("--space", metavar="FILE", help="The same, from a YAML: field -> values or range.")
+        Path | None,
+        typer.Option("--space", metavar="FILE", help="The same from a YAML file: field -> values or range."),
     ] = None,
     sampler_seed: Annotated[
-        int, typer.Option("--sampler-seed", metavar="N", help="With one worker, the same seed tries the same.")
+        int,
+        typer.Option(
+            "--sampler-seed",
+            metavar="N",
+            help="Seed of the sampler. With one worker, the same seed gives the same trials.",
+        ),
     ] = 0,
     storage: Storage = None,
     workers: Annotated[
@@ -116,10 +122,10 @@ def sweep_command(
             "--heartbeat",
             metavar="N",
             min=1,
-            help="Seconds between signs of life on a database; a worker silent for two is dead.",
+            help="Seconds between heartbeats on a database; a worker that misses two is considered dead.",
         ),
     ] = 60,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try settings again that failed.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed settings again.")] = False,
     fraction: Annotated[
         str, typer.Option("--fraction", metavar="SHARE", help="Labelled share of the training records: 0.01 or 1%.")
     ] = "1",
@@ -131,7 +137,7 @@ def sweep_command(
         typer.Option(
             "--seed",
             metavar="NUMBERS",
-            help="Seeds: the first one searches, all are scored with what it chose. [default: 0]",
+            help="Seeds: the search uses the first; the chosen setting is scored with all. [default: 0]",
         ),
     ] = None,
     data_root: o.DataRoot = None,
@@ -228,17 +234,18 @@ def _show_report(report: Any, storage: str | None, json_output: bool) -> None:
 @app.command("show", epilog=o.examples("bench sweep show", "bench sweep show kmerl-ptbxl-super"))
 def show_command(
     study: Annotated[
-        str | None, typer.Argument(help="A study, or the beginning of its name. [default: list them]")
+        str | None, typer.Argument(help="A study, or the first characters of its name. [default: list all studies]")
     ] = None,
     storage: Storage = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Where the pictures go. [default: in the workspace]")
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Folder for the pictures. [default: in the workspace]"),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Trials to list, best first.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Number of trials to list, best first.")] = 20,
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """A study's trials, its best setting, and pictures of it: history, importances, slices."""
+    """Show a study: its trials, its best setting, and pictures (history, importances, slices)."""
     from rich.console import Console
 
     from bench.storage.workspace import Workspace

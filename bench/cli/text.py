@@ -48,8 +48,10 @@ def ingest(
 
 @app.command(epilog="Example:  bench text retrieve 'left bundle branch block' --top 3")
 def retrieve(
-    statements: Annotated[list[str], typer.Argument(help="Statements as reports word them.")],
-    top: Annotated[int, typer.Option("--top", "-k", min=1, help="Passages for each statement; ESI's code has 3.")] = 3,
+    statements: Annotated[list[str], typer.Argument(help="Statements, in the words of reports.")],
+    top: Annotated[
+        int, typer.Option("--top", "-k", min=1, help="Number of passages per statement; 3 in ESI's code.")
+    ] = 3,
     store: Store = None,
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,

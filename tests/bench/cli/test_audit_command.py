@@ -35,4 +35,4 @@ def test_unknown_names_are_refused(bench):
 def test_help_teaches(bench):
     done = bench("audit", "--help")
     assert "bench audit kmerl ptbxl-super" in " ".join(done.out.split())
-    assert "3 some were" in " ".join(done.out.split())
+    assert "3 test recordings were found" in " ".join(done.out.split())

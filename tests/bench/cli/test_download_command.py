@@ -112,7 +112,7 @@ def test_what_cannot_be_asked_for(bench, tmp_path, arguments, message):
 
 def test_help_teaches(bench):
     done = bench("data", "download", "--help")
-    for words in ("the same command continues", "--only", "ptb-xl-plus", "--mirror", "--dry-run"):
+    for words in ("The same command continues", "--only", "ptb-xl-plus", "--mirror", "--dry-run"):
         assert words in done.out
 
 

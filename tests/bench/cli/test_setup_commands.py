@@ -87,7 +87,7 @@ def test_ctrl_c_says_that_nothing_is_lost(bench, monkeypatch):
     monkeypatch.setattr("os._exit", sys.exit)
     done = bench("doctor")
     assert done.code == 130
-    assert done.err.count("run the same command again to go on") == 1
+    assert done.err.count("run the same command again to continue") == 1
 
 
 def test_init_writes_a_file_that_is_read(bench, tmp_path, monkeypatch):

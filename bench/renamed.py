@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.abc
 import importlib.machinery
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -20,14 +21,26 @@ RENAMED = {
     "bench.artifacts": "bench.storage.artifacts",
     "bench.cohort": "bench.task",
     "bench.code_digest": "bench.storage.code_digest",
+    "bench.contract.made_up": "bench.checks.synthetic_corpus",
     "bench.contract": "bench.checks",
     "bench.data_source": "bench.data.source",
+    "bench.data_status": "bench.data.status",
+    "bench.download": "bench.data.download",
+    "bench.flops": "bench.runner.inference_cost",
     "bench.fractions": "bench.splitting.label_fractions",
+    "bench.imported_columns": "bench.splitting.released_partitions",
+    "bench.inventory": "bench.cells.artifact_index",
     "bench.loading": "bench.data.batches",
+    "bench.modes.cell_run": "bench.modes.mode_io",
+    "bench.run_record": "bench.tracking.run_fields",
+    "bench.shared_artifacts": "bench.storage.object_store",
+    "bench.split_check": "bench.splitting.verify",
     "bench.strata": "bench.splitting.stratify",
     "bench.splits": "bench.splitting.split",
     "bench.stratification": "bench.splitting.stratify",
     "bench.training.config": "bench.method.pretrain_config",
+    "bench.training.forward": "bench.training.method_calls",
+    "bench.training.layers": "bench.training.layer_decay",
     "bench.training.published_names": "bench.method.published_names",
     "bench.sweep.space": "bench.method.search_space",
     "bench.explain.attributions": "bench.method.attributions",
@@ -38,10 +51,18 @@ RENAMED = {
     "bench.signals.preparation": "bench.signals.filter_steps",
     "bench.workspace": "bench.storage.workspace",
     "methods.foreign": "methods.external_encoders",
+    "methods.text.found": "methods.text.installed_encoders",
+    "tasks.datasets.cpsc2018_simulation": "tasks.datasets.simulated.cpsc2018",
+    "tasks.datasets.csn_simulation": "tasks.datasets.simulated.csn",
+    "tasks.datasets.mimic_simulation": "tasks.datasets.simulated.mimic",
+    "tasks.datasets.ptbxl_simulation": "tasks.datasets.simulated.ptbxl",
+    "tasks.datasets.simulated_people": "tasks.datasets.simulated.people",
+    "tasks.datasets.ukb_simulation": "tasks.datasets.simulated.ukb",
 }
-"""Old module -> new module, removed in version 0.3."""
+"""Old module -> new module, removed in version 0.3. A part of a package comes before the package."""
 
 RENAMED_ATTRIBUTES = {
+    "bench.modes.mode_io": {"CellRun": "ModeInput", "Outcome": "ModeOutput"},
     "bench.splitting.label_fractions": {"subset": "labelled_subset"},
     "bench.task": {"Flow": "CohortFlow", "Step": "Exclusion"},
 }
@@ -77,17 +98,25 @@ def accept_old_hooks(method: type) -> None:
             setattr(method, new, own[old])
 
 
-def renamed_attribute(module: str, name: str) -> Any:
+def renamed_attribute(
+    module: str, name: str, replaced: Mapping[str, tuple[str, Callable[[], Any]]] | None = None
+) -> Any:
     """The object that ``module`` held under the old ``name``; for a module's ``__getattr__``.
+
+    Args:
+        replaced: old names that no object has today: the replacement to name, and a function that makes the old value.
 
     Raises:
         AttributeError: the module never had that name.
     """
-    new = RENAMED_ATTRIBUTES[module].get(name)
-    if new is None:
+    if name in (replaced or {}):
+        replacement, value = (replaced or {})[name]
+    elif (new := RENAMED_ATTRIBUTES.get(module, {}).get(name)) is not None:
+        replacement, value = f"{module}.{new}", functools.partial(getattr, sys.modules[module], new)
+    else:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
-    warn_renamed(f"{module}.{name}", f"{module}.{new}", stacklevel=3)
-    return getattr(sys.modules[module], new)
+    warn_renamed(f"{module}.{name}", replacement, stacklevel=3)
+    return value()
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

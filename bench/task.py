@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench import kinds, registry
-from bench.renamed import renamed_attribute, warn_renamed
+from bench.renamed import renamed_attribute
 
 if TYPE_CHECKING:
     import numpy as np
@@ -206,8 +206,13 @@ class SingleLabelTask(Task):
         )
 
 
+def _selection_metrics() -> dict[str, str]:
+    return {kind: kinds.load(kind).selection_metric for kind in registry.entries(registry.KINDS)}
+
+
 def __getattr__(name: str) -> Any:
-    if name == "SELECTION_METRIC":
-        warn_renamed("bench.task.SELECTION_METRIC", "bench.kinds.load(kind).selection_metric", stacklevel=2)
-        return {kind: kinds.load(kind).selection_metric for kind in registry.entries(registry.KINDS)}
-    return renamed_attribute(__name__, name)
+    replaced = {
+        "SELECTION_METRIC": ("bench.kinds.load(kind).selection_metric", _selection_metrics),
+        "Kind": ("str, the name of a kind", lambda: str),
+    }
+    return renamed_attribute(__name__, name, replaced)

@@ -8,11 +8,14 @@ attribute or a method of :class:`Mode`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from bench import registry
 from bench.errors import BenchError, ConfigError
 from bench.modes.mode import Mode
+from bench.renamed import renamed_attribute
 
 __all__ = ["OURS", "Mode", "facts", "load", "modes_under", "names"]
 
@@ -59,10 +62,7 @@ def modes_under(modes: Sequence[str], protocols: Sequence[str]) -> list[str]:
         ConfigError: no such protocol, or one that none of the modes has. UnknownName: no such mode.
     """
     modes = [registry.named(registry.MODES, mode) for mode in modes]
-    released: dict[str, dict[str, str]] = {}
-    for mode in map(facts, registry.entries(registry.MODES)):
-        if mode.released_protocol:
-            released.setdefault(mode.released_protocol, {})[mode.honest] = mode.name
+    released = _released_protocols()
     chosen = []
     for name in protocols:
         if name not in (OURS, *released):
@@ -73,3 +73,33 @@ def modes_under(modes: Sequence[str], protocols: Sequence[str]) -> list[str]:
             raise ConfigError(f"--protocol {name} is one of --mode {', '.join(known)}; asked: {', '.join(modes)}.")
         chosen += under
     return chosen
+
+
+def _released_protocols() -> dict[str, dict[str, str]]:
+    protocols: dict[str, dict[str, str]] = {}
+    for mode in map(facts, registry.entries(registry.MODES)):
+        if mode.released_protocol:
+            protocols.setdefault(mode.released_protocol, {})[mode.honest] = mode.name
+    return protocols
+
+
+def _modules() -> dict[str, str]:
+    return {name: entry.module for name, entry in registry.entries(registry.MODES).items()}
+
+
+_REPLACED: dict[str, tuple[str, Callable[[], Any]]] = {
+    "MODULES": ("bench.modes.names() and bench.modes.load(name)", _modules),
+    "RELEASED_PROTOCOLS": ("bench.modes.facts(mode).released_protocol", _released_protocols),
+    "honest_mode": ("bench.modes.facts(mode).honest", lambda: lambda mode: facts(mode).honest),
+    "mode_module": ("bench.modes.load(mode)", lambda: lambda mode: importlib.import_module(_modules()[mode])),
+    "named_mode": ("bench.registry.named(MODES, name)", lambda: functools.partial(registry.named, registry.MODES)),
+    "released_protocol": (
+        "bench.modes.facts(mode).released_protocol",
+        lambda: lambda mode: facts(mode).released_protocol,
+    ),
+}
+"""Old name -> its replacement, and the old value; removed in version 0.3."""
+
+
+def __getattr__(name: str) -> Any:
+    return renamed_attribute(__name__, name, _REPLACED)

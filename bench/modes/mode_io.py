@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from bench.data.batches import BatchSource
 from bench.method import Method
 from bench.progress import Progress
+from bench.renamed import renamed_attribute
 from bench.task import Task
 
 
@@ -72,3 +73,7 @@ class ModeOutput:
     history: list[dict[str, float]] = field(default_factory=list)
     head: Any = field(default=None, repr=False, compare=False)
     """What reads the scores off ``encode``'s output, trained; None in modes without one."""
+
+
+def __getattr__(name: str) -> Any:
+    return renamed_attribute(__name__, name)

@@ -93,3 +93,35 @@ def test_the_metrics_of_selection_are_still_found_in_the_module_of_tasks():
 
     with pytest.warns(FutureWarning, match=r"SELECTION_METRIC is now bench\.kinds\.load\(kind\)\.selection_metric"):
         assert task.SELECTION_METRIC["survival"] == "c_index"
+
+
+def test_the_old_type_of_kinds_may_still_be_imported():
+    with pytest.warns(FutureWarning, match=r"bench\.task\.Kind is now str"):
+        from bench.task import Kind
+    assert Kind is str
+
+
+@pytest.mark.parametrize(
+    ("old", "use", "expected"),
+    [
+        ("MODULES", lambda value: value["linear"], "bench.modes.linear"),
+        ("RELEASED_PROTOCOLS", lambda value: value["merl-released"], {"linear": "linear-merl-released"}),
+        ("honest_mode", lambda value: value("linear-merl-released"), "linear"),
+        ("released_protocol", lambda value: value("linear-merl-released"), "merl-released"),
+        ("named_mode", lambda value: value("Zero-Shot"), "zeroshot"),
+        ("mode_module", lambda value: value("knn").Config.__name__, "Config"),
+    ],
+)
+def test_old_names_of_the_modes_give_what_they_gave(old, use, expected):
+    from bench import modes
+
+    with pytest.warns(FutureWarning, match=rf"bench\.modes\.{old} is now bench\."):
+        assert use(getattr(modes, old)) == expected
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = modes.nothing
+
+
+def test_an_old_part_of_a_renamed_package_has_its_new_name(monkeypatch):
+    monkeypatch.delitem(sys.modules, "bench.contract.made_up", raising=False)
+    with pytest.warns(FutureWarning, match=r"made_up is now bench\.checks\.synthetic_corpus"):
+        importlib.import_module("bench.contract.made_up")

@@ -49,7 +49,9 @@ class CLOCS(SelfSupervised):
         view_seconds: float = Field(5, gt=0, le=5, description="s; half a recording; CLOCS 5.2")
         views: tuple[()] = Field((), description="not used: CLOCS augments nothing")
         pretrain: PretrainConfig = Field(
-            PretrainConfig(epochs=400, batch_size=256, lr=1e-4, weight_decay=0.0, schedule="constant"),
+            PretrainConfig(
+                epochs=400, batch_size=256, lr=1e-4, weight_decay=0.0, schedule="constant", optimiser="adam"
+            ),
             description="CLOCS: Adam 1e-4, batch 256, up to 400 epochs; MMCL 3e-4 and 1e-4 on its ViT",
         )
 

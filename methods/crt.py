@@ -61,7 +61,7 @@ class CRT(Method):
             "fine-tuning, so that a record's vector depends on its place in the batch",
         )
         pretrain: PretrainConfig = Field(
-            PretrainConfig(epochs=100, batch_size=128, lr=1e-3, weight_decay=0.0),
+            PretrainConfig(epochs=100, batch_size=128, lr=1e-3, weight_decay=0.0, optimiser="adam"),
             description="released code: Adam 1e-3, batch 128, 100 epochs",
         )
 

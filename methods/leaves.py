@@ -45,7 +45,9 @@ class LEAVES(SelfSupervised):
             16, ge=1, description="length of the compared vectors, from one linear layer; LEAVES's code"
         )
         pretrain: PretrainConfig = Field(
-            PretrainConfig(epochs=100, batch_size=192, lr=1e-3, weight_decay=0.0, schedule="constant"),
+            PretrainConfig(
+                epochs=100, batch_size=192, lr=1e-3, weight_decay=0.0, schedule="constant", optimiser="adam"
+            ),
             description="LEAVES's code on PTB-XL: Adam 1e-3, batch 192, 100 epochs",
         )
 

@@ -65,7 +65,13 @@ class TSTCC(SelfSupervised):
         segments: int = Field(12, ge=2, description="fewer than this many are permuted; released SleepEDF settings")
         pretrain: PretrainConfig = Field(
             PretrainConfig(
-                epochs=40, batch_size=128, lr=3e-4, weight_decay=3e-4, betas=(0.9, 0.99), schedule="constant"
+                epochs=40,
+                batch_size=128,
+                lr=3e-4,
+                weight_decay=3e-4,
+                betas=(0.9, 0.99),
+                schedule="constant",
+                optimiser="adam",
             ),
             description="TS-TCC 4.2: Adam 3e-4, weight decay 3e-4, betas 0.9 and 0.99, batch 128, 40 epochs",
         )

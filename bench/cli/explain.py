@@ -9,7 +9,9 @@ import typer
 
 from bench.cli import options as o
 
-EXAMPLES = o.examples("bench explain llm-dan", "bench explain llm-dan ukb-hyp-hf --record 1000123_2_0 --out pictures")
+EXAMPLES = o.examples(
+    "bench explain llm-dan --paper", "bench explain llm-dan ukb-hyp-hf --record 1000123_2_0 --out pictures"
+)
 
 
 def explain_command(
@@ -22,6 +24,10 @@ def explain_command(
             autocompletion=o.complete("bench.tasks"),
         ),
     ] = None,
+    paper: Annotated[
+        bool,
+        typer.Option("--paper", help="Compare the settings with those of paper and release; without a task."),
+    ] = False,
     record: Annotated[
         str | None,
         typer.Option("--record", metavar="ID", help="A test record. [default: the one with the highest score]"),
@@ -51,7 +57,7 @@ def explain_command(
     ] = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Without a task: describe the method: source, modes, input and config fields.
+    """Without a task: describe the method (source, modes, input, config fields), or compare it with its paper.
 
     With a task: train the cell again and draw the ECG with activation, attention, risk groups, survival or phenotypes, as
     PNG and SVG."""
@@ -62,8 +68,10 @@ def explain_command(
         raise ConfigError(
             "TASK is missing: --record, --target and --out are about pictures. bench tasks lists the tasks."
         )
+    if paper and task is not None:
+        raise ConfigError(f"--paper compares a method's settings, whatever the task. Leave out {task}, or --paper.")
     if task is None:
-        return _describe(method)
+        return _compare_with_paper(method) if paper else _describe(method)
     o.choice(mode, "--mode", [name for name in modes.names() if modes.facts(name).gives_head])
     from bench.explain.explain import explain, log_pictures
     from bench.progress import say
@@ -104,3 +112,17 @@ def _describe(method: str) -> None:
     registry.load(registry.METHODS, method)
     for line in describe_method(registry.entries(registry.METHODS)[method]):
         typer.echo(line)
+
+
+def _compare_with_paper(method: str) -> None:
+    import shutil
+    import textwrap
+
+    from bench import registry
+    from bench.explain.paper_table import paper_table
+
+    registry.load(registry.METHODS, method)
+    width = shutil.get_terminal_size().columns
+    typer.echo(method)
+    for line in paper_table(registry.entries(registry.METHODS)[method]).lines():
+        typer.echo("\n".join(textwrap.wrap(line, width, subsequent_indent=" " * 11, break_on_hyphens=False)))

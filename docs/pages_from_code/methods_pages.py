@@ -10,7 +10,9 @@ import settings_pages
 from words import cell, markdown, table
 
 from bench import modes, registry
+from bench.explain.paper_table import paper_table
 from bench.method import MethodConfig
+from bench.method.as_published import as_published
 from bench.method.describe import method_facts, written
 
 
@@ -48,6 +50,7 @@ def _page(entry: registry.Entry, method: Any) -> str:
     facts = [(label, cell(words)) for label, words in method_facts(entry, method).items() if label != "source"]
     parts = [f"# {entry.name}\n", markdown(method.__doc__) + "\n", table(("", ""), facts)]
     parts += ["```\n" + _example(entry) + "\n```\n"]
+    parts += _paper(entry, method)
     parts += _settings(entry, method)
     if method.smoke:
         small = ", ".join(f"`{field}={written(value)}`" for field, value in method.smoke.items())
@@ -59,6 +62,28 @@ def _page(entry: registry.Entry, method: Any) -> str:
         if values:
             parts += [f"## {title}\n", _by_mode(values)]
     return "\n".join(parts)
+
+
+def _paper(entry: registry.Entry, method: Any) -> list[str]:
+    if settings_pages.required_fields(method.Config) or as_published(entry) is None:
+        return []
+    compared = paper_table(entry)
+    rows = [
+        (f"{row.aspect}{' §' if row.differences else ''}", cell(row.paper), cell(row.release), cell(row.ours))
+        for row in compared.rows
+    ]
+    names = f"Paper: {cell(compared.paper)}. Release: {cell(compared.release or 'none published')}.\n"
+    lines = [f"- § {row.aspect}: {cell(line)}" for row in compared.rows for line in row.differences]
+    lines += [
+        f"- {row.aspect}, on which the paper is silent: {cell(line)}" for row in compared.rows for line in row.choices
+    ]
+    return [
+        "## Paper, release and this project\n",
+        names,
+        table(("aspect", "paper", "release", "ours"), rows),
+        *lines,
+        "",
+    ]
 
 
 def _settings(entry: registry.Entry, method: Any) -> list[str]:

@@ -55,6 +55,7 @@ def one_step(method: str, config: str, pretrains: bool) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # the largest networks at the size of their papers
 @pytest.mark.parametrize("profile", ["smoke", "paper"])
 @pytest.mark.parametrize("board", BOARDS)
 def test_every_row_is_built_and_makes_one_step(board, profile):

@@ -1,0 +1,113 @@
+"""What a method's paper and its release state, from ``published/NAME.yaml`` next to the method's module.
+
+A file names the paper and the release, and for each aspect the settings that either states::
+
+    paper: "K-MERL (arXiv 2502.17900)"
+    release: ""                              # none is published
+    epochs:
+      paper: {pretrain.epochs: 50}
+    losses and weights:
+      paper: {says: contrast and entity queries, temperature: 0.07}
+      fields: [contrastive]                  # settings shown although neither states them
+      why: {contrastive: "..."}              # one line for a difference that the class does not declare
+
+A setting is a field of the method's Config (``pretrain.lr``), of a mode's (``linear.epochs``), of its input
+(``input.seconds``), ``corpus``, or ``parameters.MODULE`` in millions. What a paper does not state is left out, and read as
+silence. ``like: NAME`` takes what is not given from another method's file. ``corrected`` maps a date to
+what was wrong before it.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bench.errors import DataError
+from bench.reading.text_file import said
+from bench.reading.yaml_file import read_yaml
+from bench.registry import Entry
+
+ASPECTS = (
+    "architecture",
+    "parameters",
+    "text encoder",
+    "input",
+    "augmentation",
+    "losses and weights",
+    "optimiser",
+    "schedule",
+    "batch",
+    "epochs",
+    "corpus",
+    "prompts",
+    "probe protocol",
+)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Side(_Strict):
+    """What one of paper, release and this project has: settings, and what no setting holds."""
+
+    says: str = ""
+    settings: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_without_their_own_level(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            raise ValueError(f"expected settings, found {values!r}; leave out what is not stated")
+        return {"says": values.get("says", ""), "settings": {k: v for k, v in values.items() if k != "says"}}
+
+
+class Aspect(_Strict):
+    paper: Side = Side()
+    release: Side = Side()
+    ours: str = Field(default="", description="where this project differs in what no setting holds")
+    fields: list[str] = []
+    why: dict[str, str] = Field(default={}, description="setting, or ours -> the reason of a difference, in one line")
+
+
+class AsPublished(_Strict):
+    """The content of one file."""
+
+    paper: str
+    release: str = Field(default="", description="repository and commit; empty where none is published")
+    aspects: dict[str, Aspect] = {}
+    corrected: dict[datetime.date, str] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _aspects_without_their_own_level(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            raise ValueError("expected paper, release and aspects")
+        aspects = {name: value for name, value in values.items() if name in ASPECTS}
+        return {name: value for name, value in values.items() if name not in ASPECTS} | {"aspects": aspects}
+
+
+def as_published(entry: Entry) -> AsPublished | None:
+    """What paper and release of a method state; None where its package has no file on it.
+
+    Raises:
+        DataError: the file cannot be read; the message names it and the field.
+    """
+    path = entry.path.parent / "published" / f"{entry.name}.yaml"
+    if not path.is_file():
+        return None
+    import yaml
+
+    try:
+        content = read_yaml(path)
+        while isinstance(content, dict) and (other := content.get("like")):
+            content = read_yaml(path.with_name(f"{other}.yaml")) | {k: v for k, v in content.items() if k != "like"}
+        return AsPublished.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{path}: not readable: {said(error)}.") from error

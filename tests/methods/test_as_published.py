@@ -1,0 +1,93 @@
+"""Statements of papers and releases (``methods/published``) are held to the configs, and every difference has a reason."""
+
+import dataclasses
+import functools
+import re
+
+import pytest
+
+from bench import registry
+from bench.errors import DataError
+from bench.explain.paper_table import SILENT, OurSettings, comparisons, paper_table
+from bench.method.as_published import ASPECTS, as_published
+
+ENTRIES = registry.entries(registry.METHODS)
+METHODS = [name for name in ENTRIES if name != "encoder"]  # whose author states what there is to state
+
+
+def stated(name):
+    return as_published(ENTRIES[name])
+
+
+@functools.cache
+def compared(name):
+    cls = ENTRIES[name].load()
+    ours = OurSettings(cls)
+    return [c for aspect in ASPECTS for c in comparisons(cls, aspect, stated(name), ours)]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_paper_and_release_state_is_the_default_or_has_a_reason(name):
+    settings = compared(name)
+    assert [c.setting for c in settings if c.differs and not c.why] == []
+    differing = {c.setting for c in settings if c.differs}
+    reasons = {setting for aspect in stated(name).aspects.values() for setting in aspect.why}
+    assert reasons <= differing | {"ours"}  # a reason outlives its difference
+    assert set(ENTRIES[name].load().deviations) <= differing  # what a row is marked for is in the table
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_number_is_a_setting(name):
+    for aspect in stated(name).aspects.values():
+        assert not aspect.why.get("ours") or aspect.ours
+        for words in (aspect.paper.says, aspect.release.says, aspect.ours):
+            alone = re.sub(r"\b(?:Table|Figure) \w+|\b[A-Za-z][\w-]*\d[\w-]*|\bV2\b", "", words)
+            assert not re.search(r"\d", alone), words
+
+
+def test_a_default_that_moves_away_from_its_paper_is_a_difference():
+    etp = ENTRIES["etp"].load()
+    config = etp.Config()
+    moved = config.model_copy(update={"pretrain": config.pretrain.model_copy(update={"lr": 1e-3})})
+    ours = OurSettings(etp, moved)
+    (rate,) = [c for c in comparisons(etp, "optimiser", stated("etp"), ours) if c.setting == "pretrain.lr"]
+    assert rate.differs
+    assert not rate.why
+
+
+def test_a_table_says_what_differs_and_where_the_paper_is_silent():
+    rows = {row.aspect: row for row in paper_table(ENTRIES["kmerl"]).rows}
+    assert list(rows) == [aspect for aspect in ASPECTS if aspect in rows]
+    assert rows["schedule"].paper == f"schedule cosine; {SILENT} on warmup_epochs"
+    assert rows["parameters"].paper == SILENT
+    assert rows["text encoder"].differences == (
+        "model minilm, not medcpt: the text encoder is the packaged MiniLM, Med-CPT in the paper",
+    )
+    assert any(
+        choice.startswith("query_dim 256: width of the query network") for choice in rows["architecture"].choices
+    )
+    assert {row.release for row in rows.values()} == {"none published"}
+
+
+def test_a_method_without_a_file_has_ours_alone(tmp_path):
+    entry = dataclasses.replace(ENTRIES["etp"], path=tmp_path / "etp.py")
+    rows = {row.aspect: row for row in paper_table(entry).rows}
+    assert rows["epochs"].ours == "epochs 50"
+    assert rows["epochs"].paper == "not stated here"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("paper: a\nepochs: {paper: {pretrain.epoch: 50}}", r"states 'pretrain.epoch', and etp has no such setting"),
+        ("paper: a\nepoch: {}", r"etp\.yaml: epoch: Extra inputs"),
+        ("paper: a\nepochs: {paper: 50}", r"etp\.yaml: aspects\.epochs\.paper: expected settings, found 50"),
+        ("epochs: {}", r"etp\.yaml: paper: Field required"),
+        ("paper: [", r"etp\.yaml: not readable"),
+    ],
+)
+def test_a_wrong_file_names_its_fault(tmp_path, text, message):
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "etp.yaml").write_text(text)
+    with pytest.raises(DataError, match=message):
+        paper_table(dataclasses.replace(ENTRIES["etp"], path=tmp_path / "etp.py"))

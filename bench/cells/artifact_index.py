@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.reading.json_file import object_or_empty
-from bench.storage.artifacts import INPUTS, SEAL, abandoned, damage, discard, locked, sealed
+from bench.storage.artifacts import INPUTS, SEAL, abandoned, damage, discard, lock_of, locked, sealed
 from bench.storage.workspace import Workspace
 
 KINDS = (
@@ -220,4 +220,4 @@ def _lock(workspace: Workspace, artifact: Artifact) -> Path | None:
         return workspace.locks / f"{name}.lock"
     if name.startswith("."):
         return artifact.path.with_name(f"{name.removesuffix('.partial')}.lock") if name.endswith(".partial") else None
-    return artifact.path.with_name(f".{name}.lock")
+    return lock_of(artifact.path)

@@ -31,7 +31,7 @@ from bench.signals.store_writer import (
     StoreWriter,
     stored,
 )
-from bench.storage.artifacts import locked
+from bench.storage.artifacts import get_or_make
 
 CHUNK = 16
 """Recordings a worker reads at a time: 2 MB of 10 s at 500 Hz, a few milliseconds of work."""
@@ -79,14 +79,17 @@ def prepare(
     dataset.check()
     if dataset.root.resolve().is_relative_to(destination.resolve()):
         raise DataError(f"{destination} holds the files of {dataset.name}; expected another folder for its store.")
-    with locked(destination.parent / f".{destination.name}.lock"):
-        source = source_of(dataset)
-        if destination.is_dir() and (store := _current(destination, source, on_bad_record)):
-            return store
-        return _prepare(dataset, destination, source, rate, workers, on_bad_record, progress)
+    source = source_of(dataset)
+    return get_or_make(
+        destination,
+        lambda: _current(destination, source, on_bad_record),
+        lambda: _prepare(dataset, destination, source, rate, workers, on_bad_record, progress),
+    )
 
 
 def _current(path: Path, source: dict[str, Any], on_bad_record: OnBadRecord) -> SignalStore | None:
+    if not path.is_dir():
+        return None
     try:
         store = SignalStore.open(path)
     except DataError:

@@ -22,7 +22,7 @@ from bench.signals.median_beat import median_beat
 from bench.signals.resample import resample
 from bench.signals.store import SignalStore
 from bench.signals.store_writer import StoreWriter, stored
-from bench.storage.artifacts import digest, locked
+from bench.storage.artifacts import digest, get_or_make
 from bench.storage.code_digest import source_digest
 
 CHUNK = 32
@@ -85,14 +85,15 @@ def derive(
     """
     key = digest([store.signals_digest, asdict(transform), source_digest(__name__)], 24)
     path = cache / "signals" / key
-    with contextlib.suppress(DataError):
-        return SignalStore.open(path)
-    with locked(path.parent / f".{key}.lock"):
+
+    def find() -> SignalStore | None:
+        with contextlib.suppress(DataError):
+            return SignalStore.open(path)
+        return None
+
+    def make() -> SignalStore:
         if path.is_dir():
-            try:
-                return SignalStore.open(path)
-            except DataError as error:
-                say(f"{error}; it is made again")
+            say(f"{path}: not readable as a signal store; it is made again")
         writer = StoreWriter(path, {"key": key})
         while writer.done < len(store):
             rows = np.arange(writer.done, min(writer.done + CHUNK, len(store)))
@@ -104,7 +105,9 @@ def derive(
             if progress is not None:
                 progress(writer.done, len(store))
         writer.finish({"dataset": store.manifest.get("dataset"), "fs": transform.fs, "derived": asdict(transform)})
-    return SignalStore.open(path)
+        return SignalStore.open(path)
+
+    return get_or_make(path, find, make)
 
 
 def transformed(store: SignalStore, rows: np.ndarray, transform: Transform) -> list[np.ndarray]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from errno import EDQUOT, EFBIG, EINVAL, ENOLCK, ENOSPC, ENOSYS, ENOTSUP, EROFS
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.errors import BenchError, DataError
 from bench.reading.json_file import read_json
@@ -29,6 +29,8 @@ INPUTS = "inputs.json"
 
 NO_SPACE = (ENOSPC, EROFS, EDQUOT, EFBIG)
 NO_LOCKS = (ENOLCK, ENOSYS, ENOTSUP)
+
+T = TypeVar("T")
 
 
 def writer() -> str:
@@ -282,24 +284,43 @@ def locked(path: Path, timeout: float = -1) -> Iterator[None]:
         lock.release()
 
 
+def lock_of(final: Path) -> Path:
+    """The lock file that the writer of an artifact holds."""
+    return final.with_name(f".{final.name}.lock")
+
+
+def get_or_make(final: Path, find: Callable[[], T | None], make: Callable[[], T]) -> T:
+    """What ``find()`` returns of the artifact ``final``; if it returns None, what ``make()`` returns.
+
+    ``make`` runs under the artifact's lock, and only if ``find`` returns None there too: concurrent callers make it once.
+
+    Raises:
+        DataError: the lock file cannot be written, or its file system has no locks.
+    """
+    if (value := find()) is not None:
+        return value
+    with locked(lock_of(final)):
+        value = find()
+        return make() if value is None else value
+
+
 def once(final: Path, make: Callable[[Path], None], kind: str = "", inputs: dict[str, Any] | None = None) -> Path:
     """The artifact ``final``, made by ``make(folder)`` if it is not there yet; concurrent callers make it once.
 
     With ``inputs`` it is sealed, and checked whenever it is found: one whose bytes were altered is made again.
     """
 
-    def found() -> bool:
-        return final.is_dir() and (inputs is None or damage(final) is None)
+    def find() -> Path | None:
+        return final if final.is_dir() and (inputs is None or damage(final) is None) else None
 
-    if found():
-        return final
-    with locked(final.parent / f".{final.name}.lock"):
-        if final.is_dir() and not found():
-            warnings.warn(f"{final}: {damage(final)}; it is made again.", stacklevel=2)
+    def write() -> Path:
+        if final.is_dir():
+            warnings.warn(f"{final}: {damage(final)}; it is made again.", stacklevel=4)
             discard(final)
-        if not final.is_dir():
-            with writing(final) as folder:
-                make(folder)
-                if inputs is not None:
-                    seal(folder, kind, inputs)
-    return final
+        with writing(final) as folder:
+            make(folder)
+            if inputs is not None:
+                seal(folder, kind, inputs)
+        return final
+
+    return get_or_make(final, find, write)

@@ -30,6 +30,7 @@ from bench.storage.artifacts import (
     digest,
     discard,
     file_digest,
+    lock_of,
     locked,
     read_sealed,
     seal,
@@ -107,7 +108,7 @@ def pretrain(
     if agreed(final.is_dir()):
         return final
     partial = final.with_name(f".{final.name}.partial")
-    with locked(final.with_name(f".{final.name}.lock")) if rank() == 0 else contextlib.nullcontext():
+    with locked(lock_of(final)) if rank() == 0 else contextlib.nullcontext():
         if not agreed(final.is_dir()):
             if rank() == 0:
                 partial.mkdir(exist_ok=True)
@@ -331,7 +332,7 @@ def discard_if_altered(folder: Path) -> bool:
     """Whether a checkpoint is as it was written; if not, the folder is removed, so that it is made again."""
     if checkpoint_damage(folder) is None:
         return True
-    with locked(folder.with_name(f".{folder.name}.lock")):
+    with locked(lock_of(folder)):
         if folder.is_dir() and (wrong := checkpoint_damage(folder)):
             say(f"{folder}: {wrong}; the checkpoint is made again")
             discard(folder)

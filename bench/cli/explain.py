@@ -18,11 +18,7 @@ def explain_command(
     method: o.MethodName,
     task: Annotated[
         str | None,
-        typer.Argument(
-            help="The task. [default: none: describe the method]",
-            callback=o.registered("bench.tasks"),
-            autocompletion=o.complete("bench.tasks"),
-        ),
+        o.name_argument("bench.tasks", "The task. [default: none: describe the method]"),
     ] = None,
     paper: Annotated[
         bool,

@@ -195,13 +195,25 @@ def matching(group: str) -> Callable[[Any], Any]:
     return check
 
 
-MethodName = Annotated[
-    str,
-    typer.Argument(help="The method.", callback=registered("bench.methods"), autocompletion=complete("bench.methods")),
-]
-TaskName = Annotated[
-    str, typer.Argument(help="The task.", callback=registered("bench.tasks"), autocompletion=complete("bench.tasks"))
-]
+def name_argument(group: str, help: str) -> Any:
+    """An argument that is one registered name."""
+    return typer.Argument(help=help, callback=registered(group), autocompletion=complete(group))
+
+
+def names_option(group: str, *flags: str, metavar: str, help: str) -> Any:
+    """An option that takes names and patterns of a group."""
+    return typer.Option(*flags, metavar=metavar, help=help, callback=matching(group), autocompletion=complete(group))
+
+
+def mode_option(metavar: str) -> Any:
+    """The option ``--mode`` of commands that train downstream."""
+    text = "zeroshot, linear, knn, finetune, scratch, or a mode of a plugin."
+    return typer.Option("--mode", metavar=metavar, help=text, autocompletion=complete_modes)
+
+
+MethodName = Annotated[str, name_argument("bench.methods", "The method.")]
+TaskName = Annotated[str, name_argument("bench.tasks", "The task.")]
+DatasetName = Annotated[str, name_argument("bench.datasets", "The dataset.")]
 CorpusOption = Annotated[
     str | None,
     typer.Option(
@@ -211,12 +223,6 @@ CorpusOption = Annotated[
         help="The dataset to pretrain on. [default: the paper's if available, else the task's training folds; in bench "
         "pretrain ptbxl]",
         autocompletion=complete("bench.datasets"),
-    ),
-]
-DatasetName = Annotated[
-    str,
-    typer.Argument(
-        help="The dataset.", callback=registered("bench.datasets"), autocompletion=complete("bench.datasets")
     ),
 ]
 

@@ -19,34 +19,27 @@ EXAMPLES = o.examples(
 def run_command(
     method: Annotated[
         list[str] | None,
-        typer.Option(
+        o.names_option(
+            "bench.methods",
             "--method",
             "-m",
             metavar="NAMES",
             help="Methods: names separated by commas; wildcards allowed. Repeatable.",
-            callback=o.matching("bench.methods"),
-            autocompletion=o.complete("bench.methods"),
         ),
     ] = None,
     task: Annotated[
         list[str] | None,
-        typer.Option(
+        o.names_option(
+            "bench.tasks",
             "--task",
             "-t",
             metavar="NAMES",
             help="Tasks: names separated by commas; wildcards allowed ('ptbxl-*'). Repeatable.",
-            callback=o.matching("bench.tasks"),
-            autocompletion=o.complete("bench.tasks"),
         ),
     ] = None,
     mode: Annotated[
         list[str] | None,
-        typer.Option(
-            "--mode",
-            metavar="NAMES",
-            help="zeroshot, linear, knn, finetune, scratch, or a mode of a plugin.",
-            autocompletion=o.complete_modes,
-        ),
+        o.mode_option("NAMES"),
     ] = None,
     protocol: Annotated[
         list[str] | None,

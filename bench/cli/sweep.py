@@ -42,34 +42,17 @@ def sweep_command(
     context: typer.Context,
     method: Annotated[
         str | None,
-        typer.Option(
-            "--method",
-            "-m",
-            metavar="NAME",
-            help="One method.",
-            callback=o.matching("bench.methods"),
-            autocompletion=o.complete("bench.methods"),
-        ),
+        o.names_option("bench.methods", "--method", "-m", metavar="NAME", help="One method."),
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(
-            "--task",
-            "-t",
-            metavar="NAME",
-            help="One task. Each of its folds gets a separate study.",
-            callback=o.matching("bench.tasks"),
-            autocompletion=o.complete("bench.tasks"),
+        o.names_option(
+            "bench.tasks", "--task", "-t", metavar="NAME", help="One task. Each of its folds gets a separate study."
         ),
     ] = None,
     mode: Annotated[
         str | None,
-        typer.Option(
-            "--mode",
-            metavar="NAME",
-            help="zeroshot, linear, finetune, scratch.",
-            autocompletion=o.complete_modes,
-        ),
+        o.mode_option("NAME"),
     ] = None,
     trials: Annotated[
         int | None,

@@ -17,7 +17,8 @@ import time
 import numpy as np
 
 from bench.scoring.bootstrap import draws
-from bench.scoring.comparison import friedman, holm, p_values_of_all_pairs, paired_difference
+from bench.scoring.comparison import friedman, holm, paired_difference
+from bench.scoring.replication import differences_of_all_pairs
 from bench.scoring.score import score_replicates
 
 RECORDS, CLASSES = 2158, 5
@@ -53,7 +54,7 @@ def main() -> None:
         best = int(values[column].argmax())
         holm(np.array([paired_difference(known[best], k).p_value for i, k in enumerate(known) if i != best]))
         marks.append(time.perf_counter())
-        holm(p_values_of_all_pairs([[k] for k in known]))
+        holm(np.array([d.p_value for d in differences_of_all_pairs([[k] for k in known])]))
         marks.append(time.perf_counter())
         for name, seconds in zip(sums, np.diff(marks), strict=True):
             sums[name] += seconds

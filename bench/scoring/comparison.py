@@ -1,14 +1,13 @@
 """Compare methods, with the uncertainty of their differences.
 
-On one test set: :func:`paired_difference` (bootstrap, any metric, patients) and :func:`delong` (one class's AUROC,
-records). Over repeated cross-validation: :func:`corrected_resampled_t`. Over a column of comparisons: :func:`holm`.
-Over several tasks: :func:`friedman` with Nemenyi's critical difference, and :func:`mean_rank`. All p values are
-two-sided.
+On one test set: :func:`paired_difference` (bootstrap, any metric, patients), :func:`bench.scoring.replication.difference`
+(the same for several replicates of each method) and :func:`delong` (one class's AUROC, records). Over repeated
+cross-validation: :func:`corrected_resampled_t`. Over a column of comparisons: :func:`holm`. Over several tasks:
+:func:`friedman` with Nemenyi's critical difference, and :func:`mean_rank`. All p values are two-sided.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +28,27 @@ class Difference:
     low: float
     high: float
     p_value: float
+    spread: Spread
+
+    def equivalence(self, margin: float) -> float:
+        """The p value of a difference of ``margin`` or more, in either direction: two one-sided t tests.
+
+        Schuirmann, J Pharmacokinet Biopharm 1987. Below the level, the two are shown to be equal up to the margin; the
+        absence of a significant difference does not show that. NaN where there is no standard error.
+        """
+        error, freedom = self.spread
+        if not error > 0:
+            return np.nan if np.isnan(error) else float(abs(self.value) >= margin)
+        return float(stats.t.sf((margin - abs(self.value)) / error, freedom))
+
+    def detectable(self, comparisons: int = 1, power: float = 0.8, level: float = 0.05) -> float:
+        """The smallest true difference that would be found with this ``power``, given this standard error.
+
+        The two-sided test is at ``level / comparisons``, as Holm's first step is. The usual sum of two quantiles of t
+        approximates the noncentral t. NaN where there is no standard error.
+        """
+        error, freedom = self.spread
+        return float((stats.t.isf(level / comparisons / 2, freedom) + stats.t.ppf(power, freedom)) * error)
 
 
 def paired_difference(first: Replicates, second: Replicates, level: float = 0.95) -> Difference:
@@ -42,106 +62,17 @@ def paired_difference(first: Replicates, second: Replicates, level: float = 0.95
     """
     require_same_origin([first, second])
     both = Replicates(first.estimates - second.estimates, first.values - second.values, first.support, first.origin)
-    return _tested(both.value, both.spread(), level)
+    return t_test(both.value, both.spread(), level)
 
 
-def difference_of_means(first: Sequence[Replicates], second: Sequence[Replicates], level: float = 0.95) -> Difference:
-    """The difference of two methods of which each was trained with several seeds; one seed each is
-    :func:`paired_difference`.
-
-    The records' part is that of the seeds' averages, paired. To it comes, for each method, the variance between its
-    seeds over their number: seeds of two methods have nothing to do with each other. Degrees of freedom after
-    Satterthwaite.
-
-    Raises DataError where records, targets, patients, draws or classes differ.
-    """
-    require_same_origin([*first, *second])
-    means = [_mean(runs) for runs in (first, second)]
-    both = Replicates(means[0].estimates - means[1].estimates, means[0].values - means[1].values, means[0].support)
-    records = both.spread()
-    variance, parts = records.standard_error**2, records.standard_error**4 / records.freedom
-    for runs in (first, second):
-        if len(runs) > 1:
-            between = float(np.var([run.value for run in runs], ddof=1)) / len(runs)
-            variance += between
-            parts += between**2 / (len(runs) - 1)
-    return _tested(both.value, Spread(variance**0.5, variance**2 / parts if parts > 0 else np.inf), level)
-
-
-def p_values_of_all_pairs(lines: Sequence[Sequence[Replicates]]) -> Float[np.ndarray, "pair"]:
-    """The p value of :func:`difference_of_means` for every two lines, in the order of ``itertools.combinations``.
-
-    What a pair needs of its replicates are the variances of differences, which the covariances of all lines hold at once:
-    780 pairs of 40 lines cost one product of matrices instead of 780 passes. Lines so much alike that rounding would show are
-    compared one by one.
-
-    Raises DataError where records, targets, patients, draws or classes differ.
-    """
-    pairs = list(itertools.combinations(range(len(lines)), 2))
-    runs = [run for line in lines for run in line]
-    if not pairs:
-        return np.empty(0)
-    require_same_origin(runs)
-    kept = runs[0].present
-    carried = runs[0].support[kept]
-    repeated = carried >= 2
-    missing = np.isnan(runs[0].values)
-    if not repeated.any() or any((np.isnan(run.values) != missing).any() for run in runs):
-        return np.array([difference_of_means(lines[i], lines[j]).p_value for i, j in pairs])
-    means = [_mean(line) for line in lines]
-    estimates = np.stack([mean.estimates[kept] for mean in means])
-    moved = np.nan_to_num(np.stack([mean.values[:, kept] for mean in means]) - estimates[:, None])
-    moved *= np.where(repeated, np.sqrt(carried / np.maximum(carried - 1, 1)), 0.0)
-    moved -= moved.mean(axis=1, keepdims=True)
-    first, second = np.array(pairs).T
-
-    def of_differences(deviations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """[line, replicate] -> for each pair the variance of the difference, and whether rounding shows in it."""
-        covariance = deviations @ deviations.T / deviations.shape[1]
-        own = np.diag(covariance)
-        variance = own[first] + own[second] - 2 * covariance[first, second]
-        return np.maximum(variance, 0), variance < 1e-9 * (own[first] + own[second])
-
-    variance, alike = of_differences(moved.sum(axis=2))
-    by_part = np.stack([of_differences(moved[:, :, p])[0] for p in range(len(carried))])
-    of_one_cluster = np.mean(by_part[repeated] * carried[repeated, None], axis=0)
-    by_part[~repeated] = of_one_cluster
-    variance = (variance + of_one_cluster * np.count_nonzero(~repeated)) / len(carried) ** 2
-    own = np.maximum(carried - 1, 1)[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        parts = variance**2 / (by_part.sum(axis=0) ** 2 / np.sum(by_part**2 / (own + 2), axis=0) - 2)
-    for line in (first, second):
-        between = np.array(
-            [np.var([r.value for r in runs], ddof=1) / len(runs) if len(runs) > 1 else 0 for runs in lines]
-        )
-        freedom = np.array([max(len(runs) - 1, 1) for runs in lines])
-        variance = variance + between[line]
-        parts = parts + between[line] ** 2 / freedom[line]
-    value = np.abs((estimates[first] - estimates[second]).mean(axis=1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = 2 * stats.t.sf(value / np.sqrt(variance), variance**2 / parts)
-    for k in np.flatnonzero(alike | ~(parts > 0)):
-        found[k] = difference_of_means(lines[first[k]], lines[second[k]]).p_value
-    return found
-
-
-def _mean(runs: Sequence[Replicates]) -> Replicates:
-    """The average over runs, in every replicate."""
-    return Replicates(
-        np.mean([run.estimates for run in runs], axis=0),
-        np.mean([run.values for run in runs], axis=0),
-        runs[0].support,
-        runs[0].origin,
-    )
-
-
-def _tested(value: float, spread: Spread, level: float) -> Difference:
+def t_test(value: float, spread: Spread, level: float) -> Difference:
+    """A difference, its interval and the p value of Student's t test."""
     low, high = interval(value, spread, "plain", level)
     if spread.standard_error > 0:
         p_value = 2 * float(stats.t.sf(abs(value) / spread.standard_error, spread.freedom))
     else:
         p_value = 1.0 if value == 0 else np.nan
-    return Difference(value, low, high, p_value)
+    return Difference(value, low, high, p_value, spread)
 
 
 @dataclass(frozen=True)
@@ -157,7 +88,7 @@ class DeLong:
         variance = pair[0, 0] + pair[1, 1] - 2 * pair[0, 1]
         if abs(variance) < 1e-15:  # identical rankings: what is left is rounding
             variance = 0.0
-        return _tested(float(self.aurocs[first] - self.aurocs[second]), Spread(float(variance**0.5), np.inf), level)
+        return t_test(float(self.aurocs[first] - self.aurocs[second]), Spread(float(variance**0.5), np.inf), level)
 
 
 def delong(target: Shaped[np.ndarray, "record"], scores: Real[np.ndarray, "method record"]) -> DeLong:
@@ -193,9 +124,9 @@ def corrected_resampled_t(
     """
     runs = len(values)
     if runs < 2:
-        return Difference(float(np.mean(values)), np.nan, np.nan, np.nan)
+        return Difference(float(np.mean(values)), np.nan, np.nan, np.nan, Spread(np.nan, np.nan))
     standard_error = float(np.sqrt((1 / runs + test_records / train_records) * np.var(values, ddof=1)))
-    return _tested(float(np.mean(values)), Spread(standard_error, runs - 1), level)
+    return t_test(float(np.mean(values)), Spread(standard_error, runs - 1), level)
 
 
 def holm(p_values: Float[np.ndarray, "comparison"]) -> Float[np.ndarray, "comparison"]:

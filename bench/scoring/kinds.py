@@ -9,11 +9,11 @@ the columns, the checked (targets, scores) of validation records or None, and th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from bench.scoring import classification, regression, survival, survival_curves, weighted
 
@@ -27,7 +27,8 @@ class Measured:
     """A metric is the mean of its parts: classes, targets, or one part for what has no mean.
 
     ``parts``: metric -> [part]. ``again(weights, names)``: the same for every replicate, [replicate, part].
-    ``carriers``: metric -> the clusters that carry each part. ``per_class``: column -> [class].
+    ``carriers``: metric -> the clusters that carry each part. ``trials``: the same as a number of independent trials
+    (:class:`bench.scoring.bootstrap.Replicates`), where it is another. ``per_class``: column -> [class].
     """
 
     truth: np.ndarray
@@ -39,6 +40,7 @@ class Measured:
     left_out: Bool[np.ndarray, "class"]
     thresholds: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
+    trials: ByMetric = field(default_factory=dict)
 
 
 def multilabel(
@@ -91,6 +93,7 @@ def multilabel(
         left_out=left_out,
         thresholds=thresholds,
         notes=notes,
+        trials={"macro_auroc": pairing_trials(targets, clusters)},
     )
 
 
@@ -127,6 +130,7 @@ def multiclass(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *re
         per_class=per_class,
         support=truth.sum(axis=0),
         left_out=~classification.scorable(truth),
+        trials={"macro_auroc": pairing_trials(truth, clusters)},
     )
 
 
@@ -222,10 +226,21 @@ def carrying_clusters(
 ) -> Int[np.ndarray, "class"]:
     """How many clusters have a positive record of each class, or how many have a negative one if they are fewer."""
 
-    def having(rows: np.ndarray) -> int:
-        return int(np.count_nonzero(np.bincount(clusters[rows])))
+    return np.array([min(pair) for pair in _sides(targets, clusters)], dtype=np.int64)
 
-    return np.array([min(having(column != 0), having(column == 0)) for column in targets.T], dtype=np.int64)
+
+def pairing_trials(
+    targets: Shaped[np.ndarray, "record class"], clusters: Int[np.ndarray, "record"]
+) -> Float[np.ndarray, "class"]:
+    """4 m n / (m + n) for m clusters with a positive record of a class and n with a negative one."""
+    return np.array([4 * m * n / max(m + n, 1) for m, n in _sides(targets, clusters)])
+
+
+def _sides(targets: np.ndarray, clusters: np.ndarray) -> Iterator[tuple[int, int]]:
+    """How many clusters have a positive record of each class, and how many have a negative one."""
+    for column in targets.T:
+        positive, negative = (np.count_nonzero(np.bincount(clusters[rows])) for rows in (column != 0, column == 0))
+        yield int(positive), int(negative)
 
 
 def all_clusters(clusters: Int[np.ndarray, "record"]) -> Int[np.ndarray, "1"]:

@@ -119,7 +119,7 @@ def score(
     """
     asked = kinds.load(kind)
     measured, cluster = _measure(asked, targets, scores, classes, clusters, validation)
-    drawn = _replicates(measured, _chosen(asked, metrics, measured), cluster, bootstrap, seed)
+    drawn = _replicates(asked, measured, _chosen(asked, metrics, measured), cluster, bootstrap, seed)
     estimates = {name: _estimate(replicates, asked.metrics[name]) for name, replicates in drawn.items()}
     for group, members in (groups or {}).items():
         for name in asked.grouped_metrics:
@@ -166,7 +166,7 @@ def score_replicates(
     """
     asked = kinds.load(kind)
     measured, cluster = _measure(asked, targets, scores, classes, clusters, validation, metrics)
-    return _replicates(measured, _chosen(asked, metrics, measured), cluster, bootstrap, seed)
+    return _replicates(asked, measured, _chosen(asked, metrics, measured), cluster, bootstrap, seed)
 
 
 def _measure(
@@ -196,7 +196,7 @@ def _chosen(kind: Kind, metrics: Sequence[str] | None, measured: Measured) -> li
 
 
 def _replicates(
-    measured: Measured, names: Sequence[str], clusters: np.ndarray, replicates: int, seed: int
+    kind: Kind, measured: Measured, names: Sequence[str], clusters: np.ndarray, replicates: int, seed: int
 ) -> dict[str, Replicates]:
     blocks = [measured.again(weights, names) for weights in draws(clusters, replicates, seed)]
     drawn = {}
@@ -204,7 +204,9 @@ def _replicates(
     for name in names:
         parts = measured.parts[name]
         values = np.concatenate([block[name] for block in blocks]) if blocks else np.empty((0, len(parts)))
-        drawn[name] = Replicates(parts, values, measured.carriers[name], origin)
+        bounded = kind.metrics[name] == "logit"
+        trials = measured.trials.get(name, measured.carriers[name]).astype(float) if bounded else None
+        drawn[name] = Replicates(parts, values, measured.carriers[name], origin, trials)
     return drawn
 
 

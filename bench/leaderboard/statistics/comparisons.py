@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 REPLICATES = 1000
-VERSION = 1  # of what is kept in the cache
+VERSION = 2  # of what is kept in the cache
 LOWER_IS_BETTER = ("rmse", "mae", "integrated_brier")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -213,9 +213,10 @@ def _p_values(lines: list[list[Result]], metric: str, class_name: str | None) ->
 
 
 def _bootstrapped(replicates: list[list[Any]]) -> _Tested:
-    from bench.scoring.comparison import p_values_of_all_pairs
+    from bench.scoring.replication import differences_of_all_pairs
 
-    return "bootstrap of the paired difference", [_or_none(p) for p in p_values_of_all_pairs(replicates)], ""
+    found = [_or_none(difference.p_value) for difference in differences_of_all_pairs(replicates)]
+    return "bootstrap of the paired difference", found, ""
 
 
 def _delong(paired: list[PairedScores], column: int) -> _Tested:

@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from bench.errors import DataError
 from bench.scoring import classification, comparison
-from bench.scoring.bootstrap import Replicates
+from bench.scoring.bootstrap import Replicates, Spread
 from bench.scoring.score import score_replicates
 
 
@@ -51,21 +51,32 @@ def test_the_order_of_a_pair_only_turns_the_sign(cohort):
 
 def test_a_method_does_not_differ_from_itself(cohort):
     a = replicates(cohort[0], cohort[1])
-    assert comparison.paired_difference(a, a) == comparison.Difference(0.0, 0.0, 0.0, 1.0)
+    same = comparison.paired_difference(a, a)
+    assert (same.value, same.low, same.high, same.p_value) == (0.0, 0.0, 0.0, 1.0)
+    assert same.equivalence(0.02) == 0.0
 
 
-def test_all_pairs_at_once_are_the_pairs_one_by_one(cohort):
-    """Lines of one and several seeds, a class that one patient carries, a line twice, and one that is nearly another."""
-    rng = np.random.default_rng(2)
-    targets = cohort[0].copy()
-    targets[:, 2] = np.arange(400) == 7
-    scores = [cohort[1], cohort[2], cohort[1], cohort[1] + 1e-7 * rng.normal(size=(400, 3)), rng.normal(size=(400, 3))]
-    lines = [[replicates(targets, s)] for s in scores]
-    lines.append([replicates(targets, cohort[2] + 0.1 * rng.normal(size=(400, 3))) for _ in range(3)])
-    expected = [comparison.difference_of_means(a, b).p_value for a, b in itertools.combinations(lines, 2)]
-    assert len(set(np.round(expected, 6))) > 5
-    np.testing.assert_allclose(comparison.p_values_of_all_pairs(lines), expected, rtol=1e-6)
-    assert len(comparison.p_values_of_all_pairs(lines[:1])) == 0
+def test_equivalence_is_two_one_sided_t_tests():
+    found = comparison.t_test(0.005, Spread(0.004, 30), 0.95)
+    one_sided = [stats.t.sf((0.02 - 0.005) / 0.004, 30), stats.t.sf((0.02 + 0.005) / 0.004, 30)]
+    assert found.equivalence(0.02) == pytest.approx(max(one_sided))
+    assert comparison.t_test(-0.005, Spread(0.004, 30), 0.95).equivalence(0.02) == found.equivalence(0.02)
+    assert comparison.t_test(0.02, Spread(0.004, 30), 0.95).equivalence(0.02) == pytest.approx(0.5)
+    noisy = comparison.t_test(0.0, Spread(0.02, 30), 0.95)  # not significant, and not shown to be equal
+    assert noisy.p_value == 1.0
+    assert noisy.equivalence(0.02) > 0.05
+
+
+def test_the_smallest_detectable_difference_is_found_with_its_power():
+    """Against simulated t tests of a true difference of that size, at Holm's first step."""
+    error, freedom, comparisons = 0.01, 12, 10
+    found = comparison.t_test(0.0, Spread(error, freedom), 0.95).detectable(comparisons)
+    rng = np.random.default_rng(0)
+    estimates = found + error * rng.normal(size=200_000)
+    errors = error * np.sqrt(rng.chisquare(freedom, size=200_000) / freedom)
+    p_values = 2 * stats.t.sf(np.abs(estimates) / errors, freedom)
+    assert np.mean(p_values < 0.05 / comparisons) == pytest.approx(0.8, abs=0.03)
+    assert found > comparison.t_test(0.0, Spread(error, freedom), 0.95).detectable(1)
 
 
 def test_what_was_not_scored_on_the_same_records_is_not_paired(cohort):

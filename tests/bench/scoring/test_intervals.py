@@ -21,7 +21,11 @@ in_range = {"logit": (0, 1), "fisher": (-1, 1), "log": (0, np.inf), "complement"
 def test_an_interval_holds_its_value_and_stays_in_range(scale, where, error, freedom):
     bottom, top = np.clip(in_range[scale], -9, 9)
     value = bottom + where * (top - bottom)
-    low, high = interval(value, Spread(error, freedom), scale)
+    low, high = interval(value, Spread(error, freedom), scale, trials=7.0)
+    if np.isnan(low):  # without a spread, or at the end of a scale
+        assert scale not in ("logit", "plain")
+        return
+    assert error < 1e-6 or high > low
     assert in_range[scale][0] - 20 * (scale == "plain") * (1 + 13 * error) <= low
     assert low <= value * (1 + 1e-9 * np.sign(value)) + 1e-12
     assert high >= value * (1 - 1e-9 * np.sign(value)) - 1e-12
@@ -68,13 +72,46 @@ def test_what_a_replicate_lost_does_not_move():
     assert a == b
 
 
-def test_perfect_predictions_have_an_interval_without_width_and_absent_ones_none():
-    targets = np.array([[0], [0], [1], [1]])
-    metric = score("multilabel", targets, targets * 1.0, ["a"], None, bootstrap=50).metrics["macro_auroc"]
-    assert (metric.value, metric.low, metric.high) == (1.0, 1.0, 1.0)
+@pytest.mark.parametrize("positives", [5, 50])
+def test_perfect_predictions_have_an_interval_that_more_positives_narrow(positives):
+    targets = (np.arange(400) < positives)[:, None] * 1
+    metrics = score("multilabel", targets, targets * 1.0, ["a"], None, bootstrap=50).metrics
+    for metric in ("macro_auroc", "macro_auprc"):
+        found = metrics[metric]
+        assert (found.value, found.high) == (1.0, 1.0)
+        assert found.low < 0.99
+    trials = 4 * positives * (400 - positives) / 400
+    assert metrics["macro_auroc"].low == pytest.approx(trials / (trials + 1.959964**2))  # Wilson's limit
+
+
+def test_no_interval_of_a_share_has_width_0_and_absent_ones_are_nan():
+    targets = (np.arange(40) < 10)[:, None] * 1
+    constant = score("multilabel", targets, np.zeros((40, 1)), ["a"], None, bootstrap=50).metrics["macro_auroc"]
+    assert constant.low < constant.value == 0.5 < constant.high
     lonely = score("multilabel", np.eye(4)[:, :1], np.eye(4)[:, :1], ["a"], None, bootstrap=50).metrics["macro_auroc"]
     assert lonely.value == 1.0
     assert np.isnan([lonely.low, lonely.high]).all()
+
+
+def test_perfect_regression_has_no_interval():
+    targets = np.random.default_rng(0).normal(size=(50, 1))
+    metrics = score("regression", targets, targets, ["a"], None, bootstrap=50).metrics
+    assert metrics["rmse"].value == 0.0
+    assert np.isnan([metrics["rmse"].low, metrics["rmse"].high]).all()
+
+
+def test_near_1_the_interval_is_wider_than_its_few_errors_alone_would_make_it():
+    rng = np.random.default_rng(0)
+    targets = (np.arange(300) < 20)[:, None] * 1
+    scores = targets * 10.0 + rng.normal(size=(300, 1)) * 0.01
+    scores[0] = 9 * 0.01  # one positive among the negatives
+    scores[0] = np.sort(scores[20:, 0])[-2]
+    run = score_replicates("multilabel", targets, scores, ["a"], None, bootstrap=400, metrics=["macro_auroc"])
+    run = run["macro_auroc"]
+    plain = Replicates(run.estimates, run.values, run.support, run.origin)
+    assert run.spread().standard_error > 1.5 * plain.spread().standard_error
+    low, high = run.interval("logit")
+    assert low < run.value < high <= 1
 
 
 # --- Simulated experiments with a known truth ------------------------------------------------------------------------

@@ -1,0 +1,186 @@
+"""The mean over replicates of a training, with its variance over test patients and over replicates.
+
+A replicate is one joint draw of everything that a training draws: the pretraining seed, the labelled records and the
+seed of what is trained downstream. All replicates are tested on the same patients: a two-way layout, patients crossed
+with replicates. It is the layout of a multi-reader study, with replicates in the place of readers, and the estimator is
+that of Obuchowski and Rockette (Commun Stat Simul Comput 1995), with the degrees of freedom of Hillis (Stat Med 2007):
+
+    variance of the mean over R replicates = P + S / R
+
+- S is the variance between the values of the replicates. It holds the variance of trainings, and that part of the
+  patients' variance which differs from one replicate to the next.
+- P is the covariance, over draws of patients, of the values of two different replicates: what all replicates have in
+  common. It is read off the bootstrap, whose draws are the same for all of them.
+
+Adding S / R to the bootstrap variance of the mean instead counts the part that differs twice, and a bootstrap that also
+draws replicates is too narrow, as it has R of them to draw from. ``benchmarks/interval_coverage.py`` compares the three.
+
+Assumptions: replicates are independent and alike in distribution, patients are independent, and the mean is close to
+normal. With one replicate S is unknown: the variance is that of one trained model over patients.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.scoring.bootstrap import Covariance, Interval, Replicates, Scale, Spread, interval
+from bench.scoring.comparison import Difference, t_test
+
+
+@dataclass(frozen=True)
+class Components:
+    """The mean over replicates, and its variance by source.
+
+    Attributes:
+        value: the mean.
+        count: R.
+        patients: P, the variance of the mean over draws of patients; with one replicate that of the one model.
+        between: variance of a single replicate around the mean of all possible ones, S less the patients' part of it,
+            not below 0; NaN with one replicate.
+        spread: standard error and degrees of freedom of the mean.
+        trials: as in :class:`bench.scoring.bootstrap.Replicates`, harmonic mean over parts.
+    """
+
+    value: float
+    count: int
+    patients: float
+    between: float
+    spread: Spread
+    trials: float | None
+
+    def interval(self, scale: Scale, level: float = 0.95) -> Interval:
+        """The two-sided interval of the mean, symmetric on ``scale``."""
+        return interval(self.value, self.spread, scale, level, self.trials)
+
+
+def components(runs: Sequence[Replicates]) -> Components:
+    """The mean of a method over replicates that were tested on the same records.
+
+    Raises DataError where records, targets, patients, draws or classes differ.
+    """
+    covariance, count = Covariance.of(runs), len(runs)
+    values = np.array([run.value for run in runs])
+    trials = runs[0].mean_trials
+    records = covariance.spread(np.full(count, 1 / count))
+    if count == 1:
+        return Components(float(values[0]), 1, records.standard_error**2, np.nan, records, trials)
+    common = _common(covariance.total)
+    between = float(np.var(values, ddof=1))
+    own = float(np.diag(covariance.total).mean())
+    return Components(
+        value=float(values.mean()),
+        count=count,
+        patients=common,
+        between=max(between - max(own - common, 0.0), 0.0),
+        spread=_combined(common, records.freedom, [(between, count)]),
+        trials=trials,
+    )
+
+
+def difference(
+    first: Sequence[Replicates], second: Sequence[Replicates], paired: bool = False, level: float = 0.95
+) -> Difference:
+    """The mean of one method minus that of another, over patients and replicates.
+
+    Args:
+        paired: replicate r of both was trained on the same labelled records, so that what makes a draw easy cancels. The
+            variance between replicates is then that of their differences (R - 1 degrees of freedom); otherwise the two
+            methods' variances are added (up to 2 R - 2).
+
+    A method of one run has no variance between replicates here: that is right for one that nothing random makes, and a
+    comparison of single trained models for any other.
+
+    Raises DataError where records, targets, patients, draws or classes differ.
+    """
+    return _difference(first, second, Covariance.of([*first, *second], near_perfect=False), paired, level)
+
+
+def differences_of_all_pairs(
+    lines: Sequence[Sequence[Replicates]], draws: Sequence[Sequence[int] | None] | None = None, level: float = 0.95
+) -> list[Difference]:
+    """:func:`difference` for every two lines, in the order of ``itertools.combinations``.
+
+    All variances come from one covariance matrix of all runs: 780 pairs of 40 lines need one pass over the draws.
+
+    Args:
+        draws: of each line the numbers of its labelled draws in the order of its runs, None where nothing is drawn; two
+            lines with the same draws are paired.
+
+    Raises DataError where records, targets, patients, draws or classes differ.
+    """
+    if len(lines) < 2:
+        return []
+    whole = Covariance.of([run for line in lines for run in line], near_perfect=False)
+    ends = np.cumsum([len(line) for line in lines])
+    places = [list(range(end - len(line), end)) for line, end in zip(lines, ends, strict=True)]
+    known = [None if drawn is None else tuple(drawn) for drawn in draws or [None] * len(lines)]
+    return [
+        _difference(
+            lines[i],
+            lines[j],
+            whole.of_runs([*places[i], *places[j]]),
+            known[i] is not None and known[i] == known[j],
+            level,
+        )
+        for i, j in itertools.combinations(range(len(lines)), 2)
+    ]
+
+
+def _difference(
+    first: Sequence[Replicates], second: Sequence[Replicates], covariance: Covariance, paired: bool, level: float
+) -> Difference:
+    one, other = len(first), len(second)
+    paired = paired and one == other > 1
+    values = [np.array([run.value for run in runs]) for runs in (first, second)]
+    value = float(values[0].mean() - values[1].mean())
+    weights = np.concatenate([np.full(one, 1 / one), np.full(other, -1 / other)])
+    records = covariance.spread(weights)
+    if records.standard_error**2 < _ROUNDING * np.trace(covariance.total):  # so much alike that rounding would show
+        mean = [_mean(runs) for runs in (first, second)]
+        apart = Replicates(mean[0].estimates - mean[1].estimates, mean[0].values - mean[1].values, first[0].support)
+        records = Covariance.of([apart]).spread(np.ones(1))
+        common = records.standard_error**2
+    else:
+        across = covariance.total[:one, one:]
+        common = _common(covariance.total[:one, :one]) + _common(covariance.total[one:, one:])
+        common -= 2 * float((across.sum() - np.trace(across)) / (one * (one - 1)) if paired else across.mean())
+    if paired:
+        replicates = [(float(np.var(values[0] - values[1], ddof=1)), one)]
+    else:
+        replicates = [(float(np.var(v, ddof=1)), len(v)) for v in values if len(v) > 1]
+    return t_test(value, _combined(common, records.freedom, replicates), level)
+
+
+_ROUNDING = 1e-9
+
+
+def _common(block: np.ndarray) -> float:
+    """What the runs of one method have in common: the mean covariance of two different ones; of one run its variance."""
+    count = len(block)
+    if count == 1:
+        return float(block[0, 0])
+    return float(max((block.sum() - np.trace(block)) / (count * (count - 1)), 0.0))
+
+
+def _combined(patients: float, freedom: float, replicates: Sequence[tuple[float, int]]) -> Spread:
+    """The patients' variance and, of each method, the variance between replicates over their number (Satterthwaite)."""
+    patients = max(patients, 0.0)
+    variance, parts = patients, patients**2 / freedom
+    for between, count in replicates:
+        variance += between / count
+        parts += (between / count) ** 2 / (count - 1)
+    return Spread(variance**0.5, variance**2 / parts if parts > 0 else np.inf)
+
+
+def _mean(runs: Sequence[Replicates]) -> Replicates:
+    """The average over runs, in every draw."""
+    return Replicates(
+        np.mean([run.estimates for run in runs], axis=0),
+        np.mean([run.values for run in runs], axis=0),
+        runs[0].support,
+        runs[0].origin,
+    )

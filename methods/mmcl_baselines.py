@@ -71,7 +71,7 @@ class OnMMCLTransformer(SelfSupervised):
 
 
 class MMCLSimCLR(OnMMCLTransformer, SimCLR):
-    """SimCLR as MMCL compares itself with it.
+    """SimCLR as in the comparisons of the MMCL paper.
 
     Source: Turgut et al. (MMCL), arXiv 2308.05764, IV-D.1 and Table II, after Chen et al., ICML 2020.
     """
@@ -86,7 +86,7 @@ class MMCLSimCLR(OnMMCLTransformer, SimCLR):
 
 
 class MMCLBYOL(OnMMCLTransformer, BYOL):
-    """BYOL as MMCL compares itself with it.
+    """BYOL as in the comparisons of the MMCL paper.
 
     Source: Turgut et al. (MMCL), arXiv 2308.05764, IV-D.1 and Table II, after Grill et al., NeurIPS 2020.
     """
@@ -101,7 +101,7 @@ class MMCLBYOL(OnMMCLTransformer, BYOL):
 
 
 class MMCLCLOCS(OnMMCLTransformer, CLOCS):
-    """CLOCS as MMCL compares itself with it: both halves of a recording attract, behind a projector.
+    """CLOCS as in the comparisons of the MMCL paper: both halves of a recording attract, behind a projector.
 
     Source: Turgut et al. (MMCL), arXiv 2308.05764, IV-D.1 and Table II, after Kiyasseh et al., ICML 2021.
     """
@@ -129,7 +129,7 @@ class MMCLCLOCS(OnMMCLTransformer, CLOCS):
 
 
 class MMCLBarlowTwins(OnMMCLTransformer, BarlowTwins):
-    """Barlow Twins as MMCL compares itself with it.
+    """Barlow Twins as in the comparisons of the MMCL paper.
 
     Source: Turgut et al. (MMCL), arXiv 2308.05764, IV-D.1 and Table II, after Zbontar et al., ICML 2021.
     """

@@ -19,7 +19,7 @@ SCRATCH: dict[str, Any] = {"epochs": 400, "batch_size": 32, "lr": 1e-3, "weight_
 
 
 class ResNet50CMR(Method):
-    """An image encoder, trained from labels; the ECG is not used.
+    """A ResNet-50 on cardiac MR images, trained from labels; the ECG is not used.
 
     Source: Turgut et al. (MMCL), Medical Image Analysis 2025, IV-D.1, Tables I, V and VII: a ResNet50 from random weights,
     with the image augmentations of IV-C.2. Its rate, batch and decay are not stated: those of the field descriptions.

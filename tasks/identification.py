@@ -80,7 +80,7 @@ class PTBXLIdentification(IdentificationTask):
 
 
 class PTBXLIdentificationAcross(IdentificationTask):
-    """PTB-XL's fold 10: a person enrolled on the first recording, and recognised on the last, another day's."""
+    """PTB-XL's fold 10: a person's first recording enrols the person, the last one, of another day, is the probe."""
 
     # The released lists (1,503 patients to train on, 608 in gallery and probe) draw the patients of all folds at
     # random, also those that PTB-XL methods pretrain on; and their probe precedes the gallery in half of the pairs.

@@ -1,4 +1,4 @@
-"""What a method's paper and its release state, from ``published/NAME.yaml`` next to the method's module.
+"""Read the settings that a method's paper and its release state, from ``published/NAME.yaml`` next to the method's module.
 
 A file names the paper and the release, and for each aspect the settings that either states::
 

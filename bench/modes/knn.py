@@ -85,7 +85,7 @@ def run(cell: ModeInput) -> ModeOutput:
 
 
 class KNN(Mode):
-    """The nearest labelled recordings answer: nothing is trained, so that a table costs one matrix product a method.
+    """The nearest labelled recordings vote; nothing is trained.
 
     Similarity is the cosine between standardised representations; a neighbour's vote weighs exp(cosine / temperature), as in
     Wu et al., CVPR 2018, whose evaluation this is. The number of neighbours is the one that does best on validation data.

@@ -7,7 +7,7 @@ from bench.modes.mode import Mode
 
 
 class Scratch(Mode):
-    """As finetune, but from random weights: what pretraining adds is the difference."""
+    """Encoder and head are trained together, from random weights; the difference to finetune is what pretraining adds."""
 
     name = "scratch"
     needs_one_of = ("encode", "fit", "combine")

@@ -52,6 +52,22 @@ def namespace(monkeypatch):
     return {"signals": np.zeros((2, 12, 5000)), "__name__": "page"}
 
 
+def test_the_example_of_the_python_api_runs(namespace):
+    example = re.findall(r"^>>> (.*)$", api.__doc__, re.M)
+    exec("\n".join(example), namespace)
+    assert namespace["vectors"].shape == (2, 2)
+
+
+def test_the_example_of_a_kind_is_complete():
+    from bench.kinds.kind import Kind
+
+    example = re.search(r"::\n\n(.*?)\n\n    registered in", Kind.__doc__, re.S)[1]
+    names = {"Kind": Kind}
+    exec(inspect.cleandoc("\n" + example), names)
+    inherited = vars(Kind)
+    assert {name for name in Kind.__annotations__ if name not in inherited} <= set(vars(names["Count"]))
+
+
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_runs(block, namespace):
     exec(compile(block, "page", "exec"), namespace)

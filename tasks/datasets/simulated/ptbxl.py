@@ -10,8 +10,6 @@ from __future__ import annotations
 import copy
 import csv
 import datetime
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -19,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import ConfigError, DataError
+from bench.errors import ConfigError
 from bench.signals.leads import LEADS
 from bench.simulate import Heart, Patient, afflict, draw_acquisition, draw_heart, draw_rhythm, simulate
 from bench.simulate.beats import frontal_axis
 from bench.simulate.digitise import decimate, quantise, write_wfdb16
 from bench.simulate.heart import Hearts
-from bench.storage.artifacts import folder_next_to
+from tasks.datasets.challenge_files import new_root
 from tasks.datasets.file_constants import PTBXL_WITHDRAWN
 from tasks.datasets.simulated.ptbxl_cohort import Person, assign_folds, draw_people, pick
 from tasks.datasets.simulated.ptbxl_report import write_report
@@ -147,27 +145,8 @@ def simulate_ptbxl(destination: Path, n_records: int = 2000, seed: int = 0, fs_h
     """
     if not 1 <= n_records <= 99_000:
         raise ConfigError(f"simulating {n_records} recordings: expected 1 to 99000.")
-    destination = Path(destination)
-    if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
-        raise DataError(
-            f"{destination}: already exists and is not an empty folder; expected a new folder for the simulated "
-            f"PTB-XL. Remove it or choose another one."
-        )
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        staging = folder_next_to(destination)
-    except OSError as error:
-        raise DataError(f"{destination}: cannot create a folder next to it ({error}); choose another place.") from None
-    try:
-        _write_root(staging, n_records, seed, fs_high)
-        os.replace(staging, destination)
-    except OSError as error:
-        raise DataError(
-            f"{destination}: cannot write the simulated PTB-XL ({error}); free some space or choose another place "
-            f"(about {0.15 if fs_high else 0.03:.2f} MB a recording)."
-        ) from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with new_root(destination) as root:
+        _write_root(root, n_records, seed, fs_high)
 
 
 def _write_root(root: Path, n_records: int, seed: int, fs_high: bool) -> None:

@@ -21,13 +21,13 @@ RECORDED = ("ecg-bench", *LIBRARIES, "mlflow")
 @functools.lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that numbers depend on."""
-    found = {"python": platform.python_version()}
+    numbers = {"python": platform.python_version()}
     for package in RECORDED:
         try:
-            found[package] = importlib.metadata.version(package)
+            numbers[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return numbers
 
 
 @functools.lru_cache(maxsize=1)

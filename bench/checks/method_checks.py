@@ -181,14 +181,14 @@ def its_loss_is_that_of_its_embeddings(subject: MethodSubject) -> None:
     with seeded(8):
         expected = whole.pretraining_loss(subject.batch)
     with seeded(8):
-        found = composed.pretraining_embeddings(subject.batch)
-        for name, rows in found.items():
+        embeddings = composed.pretraining_embeddings(subject.batch)
+        for name, rows in embeddings.items():
             if len(rows) != len(subject.batch):
                 raise Broken(
                     f"pretraining_embeddings gave {name} of shape {tuple(rows.shape)} for {len(subject.batch)} recordings.",
                     "Give one row per record in each: parts of a batch are put together along the first axis.",
                 )
-        terms = composed.loss_of_embeddings(found)
+        terms = composed.loss_of_embeddings(embeddings)
     if terms.keys() != expected.keys() or any(not torch.allclose(terms[k], expected[k], rtol=1e-5) for k in terms):
         raise Broken(
             "loss_of_embeddings of pretraining_embeddings is another loss than pretraining_loss.",

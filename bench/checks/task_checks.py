@@ -32,12 +32,12 @@ class TaskSubject:
     @classmethod
     def of(cls, task: type[Task], folder: Path) -> TaskSubject:
         dataset: type[Dataset] = registry.load(registry.DATASETS, task.dataset)
-        place = Workspace(folder)
+        workspace = Workspace(folder)
         try:
-            found = DataSource(place, simulated_records=RECORDS).dataset(dataset.name)
+            simulated = DataSource(workspace, simulated_records=RECORDS).dataset(dataset.name)
         except ConfigError:
             return cls(task(), None)
-        return cls(task(), with_imported(found.records(), place.splits, dataset.name))
+        return cls(task(), with_imported(simulated.records(), workspace.splits, dataset.name))
 
     def asked(self) -> tuple[Examples, Split]:
         """The examples and the split."""

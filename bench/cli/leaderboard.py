@@ -64,15 +64,15 @@ def render(
     from bench.leaderboard import render as render_board
     from bench.storage.workspace import Workspace
 
-    place = Workspace.at(workspace)
-    results = _results(place, cards)
+    current = Workspace.at(workspace)
+    results = _results(current, cards)
     written = render_board(
         board,
         results,
-        output or place.boards,
+        output or current.boards,
         o.split_commas(formats) or ("markdown",),
         compare=not no_compare,
-        cache=place.cache / "comparisons",
+        cache=current.cache / "comparisons",
     )
     for path in written:
         typer.echo(str(path))
@@ -99,10 +99,10 @@ def site(
     from bench.leaderboard.site.write_site import write_site
     from bench.storage.workspace import Workspace
 
-    place = Workspace.at(workspace)
+    current = Workspace.at(workspace)
     chosen = {name: load_board(name) for name in o.split_commas(board)} if board else boards()
     index = write_site(
-        chosen, _results(place, cards), output or place.root / "site", place.cache / "comparisons", not no_compare
+        chosen, _results(current, cards), output or current.root / "site", current.cache / "comparisons", not no_compare
     )
     typer.echo(str(index))
 
@@ -124,8 +124,8 @@ def export(
     from bench.leaderboard.cards import export as export_cards
     from bench.storage.workspace import Workspace
 
-    place = Workspace.at(workspace)
-    written = export_cards(load_board(board), read_results(place.results), output or place.boards / "results")
+    current = Workspace.at(workspace)
+    written = export_cards(load_board(board), read_results(current.results), output or current.boards / "results")
     typer.echo(f"{len(written)} cards in {written[0].parent}")
 
 
@@ -168,8 +168,8 @@ def freeze(
     if again:
         written = write_again(folder, names)
     elif names:
-        place = Workspace.at(workspace)
-        written = freeze_boards(names, read_results(place.results), folder, place.cache / "comparisons")
+        current = Workspace.at(workspace)
+        written = freeze_boards(names, read_results(current.results), folder, current.cache / "comparisons")
     else:
         raise ConfigError("--board is missing: the boards to freeze. bench leaderboard list lists them.")
     for path in written:
@@ -237,11 +237,11 @@ def _cards_in(path: Path) -> list[Path]:
     return (sorted(path.glob("*.json")) if loose else []) or [path]
 
 
-def _results(place: Any, cards: Path | None) -> list[Any]:
+def _results(workspace: Any, cards: Path | None) -> list[Any]:
     """All stored results, and those of cards that are not among them; kept p values go to the others."""
     from bench.cells.result import read_results
 
-    results = {result.key: result for result in read_results(place.results)}
+    results = {result.key: result for result in read_results(workspace.results)}
     if cards is not None:
         if not cards.is_dir():
             from bench.errors import ConfigError
@@ -250,6 +250,6 @@ def _results(place: Any, cards: Path | None) -> list[Any]:
         from bench.leaderboard.cards import read_cards
         from bench.leaderboard.frozen_boards import unpack_comparisons
 
-        unpack_comparisons(cards, place.cache / "comparisons")
+        unpack_comparisons(cards, workspace.cache / "comparisons")
         results = {result.key: result for result in read_cards(cards)} | results
     return list(results.values())

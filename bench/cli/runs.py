@@ -31,10 +31,10 @@ def runs_command(
     from bench.cells.result import read_results
     from bench.storage.workspace import Workspace
 
-    place = Workspace.at(workspace)
+    current = Workspace.at(workspace)
     if failed:
-        return _failures(place, verbose, json_output)
-    results = sorted(read_results(place.results), key=lambda r: (r.data, r.profile, r.cell))
+        return _failures(current, verbose, json_output)
+    results = sorted(read_results(current.results), key=lambda r: (r.data, r.profile, r.cell))
     if json_output:
         o.print_json(
             [
@@ -45,7 +45,7 @@ def runs_command(
         return None
     if not results:
         typer.echo(
-            f"no finished cells in {place.results}. Start with: bench run --method kmerl --task ptbxl-super --mode zeroshot"
+            f"no finished cells in {current.results}. Start with: bench run --method kmerl --task ptbxl-super --mode zeroshot"
         )
         return None
     from rich.table import Table
@@ -88,10 +88,10 @@ def _facts(result: Any) -> dict[str, str]:
     }
 
 
-def _failures(place: Any, verbose: bool, json_output: bool) -> None:
+def _failures(workspace: Any, verbose: bool, json_output: bool) -> None:
     from bench.runner.failures import recorded
 
-    failures = recorded(place)
+    failures = recorded(workspace)
     if json_output:
         o.print_json(failures)
         return

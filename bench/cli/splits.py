@@ -75,9 +75,9 @@ def import_command(
     importer = registry.split_importer(source)
     if not folder.is_dir():
         raise ConfigError(f"{folder} does not exist; name the folder that holds the released split files.")
-    place = Workspace.at(workspace)
-    place.ensure_writable()
-    report = importer(folder, place.splits)
+    current = Workspace.at(workspace)
+    current.ensure_writable()
+    report = importer(folder, current.splits)
     for line in report.lines():
         typer.echo(line)
     if not report.agrees:

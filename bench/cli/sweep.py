@@ -210,8 +210,8 @@ def _show_report(report: Any, storage: str | None, json_output: bool) -> None:
         setting = ", ".join(f"{field}={value}" for field, value in study.setting.items())
         line = f"chosen {setting}: validation {study.metric} {study.value:.4f} ({trials})"
         console.print(line, highlight=False, soft_wrap=True)
-        place = "" if storage is None else f' --storage "${VARIABLE}"'
-        console.print(f"study  bench sweep show {study.study}{place}", highlight=False, soft_wrap=True)
+        option = "" if storage is None else f' --storage "${VARIABLE}"'
+        console.print(f"study  bench sweep show {study.study}{option}", highlight=False, soft_wrap=True)
 
 
 @app.command("show", epilog=o.examples("bench sweep show", "bench sweep show kmerl-ptbxl-super"))
@@ -234,15 +234,15 @@ def show_command(
     from bench.storage.workspace import Workspace
     from bench.sweep import show
 
-    place = Workspace.at(workspace)
+    current = Workspace.at(workspace)
     if study is None:
-        names = show.studies(place, storage)
+        names = show.studies(current, storage)
         if json_output:
             o.print_json(names)
         else:
-            typer.echo("\n".join(names) or f"no studies in {place.sweeps}")
+            typer.echo("\n".join(names) or f"no studies in {current.sweeps}")
         return
-    with show.study_at(place, storage, study) as opened:
+    with show.study_at(current, storage, study) as opened:
         if json_output:
             o.print_json(show.as_json(opened))
             return
@@ -250,5 +250,5 @@ def show_command(
         console.print(show.table(opened, limit))
         for line in show.summary(opened):
             console.print(line, highlight=False, soft_wrap=True)
-        for path in show.pictures(opened, out or place.sweeps / opened.study_name):
+        for path in show.pictures(opened, out or current.sweeps / opened.study_name):
             console.print(f"picture  {path}", highlight=False, soft_wrap=True)

@@ -31,17 +31,17 @@ def ingest(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Split textbooks into passages for search and citation. A known file is not read again."""
-    place = _store(store, model, workspace, writable=True)
-    ingested = place.ingest([path.expanduser() for path in files])
+    texts = _store(store, model, workspace, writable=True)
+    ingested = texts.ingest([path.expanduser() for path in files])
     if json_output:
-        return o.print_json({"store": str(place.folder), "files": ingested})
+        return o.print_json({"store": str(texts.folder), "files": ingested})
     for file in ingested:
         parts = f"{file.parts:,} {file.unit}{'s' if file.parts != 1 else ''}"
         typer.echo(f"{file.name}: {parts}, {file.passages:,} passages{'' if file.new else ', there already'}")
-    typer.echo(f"store {place.folder}")
+    typer.echo(f"store {texts.folder}")
     typer.echo(
         "use it with: bench pretrain esi --set esi.cqa.textbooks="
-        f"{place.folder} --set 'esi.cqa.endpoint={{url: http://HOST:PORT/v1, model: NAME}}'"
+        f"{texts.folder} --set 'esi.cqa.endpoint={{url: http://HOST:PORT/v1, model: NAME}}'"
     )
     return None
 
@@ -72,7 +72,7 @@ def _store(folder: Path | None, model: str | None, workspace: str | None, writab
     from bench import registry
     from bench.storage.workspace import Workspace
 
-    place = Workspace.at(workspace)
+    current = Workspace.at(workspace)
     if writable and folder is None:
-        place.ensure_writable()
-    return registry.text_store().of_model(folder.expanduser() if folder else place.textbooks, model)
+        current.ensure_writable()
+    return registry.text_store().of_model(folder.expanduser() if folder else current.textbooks, model)

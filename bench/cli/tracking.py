@@ -24,8 +24,8 @@ def push(uri: Uri = None, workspace: o.WorkspaceOption = None) -> None:
     from bench.storage.workspace import Workspace
     from bench.tracking import mirror
 
-    place = Workspace.at(workspace)
-    _report(mirror.push(place.results, uri or place.tracking_uri), "logged")
+    current = Workspace.at(workspace)
+    _report(mirror.push(current.results, uri or current.tracking_uri), "logged")
 
 
 @app.command(epilog="Example:  bench tracking pull --uri http://127.0.0.1:5000")
@@ -34,9 +34,9 @@ def pull(uri: Uri = None, workspace: o.WorkspaceOption = None) -> None:
     from bench.storage.workspace import Workspace
     from bench.tracking import mirror
 
-    place = Workspace.at(workspace)
-    place.ensure_writable()
-    _report(mirror.pull(uri or place.tracking_uri, place.results), "fetched")
+    current = Workspace.at(workspace)
+    current.ensure_writable()
+    _report(mirror.pull(uri or current.tracking_uri, current.results), "fetched")
 
 
 def _report(transfer: Any, verb: str) -> None:

@@ -64,12 +64,12 @@ def declared_corpus(names: Iterable[str]) -> str:
     known = known_collections()
     declared = []
     for name in names:
-        found = canonical(name)
-        if not name.startswith(OTHER) and found not in known:
+        dataset = canonical(name)
+        if not name.startswith(OTHER) and dataset not in known:
             raise UnknownName(
                 f"collection (for one that shares nothing with those here, write {OTHER}NAME)", name, known
             )
-        declared.append(name if name.startswith(OTHER) else found)
+        declared.append(name if name.startswith(OTHER) else dataset)
     return JOINED.join(dict.fromkeys(declared)) or UNKNOWN
 
 

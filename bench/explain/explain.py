@@ -66,7 +66,7 @@ def explain(
     column = _column(predictions, target)
     scores = predictions.output.test if predictions.output.test.ndim == 1 else predictions.output.test[:, column]
     ids = predictions.data.examples.record_ids[test]
-    place = _place(ids, scores, record, cell)
+    position = _place(ids, scores, record, cell)
     about = f"{cell.method} on {cell.task}" + (", simulated data" if session.source.kind == "simulated" else "")
     files: list[Path] = []
 
@@ -87,13 +87,13 @@ def explain(
                 truth[:, chosen], predictions.output.test[:, chosen], members, title
             )
             keep(figure, f"predicted-{_file_name(group)}")
-    title = f"record {ids[place]}, score {scores[place]:.3g} ({about})"
+    title = f"record {ids[position]}, score {scores[position]:.3g} ({about})"
     if predictions.output.head is None:
-        keep(_recording(predictions, test[place], title), "recording")
-        return Explained(str(ids[place]), float(scores[place]), files)
-    for name, figure in _seen(predictions, resolved, test, scores, place, column, title, about):
+        keep(_recording(predictions, test[position], title), "recording")
+        return Explained(str(ids[position]), float(scores[position]), files)
+    for name, figure in _seen(predictions, resolved, test, scores, position, column, title, about):
         keep(figure, name)
-    return Explained(str(ids[place]), float(scores[place]), files)
+    return Explained(str(ids[position]), float(scores[position]), files)
 
 
 def _column(predictions: CellPredictions, target: str | None) -> int:
@@ -125,7 +125,7 @@ def _seen(
     cell: ResolvedCell,
     test: np.ndarray,
     scores: np.ndarray,
-    place: int,
+    position: int,
     column: int,
     title: str,
     about: str,
@@ -148,7 +148,7 @@ def _seen(
             signals.append(batch.ecg.numpy())
         return np.concatenate(signals), _joined(parts)
 
-    _, seen = ask(test[[place]])
+    _, seen = ask(test[[position]])
     size = min(GROUP_SIZE, max(1, len(test) // 10))
     order = np.argsort(scores, kind="stable")
     low, low_seen = ask(test[order[:size]])
@@ -158,11 +158,13 @@ def _seen(
     shown = None if seen.activation is None else seen.activation[0].cpu().numpy()
     pictures: list[tuple[str, Any]] = []
     if beat:
-        millivolts = _in_millivolts(predictions, cell.session, test[place])
+        millivolts = _in_millivolts(predictions, cell.session, test[position])
         pictures.append(("beat", ecg_paper.draw_beats(millivolts, fs, f"Median beat of {title}", shown)))
-        pictures.append(("recording", _recording(predictions, test[place], title[:1].upper() + title[1:])))
+        pictures.append(("recording", _recording(predictions, test[position], title[:1].upper() + title[1:])))
     else:
-        pictures.append(("recording", _recording(predictions, test[place], title[:1].upper() + title[1:], shown, fs)))
+        pictures.append(
+            ("recording", _recording(predictions, test[position], title[:1].upper() + title[1:], shown, fs))
+        )
     if seen.lead_attention is not None:
         means = [part.lead_attention.mean(0).cpu().numpy() for part in (low_seen, high_seen)]  # type: ignore[union-attr]
         matrices = [

@@ -187,8 +187,8 @@ def read_board(path: Path) -> Board:
         return Board.model_validate({"name": path.stem} | value)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the board"
-        raise ConfigError(f"{path}: {place}: {first['msg'].removeprefix('Value error, ')}.") from None
+        field = ".".join(str(part) for part in first["loc"]) or "the board"
+        raise ConfigError(f"{path}: {field}: {first['msg'].removeprefix('Value error, ')}.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
             f"{path}: not a readable board: {said(error)}. bench leaderboard list names those that are there."
@@ -201,26 +201,26 @@ def board_files(folders: Iterable[Path] | None = None) -> dict[str, Path]:
     Raises:
         BenchError: two packages offer a board of one name.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for folder in resource_folders(GROUP) if folders is None else folders:
         for path in sorted(folder.glob("*.yaml")):
-            other = found.setdefault(path.stem, path)
+            other = files.setdefault(path.stem, path)
             if other != path:
                 raise BenchError(
                     f"two leaderboards are named {path.stem!r}: {other} and {path}. Rename one of the files."
                 )
-    return dict(sorted(found.items()))
+    return dict(sorted(files.items()))
 
 
 def boards(folders: Iterable[Path] | None = None) -> dict[str, Board]:
     """All boards that installed packages offer, by name. One that is malformed costs a warning and is left out."""
-    found = {}
+    boards_by_name = {}
     for name, path in board_files(folders).items():
         try:
-            found[name] = _read(path)
+            boards_by_name[name] = _read(path)
         except ConfigError as error:
             warnings.warn(str(error), stacklevel=2)
-    return found
+    return boards_by_name
 
 
 @functools.cache

@@ -222,10 +222,10 @@ def _scores(card: Card) -> Iterator[str]:
     for name, estimate in card.score.metrics.items():
         low, high = next((span for m, span in RANGES.items() if name.startswith(m)), (0.0, 1.0))
         for part in ("value", "low", "high"):
-            found = getattr(estimate, part)
+            value = getattr(estimate, part)
             bounded = part == "value" or name in MEANS or name == "c_index"
-            if found is not None and bounded and not low - 1e-9 <= found <= high + 1e-9:
-                yield f"score.metrics.{name}.{part}: {found:g} is not within {low:g} and {high:g}"
+            if value is not None and bounded and not low - 1e-9 <= value <= high + 1e-9:
+                yield f"score.metrics.{name}.{part}: {value:g} is not within {low:g} and {high:g}"
         if None not in (estimate.value, estimate.low, estimate.high) and not (
             estimate.low - 1e-9 <= estimate.value <= estimate.high + 1e-9  # type: ignore[operator]
         ):
@@ -270,10 +270,10 @@ def _complete(card: Card, split: Split) -> Iterator[str]:
         return
     parts = whole.partitions
     for name, facts in parts.items():
-        found = getattr(card.counts, name)
+        count = getattr(card.counts, name)
         # fewer may train: a labelled fraction
-        if (found != facts.records and name != "train") or found > facts.records:
-            yield f"counts.{name}: {found:,}, but {split.name} has {facts.records:,}"
+        if (count != facts.records and name != "train") or count > facts.records:
+            yield f"counts.{name}: {count:,}, but {split.name} has {facts.records:,}"
     test = parts.get("test")
     for label, n in (test.classes or {}).items() if test else ():
         if card.score.support.get(label, n) != n:
@@ -293,9 +293,9 @@ def _predictions(card: Card, path: Path) -> Iterator[str]:
     from bench.runner.rescore import differences, rescored
     from bench.storage.artifacts import file_digest
 
-    found = file_digest(path)
-    if found != card.predictions.sha256:
-        yield f"predictions: SHA-256 {found} of {path.name} is not the card's ({card.predictions.sha256})"
+    digest = file_digest(path)
+    if digest != card.predictions.sha256:
+        yield f"predictions: SHA-256 {digest} of {path.name} is not the card's ({card.predictions.sha256})"
         return
     try:
         table = read_parquet(path)

@@ -38,12 +38,12 @@ def contamination_notes(used: Mapping[str, Sequence[Result]]) -> list[str]:
     lines: dict[str, dict[str, set[tuple[int, int]]]] = defaultdict(lambda: defaultdict(set))
     for label, results in used.items():
         for result in results:
-            found, meaning = result.contamination_evidence, label
+            evidence, meaning = result.contamination_evidence, label
             if result.contamination == "test records":
                 meaning += f" on {result.cell.task}"
             counts = lines[result.contamination][meaning]
-            if result.contamination == "test records" and "tested" in found:
-                counts.add((found["test_records"], found["tested"]))
+            if result.contamination == "test records" and "tested" in evidence:
+                counts.add((evidence["test_records"], evidence["tested"]))
     means = {
         "same dataset": "pretrained on the task's dataset, or one that shares recordings with it; no test record was found "
         "there",

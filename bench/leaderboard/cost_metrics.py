@@ -15,14 +15,14 @@ def cost(result: Result, metric: str) -> float | None:
     that made the checkpoint; seconds to train and score downstream. None where the result does not tell."""
     provenance = result.provenance
     seconds = result.checkpoint.get("seconds")
-    found = {
+    costs = {
         "cost_parameters_m": _scaled(provenance.get("parameters"), 1e-6),
         "cost_gflops": provenance.get("gflops"),
         "cost_recordings_per_second": provenance.get("recordings_per_second"),
         "cost_pretraining_hours": _scaled(seconds, 1 / 3600) if result.checkpoint else 0.0,
         "cost_downstream_seconds": (provenance.get("seconds") or {}).get("answer"),
     }
-    return found.get(metric)
+    return costs.get(metric)
 
 
 def _scaled(value: float | None, factor: float) -> float | None:

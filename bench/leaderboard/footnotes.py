@@ -40,14 +40,14 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
 
 def _ceilings(results: Sequence[Result]) -> list[str]:
     """How well the simulator's own risk does on the records that were tested on: a mean over folds."""
-    found: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+    ceilings: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
     for result in results:
         for metric, value in (result.provenance.get("ceiling") or {}).items():
-            found[result.cell.task, metric][result.cell.fold] = value
+            ceilings[result.cell.task, metric][result.cell.fold] = value
     return [
         f"{task}: the risk that the simulator itself drew outcomes from has {metric} {sum(at.values()) / len(at):.3f} on "
         f"the same test records{f', mean of {len(at)} folds' if len(at) > 1 else ''}: no method can be expected to pass it."
-        for (task, metric), at in sorted(found.items())
+        for (task, metric), at in sorted(ceilings.items())
     ]
 
 
@@ -102,8 +102,8 @@ def _left_out(results: Sequence[Result]) -> list[str]:
 def _untrained_classes(results: Sequence[Result]) -> list[str]:
     absent: dict[tuple[str, float, str], set[str]] = defaultdict(set)
     for result in results:
-        place = (result.cell.task, result.cell.fraction, result.cell.fraction_rule)
-        absent[place] |= set(result.split.get("classes_absent_from_training") or ())
+        coordinates = (result.cell.task, result.cell.fraction, result.cell.fraction_rule)
+        absent[coordinates] |= set(result.split.get("classes_absent_from_training") or ())
     return [
         f"{task} at {fraction:.0%}{'' if rule == 'stratified' else f', drawn by {rule}'}: no training record has "
         f"{_listed(names)}; the class is scored all the same."

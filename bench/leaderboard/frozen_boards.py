@@ -117,8 +117,8 @@ def check_frozen(folder: Path) -> list[str]:
     """What does not hold of a kept folder, in words; empty if its boards are what its cards give."""
     wrong: list[str] = []
     try:
-        with tempfile.TemporaryDirectory() as place:
-            again = Path(place)
+        with tempfile.TemporaryDirectory() as folder_name:
+            again = Path(folder_name)
             for name in (PACK, COMPARISONS):
                 (again / name).write_bytes(read_bytes(_own(folder / name)))
             write_again(again, list(kept_boards(folder)))
@@ -145,10 +145,10 @@ def _own(path: Path) -> Path:
 
 
 def _differs(path: Path, wanted: str) -> Iterator[str]:
-    found = read_text(_own(path)) if path.exists() else ""
-    if found == wanted:
+    written = read_text(_own(path)) if path.exists() else ""
+    if written == wanted:
         return
-    changed = list(difflib.unified_diff(wanted.splitlines(), found.splitlines(), lineterm="", n=0))[3:5]
+    changed = list(difflib.unified_diff(wanted.splitlines(), written.splitlines(), lineterm="", n=0))[3:5]
     yield (
         f"{path} is not what its cards give: {' / '.join(line[:200] for line in changed) or 'line ends differ'}. "
         f"bench leaderboard freeze {path.parent} --again writes it from them."
@@ -165,9 +165,9 @@ def put_table(text: str, board: str, source: str) -> str:
         DataError: the text has no such place.
     """
     begin, end = f"<!-- board {board} -->\n", "<!-- end of board -->"
-    before, found, rest = text.partition(begin)
+    before, separator, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
-    if not found or not closed:
+    if not separator or not closed:
         raise DataError(f"there is no place for the board {board}: lines {begin.strip()} and {end} say where.")
     return f"{before}{begin}\n{first_table(source)}\n\n{end}{after}"
 
@@ -223,16 +223,16 @@ def unpack_comparisons(folder: Path, cache: Path) -> None:
         return
     again = "Ask its author to write it again (bench leaderboard freeze)."
     try:
-        kept = _Comparisons.model_validate(read_json(path))
+        comparisons = _Comparisons.model_validate(read_json(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))[:80]
         raise DataError(f"{path}: {where!r}: {first['msg']}. {again}") from error
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {said(error)}. {again}") from error
-    tests = {name: test.model_dump(exclude_unset=True) for name, test in kept.tests.items()}
-    if digest(tests) != kept.digest:
-        raise DataError(f"{path}: its digest is not {kept.digest}: it was edited after it was written. {again}")
+    tests = {name: test.model_dump(exclude_unset=True) for name, test in comparisons.tests.items()}
+    if digest(tests) != comparisons.digest:
+        raise DataError(f"{path}: its digest is not {comparisons.digest}: it was edited after it was written. {again}")
     cache.mkdir(parents=True, exist_ok=True)
     for name, value in tests.items():
         if not (cache / f"{name}.json").exists():

@@ -82,11 +82,11 @@ def _paths(config: _Class, prefix: str) -> Iterator[str]:
 
 def _annotations(config: _Class) -> dict[str, tuple[str, ast.expr]]:
     """Field -> the module of its annotation and the annotation; those of bases first."""
-    found: dict[str, tuple[str, ast.expr]] = {}
+    annotations: dict[str, tuple[str, ast.expr]] = {}
     for base in reversed(config.node.bases):
         meaning = _meaning(config.module, base)
         if isinstance(meaning, _Class):
-            found |= _annotations(meaning)
+            annotations |= _annotations(meaning)
         elif meaning != MODEL:
             raise _Unclear
     for item in config.node.body:
@@ -95,8 +95,8 @@ def _annotations(config: _Class) -> dict[str, tuple[str, ast.expr]]:
         if not isinstance(item, ast.AnnAssign) or not isinstance(item.target, ast.Name):
             continue
         if not item.target.id.startswith("_") and "ClassVar" not in ast.unparse(item.annotation):
-            found[item.target.id] = config.module, item.annotation
-    return found
+            annotations[item.target.id] = config.module, item.annotation
+    return annotations
 
 
 def _is_model(one: _Class) -> bool:
@@ -113,8 +113,8 @@ def _member(owner: _Class, name: str) -> Any:
             return _meaning(owner.module, item.value)
     for base in owner.node.bases:
         meaning = _meaning(owner.module, base, strict=False)
-        if isinstance(meaning, _Class) and (found := _member(meaning, name)) is not None:
-            return found
+        if isinstance(meaning, _Class) and (member := _member(meaning, name)) is not None:
+            return member
     return None
 
 
@@ -165,21 +165,21 @@ def _scope(module: str) -> dict[str, Any]:
     """Top-level names of a module: a class, (module, name in it) of an import, or None for anything else."""
     path = _file(module)
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    found: dict[str, Any] = {}
+    names: dict[str, Any] = {}
     for item in ast.parse(path.read_bytes()).body:
         if isinstance(item, ast.ClassDef):
-            found[item.name] = _Class(module, item)
+            names[item.name] = _Class(module, item)
         elif isinstance(item, ast.ImportFrom):
             source = "." * item.level + (item.module or "")
             source = importlib.util.resolve_name(source, package) if item.level else source
-            found |= {alias.asname or alias.name: (source, alias.name) for alias in item.names}
+            names |= {alias.asname or alias.name: (source, alias.name) for alias in item.names}
         elif isinstance(item, ast.Import):
-            found |= {(a.asname or a.name).partition(".")[0]: (a.name, "") for a in item.names}
+            names |= {(a.asname or a.name).partition(".")[0]: (a.name, "") for a in item.names}
         elif isinstance(item, ast.Assign):
-            found |= {target.id: None for target in item.targets if isinstance(target, ast.Name)}
+            names |= {target.id: None for target in item.targets if isinstance(target, ast.Name)}
         elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
-            found[item.target.id] = None
-    return found
+            names[item.target.id] = None
+    return names
 
 
 def _file(module: str) -> Path:
@@ -190,5 +190,5 @@ def _file(module: str) -> Path:
         raise _Unclear
     if not parts:
         return Path(spec.origin)
-    place = Path(spec.origin).parent.joinpath(*parts)
-    return place / "__init__.py" if (place / "__init__.py").is_file() else place.with_suffix(".py")
+    path = Path(spec.origin).parent.joinpath(*parts)
+    return path / "__init__.py" if (path / "__init__.py").is_file() else path.with_suffix(".py")

@@ -216,7 +216,7 @@ def run(
     executor = executor or executor_for(options.executor, options.jobs, options.address, options.time_limit)
     jobs = jobs_of([(cell, keys[cell]) for cell in todo], session, costs, executor.shares, executor.gpus)
     schedule = Schedule.of(jobs, longest_first=executor.shares)
-    found = list(finished.values())
+    results = list(finished.values())
     with (
         _mirror(options, workspace, in_thread=executor.shares) as mirror,
         contextlib.closing(executor.run(schedule, session, options.recompute)) as outcomes,
@@ -241,7 +241,7 @@ def run(
                 if on_result:
                     on_result(result, outcome.computed)
         costs.save()
-        mirror(StoredResults(found))
+        mirror(StoredResults(results))
     report.results = StoredResults([finished[cell] for cell in planned.cells if cell in finished])
     report.missing = len(planned.cells) - len(report.results) - len(report.failures)
     return report
@@ -284,11 +284,11 @@ def _finished(keys: dict[Cell, str], results: Path, shared: SharedArtifacts | No
             fetched = pool.map(lambda key: shared.fetch("results", results / key), absent)
             there |= {key for key, came in zip(absent, fetched, strict=True) if came}
     wanted = {cell: results / key for cell, key in keys.items() if key in there}
-    found = {cell: folder for cell, folder in wanted.items() if damage(folder) is None}
-    if shared and (unsent := [folder for folder in found.values() if folder.name not in theirs]):
+    intact = {cell: folder for cell, folder in wanted.items() if damage(folder) is None}
+    if shared and (unsent := [folder for folder in intact.values() if folder.name not in theirs]):
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             list(pool.map(lambda folder: shared.publish("results", folder), unsent))
-    return found
+    return intact
 
 
 def _brought(outcome: JobOutcome, results: Path, shared: SharedArtifacts | None) -> Path | None:

@@ -208,13 +208,13 @@ def _places(package: str) -> list[str]:
 
 def _installed() -> Iterator[list[Any]]:
     """Names of what can be imported, and when distributions were installed; their folders' names hold their versions."""
-    for place in sys.path:
+    for folder in sys.path:
         try:
-            with os.scandir(place or ".") as entries:
+            with os.scandir(folder or ".") as entries:
                 named = [entry for entry in entries if entry.is_dir() or entry.name.endswith((".py", ".so", ".pth"))]
-                yield [place, sorted([e.name, _installation_time(e)] for e in named if e.name != "__pycache__")]
+                yield [folder, sorted([e.name, _installation_time(e)] for e in named if e.name != "__pycache__")]
         except OSError:  # a zip file, or a folder that does not exist
-            yield [place, _state(Path(place))]
+            yield [folder, _state(Path(folder))]
 
 
 def _installation_time(entry: os.DirEntry[str]) -> int:

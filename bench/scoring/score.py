@@ -251,10 +251,10 @@ def _checked(
 def _refuse(bad: np.ndarray, values: np.ndarray, what: str, columns: Sequence[str], expected: str) -> None:
     if not bad.any():
         return
-    place = tuple(int(k) for k in np.argwhere(bad)[0])
-    column = f", class {columns[place[1]]!r}" if len(place) > 1 else ""
+    index = tuple(int(k) for k in np.argwhere(bad)[0])
+    column = f", class {columns[index[1]]!r}" if len(index) > 1 else ""
     raise DataError(
-        f"the {what} of record index {place[0]}{column} is {values[place]}; expected {expected}. "
+        f"the {what} of record index {index[0]}{column} is {values[index]}; expected {expected}. "
         f"{int(bad.sum())} such value(s) in all."
     )
 

@@ -307,44 +307,44 @@ class Split:
                 f"be the same, in the same order."
             )
         partition = self.partition(examples, 0) if len(self.folds) == 1 else None
-        found = {name: self.facts(examples, rows) for name, rows in partition.items()} if partition else {}
+        facts = {name: self.facts(examples, rows) for name, rows in partition.items()} if partition else {}
         digest, expected = self.digest(examples), self.content.complete
         differences = []
         if complete and expected is not None:
             if len(examples) != expected.records:
                 differences.append(f"{len(examples):,} examples, expected {expected.records:,}")
             for name, whole in expected.partitions.items():
-                differences += _differences(name, found[name], whole)
+                differences += _differences(name, facts[name], whole)
             if expected.digest is not None and digest != expected.digest:
                 differences.append(f"digest {digest}, expected {expected.digest}: record ids or labels differ")
-        return SplitReport(self.name, complete, digest, found, expected, differences)
+        return SplitReport(self.name, complete, digest, facts, expected, differences)
 
 
-def _differences(name: str, found: PartitionFacts, whole: PartitionFacts) -> list[str]:
+def _differences(name: str, facts: PartitionFacts, whole: PartitionFacts) -> list[str]:
     differences = []
     for unit in ("records", "patients"):
         expected = getattr(whole, unit)
-        if expected is not None and getattr(found, unit) != expected:
-            differences.append(f"{name}: {getattr(found, unit):,} {unit}, expected {expected:,}")
+        if expected is not None and getattr(facts, unit) != expected:
+            differences.append(f"{name}: {getattr(facts, unit):,} {unit}, expected {expected:,}")
     for label, count in (whole.classes or {}).items():
-        present = (found.classes or {}).get(label)
+        present = (facts.classes or {}).get(label)
         if present != count:
             differences.append(f"{name}: {present} positives of {label}, expected {count}")
-    if whole.digest is not None and found.digest != whole.digest and not differences:
-        differences.append(f"{name}: the counts agree but the digest is {found.digest}, expected {whole.digest}")
+    if whole.digest is not None and facts.digest != whole.digest and not differences:
+        differences.append(f"{name}: the counts agree but the digest is {facts.digest}, expected {whole.digest}")
     return differences
 
 
 @functools.lru_cache(maxsize=1)
 def split_files() -> dict[str, Path]:
     """Name -> file of every split that an installed package offers."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for folder in registry.resource_folders(GROUP):
         for path in sorted(folder.glob("*.yaml")):
-            other = found.setdefault(path.stem, path)
+            other = files.setdefault(path.stem, path)
             if other != path:
                 raise ConfigError(f"two splits are named {path.stem!r}: {other} and {path}. Give one another name.")
-    return found
+    return files
 
 
 def load_split(name: str) -> Split:

@@ -134,10 +134,10 @@ def _agreement(version: str, partitions: dict, digest: str | None) -> str:
     return f"As stated for version {version}: {', '.join(stated)}."
 
 
-def _too_many(found: dict[str, PartitionFacts], expected: dict) -> list[str]:
+def _too_many(partitions: dict[str, PartitionFacts], expected: dict) -> list[str]:
     excesses = []
     for name, whole in expected.items():
-        part = found.get(name)
+        part = partitions.get(name)
         if part is None:
             continue
         if part.records > whole.records:

@@ -118,16 +118,16 @@ class SharedArtifacts:
     def _list(self, kind: Kind) -> set[str]:
         self._system.invalidate_cache()
         try:
-            found = self._system.ls(f"{self._root}/{kind}", detail=False)
+            paths = self._system.ls(f"{self._root}/{kind}", detail=False)
         except FileNotFoundError:
             return set()
-        return {Path(name).stem for name in found if str(name).endswith(".json")}
+        return {Path(name).stem for name in paths if str(name).endswith(".json")}
 
     def _manifest(self, kind: Kind, name: str) -> dict[str, Any] | None:
         """What is kept under a name; None where there is nothing, or nothing whole."""
         try:
-            found = parse_json(self._system.cat_file(self._at(kind, name)))
-            files, signed = found["files"], found["digest"]
+            manifest = parse_json(self._system.cat_file(self._at(kind, name)))
+            files, signed = manifest["files"], manifest["digest"]
             honest = signed == digest([kind, name, files], 64) and all(
                 _NAME.fullmatch(one) and _SHA.fullmatch(facts["sha256"]) for one, facts in files.items()
             )

@@ -28,13 +28,13 @@ def bound_names(statement: ast.stmt) -> set[str]:
         return {leaf.id for leaf in places if isinstance(leaf, ast.Name)} if _only_names(places) else set()
     if isinstance(statement, ast.AnnAssign):
         return {statement.target.id} if isinstance(statement.target, ast.Name) else set()
-    found = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    names = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     inner = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    found |= {n.name for n in ast.walk(statement) if isinstance(n, inner)}
+    names |= {n.name for n in ast.walk(statement) if isinstance(n, inner)}
     for node in ast.walk(statement):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    return found
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+    return names
 
 
 def _leaves(target: ast.expr) -> Iterator[ast.expr]:

@@ -40,9 +40,9 @@ def _log(client: MlflowClient, experiment: str, study: Study, trials: Sequence[F
         parent = client.create_run(experiment, run_name=name, tags={STUDY_TAG: name} | _text(facts))
     there = {run.data.tags.get(TRIAL_TAG) for run in known if run.info.status in ("FINISHED", "FAILED")}
     number = parent.info.run_id
-    for place, trial in enumerate(trials):
+    for index, trial in enumerate(trials):
         if str(trial.number) not in there:
-            _log_trial(client, experiment, name, number, place, trial)
+            _log_trial(client, experiment, name, number, index, trial)
     client.set_tag(number, "best.trial", str(best.number))
     for field, value in best.params.items():
         client.set_tag(number, f"best.{field}", str(value))
@@ -51,7 +51,7 @@ def _log(client: MlflowClient, experiment: str, study: Study, trials: Sequence[F
     client.set_terminated(number, "FINISHED")
 
 
-def _log_trial(client: MlflowClient, experiment: str, study: str, parent: str, place: int, trial: FrozenTrial) -> None:
+def _log_trial(client: MlflowClient, experiment: str, study: str, parent: str, index: int, trial: FrozenTrial) -> None:
     from mlflow.entities import Metric, Param
 
     start = int(trial.datetime_start.timestamp() * 1000) if trial.datetime_start else 0
@@ -64,7 +64,7 @@ def _log_trial(client: MlflowClient, experiment: str, study: str, parent: str, p
     }
     if ERROR in trial.user_attrs:
         tags["error"] = redact(str(trial.user_attrs[ERROR]))
-    run = client.create_run(experiment, start_time=start, run_name=f"trial {place + 1}", tags=tags)
+    run = client.create_run(experiment, start_time=start, run_name=f"trial {index + 1}", tags=tags)
     number = run.info.run_id
     metrics = [Metric("validation", value, end, epoch) for epoch, value in trial.intermediate_values.items()]
     if trial.value is not None:
@@ -76,13 +76,13 @@ def _log_trial(client: MlflowClient, experiment: str, study: str, parent: str, p
 
 
 def _runs(client: MlflowClient, experiment: str, which: str) -> list[Run]:
-    found: list[Run] = []
+    runs: list[Run] = []
     token: Any = None
     while token != "":
         page = client.search_runs([experiment], which, max_results=1000, page_token=token)
-        found += page
+        runs += page
         token = page.token or ""
-    return found
+    return runs
 
 
 def _text(facts: dict[str, Any]) -> dict[str, str]:

@@ -26,8 +26,8 @@ SUFFIX = ".journal"
 def studies(workspace: Workspace, storage: str | None) -> list[str]:
     """The names of the studies in a storage, or in the workspace."""
     if storage is None:
-        found = workspace.sweeps.glob(f"*{SUFFIX}") if workspace.sweeps.is_dir() else ()
-        return sorted(path.name.removesuffix(SUFFIX) for path in found)
+        files = workspace.sweeps.glob(f"*{SUFFIX}") if workspace.sweeps.is_dir() else ()
+        return sorted(path.name.removesuffix(SUFFIX) for path in files)
     with opened(storage, reading=True) as store:
         return sorted(optuna.get_all_study_names(store.storage))
 
@@ -81,9 +81,9 @@ def summary(study: Study) -> list[str]:
     states = [trial.state.name.lower() for trial in trials]
     lines = [f"{study.study_name}: " + ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states))]
     with contextlib.suppress(BenchError):
-        found = best(trials)
-        setting = " ".join(f"--set {field}={value}" for field, value in found.params.items())
-        lines.append(f"best on validation data: trial {found.number}, {found.value:.4f}: {setting}")
+        chosen = best(trials)
+        setting = " ".join(f"--set {field}={value}" for field, value in chosen.params.items())
+        lines.append(f"best on validation data: trial {chosen.number}, {chosen.value:.4f}: {setting}")
     lines += sorted({f"failed: {trial.user_attrs[ERROR]}" for trial in trials if ERROR in trial.user_attrs})[:3]
     return lines
 

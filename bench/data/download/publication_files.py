@@ -161,10 +161,10 @@ class _Download:
             )
         total = 0.0
         for kind, paths in kinds.items():
-            found = [size for path in asked[kind] if (size := sizes[path]) is not None]
-            if not found:
+            known = [size for path in asked[kind] if (size := sizes[path]) is not None]
+            if not known:
                 return 0
-            total += sum(found) / len(found) * len(paths)
+            total += sum(known) / len(known) * len(paths)
         return round(total)
 
     def _size(self, path: str, sha: str) -> int | None:
@@ -265,10 +265,10 @@ class _Journal:
 
 def _facts(file: Path, sha: str) -> str:
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return "absent"
-    return f"{sha} {found.st_size} {found.st_mtime_ns}"
+    return f"{sha} {status.st_size} {status.st_mtime_ns}"
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -23,7 +23,7 @@ def read_sums(list_path: Path, publication: Publication, root: Path) -> dict[str
     Raises:
         DataError: a line that is none, a path that leaves the root, a file with two checksums, or no file at all.
     """
-    found: dict[str, str] = {}
+    sums: dict[str, str] = {}
     try:
         with open(list_path, encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
@@ -46,13 +46,13 @@ def read_sums(list_path: Path, publication: Publication, root: Path) -> dict[str
                 if path.split("/")[0] == KEPT_ASIDE or path == publication.sums:
                     raise DataError(f"{where} names {path!r}, which is a name that the download itself uses.")
                 sha = entry["sha"].lower()
-                if found.setdefault(path, sha) != sha:
+                if sums.setdefault(path, sha) != sha:
                     raise DataError(f"{where} gives {path!r} a second, different checksum; expected one.")
     except UnicodeDecodeError as error:
         raise DataError(f"{redact(publication.url)}{publication.sums} is not a text in UTF-8 ({error}).") from error
-    if not found:
+    if not sums:
         raise DataError(f"{redact(publication.url)}{publication.sums} lists no file of {publication.title}.")
-    return found
+    return sums
 
 
 def chosen(sums: dict[str, str], only: Sequence[str]) -> dict[str, str]:

@@ -94,8 +94,8 @@ def _long(table: Table) -> RichTable:
         view.add_column(head, justify="right", no_wrap=True)
     for index in columns:
         column = table.board.columns[index]
-        place = " · ".join(part for part in (column.group, column.label) if part)
-        view.add_row(Text(place, style="bold"), Text(column.metric or table.board.metric, style="bold"), "")
+        heading = " · ".join(part for part in (column.group, column.label) if part)
+        view.add_row(Text(heading, style="bold"), Text(column.metric or table.board.metric, style="bold"), "")
         for line in lines:
             summary = line.summaries[index]
             if summary.keys:

@@ -31,21 +31,23 @@ def write(board: Board, tables: Sequence[Table]) -> str:
         if stamp is not None:
             where = (stamp.data, stamp.profile, stamp.complete, stamp.protocol, stamp.population)
         for line in table.lines:
-            for index, (column, found) in enumerate(zip(board.columns, line.summaries, strict=True)):
+            for index, (column, summary) in enumerate(zip(board.columns, line.summaries, strict=True)):
                 printed = number_format.published(line.row, index) if table.shows_published else None
                 scale = number_format.scale_of(board, column)
-                scaled = ["" if v is None else repr(v * scale) for v in (found.value, found.low, found.high, found.sd)]
+                scaled = [
+                    "" if v is None else repr(v * scale) for v in (summary.value, summary.low, summary.high, summary.sd)
+                ]
                 writer.writerow(
                     (
                         board.name, *where, *map(_text, (line.row.group, line.row.label, line.variant)),
                         *map(_text, (column.group, column.label)),
-                        *scaled, found.n_records or "", found.seeds or "", found.folds or "",
-                        _text(", ".join(found.contamination)), _text(found.missing),
+                        *scaled, summary.n_records or "", summary.seeds or "", summary.folds or "",
+                        _text(", ".join(summary.contamination)), _text(summary.missing),
                         "" if printed is None else printed.value,
                         "" if printed is None or printed.sd is None else printed.sd,
                         "" if (rank := number_format.rank(table, line, index)) is None else rank,
                         number_format.letters(table, line, index),
-                        " ".join(found.keys),
+                        " ".join(summary.keys),
                     )
                 )  # fmt: skip
     return text.getvalue()

@@ -53,13 +53,13 @@ def _charts(
     table: Table,
     lines: Sequence[Line],
     found: dict[tuple, list[int]],
-    place: Callable[[Column], float],
+    position: Callable[[Column], float],
     axis: str,
     kind: str,
 ) -> list[Chart]:
     charts = []
     for (task, mode, _, metric), indices in found.items():
-        at = {i: place(table.board.columns[i]) for i in indices}
+        at = {i: position(table.board.columns[i]) for i in indices}
         if len(set(at.values())) < 2 or len(set(at.values())) < len(indices):
             continue
         order = sorted(indices, key=at.__getitem__)
@@ -143,12 +143,12 @@ def survival_charts(table: Table, lines: Sequence[Line], columns: Sequence[int],
         column = table.board.columns[index]
         traces: list[dict[str, Any]] = []
         for line in lines:
-            found = [results[key] for key in line.summaries[index].keys if key in results]
-            asked = [kinds.known(r.score.get("kind")) for r in found]
+            shown = [results[key] for key in line.summaries[index].keys if key in results]
+            asked = [kinds.known(r.score.get("kind")) for r in shown]
             if not asked or any(kind is None or not kind.follow_up for kind in asked):
                 continue
             try:
-                followed = _followed(found)
+                followed = _followed(shown)
             except BenchError:
                 continue  # predictions are not available: the row has no curve
             traces += _kaplan_meier(table.name(line), *followed, first=not traces)
@@ -180,15 +180,15 @@ def _followed(results: Sequence[Result]) -> tuple[np.ndarray, np.ndarray, np.nda
     for result in sorted(latest(results), key=lambda r: r.cell.fold):
         if result.cell.seed != seed:
             continue
-        found = result.prediction_columns()
-        test = found["partition"] == "test"
-        records = set(found["record_id"][test])
+        columns = result.prediction_columns()
+        test = columns["partition"] == "test"
+        records = set(columns["record_id"][test])
         if seen & records:
             break  # the next repeat begins
         seen |= records
-        outcome = matrix(found, "target")[test]
+        outcome = matrix(columns, "target")[test]
         years, event = outcome[:, 0].astype(float), outcome[:, 1].astype(float)
-        parts.append((years, event, high_risk(found["score"][test].astype(float), event)))
+        parts.append((years, event, high_risk(columns["score"][test].astype(float), event)))
     return tuple(np.concatenate(values) for values in zip(*parts, strict=True))  # type: ignore[return-value]
 
 

@@ -24,13 +24,13 @@ Paragraphs = list[tuple[str, Any]]
 
 def paragraphs(text: str | None) -> Paragraphs:
     """A docstring in parts."""
-    found: Paragraphs = []
+    parts: Paragraphs = []
     for block in inspect.cleandoc(text or "").split("\n\n"):
         lines = block.splitlines()
         if not block.strip():
             continue
         if all(line.startswith(("    ", "|", "==")) for line in lines):
-            found.append(("code", inspect.cleandoc(block)))
+            parts.append(("code", inspect.cleandoc(block)))
         elif lines[0].lstrip().startswith(("- ", "* ")):
             items: list[str] = []
             for line in lines:
@@ -38,10 +38,10 @@ def paragraphs(text: str | None) -> Paragraphs:
                     items.append(line.lstrip()[2:])
                 elif items:
                     items[-1] += " " + line.strip()
-            found.append(("list", items))
+            parts.append(("list", items))
         else:
-            found.append(("text", " ".join(line.strip() for line in lines)))
-    return found
+            parts.append(("text", " ".join(line.strip() for line in lines)))
+    return parts
 
 
 def fields(model: type[BaseModel]) -> list[dict[str, str]]:
@@ -117,13 +117,13 @@ def task_facts(entry: Entry) -> dict[str, Any]:
     facts["partitions"] = [
         {
             "name": part,
-            "records": f"{found.records:,}",
-            "patients": "—" if found.patients is None else f"{found.patients:,}",
-            "digest": found.digest or "—",
+            "records": f"{partition.records:,}",
+            "patients": "—" if partition.patients is None else f"{partition.patients:,}",
+            "digest": partition.digest or "—",
         }
-        for part, found in whole.partitions.items()
+        for part, partition in whole.partitions.items()
     ]
-    counted = {part: found.classes for part, found in whole.partitions.items() if found.classes}
+    counted = {part: partition.classes for part, partition in whole.partitions.items() if partition.classes}
     facts["class_heads"] = [f"{part} positives" for part in counted]
     facts["classes"] = [
         {"name": label, "words": wording, "counts": [classes.get(label) for classes in counted.values()]}
@@ -135,7 +135,7 @@ def task_facts(entry: Entry) -> dict[str, Any]:
 
 def mode_facts() -> list[dict[str, Any]]:
     """The modes, with the settings of each; settings that several share are listed once."""
-    found: list[dict[str, Any]] = []
+    described: list[dict[str, Any]] = []
     listed: set[type] = set()
     for name in entries(MODES):
         try:
@@ -145,5 +145,5 @@ def mode_facts() -> list[dict[str, Any]]:
             continue
         shown = [] if mode.Config in listed else fields(mode.Config)
         listed.add(mode.Config)
-        found.append({"name": mode.name, "about": paragraphs(mode.__doc__), "fields": shown})
-    return found
+        described.append({"name": mode.name, "about": paragraphs(mode.__doc__), "fields": shown})
+    return described

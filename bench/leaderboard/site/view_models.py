@@ -144,8 +144,8 @@ def _scale(table: Table, lines: Sequence[Line], index: int) -> tuple[float, floa
     scale = number_format.scale_of(table.board, table.board.columns[index])
     values = []
     for line in lines:
-        found = line.summaries[index]
-        values += [v * scale for v in (found.value, found.low, found.high) if v is not None]
+        summary = line.summaries[index]
+        values += [v * scale for v in (summary.value, summary.low, summary.high) if v is not None]
         printed = number_format.published(line.row, index) if table.shows_published else None
         values += [printed.value] if printed is not None else []
     if not values:
@@ -193,16 +193,16 @@ INK = "#123456"
 
 
 def _diagram(table: Table, cache: Path | None) -> str:
-    found = table.mean_ranks
-    if found is None:
+    ranks = table.mean_ranks
+    if ranks is None:
         return ""
     path = None
     if cache is not None:
-        drawn = (DRAWN, found.labels, found.mean_ranks, found.p_values.tolist())
+        drawn = (DRAWN, ranks.labels, ranks.mean_ranks, ranks.p_values.tolist())
         path = cache / f"{digest(drawn)}.svg"
         if path.exists():
             return path.read_text(encoding="utf-8")
-    text = diagram(found, "svg", INK).decode()
+    text = diagram(ranks, "svg", INK).decode()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)

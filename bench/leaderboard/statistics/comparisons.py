@@ -130,12 +130,14 @@ def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ra
     shown = [s.value if s.value is not None else np.nan for s in summaries]
     sign = 1 if lower_is_better(metric) else -1
     order = sorted(range(count), key=lambda i: sign * shown[i])
-    place = {i: k for k, i in enumerate(order)}
+    position = {i: k for k, i in enumerate(order)}
     groups = indistinguishable(different, order)
     return Ranks(
         test=test,
         lines=tuple(filled[i] for i in order),
-        rank={filled[i]: 1 + sum(bool(different[i, j]) and place[j] < place[i] for j in range(count)) for i in order},
+        rank={
+            filled[i]: 1 + sum(bool(different[i, j]) and position[j] < position[i] for j in range(count)) for i in order
+        },
         letters={filled[i]: "".join(_letter(g) for g, members in enumerate(groups) if i in members) for i in order},
         groups=tuple(tuple(filled[i] for i in members) for members in groups),
     )
@@ -165,8 +167,8 @@ def _kept_p_values(
     path = None
     if cache is not None:
         path = cache / f"{_name(summaries, metric, class_name)}.json"
-        if kept := read_p_values(path):
-            return kept["test"], kept["p"], kept["why"]
+        if stored := read_p_values(path):
+            return stored["test"], stored["p"], stored["why"]
     try:
         tested = _p_values([[results[key] for key in s.keys] for s in summaries], metric, class_name)
     except BenchError as error:
@@ -215,8 +217,8 @@ def _p_values(lines: list[list[Result]], metric: str, class_name: str | None) ->
 def _bootstrapped(replicates: list[list[Any]]) -> _Tested:
     from bench.scoring.replication import differences_of_all_pairs
 
-    found = [_or_none(difference.p_value) for difference in differences_of_all_pairs(replicates)]
-    return "bootstrap of the paired difference", found, ""
+    p_values = [_or_none(difference.p_value) for difference in differences_of_all_pairs(replicates)]
+    return "bootstrap of the paired difference", p_values, ""
 
 
 def _delong(paired: list[PairedScores], column: int) -> _Tested:

@@ -30,7 +30,7 @@ def differences(results: Iterable[Result]) -> list[Result]:
     honest = {
         (r.cell, r.profile, r.data, r.split.get("digest")): r for r in results if not r.provenance.get("protocol")
     }
-    found = []
+    pairs = []
     for released in results:
         if not released.provenance.get("protocol"):
             continue
@@ -44,7 +44,7 @@ def differences(results: Iterable[Result]) -> list[Result]:
             for name in ours.score["metrics"]
             if name in released.score["metrics"]
         }
-        found.append(
+        pairs.append(
             replace(
                 ours,
                 key=digest([released.key, ours.key]),
@@ -54,7 +54,7 @@ def differences(results: Iterable[Result]) -> list[Result]:
                 folder=None,
             )
         )
-    return found
+    return pairs
 
 
 def _difference(released: Result, ours: Result, metric: str) -> dict[str, float | None]:

@@ -94,7 +94,7 @@ def mean_ranks_of(table: Table) -> MeanRanks | None:
     return MeanRanks(
         lines=tuple(complete[i] for i in order),
         labels=tuple(table.name(table.lines[complete[i]]) for i in order),
-        blocks=tuple(task if len(metrics) == 1 else f"{task} {' and '.join(found)}" for task, found in blocks.items()),
+        blocks=tuple(task if len(metrics) == 1 else f"{task} {' and '.join(names)}" for task, names in blocks.items()),
         mean_ranks=tuple(ranks[i][0] for i in order),
         intervals=tuple((ranks[i][1].low, ranks[i][1].high) for i in order),
         p_value=tested.p_value,

@@ -47,6 +47,7 @@ def run(
     fractions: float | str | Sequence[float | str] = 1.0,
     leads: Names = "all",
     seeds: int | Sequence[int] | None = None,
+    replicates: int | None = None,
     profile: Literal["paper", "smoke"] | None = None,
     settings: Mapping[str, Any] | None = None,
     protocols: Names = "ours",
@@ -78,6 +79,8 @@ def run(
         board: run what is missing of a leaderboard instead; it names its own methods, tasks and modes.
         fractions: labelled shares of the training records, ``0.1`` or ``"10%"``.
         leads: one subset as on the command line, or a list of subsets: ``["I,II", "limb"]``.
+        seeds: of what is trained downstream, with one pretraining and one draw of labels.
+        replicates: in the place of seeds, that many joint draws of pretraining, labels and seed.
         settings: what ``--set`` takes: ``{"pretrain.epochs": 5, "kmerl.depth": 4, "linear.lr": 0.01}``.
         text: which of the corpus's texts to pretrain on.
         checkpoints: method -> folder, or name in the workspace.
@@ -126,6 +129,7 @@ def run(
         fraction_rule=fraction_rule,
         leads=[subset for value in _list(leads) for subset in parse_leads(value)],
         seeds=[] if seeds is None else [int(seed) for seed in _list(seeds)],
+        replicates=replicates,
         profile=profile or project().profile,
         overrides=[f"{field}={json.dumps(value)}" for field, value in {**stand_ins, **(settings or {})}.items()],
         corpus=corpus,

@@ -14,10 +14,13 @@ Profile = Literal["paper", "smoke"]
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """One (method, task, mode, leads, fraction, seed, fold).
+    """One (method, task, mode, leads, fraction, fold) and the numbers of its random draws.
 
     ``fraction`` is the share of the training partition that is labelled (1.0 for zero-shot, which uses none), drawn by
     ``fraction_rule`` (:mod:`bench.splitting.label_fractions`; of all records there is one draw, called ``stratified``).
+
+    Three numbers say what was drawn: ``seed`` what is trained downstream, ``draw`` the labelled records, ``training`` the
+    pretraining (added to the config's ``pretrain.seed``). A replicate varies all of them; one that plays no role is 0.
     """
 
     method: str
@@ -28,6 +31,8 @@ class Cell:
     seed: int = 0
     fold: int = 0
     fraction_rule: Rule = "stratified"
+    draw: int = 0
+    training: int = 0
 
     def __str__(self) -> str:
         parts = [self.method, self.task, self.mode]
@@ -39,15 +44,22 @@ class Cell:
             parts.append(f"seed {self.seed}")
         elif self.seed:
             parts.append(f"seed {self.seed}")
+        if self.draw:
+            parts.append(f"draw {self.draw}")
+        if self.training:
+            parts.append(f"training {self.training}")
         if self.fold:
             parts.append(f"fold {self.fold}")
         return " · ".join(parts)
 
     def to_dict(self) -> dict:
-        """As JSON; the default rule is left out, so that cells which have no other keep their keys."""
+        """As JSON; the default rule is left out, and draw and training where both are 0, so that such cells keep their
+        keys."""
         value = {one.name: getattr(self, one.name) for one in fields(self)} | {"leads": list(self.leads)}
         if self.fraction_rule == "stratified":
             del value["fraction_rule"]
+        if not (self.draw or self.training):
+            del value["draw"], value["training"]
         return value
 
     @classmethod

@@ -77,7 +77,22 @@ def run_command(
     ] = None,
     seed: Annotated[
         list[str] | None,
-        typer.Option("--seed", metavar="NUMBERS", help="Seeds: 0,1,2 or 0-4. [default: 0, or those of the board]"),
+        typer.Option(
+            "--seed",
+            metavar="NUMBERS",
+            help="Seeds of what is trained downstream, with one pretraining and one draw of labels: 0,1,2 or 0-4. "
+            "[default: 0, or those of the board]",
+        ),
+    ] = None,
+    replicates: Annotated[
+        int | None,
+        typer.Option(
+            "--replicates",
+            metavar="N",
+            min=1,
+            help="Joint draws of pretraining seed, labelled records and seed, in the place of --seed. Boards need 2 or more to "
+            "compare methods, 5 are usual. [default: none]",
+        ),
     ] = None,
     board: Annotated[
         str | None,
@@ -186,6 +201,7 @@ def run_command(
         fraction_rule=fraction_rule,  # type: ignore[arg-type]
         leads=[subset for value in leads or () for subset in parse_leads(value)] or [LEADS],
         seeds=o.numbers(seed, "--seed", int) or [],
+        replicates=replicates,
         profile=o.chosen_profile(profile),
         overrides=o.overrides(set_, text, trust),
         corpus=corpus,

@@ -37,7 +37,7 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
             )
     if options.corpus is None and board.corpus and source.kind == "real" and source.has(board.corpus):
         options = replace(options, corpus=board.corpus)
-    if not options.seeds:
+    if not options.seeds and options.replicates is None:
         options = replace(options, seeds=range(board.seeds))
     if options.fraction_rule == "stratified":
         options = replace(options, fraction_rule=board.fraction_rule)

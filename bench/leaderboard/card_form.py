@@ -119,6 +119,8 @@ class _CellForm(_Strict):
     seed: int = Field(ge=0, le=LARGEST_COUNT)
     fold: int = Field(ge=0, le=LARGEST_COUNT)
     fraction_rule: Rule = "stratified"
+    draw: int = Field(default=0, ge=0, le=LARGEST_COUNT)
+    training: int = Field(default=0, ge=0, le=LARGEST_COUNT)
 
 
 class _DatasetForm(_Loose):

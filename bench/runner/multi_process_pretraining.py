@@ -18,7 +18,8 @@ from bench.training.launch import in_processes
 def pretrain_in_processes(session: Session, spec: CheckpointSpec) -> None:
     """Make a checkpoint that is not there, on the session's devices; this process starts the others and waits."""
     corpus = spec.corpus["dataset"]
-    in_processes(session.devices, _pretrain_by_name, session.settings(), spec.method.name, corpus, spec.key)
+    training = spec.config.pretrain.seed - session.method_config(spec.method.name).pretrain.seed
+    in_processes(session.devices, _pretrain_by_name, session.settings(), spec.method.name, corpus, training, spec.key)
 
 
 def pretrain_as_one_of_many(session: Session, method: str, dataset: str) -> Path:
@@ -36,9 +37,9 @@ def pretrain_as_one_of_many(session: Session, method: str, dataset: str) -> Path
     return session.checkpoint(spec) if rank() == 0 else final
 
 
-def _pretrain_by_name(settings: dict[str, Any], method: str, corpus: str, key: str) -> None:
+def _pretrain_by_name(settings: dict[str, Any], method: str, corpus: str, training: int, key: str) -> None:
     session = Session(**settings | {"corpus": corpus})
-    spec = session.checkpoint_spec(registry.load(registry.METHODS, method), corpus)
+    spec = session.checkpoint_spec(registry.load(registry.METHODS, method), corpus, training)
     if spec is None or spec.key != key:
         raise ConfigError(f"pretraining {method}: its code or data changed while the processes started. Start again.")
     _pretrain(session, spec)

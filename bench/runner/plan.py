@@ -12,7 +12,7 @@ from bench.cells.cell import Cell, Profile
 from bench.errors import ConfigError
 from bench.renamed import warn_renamed
 from bench.signals.leads import LEADS
-from bench.splitting.label_fractions import Rule
+from bench.splitting.label_fractions import Rule, is_seeded
 from bench.splitting.split import load_split
 
 LARGEST_SEED = 2**32 - 1
@@ -33,7 +33,8 @@ class RunOptions:
     fractions: Sequence[float] = (1.0,)
     fraction_rule: Rule = "stratified"
     leads: Sequence[tuple[str, ...]] = (LEADS,)
-    seeds: Sequence[int] = ()  # none: those of the board, else seed 0
+    seeds: Sequence[int] = ()  # of what is trained downstream; none: those of the board, else seed 0
+    replicates: int | None = None  # in the place of seeds: that many joint draws of pretraining, labels and seed
     profile: Profile | None = None
     overrides: Sequence[str] = ()
     corpus: str | None = None
@@ -96,7 +97,13 @@ def plan(options: RunOptions) -> Plan:
             raise ConfigError(
                 f"--fraction {fraction:g}: expected a number above 0, at most 1, for example 0.01 (or 1%)."
             )
-    asked_seeds = options.seeds or (0,)
+    if options.replicates is not None and options.seeds:
+        raise ConfigError("--replicates draws pretraining, labels and seeds jointly; give it without --seed.")
+    if options.replicates is not None and options.replicates < 1:
+        raise ConfigError(f"--replicates {options.replicates}: expected a whole number from 1.")
+    replicates = options.replicates is not None
+    given = {text.partition("=")[0].casefold() for text in options.checkpoints}
+    asked_seeds = options.seeds or range(options.replicates or 1)
     for seed in asked_seeds:
         if not 0 <= seed <= LARGEST_SEED:
             raise ConfigError(f"--seed {seed}: expected a whole number from 0 to {LARGEST_SEED:,}.")
@@ -135,12 +142,20 @@ def plan(options: RunOptions) -> Plan:
                 continue
             # Where nothing is trained neither fraction nor, with a checkpoint, the seed can matter.
             fixed = not mode.uses_labels
-            seeds = (0,) if fixed and method.implements("pretraining_loss") else asked_seeds
-            for fraction, seed, fold in itertools.product(
-                (1.0,) if fixed else options.fractions, seeds, folds[task.name]
+            pretrained = method.implements("pretraining_loss")
+            trained = (
+                mode.uses_checkpoint and (pretrained or method.implements("combine")) and name.casefold() not in given
+            )
+            for fraction, number, fold in itertools.product(
+                (1.0,) if fixed else options.fractions, asked_seeds, folds[task.name]
             ):
                 rule = options.fraction_rule if fraction < 1 else "stratified"
-                planned.cells.append(Cell(name, task.name, mode.name, leads, fraction, seed, fold, rule))
+                seed = 0 if fixed and pretrained else number
+                draw = number if replicates and fraction < 1 and is_seeded(rule) else 0
+                training = number if replicates and trained else 0
+                planned.cells.append(
+                    Cell(name, task.name, mode.name, leads, fraction, seed, fold, rule, draw, training)
+                )
     planned.cells = list(dict.fromkeys(planned.cells))
     planned.left_out = list(dict.fromkeys(planned.left_out))
     if not planned.cells:

@@ -79,7 +79,8 @@ def _session_of(result: Result, source: DataSource) -> Session:
     session = Session(source, result.profile, overrides, corpus if known else None, sweep=sweep)  # type: ignore[arg-type]
     folder = source.workspace.checkpoints / str(result.checkpoint.get("name"))
     if result.checkpoint and folder.is_dir():
-        spec = session.checkpoint_spec(registry.load(registry.METHODS, result.cell.method), result.dataset["name"])
+        method = registry.load(registry.METHODS, result.cell.method)
+        spec = session.checkpoint_spec(method, result.dataset["name"], result.cell.training)
         if spec is not None and spec.key != result.checkpoint["key"]:  # it was named, or imported
             return replace(session, corpus=None, checkpoints={result.cell.method: folder}, _remembered={}, _methods={})
     return session

@@ -93,9 +93,9 @@ class ResolvedCell:
         """What determines the checkpoint that the cell starts from; None where it starts from initial weights."""
         if not self.mode.uses_checkpoint:  # it does not matter whether the method could be pretrained here
             return None
-        make = self.session.checkpoint_spec
+        make, training = self.session.checkpoint_spec, self.cell.training
         return self.session.remembered(
-            ("spec", self.cell.method, self.dataset), lambda: make(self.method, self.dataset)
+            ("spec", self.cell.method, self.dataset, training), lambda: make(self.method, self.dataset, training)
         )
 
     @cached_property
@@ -108,6 +108,8 @@ class ResolvedCell:
         cell, members = self.cell, []
         for name in self.session.remembered(("members", cell.method), lambda: list(self.method.members(self.config))):
             member = self.session.resolve(replace(cell, method=name))
+            if member.cell.training and member.spec is None:
+                member = self.session.resolve(replace(member.cell, training=0))
             if member.method.implements("combine") or cell.mode not in member.method.modes():
                 raise ConfigError(
                     f"{cell.method}: {name} cannot be one of its members, as it has no separate {cell.mode}."

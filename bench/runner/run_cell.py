@@ -110,8 +110,9 @@ def predict_cell(
     blanked[partition.test] = 0  # the test split is read once, by the scoring, after everything was chosen
     if report is not None:
         partition = replace(partition, test=partition.validation)
-    # Every seed sees the same labelled subset, as in the papers: seeds then measure the training alone.
-    train = labelled_subset(partition.train, cell.cell.fraction, 0, data.examples.targets, cell.cell.fraction_rule)
+    # Every seed sees the labelled subset of its draw: seeds alone measure the training, replicates the draw too.
+    drawn, rule = cell.cell.draw, cell.cell.fraction_rule
+    train = labelled_subset(partition.train, cell.cell.fraction, drawn, data.examples.targets, rule)
     output, instance = _predict(cell, blanked, train, partition, fresh, report or unreported)
     return CellPredictions(output, instance, data, partition, train)
 

@@ -206,7 +206,7 @@ def _shared(resolved: ResolvedCell, features: bool, add: Any) -> Iterator[str]:
             needs = (add("checkpoint", str(folder), resolved, (), True),)
             yield from needs
     if features:
-        made_of = ("features", cell.method, cell.task, cell.leads, None if spec else cell.seed)
+        made_of = ("features", cell.method, cell.task, cell.leads, cell.training, None if spec else cell.seed)
         folder, _, _ = session.remembered(made_of, lambda: features_folder(resolved))
         if not session.remembered(("there", folder), folder.is_dir):
             yield add("features", str(folder), resolved, needs, True)

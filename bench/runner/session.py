@@ -262,14 +262,21 @@ class Session:
         corpus, now = self.corpus_data(name, facts.get("text"), image_size, spec.config.pretrain.partition)
         return corpus if now == facts else None
 
-    def checkpoint_spec(self, method: type[Method], task_dataset: str) -> CheckpointSpec | None:
-        """What determines the method's checkpoint; None for a method without a pretraining objective."""
+    def checkpoint_spec(self, method: type[Method], task_dataset: str, training: int = 0) -> CheckpointSpec | None:
+        """What determines the method's checkpoint; None for a method without a pretraining objective.
+
+        Args:
+            training: the number of the pretraining, added to the seed of the config. A given checkpoint has one.
+        """
         if not method.implements("pretraining_loss"):
             return None
         config = self.method_config(method.name)
         if method.name in self.checkpoints:
             folder = self.checkpoints[method.name]
             return CheckpointSpec(method, config, read_provenance(folder)["corpus"], given=folder)
+        if training:
+            seeded = config.pretrain.model_copy(update={"seed": config.pretrain.seed + training})
+            config = config.model_copy(update={"pretrain": seeded})
         spec = method.input_for(config)
         image_size = spec.image_size if "image" in spec.modalities else None
         name, wanted = self.corpus_name(method, task_dataset), config.pretrain

@@ -18,8 +18,14 @@ from bench.splitting.stratify import spread_evenly, strata
 Rule = Literal["stratified", "merl", "mmcl"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 
+
 MERL_SEED = 42
 """``random_state`` of the released subsets of MERL (ICML 2024)."""
+
+
+def is_seeded(rule: Rule) -> bool:
+    """Whether a rule's subset depends on a seed."""
+    return rule != "merl"
 
 
 def labelled_subset(

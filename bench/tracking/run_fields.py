@@ -33,6 +33,7 @@ def params_of(result: Result) -> dict[str, str]:
         "fraction": cell.fraction,
         "fraction_rule": cell.fraction_rule,
         "seed": cell.seed,
+        **({"draw": cell.draw, "training": cell.training} if cell.draw or cell.training else {}),
         "fold": cell.fold,
     }
     return _text(coordinates | {f"config.{name}": value for name, value in flatten(result.config).items()})

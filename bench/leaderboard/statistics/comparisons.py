@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 REPLICATES = 1000
-VERSION = 2  # of what is kept in the cache
+VERSION = 1  # of what is kept in the cache
 LOWER_IS_BETTER = ("rmse", "mae", "integrated_brier")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

@@ -260,7 +260,7 @@ def test_footnotes_tell_of_every_row_where_two_share_a_label(make_result):
     assert "test records were pretrained on: K-MERL (finetune) on ptbxl-super" in answer
     assert "Pretrained on csn: K-MERL (finetune)." in answer and "Pretrained on mimic-ecg: K-MERL (linear)." in answer
     (view,) = console_tables([leaked, make_result(mode="linear")], board)
-    assert "K-MERL (finetune)" in shown(view)
+    assert "K-MERL (finetune)" in " ".join(view.footnotes)
 
 
 def test_cross_validated_tasks_and_others_are_told_apart_in_the_note_on_intervals(make_result):

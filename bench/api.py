@@ -112,8 +112,8 @@ def run(
     others = (*_names(methods), *_names(tasks), *_names(modes))
     if board and (others or _names(leads) != ["all"] or _list(fractions) != [1.0] or _names(protocols) != [OURS]):
         raise ConfigError(
-            "board= names its own methods, tasks, modes, fractions and leads; give it without methods, tasks, modes, "
-            "protocols, fractions and leads."
+            "board= states methods, tasks, modes, fractions and leads; leave out methods, tasks, modes, protocols, "
+            "fractions and leads."
         )
     for argument, given in (("methods", methods), ("tasks", tasks), ("modes", modes)):
         if not board and not _names(given):
@@ -149,7 +149,7 @@ def run(
     source = _source(data_root, workspace, simulated_records, on_bad_record)
     runs, left_out = board_options(load_board(board), options, source) if board else ([options], [])
     if not runs:
-        raise ConfigError(f"nothing of board {board} can be run here: {'; '.join(left_out)}.")
+        raise ConfigError(f"no cell of board {board} can be run here: {'; '.join(left_out)}.")
     with safe_children():
         reports = [run_plan(one, source) for one in runs]
     table = tidy(result for report in reports for result in report.results)

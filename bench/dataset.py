@@ -302,7 +302,7 @@ class Dataset(ABC):
     @classmethod
     def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
         """Write a simulated copy of the dataset, in the publisher's format, that this class then reads."""
-        raise ConfigError(f"{cls.name} cannot simulate itself; name real data with --data-root {cls.name}=FOLDER.")
+        raise ConfigError(f"{cls.name} has no simulation; name real data with --data-root {cls.name}=FOLDER.")
 
 
 __all__: Sequence[str] = ("Dataset", "Findings", "Publication", "RecordFile", "Recording", "path_inside")

@@ -163,10 +163,14 @@ def _workspace(place: Workspace) -> Iterator[Finding]:
     if not _can_be_written(folder):
         yield Finding("workspace", "problem", f"{place.root} cannot be written to", "Name another: --workspace FOLDER")
     state = "ok" if place.root.is_dir() else "note"
-    yield Finding("workspace", state, f"{place.root}{'' if place.root.is_dir() else ' (made when first needed)'}")  # type: ignore[arg-type]
+    yield Finding("workspace", state, f"{place.root}{'' if place.root.is_dir() else ' (created when first needed)'}")  # type: ignore[arg-type]
     free = shutil.disk_usage(folder).free
     enough = free >= ENOUGH_DISK
-    hint = "" if enough else "Prepared data, checkpoints and features need room: free some, or --workspace elsewhere."
+    hint = (
+        ""
+        if enough
+        else ("Prepared data, checkpoints and features need space: free some, or name another disk with --workspace.")
+    )
     yield Finding("workspace", "ok" if enough else "warning", f"{free / 1e9:.0f} GB free on its disk", hint)
 
 
@@ -182,13 +186,16 @@ def _can_be_written(folder: Path) -> bool:
 def _data(source: DataSource) -> Iterator[Finding]:
     names = list(registry.entries(registry.DATASETS))
     if source.kind == "simulated":
-        hint = "Real data: --data-root FOLDER, BENCH_DATA, or [data] in bench.toml; bench data download NAME gets some."
+        hint = (
+            "Real data: --data-root FOLDER, BENCH_DATA, or [data] in bench.toml; bench data download NAME downloads a "
+            "dataset."
+        )
         yield Finding("data", "note", f"no real data are named: all {len(names)} datasets are simulated", hint)
         return
     for name in names:
         cls = registry.load(registry.DATASETS, name)
         if not source.has(name):
-            yield Finding("data", "note", f"{name} is not here", f"{cls.url}: {cls.fetch}")
+            yield Finding("data", "note", f"{name} is not available", f"{cls.url}: {cls.fetch}")
             continue
         try:
             dataset = source.dataset(name)
@@ -220,7 +227,7 @@ def _tracking(place: Workspace) -> Iterator[Finding]:
     hint = "Start the server, fix MLFLOW_TRACKING_URI, or run with --no-track; results are kept in any case."
     database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
     if database is not None and not database.exists():
-        yield Finding("tracking", "ok", f"{uri} (made when first needed)")
+        yield Finding("tracking", "ok", f"{uri} (created when first needed)")
         return
     try:
         _reach(uri, database)

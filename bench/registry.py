@@ -264,8 +264,8 @@ def load(group: str, name: str) -> Any:
     except Exception as error:  # a plugin's module may do anything when it is imported
         said = str(error) if isinstance(error, ImportError | BenchError) else f"{type(error).__name__}: {error}"
         raise BenchError(
-            f"{_WORD[group]} {name!r} ({entry.module} of {entry.distribution}) cannot be imported: {said}. Fix or uninstall "
-            f"it; BENCH_TRACEBACK=1 shows where."
+            f"{_WORD[group]} {name!r} ({entry.module} of {entry.distribution}) cannot be imported: {said}. Fix or "
+            "uninstall it; set BENCH_TRACEBACK=1 for the traceback."
         ) from error
 
 

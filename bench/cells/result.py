@@ -151,9 +151,8 @@ def parse_result(content: bytes, folder: Path) -> Result:
         raise _unreadable(folder, error) from error
     if not read_in_order:
         raise DataError(
-            f"{folder}: computed from imported weights before the order of their leads was recorded (version 0.1.0), so that "
-            f"they may have read other leads than they learned. Import the file again (bench checkpoints import) and run the "
-            f"cell again."
+            f"{folder}: computed from weights that version 0.1.0 imported without the order of their leads, so that "
+            "they may have read wrong leads. Import the file again (bench checkpoints import) and run the cell again."
         )
     return result
 
@@ -197,7 +196,7 @@ def read_results(results: Path) -> Iterator[Result]:
         warnings.warn(f"left out: {message}", stacklevel=2)
     if more := damaged[NAMED:]:
         warnings.warn(
-            f"left out: {len(more):,} more damaged results. bench artifacts verify --kind result names all.",
+            f"left out: {len(more):,} more damaged results. bench artifacts verify --kind result lists all.",
             stacklevel=2,
         )
 

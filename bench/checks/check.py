@@ -81,7 +81,7 @@ def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = Fals
     yield Verdict(ready, "kept")
     for check in checks:
         if check.slow and not slow:
-            yield Verdict(check.promise, "does not apply", "slow; asked for with --all")
+            yield Verdict(check.promise, "does not apply", "slow; run with --all")
             continue
         try:
             with foreign_code():

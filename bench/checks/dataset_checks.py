@@ -41,11 +41,11 @@ class DatasetSubject:
 
     def simulated(self) -> tuple[Dataset, Any]:
         if self.copy is None:
-            raise DoesNotApply(f"{self.cls.name} cannot simulate itself; it is looked at by bench data prepare")
+            raise DoesNotApply(f"{self.cls.name} has no simulation; bench data prepare checks it")
         return self.copy, self.records
 
 
-@collected(CHECKS, "it says where it is published", "Set title, url and fetch as class attributes.")
+@collected(CHECKS, "its publication is stated", "Set title, url and fetch as class attributes.")
 def says_where_it_is_published(subject: DatasetSubject) -> None:
     for field in ("title", "url"):
         if not getattr(subject.cls, field, ""):
@@ -53,7 +53,7 @@ def says_where_it_is_published(subject: DatasetSubject) -> None:
                 f"{field} is empty.", f"Set {field} = '...' in the class: it is printed when files are missing."
             )
     if not subject.cls.fetch and subject.cls.publication is None:
-        raise Broken("nothing says how to get the files.", "Set fetch to the command or the steps.")
+        raise Broken("how to get the files is not stated.", "Set fetch to the command or the steps.")
 
 
 @collected(CHECKS, "a folder without its files is refused with the fix", "check() must raise DataError.")
@@ -64,16 +64,12 @@ def an_empty_folder_is_refused(subject: DatasetSubject) -> None:
         subject.cls(empty).check()
     except DataError as error:
         if str(empty) not in str(error):
-            raise Broken(
-                "the error of check() names no folder.", "Say which file is missing, with its path."
-            ) from error
+            raise Broken("the error of check() names no folder.", "Name the missing file with its path.") from error
         return
     raise Broken("check() accepts an empty folder.", "Raise DataError that names the missing file and how to get it.")
 
 
-@collected(
-    CHECKS, "it can simulate itself, to the byte", "simulate(destination, n_records, seed) writes its own format."
-)
+@collected(CHECKS, "its simulation is reproducible", "simulate(destination, n_records, seed) writes its own format.")
 def simulates_itself_to_the_byte(subject: DatasetSubject) -> None:
     if subject.copy is None:
         raise Broken(
@@ -89,7 +85,7 @@ def simulates_itself_to_the_byte(subject: DatasetSubject) -> None:
         raise Broken(f"simulated twice with one seed, {different[0]} differs.", "Draw from default_rng(seed) only.")
 
 
-@collected(CHECKS, "its records are a table by record_id", "records() must return one row per recording.")
+@collected(CHECKS, "its records are a table with the index record_id", "records() must return one row per recording.")
 def records_are_a_table(subject: DatasetSubject) -> None:
     _, records = subject.simulated()
     if len(records) != RECORDS:
@@ -112,7 +108,7 @@ def records_are_a_table(subject: DatasetSubject) -> None:
         raise Broken(f"parquet cannot keep the records ({error}).", "Use one type in a column.") from error
 
 
-@collected(CHECKS, "every recording can be read, in a worker process too", "read(file) must be static and picklable.")
+@collected(CHECKS, "every recording can be read, also in a worker process", "read(file) must be static and picklable.")
 def recordings_can_be_read(subject: DatasetSubject) -> None:
     dataset, records = subject.simulated()
     files = dataset.files(records)
@@ -151,7 +147,7 @@ def texts_and_partitions_fit(subject: DatasetSubject) -> None:
         raise Broken("a record is in both pretraining parts.", "Make the masks exclude each other.")
 
 
-@collected(CHECKS, "names that it cannot serve are refused", "text() must raise ConfigError for an unknown source.")
+@collected(CHECKS, "unknown names are refused", "text() must raise ConfigError for an unknown source.")
 def unknown_text_is_refused(subject: DatasetSubject) -> None:
     _, records = subject.simulated()
     try:
@@ -162,4 +158,4 @@ def unknown_text_is_refused(subject: DatasetSubject) -> None:
         raise Broken(
             f"an unknown text source raises {type(error).__name__}.", "Raise ConfigError with the known names."
         ) from error
-    raise Broken("an unknown text source is answered.", "Raise ConfigError that lists text_sources.")
+    raise Broken("an unknown text source is accepted.", "Raise ConfigError that lists text_sources.")

@@ -36,7 +36,7 @@ def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, obj
             yield from _fields(info.annotation, f"{prefix}{name}.")
 
 
-@collected(CHECKS, "it says where it comes from", "Write a docstring, and a description for every field of Config.")
+@collected(CHECKS, "its source is stated", "Write a docstring, and a description for every field of Config.")
 def says_where_it_comes_from(subject: MethodSubject) -> None:
     if "Source:" not in (subject.cls.__doc__ or ""):
         raise Broken(
@@ -47,7 +47,7 @@ def says_where_it_comes_from(subject: MethodSubject) -> None:
     if bare:
         raise Broken(
             f"config field {', '.join(bare)} has no description.",
-            "Give each Field(..., description=...) what it is, its unit, and where its default comes from.",
+            "Write each Field(..., description=...) with its meaning, its unit and the source of its default.",
         )
 
 
@@ -122,8 +122,8 @@ def every_trainable_weight_gets_a_gradient(subject: MethodSubject) -> None:
 
 @collected(
     CHECKS,
-    "the loss falls on a batch seen again and again",
-    "pretraining_loss must be something that its own weights can lower.",
+    "the loss decreases on a repeated batch",
+    "The method's weights must be able to lower pretraining_loss.",
 )
 def the_loss_falls_on_a_batch_seen_again(subject: MethodSubject) -> None:
     subject.needs("pretraining_loss")
@@ -162,7 +162,7 @@ def a_step_in_mixed_precision_is_finite(subject: MethodSubject) -> None:
     except RuntimeError as error:
         raise Broken(
             f"under torch.autocast, pretraining_loss fails: {error}",
-            "Bring tensors to one dtype where they meet (x.to(self.token.dtype)).",
+            "Convert tensors to one dtype before combining them (x.to(self.token.dtype)).",
         ) from error
     if not torch.isfinite(loss):
         raise Broken(f"under torch.autocast, the loss is {loss.item()}.", "Compute sums of exponentials in float32.")
@@ -170,7 +170,7 @@ def a_step_in_mixed_precision_is_finite(subject: MethodSubject) -> None:
 
 @collected(
     CHECKS,
-    "its loss is that of its embeddings",
+    "its loss equals the loss of its embeddings",
     "pretraining_loss(batch) must be loss_of_embeddings(pretraining_embeddings(batch)).",
 )
 def its_loss_is_that_of_its_embeddings(subject: MethodSubject) -> None:
@@ -186,13 +186,13 @@ def its_loss_is_that_of_its_embeddings(subject: MethodSubject) -> None:
             if len(rows) != len(subject.batch):
                 raise Broken(
                     f"pretraining_embeddings gave {name} of shape {tuple(rows.shape)} for {len(subject.batch)} recordings.",
-                    "Give one row per record in each: parts of a batch are put together along the first axis.",
+                    "Return one row per record in each: parts of a batch are concatenated along the first axis.",
                 )
         terms = composed.loss_of_embeddings(embeddings)
     if terms.keys() != expected.keys() or any(not torch.allclose(terms[k], expected[k], rtol=1e-5) for k in terms):
         raise Broken(
-            "loss_of_embeddings of pretraining_embeddings is another loss than pretraining_loss.",
-            "Leave pretraining_loss out: the contract's own computes it from these two.",
+            "loss_of_embeddings of pretraining_embeddings differs from pretraining_loss.",
+            "Remove pretraining_loss: the contract computes it from these two.",
         )
 
 
@@ -209,7 +209,7 @@ def encodes_any_batch_size(subject: MethodSubject) -> None:
     if not torch.isfinite(whole).all():
         raise Broken("encode returned a value that is not finite.", "Look for a division by a range or SD of zero.")
     if torch.allclose(whole[0], whole[1], rtol=1e-4):
-        raise Broken("two different recordings are represented alike.", "encode must read batch.ecg.")
+        raise Broken("two different recordings have the same representation.", "encode must read batch.ecg.")
     for rows in ([3], [5, 1, 4]):
         if not alike(encode(built, take_rows(batch, rows)), whole[rows]):
             raise Broken(
@@ -235,8 +235,8 @@ def reads_the_leads_it_declares(subject: MethodSubject) -> None:
             anything = replace(fewer, ecg=torch.where(present[..., None], batch.ecg, 7.0))
             if not alike(encode(built, anything), vectors):
                 raise Broken(
-                    "what lies in absent leads changes the representation, though InputSpec says partial_leads=True.",
-                    "Leave the leads out that batch.leads marks as absent, or drop partial_leads.",
+                    "values in absent leads change the representation, although InputSpec states partial_leads=True.",
+                    "Ignore the leads that batch.leads marks as absent, or remove partial_leads.",
                 )
 
 
@@ -254,7 +254,7 @@ def learns_from_the_leads_it_declares(subject: MethodSubject) -> None:
 
 
 @collected(
-    CHECKS, "it is the same again under a seed", "Draw at random from torch's and numpy's global generators only."
+    CHECKS, "the same seed gives the same weights", "Draw at random from torch's and numpy's global generators only."
 )
 def is_the_same_again_under_a_seed(subject: MethodSubject) -> None:
     again = subject.again()
@@ -275,7 +275,7 @@ def is_the_same_again_under_a_seed(subject: MethodSubject) -> None:
 
 @collected(
     CHECKS,
-    "all that it learned is in its state",
+    "its state holds everything that it learned",
     "What a step changes must be a parameter or a buffer; what prepare_corpus makes must not depend on the seed.",
 )
 def all_it_learned_is_in_its_state(subject: MethodSubject) -> None:
@@ -289,7 +289,7 @@ def all_it_learned_is_in_its_state(subject: MethodSubject) -> None:
     resumed = subject.again(seed=5)
     resumed.load_state_dict(torch.load(file, weights_only=True))
     if different := differing(trained, resumed):
-        raise Broken(f"{different[0]} is not what was saved after loading.", hint)
+        raise Broken(f"{different[0]} differs from the saved value after loading.", hint)
     if subject.cls.implements("encode") and not torch.equal(encode(trained, batch), encode(resumed, batch)):
         raise Broken("after saving and loading, encode gives other values.", hint)
     if pretrains:
@@ -306,7 +306,9 @@ def scores_classes_by_name(subject: MethodSubject) -> None:
         scores = subject.built.zero_shot(subject.batch, list(CLASSES))
     expected = (len(subject.batch), len(CLASSES))
     if tuple(scores.shape) != expected:
-        raise Broken(f"zero_shot returned shape {tuple(scores.shape)}; expected {expected}.", "One column a class.")
+        raise Broken(
+            f"zero_shot returned shape {tuple(scores.shape)}; expected {expected}.", "Return one column per class."
+        )
     if not torch.isfinite(scores).all():
         raise Broken("zero_shot returned a score that is not finite.", "Normalise before comparing, not after.")
 

@@ -47,7 +47,7 @@ class MethodSubject:
 
     def needs(self, function: str) -> None:
         if not self.cls.implements(function):
-            raise DoesNotApply(f"{self.cls.name} has no {function}, and need not have")
+            raise DoesNotApply(f"{self.cls.name} has no {function}, which is optional")
 
 
 def _ready(cls: type[Method], config: MethodConfig, corpus: Corpus, seed: int = 0) -> Method:

@@ -52,11 +52,15 @@ class TaskSubject:
         return examples, split_of(self.task, examples)
 
 
-@collected(CHECKS, "it says what it asks", "Set name, dataset, kind, split and classes as class attributes.")
+@collected(
+    CHECKS, "its question and classes are stated", "Set name, dataset, kind, split and classes as class attributes."
+)
 def says_what_it_asks(subject: TaskSubject) -> None:
     task = subject.task
     if not (type(task).__doc__ or "").strip():
-        raise Broken(f"{type(task).__name__} has no docstring.", "Say in one sentence what is asked of a recording.")
+        raise Broken(
+            f"{type(task).__name__} has no docstring.", "State in one sentence what the task asks of a recording."
+        )
     kind = kinds.known(task.kind)
     if kind is None:
         raise Broken(f"kind is {task.kind!r}.", f"Use one of {', '.join(registry.entries(registry.KINDS))}.")
@@ -64,7 +68,7 @@ def says_what_it_asks(subject: TaskSubject) -> None:
         raise Broken(f"a {task.kind} task with {len(task.classes)} classes.", "List them in classes, in column order.")
     for name, words in task.classes.items():
         if not str(words).strip():
-            raise Broken(f"class {name} has no words.", "Spell it out: the words are the zero-shot prompt.")
+            raise Broken(f"class {name} has no description.", "Write it out: the description is the zero-shot prompt.")
 
 
 @collected(CHECKS, "its split is registered and has its classes", "Register the folder of YAML files as bench.splits.")
@@ -75,7 +79,7 @@ def its_split_is_registered(subject: TaskSubject) -> None:
         raise Broken(
             f"split {subject.task.split} is about {', '.join(classes)}; the task's classes are "
             f"{', '.join(subject.task.classes)}.",
-            "Name the same classes in the same order, or use a split of your own.",
+            "Name the same classes in the same order, or use another split.",
         )
 
 
@@ -108,15 +112,15 @@ def examples_are_recordings_of_the_dataset(subject: TaskSubject) -> None:
     examples, _ = subject.asked()
     unknown = set(examples.record_ids) - set(map(str, subject.records.index))
     if unknown:
-        raise Broken(f"record {sorted(unknown)[0]!r} is none of the dataset's.", "Use records.index as record_ids.")
+        raise Broken(f"record {sorted(unknown)[0]!r} is not in the dataset.", "Use records.index as record_ids.")
     if len(examples.patient_ids) != len(examples) or len(examples.columns) != len(examples):
-        raise Broken("patient_ids, columns and record_ids have different lengths.", "One row an example in each.")
+        raise Broken("patient_ids, columns and record_ids have different lengths.", "Give each one row per example.")
     again = subject.task.examples(subject.records)
     if not (np.array_equal(again.record_ids, examples.record_ids) and np.array_equal(again.targets, examples.targets)):
-        raise Broken("asked twice, the examples differ.", "examples() must depend on the records alone.")
+        raise Broken("two calls of examples() differ.", "examples() must depend on the records alone.")
 
 
-@collected(CHECKS, "no patient is on both sides of the split", "Cut by patient, not by recording.")
+@collected(CHECKS, "no patient is in two parts of the split", "Split by patient, not by recording.")
 def no_patient_is_on_both_sides(subject: TaskSubject) -> None:
     examples, split = subject.asked()
     for fold in split.folds:
@@ -133,5 +137,5 @@ def no_patient_is_on_both_sides(subject: TaskSubject) -> None:
             if both:
                 raise Broken(
                     f"{len(both)} patients are in both {first} and {second} of fold {fold}.",
-                    "Cut by patient: a column of the publisher's folds, or repeated-stratified-cv.",
+                    "Split by patient: a column of the publisher's folds, or repeated-stratified-cv.",
                 )

@@ -109,7 +109,9 @@ def verify(kind: Kinds = None, json_output: o.Json = False, workspace: o.Workspa
         for each in damaged:
             typer.echo(f"damaged: {each['kind']} {each['path']}: {each['wrong']}")
         if damaged:
-            typer.echo("Run the commands again that made them: they are made again. Or delete their folders.")
+            typer.echo(
+                "Run the commands that made them: damaged artifacts are computed again. Or delete their folders."
+            )
         typer.echo(f"{intact:,} intact, {len(damaged):,} damaged, {unchecked:,} without a separate digest")
     if damaged:
         raise typer.Exit(1)
@@ -137,7 +139,9 @@ def prune(
     from bench.storage.workspace import Workspace
 
     if not (kind or older_than or unreferenced):
-        raise ConfigError("say what is to go: --kind KIND, --older-than DAYS, --unreferenced, or several of them.")
+        raise ConfigError(
+            "name the artifacts to remove: --kind KIND, --older-than DAYS, --unreferenced, or several of these."
+        )
     opened = Workspace.at(workspace)
     chosen = removable(opened, _kinds(kind), older_than, unreferenced)
     if not yes:

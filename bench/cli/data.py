@@ -126,7 +126,8 @@ def verify(
     with track(f"verifying {dataset}") as progress:
         report = status.verify(opened, path, source.workers, progress)
     typer.echo(
-        f"{dataset} {opened.version()} in {opened.root}: {report.n_read:,} of {report.n_records:,} recordings read well"
+        f"{dataset} {opened.version()} in {opened.root}: {report.n_read:,} of {report.n_records:,} recordings can be "
+        "read"
     )
     for problem in report.problems:
         typer.echo(f"  {printable(problem)}", err=True)
@@ -185,7 +186,7 @@ def simulate(
 
     cls = registry.load(registry.DATASETS, dataset)
     if destination.exists():
-        raise ConfigError(f"{destination} exists already; name a folder that does not, so that nothing is overwritten.")
+        raise ConfigError(f"{destination} exists already; name a folder that does not exist.")
     cls.simulate(destination, records or cls.simulated_records, seed)
     typer.echo(
         f"{destination}: {records or cls.simulated_records:,} simulated recordings. Use it with --data-root {dataset}={destination}"

@@ -62,7 +62,8 @@ def explain_command(
 
     if task is None and (record or target or out):
         raise ConfigError(
-            "TASK is missing: --record, --target and --out are about pictures. bench tasks lists the tasks."
+            "TASK is missing: --record, --target and --out apply to the pictures of a task. bench tasks lists the "
+            "tasks."
         )
     if paper and task is not None:
         raise ConfigError(f"--paper compares a method's settings, whatever the task. Leave out {task}, or --paper.")

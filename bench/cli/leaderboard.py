@@ -171,7 +171,7 @@ def freeze(
         current = Workspace.at(workspace)
         written = freeze_boards(names, read_results(current.results), folder, current.cache / "comparisons")
     else:
-        raise ConfigError("--board is missing: the boards to freeze. bench leaderboard list lists them.")
+        raise ConfigError("--board is missing: name the boards to freeze. bench leaderboard list lists them.")
     for path in written:
         typer.echo(str(path))
         if into is not None and path.suffix == ".md":
@@ -206,7 +206,7 @@ def validate(
 
     paths = [path for named in cards for path in _cards_in(named)]
     if predictions is not None and len(paths) > 1:
-        raise ConfigError(f"--predictions is of one card; {len(paths)} were named.")
+        raise ConfigError(f"--predictions belongs to one card; {len(paths)} were named.")
     rejected = unscored = 0
     for path in paths:
         try:
@@ -223,9 +223,7 @@ def validate(
             f"of {o.counted(unscored, 'card')} the metrics were not computed again, because --predictions is not given"
         )
     if rejected:
-        typer.echo(
-            "Nothing of what was rejected is shown anywhere. Its author can export it again: bench leaderboard export."
-        )
+        typer.echo("Rejected cards are not shown. Their author can export them again: bench leaderboard export.")
         raise typer.Exit(1)
 
 
@@ -246,7 +244,7 @@ def _results(workspace: Any, cards: Path | None) -> list[Any]:
         if not cards.is_dir():
             from bench.errors import ConfigError
 
-            raise ConfigError(f"--cards {cards}: expected a folder of result cards; there is none.")
+            raise ConfigError(f"--cards {cards}: no such folder; expected a folder of result cards.")
         from bench.leaderboard.cards import read_cards
         from bench.leaderboard.frozen_boards import unpack_comparisons
 

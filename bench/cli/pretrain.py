@@ -74,8 +74,8 @@ def pretrain_command(
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started > 1 and spread.total == 1:  # each would wait for the first, which would train alone
         raise ConfigError(
-            f"{started} processes were started, and --devices 1 --nodes 1 asks for one. Say with --devices how many there "
-            f"are on each machine, and with --nodes how many machines."
+            f"{started} processes were started, but --devices 1 --nodes 1 expects one. State the devices per machine "
+            "with --devices and the number of machines with --nodes."
         )
     cls = registry.load(registry.METHODS, method)
     given = o.overrides(set_, text)
@@ -88,7 +88,7 @@ def pretrain_command(
     chosen = wanted or ("paper" if source.kind == "real" else "smoke")
     session = Session(source, chosen, overrides, corpus, devices=spread)
     if not cls.implements("pretraining_loss"):
-        raise ConfigError(f"{method} has no pretraining objective; it runs from its initial weights.")
+        raise ConfigError(f"{method} has no pretraining objective; it starts from its initial weights.")
     session.method_config(method)
     source.workspace.ensure_writable()
     if (shared := source.workspace.shared) is not None:

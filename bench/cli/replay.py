@@ -38,7 +38,7 @@ def replay_command(
             outcome = (
                 "the same predictions, bit for bit"
                 if comparison.identical
-                else "other records are scored"
+                else "the scored records differ"
                 if comparison.largest is None
                 else f"predictions differ by {comparison.largest:.3g} at most"
             )

@@ -180,18 +180,18 @@ def run_command(
     progress.set_quiet(json_output)
     o.choice(executor, "--executor", ("local", "ray"))
     if address and executor != "ray":
-        raise ConfigError("--address is of a Ray cluster; give it with --executor ray.")
+        raise ConfigError("--address is the address of a Ray cluster; it needs --executor ray.")
     o.choice(fraction_rule, "--fraction-rule", RULES)
     if board and (method or task or mode or protocol or fraction or leads):
         raise ConfigError(
-            "--board names its own methods, tasks, modes, fractions and leads; give it without --method, --task, --mode, "
+            "--board states methods, tasks, modes, fractions and leads; leave out --method, --task, --mode, "
             "--protocol, --fraction and --leads."
         )
     if not board and not (method and task and mode):
         missing = [name for name, value in (("--method", method), ("--task", task), ("--mode", mode)) if not value]
         raise ConfigError(
             f"{', '.join(missing)} missing. For example: bench run --method kmerl --task ptbxl-super --mode zeroshot "
-            f"(bench methods and bench tasks list what there is)."
+            "(bench methods and bench tasks list the names)."
         )
     options = RunOptions(
         methods=o.split_commas(method),
@@ -250,7 +250,7 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
     for reason in left_out:
         say(f"left out: {reason}")
     if not runs:
-        raise ConfigError(f"nothing of board {name} can be run here.")
+        raise ConfigError(f"no cell of board {name} can be run here.")
     if dry_run:
         _dry_run(runs, source, json_output)
         return
@@ -292,7 +292,7 @@ def _execute(options: Any, source: Any, memory: Any, json_output: bool, board: s
     if report.missing:
         say(
             f"without a result yet: {o.counted(report.missing, 'cell')} of the plan; the same command without --limit "
-            f"runs what is missing"
+            "runs the missing cells"
         )
     if report.failures:
         others = "; the others are kept" if report.results else ""

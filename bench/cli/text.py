@@ -37,7 +37,7 @@ def ingest(
         return o.print_json({"store": str(texts.folder), "files": ingested})
     for file in ingested:
         parts = f"{file.parts:,} {file.unit}{'s' if file.parts != 1 else ''}"
-        typer.echo(f"{file.name}: {parts}, {file.passages:,} passages{'' if file.new else ', there already'}")
+        typer.echo(f"{file.name}: {parts}, {file.passages:,} passages{'' if file.new else ', already in the store'}")
     typer.echo(f"store {texts.folder}")
     typer.echo(
         "use it with: bench pretrain esi --set esi.cqa.textbooks="

@@ -164,10 +164,10 @@ def audit(
     names = collections(corpus)
     if not names:
         reason = (
-            "Nobody said what its weights were pretrained on. Say it when importing them: bench checkpoints import "
+            "The pretraining corpus of its weights is not stated. State it on import: bench checkpoints import "
             f"{method} FILE --corpus NAME (several: NAME,NAME)."
             if trained.by_checkpoint
-            else f"Nobody said what the weights of {method} were pretrained on. Say it with: --set "
+            else f"It is not stated what the weights of {method} were pretrained on. State it with: --set "
             f"{method}.trained_on=NAME (several: NAME,NAME)."
         )
         return Audit("unknown", corpus, [reason], len(tested))
@@ -202,7 +202,7 @@ class _Comparison:
         related = relation(name, dataset)
         self.related |= related is not None
         if name.startswith(OTHER):
-            self.reasons.append(f"{name.removeprefix(OTHER)} is said to share nothing with {dataset}.")
+            self.reasons.append(f"{name.removeprefix(OTHER)} is stated to share no recordings with {dataset}.")
             return
         if related is None:
             self.reasons.append(f"{name} and {dataset} are not declared to share recordings.")
@@ -242,7 +242,8 @@ class _Comparison:
         pairs = self._pairs(store, rows)
         if pairs is None:
             self.unchecked.append(
-                f"No fingerprints were compared: {len(rows):,} recordings of {name} are many for a run; bench audit does it."
+                f"No fingerprints were compared: {len(rows):,} recordings of {name} are too many for a run; bench "
+                "audit compares them."
             )
             return
         self.checked["fingerprints"] = True
@@ -291,9 +292,7 @@ class _Comparison:
 
         def make(made: Path) -> None:
             if missing:
-                say(
-                    f"taking the fingerprints of {missing:,} recordings, to tell whether test recordings were trained on"
-                )
+                say(f"computing the fingerprints of {missing:,} recordings, to find test recordings in the corpus")
             queries = fingerprint.of_store(self.store, workers).take(self.rows)
             itself = self.rows if store.path == self.store.path else None
             copies = find_copies(queries, fingerprint.of_store(store, workers), rows, itself)

@@ -13,7 +13,7 @@ from bench.errors import BenchError, UnknownName
 UNKNOWN = "unknown"
 """The corpus of a checkpoint of which nobody said what it was pretrained on."""
 OTHER = "other:"
-"""Before the name of a collection that no dataset here knows, and that is said to share nothing with any."""
+"""Before the name of a collection that no dataset here knows, and that is stated to share no recordings with any."""
 JOINED = "+"
 """Between the names of several collections that one checkpoint was pretrained on."""
 
@@ -67,7 +67,7 @@ def declared_corpus(names: Iterable[str]) -> str:
         dataset = canonical(name)
         if not name.startswith(OTHER) and dataset not in known:
             raise UnknownName(
-                f"collection (for one that shares nothing with those here, write {OTHER}NAME)", name, known
+                f"collection (for a collection that shares no recordings with these, write {OTHER}NAME)", name, known
             )
         declared.append(name if name.startswith(OTHER) else dataset)
     return JOINED.join(dict.fromkeys(declared)) or UNKNOWN

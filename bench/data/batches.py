@@ -89,7 +89,7 @@ class BatchSource:
             ConfigError: a batch that cannot be shared out evenly.
         """
         if batch_size % ranks:
-            raise ConfigError(f"a batch of {batch_size} recordings cannot be shared out evenly over {ranks} processes.")
+            raise ConfigError(f"a batch of {batch_size} recordings cannot be divided evenly over {ranks} processes.")
         rng = np.random.default_rng(seed)
         order = rng.permutation(rows) if strata is None else rows[spread_evenly(strata, rng)]
         full = len(order) // batch_size * batch_size

@@ -131,7 +131,7 @@ class DataSource:
             if root is None:
                 own = f"--data-root {name}=FOLDER"
                 where = (
-                    f"{self.base / name} does not exist (if its files lie in another folder, name it: {own})"
+                    f"{self.base / name} does not exist (if its files are in another folder, name it: {own})"
                     if self.base
                     else f"no folder was named for it ({own})"
                 )
@@ -194,8 +194,8 @@ class DataSource:
                     _say_remarks(store, say)
                     return store
                 say(
-                    f"{name}: the files under {dataset.root} have changed since they were prepared, or this version of bench "
-                    f"checks them otherwise; preparing again"
+                    f"{name}: the files under {dataset.root} have changed since they were prepared, or this version of "
+                    "bench checks them differently; the dataset is prepared again"
                 )
         if self.kind == "simulated":
             self._simulate(type(dataset))

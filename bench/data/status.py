@@ -38,7 +38,7 @@ def verify(dataset: Dataset, store_path: Path, workers: int, progress: Callable[
         try:
             store = SignalStore.open(store_path)
         except DataError as error:
-            report.store, report.store_damaged = f"{error}; the next run or bench data prepare makes it again", True
+            report.store, report.store_damaged = f"{error}; the next run or bench data prepare writes it again", True
     if store is not None:
         ids = [str(i) for i in store.records.index]
         known = {i: digest.tobytes() for i, digest in zip(ids, store.recording_digests, strict=True)}

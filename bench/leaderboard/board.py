@@ -66,7 +66,7 @@ class Coordinates(_Strict):
     """Which cells a number comes from. A row's word goes before its column's; what neither says takes the default."""
 
     task: str | None = None
-    tasks: list[str] = Field(default=[], description="a mean over several tasks, each of which must be there")
+    tasks: list[str] = Field(default=[], description="tasks to average; all must have a result")
     mode: str | None = None
     fraction: float | None = Field(default=None, gt=0, le=1)
     leads: Annotated[tuple[str, ...] | None, BeforeValidator(_one_subset)] = None
@@ -94,8 +94,8 @@ class Column(Coordinates):
 class Row(Coordinates):
     label: str
     group: str = ""
-    method: str | None = Field(default=None, description="our method; none for a row that only the paper has")
-    config: dict[str, Any] = Field(default={}, description="config fields (dotted paths) that set this row apart")
+    method: str | None = Field(default=None, description="registered method; empty for a row that only the paper has")
+    config: dict[str, Any] = Field(default={}, description="config fields (dotted paths) of this row")
     published: list[Annotated[Published | None, BeforeValidator(_published)]] = []
     note: str = ""
 
@@ -123,17 +123,17 @@ class Board(_Strict):
     source: str = Field(default="", description="paper and table of the published numbers; empty for a board of ours")
     metric: str
     scale: float = Field(
-        default=1.0, gt=0, description="what our fractions of one are multiplied by, to read as the paper"
+        default=1.0, gt=0, description="factor for our values (fractions of one), so that they read as in the paper"
     )
     decimals: int = Field(default=2, ge=0, le=15)
-    spread: str = Field(default="", description="what the paper's ± or parentheses are")
+    spread: str = Field(default="", description="meaning of the paper's ± or parentheses")
     corpus: str | None = Field(
         default=None,
-        description="what every row is pretrained on where its real data are available; default: each method's",
+        description="pretraining corpus of every row, if its real data are available; default: each method's",
     )
-    config: dict[str, Any] = Field(default={}, description="config fields of every row; a row's own go before them")
-    seeds: int = Field(default=1, ge=1, description="how many seeds the paper's numbers are over: 0, 1, ...")
-    fraction_rule: Rule = Field(default="stratified", description="whose draw the labelled fractions are")
+    config: dict[str, Any] = Field(default={}, description="config fields of every row; those of a row take precedence")
+    seeds: int = Field(default=1, ge=1, description="number of seeds behind the paper's numbers: 0, 1, ...")
+    fraction_rule: Rule = Field(default="stratified", description="rule that draws the labelled fractions")
     columns: list[Column]
     rows: list[Row]
     footnotes: list[str] = []
@@ -191,7 +191,7 @@ def read_board(path: Path) -> Board:
         raise ConfigError(f"{path}: {field}: {first['msg'].removeprefix('Value error, ')}.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
-            f"{path}: not a readable board: {said(error)}. bench leaderboard list names those that are there."
+            f"{path}: not a readable board: {said(error)}. bench leaderboard list shows the boards."
         ) from error
 
 

@@ -71,8 +71,8 @@ def export(board: Board, results: Iterable[Result], destination: Path) -> list[P
     """
     if shows_differences(board):
         raise ConfigError(
-            f"{board.name} shows differences between protocols: what stands in it is no cell, and has no card. "
-            f"bench leaderboard render {board.name} writes it from the workspace."
+            f"{board.name} shows differences between protocols: its values are not cells and have no cards. bench "
+            f"leaderboard render {board.name} writes it from the workspace."
         )
     results = list(results)
     chosen = {result.key: result for _, result in assign_results(with_third_party_rows(board, results), results)}
@@ -205,7 +205,7 @@ def _counts(card: Card) -> Iterator[str]:
         yield f"score.support: {sum(score.support.values()):,} in all, but {score.n_records:,} records"
     absent = {name for name, n in score.support.items() if n == 0}
     if kind.has_classes and not absent <= set(score.left_out):
-        yield f"score.left_out: lacks {', '.join(sorted(absent - set(score.left_out)))}, of which there is no positive"
+        yield f"score.left_out: lacks {', '.join(sorted(absent - set(score.left_out)))}, which have no positive"
     if card.split.complete and card.data == "real" and counts.expected:
         for part in ("validation", "test"):
             if part in counts.expected and getattr(counts, part) != counts.expected[part]:

@@ -246,10 +246,7 @@ def _overrides(used: Mapping[str, Sequence[Result]]) -> list[str]:
     for label, results in used.items():
         for settings in sorted({" ".join(_set_by_hand(r)) for r in results} - {""}):
             labels[settings].append(label)
-    return [
-        f"Not the profile's own settings, but --set {settings}: {', '.join(names)}."
-        for settings, names in labels.items()
-    ]
+    return [f"Settings changed by --set {settings}: {', '.join(names)}." for settings, names in labels.items()]
 
 
 def _set_by_hand(result: Result) -> list[str]:

@@ -59,7 +59,7 @@ def freeze(names: Sequence[str], results: Iterable[Result], folder: Path, cache:
     results = list(results)
     if others := sorted(set(kept_boards(folder)) - set(names)):
         raise ConfigError(
-            f"{folder} keeps {', '.join(others)} as well, whose cards would be lost. Name them too (--board "
+            f"{folder} also holds {', '.join(others)}; their cards would be lost. Name them too (--board "
             f"{','.join([*names, *others])}), delete their tables, or choose another folder."
         )
     by_key = {result.key: result for result in results}
@@ -71,8 +71,8 @@ def freeze(names: Sequence[str], results: Iterable[Result], folder: Path, cache:
             board = load_board(name)
             if shows_differences(board):
                 raise ConfigError(
-                    f"{name} shows differences between protocols, whose intervals need predictions; it cannot be kept. "
-                    f"bench leaderboard render {name} writes it from the workspace."
+                    f"{name} shows differences between protocols, whose intervals need predictions; it cannot be "
+                    f"frozen. bench leaderboard render {name} writes it from the workspace."
                 )
             on_it = {result.key: result for _, result in assign_results(with_third_party_rows(board, results), results)}
             if not on_it:
@@ -98,7 +98,7 @@ def write_again(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     """
     names = names or list(kept_boards(folder))
     if not names:
-        raise ConfigError(f"{folder} holds no board. Name those to keep in it: --board BOARD.")
+        raise ConfigError(f"{folder} holds no board. Name the boards to freeze: --board BOARD.")
     results = list(read_cards(folder))
     with tempfile.TemporaryDirectory() as cache:
         unpack_comparisons(folder, Path(cache))
@@ -126,7 +126,10 @@ def check_frozen(folder: Path) -> list[str]:
                 wrong += _differs(folder / path.name, path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         return [
-            f"{folder} is no folder of frozen boards ({said(error)}). Name one that bench leaderboard freeze wrote."
+            (
+                f"{folder} is not a folder of frozen boards ({said(error)}). Name a folder that bench leaderboard "
+                "freeze wrote."
+            )
         ]
     except BenchError as error:
         return [str(error)]
@@ -150,7 +153,7 @@ def _differs(path: Path, wanted: str) -> Iterator[str]:
         return
     changed = list(difflib.unified_diff(wanted.splitlines(), written.splitlines(), lineterm="", n=0))[3:5]
     yield (
-        f"{path} is not what its cards give: {' / '.join(line[:200] for line in changed) or 'line ends differ'}. "
+        f"{path} differs from what its cards give: {' / '.join(line[:200] for line in changed) or 'line ends differ'}. "
         f"bench leaderboard freeze {path.parent} --again writes it from them."
     )
 

@@ -148,7 +148,7 @@ class Method(nn.Module):
         if isinstance(value, nn.Module) and hasattr(Method, name):
             raise TypeError(
                 f"{type(self).__name__}.{name} is part of the contract of a method; give the module another name "
-                f"(torch would keep it where self.{name} does not find it)."
+                f"(torch would store it where self.{name} does not find it)."
             )
         super().__setattr__(name, value)
 

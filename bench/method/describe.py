@@ -29,7 +29,7 @@ def describe_method(entry: registry.Entry) -> Iterator[str]:
             continue
         yield f"  {path} = {written(default)}  {' '.join((info.description or '').split())}".rstrip()
     if cls.implements("encode"):
-        yield f"Pictures of what it looked at: bench explain {entry.name} TASK"
+        yield f"Pictures for a prediction: bench explain {entry.name} TASK"
 
 
 def method_facts(entry: registry.Entry, cls: type[Method] | None = None) -> dict[str, str]:

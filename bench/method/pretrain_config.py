@@ -15,23 +15,22 @@ class PretrainConfig(BaseModel):
     epochs: int = Field(
         50,
         ge=0,
-        description="passes over the corpus; 0 leaves the initial weights: the untrained method, with which what "
-        "pretraining adds can be read",
+        description="passes over the corpus; 0 keeps the initial weights, as a baseline for the effect of pretraining",
     )
     batch_size: int = Field(256, ge=1, description="recordings in one optimiser step, over all devices")
     micro_batch: int | None = Field(
         None,
         ge=1,
-        description="recordings that one device encodes at a time, for batches that do not fit its memory: the gradient is "
-        "that of the whole batch, each part is encoded twice where records meet in the loss, and BatchNorm sees the part "
-        "alone; None: all at once",
+        description="recordings that one device encodes at a time, for batches that do not fit its memory. The "
+        "gradient is that of the whole batch; each part is encoded twice if the loss couples records; BatchNorm sees "
+        "only the part. None: all at once",
     )
     min_steps_per_epoch: int = Field(
         16,
         ge=1,
-        description="a corpus too small for the published batch is cut into at least this many steps an epoch: the "
-        "batch becomes the largest power of two that allows it. No paper says what to do there; a batch as large as the "
-        "corpus would leave one update an epoch",
+        description="least number of steps per epoch: on a corpus too small for the published batch, the batch becomes "
+        "the largest power of two that allows them. Papers state no rule; a batch as large as the corpus would leave "
+        "one update per epoch",
     )
     lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
     weight_decay: float = Field(
@@ -39,7 +38,8 @@ class PretrainConfig(BaseModel):
     )
     decayed: Literal["all", "matrices"] = Field(
         "all",
-        description="matrices: no weight decay on biases and other one-dimensional weights, as in MAE and its heirs",
+        description="matrices: no weight decay on biases and other one-dimensional weights, as in MAE and methods "
+        "based on it",
     )
     optimiser: Literal["adamw", "adam"] = Field(
         "adamw", description="adam: weight decay as an L2 penalty, as in the released code of MMCL"
@@ -57,19 +57,21 @@ class PretrainConfig(BaseModel):
     min_lr: float = Field(
         1e-8, ge=0, description="lowest rate of cosine-restarts, the only schedule with one; MERL's released code"
     )
-    clip_norm: float | None = Field(None, description="clip the global gradient norm to this; None leaves it")
+    clip_norm: float | None = Field(None, description="clip the global gradient norm to this; None: no clipping")
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
         "auto", description="auto is bf16-mixed on a GPU that has it and 32-true elsewhere"
     )
     text_source: str | None = Field(
-        None, description="which of the corpus's texts to learn from (bench data status lists them); default: its first"
+        None, description="the text of the corpus to learn from (bench data status lists the texts); default: its first"
     )
     partition: str | None = Field(
         None,
-        description="the rule by which the corpus is cut into training and validation, where it has several (a wrong "
-        "name is answered with the right ones); default: its first",
+        description="rule that divides the corpus into training and validation, if it has several (an error lists "
+        "them); default: its first",
     )
-    seed: int = Field(0, ge=0, description="initial weights, order of the recordings and everything drawn at random")
+    seed: int = Field(
+        0, ge=0, description="seed of the initial weights, the order of the recordings and all random draws"
+    )
 
     def batch_for(self, n_records: int) -> int:
         """The batch actually used on a corpus of ``n_records``."""

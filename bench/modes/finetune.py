@@ -70,14 +70,14 @@ class Config(BaseModel):
     lr: float = Field(1e-3, gt=0, description="peak rate of the head, and of the encoder in scratch; AdamW")
     encoder_lr: Annotated[float, Field(gt=0)] | Literal["lr"] | None = Field(
         None,
-        description="peak rate of the encoder; lr: that of the head, whatever it is; default: a tenth of lr in finetune; lr "
-        "in scratch, and with layer_decay",
+        description="peak rate of the encoder; lr: the rate of the head; default: a tenth of lr in finetune; lr in "
+        "scratch, and with layer_decay",
     )
     lr_batch: int | None = Field(
         None,
         ge=1,
-        description="the batch that lr and encoder_lr are stated for: the rates used are by batch_size / lr_batch larger "
-        "(MMCL's released code: 4); None: they are as they stand",
+        description="batch for which lr and encoder_lr are stated: rates are multiplied by batch_size / lr_batch "
+        "(MMCL's released code: 4); None: rates are used as stated",
     )
     layer_decay: float | None = Field(
         None,
@@ -89,25 +89,26 @@ class Config(BaseModel):
     weight_decay: float = Field(1e-2, ge=0, description="AdamW; torch's default")
     decayed: Literal["all", "matrices"] = Field(
         "all",
-        description="matrices: no weight decay on biases, gains, positions and class tokens, as in MAE and its heirs",
+        description="matrices: no weight decay on biases, gains, positions and class tokens, as in MAE and methods "
+        "based on it",
     )
-    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW; one-cycle moves the first one itself")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="AdamW; one-cycle changes the first beta")
     schedule: Literal["cosine", "constant", "one-cycle"] = Field(
         "cosine",
         description="after warm-up; one-cycle: cosine from lr/25 to lr and down to lr/250000, momentum 0.95, 0.85, 0.95",
     )
     warmup: float = Field(0.05, ge=0, lt=1, description="share of all steps spent in warm-up")
-    clip_norm: float | None = Field(1.0, description="clip the global gradient norm to this; None leaves it")
+    clip_norm: float | None = Field(1.0, description="clip the global gradient norm to this; None: no clipping")
     crop_seconds: float | None = Field(
         None,
         gt=0,
         description="s; train on random crops of this length and score windows of it; None: as the method asks",
     )
-    stride_seconds: float = Field(1.25, gt=0, description="s between the beginnings of scored windows")
+    stride_seconds: float = Field(1.25, gt=0, description="s between the starts of scored windows")
     batches: Literal["shuffled", "stratified"] = Field(
         "shuffled",
-        description="stratified: every batch holds events (or classes) in their share of the training set; LLM-DAN III-C. "
-        "Where a recording has several labels, or values, there is no such share: those are shuffled",
+        description="stratified: every batch holds events (or classes) in their share of the training set; LLM-DAN "
+        "III-C. Recordings with several labels or values have no such share and are shuffled",
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of class labels; MMCL IV-C.2 sweeps 0, 0.1 and 0.2")
     windows: Literal["max", "mean"] = Field("mean", description="scores of a recording from those of its windows")

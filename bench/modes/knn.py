@@ -28,8 +28,8 @@ class Config(BaseModel):
     neighbours: tuple[int, ...] = Field(
         (5, 10, 20, 50, 100, 200),
         min_length=1,
-        description="tried on validation data; Wu et al. use 200, DINO 10 to 200. More than there are labelled recordings "
-        "counts as all of them",
+        description="numbers tried on validation data; Wu et al. use 200, DINO 10 to 200. A number above that of the "
+        "labelled recordings means all of them",
     )
     temperature: float = Field(0.07, gt=0, description="of a vote's weight; Wu et al., 3.2")
 

@@ -80,9 +80,9 @@ def _end_as(child: int, reads: int) -> NoReturn:
         if os.read(reads, 1):
             os._exit(code)
     print(
-        f"error: the command was ended with exit code {code} before it was done: code of a plugin or a library called "
-        f"os._exit or exit. Finished cells are kept. bench run --time-limit 1d runs cells in worker processes: the cell at "
-        f"fault is then named, and the others go on.",
+        f"error: the command was ended with exit code {code} before it was finished: code of a plugin or a library "
+        "called os._exit or exit. Finished cells are kept. bench run --time-limit 1d runs cells in worker processes: "
+        "the failing cell is then named and the others continue.",
         file=sys.stderr,
         flush=True,
     )

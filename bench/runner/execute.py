@@ -224,7 +224,7 @@ def run(
         for job, outcome in outcomes:
             brought = _brought(outcome, workspace.results, shared)
             if not outcome.error and outcome.folder is not None and brought is None:
-                outcome = replace(outcome, error=f"its result lies on the machine that computed it. {NOT_SHARED}")
+                outcome = replace(outcome, error=f"its result is on the machine that computed it. {NOT_SHARED}")
             if outcome.error:
                 if job.kind == "cell":
                     _failed(job.cell, session, keys[job.cell], outcome.error, outcome.trace, report)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from bench.storage.workspace import Workspace
 
 OUT_OF_MEMORY = (
-    "Most often that is for lack of memory: run fewer --jobs, use smaller batches (--set finetune.batch_size=16), or a "
-    "machine with more."
+    "The usual reason is lack of memory: use fewer --jobs, smaller batches (--set finetune.batch_size=16), or a "
+    "machine with more memory."
 )
 
 

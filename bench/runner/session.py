@@ -222,13 +222,13 @@ class Session:
             worded = np.array([bool(t.strip()) for t in text])
             silent = int((masks["train"] & ~worded).sum())
             if silent:
-                say(f"{name}: {silent:,} training recordings have no {chosen} and are not pretrained on")
+                say(f"{name}: {silent:,} training recordings have no {chosen} and are left out of pretraining")
             masks = {part: mask & worded for part, mask in masks.items()}
         images = None if image_size is None else self.images(name, image_size)
         if images is not None:
             unseen = int((masks["train"] & ~images.available).sum())
             if unseen:
-                say(f"{name}: {unseen:,} training recordings have no image and are not pretrained on")
+                say(f"{name}: {unseen:,} training recordings have no image and are left out of pretraining")
             masks = {part: mask & images.available for part, mask in masks.items()}
         partition = np.where(masks["train"], 1, np.where(masks["validation"], 2, 0)).astype(np.uint8)
         corpus = Corpus(

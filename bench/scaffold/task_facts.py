@@ -35,6 +35,6 @@ def task_facts(like: str | None) -> dict[str, Any]:
             "rule": split.rule.model_dump(mode="json", exclude_defaults=True),
         }
     raise ConfigError(
-        f"{like or 'every registered task'} is more than classes read from a column, so it cannot be begun with. "
-        f"Name another with --like (bench tasks), or derive from bench.task.Task by hand."
+        f"{like or 'every registered task'} cannot be used as a start, because it does more than read classes from a "
+        "column. Name another with --like (bench tasks), or derive from bench.task.Task by hand."
     )

@@ -33,13 +33,11 @@ class Plugin:
         if not NAME.fullmatch(self.name):
             near = "-".join(re.findall(r"[a-z0-9]+", self.name.lower())).lstrip("0123456789-")
             raise ConfigError(
-                f"{self.name!r} is no name for a {self.kind}: small letters, digits and single hyphens, a letter first"
-                + (f", such as {near!r}." if NAME.fullmatch(near) else ".")
+                f"{self.name!r} is not a valid name for a {self.kind}: small letters, digits and single hyphens, a "
+                "letter first" + (f", such as {near!r}." if NAME.fullmatch(near) else ".")
             )
         if keyword.iskeyword(self.package):
-            raise ConfigError(
-                f"{self.name!r} is a word of Python's; add another to it, such as {self.name}-{self.kind}."
-            )
+            raise ConfigError(f"{self.name!r} is a keyword of Python; add a word, such as {self.name}-{self.kind}.")
         known = registry.entries(GROUPS[self.kind])
         if self.name in known:
             taken = known[self.name]

@@ -206,8 +206,8 @@ def _ranks(values: Float[np.ndarray, "column method"]) -> Float[np.ndarray, "col
     if len(missing):
         column, method = missing[0].tolist()
         raise DataError(
-            f"method {method} has no value in column {column} ({len(missing)} missing in all); a mean rank over "
-            "incomplete rows compares nothing. Run what is missing, or leave the method or the column out."
+            f"method {method} has no value in column {column} ({len(missing)} missing in all); mean ranks need "
+            "complete rows. Run the missing cells, or leave the method or the column out."
         )
     return np.stack([midranks(-row) for row in values])
 

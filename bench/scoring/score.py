@@ -181,7 +181,7 @@ def _measure(
     targets, scores = _checked(kind, targets, scores, classes, "test")
     if clusters is not None and np.shape(clusters) != (len(targets),):
         raise DataError(
-            f"clusters have shape {np.shape(clusters)}; expected one patient id a record, ({len(targets)},)."
+            f"clusters have shape {np.shape(clusters)}; expected one patient id per record, ({len(targets)},)."
         )
     cluster = cluster_numbers(clusters, len(targets))
     known = None if validation is None else _checked(kind, *validation, classes, "validation")
@@ -223,7 +223,7 @@ def _checked(
     targets, scores = np.asarray(targets), np.asarray(scores)
     records, columns = len(targets), len(classes)
     if records == 0:
-        raise DataError(f"there is no {part} record to score; check the split and what the data set holds.")
+        raise DataError(f"there is no {part} record to score; check the split and the data set.")
     if len(set(classes)) != columns:
         twice = sorted({c for c in classes if list(classes).count(c) > 1})
         raise DataError(f"class names must differ, but {twice} occur more than once.")

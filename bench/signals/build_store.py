@@ -221,8 +221,8 @@ def read_chunks(
             yield first, reading.result()
     except BrokenProcessPool as error:
         raise BenchError(
-            f"a process that read {dataset.name} ended before its work was done, perhaps for lack of memory. Run the "
-            f"same command again, with fewer workers: it continues where it was."
+            f"a process that read {dataset.name} ended before its work was finished, perhaps for lack of memory. Run "
+            "the same command again with fewer workers: it continues from there."
         ) from error
     finally:
         for _, reading in waiting:

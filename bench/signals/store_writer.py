@@ -134,7 +134,7 @@ def _explained(destination: Path) -> Iterator[None]:
     except OSError as error:
         raise DataError(
             f"{destination} cannot be written: {error.strerror or error}. Free some space or name another place with "
-            f"--workspace FOLDER, then run the same command again; it continues where it was."
+            "--workspace FOLDER, then run the same command again; it continues from there."
         ) from error
 
 

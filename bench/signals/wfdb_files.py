@@ -88,7 +88,7 @@ def _expect_size(header: Header, file: str, expected: int) -> int:
         path, width = header.path.with_name(file), sum(signal.file == file for signal in header.signals)
         found = "is empty" if size == 0 else f"is truncated: {size:,} bytes"
         raise DataError(
-            f"{path} {found}; {header.path.name} promises {width} leads of {header.n_samples or 'any number of'} "
+            f"{path} {found}; {header.path.name} states {width} leads of {header.n_samples or 'any number of'} "
             f"samples, at least {expected:,} bytes. {HINT}"
         )
     return size

@@ -131,15 +131,15 @@ def parse_header(path: Path, text: str) -> Header:
         n_segments = _whole(path, "number of segments", fields[0].split("/", 1)[1], MOST_SEGMENTS)
         if len(lines) - 1 < n_segments or not n_segments:
             raise DataError(
-                f"{path}: the first line promises {n_segments} segments and {len(lines) - 1} lines follow; expected one "
+                f"{path}: the first line states {n_segments} segments and {len(lines) - 1} lines follow; expected one "
                 f"line for each. {HINT}"
             )
         segments = tuple(_neighbour(path, "segment", line.split()[0]) for line in lines[1 : 1 + n_segments])
         return Header(path, fs, n_samples, segments, (), comments)
     if len(lines) - 1 < n_signals or not n_signals:
         raise DataError(
-            f"{path}: the first line promises {n_signals} leads and {len(lines) - 1} lines follow; expected one line "
-            f"for each of at least 12 leads. {HINT}"
+            f"{path}: the first line states {n_signals} leads and {len(lines) - 1} lines follow; expected one line for "
+            f"each of at least 12 leads. {HINT}"
         )
     signals = tuple(_signal_line(path, line) for line in lines[1 : 1 + n_signals])
     return Header(path, fs, n_samples, None, signals, comments)

@@ -112,8 +112,12 @@ def check_split(task: str, split: Split, examples: Examples, copy: Copy) -> Spli
         verdict = "differs" if differences else "subset"
         share = f"{len(examples):,} of {expected.records:,} examples of version {expected.version}"
         words.append(
-            f"{share}: counts and digest hold for all of them and cannot be checked; "
-            + ("of a part there cannot be more:" if differences else "no partition or class holds more than it may.")
+            f"{share}: counts and digest apply to the complete data and cannot be checked; "
+            + (
+                "a part cannot exceed the published numbers:"
+                if differences
+                else "no partition or class exceeds its published number."
+            )
         )
     words += [f"{difference}." for difference in differences]
     without = {name: labels for name, labels in report.empty_classes.items() if labels}

@@ -64,7 +64,7 @@ def _jsonable(value: Any) -> Any:
         return sorted(value) if isinstance(value, set | frozenset) else list(value)
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"{type(value).__name__} has no place in a key")
+    raise TypeError(f"{type(value).__name__} cannot be part of a key")
 
 
 @contextlib.contextmanager

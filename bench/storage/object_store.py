@@ -149,7 +149,7 @@ class SharedArtifacts:
                 for name, facts in files.items():
                     self._system.get_file(self._file(facts["sha256"]), str(folder / name))
                     if file_digest(folder / name) != facts["sha256"]:
-                        raise DataError(f"{name} is not what was written: its SHA-256 is another")
+                        raise DataError(f"{name} was altered: its SHA-256 differs from the recorded one")
         except FileNotFoundError:
             self._refuse(kind, final.name, "one of its files is missing")
             return False

@@ -103,7 +103,7 @@ class _Worker:
             mine = None if self.number is None else trials[self.number]
             if mine is None or mine.state != TrialState.FAIL or ERROR in mine.user_attrs:
                 raise
-            say(f"trial {mine.number} was given to another worker, as nothing was heard of this one for too long")
+            say(f"trial {mine.number} was given to another worker, because this one sent no heartbeat for too long")
 
     def objective(self, trial: Trial) -> float:
         """The value of the setting that the sampler proposes for a trial, computed unless it is known."""

@@ -225,8 +225,8 @@ def _refused(url: str, error: BaseException) -> StorageError:
     """The error without what it may hold of the URL; its traceback is cut by the caller for the same reason."""
     lines = redact_of(url, str(error)).strip().splitlines()
     return StorageError(
-        f"the study's storage at {redact(url)} failed: {lines[0][:300] if lines else type(error).__name__}. Finished trials "
-        f"are kept; once it answers, run the same command again."
+        f"the study's storage at {redact(url)} failed: {lines[0][:300] if lines else type(error).__name__}. Finished "
+        "trials are kept; when it is available again, run the same command again."
     )
 
 

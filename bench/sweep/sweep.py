@@ -146,11 +146,11 @@ def plan_sweep(options: SweepOptions, source: DataSource) -> tuple[list[Planned]
     ):
         if len(values) > 1:
             named = ", ".join(str(value) for value in sorted(values))
-            raise ConfigError(f"a sweep is of one {word}; asked: {named}. Run one sweep for each.")
+            raise ConfigError(f"a sweep takes one {word}; got: {named}. Run one sweep for each.")
     first = asked.cells[0]
     method = registry.load(registry.METHODS, first.method)
     if modes.facts(first.mode).released_protocol:
-        raise ConfigError(f"{first.mode} chooses on the test set: a sweep has nothing honest to choose by there.")
+        raise ConfigError(f"{first.mode} chooses on the test set, so that it cannot be swept.")
     if method.implements("combine"):
         raise ConfigError(f"{first.method} trains nothing; sweep its members.")
     spaces = spaces_of(options, method, first.mode)
@@ -197,7 +197,8 @@ def spaces_of(options: SweepOptions, method: type[Method], mode: str) -> Spaces:
     spaces = asked or declared
     if not spaces:
         raise ConfigError(
-            f"{method.name} declares nothing to vary in {mode}; say what: --vary FIELD=log:1e-5..1e-1 or --space FILE."
+            f"{method.name} has no search space for {mode}; name the fields: --vary FIELD=log:1e-5..1e-1 or --space "
+            "FILE."
         )
     return dict(spaces)
 
@@ -315,7 +316,7 @@ def _in_processes(options: SweepOptions, session: Session, planned: Sequence[Pla
                 process.join(5)
     if all(process.exitcode for process in processes):
         raise BenchError(
-            "every worker of the sweep ended early; what they said is printed above. Finished trials are kept."
+            "every worker of the sweep ended early; their messages are printed above. Finished trials are kept."
         )
 
 

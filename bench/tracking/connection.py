@@ -99,8 +99,8 @@ def failing_as(uri: str) -> Iterator[None]:
                 f"results again: mv {shlex.quote(str(database))} {shlex.quote(str(aside))} && {push_command(uri)}"
             ) from None
         raise TrackingError(
-            f"MLflow at {redact(uri)} failed: {reason}. No result is lost. When MLflow answers again, send it what it "
-            f"missed: {push_command(uri)}"
+            f"MLflow at {redact(uri)} failed: {reason}. No result is lost. When MLflow is available again, send the "
+            f"missing results: {push_command(uri)}"
         ) from None
 
 

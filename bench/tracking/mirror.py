@@ -229,17 +229,17 @@ def _log(client: MlflowClient, experiment: str, result: Result, run: Run | None)
 def _fetch(client: MlflowClient, run: Run, key: str, results: Path) -> None:
     where = f"MLflow run {run.info.run_id} ({run.info.run_name})"
     if not _KEY.fullmatch(key):
-        raise DataError(f"{where}: its key {key!r} is not a digest; the cell was not taken.")
+        raise DataError(f"{where}: its key {key!r} is not a digest; the cell was not copied.")
     with writing(results / key) as folder:
         for name in _FILES:
             client.download_artifacts(run.info.run_id, name, str(folder))
         if file_digest(folder / "result.json") != run.data.tags.get(RESULT_TAG):
             raise DataError(
-                f"{where}: result.json is not the file that was logged (digest differs); the cell was not taken."
+                f"{where}: result.json is not the file that was logged (digest differs); the cell was not copied."
             )
         result = parse_result((folder / "result.json").read_bytes(), folder)
         if result.key != key or file_digest(folder / "predictions.parquet") != result.predictions_digest:
             raise DataError(
-                f"{where}: key or predictions are not the recorded ones (digest differs); the cell was not taken."
+                f"{where}: key or predictions are not the recorded ones (digest differs); the cell was not copied."
             )
         seal(folder, "result", {"key": key} | result.inputs)

@@ -314,9 +314,8 @@ def read_config(method: type[Method], folder: Path) -> MethodConfig:
         raise DataError(f"{folder}: a checkpoint of {made_with}, expected one of {method.name}.")
     if facts.get("imported") and "lead_order" not in facts["corpus"]:
         raise DataError(
-            f"{folder}: imported by an earlier version of bench, which gave every network the leads in the order of this "
-            f"project, also those that learned another one. Delete it and import the published file again: bench "
-            f"checkpoints import {method.name} FILE"
+            f"{folder}: imported by an earlier version of bench, which ignored the order in which the weights learned "
+            f"the leads. Delete it and import the published file again: bench checkpoints import {method.name} FILE"
         )
     try:
         return method.Config.model_validate(parse_yaml(_read(folder, "config.yaml").decode("utf-8-sig")))

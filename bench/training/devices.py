@@ -155,7 +155,7 @@ def join(devices: Devices) -> None:
         raise ConfigError(f"--devices {devices.per_node} --nodes {devices.nodes}: {error}") from error
     if ranks() != devices.total:
         raise ConfigError(
-            f"{ranks()} processes were started, and --devices {devices.per_node} --nodes {devices.nodes} asks for "
+            f"{ranks()} processes were started, but --devices {devices.per_node} --nodes {devices.nodes} expects "
             f"{devices.total}. Start one process for each device: torchrun --nproc-per-node {devices.per_node}."
         )
     os.environ.setdefault("LOCAL_RANK", str(fabric.local_rank))  # srun calls it otherwise

@@ -44,8 +44,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         lines = str(error).strip().splitlines()
         raise DataError(
             f"{path}: not readable as weights alone ({type(error).__name__}: {lines[0] if lines else 'no details'}). "
-            f"Files that hold Python objects are not unpickled, since that would run code of theirs; load it where it was "
-            f"made and save its state_dict()."
+            "Files that hold Python objects are not unpickled, since that could run their code; load the file in its "
+            "own project and save its state_dict()."
         ) from error
     for name in CONTAINERS:
         if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
@@ -146,8 +146,8 @@ def _reorder_leads(
     found = {name: axis for name, axis in names.lead_axes.items() if name in report.matched.values()}
     if not found:
         raise ConfigError(
-            f"{where}: the weights learned the leads in the order {', '.join(order)}, and nobody has written down which of "
-            f"them meet the leads (PublishedNames.lead_axes), so they cannot be put into the order of this project "
+            f"{where}: the weights learned the leads in the order {', '.join(order)}, but PublishedNames.lead_axes "
+            "does not state which weights read the leads, so they cannot be put into the order of this project "
             f"({', '.join(LEADS)})."
         )
     for name, axis in found.items():

@@ -44,10 +44,9 @@ def in_processes(devices: Devices, work: Callable[..., None], *arguments: Any) -
         return
     if devices.nodes > 1 and not {"NODE_RANK", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         raise ConfigError(
-            f"--nodes {devices.nodes}: the machines do not know of each other. Start the command on each with\n"
-            f"  torchrun --nnodes {devices.nodes} --nproc-per-node {devices.per_node} --rdzv-backend c10d "
-            f"--rdzv-endpoint HOST:29500 -m bench.cli.main pretrain ...\n"
-            f"or by srun with {devices.per_node} tasks a node."
+            f"--nodes {devices.nodes}: the machines are not connected. Start the command on each with\n  torchrun "
+            f"--nnodes {devices.nodes} --nproc-per-node {devices.per_node} --rdzv-backend c10d --rdzv-endpoint "
+            f"HOST:29500 -m bench.cli.main pretrain ...\nor by srun with {devices.per_node} tasks a node."
         )
     with tempfile.TemporaryDirectory() as folder:
         _start(devices, Path(folder), work, arguments)

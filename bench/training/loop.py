@@ -178,14 +178,15 @@ def _check(method: Method, config: PretrainConfig, batch_size: int, devices: Dev
         micro_batches.check(method, strategy)
     if batch_size % ranks():
         raise ConfigError(
-            f"pretraining {method.name}: a batch of {batch_size} recordings cannot be shared out evenly over {ranks()} "
-            f"devices. Take a number of devices that divides it, or another pretrain.batch_size (the batch of all devices)."
+            f"pretraining {method.name}: a batch of {batch_size} recordings cannot be divided evenly over {ranks()} "
+            "devices. Take a number of devices that divides it, or another pretrain.batch_size (the batch of all "
+            "devices)."
         )
     still = [name for name, p in method.named_parameters() if not p.requires_grad]
     if strategy == "fsdp" and still:
         raise ConfigError(
-            f"--strategy fsdp: {method.name} keeps weights that do not train or follow others ({still[0]}), which cannot lie "
-            f"in parts. Use --strategy ddp."
+            f"--strategy fsdp: {method.name} keeps weights that do not train or follow others ({still[0]}), which "
+            "cannot be kept in parts. Use --strategy ddp."
         )
 
 

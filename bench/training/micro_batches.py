@@ -32,9 +32,9 @@ def check(method: Method, strategy: str) -> None:
     """
     if method.loss_couples_records and not method.implements("pretraining_embeddings"):
         raise ConfigError(
-            f"pretrain.micro_batch: {method.name} does not say what of a batch meets in its loss "
-            f"(pretraining_embeddings and loss_of_embeddings, or loss_couples_records = False if nothing does), so that its "
-            f"batches cannot be trained in parts. Leave micro_batch out; a smaller pretrain.batch_size needs less memory."
+            f"pretrain.micro_batch: {method.name} does not state what its loss couples (pretraining_embeddings and "
+            "loss_of_embeddings, or loss_couples_records = False), so that its batches cannot be trained in parts. "
+            "Leave micro_batch out; a smaller pretrain.batch_size needs less memory."
         )
     if strategy == "fsdp":
         raise ConfigError("pretrain.micro_batch goes with --strategy ddp, not fsdp.")

@@ -76,11 +76,9 @@ def download_dataset(
 
 def _wanted(cls: type[Dataset], also: Sequence[str]) -> list[Publication]:
     if cls.access != "open":
-        raise DataError(
-            f"{cls.title} is not open: its files are given to those who asked for access, at {cls.url}. {cls.fetch}".strip()
-        )
+        raise DataError(f"{cls.title} is not open: request access at {cls.url}. {cls.fetch}".strip())
     if cls.publication is None:
-        raise DataError(f"{cls.title} cannot be fetched by this command. {cls.fetch} See {cls.url}.")
+        raise DataError(f"{cls.title} cannot be downloaded by this command. {cls.fetch} See {cls.url}.")
     companions = {one.name: one for one in cls.companions}
     for one in also:
         if one not in companions:

@@ -112,8 +112,8 @@ def fetch(
             if wrong > 1:  # once may be an accident
                 raise NotPublished(
                     f"{redact(remote.url)}: the server sends the SHA-256 {digest} ({size:,} bytes); the publisher's "
-                    f"list says {remote.sha256}. It was fetched twice and thrown away twice: the copy there is "
-                    f"damaged or another version."
+                    f"list says {remote.sha256}. It was downloaded twice and rejected twice: the copy at this address "
+                    "is damaged or another version."
                 )
     except OSError as error:
         raise DataError(
@@ -154,7 +154,7 @@ def _judge(remote: Remote, answer: requests.Response) -> None:
         after = answer.headers.get("Retry-After", "")
         raise _TryAgain(f"HTTP {code} {answer.reason}", float(after) if after.isdigit() else None)
     if code in (401, 403):
-        raise Refused(f"{redact(remote.url)}: the server refuses to hand it out (HTTP {code} {answer.reason}).")
+        raise Refused(f"{redact(remote.url)}: the server refuses access (HTTP {code} {answer.reason}).")
     if code != 200:
         raise NotPublished(f"{redact(remote.url)}: the server does not have it (HTTP {code} {answer.reason}).")
 

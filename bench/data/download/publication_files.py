@@ -72,7 +72,7 @@ def download(
         try:
             held.enter_context(locked(aside / "lock", timeout=0))
         except Timeout:
-            raise DataError(f"{root}: another download is at work here; wait for it, or stop it.") from None
+            raise DataError(f"{root}: another download uses this folder; wait for it, or stop it.") from None
         return _Download(publication, root, aside, connections, progress, say).run(only, dry_run)
 
 

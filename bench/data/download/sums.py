@@ -69,6 +69,6 @@ def chosen(sums: dict[str, str], only: Sequence[str]) -> dict[str, str]:
         if not some:
             tops = sorted({path.split("/")[0] + ("/" if "/" in path else "") for path in sums})
             shown = ", ".join(tops[:20]) + (", ..." if len(tops) > 20 else "")
-            raise ConfigError(f"--only {pattern!r} names none of {len(sums):,} files; at the top there are {shown}.")
+            raise ConfigError(f"--only {pattern!r} matches none of {len(sums):,} files; the top level holds {shown}.")
         names.update(some)
     return {path: sha for path, sha in sums.items() if path in names}

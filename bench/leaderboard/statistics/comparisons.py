@@ -163,7 +163,7 @@ def _kept_p_values(
     summaries: Sequence[Summary], metric: str, class_name: str | None, results: Results, cache: Path | None
 ) -> _Tested:
     if any(key not in results for s in summaries for key in s.keys):
-        return "", [], "they are differences already"
+        return "", [], "its values are differences"
     path = None
     if cache is not None:
         path = cache / f"{_name(summaries, metric, class_name)}.json"

@@ -119,7 +119,7 @@ class Processes:
             yield from settle(schedule, job, JobOutcome(error=_too_long(limit), seconds=now - worker.since))
         elif now - worker.heard > SILENT_SECONDS and not worker.silent:
             worker.silent = True
-            hint = "" if limit else " Stop the run and start it with --time-limit, and what hangs is left behind."
+            hint = "" if limit else " Stop the run and start it with --time-limit: a hanging cell is then stopped."
             say(f"{job}: no sign of life from its process {worker.process.pid} for {as_words(SILENT_SECONDS)}.{hint}")
 
     def _receive(self, worker: Worker, schedule: Schedule) -> Iterator[tuple[Job, JobOutcome]]:
@@ -236,6 +236,6 @@ def _death(code: int | None) -> str:
     if code is not None and code < 0:
         return f"its process was ended by signal {-code} ({signal.Signals(-code).name})"
     return (
-        f"its process ended with exit code {code} before it was done: code of a method or a library called os._exit or exit, "
-        f"or the process could not start. Raise an Exception there instead."
+        f"its process ended with exit code {code} before it was finished: code of a method or a library called "
+        "os._exit or exit, or the process could not start. Raise an Exception there instead."
     )

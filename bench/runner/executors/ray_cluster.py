@@ -113,8 +113,8 @@ class RayCluster:
         except self._ray.exceptions.RayTaskError as error:  # before it was begun: what a job raises comes in JobOutcome
             reason, trace = explain(error.cause)
             return JobOutcome(
-                error=f"a machine of the cluster could not begin it: {reason.strip().splitlines()[-1]}. Install the same "
-                f"bench, plugins and packages on every machine.",
+                error=f"a machine of the cluster could not start the job: {reason.strip().splitlines()[-1]}. Install the "
+                "same bench, plugins and packages on every machine.",
                 trace=f"{error}\n{trace}",
             )
         except self._ray.exceptions.RayError as error:

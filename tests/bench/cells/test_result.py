@@ -154,6 +154,6 @@ def test_a_result_of_imported_weights_without_a_lead_order_is_left_out(tmp_path,
             del value["folder"]
             artifacts.write_json(partial / "result.json", value)
             seal(partial, "result", {"key": result.key})
-    with pytest.warns(UserWarning, match="before the order of their leads was recorded"):
+    with pytest.warns(UserWarning, match="imported without the order of their leads"):
         (left,) = read_results(tmp_path)
     assert left.cell.seed == 1

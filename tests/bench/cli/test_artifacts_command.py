@@ -39,7 +39,7 @@ def test_from_a_run_to_its_artifacts_and_back(bench, workspace, monkeypatch):
 
 
 def test_wrong_words_are_answered(bench):
-    assert "say what is to go" in bench("artifacts", "prune").err
+    assert "name the artifacts to remove" in bench("artifacts", "prune").err
     assert "expected one of" in bench("artifacts", "list", "--kind", "weights").err
     assert "no result" in bench("replay", "abc").err
     assert "expected one of missing, always, never, collect; the option is now --retry-failed" in " ".join(

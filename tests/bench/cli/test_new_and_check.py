@@ -83,7 +83,7 @@ def test_names_that_cannot_be_are_refused(bench, tmp_path, monkeypatch):
         "kmerl": "is taken: methods.kmerl:KMERL of ecg-bench",
         "My_Method": "such as 'my-method'",
         "2d": "a letter first",
-        "class": "a word of Python's",
+        "class": "a keyword of Python",
         "torch": "installed already",
         "ok": "exists already",
     }.items():

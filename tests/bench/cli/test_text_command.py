@@ -10,7 +10,7 @@ def test_textbooks_go_in_and_passages_come_out(bench, tmp_path):
     assert done.code == 0, done.err
     assert "notes.md: 7 lines, 2 passages" in done.out
     assert "esi.cqa.textbooks=" in done.out
-    assert "there already" in bench("text", "ingest", str(notes)).out
+    assert "already in the store" in bench("text", "ingest", str(notes)).out
     found = json.loads(bench("text", "retrieve", "atrial fibrillation", "--top", "1", "--json").out)
     assert found["atrial fibrillation"][0]["citation"] == "notes.md, l. 1-3"
 

@@ -147,7 +147,7 @@ def test_many_recordings_wait_for_the_audit_and_are_then_known_to_runs(workspace
     monkeypatch.setattr("bench.contamination.audit.CHEAP", 10)
     before = found_by(workspace, corpus="borrowed")
     assert before.contamination == "none"
-    assert "bench audit does it" in before.reasons[-1]
+    assert "bench audit compares them" in before.reasons[-1]
     one = session(workspace, corpus="borrowed")
     assert (
         audit_cell(one.resolve(Cell("simclr", "ptbxl-super", "linear")), thorough=True).contamination == "test records"

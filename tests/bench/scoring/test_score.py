@@ -185,7 +185,7 @@ def test_bad_shapes_labels_and_names_are_refused(multilabel):
         score("multilabel", targets, scores[:, :3], CLASSES, None)
     with pytest.raises(DataError, match="validation score of record index 0"):
         score("multilabel", targets, scores, CLASSES, None, validation=(targets, scores * np.nan))
-    with pytest.raises(DataError, match="one patient id a record"):
+    with pytest.raises(DataError, match="one patient id per record"):
         score("multilabel", targets, scores, CLASSES, patients[:-1])
     with pytest.raises(DataError, match="no test record"):
         score("multilabel", targets[:0], scores[:0], CLASSES, None)

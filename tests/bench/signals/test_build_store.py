@@ -53,7 +53,7 @@ def test_a_reading_process_that_dies_is_told_and_the_rest_is_continued(tmp_path,
         return read(file)
 
     monkeypatch.setattr(type(dataset), "read", staticmethod(die))
-    with pytest.raises(BenchError, match="ended before its work was done"):
+    with pytest.raises(BenchError, match="ended before its work was finished"):
         prepare(dataset, tmp_path / "store", workers=2)
     assert not (tmp_path / "store").exists()
     monkeypatch.setattr(type(dataset), "read", staticmethod(read))
@@ -121,7 +121,7 @@ def test_a_full_disk_is_told_and_what_was_written_is_continued(tmp_path, folder_
     real_open = builtins.open
     with monkeypatch.context() as patch:
         patch.setattr(builtins, "open", full)
-        with pytest.raises(DataError, match=r"No space left on device.*continues where"):
+        with pytest.raises(DataError, match=r"No space left on device.*continues from there"):
             prepare(dataset, tmp_path / "store")
     assert not (tmp_path / "store").exists()
     message = []

@@ -211,7 +211,7 @@ def test_an_order_that_cannot_be_followed_is_refused(tmp_path):
     path = save(tmp_path / "a.pth", model_file())
     with pytest.raises(ConfigError, match=r"expected all of I, II, .*V6, each once"):
         import_checkpoint(Small, Small.Config(), path, tmp_path / "c", leads=("I", "II"))
-    with pytest.raises(ConfigError, match=r"nobody has written down which of them meet the leads"):
+    with pytest.raises(ConfigError, match=r"does not state which weights read the leads"):
         import_checkpoint(Small, Small.Config(), path, tmp_path / "c", leads=MIMIC_ORDER)
     assert not (tmp_path / "c").exists()
 

@@ -106,7 +106,7 @@ def test_other_bytes_than_promised_never_get_the_name_and_the_others_do(publicat
     wrong = hashlib.sha256(b"other").hexdigest()
     right = hashlib.sha256(publisher.files["RECORDS"]).hexdigest()
     publisher.sums = f"{wrong}  records100/00001_lr.dat\n{right}  RECORDS\n"
-    with pytest.raises(DataError, match=rf"(?s)1 of 2 files.*00001_lr\.dat.*list says {wrong}.*thrown away twice"):
+    with pytest.raises(DataError, match=rf"(?s)1 of 2 files.*00001_lr\.dat.*list says {wrong}.*rejected twice"):
         download(publication, tmp_path)
     assert everything_below(tmp_path) == {"RECORDS"}
 
@@ -198,7 +198,7 @@ def test_two_downloads_into_one_folder_do_not_mix(publication, publisher, tmp_pa
     first.start()
     while publisher.asked.total() < 2:
         time.sleep(0.01)
-    with pytest.raises(DataError, match="another download is at work"):
+    with pytest.raises(DataError, match="another download uses this folder"):
         download(publication, tmp_path)
     publisher.gate.set()
     first.join()

@@ -48,7 +48,7 @@ def test_more_processes_than_devices(bench, workspace, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "8")  # torchrun --nproc-per-node 8
     done = bench("pretrain", "merl")
     assert done.code == 2
-    assert "8 processes were started, and --devices 1 --nodes 1 asks for one" in " ".join(done.err.split())
+    assert "8 processes were started, but --devices 1 --nodes 1 expects one" in " ".join(done.err.split())
     assert not workspace.checkpoints.exists()
 
 

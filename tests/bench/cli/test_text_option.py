@@ -6,7 +6,7 @@ import json
 def test_the_text_is_chosen_and_kept_with_the_checkpoint(bench, workspace):
     done = bench("pretrain", "etp", "--text", "report-english", "--set", "pretrain.epochs=0")
     assert done.code == 0, done.err
-    assert "have no report-english and are not pretrained on" in done.err
+    assert "have no report-english and are left out of pretraining" in done.err
     (folder,) = workspace.checkpoints.glob("etp-*")
     corpus = json.loads((folder / "provenance.json").read_text())["corpus"]
     assert corpus["text"] == "report-english"

@@ -184,7 +184,7 @@ def test_settings_that_are_not_the_profile_s_own_are_told(board, make_result):
     result = make_result(config={"pretrain": {"epochs": 1}})
     result.provenance["overrides"] = ["pretrain.epochs=1"]
     (table,) = collect(board, [result])
-    assert "Not the profile's own settings, but --set pretrain.epochs=1: K-MERL." in table.footnotes
+    assert "Settings changed by --set pretrain.epochs=1: K-MERL." in table.footnotes
 
 
 def test_cells_of_several_library_versions_are_noted_with_their_counts(board, make_result):
@@ -217,8 +217,8 @@ def test_a_setting_is_told_of_the_rows_that_it_could_reach(board, make_result):
     (table,) = collect(board, found)
     answer = [note for note in table.footnotes if "--set" in note]
     assert answer == [
-        "Not the profile's own settings, but --set temperature=0.1 linear.epochs=100: MERL.",
-        "Not the profile's own settings, but --set kmerl.depth=4 linear.epochs=100: K-MERL.",
+        "Settings changed by --set temperature=0.1 linear.epochs=100: MERL.",
+        "Settings changed by --set kmerl.depth=4 linear.epochs=100: K-MERL.",
     ]
 
 

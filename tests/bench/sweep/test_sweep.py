@@ -218,7 +218,7 @@ def test_workers_of_one_machine_end_where_one_worker_does(workspace, tmp_path):
         ({"vary": ["linear.lr=log:1e-3..1"]}, "linear.lr plays no role for tuned in scratch"),
         ({"vary": ["angle=uniform:0..9"]}, "angle = 9.0"),
         ({"vary": ["other=1,2"], "run": {"overrides": ["other=3"]}}, "both set .--set. and varied"),
-        ({"run": {"modes": ["scratch"], "fractions": [0.1, 1.0]}}, "a sweep is of one fraction; asked: 0.1, 1.0"),
+        ({"run": {"modes": ["scratch"], "fractions": [0.1, 1.0]}}, "a sweep takes one fraction; got: 0.1, 1.0"),
         ({"pruner": "median"}, "settings report no intermediate values"),
         ({"sampler": "grid"}, "a grid needs values"),
         ({"run": {"methods": ["random-resnet"], "modes": ["linear-merl-released"]}}, "chooses on the test set"),
@@ -238,7 +238,7 @@ def test_a_method_declares_what_its_paper_varied_and_else_the_mode_does(workspac
     assert list(spaces_of(options(), resnet, "linear")) == ["linear.lr", "linear.weight_decay"]
     assert list(spaces_of(options(vary=["other=1,2"]), tuned, "scratch")) == ["other"]
     tuned.spaces = {}
-    with pytest.raises(ConfigError, match="tuned declares nothing to vary in scratch; say what: --vary"):
+    with pytest.raises(ConfigError, match="tuned has no search space for scratch; name the fields: --vary"):
         spaces_of(options(), tuned, "scratch")
 
 

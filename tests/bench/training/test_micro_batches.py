@@ -109,7 +109,7 @@ def test_means_over_records_add_up():
 
 
 def test_a_method_that_does_not_say_how_is_refused():
-    with pytest.raises(ConfigError, match="moco-v3 does not say what of a batch meets"):
+    with pytest.raises(ConfigError, match="moco-v3 does not state what its loss couples"):
         micro_batches.check(built("moco-v3", width=8, hidden=16)[0], "auto")
 
 

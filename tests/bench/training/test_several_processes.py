@@ -96,7 +96,7 @@ def test_processes_crop_each_by_draws_of_their_own_the_same_every_time():
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(loop, "ranks", lambda: 3)
-    with pytest.raises(ConfigError, match=r"batch of 16 recordings cannot be shared out evenly over 3 devices"):
+    with pytest.raises(ConfigError, match=r"batch of 16 recordings cannot be divided evenly over 3 devices"):
         loop.train(
             Frozen(),
             None,

@@ -81,7 +81,7 @@ def test_a_job_that_passes_its_time_limit_is_killed_with_its_children_and_the_ot
 def test_a_worker_that_ends_with_status_0_has_failed_its_job(outcome):
     ended = outcome("leaves", "next")
     assert ended["next"] == ""
-    assert ended["leaves"].startswith("its process ended with exit code 0 before it was done: code of a method")
+    assert ended["leaves"].startswith("its process ended with exit code 0 before it was finished: code of a method")
 
 
 def test_a_worker_without_a_heartbeat_is_reported_and_left_alone(outcome, monkeypatch, capsys):

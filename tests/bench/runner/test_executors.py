@@ -93,7 +93,9 @@ def test_a_machine_that_cannot_begin_a_job_is_told_from_one_that_is_lost():
     cluster = RayCluster.__new__(RayCluster)
     cluster._ray = SimpleNamespace(get=get, exceptions=ray.exceptions)
     outcome = cluster._outcome(None)
-    assert "could not start the job: ModuleNotFoundError: No module named 'bench'. Install the same bench" in outcome.error
+    assert (
+        "could not start the job: ModuleNotFoundError: No module named 'bench'. Install the same bench" in outcome.error
+    )
     assert "its traceback" in outcome.trace
 
 

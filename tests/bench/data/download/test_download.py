@@ -156,7 +156,9 @@ def test_lists_that_cannot_be(publication, publisher, tmp_path, sums, message):
 def test_only_some_files(publication, publisher, tmp_path):
     download(publication, tmp_path, only=["RECORDS", "records100"])
     assert everything_below(tmp_path) == {"RECORDS", "records100/00001_lr.dat", "SHA256SUMS.txt"}
-    with pytest.raises(ConfigError, match=r"'\*.csv' matches none of 4 files; the top level holds RECORDS, records100/"):
+    with pytest.raises(
+        ConfigError, match=r"'\*.csv' matches none of 4 files; the top level holds RECORDS, records100/"
+    ):
         download(publication, tmp_path, only=["*.csv"])
 
 

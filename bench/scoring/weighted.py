@@ -26,12 +26,8 @@ class Ranking:
         """AUROC of each class; NaN where a replicate drew no positive, or no negative, of the class."""
         return self.measure(weights, ("auroc",))["auroc"]
 
-    def auprc(self, weights: Weights) -> Float[np.ndarray, "replicate class"]:
-        """Average precision of each class; NaN where a replicate drew no positive, or no negative, of the class."""
-        return self.measure(weights, ("auprc",))["auprc"]
-
     def measure(self, weights: Weights, names: tuple[str, ...]) -> dict[str, Float[np.ndarray, "replicate class"]]:
-        """Several of "auroc" and "auprc" from one pass over the weights."""
+        """AUROC ("auroc") and average precision ("auprc") from one pass over the weights, NaN as in :meth:`auroc`."""
         from bench.scoring.ranking_kernel import areas  # numba takes half a second to import
 
         weights = np.ascontiguousarray(weights, np.uint8 if weights.max(initial=0) < 256 else np.uint32)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cells.result import Result
 from bench.leaderboard import number_format
-from bench.leaderboard.board import Board, load_board
-from bench.leaderboard.collect import Table, collect, collect_all
+from bench.leaderboard.collect import Table, collect_all
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -42,11 +41,8 @@ class ConsoleTable:
         yield from (Text(note, style="dim") for note in self.footnotes)
 
 
-def console_tables(results: Iterable[Result], board: Board | str | None = None) -> list[ConsoleTable]:
+def console_tables(results: Iterable[Result]) -> list[ConsoleTable]:
     """One table for each kind of result that must not be mixed: rows are methods, columns task, mode and fraction."""
-    if isinstance(board, str):
-        board = load_board(board)
-    tables = collect(board, results) if board else collect_all(results)
     return [
         ConsoleTable(
             f"{table.board.title}: {table.stamp}",
@@ -54,7 +50,7 @@ def console_tables(results: Iterable[Result], board: Board | str | None = None) 
             _long(table),
             [*table.footnotes, *(f"{reason}." for reason in number_format.reasons(table))],
         )
-        for table in tables
+        for table in collect_all(results)
         if table.stamp
     ]
 

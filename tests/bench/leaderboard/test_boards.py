@@ -7,7 +7,6 @@ import pytest
 from bench.errors import ConfigError, UnknownName
 from bench.leaderboard.board import Board, Column, Row, board_files, load_board, read_board
 from bench.leaderboard.collect import collect, collect_all
-from bench.leaderboard.formats.console import console_tables
 from bench.leaderboard.match_results import best_board
 from bench.leaderboard.number_format import MANY_GROUPS
 from bench.leaderboard.render import render
@@ -259,8 +258,6 @@ def test_footnotes_tell_of_every_row_where_two_share_a_label(make_result):
     answer = " ".join(table.footnotes)
     assert "test records were pretrained on: K-MERL (finetune) on ptbxl-super" in answer
     assert "Pretrained on csn: K-MERL (finetune)." in answer and "Pretrained on mimic-ecg: K-MERL (linear)." in answer
-    (view,) = console_tables([leaked, make_result(mode="linear")], board)
-    assert "K-MERL (finetune)" in " ".join(view.footnotes)
 
 
 def test_cross_validated_tasks_and_others_are_told_apart_in_the_note_on_intervals(make_result):

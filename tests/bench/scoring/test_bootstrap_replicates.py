@@ -51,8 +51,9 @@ def test_weights_are_repetitions(data):
     ranking = weighted.Ranking(targets, scores)
     for weight in weights.T:
         drawn = np.repeat(np.arange(len(weight)), weight.astype(int))
-        for fast, plain in ((ranking.auroc, classification.auroc), (ranking.auprc, classification.average_precision)):
-            np.testing.assert_allclose(fast(weight[:, None])[0], plain(targets[drawn], scores[drawn]), atol=1e-12)
+        values = ranking.measure(weight[:, None], ("auroc", "auprc"))
+        for name, plain in (("auroc", classification.auroc), ("auprc", classification.average_precision)):
+            np.testing.assert_allclose(values[name][0], plain(targets[drawn], scores[drawn]), atol=1e-12)
 
 
 def test_weights_of_one_give_the_plain_value():
@@ -62,7 +63,10 @@ def test_weights_of_one_give_the_plain_value():
     ones, ranking = np.ones((500, 1)), weighted.Ranking(targets, scores)
     np.testing.assert_allclose(ranking.auroc(ones)[0], classification.auroc(targets, scores), atol=1e-14, rtol=0)
     np.testing.assert_allclose(
-        ranking.auprc(ones)[0], classification.average_precision(targets, scores), atol=1e-14, rtol=0
+        ranking.measure(ones, ("auprc",))["auprc"][0],
+        classification.average_precision(targets, scores),
+        atol=1e-14,
+        rtol=0,
     )
 
 

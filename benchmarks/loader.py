@@ -27,12 +27,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sparse_store import SparseStore, anonymous_memory
 from torch.utils.data import DataLoader, Dataset
 
 from bench.data.batches import BatchSource
 from bench.signals.build_store import prepare
 from bench.signals.input_spec import InputSpec
-from bench.signals.store import SignalStore
 from bench.signals.windows import SignalView
 from tasks.datasets.ptbxl import PTBXL
 
@@ -94,29 +94,15 @@ def copying(records: int) -> float:
     return (time.perf_counter() - started) / records
 
 
-class Sparse(SignalStore):
-    """A store of any size whose signals are a file without blocks."""
-
-    def __init__(self, folder: Path, records: int):
-        path = folder / f"{records}.bin"
-        with open(path, "wb") as file:
-            file.truncate(records * 12 * 5000 * 2)
-        self.path, self.manifest, self.fs, self.digest, self.signals_digest = path, {}, 500.0, "", ""
-        self._signals = np.memmap(path, np.int16, "r", shape=(records, 12, 5000))
-        self._gains, self._offsets, self._beats = np.full((records, 12), 1000, np.float32), None, None
-        self.lengths = np.full(records, 5000, np.int64)
-
-
 def memory(records: int, read: int) -> None:
     """In a separate process: prints the peak of anonymous memory in MiB (mapped files apart) while reading."""
     with tempfile.TemporaryDirectory() as folder:
-        source = BatchSource(SignalView(Sparse(Path(folder), records), SPEC))
+        source = BatchSource(SignalView(SparseStore(Path(folder), records), SPEC))
         rows = np.linspace(0, records - 1, read).astype(np.int64)
         peak, indices = 0.0, (records * (12 * 4 + 5 * 8)) / 2**20
         for i, _ in enumerate(source.shuffled(rows, BATCH, (0,))):
             if i % 16 == 0:
-                status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-                peak = max(peak, int(status["RssAnon"].split()[0]) / 1024)
+                peak = max(peak, anonymous_memory())
     print(json.dumps([peak, indices]))
 
 

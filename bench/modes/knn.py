@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional
 
 from bench.modes.mode import Mode
 from bench.modes.mode_io import ModeInput, ModeOutput
 from bench.training.objective import objective_for
+from bench.training.standardise import standardised
 
 CHUNK = 2048  # recordings asked about at a time: memory does not follow the size of the task
 
@@ -53,8 +53,7 @@ def votes(
 def run(cell: ModeInput) -> ModeOutput:
     """Standardise by the labelled recordings, find neighbours once, choose their number on validation data."""
     config: Any = cell.config
-    raw = cell.features()
-    features = torch.from_numpy(StandardScaler().fit(raw[cell.train]).transform(raw))
+    features, _ = standardised(cell.features(), cell.train)
     unit = {
         part: functional.normalize(features[rows], dim=1)
         for part, rows in (("train", cell.train), ("validation", cell.validation), ("test", cell.test))

@@ -8,15 +8,21 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from sklearn.preprocessing import StandardScaler
+from torch import Tensor
 
 from bench.method.search_space import LogUniform, Spaces
 from bench.modes.mode import Mode
 from bench.modes.mode_io import ModeInput, ModeOutput
 from bench.splitting.stratify import spread_evenly
+from bench.storage.large_array import large_array
 from bench.training.exact_head import Fit, exact_path
 from bench.training.linear_head import LinearHead
-from bench.training.objective import objective_for
+from bench.training.objective import Objective, objective_for
 from bench.training.schedule import warmup_cosine
+from bench.training.standardise import standardised
+
+CHUNK = 8 * 2**20
+"""Scores computed at a time."""
 
 
 class Config(BaseModel):
@@ -61,17 +67,15 @@ def run(cell: ModeInput) -> ModeOutput:
     if config.solver == "exact":
         return run_exact(cell)
     raw = cell.features()
-    scaler = StandardScaler(with_mean=config.standardise, with_std=config.standardise).fit(raw[cell.train])
-    features = torch.from_numpy(scaler.transform(raw))
+    features, scaler = standardised(raw, cell.train) if config.standardise else (torch.from_numpy(raw), None)
     objective = objective_for(cell.task.kind, cell.n_outputs, training_targets=cell.targets[cell.train])
     generator = torch.Generator().manual_seed(cell.seed)
     head = LinearHead(features.shape[1], objective.n_outputs, objective.loss_name, generator)
-    train, validation = features[cell.train].numpy(), features[cell.validation]
-    train_targets = objective.learned(torch.from_numpy(np.ascontiguousarray(cell.targets[cell.train]))).numpy()
-    validation_targets = cell.targets[cell.validation]
+    targets = objective.learned(torch.from_numpy(cell.targets)).numpy()
+    validation, validation_targets = features[cell.validation], cell.targets[cell.validation]
     batch_size = objective.batch_size(config.batch_size, cell.targets[cell.train])
     strata = objective.strata(cell.targets[cell.train]) if objective.couples_records else None
-    steps = -(-len(train) // batch_size)
+    steps = -(-len(cell.train) // batch_size)
     total = steps * config.epochs
     rates = config.lr * np.array([warmup_cosine(step, total, config.warmup_steps) for step in range(total)])
     metric = cell.task.metric
@@ -81,10 +85,10 @@ def run(cell: ModeInput) -> ModeOutput:
         if strata is not None:
             order = spread_evenly(strata, np.random.default_rng((cell.seed, epoch)))
         else:
-            order = torch.randperm(len(train), generator=generator).numpy()
+            order = torch.randperm(len(cell.train), generator=generator).numpy()
         of_epoch = rates[epoch * steps : (epoch + 1) * steps]
-        loss = head.train_epoch(train, train_targets, order, batch_size, of_epoch, config.weight_decay)
-        value = objective.selection_value(validation_targets, objective.scores(head.outputs(validation)))
+        loss = head.train_epoch(features.numpy(), targets, cell.train[order], batch_size, of_epoch, config.weight_decay)
+        value = objective.selection_value(validation_targets, _scores(head, objective, validation))
         history.append({"epoch": epoch + 1, "loss": loss, "validation": value})
         cell.report(epoch + 1, value)
         if value > best["value"]:
@@ -93,10 +97,24 @@ def run(cell: ModeInput) -> ModeOutput:
     if "state" not in best:  # no class can be ranked on validation data: the last epoch stands, and the result says so
         best = {"value": None, "epoch": config.epochs, "state": head.state()}
     head.load(best.pop("state"))
-    scored = [objective.scores(head.outputs(features[rows])) for rows in (cell.validation, cell.test)]
-    if config.standardise:
+    scored = [_scores(head, objective, features[rows]) for rows in (cell.validation, cell.test)]
+    if scaler is not None:
         head.load(_on_raw_features(head.weight, head.bias, scaler))
     return ModeOutput(scored[0], scored[1], {"metric": metric, **best}, history, head)
+
+
+def _scores(head: LinearHead, objective: Objective, features: Tensor) -> np.ndarray:
+    """Scores of some recordings, float64, computed in chunks: of many classes they are larger than everything else."""
+    chunks = features.split(max(1, CHUNK // objective.n_outputs))
+    if len(chunks) == 1:
+        return objective.scores(head.outputs(features))
+    first = objective.scores(head.outputs(chunks[0]))
+    every = large_array((len(features), *first.shape[1:]), first.dtype)
+    done = 0
+    for chunk in chunks:
+        every[done : done + len(chunk)] = objective.scores(head.outputs(chunk))
+        done += len(chunk)
+    return every
 
 
 def run_exact(cell: ModeInput) -> ModeOutput:

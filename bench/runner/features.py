@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bench.progress import track
 from bench.runner.resolved_cell import ResolvedCell
 from bench.storage.artifacts import digest, once
 from bench.storage.code_digest import method_digest
+from bench.storage.large_array import large_array
 from bench.training.loop import make_fabric
 
 BATCH = 128
@@ -57,37 +59,71 @@ def features(resolved: ResolvedCell, method: Callable[[], Method], fresh: bool =
     rows = np.arange(len(data.store.records)) if whole else data.rows
     window = (None, None) if whole else (data.examples.start, data.examples.seconds)
 
-    def compute() -> np.ndarray:
-        return encode_all(method(), resolved.batches_of(rows, *window), len(rows))
+    def batches() -> Iterator[np.ndarray]:
+        return encoded_batches(method(), resolved.batches_of(rows, *window), len(rows))
 
     if fresh:
-        encoded = compute()
+        encoded = joined(batches(), len(rows))
     else:
         shared = session.source.workspace.shared
         if shared and not final.is_dir():
             shared.fetch("features", final)
-        folder = once(final, lambda folder: np.save(folder / "features.npy", compute()), "features", inputs)
+        folder = once(
+            final, lambda folder: write_features(folder / "features.npy", batches(), len(rows)), "features", inputs
+        )
         if shared:
             session.remembered(("sent", final), lambda: shared.publish("features", final))
-        encoded = np.load(folder / "features.npy", allow_pickle=False)
-    return encoded[data.rows] if whole else encoded
+        # Copy on write: torch takes the map as it is, and nothing changes the file.
+        encoded = np.load(folder / "features.npy", mmap_mode="c", allow_pickle=False)
+    if not whole or np.array_equal(data.rows, rows):
+        return encoded
+    return np.take(encoded, data.rows, axis=0, out=large_array((len(data.rows), encoded.shape[1])), mode="clip")
 
 
 def encode_all(method: Method, source: BatchSource, n: int, batch_size: int = BATCH) -> np.ndarray:
     """``encode`` over rows 0..n-1 in evaluation mode, float32 [row, dim]."""
+    return joined(encoded_batches(method, source, n, batch_size), n)
+
+
+def encoded_batches(method: Method, source: BatchSource, n: int, batch_size: int = BATCH) -> Iterator[np.ndarray]:
+    """``encode`` over rows 0..n-1 in evaluation mode: float32 [row of the batch, dim], batch by batch."""
     fabric = make_fabric()
     model = fabric.setup_module(method)
     model.mark_forward_method("encode")
     model.eval()
-    parts: list[np.ndarray] = []
     done = 0
-    with torch.no_grad(), track(f"encoding with {method.name}") as progress:
+    with track(f"encoding with {method.name}") as progress:
         for batch in source.in_order(np.arange(n), batch_size):
-            encoded = model.encode(batch.to(fabric.device)).float().cpu().numpy()
+            with torch.no_grad():
+                encoded = model.encode(batch.to(fabric.device)).float().cpu().numpy()
             if not np.isfinite(encoded).all():
                 row = done + int(np.argmin(np.isfinite(encoded).all(axis=1)))
                 raise BenchError(f"{method.name}.encode gave a value that is not finite for recording {row}.")
-            parts.append(encoded)
+            yield encoded
             done += len(batch)
             progress(done, n)
-    return np.concatenate(parts)
+
+
+def joined(batches: Iterator[np.ndarray], n: int) -> np.ndarray:
+    """Batches as one array [n, dim]."""
+    first = next(batches)
+    every = large_array((n, first.shape[1]))
+    done = 0
+    for batch in itertools.chain([first], batches):
+        every[done : done + len(batch)] = batch
+        done += len(batch)
+    return every
+
+
+def write_features(path: Path, batches: Iterator[np.ndarray], n: int) -> None:
+    """Batches as a ``.npy`` file [n, dim], which is never held in memory."""
+    first = next(batches)
+    with open(path, "wb") as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(first.dtype),
+            "fortran_order": False,
+            "shape": (n, first.shape[1]),
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        for batch in itertools.chain([first], batches):
+            file.write(np.ascontiguousarray(batch).data)

@@ -27,6 +27,7 @@ from bench.scoring.score import score, score_replicates
 from bench.splitting.label_fractions import labelled_subset
 from bench.splitting.split import Partition
 from bench.storage.artifacts import damage, locked
+from bench.storage.large_array import large_array
 from bench.storage.object_store import SharedArtifacts
 
 if TYPE_CHECKING:
@@ -106,13 +107,15 @@ def predict_cell(
             place of the test split, so that nothing of the latter is read.
     """
     data, partition = cell.data, cell.partition
-    blanked = data.examples.targets.copy()
+    targets = data.examples.targets
+    blanked = large_array(targets.shape, targets.dtype)
+    blanked[:] = targets
     blanked[partition.test] = 0  # the test split is read once, by the scoring, after everything was chosen
     if report is not None:
         partition = replace(partition, test=partition.validation)
     # Every seed sees the labelled subset of its draw: seeds alone measure the training, replicates the draw too.
     drawn, rule = cell.cell.draw, cell.cell.fraction_rule
-    train = labelled_subset(partition.train, cell.cell.fraction, drawn, data.examples.targets, rule)
+    train = labelled_subset(partition.train, cell.cell.fraction, drawn, targets, rule)
     output, instance = _predict(cell, blanked, train, partition, fresh, report or unreported)
     return CellPredictions(output, instance, data, partition, train)
 

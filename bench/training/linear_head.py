@@ -20,6 +20,9 @@ from bench.errors import BenchError
 LOSSES = {"binary": 0, "softmax": 1, "squared": 2, "cox": 3}
 """The losses of :class:`bench.training.objective.Objective`, means as it takes them, and their numbers in compiled code."""
 
+BLOCK = 64 * 2**20
+"""Bytes of targets that are converted at a time: all targets of a thousand classes as float32 may exceed the memory."""
+
 BETAS, EPS = (0.9, 0.999), 1e-8  # AdamW's defaults, which no paper changes for a probe
 
 
@@ -47,7 +50,7 @@ class LinearHead:
         rates: Float[np.ndarray, " step"],
         weight_decay: float,
     ) -> float:
-        """One pass in the given order, the last batch smaller if need be; the mean loss of a record on the way.
+        """One pass over the records in ``order``, the last batch smaller if need be; the mean loss per record.
 
         Args:
             features: float32. targets: classes as [record], (years, event) as [record, 2], others as [record, output].
@@ -56,13 +59,18 @@ class LinearHead:
         Raises:
             BenchError: the loss is not finite.
         """
-        classes = targets.astype(np.int64) if self._loss == 1 else np.zeros(1, np.int64)
-        values = np.zeros((1, 1), np.float32) if self._loss == 1 else targets.astype(np.float32)
-        total = _epoch(  # type: ignore[call-arg]  # numba's types know a dispatcher of one argument
-            features, classes, values, order, self._loss, self.weight, self.bias, *self._moments,
-            np.asarray(rates, np.float64), self._steps, batch_size, weight_decay,
-        )  # fmt: skip
-        self._steps += len(rates)
+        block = batch_size * max(1, BLOCK // (batch_size * targets[:1].size * 4))
+        total = 0.0
+        for start in range(0, len(order), block):
+            rows = order[start : start + block]
+            of_block = rates[start // batch_size :][: -(-len(rows) // batch_size)]
+            classes = targets[rows].astype(np.int64) if self._loss == 1 else np.zeros(1, np.int64)
+            values = np.zeros((1, 1), np.float32) if self._loss == 1 else targets[rows].astype(np.float32)
+            total += _steps(  # type: ignore[call-arg]  # numba's types know a dispatcher of one argument
+                features, classes, values, rows, self._loss, self.weight, self.bias, *self._moments,
+                np.asarray(of_block, np.float64), self._steps, batch_size, weight_decay,
+            )  # fmt: skip
+            self._steps += len(of_block)
         if not math.isfinite(total):
             raise BenchError(
                 "the loss of the linear head is not finite. Lower linear.lr, or look for features that are very large "
@@ -82,7 +90,7 @@ class LinearHead:
 
 
 @numba.njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, nogil=True, error_model="numpy")
-def _loss_and_gradient(loss, outputs, classes, values, rows, gradient):  # pragma: no cover - compiled
+def _loss_and_gradient(loss, outputs, classes, values, gradient):  # pragma: no cover - compiled
     """Sum of a batch's losses over its records; the gradient of their mean is left in ``gradient`` [record, output]."""
     n, width = outputs.shape
     total = 0.0
@@ -90,7 +98,7 @@ def _loss_and_gradient(loss, outputs, classes, values, rows, gradient):  # pragm
         share = np.float32(1.0 / (n * width))
         for i in range(n):
             for c in range(width):
-                z, y = outputs[i, c], values[rows[i], c]
+                z, y = outputs[i, c], values[i, c]
                 small = np.exp(-abs(z))
                 certain = np.float32(1) / (np.float32(1) + small)
                 gradient[i, c] = ((certain if z >= 0 else np.float32(1) - certain) - y) * share
@@ -103,7 +111,7 @@ def _loss_and_gradient(loss, outputs, classes, values, rows, gradient):  # pragm
             for c in range(width):
                 gradient[i, c] = np.exp(outputs[i, c] - top)
                 mass += gradient[i, c]
-            right = classes[rows[i]]
+            right = classes[i]
             total += np.log(mass) + top - outputs[i, right]
             for c in range(width):
                 gradient[i, c] *= share / mass
@@ -112,45 +120,45 @@ def _loss_and_gradient(loss, outputs, classes, values, rows, gradient):  # pragm
         share = np.float32(2.0 / (n * width))
         for i in range(n):
             for c in range(width):
-                off = outputs[i, c] - values[rows[i], c]
+                off = outputs[i, c] - values[i, c]
                 gradient[i, c] = off * share
                 total += off * off / width
     else:
-        total = n * _cox(outputs, values, rows, gradient)
+        total = n * _cox(outputs, values, gradient)
     return total
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _cox(outputs, values, rows, gradient):  # pragma: no cover - compiled
+def _cox(outputs, values, gradient):  # pragma: no cover - compiled
     """Breslow's negative log partial likelihood, mean over the batch's events, and its gradient; 0 without events."""
-    n = len(rows)
+    n = len(outputs)
     gradient[:n] = 0
     events = 0
     for i in range(n):
-        events += values[rows[i], 1] > 0
+        events += values[i, 1] > 0
     if events == 0:
         return 0.0
-    order = np.argsort(values[rows, 0])[::-1]  # from the longest time to the shortest: those at risk add up
+    order = np.argsort(values[:n, 0])[::-1]  # from the longest time to the shortest: those at risk add up
     top = outputs[:n, 0].max()
     hazard = np.exp((outputs[:n, 0] - top).astype(np.float64))
     at_risk = np.empty(n)
     mass, first = 0.0, 0
     for k in range(n):
         mass += hazard[order[k]]
-        if k + 1 == n or values[rows[order[k + 1]], 0] != values[rows[order[k]], 0]:
+        if k + 1 == n or values[order[k + 1], 0] != values[order[k], 0]:
             at_risk[first : k + 1] = mass  # everyone with the same time is at risk
             first = k + 1
     total, passed, k = 0.0, 0.0, n - 1
     while k >= 0:
         first = k
-        while first > 0 and values[rows[order[first - 1]], 0] == values[rows[order[k]], 0]:
+        while first > 0 and values[order[first - 1], 0] == values[order[k], 0]:
             first -= 1
         for j in range(first, k + 1):
-            if values[rows[order[j]], 1] > 0:
+            if values[order[j], 1] > 0:
                 passed += 1 / at_risk[j]
                 total += np.log(at_risk[j]) + top - outputs[order[j], 0]
         for j in range(first, k + 1):
-            own = 1.0 if values[rows[order[j]], 1] > 0 else 0.0
+            own = 1.0 if values[order[j], 1] > 0 else 0.0
             gradient[order[j], 0] = np.float32((hazard[order[j]] * passed - own) / events)
         k = first - 1
     return total / events
@@ -174,18 +182,19 @@ def _adamw(weight, gradient, first, second, rate, step, weight_decay):  # pragma
 
 
 @numba.njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, nogil=True, error_model="numpy")
-def _epoch(
+def _steps(
     features, classes, values, order, loss, weight, bias, first_w, second_w, first_b, second_b,
     rates, step, batch_size, weight_decay,
 ):  # fmt: skip  # pragma: no cover - compiled
-    """All steps of one epoch; the sum of the losses of its records."""
+    """One step per rate; the sum of the losses of the records. Classes and values are in the order of the steps."""
     dim, width = features.shape[1], weight.shape[0]
     batch = np.empty((batch_size, dim), np.float32)
     gradient = np.empty((batch_size, width), np.float32)
     bias_gradient = np.empty(width, np.float32)
     total = 0.0
     for s in range(len(rates)):
-        rows = order[s * batch_size : (s + 1) * batch_size]
+        first, end = s * batch_size, min((s + 1) * batch_size, len(order))
+        rows = order[first:end]
         n = len(rows)
         for i in range(n):
             batch[i] = features[rows[i]]
@@ -193,7 +202,7 @@ def _epoch(
         for i in range(n):
             for c in range(width):
                 outputs[i, c] += bias[c]
-        total += _loss_and_gradient(loss, outputs, classes, values, rows, gradient[:n])
+        total += _loss_and_gradient(loss, outputs, classes[first:end], values[first:end], gradient[:n])
         bias_gradient[:] = 0
         for i in range(n):
             for c in range(width):

@@ -55,3 +55,15 @@ def test_the_head_gives_the_same_answers_from_raw_features():
 def test_a_dimension_that_is_silent_in_the_labelled_recordings_drowns_nothing_later():
     """Divided by a deviation of nothing it would be all that is seen of every other recording."""
     assert outcome(silent=True)[1] > 0.8
+
+
+def test_arrays_in_files_and_work_in_chunks_change_nothing(monkeypatch):
+    """A million recordings are read, standardised, trained on and scored in parts."""
+    whole, _, _ = outcome()
+    monkeypatch.setattr("bench.storage.large_array.IN_MEMORY", 0)
+    for name in ("bench.training.standardise.CHUNK", "bench.modes.linear.CHUNK", "bench.training.linear_head.BLOCK"):
+        monkeypatch.setattr(name, 64)
+    in_parts, _, _ = outcome()
+    np.testing.assert_allclose(in_parts.test, whole.test, rtol=1e-4)
+    np.testing.assert_allclose(in_parts.head.weight, whole.head.weight, rtol=1e-3, atol=1e-5)
+    assert [h["loss"] for h in in_parts.history] == pytest.approx([h["loss"] for h in whole.history], rel=1e-4)

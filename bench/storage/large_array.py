@@ -1,0 +1,31 @@
+"""Arrays that may be larger than memory: above a size they lie in a temporary file."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from typing import Any
+
+import numpy as np
+
+IN_MEMORY = 256 * 2**20
+"""Bytes up to which an array is made in memory."""
+
+
+def large_array(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
+    """An array to be filled, all values undefined: in memory, or above ``IN_MEMORY`` bytes in a file.
+
+    The file lies in the folder for temporary files (``TMPDIR``) and is deleted with the array. The operating system writes
+    its pages back when memory is short.
+
+    Raises:
+        OSError: no space is left for the file.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size <= IN_MEMORY:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile(prefix="bench-array-") as file:  # the map outlives the closed file
+        if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and later would end the process
+            os.posix_fallocate(file.fileno(), 0, size)
+        return np.memmap(file, dtype, "w+", shape=shape)

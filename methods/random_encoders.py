@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from jaxtyping import Float
@@ -38,6 +39,9 @@ class RandomEncoder(SupervisedEncoder):
     def zero_shot(self, batch: ECGBatch, class_names: Sequence[str]) -> Float[Tensor, "record class"]:
         prompts = self.project_text(self.text.prompts([n.lower() for n in class_names], batch.ecg.device))
         return similarities(self.encode(batch), prompts, temperature=1.0)
+
+    def use_cache(self, folder: Path) -> None:
+        self.text.use_cache(folder)
 
 
 class RandomResNet(RandomEncoder):

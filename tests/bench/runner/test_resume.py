@@ -74,13 +74,13 @@ def test_recompute_computes_all_again_with_the_same_scores(run):
 def test_failed_cells_are_not_retried_where_not_asked(run, workspace, monkeypatch):
     from bench.modes import linear
 
-    def fail(**_):
+    def fail(*_):
         raise RuntimeError("token=hunter2 was asked to fail")
 
-    good = linear.StandardScaler
-    monkeypatch.setattr(linear, "StandardScaler", fail)
+    good = linear.LinearHead
+    monkeypatch.setattr(linear, "LinearHead", fail)
     assert len(run().failures) == 3
-    monkeypatch.setattr(linear, "StandardScaler", good)
+    monkeypatch.setattr(linear, "LinearHead", good)
     left = run(retry_failed=False)
     assert (left.computed, len(left.failures)) == (0, 3)
     assert len(run(retry_failed=False, overrides=["linear.epochs=3"]).results) == 3  # another key: not what failed
@@ -92,10 +92,10 @@ def test_failed_cells_are_not_retried_where_not_asked(run, workspace, monkeypatc
 def test_a_failure_keeps_its_traceback_and_no_secret(run, workspace, monkeypatch):
     from bench.modes import linear
 
-    def fail(**_):
+    def fail(*_):
         raise RuntimeError("https://me:hunter2@host said no")
 
-    monkeypatch.setattr(linear, "StandardScaler", fail)
+    monkeypatch.setattr(linear, "LinearHead", fail)
     report = run(limit=1)
     (failure,) = failures.recorded(workspace)
     assert "Traceback" in failure["traceback"]

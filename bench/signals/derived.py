@@ -83,7 +83,7 @@ def derive(
     Raises:
         DataError: the cache cannot be written to.
     """
-    key = digest([store.signals_digest, asdict(transform), source_digest(__name__)], 24)
+    key = digest([store.signals_digest, asdict(transform), code_of_transforms()], 24)
     path = cache / "signals" / key
 
     def find() -> SignalStore | None:
@@ -108,6 +108,14 @@ def derive(
         return SignalStore.open(path)
 
     return get_or_make(path, find, make)
+
+
+def code_of_transforms() -> str:
+    """Digest of the code by which recordings are transformed and rounded. How stores are read and what the rest of the
+    harness does is left out: a change there leaves the cached signals valid."""
+    also = [f"{one.__module__}:{one.__name__}" for one in (Transform, stored)]
+    without = frozenset({(SignalStore.__module__, SignalStore.__name__)})
+    return source_digest(__name__, transformed.__name__, tuple(also), (__name__.rpartition(".")[0],), without)
 
 
 def transformed(store: SignalStore, rows: np.ndarray, transform: Transform) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench.signals.derived import code_of_transforms
 from bench.signals.input_code import input_digest
 from bench.signals.input_spec import InputSpec
 
@@ -46,3 +47,21 @@ def test_a_changed_transform_changes_the_keys_of_the_inputs_that_pass_it(changed
     before = {name: input_digest(*spec) for name, spec in SPECS.items()}
     changed(f"bench.signals.{module}", name)
     assert {name for name, spec in SPECS.items() if input_digest(*spec) != before[name]} == who
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "counts"),
+    [
+        ("bench.signals.resample", "resample", True),
+        ("bench.signals.median_beat", "REFRACTORY", True),
+        ("bench.signals.store_writer", "stored", True),
+        ("bench.signals.store", "SignalStore", False),
+        ("bench.signals.derived", "derive", False),
+        ("bench.errors", "", False),
+        ("bench.renamed", "", False),
+    ],
+)
+def test_cached_signals_are_made_again_after_a_change_of_the_transforms_alone(changed, module, name, counts):
+    before = code_of_transforms()
+    changed(module, name)
+    assert (code_of_transforms() != before) == counts

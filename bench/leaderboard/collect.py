@@ -11,6 +11,7 @@ from bench import modes
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.comparability import Stamp, stamps_of
+from bench.leaderboard.corrections import faults
 from bench.leaderboard.footnotes import deviations, footnotes
 from bench.leaderboard.match_results import (
     CellCoordinates,
@@ -39,6 +40,7 @@ class Line:
     variant: str
     summaries: list[Summary]
     deviates: bool = False  # from the paper of its method, as the method states it
+    outdated: bool = False  # made before a fault of its method was corrected
 
     @property
     def label(self) -> str:
@@ -46,8 +48,8 @@ class Line:
 
     @property
     def marked_label(self) -> str:
-        """The label as a reader sees it: § where a footnote says how it differs from its paper."""
-        return f"{self.label} §" if self.deviates else self.label
+        """The label as a reader sees it: § where a footnote says how it differs from its paper, ¶ which fault it has."""
+        return " ".join([self.label, *("§" * self.deviates), *("¶" * self.outdated)])
 
     @property
     def found(self) -> bool:
@@ -161,7 +163,8 @@ def _table(board: Board, stamp: Stamp, assigned: Sequence[tuple[int, Result]]) -
     for index, row in enumerate(board.rows):
         groups = split_by_config(by_row.get(index, []))
         for name, results in groups.items():
-            line = Line(row, name, _summaries(board, row, latest(results)), bool(deviations(results)))
+            marks = bool(deviations(results)), bool(faults(latest(results)))
+            line = Line(row, name, _summaries(board, row, latest(results)), *marks)
             behind.append((line, results))
             lines.append(line)
         if not groups:

@@ -9,6 +9,7 @@ from typing import Any
 from bench import kinds, modes, registry
 from bench.cells.result import Result
 from bench.leaderboard.contamination import contamination_notes
+from bench.leaderboard.corrections import corrections
 from bench.leaderboard.match_results import corpus_of, latest, protocol_of
 from bench.provenance import LIBRARIES
 from bench.storage.artifacts import digest
@@ -29,6 +30,7 @@ def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
         *_corpora(used),
         *_prompts(used),
         *_deviations(used),
+        *corrections(used),
         *contamination_notes(used),
         *_protocols(used),
         *_overrides(used),

@@ -1,4 +1,4 @@
-"""Read the settings that a method's paper and its release state, from ``published/NAME.yaml`` next to the method's module.
+"""Statements of a method's paper and of its release, from ``published/NAME.yaml`` next to the method's module.
 
 A file names the paper and the release, and for each aspect the settings that either states::
 

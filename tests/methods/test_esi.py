@@ -10,6 +10,7 @@ from bench.errors import DataError
 from bench.runner.overrides import method_config
 from bench.seeding import seeded
 from bench.signals.leads import LEADS, MIMIC_ORDER
+from bench.signals.windows import normalise
 from bench.storage.artifacts import file_digest
 from bench.training.checkpoint import load_weights, read_provenance
 from bench.training.import_checkpoint import import_checkpoint
@@ -60,7 +61,7 @@ def released(golden, bert_folder, weights, monkeypatch, load_published):
     monkeypatch.setattr(esi, "backbone", lambda *_, **__: ConvNeXt((1, 2, 1, 1), (16, 32, 48, 64)))
     monkeypatch.setattr(TextEncoder, "tokenise", lambda self, texts: Tokens(ids, (ids != 0).long()))
     ecg = golden("inputs_ecg8.npz")["ecg8"][:4]
-    ecg = (ecg - ecg.mean((1, 2), keepdim=True)) / (ecg.std((1, 2), keepdim=True) + 1e-6)
+    ecg = torch.from_numpy(normalise(ecg.numpy(), ESI.input.normalise))
     batch = ECGBatch(ecg, torch.ones(4, 12, dtype=torch.bool), torch.arange(4), TEXTS)
 
     def make(captioning: str) -> tuple[ESI, ECGBatch]:

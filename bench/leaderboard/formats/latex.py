@@ -12,7 +12,7 @@ from bench.leaderboard.collect import Line, Table
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "—": "--", "–": "--", "±": r"$\pm$", "×": r"$\times$",
-    "§": r"\S{}",
+    "§": r"\S{}", "¶": r"\P{}",
     "†": r"$\dagger$", "‡": r"$\ddagger$", "·": r"$\cdot$", "²": r"$^2$", "−": "$-$", "λ": r"$\lambda$", "τ": r"$\tau$",
 }  # fmt: skip
 

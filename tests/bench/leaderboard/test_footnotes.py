@@ -46,3 +46,20 @@ def test_nothing_is_marked_where_the_config_is_the_papers_or_the_profile_is_not(
     small = make_result("merl", config={"text": {"model": "minilm"}}, profile="smoke")
     for result in (make_result("merl", config=settings), small):
         assert not any(note.startswith("§") for note in footnotes({"MERL": [result]}))
+
+
+def test_rows_made_before_a_correction_of_their_method_are_marked(make_result):
+    old, new = ({"started": f"2026-{day}T12:00:00+00:00"} for day in ("11-20", "12-01"))
+    used = {
+        "old": [make_result("st-mem", **old)],
+        "new": [make_result("st-mem", **new)],
+        "other": [make_result("simclr", **old)],
+        "untrained": [make_result("st-mem", mode="scratch", corpus=None, **old)],
+    }
+    (note,) = (note for note in footnotes(used) if note.startswith("¶"))
+    assert "final norm" in note
+    assert note.endswith(": old.")
+    for label, mark in (("old", " ¶"), ("new", "")):
+        (table, *_) = collect(load_board("linear"), used[label])
+        (line,) = (line for line in table.lines if line.found)
+        assert line.marked_label == f"{line.label}{mark}"

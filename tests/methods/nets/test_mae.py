@@ -59,9 +59,22 @@ def close(actual, expected):
     torch.testing.assert_close(actual.detach(), expected, atol=1e-5 * expected.abs().max().item(), rtol=1e-5)
 
 
-def test_encoding_and_prediction_are_those_of_the_release(stored, net):
+@pytest.fixture(scope="module")
+def masking(stored, net):
+    """Ours, from the release's draw alone: how many tokens stay is computed."""
+    return random_masking(stored["noise"], kept_tokens(net.encoder.tokens, stored["mask_ratio"], as_released=True))
+
+
+@pytest.fixture(scope="module")
+def rebuilt(stored, net, masking):
+    """Our prediction and our patches, from which losses are computed."""
     ecg = stored["x"][:, 0]
-    masking = random_masking(stored["noise"], stored["len_keep"])
+    return net(ecg, masking.visible).detach(), net.encoder.patches(ecg)
+
+
+def test_encoding_and_prediction_are_those_of_the_release(stored, net, masking):
+    ecg = stored["x"][:, 0]
+    assert masking.visible.shape[1] == stored["len_keep"]
     assert torch.equal(masking.hidden.float(), stored["mask"])
     latent = net.encode(ecg, masking.visible)
     close(latent, stored["latent"])
@@ -73,14 +86,14 @@ def test_encoding_and_prediction_are_those_of_the_release(stored, net):
 
 @pytest.mark.parametrize("normalised", [0, 1])
 @pytest.mark.parametrize("weight", ["0.0", "0.1"])
-def test_reconstruction_losses(stored, normalised, weight):
-    loss = reconstruction_loss(stored["pred"], stored["patches"], 12, bool(normalised), float(weight))
+def test_reconstruction_losses(stored, rebuilt, normalised, weight):
+    loss = reconstruction_loss(*rebuilt, 12, bool(normalised), float(weight))
     assert loss.item() == pytest.approx(stored[f"repo_loss_normpix{normalised}_ncc{weight}"], rel=1e-5)
 
 
 @pytest.mark.parametrize("normalised", [0, 1])
-def test_the_loss_of_hidden_patches_alone(stored, normalised):
-    loss = reconstruction_loss(stored["pred"], stored["patches"], 12, bool(normalised), hidden=stored["mask"].bool())
+def test_the_loss_of_hidden_patches_alone(stored, rebuilt, masking, normalised):
+    loss = reconstruction_loss(*rebuilt, 12, bool(normalised), hidden=masking.hidden)
     assert loss.item() == pytest.approx(stored[f"NOTREF_masked_only_normpix{normalised}"], rel=1e-5)
 
 

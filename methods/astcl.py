@@ -46,7 +46,7 @@ class ASTCL(SelfSupervised):
     }
 
     class Config(SelfSupervised.Config):
-        views: tuple[()] = Field((), description="not used: noise enhancement and denoising are the method's own")
+        views: tuple[()] = Field((), description="not used: the method adds noise and denoises by itself")
         noise: float = Field(0.2, ge=0, description="SDs of the signal; strength of each added noise; ours")
         band: tuple[float, float] = Field((0.5, 40.0), description="Hz; pass band of the denoised view; ours")
         steps: int = Field(10, ge=1, description="positions of the feature map predicted ahead; ours")

@@ -32,8 +32,8 @@ class BarlowTwins(SelfSupervised):
         scale: float = Field(
             0.025,
             gt=0,
-            description="factor of the whole loss, as in solo-learn, which leaves AdamW's direction as it is and "
-            "keeps the numbers readable; 1 in the paper",
+            description="factor of the whole loss, as in solo-learn; it does not change AdamW's direction; 1 in the "
+            "paper",
         )
 
     def build(self, config: Config) -> None:

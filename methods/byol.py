@@ -39,7 +39,7 @@ class BYOL(SelfSupervised):
             0.996,
             ge=0,
             le=1,
-            description="of the slow copy at the start, along a cosine to 1; BYOL 3.3; 0.9996 in MMCL",
+            description="momentum of the slow copy at the start; rises along a cosine to 1; BYOL 3.3; 0.9996 in MMCL",
         )
 
     def build(self, config: Config) -> None:

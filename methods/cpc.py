@@ -42,7 +42,7 @@ class CPC(Method):
         convolutions: int = Field(4, ge=1, description="pointwise convolutions before the LSTM; Mehari's code")
         layers: int = Field(2, ge=1, description="stacked LSTMs; Mehari's code")
         steps: int = Field(
-            12, ge=1, description="samples at 100 Hz from the summary to what it predicts; Mehari's code"
+            12, ge=1, description="samples at 100 Hz between the summary and the predicted features; Mehari's code"
         )
         negatives: int = Field(128, ge=1, description="distractors; Mehari's code")
         same_sequence: bool = Field(True, description="distractors come from the recording itself; Mehari's recipe")

@@ -42,7 +42,9 @@ class CrossModalAE(Method):
         contrast: float = Field(
             1.0, ge=0, description="weight of the contrast relative to the reconstructions; our choice"
         )
-        downstream: Literal["ecg", "image"] = Field("ecg", description="whose code answers; MMCL Table VI: the ECG's")
+        downstream: Literal["ecg", "image"] = Field(
+            "ecg", description="modality whose code is used downstream; MMCL Table VI: the ECG's"
+        )
         pretrain: PretrainConfig = Field(
             PretrainConfig(epochs=100, batch_size=64, lr=1e-4, weight_decay=0.0),
             description="our choice; MMCL's table quotes results and states no training",

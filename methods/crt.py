@@ -58,7 +58,7 @@ class CRT(Method):
         domains: Literal["paper", "as_released"] = Field(
             "paper",
             description="marks of the domains downstream; as_released: sliced along the batch, as in the code's "
-            "fine-tuning, so that a record's vector depends on its place in the batch",
+            "fine-tuning, so that a record's vector depends on its position in the batch",
         )
         pretrain: PretrainConfig = Field(
             PretrainConfig(epochs=100, batch_size=128, lr=1e-3, weight_decay=0.0, optimiser="adam"),

@@ -58,10 +58,12 @@ class Encoder(Method):
         )
         trained_on: tuple[str, ...] = Field(
             ("unknown",),
-            description="what it was trained on, which tells contamination: datasets, or collections that they overlap with "
-            "(ptbxl,cinc2021); other:NAME for one that shares nothing with any",
+            description="pretraining corpus, for the contamination stamp: datasets, or collections that they overlap "
+            "with (ptbxl,cinc2021); other:NAME for a collection that shares no recordings with them",
         )
-        sha256: str | None = Field(None, description="of its weights; filled in, and if given, another file is refused")
+        sha256: str | None = Field(
+            None, description="SHA-256 of the weights; filled in. If given, another file is refused"
+        )
 
         @field_validator("lead_order", "filters", "trained_on", mode="before")
         @classmethod
@@ -83,8 +85,8 @@ class Encoder(Method):
             found = weights_digest(self.path, self.trust)
             if self.sha256 not in (None, found):
                 raise ConfigError(
-                    f"path = {self.path}: its weights have the digest {found}, not {self.sha256}. It is another encoder, or "
-                    f"was changed; leave sha256 out to take it as it is."
+                    f"path = {self.path}: its weights have the digest {found}, not {self.sha256}. The file is another "
+                    "encoder or was changed; leave sha256 out to accept it."
                 )
             object.__setattr__(self, "sha256", found)  # the model is frozen once it is made
             return self

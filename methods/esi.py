@@ -107,7 +107,7 @@ class ESI(ReportContrast):
         gain: float = Field(0.003, ge=0, description="SD of a gain around 1 for every lead; released code")
         prompts: PromptConfig = Field(
             PromptConfig(kind="template", template="ECG Findings: {name}.", lower=False),
-            description="how a class is asked for; ESI prints none: as its reports word a finding",
+            description="prompt of a class; ESI prints none: as its reports word a finding",
         )
         prompt_waveforms: bool = Field(
             True,

@@ -61,11 +61,11 @@ class KMERL(ReportContrast):
     class Config(ReportContrast.Config):
         fs: int = Field(500, ge=50, description="Hz of the input; K-MERL 4.1: 500")
         normalise: Literal["minmax", "zscore", "zscore-lead"] = Field(
-            "minmax", description="scaling of a recording; minmax is MERL's pre-processing, which K-MERL 4.1 adheres to"
+            "minmax", description="scaling of a recording; minmax is MERL's pre-processing, which K-MERL 4.1 follows"
         )
         padding: Literal["after", "before"] = Field(
             "before",
-            description="of recordings under 10 s, before or after scaling; MERL's loader, which K-MERL 4.1 adheres to",
+            description="of recordings under 10 s, before or after scaling; MERL's loader, which K-MERL 4.1 follows",
         )
         size: Literal["tiny", "small", "middle", "base"] = Field(
             "tiny", description="ECG encoder; K-MERL 4.1, Figure 8"
@@ -91,7 +91,7 @@ class KMERL(ReportContrast):
         text: TextEncoderConfig = Field(
             TextEncoderConfig(pooling="mean"),
             description="text encoder; K-MERL uses medcpt (Table 2e), minilm is the one that is packaged. Tokens are "
-            "averaged whatever the model (K-MERL 3.5)",
+            "averaged for every model (K-MERL 3.5)",
         )
         entities: EntityConfig = Field(EntityConfig(), description="how entities are mined; K-MERL 3.4, Table 2c")
         query_dim: int = Field(
@@ -99,16 +99,18 @@ class KMERL(ReportContrast):
         )
         query_layers: int = Field(4, ge=1, description="layers of the query network; K-MERL Table 6b")
         query_heads: int = Field(4, ge=1, description="heads of the query network; K-MERL Table 6c")
-        query_self_attention: bool = Field(False, description="queries see each other; the paper does not say")
+        query_self_attention: bool = Field(
+            False, description="self-attention between queries; the paper does not state it"
+        )
         shared_dim: int = Field(256, ge=8, description="width of the shared ECG-text space; MERL")
         contrastive: Literal["merl", "printed", "none"] = Field(
             "merl",
-            description="merl: both directions summed, positive kept; printed: equation 2 to the letter (ECG to text only, "
+            description="merl: both directions summed, positive kept; printed: exactly equation 2 (ECG to text only, "
             "positive left out); none: Table 2a without alignment",
         )
         query_loss: bool = Field(True, description="entity queries (BCE, equation 3); off in Table 2a")
         prompts: PromptConfig = Field(
-            PromptConfig(), description='how a class is asked for; K-MERL 4.2, "original disease category names"'
+            PromptConfig(), description='prompt of a class; K-MERL 4.2, "original disease category names"'
         )
         temperature: float = Field(0.07, gt=0, description="K-MERL 3.5")
         pretrain: PretrainConfig = Field(

@@ -72,24 +72,24 @@ class MERL(ReportContrast):
         )
         pretraining_signal: Literal["whole", "thousandths"] = Field(
             "whole",
-            description="thousandths: what is pretrained on, and nothing downstream, is cut to steps of 0.001 after "
-            "scaling, as MERL's released code stores it",
+            description="thousandths: only recordings of pretraining are truncated to steps of 0.001 after scaling, as "
+            "MERL's released code stores it",
         )
         text_grad: Literal["frozen", "top6"] | None = Field(
             None,
-            description="which of the text encoder trains: frozen as released, or its top 6 layers as in the paper; sets "
-            "text.trainable_layers, which stands where this is not given",
+            description="trained part of the text encoder: none (frozen, as released), or its top 6 layers, as in the "
+            "paper; sets text.trainable_layers, which is used if this is not given",
         )
         prompts: PromptConfig = Field(
-            PromptConfig(), description="how a class is asked for; its name, or MERL's CKEPE prompts by file"
+            PromptConfig(), description="prompt of a class; its name, or MERL's CKEPE prompts by file"
         )
         temperature: float = Field(0.07, gt=0, description="of both losses; MERL, fixed")
         dropout: float = Field(0.1, ge=0, lt=1, description="of the two uni-modal branches; MERL's released code")
         hyperparameters: Literal["paper", "config"] = Field(
             "paper",
-            description="config: the released configuration file's 21 epochs of 128 on each of 8 devices, 1e-3, 1e-8, and "
-            "its code's restarts, in place of whatever stands at the paper's; its author calls the file's values typing "
-            "errors",
+            description="config: the released configuration file's 21 epochs of 128 on each of 8 devices, 1e-3, 1e-8, "
+            "and its code's restarts, instead of all fields that have the paper's values; its author calls the file's "
+            "values typing errors",
         )
         pretrain: PretrainConfig = Field(
             PretrainConfig(**PAPER),

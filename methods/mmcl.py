@@ -75,14 +75,15 @@ class MMCL(MAE):
         )
         projector_norm: bool = Field(
             False,
-            description="BatchNorm in the projectors, as newer versions of lightly have it; the one that MMCL's code pins "
-            "has not. Small corpora need it: from random weights all vectors of a batch point one way (cosine 0.999 in the "
-            "simulated cohort) and the contrast stands at the log of the batch for hundreds of steps; smoke has it",
+            description="BatchNorm in the projectors, as in newer versions of lightly, but not in the version that "
+            "MMCL's code uses. Small corpora need it: from random weights all vectors of a batch have nearly the same "
+            "direction (cosine 0.999 in the simulated cohort), and the contrast stays at the logarithm of the batch "
+            "for hundreds of steps; the smoke profile has it",
         )
         augment_images: Literal["paper", "soft", "none"] = Field(
             "paper",
             description="images in the contrast. paper: IV-C.2; soft: rotation up to 20 degrees, crop from 0.8, jitter "
-            "0.25, a preset of the released code; none: smoke, which has no time to learn through more",
+            "0.25, a preset of the released code; none: the smoke profile, which is too short for augmentation",
         )
         dimensions: int = Field(128, ge=8, description="of the shared space; MMCL IV-C.1")
         temperature: float = Field(
@@ -97,7 +98,9 @@ class MMCL(MAE):
         contrast_drop_path: float = Field(
             0.0, ge=0, lt=1, description="of the ECG encoder in contrast; the paper has none, the code 0.1"
         )
-        downstream: Literal["ecg", "image"] = Field("ecg", description="whose encoder answers; Table VII: the image's")
+        downstream: Literal["ecg", "image"] = Field(
+            "ecg", description="encoder that is used downstream; Table VII: the image's"
+        )
         image_pretrain: PretrainConfig = Field(
             PretrainConfig(epochs=300, batch_size=256, lr=3e-3, weight_decay=1e-4, warmup_epochs=30, optimiser="adam"),
             description="SimCLR on images, after MMCL's code: Adam, 300 epochs of 256, 10 % warm-up, temperature 0.1",

@@ -37,7 +37,10 @@ class MoCoV3(SelfSupervised):
         projection: int = Field(256, ge=1, description="length of queries and keys; MoCo v3, Appendix")
         temperature: float = Field(0.2, gt=0, description="MoCo v3, Appendix")
         momentum: float = Field(
-            0.99, ge=0, le=1, description="of the slow copy at the start, along a cosine to 1; MoCo v3, Appendix"
+            0.99,
+            ge=0,
+            le=1,
+            description="momentum of the slow copy at the start; rises along a cosine to 1; MoCo v3, Appendix",
         )
 
     def build(self, config: Config) -> None:

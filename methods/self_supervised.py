@@ -77,7 +77,7 @@ class SelfSupervised(Method):
         """
         if not hasattr(self.encoder, "features"):
             raise ConfigError(
-                f"{self.name} follows a feature map in time, which encoder {self.config.encoder} has not."
+                f"{self.name} follows a feature map in time, which encoder {self.config.encoder} does not have."
             )
         with torch.no_grad():
             self.encoder.eval()

@@ -63,12 +63,12 @@ def vetted_copy(path: Path) -> IO[bytes]:
     except _Refused as error:
         copy.close()
         raise ConfigError(
-            f"{path} would run code when it is opened: {error}. If you trust who made it, add --trust; otherwise ask for "
-            f"an export without it."
+            f"{path} would run code when it is opened: {error}. If you trust its author, add --trust; otherwise ask "
+            "for an export without code."
         ) from error
     except (zipfile.BadZipFile, zlib.error, *_MALFORMED) as error:
         copy.close()
-        raise ConfigError(f"{path} is no archive of torch.export.save ({error}).") from error
+        raise ConfigError(f"{path} is not an archive of torch.export.save ({error}).") from error
     copy.seek(0)
     return copy
 

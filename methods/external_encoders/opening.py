@@ -35,9 +35,9 @@ def kind_of(path: str) -> Kind:
     suffix = place.suffix.lower()
     if suffix in PICKLES:
         raise ConfigError(
-            f"path = {path}: a {suffix} file is a pickle, which can run anything when it is opened, and it is refused. "
-            f"Export the network where you have it: {EXPORT}. Or name a function that returns it: "
-            f"--set path=module:function --trust."
+            f"path = {path}: a {suffix} file is a pickle, which can run code when it is opened, so it is refused. "
+            f"Export the network where you have it: {EXPORT}. Or name a function that returns it: --set "
+            "path=module:function --trust."
         )
     if suffix == ".safetensors":
         raise ConfigError(

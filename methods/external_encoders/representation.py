@@ -29,15 +29,13 @@ def chosen_output(answer: Any, name: str | None) -> Tensor:
     shown = ", ".join(f"{key} {list(value.shape)}" for key, value in named.items())
     if name is not None:
         if name not in named:
-            raise ConfigError(f"output = {name!r}: the model answers {shown or 'no tensor'}.")
+            raise ConfigError(f"output = {name!r}: the model returns {shown or 'no tensor'}.")
         return named[name]
     if len(named) == 1:
         return next(iter(named.values()))
     usual = next((key for key in USUAL if key in named), None)
     if usual is None:
-        raise ConfigError(
-            f"the model answers {shown or 'no tensor'}; say which is the representation: --set output=NAME"
-        )
+        raise ConfigError(f"the model returns {shown or 'no tensor'}; name the representation: --set output=NAME")
     return named[usual]
 
 
@@ -49,9 +47,9 @@ def pooled(answer: Tensor, records: int, pool: Pool, channels: Literal["last", "
     """
     if answer.ndim < 2 or len(answer) != records:
         raise ConfigError(
-            f"the model answers shape {list(answer.shape)} for {records} recordings; expected [{records}, dim], "
-            f"[{records}, time, dim] or [{records}, dim, time]. If it is another output, name it with --set output=NAME; "
-            f"the order of the axes it is given is --set layout=..."
+            f"the model returns shape {list(answer.shape)} for {records} recordings; expected [{records}, dim], "
+            f"[{records}, time, dim] or [{records}, dim, time]. If it is another output, name it with --set "
+            "output=NAME; --set layout=... sets the order of the input's axes."
         )
     if answer.ndim == 2:
         return answer

@@ -37,9 +37,9 @@ def folder_of(path: str, trust: bool) -> Path:
     except (HfHubHTTPError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"path = {path}: neither here nor to be had from the hub ({type(error).__name__}: {reason}). Without a network, "
-            f"fetch it elsewhere with: hf download {name} --local-dir FOLDER, copy the folder here, and give "
-            f"--set path=hf:FOLDER"
+            f"path = {path}: neither on this machine nor available from the hub ({type(error).__name__}: {reason}). "
+            f"Without a network, fetch it elsewhere with: hf download {name} --local-dir FOLDER, copy the folder here, "
+            "and give --set path=hf:FOLDER"
         ) from error
 
 
@@ -75,8 +75,8 @@ class TransformersModel(nn.Module):
         except (OSError, ValueError, ImportError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise ConfigError(
-                f"{path} cannot be opened: {reason}. Weights must be safetensors (pickles are not opened); code of the "
-                f"model's own needs --trust."
+                f"{path} cannot be opened: {reason}. Weights must be safetensors (pickles are not opened); a model "
+                "with its own code needs --trust."
             ) from error
         self.input_name = self.model.main_input_name
 

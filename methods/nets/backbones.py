@@ -61,7 +61,7 @@ def backbone(
     families = importlib.import_module(_FAMILIES)
     build = getattr(families, _family(name))
     if depth is not None and name in families.OWN_DEPTH_ONLY:
-        raise ConfigError(f"depth = {depth}: backbone {name} comes in its own depth only; leave depth out.")
+        raise ConfigError(f"depth = {depth}: backbone {name} has a fixed depth; leave depth out.")
     if width is not None and name in families.OWN_WIDTH_ONLY:
-        raise ConfigError(f"width = {width}: backbone {name} comes in its own width only; leave width out.")
+        raise ConfigError(f"width = {width}: backbone {name} has a fixed width; leave width out.")
     return build(name, samples, leads, width, depth)

@@ -46,17 +46,18 @@ class CQAConfig(BaseModel):
     )
     endpoint: EndpointConfig | None = Field(
         default=None,
-        description="Who writes the paragraphs, {url: ..., model: ...}; ESI has GPT-3.5. Default: the knowledge base.",
+        description="Language model that writes the paragraphs, {url: ..., model: ...}; ESI has GPT-3.5. Default: the "
+        "knowledge base.",
     )
     textbooks: Path | None = Field(
         default=None,
-        description="A store of your textbooks (bench text ingest), whose passages the endpoint writes from; ESI has two "
-        "books. Default: it is shown the knowledge base.",
+        description="Store of textbooks (bench text ingest), whose passages the language model receives; ESI has two "
+        "books. Default: it receives the knowledge base.",
     )
     passages: int = Field(default=TOP, ge=1, description="Passages shown with each statement; ESI's released code.")
     textbooks_digest: str | None = Field(
         default=None,
-        description="Of the store; filled in, so that results are keyed to what it holds, not to its name.",
+        description="Digest of the store; filled in, so that keys follow its content, not its name.",
     )
 
     @model_validator(mode="after")
@@ -146,7 +147,7 @@ def _from_textbooks(statements: Sequence[str], config: CQAConfig) -> dict[str, s
     if books.digest != config.textbooks_digest:
         raise DataError(
             f"cqa.textbooks: {config.textbooks} holds other books than when this config was made "
-            f"({config.textbooks_digest}, now {books.digest}). Name the store again to use what it holds now."
+            f"({config.textbooks_digest}, now {books.digest}). Name the store again to use its present content."
         )
     return {
         statement: "".join(f"\n[{i}] {one.text} ({one.citation})" for i, one in enumerate(found, start=1))

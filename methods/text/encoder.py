@@ -44,12 +44,13 @@ class TextEncoderConfig(BaseModel):
     pooling: Pooling | None = Field(
         default=None,
         description="cls: last state of the first token; mean: over the tokens of the text; pooler: the checkpoint's "
-        "own tanh layer over cls. Default: what the paper that names the model uses; other models must say.",
+        "own tanh layer over cls. Default: that of the paper that names the model; required for other models.",
     )
     max_tokens: int | None = Field(
         default=None,
         ge=3,
-        description="Word pieces a text is cut to, special ones included. Default: as in the paper, else 256 (MERL).",
+        description="Largest number of word pieces of a text, special ones included. Default: as in the paper, else "
+        "256 (MERL).",
     )
     trainable_layers: int | Literal["all"] = Field(
         default=0,

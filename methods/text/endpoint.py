@@ -49,14 +49,16 @@ class EndpointConfig(BaseModel):
     )
     structured: Literal["json_schema", "json_object", "none"] = Field(
         default="json_schema",
-        description="What the endpoint is asked to hold its answer to; it is validated here anyway.",
+        description="Format that the endpoint is asked for; answers are validated in any case.",
     )
     timeout: float = Field(
         default=120.0, gt=0, description="Seconds without a byte before an attempt counts as failed."
     )
-    attempts: int = Field(default=5, ge=1, description="Per question: transport errors, 429, 5xx and unusable answers.")
+    attempts: int = Field(
+        default=5, ge=1, description="Attempts per question, after transport errors, 429, 5xx and unusable answers."
+    )
     backoff: float = Field(default=1.0, ge=0, description="Seconds before the second attempt; doubles every time.")
-    concurrency: int = Field(default=8, ge=1, description="Questions in flight at once.")
+    concurrency: int = Field(default=8, ge=1, description="Number of parallel questions.")
     price_in: float = Field(
         default=0.0, ge=0, description="Currency units per million prompt tokens, for the estimate."
     )
@@ -281,7 +283,7 @@ class ChatEndpoint:
         if isinstance(failure, _Unreachable):
             raise EndpointDown(
                 f"{self.config.url} failed {self.config.attempts} times, lastly: {failure}. Answers so far are kept; "
-                f"run again when it is up, or name another endpoint."
+                "run again when it is available, or name another endpoint."
             ) from failure
         raise failure
 

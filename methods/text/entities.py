@@ -202,13 +202,13 @@ class EntityConfig(BaseModel):
     )
     model: str | None = Field(
         default=None,
-        description="The endpoint's model, in place of the one that it names; K-MERL Table 6a compares four.",
+        description="The endpoint's model, instead of the one in endpoint; K-MERL Table 6a compares four.",
     )
     verify: bool = Field(default=True, description="Whether the model is asked again about what it found; K-MERL 3.4.")
     synonyms: Literal["lexicon", "endpoint"] = Field(
         default="lexicon",
-        description="Who merges and finds superclasses: the lexicon that ships with the project, or, as in K-MERL 3.4, the "
-        "endpoint.",
+        description="Source of synonyms and superclasses: the lexicon that ships with the project, or, as in K-MERL "
+        "3.4, the endpoint.",
     )
 
     @model_validator(mode="after")
@@ -216,7 +216,8 @@ class EntityConfig(BaseModel):
         asks = self.synonyms == "endpoint" or self.model is not None
         if asks and self.endpoint is None:
             raise ValueError(
-                "entities.synonyms and entities.model are of an endpoint: name one, entities.endpoint={url: ..., model: ...}"
+                "entities.synonyms and entities.model need an endpoint: name one, "
+                "entities.endpoint={url: ..., model: ...}"
             )
         if self.endpoint is not None and self.model is not None:
             object.__setattr__(self, "endpoint", self.endpoint.model_copy(update={"model": self.model}))

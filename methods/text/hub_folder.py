@@ -22,8 +22,8 @@ def refuse_code_and_other_folders(folder: Path) -> None:
     """
     if (folder / "adapter_config.json").exists():
         raise DataError(
-            f"{folder / 'adapter_config.json'} belongs to an adapter, whose base model lies elsewhere. Merge the two "
-            f"where you made them, and name the folder of the whole model."
+            f"{folder / 'adapter_config.json'} belongs to an adapter, whose base model is elsewhere. Merge both on the "
+            "machine where you made them, and name the folder of the whole model."
         )
     for path in sorted([folder / "config.json", *folder.glob("*.index.json")]):
         try:

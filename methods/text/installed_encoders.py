@@ -25,4 +25,4 @@ def text_encoders() -> Iterator[Finding]:
             yield Finding("encoders", "ok", f"text encoder {name}: {folder}")
         except Exception:  # not in the cache, whatever the hub library calls that today
             hint = f"If you need it: hf download {known.source}, or --set text.model=FOLDER"
-            yield Finding("encoders", "note", f"text encoder {name} ({known.source}) is not here", hint)
+            yield Finding("encoders", "note", f"text encoder {name} ({known.source}) is not installed", hint)

@@ -239,11 +239,11 @@ class Lexicon:
 
     def _climb(self, name: str, path: tuple[str, ...]) -> tuple[str, ...]:
         if name in path:
-            raise DataError(f"entity lexicon {self.path}: {' > '.join((*path, name))} is a circle of parents.")
+            raise DataError(f"entity lexicon {self.path}: {' > '.join((*path, name))} is a cycle of parents.")
         above: dict[str, None] = {}
         for parent in self.parents[name]:
             if parent not in self.parents:
-                raise DataError(f"entity lexicon {self.path}: {name!r} has a parent {parent!r} that is no entity.")
+                raise DataError(f"entity lexicon {self.path}: {name!r} has a parent {parent!r} that is not an entity.")
             above.update(dict.fromkeys((parent, *self._climb(parent, (*path, name)))))
         return tuple(above)
 

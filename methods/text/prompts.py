@@ -22,7 +22,7 @@ class PromptConfig(BaseModel):
     kind: Literal["names", "template", "entities", "file"] = Field(
         default="names",
         description="names: the class names alone (K-MERL 4.2: 'original disease category names'); template: ETP's "
-        "sentence; entities: the entity that the lexicon reads in each name, as in reports; file: CKEPE or alike.",
+        "sentence; entities: the entity that the lexicon reads in each name, as in reports; file: CKEPE or similar.",
     )
     wording: Literal["described", "original"] = Field(
         default="described",
@@ -35,7 +35,7 @@ class PromptConfig(BaseModel):
     )
     lower: bool = Field(default=True, description="Lower-case the prompts, as MERL does.")
     sha256: str | None = Field(
-        default=None, description="Of the file; filled in, so that results are keyed to what it says, not to its name."
+        default=None, description="SHA-256 of the file; filled in, so that keys follow its content, not its name."
     )
 
     @model_validator(mode="after")

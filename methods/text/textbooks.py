@@ -112,7 +112,7 @@ class Textbooks:
         keys = self._keys()
         if not keys:
             raise DataError(
-                f"{self.folder}: no textbook there. Put some in with: bench text ingest FILE --store FOLDER"
+                f"{self.folder}: no textbook in this store. Add one with: bench text ingest FILE --store FOLDER"
             )
         return digest(keys)
 

@@ -114,8 +114,8 @@ def records_below(root: Path, pattern: str, suffix: str) -> dict[str, Path]:
         other = found.setdefault(path.stem, path.with_suffix(""))
         if other != path.with_suffix(""):
             raise DataError(
-                f"{root}: record {path.stem} lies in two places, {other.parent} and {path.parent}; expected one. "
-                f"Remove one of the copies, or name the folder that holds a single copy of the dataset."
+                f"{root}: record {path.stem} is in two places, {other.parent} and {path.parent}; expected one. Remove "
+                "one of the copies, or name the folder that holds a single copy of the dataset."
             )
     return dict(sorted(found.items()))
 

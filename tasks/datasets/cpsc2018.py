@@ -205,7 +205,7 @@ class CPSC2018(DatasetWithStatements):
         if absent and rows:
             self.findings.remark(f"{len(absent):,} rows of {REFERENCE} have no recording in {self.root}", absent)
         if not rows:
-            raise DataError(f"{self.root}: {REFERENCE} is there and no recording ({PATTERN}.mat) is. {self.fetch}")
+            raise DataError(f"{self.root}: {REFERENCE} exists, but no recording ({PATTERN}.mat) does. {self.fetch}")
         return rows
 
     def _row(self, record: str, path: Path, labels: list[str], age: float, sex: str, seconds: float) -> dict[str, Any]:

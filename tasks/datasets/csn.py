@@ -200,7 +200,7 @@ class CSN(DatasetWithStatements):
         slipped, record = found.get(SLIPPED), f"J{SLIPPED}"
         if slipped is not None and record in found:
             raise DataError(
-                f"{self.root}: {record} lies there twice, as {found[record]}.hea and {slipped}.hea; expected one of them."
+                f"{self.root}: {record} is there twice, as {found[record]}.hea and {slipped}.hea; expected one of them."
             )
         named = {record if one == SLIPPED else one: path for one, path in found.items()}
         return {one: named[one] for one in sorted(named) if fnmatchcase(one, PATTERN)}

@@ -100,12 +100,12 @@ class MIMICIVECG(Dataset):
         twice = table["study_id"].duplicated().to_numpy(bool)
         if twice.any():
             one = table["study_id"].iloc[int(twice.argmax())]
-            raise DataError(f"{path}: study_id {one} stands in more than one row; expected once. {self.fetch}")
+            raise DataError(f"{path}: study_id {one} is in more than one row; expected once. {self.fetch}")
         reports = self._reports()
         studies = table["study_id"]
         times = pd.to_datetime(table["ecg_time"], errors="coerce", format="ISO8601")
         for words, odd in (
-            (f"rows of {MIMIC_RECORD_LIST} have an ecg_time that is none", times.isna()),
+            (f"rows of {MIMIC_RECORD_LIST} have an invalid ecg_time", times.isna()),
             (f"recordings have no row in {MIMIC_MEASUREMENTS}, and so no statements", ~studies.isin(list(reports))),
         ):
             if odd.any():
@@ -185,7 +185,7 @@ class MIMICIVECG(Dataset):
             for study, *fields in chunk.itertuples(index=False):
                 if study in found:
                     raise DataError(
-                        f"{self.root / MIMIC_MEASUREMENTS}: study_id {study} stands in more than one row; expected once. "
+                        f"{self.root / MIMIC_MEASUREMENTS}: study_id {study} is in more than one row; expected once. "
                         f"{self.fetch}"
                     )
                 found[study] = [sys.intern(str(field)) for field in fields if field]

@@ -134,7 +134,7 @@ class PTBXL(DatasetWithStatements):
         twice = table["ecg_id"][table["ecg_id"].duplicated()]
         if len(twice):
             n_rows = int((table["ecg_id"] == twice.iloc[0]).sum())
-            raise DataError(f"{where}: ecg_id {twice.iloc[0]} stands in {n_rows} rows; expected once. {self.fetch}")
+            raise DataError(f"{where}: ecg_id {twice.iloc[0]} is in {n_rows} rows; expected once. {self.fetch}")
         patients = pd.to_numeric(table["patient_id"], errors="coerce")
         fold = pd.to_numeric(table["strat_fold"], errors="coerce")
         patients = self._expect(

@@ -29,9 +29,7 @@ NO_ECG_IN_MV = 30.0
 """A beat that reaches this far is in microvolts: PTB-XL's recorders saturate at 32.8 mV, beats are a few mV high, and
 a beat that stays below 30 microvolts in every lead would be no beat."""
 
-HINT = (
-    "Fetch it again with: bench data download ptbxl --also ptb-xl-plus; or take the folder away to use our own beats."
-)
+HINT = "Fetch it again with: bench data download ptbxl --also ptb-xl-plus; or remove the folder to use our own beats."
 
 _PRODUCERS_FOLDER = re.compile(r"^[\w.-]+/(?=\d+_medians)", re.MULTILINE)
 

@@ -95,7 +95,7 @@ def test_wrong_shapes_are_explained(exported):
         (("seconds", 5.0),): "takes signals [any, 12, 1000] and would be given [any, 12, 500]",
         (("lead_order", "I,II"),): "would be given [any, 2, 1000]. Leads come from lead_order",
         (("layout", "flat"),): "would be given [any, 12000]",
-        (("output", "features"),): "output = 'features': the model answers 0",
+        (("output", "features"),): "output = 'features': the model returns 0",
     }.items():
         method = made(path=str(exported), **dict(config))
         with pytest.raises(ConfigError, match="the model|takes signals") as error:

@@ -103,7 +103,7 @@ def test_pickled_weights_and_compiled_code_are_refused(exported, tmp_path):
     with pytest.raises(ConfigError, match="it holds data/aotinductor"):
         made(path=str(compiled))
     (tmp_path / "c.pt2").write_bytes(b"nothing")
-    with pytest.raises(ConfigError, match="no archive of torch.export.save"):
+    with pytest.raises(ConfigError, match="not an archive of torch.export.save"):
         made(path=str(tmp_path / "c.pt2"))
 
 
@@ -168,10 +168,10 @@ def test_what_torch_reads_is_the_copy_that_was_checked(exported, tmp_path, monke
         (lambda archive: archive.writestr("model/byteorder", b"l" * 99, zipfile.ZIP_DEFLATED), "is compressed"),
         (lambda archive: archive.writestr("other/data/weights/weight_9", b""), "more than one folder"),
         (lambda archive: archive.writestr("model/../../escape", b""), "it holds ../../escape"),
-        (lambda archive: archive.writestr("model/models/b.json", "[" * 100_000), "no archive of torch.export.save"),
+        (lambda archive: archive.writestr("model/models/b.json", "[" * 100_000), "not an archive of torch.export.save"),
         (
             lambda archive: archive.writestr("model/data/constants/b_config.json", "[]"),
-            "no archive of torch.export.save",
+            "not an archive of torch.export.save",
         ),
     ],
 )

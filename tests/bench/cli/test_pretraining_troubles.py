@@ -13,7 +13,7 @@ def test_an_endpoint_that_is_down(bench, workspace, setting):
     method = setting.partition(".")[0]
     done = bench("pretrain", method, "--set", f"{setting}={DOWN}")
     assert done.code == 2
-    assert "run again when it is up, or name another endpoint" in done.err
+    assert "run again when it is available, or name another endpoint" in done.err
     assert not list(workspace.checkpoints.glob("[!.]*"))
     assert not list(workspace.checkpoints.glob(".*.partial"))
 

@@ -151,7 +151,7 @@ def test_what_is_not_there_is_told(tmp_path):
         Textbooks(tmp_path / "store").ingest([tmp_path / "absent.pdf"])
     with pytest.raises(DataError, match="bench text ingest"):
         Textbooks(tmp_path / "store").retrieve(["LBBB"])
-    with pytest.raises(ValidationError, match="no textbook there"):
+    with pytest.raises(ValidationError, match="no textbook in this store"):
         CQAConfig(textbooks=tmp_path / "store", endpoint={"url": "http://127.0.0.1:9/v1", "model": "m"})
 
 
@@ -203,7 +203,7 @@ def test_textbooks_need_a_reader_that_answers_and_must_not_change_under_a_config
     with pytest.raises(ValidationError, match=r"cqa\.endpoint"):
         CQAConfig(textbooks=books.folder)
     down = {"url": "http://127.0.0.1:9/v1", "model": "m", "attempts": 1}
-    with pytest.raises(EndpointDown, match="run again when it is up"):
+    with pytest.raises(EndpointDown, match="run again when it is available"):
         cqa_texts(["LBBB."], pd.DataFrame(index=[0]), CQAConfig(textbooks=books.folder, endpoint=down))
     config = CQAConfig(textbooks=books.folder, endpoint=writer[0])
     assert CQAConfig.model_validate(config.model_dump()) == config

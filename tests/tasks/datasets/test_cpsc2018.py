@@ -187,7 +187,7 @@ def test_a_damaged_recording_can_be_skipped(damaged, tmp_path):
 def test_one_recording_in_two_places(damaged):
     path = next(damaged.rglob("A0001.mat"))
     shutil.copy(path, damaged / "A0001.mat")
-    with pytest.raises(DataError, match="A0001 lies in two places"):
+    with pytest.raises(DataError, match="A0001 is in two places"):
         CPSC2018(damaged).records()
 
 

@@ -164,7 +164,7 @@ def test_both_names_of_that_record_are_refused(small):
     folder = small / "WFDBRecords/01/010"
     for name in ("S23074", "JS23074"):
         shutil.copy(folder / "JS00007.hea", folder / f"{name}.hea")
-    with pytest.raises(DataError, match=r"JS23074 lies there twice"):
+    with pytest.raises(DataError, match=r"JS23074 is there twice"):
         CSN(small).records()
 
 

@@ -139,8 +139,8 @@ def _with_study(text, study):
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [
-        ("record_list.csv", _twice, "stands in more than one row"),
-        ("machine_measurements.csv", _twice, "stands in more than one row"),
+        ("record_list.csv", _twice, "is in more than one row"),
+        ("machine_measurements.csv", _twice, "is in more than one row"),
         ("record_list.csv", lambda text: _with_study(text, "s4"), "line 2 has study_id 's4'; expected a number"),
         ("record_list.csv", lambda text: _with_study(text, ""), "line 2 has study_id ''"),
         ("record_list.csv", lambda text: text.replace("path", "where", 1), "column path is missing"),
@@ -192,7 +192,7 @@ def test_times_that_are_none_and_rows_without_a_counterpart_are_counted_and_name
     records = dataset.records()
     assert records.loc[[late, early], "ecg_time"].tolist() == ["", ""]
     assert [(one.words, list(one.records)) for one in dataset.findings.remarks] == [
-        ("2 rows of record_list.csv have an ecg_time that is none", [late, early]),
+        ("2 rows of record_list.csv have an invalid ecg_time", [late, early]),
         ("1 recordings have no row in machine_measurements.csv, and so no statements", lost),
         ("1 rows of machine_measurements.csv have no recording in record_list.csv", []),
     ]

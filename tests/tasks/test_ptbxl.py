@@ -168,7 +168,7 @@ def test_a_missing_statement_column_is_named(root, column):
 
 
 def test_duplicated_ids_are_refused(root):
-    with pytest.raises(DataError, match="stands in 3 rows"):
+    with pytest.raises(DataError, match="is in 3 rows"):
         spoil(root, lambda t: pd.concat([t, t.iloc[[4]], t.iloc[[4]]])).records()
 
 

@@ -257,8 +257,8 @@ def test_folding():
     ("content", "message"),
     [
         ("version: '1'\nentities:\n- {name: a, terms: [x]}\n- {name: b, terms: [x]}", "means both"),
-        ("version: '1'\nentities:\n- {name: a, parents: [b]}", "no entity"),
-        ("version: '1'\nentities:\n- {name: a, parents: [b]}\n- {name: b, parents: [a]}", "circle"),
+        ("version: '1'\nentities:\n- {name: a, parents: [b]}", "not an entity"),
+        ("version: '1'\nentities:\n- {name: a, parents: [b]}\n- {name: b, parents: [a]}", "cycle"),
         ("version: '1'\nentities:\n- {name: a, terms: [<x> y]}", "macro"),
         ("version: '1'\nentities:\n- {name: a, words: [y]}", "words"),
         ("version: [", "not YAML"),

@@ -71,8 +71,8 @@ def forks():
     return context
 
 
-@pytest.fixture
-def forked_processes(forks, monkeypatch):
+@pytest.fixture(scope="module")
+def forked_processes(forks):
     """``bench.training.launch`` forks its processes instead of starting each with its imports."""
     import torch
 
@@ -81,7 +81,9 @@ def forked_processes(forks, monkeypatch):
         given = (forkserver._forkserver._forkserver_pid, *arguments[1:])  # whose end they watch for
         return torch.multiprocessing.start_processes(work, given, processes, join=join, start_method="forkserver")
 
-    monkeypatch.setattr(torch.multiprocessing, "spawn", spawn)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.multiprocessing, "spawn", spawn)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,11 @@ class MethodSubject:
     def of(cls, method: type[Method], folder: Path) -> MethodSubject:
         """Build the method. ``folder`` is for what :meth:`Method.example_config` writes."""
         smoke = method_config(method, "smoke")
-        config = type(smoke).model_validate(smoke.model_dump() | method.example_config(folder))
+        return cls.built_from(method, type(smoke).model_validate(smoke.model_dump() | method.example_config(folder)))
+
+    @classmethod
+    def built_from(cls, method: type[Method], config: MethodConfig) -> MethodSubject:
+        """Build the method of this config, which may be smaller than its smoke profile."""
         corpus, batch = synthetic_corpus(method.input_for(config))
         return cls(method, config, corpus, batch, _ready(method, config, corpus))
 

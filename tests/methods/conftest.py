@@ -1,5 +1,6 @@
 """Stored numbers that the nets and losses are held to (tests/golden/README.md), and a corpus of a few made-up ECGs."""
 
+import copy
 import importlib.util
 import json
 import zlib
@@ -10,9 +11,30 @@ import pytest
 import torch
 
 from bench.checks.synthetic_corpus import synthetic_corpus
+from bench.method import MethodConfig
 from bench.method.published_names import own_name
+from methods.nets.families import OWN_WIDTH_ONLY
+from methods.text import tower
+from methods.text.encoder import TextEncoder, TextEncoderConfig
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loaded_once():
+    """The packaged text encoder, which no step changes while it is frozen, is loaded once for all methods."""
+    load, loaded = tower.text_encoder, {}
+
+    def shared(config: TextEncoderConfig) -> TextEncoder:
+        if config.trainable_layers or config.text_dropout == "on" or config.model != "minilm":
+            return load(config)
+        if config not in loaded:
+            loaded[config] = load(config)
+        return copy.copy(loaded[config])  # each has its cache
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tower, "text_encoder", shared)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -99,3 +121,30 @@ def closed_form_input():
 def small_corpus():
     """``small_corpus(spec)``: a Corpus and one ECGBatch of all of it, as an InputSpec asks."""
     return synthetic_corpus
+
+
+SMALLEST = {
+    **dict.fromkeys(("width", "decoder_dim", "caption_head_dim", "head_dim"), 8),
+    **dict.fromkeys(("dim", "hidden", "projection", "bottleneck", "summary", "shared_dim", "query_dim"), 16),
+    **dict.fromkeys(("projector_width", "dimensions", "image_size"), 32),
+    "depth": 1,
+    "epochs": 2,
+}
+"""Sizes at which each promise of a method can be kept or broken."""
+
+
+@pytest.fixture(scope="session")
+def smallest():
+    """``smallest(config)``: the same method with its networks as small as they come."""
+
+    def shrunk(config: MethodConfig) -> MethodConfig:
+        values = config.model_dump()
+        if "width" in values and values.get("encoder") not in (None, *OWN_WIDTH_ONLY):
+            values["width"] = values["width"] or 64
+        for field, size in SMALLEST.items():
+            given = values.get(field)
+            if type(given) is int and given > size:
+                values[field] = 50 if (field, given) == ("depth", 101) else size  # the layers of a ResNet
+        return type(config).model_validate(values)
+
+    return shrunk

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from bench import registry
+from bench.checks import check_method
 from bench.checks.check import Broken, Check, DoesNotApply
 from bench.checks.method_checks import CHECKS, MethodSubject, every_trainable_weight_gets_a_gradient
 from bench.method import Method
+from bench.runner.overrides import method_config
 from bench.signals.input_spec import InputSpec
 from bench.tracking.run_fields import flatten
 
@@ -16,19 +18,31 @@ METHODS = tuple(registry.entries(registry.METHODS))
 
 
 @pytest.fixture(scope="module", params=METHODS)
-def subject(request, tmp_path_factory) -> MethodSubject:
-    """At smoke size, ready to be pretrained. Checks that change it work on a copy."""
-    return MethodSubject.of(registry.load(registry.METHODS, request.param), tmp_path_factory.mktemp("example"))
+def subject(request, smallest, tmp_path_factory) -> MethodSubject:
+    """Smaller than its smoke profile, ready to be pretrained. Checks that change it work on a copy."""
+    method = registry.load(registry.METHODS, request.param)
+    smoke = method_config(method, "smoke")
+    example = method.example_config(tmp_path_factory.mktemp("example"))
+    return MethodSubject.built_from(method, smallest(type(smoke).model_validate(smoke.model_dump() | example)))
 
 
-@pytest.mark.parametrize(
-    "check", [pytest.param(c, marks=pytest.mark.slow if c.slow else (), id=c.name) for c in CHECKS]
-)
+@pytest.mark.parametrize("check", [pytest.param(check, id=check.name) for check in CHECKS if not check.slow])
 def test_keeps_the_contract(subject: MethodSubject, check: Check):
     try:
         check.run(subject)
     except DoesNotApply as reason:
         pytest.skip(str(reason))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METHODS)
+def test_keeps_the_contract_at_smoke_size(name):
+    """As ``bench check --all`` runs it; a method's smoke profile can be pretrained."""
+    assert [
+        verdict
+        for verdict in check_method(registry.load(registry.METHODS, name), slow=True)
+        if verdict.outcome == "broken"
+    ] == []
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,12 @@ from methods.ts_tcc import TSTCC
 
 
 @pytest.fixture
-def ready(small_corpus):
-    """``ready(Class, "field=value", ...)``: a method at smoke size, prepared, and a batch for it."""
+def ready(small_corpus, smallest):
+    """``ready(Class, "field=value", ...)``: a small method, prepared, and a batch for it."""
 
     def make(cls, *settings):
         torch.manual_seed(0)
-        method = cls(method_config(cls, "smoke", parse_overrides(settings, [])))
+        method = cls(smallest(method_config(cls, "smoke", parse_overrides(settings, []))))
         corpus, batch = small_corpus(method.input)
         method.prepare_corpus(corpus)
         return method, batch
@@ -46,8 +46,7 @@ def same_draws(method):
 
 @pytest.mark.parametrize("encoder", ["convnext-atto", "xresnet1d50", "mmcl-vit", "vit-tiny", "clocs-cnn"])
 def test_any_encoder_serves(ready, encoder):
-    width = {"vit-tiny": 48, "mmcl-vit": 48, "clocs-cnn": 16}.get(encoder, 8)
-    method, batch = ready(SimCLR, f"encoder={encoder}", f"width={width}", "view_seconds=5")
+    method, batch = ready(SimCLR, f"encoder={encoder}", "width=8", "view_seconds=5")
     method.train()
     assert torch.isfinite(method.pretraining_loss(batch)["nt_xent"])
     method.eval()
@@ -139,14 +138,14 @@ def test_clocs_attracts_recordings_of_one_patient(ready):
 
 @pytest.mark.parametrize(("contrast", "views"), [("cmsc", 2), ("cmlc", 4), ("cmsmlc", 8)])
 def test_clocs_views(ready, monkeypatch, contrast, views):
-    method, batch = ready(CLOCS, f"contrast={contrast}", "encoder=clocs-cnn", "width=16", "fs=250")
+    method, batch = ready(CLOCS, f"contrast={contrast}", "encoder=clocs-cnn", "width=8", "fs=250")
     seen = []
     monkeypatch.setattr("methods.clocs.clocs", lambda v, *_: seen.append(v) or v[0].sum())
     method.train()
     method.pretraining_loss(batch)
-    assert [view.shape for view in seen[0]] == [(len(batch), 16)] * views
+    assert [view.shape for view in seen[0]] == [(len(batch), 8)] * views
     method.eval()
-    assert method.encode(batch).shape == (len(batch), 16 * (1 if contrast == "cmsc" else 12))
+    assert method.encode(batch).shape == (len(batch), 8 * (1 if contrast == "cmsc" else 12))
 
 
 def test_clocs_as_released_keeps_the_last_pair(ready):

@@ -246,7 +246,7 @@ def test_from_the_command_line_to_a_row(exported, tmp_path):
     from bench.runner.plan import RunOptions
     from bench.storage.workspace import Workspace
 
-    source = DataSource(Workspace(tmp_path / "workspace"), simulated_records=150)
+    source = DataSource(Workspace(tmp_path / "workspace"), simulated_records=60)
     settings = [
         f"encoder.path={exported}",
         "encoder.fs=100",

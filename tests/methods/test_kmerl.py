@@ -23,7 +23,7 @@ ABLATIONS = {  # a row for each set of settings; one number represents all numbe
     for row in board.rows
     if name.startswith(("kmerl_table2", "kmerl_table6")) and row.config and "model" not in str(row.config)
 }.values()
-SMALL = ("kmerl.query_dim=32", "kmerl.dim=16", "kmerl.depth=1")
+SMALL = ("kmerl.query_dim=16", "kmerl.shared_dim=16", "kmerl.dim=16", "kmerl.depth=1")
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -110,7 +110,7 @@ def test_ridge_cox_finds_the_parameter_that_matters():
         signals = torch.from_numpy(ecg()).float().repeat(n, 1, 1)
         return LabelledData(survival(n, seed, 1.5 * wide), records, Batches(signals), "survival", 1), wide
 
-    (train, _), (validation, _), (test, wide) = data(80, 0), data(60, 1), data(60, 2)
+    (train, _), (validation, _), (test, wide) = data(40, 0), data(30, 1), data(30, 2)
     method = CoxECG().fit(train, validation)
     risk = method.predict(test)
     assert harrell_c(test.targets[:, 0], test.targets[:, 1].astype(bool), risk) > 0.6

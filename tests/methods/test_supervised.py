@@ -71,8 +71,9 @@ def test_counts_of_the_others(golden):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_answers_for_a_record_alone_as_in_a_batch_and_learns(name):
-    method = small(name)
+def test_answers_for_a_record_alone_as_in_a_batch_and_learns(name, smallest):
+    with seeded(0):
+        method = load(name)(smallest(method_config(load(name), "smoke")))
     batch = batch_of(method)
     method.eval()
     torch.manual_seed(0)  # whatever ran before in this process

@@ -1,5 +1,7 @@
 """MERL's whole network against its released code, on closed-form weights (tests/golden/README.md)."""
 
+import functools
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -22,6 +24,7 @@ VARIANTS = {"resnet18": (lambda: ResNet(18), MERL_RESNET), "vit_tiny": (lambda: 
 def published(golden, recipe):
     """The recipe's state dict under the released names."""
 
+    @functools.cache
     def build(variant: str) -> dict[str, torch.Tensor]:
         shapes = golden("merl_state_shapes.json")[variant]
         return {

@@ -96,7 +96,7 @@ class UnknownName(ConfigError):
     def __init__(self, kind: str, name: str, known: Iterable[str], fix: str = ""):
         known = sorted(known)
         near = _nearest(name, known)
-        shown = name if len(name) <= 60 else f"{name[:57]}..."
+        asked = shortened(name, 60)
         hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
         command = LISTED_BY.get(kind)
         if command and len(known) > FEW:
@@ -105,7 +105,7 @@ class UnknownName(ConfigError):
             rest = " All fields of a method: bench explain METHOD."
         else:
             rest = f" Known: {', '.join(_shown(name, known)) or 'none'}."
-        super().__init__(f"unknown {kind} {shown!r}.{hint}{fix}{rest}")
+        super().__init__(f"unknown {kind} {asked!r}.{hint}{fix}{rest}")
         self.kind, self.name, self.suggestions = kind, name, near
 
 
@@ -147,6 +147,19 @@ def _shown(name: str, known: list[str]) -> list[str]:
     section = name.partition(".")[0] + "."
     same = [one for one in known if one.startswith(section)]
     return same or sorted({one.partition(".")[0] + ".*" if "." in one else one for one in known})
+
+
+def shortened(text: str, length: int = 80) -> str:
+    """A text, cut where it is longer than ``length`` characters."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def short_repr(value: object) -> str:
+    """A value as messages show it, shortened."""
+    try:
+        return shortened(repr(value))
+    except (ValueError, RecursionError):  # an integer of more digits than Python writes, or tables in tables
+        return "a value of thousands of digits or tables"
 
 
 def unforeseen(error: BaseException) -> str:

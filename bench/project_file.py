@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.errors import ConfigError, UnknownName
+from bench.errors import ConfigError, UnknownName, short_repr
 from bench.reading.paths import written_path
 from bench.reading.text_file import read_text, said
 
@@ -109,14 +109,16 @@ def _read(path: Path, changed: int) -> Project:
         if key not in KEYS:
             raise UnknownName(f"key of {path}", key, KEYS)
         if not isinstance(value, KEYS[key]) or isinstance(value, bool):
-            raise ConfigError(f"{path}: {key} = {_short(value)}; expected {_words(KEYS[key])}.")
+            raise ConfigError(f"{path}: {key} = {short_repr(value)}; expected {_words(KEYS[key])}.")
         if isinstance(value, str) and not value.strip():
             raise ConfigError(f"{path}: {key} is empty; give it a value, or remove the line.")
     if content.get("profile", "paper") not in ("paper", "smoke"):
-        raise ConfigError(f"{path}: profile = {_short(content['profile'])}; expected paper or smoke.")
+        raise ConfigError(f"{path}: profile = {short_repr(content['profile'])}; expected paper or smoke.")
     for key, least, most in (("simulated_records", MIN_SIMULATED, MAX_SIMULATED), ("jobs", 1, MAX_JOBS)):
         if not least <= content.get(key, least) <= most:
-            raise ConfigError(f"{path}: {key} = {_short(content[key])}; expected {least} or more, at most {most:,}.")
+            raise ConfigError(
+                f"{path}: {key} = {short_repr(content[key])}; expected {least} or more, at most {most:,}."
+            )
     folders = {name: _folder(path, f"data.{name}", value) for name, value in content.pop("data", {}).items()}
     if "workspace" in content:
         content["workspace"] = _folder(path, "workspace", content["workspace"])
@@ -125,16 +127,8 @@ def _read(path: Path, changed: int) -> Project:
 
 def _folder(path: Path, key: str, value: Any) -> Path:
     if not isinstance(value, str):
-        raise ConfigError(f"{path}: {key} = {_short(value)}; expected a folder, as text.")
+        raise ConfigError(f"{path}: {key} = {short_repr(value)}; expected a folder, as text.")
     return path.parent / written_path(value, f"{path}: {key}")
-
-
-def _short(value: Any) -> str:
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # an integer of more digits than Python writes, or tables in tables
-        return "a value of thousands of digits or tables"
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _words(kind: type) -> str:

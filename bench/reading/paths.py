@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bench.errors import ConfigError
+from bench.errors import ConfigError, shortened
 
 
 def written_path(text: str | os.PathLike[str], what: str) -> Path:
@@ -23,14 +23,12 @@ def written_path(text: str | os.PathLike[str], what: str) -> Path:
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         pass  # the caller says what it needs there
     except RuntimeError as error:
-        raise ConfigError(f"{what}: {_short(text)}: there is no such home folder. Write the whole path.") from error
+        raise ConfigError(
+            f"{what}: {shortened(text, 100)}: there is no such home folder. Write the whole path."
+        ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(
-            f"{what}: {_short(text)}: not a path that can be looked up ({reason.lower()}). Name another."
+            f"{what}: {shortened(text, 100)}: not a path that can be looked up ({reason.lower()}). Name another."
         ) from error
     return path
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 100 else f"{text[:97]}..."

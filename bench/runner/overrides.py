@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from bench import modes, registry
-from bench.errors import ConfigError, UnknownName
+from bench.errors import ConfigError, UnknownName, short_repr
 from bench.progress import say
 from bench.reading.finite import not_finite
 from bench.reading.yaml_file import parse_yaml
@@ -90,17 +90,12 @@ def _with(config: BaseModel, values: dict[str, Any], what: str) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        field = f"field {where} = {_short(first.get('input'))}: " if where else ""
+        field = f"field {where} = {short_repr(first.get('input'))}: " if where else ""
         message = first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"{what}: {field}{message[:1].lower()}{message[1:]}.") from error
     for where, value in not_finite(made):
         raise ConfigError(f"{what}: field {where} = {value}: expected a finite number.")
     return made
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def method_config(

@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.errors import DataError
+from bench.errors import DataError, shortened
 
 HINT = "Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
 
@@ -237,4 +237,4 @@ def _whole(path: Path, what: str, text: str, most: int) -> int:
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
+    return repr(shortened(text, _SHOWN))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.dataset import Publication, RecordFile, Recording, path_inside
-from bench.errors import DataError
+from bench.errors import DataError, shortened
 from tasks.datasets.file_constants import PTBXL_WITHDRAWN
 from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
 from tasks.datasets.report_language import language_of
@@ -368,10 +368,9 @@ def _codes(text: str, where: str, known: dict[str, Any]) -> dict[str, float]:
         found = ast.literal_eval(text)
         codes = {str(code): float(likelihood) for code, likelihood in found.items()}
     except (ValueError, SyntaxError, TypeError, AttributeError, OverflowError, RecursionError, MemoryError):
-        short = str(text) if len(str(text)) <= 60 else str(text)[:57] + "..."
         raise DataError(
-            f"{where}, column scp_codes: cannot read {short!r}; expected a dictionary of statements and likelihoods "
-            f"such as {{'NORM': 100.0}}."
+            f"{where}, column scp_codes: cannot read {shortened(str(text), 60)!r}; expected a dictionary of statements and "
+            f"likelihoods such as {{'NORM': 100.0}}."
         ) from None
     unknown = [code for code in codes if code not in known]
     if unknown:

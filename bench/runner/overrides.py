@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from bench import modes, registry
-from bench.errors import ConfigError, UnknownName, short_repr
+from bench.errors import ConfigError, UnknownName, short_repr, shortened
 from bench.progress import say
 from bench.reading.finite import not_finite
 from bench.reading.yaml_file import parse_yaml
@@ -44,7 +44,7 @@ def parse_overrides(texts: Iterable[str], methods: Sequence[str]) -> list[Overri
     for text in texts:
         path, equals, value = text.partition("=")
         if not equals or not path.strip():
-            raise ConfigError(f"--set {text}: expected FIELD=VALUE, such as --set pretrain.epochs=5.")
+            raise ConfigError(f"--set {shortened(text)}: expected FIELD=VALUE, such as --set pretrain.epochs=5.")
         if holds_password(value):
             raise ConfigError(
                 f"--set {path}=...: the URL holds a password, which every result and checkpoint would keep and show. Leave "
@@ -54,7 +54,7 @@ def parse_overrides(texts: Iterable[str], methods: Sequence[str]) -> list[Overri
         try:
             read = parse_yaml(value)
         except yaml.YAMLError as error:
-            raise ConfigError(f"--set {text}: the value is not readable as YAML: {error}.") from error
+            raise ConfigError(f"--set {shortened(text)}: the value is not readable as YAML: {error}.") from error
         if isinstance(read, str):
             read = _number(read)
         scoped = len(parts) > 1 and (parts[0] in registry.entries(registry.MODES) or parts[0] in methods)
@@ -163,7 +163,7 @@ def check_overrides(
 def not_run(override: Override, methods: Iterable[str]) -> str:
     """The message for a setting of a method that is not run."""
     return (
-        f"--set {override.text}: {override.scope} is not run, so the setting has no effect (methods: "
+        f"--set {shortened(override.text)}: {override.scope} is not run, so the setting has no effect (methods: "
         f"{', '.join(methods)}). Add {override.scope} to the methods, or leave the setting out."
     )
 

@@ -49,3 +49,9 @@ def test_what_methods_state_is_valid(name):
     assert set(method.protocols) <= set(registry.entries(registry.MODES))
     for mode in method.modes():
         assert mode_config(mode, "paper", (), method)
+
+
+def test_errors_shorten_a_value_of_thousands_of_digits():
+    with pytest.raises(ConfigError, match=r"--set kmerl\.depth=1{65}\.\.\.: ") as refused:
+        parse_overrides([f"kmerl.depth={'1' * 5000}"], ["kmerl"])
+    assert len(str(refused.value)) < 1000

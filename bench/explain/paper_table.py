@@ -245,12 +245,12 @@ def _row(aspect: str, declared: Aspect, compared: list[Comparison], stated: AsPu
     for c in compared:
         if stated is not None and c.stated is _MISSING and c.description:
             choices.setdefault(c.description, []).append(_said(c.setting, c.ours))
-    return Row(
-        aspect,
-        *("; ".join(filter(None, parts)) for parts in (paper, release, ours)),
-        tuple(differences),
-        tuple(f"{', '.join(settings)}: {description}" for description, settings in choices.items()),
-    )
+    lines = tuple(f"{', '.join(settings)}: {description}" for description, settings in choices.items())
+    return Row(aspect, _joined(paper), _joined(release), _joined(ours), tuple(differences), lines)
+
+
+def _joined(parts: list[str]) -> str:
+    return "; ".join(filter(None, parts))
 
 
 def _said(name: str, value: Any) -> str:

@@ -13,13 +13,15 @@ A file names the paper and the release, and for each aspect the settings that ei
 
 A setting is a field of the method's Config (``pretrain.lr``), of a mode's (``linear.epochs``), of its input
 (``input.seconds``), ``corpus``, or ``parameters.MODULE`` in millions. What a paper does not state is left out, and read as
-silence. ``like: NAME`` takes what is not given from another method's file. ``corrected`` maps a date to
-what was wrong before it.
+silence. ``like: NAME`` takes what is not given from another method's file. ``corrected`` maps a date to what
+was wrong before it.
 """
 
 from __future__ import annotations
 
 import datetime
+import functools
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -96,18 +98,28 @@ def as_published(entry: Entry) -> AsPublished | None:
         DataError: the file cannot be read; the message names it and the field.
     """
     path = entry.path.parent / "published" / f"{entry.name}.yaml"
-    if not path.is_file():
-        return None
+    return _read(path, path.stat().st_mtime_ns) if path.is_file() else None
+
+
+@functools.lru_cache(maxsize=256)
+def _read(path: Path, changed: int) -> AsPublished:
+    """The content of a file; ``changed`` forgets one that was edited since."""
     import yaml
 
     try:
-        content = read_yaml(path)
-        while isinstance(content, dict) and (other := content.get("like")):
-            content = read_yaml(path.with_name(f"{other}.yaml")) | {k: v for k, v in content.items() if k != "like"}
-        return AsPublished.model_validate(content)
+        return AsPublished.model_validate(_completed(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise DataError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"{path}: not readable: {said(error)}.") from error
+
+
+def _completed(path: Path) -> Any:
+    """The file with what it takes from another one, which takes nothing from a third."""
+    content = read_yaml(path)
+    if not isinstance(content, dict) or "like" not in content:
+        return content
+    other = read_yaml(path.with_name(f"{content['like']}.yaml"))
+    return (other if isinstance(other, dict) else {}) | {k: v for k, v in content.items() if k != "like"}

@@ -12,7 +12,12 @@ from bench.explain.paper_table import SILENT, OurSettings, comparisons, paper_ta
 from bench.method.as_published import ASPECTS, as_published
 
 ENTRIES = registry.entries(registry.METHODS)
-METHODS = [name for name in ENTRIES if name != "encoder"]  # whose author states what there is to state
+LARGE = ("esi", "esi-tiny")  # hundreds of millions of weights are made to be counted
+METHODS = [
+    pytest.param(name, marks=pytest.mark.slow if name in LARGE else ())
+    for name in ENTRIES
+    if name != "encoder"  # whose author states what there is to state
+]
 
 
 def stated(name):

@@ -7,6 +7,7 @@ import contextlib
 import copy
 import functools
 import importlib
+import math
 import multiprocessing
 import os
 import re
@@ -15,6 +16,7 @@ from collections import Counter
 from multiprocessing import forkserver
 from pathlib import Path
 
+import hypothesis
 import pytest
 import typer.main
 from jaxtyping import install_import_hook
@@ -55,19 +57,13 @@ def heard(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def forks():
+def forks(request):
     """Starts processes that are forked from one that has everything imported, which takes each process seconds."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        [
-            "bench.tracking.mirror",
-            "bench.runner.execute",
-            "bench.training.checkpoint",
-            "bench.training.launch",
-            "tasks.ptbxl",
-            "mlflow.store.tracking.sqlalchemy_store",
-        ]
-    )
+    preload = ["bench.runner.execute", "bench.training.checkpoint", "bench.training.launch"]
+    if any(item.get_closest_marker("slow") for item in request.session.items):  # whose processes run whole plans
+        preload += ["bench.tracking.mirror", "tasks.ptbxl", "mlflow.store.tracking.sqlalchemy_store"]
+    context.set_forkserver_preload(preload)
     return context
 
 
@@ -96,12 +92,12 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def simulated_workspace(tmp_path_factory):
-    """A workspace whose simulated PTB-XL (240 recordings) is already prepared. Tests that write take a copy."""
+    """A workspace whose simulated PTB-XL (120 recordings) is already prepared. Tests that write take a copy."""
     from bench.data.source import DataSource
     from bench.storage.workspace import Workspace
 
     workspace = Workspace(tmp_path_factory.mktemp("workspace"))
-    DataSource(workspace, simulated_records=240).store("ptbxl")
+    DataSource(workspace, simulated_records=120).store("ptbxl")
     return workspace
 
 
@@ -218,11 +214,29 @@ def over_budget(seconds: dict[str, float], table: str) -> list[str]:
     return lines
 
 
+def budget_of(seconds: float) -> int:
+    """One and a half times what was measured, in steps of 5 s and at least 10 s."""
+    return max(10, 5 * math.ceil(1.5 * round(seconds) / 5))
+
+
 def measured(seconds: dict[str, float], table: str) -> str:
-    """The table with these seconds; the total is the sum of its rows."""
+    """The table with these seconds; the total is the sum of its rows. Budgets of other rooms stay."""
     known = {row["room"]: float(row["seconds"]) for row in ROW.finditer(table)} | seconds
     known["total"] = sum(known.values()) - known.get("total", 0)
-    return ROW.sub(lambda row: f"| {row['room']} | {known[row['room']]:.0f} | {row['budget']} |", table)
+
+    def line(row: re.Match[str]) -> str:
+        room = row["room"]
+        budget = budget_of(known[room]) if room == "total" or room in seconds else row["budget"]
+        return f"| {room} | {known[room]:.0f} | {budget} |"
+
+    return ROW.sub(line, table)
+
+
+def pytest_configure(config):
+    """Thirty examples per property in the quick tests, a hundred with the slow ones; the same ones each time."""
+    examples = 30 if "not slow" in config.option.markexpr else 100
+    hypothesis.settings.register_profile("bench", max_examples=examples, deadline=None, derandomize=True, database=None)
+    hypothesis.settings.load_profile("bench")
 
 
 def pytest_addoption(parser):

@@ -42,6 +42,9 @@ SMALL = '''
             time.sleep(self.config.sleeps)
             return self.net(batch.ecg.mean(1))
 
+        def zero_shot(self, batch, names):
+            return self.encode(batch) @ torch.linspace(-1, 1, 4 * len(names)).reshape(4, -1)
+
         def head(self, dim, n_outputs):
             if n_outputs == 5 and self.config.dies and Path(self.config.dies).exists():  # ptbxl-super's five classes
                 self.die(Path(self.config.dies))
@@ -66,7 +69,7 @@ SMALL = '''
             finally:
                 resource.setrlimit(resource.RLIMIT_AS, before)
 '''
-"""Pretrains, encodes and can be configured to misbehave."""
+"""Pretrains, encodes, scores classes and can be configured to misbehave."""
 
 
 def _result(
@@ -147,6 +150,28 @@ def store_result():
         return write_result(results, _result(**keywords), pd.DataFrame(rows | {"score_NORM": [0.1, 0.9]}))
 
     return store
+
+
+@pytest.fixture(scope="session")
+def tiny_text(tmp_path_factory):
+    """The folder of a text encoder of one narrow layer with random weights: MiniLM takes most of a small run's time."""
+    from methods.text import models
+    from methods.text.torchvision_operators import declare_missing_operators
+
+    declare_missing_operators()
+    import torch
+    import transformers
+
+    folder = tmp_path_factory.mktemp("text") / "tiny"
+    config = transformers.BertConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, max_position_embeddings=256
+    )
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    for file in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+        (folder / file).write_bytes((models.find_model("minilm").folder / file).read_bytes())
+    return str(folder)
 
 
 @pytest.fixture

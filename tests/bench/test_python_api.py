@@ -24,7 +24,7 @@ QUICK = {"linear.epochs": 2, "random-resnet.width": 4}
 @pytest.fixture
 def here(workspace, monkeypatch):
     monkeypatch.setenv("BENCH_WORKSPACE", str(workspace.root))
-    monkeypatch.setenv("BENCH_SIMULATED_RECORDS", "240")
+    monkeypatch.setenv("BENCH_SIMULATED_RECORDS", "120")
     return workspace
 
 
@@ -116,7 +116,7 @@ def test_failed_cells_warn_and_are_told(here):
 
 @pytest.fixture(scope="module")
 def recordings(simulated_workspace):
-    store = DataSource(simulated_workspace, simulated_records=240).store("ptbxl")
+    store = DataSource(simulated_workspace, simulated_records=120).store("ptbxl")
     return store, store.read(np.arange(20))
 
 

@@ -112,7 +112,7 @@ def test_workers_and_servers_die_and_nothing_is_lost_or_doubled(
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(tmp_path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]),
         "BENCH_WORKSPACE": str(workspace.root),
-        "BENCH_SIMULATED_RECORDS": "240",
+        "BENCH_SIMULATED_RECORDS": "120",
         "BENCH_SWEEP_STORAGE": storage,
         "MLFLOW_TRACKING_URI": mlflow_server.uri,
         "BENCH_TRACEBACK": "1",
@@ -174,7 +174,7 @@ def test_workers_and_servers_die_and_nothing_is_lost_or_doubled(
     options = RunOptions(
         ["snail"], ["ptbxl-super"], ["scratch"], seeds=range(SEEDS), overrides=[f"snail.log={run}"], track=False
     )
-    calm = execute.run(options, DataSource(Workspace(tmp_path / "calm"), simulated_records=240)).results
+    calm = execute.run(options, DataSource(Workspace(tmp_path / "calm"), simulated_records=120)).results
     disturbed = {result.key: result.predictions_digest for result in results if "sweep" not in result.provenance}
     assert disturbed == {result.key: result.predictions_digest for result in calm}
 

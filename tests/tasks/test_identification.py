@@ -78,7 +78,7 @@ def test_variable_lengths_enrol_at_the_beginning_and_probe_at_the_end(tmp_path):
 
 
 def test_windows_are_cut_from_the_prepared_recordings(simulated_workspace):
-    store = DataSource(simulated_workspace, simulated_records=240).store("ptbxl")
+    store = DataSource(simulated_workspace, simulated_records=120).store("ptbxl")
     examples = PTBXLIdentification().examples(store.records)
     view = SignalView(
         store, InputSpec(fs=500, seconds=5), rows=store.rows(examples.record_ids), start=examples.start,

@@ -19,7 +19,7 @@ def bench(monkeypatch, capsys, workspace):
     from bench.cli.main import main
 
     monkeypatch.setenv("BENCH_WORKSPACE", str(workspace.root))
-    monkeypatch.setenv("BENCH_SIMULATED_RECORDS", "240")
+    monkeypatch.setenv("BENCH_SIMULATED_RECORDS", "120")
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setenv("PYTHONSAFEPATH", "1")  # main() sets it for its whole process, which here is that of all tests
 

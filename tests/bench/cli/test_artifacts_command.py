@@ -2,13 +2,13 @@
 
 import json
 
-RUN = ("run", "-m", "random-resnet", "-t", "ptbxl-super", "--mode", "linear", "--set", "linear.epochs=2", "--no-track")
+RUN = ("run", "-m", "small", "-t", "ptbxl-super", "--mode", "linear", "--set", "linear.epochs=2", "--no-track")
 
 
-def test_from_a_run_to_its_artifacts_and_back(bench, workspace, monkeypatch):
+def test_from_a_run_to_its_artifacts_and_back(bench, small, workspace, monkeypatch):
     assert bench(*RUN).code == 0
     listed = bench("artifacts", "list").out
-    assert "random-resnet · ptbxl-super · linear" in listed
+    assert "small · ptbxl-super · linear" in listed
     (features,) = json.loads(bench("artifacts", "list", "--kind", "features", "--json").out)
     assert features["inputs"]["dataset"] == "ptbxl"
     assert json.loads(bench("artifacts", "show", features["key"][:20]).out)["kind"] == "features"
@@ -28,9 +28,9 @@ def test_from_a_run_to_its_artifacts_and_back(bench, workspace, monkeypatch):
     assert damaged.code == 1
     assert "features.npy has 1 bytes" in damaged.out
     assert "would remove features" in bench("artifacts", "prune", "--kind", "features").out
-    assert len(list(workspace.features.glob("random*"))) == 1
+    assert len(list(workspace.features.glob("small*"))) == 1
     assert "removed features" in bench("artifacts", "prune", "--kind", "features", "--yes").out
-    assert list(workspace.features.glob("random*")) == []
+    assert list(workspace.features.glob("small*")) == []
 
     (workspace.results / result["key"] / "predictions.parquet").write_bytes(b"x")
     left_out = bench("rescore")
@@ -38,7 +38,7 @@ def test_from_a_run_to_its_artifacts_and_back(bench, workspace, monkeypatch):
     assert "predictions.parquet: missing or altered" in left_out.err
 
 
-def test_wrong_words_are_answered(bench):
+def test_wrong_words_are_answered(bench, small):
     assert "name the artifacts to remove" in bench("artifacts", "prune").err
     assert "expected one of" in bench("artifacts", "list", "--kind", "weights").err
     assert "no result" in bench("replay", "abc").err

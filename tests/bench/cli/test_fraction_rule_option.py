@@ -8,10 +8,10 @@ from sklearn.model_selection import train_test_split
 
 from bench.cells.cell import Cell
 
-RUN = ("run", "-m", "random-vit", "-t", "ptbxl-sub", "--mode", "linear", "--set", "linear.epochs=1", "--no-track")
+RUN = ("run", "-m", "small", "-t", "ptbxl-sub", "--mode", "linear", "--set", "linear.epochs=1", "--no-track")
 
 
-def test_both_rules_are_run_kept_apart_and_told(bench, monkeypatch):
+def test_both_rules_are_run_kept_apart_and_told(bench, small, monkeypatch):
     from bench.runner import run_cell
 
     calls = []
@@ -31,13 +31,13 @@ def test_both_rules_are_run_kept_apart_and_told(bench, monkeypatch):
     assert list(by_merl) == list(train_test_split(rows, train_size=len(rows) * 5 // 100, random_state=42)[0])
     for one in ours + merl:
         assert isinstance(one["split"]["classes_absent_from_training"], list)
-    assert merl[0]["split"]["classes_absent_from_training"]  # 9 recordings cannot hold 23 classes
+    assert merl[0]["split"]["classes_absent_from_training"]  # 4 recordings cannot hold 23 classes
     shown = bench(*RUN, "--fraction", "5%", "--fraction-rule", "merl")
     message = " ".join(shown.out.split())  # a narrow table breaks its lines
     assert "drawn by merl: no training record has" in message
 
 
-def test_boards_do_not_average_two_draws(bench):
+def test_boards_do_not_average_two_draws(bench, small):
     bench(*RUN, "--fraction", "1%")
     bench(*RUN, "--fraction", "1%", "--fraction-rule", "merl")
     from bench.cells.result import read_results
@@ -50,7 +50,7 @@ def test_boards_do_not_average_two_draws(bench):
     assert any("fraction_rule merl" in name for name in split_by_config(results))
 
 
-def test_another_rule_is_refused(bench):
+def test_another_rule_is_refused(bench, small):
     done = bench(*RUN, "--fraction-rule", "random")
     assert done.code == 2
     assert "expected one of stratified, merl" in done.err

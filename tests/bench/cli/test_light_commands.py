@@ -65,7 +65,7 @@ def run_all(workspace, commands, before=""):
     environment = {
         "PATH": "",
         "BENCH_WORKSPACE": str(workspace.root),
-        "BENCH_SIMULATED_RECORDS": "240",
+        "BENCH_SIMULATED_RECORDS": "120",
         "BENCH_TOML": "",
     }
     done = subprocess.run(

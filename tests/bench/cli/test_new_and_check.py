@@ -70,7 +70,7 @@ def test_a_new_method_gets_a_row(bench, install, tmp_path, monkeypatch):
     bench("new", "method", "rowed")
     install(tmp_path / "rowed")
     assert "rowed" in bench("methods", "rowed").out
-    run = ("run", "-m", "rowed", "-t", "ptbxl-super", "--mode", "linear", "--no-track", "--set", "linear.epochs=2")
+    run = ("run", "-m", "rowed", "-t", "ptbxl-super", "--mode", "linear", "--no-track", "--set", "linear.epochs=1")
     done = bench(*run)
     assert done.code == 0, done.err
     assert "rowed" in done.out

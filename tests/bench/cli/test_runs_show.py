@@ -10,7 +10,8 @@ import pytest
 
 def test_a_zero_shot_result_class_by_class(bench, tmp_path):
     ran = bench(
-        "run", "-m", "etp", "-t", "ptbxl-single", "--mode", "zeroshot", "--set", "pretrain.epochs=1", "--no-track", "--json"
+        "run", "-m", "etp", "-t", "ptbxl-single", "--mode", "zeroshot", "--set", "pretrain.epochs=0", "--set",
+        "width=4", "--no-track", "--json",
     )  # fmt: skip
     assert ran.code == 0, ran.err
     (result,) = json.loads(ran.out)

@@ -3,8 +3,9 @@
 import json
 
 
-def test_the_text_is_chosen_and_kept_with_the_checkpoint(bench, workspace):
-    done = bench("pretrain", "etp", "--text", "report-english", "--set", "pretrain.epochs=0")
+def test_the_text_is_chosen_and_kept_with_the_checkpoint(bench, tiny_text, workspace):
+    tiny = ("--set", f"text.model={tiny_text}", "--set", "text.pooling=mean", "--set", "width=4")
+    done = bench("pretrain", "etp", "--text", "report-english", "--set", "pretrain.epochs=0", *tiny)
     assert done.code == 0, done.err
     assert "have no report-english and are left out of pretraining" in done.err
     (folder,) = workspace.checkpoints.glob("etp-*")

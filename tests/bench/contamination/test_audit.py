@@ -44,7 +44,7 @@ def borrowed(plugin):
 
 
 def session(workspace, **options) -> Session:
-    return Session(DataSource(workspace, simulated_records=240), "smoke", **options)
+    return Session(DataSource(workspace, simulated_records=120), "smoke", **options)
 
 
 def found_by(workspace, method="simclr", task="ptbxl-super", **options):
@@ -160,7 +160,7 @@ def test_many_recordings_wait_for_the_audit_and_are_then_known_to_runs(workspace
 
 def test_an_imported_checkpoint_is_judged_by_what_was_declared_of_it(workspace, small):
     options = RunOptions(["small"], ["ptbxl-super"], ["linear"], overrides=OVERRIDES[:2], track=False)
-    (result,) = execute.run(options, DataSource(workspace, simulated_records=240)).results
+    (result,) = execute.run(options, DataSource(workspace, simulated_records=120)).results
     folder = workspace.checkpoints / result.checkpoint["name"]
     (folder / SEAL).unlink()
     facts = json.loads((folder / "provenance.json").read_text())
@@ -181,7 +181,7 @@ def test_every_result_is_stamped(workspace, small):
     options = RunOptions(
         ["small", "random-vit"], ["ptbxl-super"], ["linear", "scratch"], overrides=OVERRIDES, track=False
     )
-    report = execute.run(options, DataSource(workspace, simulated_records=240))
+    report = execute.run(options, DataSource(workspace, simulated_records=120))
     assert {(r.cell.method, r.cell.mode): r.contamination for r in report.results} == {
         ("small", "linear"): "same dataset",
         ("small", "scratch"): "none",

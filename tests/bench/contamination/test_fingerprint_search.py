@@ -17,7 +17,7 @@ PLANTED = 40
 
 @pytest.fixture(scope="module")
 def store(simulated_workspace) -> SignalStore:
-    return DataSource(simulated_workspace, simulated_records=240).store("ptbxl")
+    return DataSource(simulated_workspace, simulated_records=120).store("ptbxl")
 
 
 @pytest.fixture(scope="module")

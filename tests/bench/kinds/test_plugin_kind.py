@@ -86,7 +86,7 @@ def test_a_plugins_kind_is_run_and_scored_and_its_training_is_in_the_key(plugin,
     options = RunOptions(["random-vit"], ["ptbxl-findings"], ["linear"], overrides=["linear.epochs=2"], track=False)
 
     def ran():
-        (result,) = execute.run(options, DataSource(workspace, simulated_records=240)).results
+        (result,) = execute.run(options, DataSource(workspace, simulated_records=120)).results
         return result
 
     first = ran()

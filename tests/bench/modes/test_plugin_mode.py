@@ -44,7 +44,7 @@ def test_a_plugins_mode_is_offered_planned_computed_and_shown(direction, workspa
     assert "direction" in registry.modes_of(registry.entries(registry.METHODS)["random-vit"])
     assert "direction" not in registry.load(registry.METHODS, "cox-ecg").modes()
     options = RunOptions(["random-vit"], ["ptbxl-super"], ["Direction"], overrides=["direction.sign=-1"], track=False)
-    source = DataSource(workspace, simulated_records=240)
+    source = DataSource(workspace, simulated_records=120)
     (result,) = execute.run(options, source).results
     assert result.cell.mode == "direction"
     assert result.config["direction"] == {"sign": -1.0}
@@ -55,7 +55,7 @@ def test_a_plugins_mode_is_offered_planned_computed_and_shown(direction, workspa
 
 def test_the_key_follows_the_plugins_code_and_what_it_uses_of_training(direction, workspace, changed):
     def key():
-        return Session(DataSource(workspace, simulated_records=240), "smoke").resolve(cell).key
+        return Session(DataSource(workspace, simulated_records=120), "smoke").resolve(cell).key
 
     cell = Cell("random-vit", "ptbxl-super", "direction")
     keys = [key()]
@@ -121,5 +121,5 @@ def test_a_class_that_is_no_complete_mode_or_kind_is_refused(plugin):
 def test_a_mode_that_returns_something_else_fails_with_its_name(direction, workspace, monkeypatch):
     monkeypatch.setattr("direction_mode.ModeOutput", lambda *_: None)
     options = RunOptions(["random-vit"], ["ptbxl-super"], ["direction"], track=False)
-    failures = execute.run(options, DataSource(workspace, simulated_records=240)).failures
+    failures = execute.run(options, DataSource(workspace, simulated_records=120)).failures
     assert list(failures.values()) == ["mode direction: run returned NoneType; expected a ModeOutput."]

@@ -60,7 +60,7 @@ def drawn(plugin):
 
 def run(workspace, **options):
     defaults = {"methods": ["mean-of-them"], "tasks": ["ptbxl-super"], "modes": ["scratch"], "track": False}
-    return execute.run(RunOptions(**(defaults | options)), DataSource(workspace, simulated_records=240))
+    return execute.run(RunOptions(**(defaults | options)), DataSource(workspace, simulated_records=120))
 
 
 def scores(result):

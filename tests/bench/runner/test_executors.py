@@ -23,7 +23,7 @@ OPTIONS = {
 
 
 def run(workspace, on_result=None, **options):
-    return execute.run(RunOptions(**(OPTIONS | options)), DataSource(workspace, simulated_records=240), on_result)
+    return execute.run(RunOptions(**(OPTIONS | options)), DataSource(workspace, simulated_records=120), on_result)
 
 
 def copy_of(workspace, folder) -> Workspace:

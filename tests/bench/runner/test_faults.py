@@ -45,7 +45,7 @@ def whole(folder):
 
 
 def counted(folder, message):
-    report = run(folder, 240)
+    report = run(folder, 120)
     Path(message).write_text(f"{report.computed} {len(report.results)}")
 
 
@@ -53,7 +53,7 @@ def slow(folder, jobs):
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs the tests may ignore it, as shells' jobs do
     try:
-        run(folder, 240, replace(OPTIONS, jobs=jobs, overrides=[*OPTIONS.overrides, "small.sleeps=0.1"]))
+        run(folder, 120, replace(OPTIONS, jobs=jobs, overrides=[*OPTIONS.overrides, "small.sleeps=0.1"]))
     except KeyboardInterrupt:
         os._exit(130)  # as the command does
 
@@ -63,10 +63,10 @@ def on_a_full_disk(folder, message):
 
     one = replace(OPTIONS, tasks=["ptbxl-super"], modes=["linear"], seeds=(0,), track=False)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
-    failed = run(folder, 240, one).failures
+    failed = run(folder, 120, one).failures
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     Path(message).write_text(str(*failed.values()))
-    assert run(folder, 240, one).computed == 1
+    assert run(folder, 120, one).computed == 1
 """
 
 

@@ -22,7 +22,7 @@ MODES = ("zeroshot", "linear", "knn", "finetune", "scratch")
     ],
 )
 def test_a_change_in_training_changes_the_keys_of_the_modes_that_use_it(workspace, changed, module, name, modes):
-    source = DataSource(workspace, simulated_records=240)
+    source = DataSource(workspace, simulated_records=120)
     cells = {mode: Cell("random-vit", "ptbxl-super", mode) for mode in MODES}
     before = {mode: Session(source, "smoke").resolve(cell).key for mode, cell in cells.items()}
     changed(f"bench.training.{module}", name)
@@ -34,7 +34,7 @@ def test_a_changed_transform_changes_the_keys_of_the_cells_and_checkpoints_that_
     """The smoke profile of both z-scores; only K-MERL pretrains."""
 
     def keys() -> dict[str, str | None]:
-        session = Session(DataSource(workspace, simulated_records=240), "smoke")
+        session = Session(DataSource(workspace, simulated_records=120), "smoke")
         methods = ("kmerl", "random-vit")
         cells = {name: Cell(name, "ptbxl-super", "linear") for name in methods}
         return {
@@ -75,7 +75,7 @@ def test_a_method_without_initial_weights_has_the_same_features_for_every_seed(w
                 return self.kernels(batch.ecg.mean(1))
         """,
     )
-    session = Session(DataSource(workspace, simulated_records=240), "smoke")
+    session = Session(DataSource(workspace, simulated_records=120), "smoke")
 
     def resolved(name):
         return [session.resolve(Cell(name, "ptbxl-super", "linear", seed=seed)) for seed in (0, 1)]

@@ -12,7 +12,7 @@ from bench.runner.session import Session
 
 @pytest.fixture
 def session(workspace):
-    return Session(DataSource(workspace, simulated_records=240), "smoke")
+    return Session(DataSource(workspace, simulated_records=120), "smoke")
 
 
 def test_each_name_is_looked_up_once(session, monkeypatch):

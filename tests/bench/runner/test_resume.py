@@ -31,8 +31,26 @@ OPTIONS = {
 @pytest.fixture
 def run(workspace, small):
     return lambda **options: execute.run(
-        RunOptions(**(OPTIONS | options)), DataSource(workspace, simulated_records=240)
+        RunOptions(**(OPTIONS | options)), DataSource(workspace, simulated_records=120)
     )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Where the first test that asks for it leaves the workspace of the finished plan."""
+    return tmp_path_factory.mktemp("finished") / "workspace"
+
+
+@pytest.fixture
+def first(run, workspace, finished):
+    """The report of the finished plan, computed once for all tests; each has a copy of it in its workspace."""
+    shared = shutil.ignore_patterns("simulated", "stores")  # of all tests
+    if not finished.exists():
+        report = run()
+        shutil.copytree(workspace.root, finished, ignore=shared)
+        return report
+    shutil.copytree(finished, workspace.root, dirs_exist_ok=True)
+    return run(cached_only=True)
 
 
 def scores(report):
@@ -64,8 +82,7 @@ def test_cached_only_computes_nothing(run, workspace):
     assert (report.computed, len(report.results), report.missing) == (0, 1, 2)
 
 
-def test_recompute_computes_all_again_with_the_same_scores(run):
-    first = run()
+def test_recompute_computes_all_again_with_the_same_scores(run, first):
     again = run(recompute=True)
     assert again.computed == 3
     assert scores(again) == scores(first)
@@ -114,8 +131,7 @@ def test_a_failure_keeps_its_traceback_and_no_secret(run, workspace, monkeypatch
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*made again")
-def test_bytes_that_were_altered_are_made_again(run, workspace, kind, name):
-    first = run()
+def test_bytes_that_were_altered_are_made_again(run, first, workspace, kind, name):
     (damaged, *_) = folders(getattr(workspace, kind))
     before = (damaged / name).read_bytes()
     flip(damaged / name, 40 if name == "provenance.json" else 3 if name == SEAL else -20)
@@ -142,8 +158,8 @@ def test_a_checkpoint_that_was_altered_is_pretrained_once_for_all_cells(run, wor
     assert sum("pretrained first" in text for text in heard) == 1
 
 
-def test_a_clock_that_was_set_back_changes_nothing_and_what_is_newer_stays_newer(run, workspace, monkeypatch):
-    calm = scores(run())
+def test_a_clock_that_was_set_back_changes_nothing_and_what_is_newer_stays_newer(run, first, workspace, monkeypatch):
+    calm = scores(first)
     for folder in folders(workspace.results):
         shutil.rmtree(folder)
     ahead = datetime.now(UTC) + timedelta(days=400)
@@ -170,11 +186,11 @@ def test_a_clock_that_was_set_back_changes_nothing_and_what_is_newer_stays_newer
 
 def test_a_replay_gives_the_same_predictions_from_nothing_but_the_inputs(run, workspace):
     (result, *_) = run(limit=1).results
-    source = DataSource(workspace, simulated_records=240)
+    source = DataSource(workspace, simulated_records=120)
     flip(folders(workspace.features)[0] / "features.npy")  # not looked at
     found = replay.replay(result, source)
     assert found == replay.Replay(True, 0.0, [])
-    other = replay.replay(result, DataSource(workspace, simulated_records=200))
+    other = replay.replay(result, DataSource(workspace, simulated_records=100))
     assert (other.identical, other.largest) == (False, None)
     assert "the prepared data, the task or its split" in other.changed
 
@@ -190,14 +206,14 @@ def test_a_replay_has_as_many_threads_as_the_cell_had(run, workspace, monkeypatc
         monkeypatch.setattr(
             replay, "predict_cell", lambda *a, **k: seen.append(torch.get_num_threads()) or predict_cell(*a, **k)
         )
-        assert replay.replay(result, DataSource(workspace, simulated_records=240)).identical
+        assert replay.replay(result, DataSource(workspace, simulated_records=120)).identical
         assert (seen, torch.get_num_threads()) == ([2], 1)
     finally:
         torch.set_num_threads(here)
 
 
-def test_rescoring_finds_metrics_that_are_not_of_the_predictions(run, workspace):
-    result, *_ = run().results
+def test_rescoring_finds_metrics_that_are_not_of_the_predictions(first, workspace):
+    result, *_ = first.results
     assert rescore.differences(result.score, rescore.rescored(result)) == []
     value = json.loads((result.folder / "result.json").read_text())
     value["score"]["metrics"]["macro_auroc"]["value"] = 0.999

@@ -1,5 +1,7 @@
 """Order of jobs: longest first, after their inputs, within free resources; dependents of a failed job fail."""
 
+import pytest
+
 from bench.cells.cell import Cell
 from bench.runner.schedule import Job, Resources, Schedule
 
@@ -70,6 +72,7 @@ def test_what_was_killed_for_want_of_memory_comes_last_and_runs_alone():
     assert not schedule.unfinished
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_jobs_are_scheduled():
     jobs = [job("checkpoint"), *(job(f"{i}", i % 7, ("checkpoint",)) for i in range(100_000))]
     assert len(order(Schedule.of(jobs))) == 100_001

@@ -4,12 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-import scikit_posthocs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from bench.errors import DataError
 from bench.scoring import classification, comparison
@@ -139,6 +137,8 @@ def test_corrected_resampled_t_equals_its_formula():
 
 
 def test_holm_equals_statsmodels():
+    from statsmodels.stats.multitest import multipletests  # here, for the process alone that runs this file
+
     rng = np.random.default_rng(5)
     p_values = [rng.random(n).round(1) ** power for n, power in ((1, 1), (5, 1), (12, 3), (40, 4))]
     for column in p_values:
@@ -151,6 +151,8 @@ def test_holm_does_not_count_what_is_missing():
 
 
 def test_friedman_and_nemenyi_equal_scikit_posthocs():
+    import scikit_posthocs
+
     rng = np.random.default_rng(2)
     values = (rng.normal(size=(12, 5)) + np.array([0, 0, 0.5, 1, 2])).round(1)
     result = comparison.friedman(values)

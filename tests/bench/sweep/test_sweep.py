@@ -121,7 +121,7 @@ def options(trials=8, run=None, **more):
 
 
 def source(workspace):
-    return DataSource(workspace, simulated_records=240)
+    return DataSource(workspace, simulated_records=120)
 
 
 def test_the_test_split_is_not_read_before_the_choice(workspace, tuned):
@@ -157,10 +157,10 @@ def test_poisoned_test_targets_change_the_score_and_not_the_choice(workspace, tu
     assert fooled.score["metrics"] != honest.score["metrics"]
 
 
-def test_the_choice_is_trained_again_as_it_was_tried_and_its_result_tells_how_it_was_chosen(workspace):
+def test_the_choice_is_trained_again_as_it_was_tried_and_its_result_tells_how_it_was_chosen(workspace, small):
     asked = options(
         trials=4,
-        run={"methods": ["random-resnet"], "modes": ["linear"], "overrides": ["linear.epochs=3"], "seeds": [0, 1]},
+        run={"methods": ["small"], "modes": ["linear"], "overrides": ["linear.epochs=3"], "seeds": [0, 1]},
         vary=["linear.lr=log:1e-4..1e-1"],
     )
     report = sweep(asked, source(workspace))
@@ -336,7 +336,7 @@ def test_workers_end_with_the_command_that_is_killed(workspace):
         sys.executable, "-P", "-m", "bench.cli.main", "sweep", "-m", "random-resnet", "-t", "ptbxl-super", "--mode", "linear",
         "--workers", "2", "--trials", "1000", "--no-track",
     ]  # fmt: skip
-    environment = os.environ | {"BENCH_SIMULATED_RECORDS": "240", "BENCH_WORKSPACE": str(workspace.root)}
+    environment = os.environ | {"BENCH_SIMULATED_RECORDS": "120", "BENCH_WORKSPACE": str(workspace.root)}
 
     def processes():
         for folder in Path("/proc").glob("[0-9]*"):

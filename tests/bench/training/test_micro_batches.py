@@ -23,10 +23,12 @@ SETTINGS = {
 }
 
 
-def built(name, **settings):
+def built(name, text=None, **settings):
     """A method in training at smoke size, BatchNorm at rest, and a batch."""
     cls = registry.load(registry.METHODS, name)
     smoke = method_config(cls, "smoke")
+    if text and hasattr(smoke, "text"):
+        settings["text"] = smoke.text.model_dump() | {"model": text, "pooling": "mean"}
     config = type(smoke).model_validate(smoke.model_dump() | {"fs": 100} | settings)
     corpus, batch = synthetic_corpus(cls.input_for(config), 8)
     seed_global(0)
@@ -54,8 +56,8 @@ def step(method, batch, size):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_the_gradient_is_that_of_the_whole_batch(name):
-    method, batch = built(name, **SETTINGS[name])
+def test_the_gradient_is_that_of_the_whole_batch(name, tiny_text):
+    method, batch = built(name, tiny_text, **SETTINGS[name])
     terms, gradients, drawn = step(method, batch, 3)
 
     method.zero_grad()

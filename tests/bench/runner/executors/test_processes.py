@@ -21,16 +21,17 @@ from multiprocessing.connection import Connection
 from types import SimpleNamespace
 connection = Connection(int(sys.argv[1]))
 settings, threads = connection.recv()
+if not os.path.exists(settings):
+    child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
+    open(settings, "w").write(f"{os.getpid()} {child.pid}")
 connection.send(None)
 while True:
     try:
-        job, again, wait = connection.recv()
+        message = connection.recv_bytes()  # to unpickle the job would import torch
     except (EOFError, OSError):
         break
-    how = job.cell.method
+    how = next(word for word in ("hangs", "leaves", "silent", "next") if word.encode() in message)
     if how == "hangs":
-        child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
-        open(settings, "w").write(f"{os.getpid()} {child.pid}")
         time.sleep(60)
     if how == "leaves":
         os._exit(0)

@@ -44,6 +44,8 @@ install_import_hook(
     _with_shapes(),
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",  # an int passes for a float
 )
+hypothesis.settings.register_profile("bench", max_examples=50, deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("bench")  # a suite that fails by chance, or on a busy machine, is not believed
 os.fsync = lambda handle: None  # no power fails here
 typer.main.get_command = functools.cache(typer.main.get_command)  # a real process makes its commands once, too
 
@@ -230,13 +232,6 @@ def measured(seconds: dict[str, float], table: str) -> str:
         return f"| {room} | {known[room]:.0f} | {budget} |"
 
     return ROW.sub(line, table)
-
-
-def pytest_configure(config):
-    """Thirty examples per property in the quick tests, a hundred with the slow ones; the same ones each time."""
-    examples = 30 if "not slow" in config.option.markexpr else 100
-    hypothesis.settings.register_profile("bench", max_examples=examples, deadline=None, derandomize=True, database=None)
-    hypothesis.settings.load_profile("bench")
 
 
 def pytest_addoption(parser):

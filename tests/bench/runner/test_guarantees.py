@@ -115,11 +115,15 @@ def test_from_initial_weights_it_does_not_matter_that_there_is_nothing_to_pretra
     assert [job.kind for job in jobs_of(cells, session, Costs.of(workspace.root, "smoke"), shared=True)] == ["cell"]
 
 
-def test_the_same_cell_twice_gives_the_same_predictions_bit_for_bit(workspace, small):
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [("small", []), pytest.param("kmerl", ["depth=1", "segment=100"], marks=pytest.mark.slow)],
+)
+def test_the_same_cell_twice_gives_the_same_predictions_bit_for_bit(workspace, small, method, settings):
     options = {
-        "methods": ["small"],
+        "methods": [method],
         "modes": ["zeroshot", "linear", "finetune"],
-        "overrides": ["pretrain.epochs=1", "linear.epochs=2", "finetune.epochs=1"],
+        "overrides": ["pretrain.epochs=1", "linear.epochs=2", "finetune.epochs=1", *settings],
     }
     first = {r.cell: r.predictions() for r in run(workspace, **options).results}
     for folder in ("checkpoints", "features", "results"):

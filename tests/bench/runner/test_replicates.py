@@ -60,7 +60,7 @@ def test_cells_from_before_replicates_read_and_write_as_ever():
 
 
 def test_each_number_changes_the_key_and_only_the_training_changes_the_checkpoint(workspace):
-    session = Session(DataSource(workspace, simulated_records=240), "smoke")
+    session = Session(DataSource(workspace, simulated_records=120), "smoke")
     cells = [Cell("simclr", TASK, "linear", fraction=0.1, **numbers) for numbers in ({}, {"draw": 1}, {"training": 1})]
     first, other_draw, other_training = map(session.resolve, cells)
     assert len({cell.key for cell in (first, other_draw, other_training)}) == 3
@@ -72,7 +72,7 @@ def test_each_number_changes_the_key_and_only_the_training_changes_the_checkpoin
 def test_a_draw_of_labels_has_other_records(workspace, monkeypatch):
     from bench.runner import run_cell
 
-    session = Session(DataSource(workspace, simulated_records=240), "smoke")
+    session = Session(DataSource(workspace, simulated_records=120), "smoke")
     seen = []
     monkeypatch.setattr(run_cell, "_predict", lambda resolved, blanked, train, *rest: (seen.append(train), None))
     for draw in (0, 1, 1):

@@ -161,7 +161,7 @@ def test_memory_does_not_grow_with_the_number_of_recordings(tmp_path, folder_dat
     dataset = folder_dataset(1)
     one = dataset.read(dataset.files(dataset.records())[0])
     long = Recording(np.tile(one.signal, (1, 10)), one.fs, one.gain)  # 96 kB each
-    names = [f"r{i}" for i in range(1280)]
+    names = [f"r{i}" for i in range(448)]
 
     def peak(n: int) -> int:
         import pandas as pd
@@ -175,4 +175,4 @@ def test_memory_does_not_grow_with_the_number_of_recordings(tmp_path, folder_dat
         tracemalloc.stop()
         return highest
 
-    assert peak(1280) < peak(64) + 3e6  # 117 MB more of samples
+    assert peak(448) < peak(64) + 3e6  # 37 MB more of samples

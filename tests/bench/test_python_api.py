@@ -81,7 +81,7 @@ def test_a_board_is_run_from_python_and_names_its_own_methods(here, tmp_path):
     assert table.key.nunique() == 2
     assert any("nobodys-method" in reason for reason in table.attrs["left_out"])
     assert set(bench.board(str(board)).row) >= {"narrow", "wide"}
-    with pytest.raises(ConfigError, match="without methods"):
+    with pytest.raises(ConfigError, match="leave out methods"):
         bench.run("merl", board=str(board))
     for own in ({"fractions": 0.1}, {"leads": "limb"}, {"protocols": "merl-released"}):
         with pytest.raises(ConfigError, match="fractions and leads"):

@@ -236,7 +236,7 @@ def test_a_board_names_its_own_cells(bench):
     other = bench("run", "--board", "zeroshot", "--dry-run", "--set", "simclr.fs=100")
     assert (other.code, "board zeroshot has no row of simclr" in " ".join(other.err.split())) == (2, True)
     for own in (("--method", "kmerl"), ("--fraction", "0.1"), ("--leads", "limb"), ("--protocol", "merl-released")):
-        assert "without --method" in " ".join(bench("run", "--board", "zeroshot", *own).err.split())
+        assert "leave out --method" in " ".join(bench("run", "--board", "zeroshot", *own).err.split())
 
 
 def test_a_mode_that_a_method_cannot_answer(bench, workspace):

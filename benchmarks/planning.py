@@ -3,7 +3,7 @@
     python benchmarks/planning.py            # asked: under 10 s and under 1 GiB
     python benchmarks/planning.py --cells 20000
 
-The simulated cohort is prepared before the clock starts, in a folder that is thrown away.
+The simulated cohort is prepared before the clock starts, in a folder that is deleted at the end.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python benchmarks/render.py                 # asked: under 20 s
     python benchmarks/render.py --cells 500 --keep FOLDER
 
-The cells are made up (their predictions are drawn, 200 test records of five classes) and lie in a folder that is thrown away.
+The cells are synthetic (predictions are drawn, 200 test records of five classes), in a folder that is deleted at the end.
 Two times are printed: with every comparison to be made, and with comparisons kept from before, which is what a new result
 costs: only its column is tested again. Seconds of the processor are printed next to those of the clock: on a busy machine
 the clock says how busy it is.

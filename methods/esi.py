@@ -35,7 +35,7 @@ class ESI(ReportContrast):
     """Contrast of ECG and enriched report, and a decoder that writes the report from its first words and the ECG.
 
     Source: Yu et al., "ECG Semantic Integrator (ESI)", TMLR 2024, and its released code. Deviations: the packaged
-    MiniLM stands in for BioLinkBERT (``--set text.model=biolinkbert``); waveform descriptions come from the knowledge
+    MiniLM replaces BioLinkBERT (``--set text.model=biolinkbert``); waveform descriptions come from the knowledge
     base that ships with the project where the paper asks GPT-3.5 over two textbooks (``esi.cqa.endpoint`` names a
     language model, ``esi.cqa.textbooks`` a store of your books, from ``bench text ingest``); one corpus is read where the
     paper joins three. The released decoder reads states of a bidirectional encoder, which have seen the token to predict;

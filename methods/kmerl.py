@@ -31,7 +31,7 @@ class KMERL(ReportContrast):
     """Contrast of ECG and report, and a query network that learns the entities of the report; any subset of leads.
 
     Source: "Knowledge-enhanced Multimodal ECG Representation Learning with Arbitrary-Lead Inputs" (arXiv 2502.17900, 2025).
-    No code is published. Deviations: the packaged MiniLM stands in for Med-CPT (``--set text.model=medcpt``), and entities
+    No code is published. Deviations: the packaged MiniLM replaces Med-CPT (``--set text.model=medcpt``), and entities
     come from a lexicon over report statements; the paper asks Llama 3.1 70B (``kmerl.entities.endpoint`` names any model).
     What the paper leaves open is settled in the field descriptions and in ``methods/nets/lead_vit.py`` and
     ``query_network.py``.

@@ -21,7 +21,7 @@ class LLMDAN(ReportInformed):
     """Attention across leads and, lead by lead, across time; reconstruction and alignment with reports.
 
     Source: Chen et al., "Large Language Model-informed ECG Dual Attention Network for Heart Failure Risk Prediction", IEEE
-    Transactions on Big Data 2024, and its released code. Deviations: the packaged MiniLM stands in for BioClinicalBERT
+    Transactions on Big Data 2024, and its released code. Deviations: the packaged MiniLM replaces BioClinicalBERT
     (``--set text.model=bioclinicalbert``); PTB-XL's median beats are computed where PTB-XL+ is not available; the last epoch
     of pretraining is kept, not the one with the best masked error on validation data.
     """

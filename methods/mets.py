@@ -26,7 +26,7 @@ class METS(ReportContrast):
 
     Source: Li et al., "Frozen Language Model Helps ECG Zero-Shot Learning", MIDL 2023. No code is published; what
     its abstract does not say is taken from re-implementations by others, and marked so below. Deviations: the packaged
-    MiniLM stands in for ClinicalBERT (``--set text.model=bioclinicalbert``); PTB-XL's statements in English are read
+    MiniLM replaces ClinicalBERT (``--set text.model=bioclinicalbert``); PTB-XL's statements in English are read
     where the paper has its reports (``--set mets.pretrain.text_source=report``).
     """
 

@@ -20,7 +20,7 @@ def folded(heading: object) -> str:
 
 
 def heading_of(path: Path) -> list[str]:
-    """The first line of a CSV file as it stands; pandas renames a heading that is there twice.
+    """The unchanged first line of a CSV file; pandas renames a heading that is there twice.
 
     Raises:
         OSError, UnicodeDecodeError: it cannot be read.

@@ -17,7 +17,7 @@ KINDS = (
     "simulated", "store", "fingerprints", "signals", "images", "text", "other cache", "checkpoint", "features", "result",
     "unfinished",
 )  # fmt: skip
-"""``unfinished`` is what somebody is writing, or was when it was ended."""
+"""``unfinished`` is an artifact that a process is writing, or was writing when it ended."""
 
 
 @dataclass(frozen=True)

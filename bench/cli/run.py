@@ -90,7 +90,7 @@ def run_command(
             "--replicates",
             metavar="N",
             min=1,
-            help="Joint draws of pretraining seed, labelled records and seed, in the place of --seed. Boards need 2 or more to "
+            help="Joint draws of pretraining seed, labelled records and seed, instead of --seed. Boards need 2 or more to "
             "compare methods, 5 are usual. [default: none]",
         ),
     ] = None,

@@ -33,7 +33,7 @@ def load(name: str) -> Kind:
 
 
 def known(name: Any) -> Kind | None:
-    """The kind of this name; None if nobody here registered it, as may be for the results of somebody else's plugin."""
+    """The kind of this name; None if it is not registered here, as for results of a plugin that is not installed."""
     return load(name) if name in registry.entries(registry.KINDS) else None
 
 

@@ -98,7 +98,7 @@ AGAIN = "Ask its author to export it again (bench leaderboard export)."
 
 
 def read_card(path: Path) -> Card:
-    """A card as it stands; only its form is checked.
+    """An unchanged card; only its form is checked.
 
     Raises:
         DataError: it is no card, with the fields that are wrong.

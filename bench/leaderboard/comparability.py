@@ -18,7 +18,7 @@ class Stamp:
         data: ``real`` or ``simulated``.
         profile: ``paper`` or ``smoke``.
         complete: whether the complete published split was scored, or a subset of it.
-        protocol: of somebody's released code that chose on the test set; empty for the protocols of this benchmark.
+        protocol: of released code that chose on the test set; empty for the protocols of this benchmark.
         population: 0, or the number of a further set of records (another subset, an earlier version) of the same tasks.
     """
 

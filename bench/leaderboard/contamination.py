@@ -34,7 +34,7 @@ def differing(results: Sequence[Result]) -> str:
 
 
 def contamination_notes(used: Mapping[str, Sequence[Result]]) -> list[str]:
-    """A footnote for each mark that stands in a table, with the lines (and for test records the tasks) that bear it."""
+    """A footnote for each mark that appears in a table, with the lines (and for test records the tasks) that bear it."""
     lines: dict[str, dict[str, set[tuple[int, int]]]] = defaultdict(lambda: defaultdict(set))
     for label, results in used.items():
         for result in results:

@@ -151,7 +151,7 @@ def protocol_of(result: Result) -> dict[str, Any]:
 
 
 def stated_config(result: Result) -> dict[str, Any]:
-    """The config; in the place of what a sweep chose, how it chose: folds that chose differently did the same."""
+    """The config; instead of fields that a sweep chose, how it chose: folds that chose differently did the same."""
     config, sweep = result.config, result.provenance.get("sweep") or {}
     for field, space in sweep.get("space", {}).items():
         scope, *rest = field.split(".")

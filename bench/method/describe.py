@@ -66,7 +66,7 @@ def config_fields(model: type[BaseModel], prefix: str = "", values: Any = None) 
     """Dotted path, default and declaration of each field of a config; those of a nested config in its place.
 
     Args:
-        values: a config whose values are shown in the place of the defaults.
+        values: a config whose values are shown instead of the defaults.
     """
     for name, info in model.model_fields.items():
         value = info.get_default(call_default_factory=True) if values is None else getattr(values, name)

@@ -45,8 +45,8 @@ def load(name: str) -> Mode:
 
 @functools.cache
 def facts(name: str) -> Mode:
-    """What the mode of this name states, from its source alone; the defaults where nobody here registered it, as may be for
-    the results of somebody else's plugin."""
+    """What the mode of this name states, from its source alone; the defaults if it is not registered here, as
+    for results of a plugin that is not installed."""
     entry = registry.entries(registry.MODES).get(name)
     stated = (
         {} if entry is None else {key: value for key, value in entry.attributes.items() if key in Mode.__annotations__}
@@ -56,7 +56,7 @@ def facts(name: str) -> Mode:
 
 
 def modes_under(modes: Sequence[str], protocols: Sequence[str]) -> list[str]:
-    """The modes under the protocols asked for: ``ours``, or somebody's released one.
+    """The modes under the protocols asked for: ``ours``, or a released one.
 
     Raises:
         ConfigError: no such protocol, or one that none of the modes has. UnknownName: no such mode.

@@ -1,4 +1,4 @@
-"""Read a text file that somebody else may have written."""
+"""Read a text file that another person may have written."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class RunOptions:
     fraction_rule: Rule = "stratified"
     leads: Sequence[tuple[str, ...]] = (LEADS,)
     seeds: Sequence[int] = ()  # of what is trained downstream; none: those of the board, else seed 0
-    replicates: int | None = None  # in the place of seeds: that many joint draws of pretraining, labels and seed
+    replicates: int | None = None  # instead of seeds: that many joint draws of pretraining, labels and seed
     profile: Profile | None = None
     overrides: Sequence[str] = ()
     corpus: str | None = None

@@ -103,8 +103,8 @@ def predict_cell(
 
     Args:
         fresh: compute the features again, too.
-        report: given by a search, which hears each epoch's validation value; the validation split then stands in the
-            place of the test split, so that nothing of the latter is read.
+        report: given by a search, which receives each epoch's validation value; the validation split then replaces the
+            test split, which is not read.
     """
     data, partition = cell.data, cell.partition
     targets = data.examples.targets

@@ -29,7 +29,7 @@ class Plugin:
     name: str
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for a name that cannot be, or that somebody has."""
+        """Raises ConfigError for a name that is not valid, or that exists already."""
         if not NAME.fullmatch(self.name):
             near = "-".join(re.findall(r"[a-z0-9]+", self.name.lower())).lstrip("0123456789-")
             raise ConfigError(

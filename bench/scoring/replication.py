@@ -2,7 +2,7 @@
 
 A replicate is one joint draw of everything that a training draws: the pretraining seed, the labelled records and the
 seed of what is trained downstream. All replicates are tested on the same patients: a two-way layout, patients crossed
-with replicates. It is the layout of a multi-reader study, with replicates in the place of readers, and the estimator is
+with replicates. It is the layout of a multi-reader study, with replicates instead of readers, and the estimator is
 that of Obuchowski and Rockette (Commun Stat Simul Comput 1995), with the degrees of freedom of Hillis (Stat Med 2007):
 
     variance of the mean over R replicates = P + S / R

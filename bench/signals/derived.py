@@ -1,7 +1,7 @@
 """Recordings at another rate, filtered, or as median beats: computed once, kept in a separate store.
 
 A derived store lies in a cache folder under a key made of the signals it comes from, what was done to them, and the
-code that did it; it appears whole or not at all, and can be thrown away at any time.
+code that did it; it appears whole or not at all, and can be deleted at any time.
 """
 
 from __future__ import annotations

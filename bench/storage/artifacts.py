@@ -118,7 +118,7 @@ def to_disk(path: Path) -> None:
 
 
 def replace_file(temporary: str | Path, final: Path) -> None:
-    """Give a finished file its name, in the place of an older one; after a power failure it is the old or the new one."""
+    """Give a finished file its name; it replaces an older one; after a power failure it is the old or the new one."""
     to_disk(Path(temporary))
     os.replace(temporary, final)
     to_disk(final.parent)
@@ -164,7 +164,7 @@ def _alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it lives, and is somebody else's
+    except OSError:  # it exists and belongs to another user
         return True
     return True
 

@@ -5,7 +5,7 @@ artifacts by the SHA-256 of their bytes, ``files/ab/ab12...``, and for each arti
 that lists them and carries a digest of itself. The manifest is written last and in one piece, so that an artifact is
 there as a whole or not at all, and two machines that finish the same one at once cannot mix theirs. What is fetched is
 checked against both digests before it takes its name in the workspace; a byte that is not the recorded one makes it as
-good as absent, and it is computed again and put in the place of the bad one.
+good as absent: it is computed again, and the new one replaces the bad one.
 
 Object stores have no lock that a dying machine gives back. Two machines with separate workspaces may therefore
 compute the same cell at the same time; the first to finish is kept, and both found the same.
@@ -89,7 +89,7 @@ class SharedArtifacts:
         """Bring an artifact into the workspace under its name; whether it was there and unaltered.
 
         Args:
-            replace: in the place of what is here.
+            replace: instead of the local one.
         """
         return self._softly(lambda: self._fetch(kind, final, replace), False)
 
@@ -97,7 +97,7 @@ class SharedArtifacts:
         """Send a finished artifact, unless it is there; whether it is there now.
 
         Args:
-            replace: in the place of what is there.
+            replace: instead of the shared one.
         """
         return self._softly(lambda: self._publish(kind, folder, replace), False)
 

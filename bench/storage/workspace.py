@@ -128,7 +128,7 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        """Derived data that can be thrown away at any time: resampled signals, text embeddings."""
+        """Derived data that can be deleted at any time: resampled signals, text embeddings."""
         return self.root / "cache"
 
     @property

@@ -1,7 +1,7 @@
 """From the options of ``bench sweep`` to results: one study per fold, its best setting trained again and scored once.
 
-Only validation data are looked at while settings are compared (:func:`bench.runner.run_cell.predict_cell` puts the
-validation split in the place of the test split). The chosen setting then runs as any other cell does, for every seed
+Only validation data are looked at while settings are compared (:func:`bench.runner.run_cell.predict_cell` scores the
+validation split instead of the test split). The chosen setting then runs as any other cell does, for every seed
 asked for, and its result carries what chose it.
 """
 

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from bench.errors import BenchError
 
 WORKER, ERROR, SURPLUS, RETRY_OF, SAME_AS = "worker", "error", "surplus", "retry_of", "same_as"
-"""Attributes of a trial: who computes it; how it failed; that it is one too many; whom it stands in for or repeats."""
+"""Attributes of a trial: who computes it; how it failed; that it is one too many; which trial it replaces or repeats."""
 
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 

@@ -114,7 +114,7 @@ class Objective(ABC):
         return None
 
     def votes(self, targets: Shaped[np.ndarray, "known ..."]) -> Float[Tensor, "known output"]:
-        """What each labelled record votes for as somebody's neighbour."""
+        """What each labelled record votes for as a neighbour."""
         return torch.from_numpy(targets.astype(np.float32))
 
     def voted_scores(self, votes: Float[np.ndarray, "record output"]) -> Float[np.ndarray, "record ..."]:

@@ -49,5 +49,5 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Docstrings name things in Sphinx's way, which mkdocstrings leaves as it stands."""
+    """Docstrings name things in Sphinx's way, which mkdocstrings does not change."""
     return ROLE.sub("", html)

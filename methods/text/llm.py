@@ -72,7 +72,7 @@ class Aggregated(BaseModel):
 class LanguageModelExtractor:
     """Stages one and two by a language model.
 
-    Whatever the model answers, an entity counts only if its words stand in the report, one after the other: a
+    Whatever the model answers, an entity counts only if its words are in the report, one after the other: a
     model cannot add one. ``invented`` counts those that were refused.
 
     Args:

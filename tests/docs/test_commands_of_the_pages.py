@@ -58,7 +58,7 @@ def test_the_commands_run_to_the_letter(page, tmp_path):
 @pytest.mark.skipif("BENCH_TEST_INSTALLS" not in os.environ, reason="they install packages: .ci/wheel runs them")
 @pytest.mark.parametrize("page", INSTALL)
 def test_the_commands_that_install_run_to_the_letter(page, tmp_path):
-    """Only where the environment may be changed, for it is thrown away afterwards."""
+    """Only where the environment may be changed, because it is deleted afterwards."""
     run_to_the_letter(page, tmp_path)
     if page == "how-to/new-method.md":
         pages = (tmp_path / "bench-workspace/site").rglob("*.html")

@@ -77,7 +77,7 @@ def fetch(
     """Fetch a file and give it its name.
 
     Args:
-        received: called with the bytes of each piece; with a negative number when some had to be thrown away.
+        received: called with the bytes of each piece; with a negative number when some had to be discarded.
 
     Returns:
         its size in bytes.

@@ -205,7 +205,7 @@ class _Download:
                 waiting.add(pool.submit(self._one, path, sums[path]))
             while waiting:
                 waiting = self._settle(waiting, problems)
-        finally:  # also when somebody presses Ctrl-C: each connection ends at its next piece
+        finally:  # also after Ctrl-C: each connection ends at its next piece
             self.stopped.set()
             pool.shutdown(cancel_futures=True)
             self.journal.close()

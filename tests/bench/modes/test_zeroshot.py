@@ -44,7 +44,7 @@ class RowNumber(torch.nn.Module):
     [
         ("multilabel", unreported, [4, 5, 6], [2, 3, 4, 5, 6]),  # thresholds are chosen on validation recordings
         ("multiclass", unreported, [4, 5, 6], [4, 5, 6]),
-        ("multiclass", lambda epoch, value: None, [2, 3], [2, 3]),  # a search: validation in the place of test
+        ("multiclass", lambda epoch, value: None, [2, 3], [2, 3]),  # a search: validation instead of test
     ],
 )
 def test_only_needed_recordings_are_scored(kind, report, test, read):

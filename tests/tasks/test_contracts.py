@@ -6,15 +6,9 @@ from bench import registry
 from bench.checks import check_dataset, check_task
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """For the simulated cohorts: one per dataset."""
-    return tmp_path_factory.mktemp("cohorts")
-
-
 @pytest.mark.parametrize("name", registry.entries(registry.TASKS))
-def test_the_task_keeps_the_contract(name, folder):
-    verdicts = check_task(registry.load(registry.TASKS, name), folder=folder)
+def test_the_task_keeps_the_contract(name, source):
+    verdicts = check_task(registry.load(registry.TASKS, name), folder=source.workspace.root)
     assert [v for v in verdicts if v.outcome == "broken"] == []
 
 

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bench.data.source import DataSource
 from bench.data.status import verify
 from bench.errors import ConfigError
 from bench.runner.execute import run
 from bench.runner.plan import RunOptions
-from bench.storage.workspace import Workspace
 
 QUICK = ["pretrain.epochs=1", "linear.epochs=2"]
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory) -> DataSource:
-    return DataSource(Workspace(tmp_path_factory.mktemp("workspace")), simulated_records=150)
 
 
 @pytest.mark.parametrize(

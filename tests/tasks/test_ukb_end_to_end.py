@@ -23,11 +23,6 @@ from bench.tracking.run_fields import metrics_of
 from tasks.ukb import InfarctionHeartFailure
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory) -> DataSource:
-    return DataSource(Workspace(tmp_path_factory.mktemp("workspace")), simulated_records=200)
-
-
 def results_of(source, task, mode, epochs):
     options = RunOptions(["random-resnet"], [task], [mode], overrides=[f"{mode}.epochs={epochs}"], track=False)
     report = run(options, source)

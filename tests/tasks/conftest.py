@@ -1,0 +1,32 @@
+"""Simulated cohorts that all tests of tasks share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bench.data.source import DataSource
+from bench.storage.workspace import Workspace
+
+SHARED = ("simulated", "stores")
+
+
+@pytest.fixture(scope="session")
+def cohorts(tmp_path_factory) -> Path:
+    """Where each cohort is written and prepared once, also when several processes share the tests."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cohorts"
+    for name in SHARED:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(cohorts, tmp_path_factory) -> DataSource:
+    """Cohorts of 200 recordings, in a separate workspace for the results of each module."""
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"))
+    for name in SHARED:
+        (workspace.root / name).symlink_to(cohorts / name)
+    return DataSource(workspace, simulated_records=200)

@@ -1,15 +1,17 @@
 """A finished cell on disk: metrics, predictions per record and provenance. MLflow is a copy of it.
 
 ``results/KEY/result.json`` holds everything but the predictions, ``results/KEY/predictions.parquet`` one row for each
-scored example of the validation and test partitions: ``record_id, patient_id, partition, target_*, score_*``.
+scored example of the validation and test partitions: ``record_id, patient_id, partition, target_*, score_*``, and
+``results/KEY/history.csv``, where a mode trains in epochs, one row per epoch.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
+HISTORY = "history.csv"
 NAMED = 5
 """Damaged results that are named when all are read; of more, the number."""
 
@@ -91,6 +94,13 @@ class Result:
         table = parquet.ParquetFile(pyarrow.BufferReader(self._checked_bytes())).read(use_threads=False)
         return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
 
+    def history(self) -> list[dict[str, float]]:
+        """One entry per epoch of downstream training, in order; empty for a mode that has none, or if it was not kept."""
+        if self.folder is None or HISTORY not in (self.provenance.get("files") or {}):
+            return []
+        with open(self.folder / HISTORY, newline="", encoding="utf-8") as file:
+            return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
     def _checked_bytes(self) -> bytes:
         if self.folder is None:
             raise DataError(f"result {self.key} was not read from a folder, so its predictions cannot be found.")
@@ -104,8 +114,13 @@ class Result:
         return content
 
 
-def write_result(results: Path, result: Result, predictions: pd.DataFrame) -> Result:
+def write_result(
+    results: Path, result: Result, predictions: pd.DataFrame, history: Sequence[Mapping[str, float]] = ()
+) -> Result:
     """Store a finished cell; it appears whole or not at all, and takes the place of an older one.
+
+    Args:
+        history: one entry per epoch of downstream training.
 
     Returns:
         The result with folder and predictions digest filled in.
@@ -115,10 +130,20 @@ def write_result(results: Path, result: Result, predictions: pd.DataFrame) -> Re
         path = folder / "predictions.parquet"
         predictions.to_parquet(path, index=False)
         value = asdict(result) | {"cell": result.cell.to_dict(), "predictions_digest": file_digest(path)}
+        if history:
+            _write_history(folder / HISTORY, history)
+            value["provenance"] = value["provenance"] | {"files": {HISTORY: file_digest(folder / HISTORY)}}
         del value["folder"]
         write_json(folder / "result.json", value)
         seal(folder, "result", {"key": result.key} | result.inputs)
     return read_result(final)
+
+
+def _write_history(path: Path, history: Sequence[Mapping[str, float]]) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in history for name in row)))
+        writer.writeheader()
+        writer.writerows(history)
 
 
 def read_result(folder: Path) -> Result:

@@ -1,4 +1,4 @@
-"""``bench checkpoints``: import published weights as checkpoints of this workspace."""
+"""``bench checkpoints``: import published weights, and register checkpoints as models of MLflow."""
 
 from __future__ import annotations
 
@@ -9,12 +9,7 @@ import typer
 
 from bench.cli import options as o
 
-app = typer.Typer(no_args_is_help=True, help="Import published weights as checkpoints of this workspace.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keep ``import`` a subcommand while it is the only command."""
+app = typer.Typer(no_args_is_help=True, help="Import published weights, and register checkpoints as models of MLflow.")
 
 
 @app.command(
@@ -80,3 +75,45 @@ def import_command(
     say(f"{len(report.matched)} tensors matched, {len(report.unused)} unused, none missing, none of another shape")
     say(f"checkpoint {folder}")
     say(f"run it with: bench run --method {method} --checkpoint {method}={folder.name} --task TASK --mode MODE")
+
+
+@app.command("register", epilog="Example:  bench checkpoints register ecg-encoder --checkpoint kmerl-eb08712fbd025a34")
+def register_command(
+    name: Annotated[str, typer.Argument(help="Name of the registered model; a new one or that of earlier versions.")],
+    checkpoint: Annotated[
+        str,
+        typer.Option("--checkpoint", metavar="FOLDER", help="A checkpoint: a folder, or its name in the workspace."),
+    ],
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="NAME",
+            help="Return scores of this task's classes, from their names in words (methods with zeroshot). [default: features]",
+            autocompletion=o.complete("bench.tasks"),
+        ),
+    ] = None,
+    fs: Annotated[float, typer.Option("--fs", metavar="HZ", min=1, help="Rate of the model's input.")] = 500.0,
+    uri: Annotated[
+        str | None,
+        typer.Option(
+            "--uri", help="MLflow tracking URI. Also MLFLOW_TRACKING_URI. [default: mlflow.db in the workspace]"
+        ),
+    ] = None,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Make a version of a registered model from a checkpoint. It maps recordings in mV, [record, lead, time], to features
+    or class scores; open it with mlflow.pyfunc.load_model."""
+    from bench.errors import ConfigError
+    from bench.model_registry.register import register
+    from bench.progress import say
+    from bench.storage.workspace import Workspace
+
+    own = Workspace.at(workspace)
+    folders = (Path(checkpoint).expanduser(), own.checkpoints / checkpoint)
+    folder = next((f for f in folders if (f / "provenance.json").is_file()), None)
+    if folder is None:
+        raise ConfigError(f"--checkpoint {checkpoint}: no checkpoint at {folders[0]} or {folders[1]}.")
+    made = register(name, folder.absolute(), own, uri or own.tracking_uri, fs, task or "")
+    say(f"registered {made.name}, version {made.version}: {made.output}")
+    say(f'open it with: mlflow.pyfunc.load_model("{made.uri}")')

@@ -29,6 +29,10 @@ DataRoot = Annotated[
         "BENCH_DATA. Without it the built-in simulated cohorts are used.",
     ),
 ]
+NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not mirror results to MLflow.")]
+LogModels = Annotated[
+    bool, typer.Option("--log-models", help="Send the weights of checkpoints to MLflow, too. [default: their digests]")
+]
 WorkspaceOption = Annotated[
     str | None,
     typer.Option(

@@ -56,6 +56,10 @@ def pretrain_command(
     text: o.TextOption = None,
     simulated_records: o.SimulatedRecords = None,
     on_bad_record: o.OnBadRecord = "error",
+    no_track: Annotated[
+        bool, typer.Option("--no-track", help="Do not log the pretraining to MLflow while it trains.")
+    ] = False,
+    log_models: o.LogModels = False,
     workspace: o.WorkspaceOption = None,
     artifacts: o.ArtifactsOption = None,
 ) -> None:
@@ -66,6 +70,7 @@ def pretrain_command(
     from bench.runner.multi_process_pretraining import pretrain_as_one_of_many
     from bench.runner.overrides import check_overrides, fields_of, parse_overrides
     from bench.runner.session import Session
+    from bench.tracking.follow import followed
     from bench.training.devices import Devices
     from bench.training.launch import started_by_others
 
@@ -95,10 +100,14 @@ def pretrain_command(
         shared.check()
     default = next(iter(registry.entries(registry.DATASETS)))
     dataset = "ptbxl" if "ptbxl" in registry.entries(registry.DATASETS) else default
-    if spread.total > 1 and started_by_others():
-        folder = pretrain_as_one_of_many(session, method, dataset)
-    else:
-        spec = session.checkpoint_spec(cls, dataset)
-        assert spec is not None
-        folder = session.checkpoint(spec)
+    many = spread.total > 1 and started_by_others()
+    first = not many or os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
+    with followed(source.workspace, first and not no_track, log_models) as log:
+        if many:
+            folder = pretrain_as_one_of_many(session, method, dataset)
+        else:
+            spec = session.checkpoint_spec(cls, dataset)
+            assert spec is not None
+            folder = session.checkpoint(spec)
+        log(folder)
     say(f"checkpoint {folder}")

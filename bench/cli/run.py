@@ -160,7 +160,8 @@ def run_command(
             "none]",
         ),
     ] = None,
-    no_track: Annotated[bool, typer.Option("--no-track", help="Do not mirror results to MLflow.")] = False,
+    no_track: o.NoTrack = False,
+    log_models: o.LogModels = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and stop.")] = False,
     json_output: o.Json = False,
     simulated_records: o.SimulatedRecords = None,
@@ -217,6 +218,7 @@ def run_command(
         address=address,
         time_limit=parse_time_limit(time_limit),
         track=not no_track,
+        log_models=log_models,
     )
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record, artifacts=artifacts)
     if source.kind == "simulated" and not dry_run:

@@ -19,13 +19,13 @@ Uri = Annotated[
 
 
 @app.command(epilog="Example:  bench tracking push --uri http://127.0.0.1:5000")
-def push(uri: Uri = None, workspace: o.WorkspaceOption = None) -> None:
-    """Log every stored result that the server does not have yet."""
+def push(uri: Uri = None, log_models: o.LogModels = False, workspace: o.WorkspaceOption = None) -> None:
+    """Log every stored result and pretraining that the server does not have yet."""
     from bench.storage.workspace import Workspace
     from bench.tracking import mirror
 
     current = Workspace.at(workspace)
-    _report(mirror.push(current.results, uri or current.tracking_uri), "logged")
+    _report(mirror.push(current.results, uri or current.tracking_uri, log_models=log_models), "logged")
 
 
 @app.command(epilog="Example:  bench tracking pull --uri http://127.0.0.1:5000")

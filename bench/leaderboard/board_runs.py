@@ -79,6 +79,7 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
             fractions=[fraction or 1.0],
             overrides=[*of_mode, *options.overrides, *of_row],
             of_board=True,
+            board=board.name,
         )
         for (method, of_mode, of_row, mode, leads, fraction), names in runs.items()
         if names

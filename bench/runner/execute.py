@@ -75,7 +75,7 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
 
     profile = _profile(options, source)
     named = named_checkpoints(options.checkpoints, source.workspace.checkpoints, planned)
-    session = Session(source, profile, overrides, options.corpus, options.allow_pretraining, named)
+    session = Session(source, profile, overrides, options.corpus, options.allow_pretraining, named, board=options.board)
     planned.cells = list(dict.fromkeys(c for cell in planned.cells for c in (*_members(cell, session), cell)))
     names = list(dict.fromkeys(cell.method for cell in planned.cells))
     in_modes = None if options.of_board else {cell.mode for cell in planned.cells}
@@ -349,18 +349,24 @@ def _mirror(
     if not options.track:
         yield lambda results: None
         return
+    from bench.tracking.follow import PretrainingFollower
     from bench.tracking.mirror import ResultMirror
 
-    mirror = ResultMirror(workspace.tracking_uri, warn=lambda text: say(f"warning: {text}"))
-    send, finish = _in_thread(mirror.add_all, mirror.flush) if in_thread else (mirror.add_all, mirror.flush)
-    try:
-        yield send
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
+    def warn(text: str) -> None:
+        say(f"warning: {text}")
+
+    uri, models = workspace.tracking_uri, options.log_models
+    mirror = ResultMirror(uri, warn=warn, log_models=models)
+    with PretrainingFollower(uri, workspace.checkpoints, warn=warn, log_models=models):
+        send, finish = _in_thread(mirror.add_all, mirror.flush) if in_thread else (mirror.add_all, mirror.flush)
+        try:
+            yield send
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            finish()
+            raise
         finish()
-        raise
-    finish()
 
 
 def _in_thread(

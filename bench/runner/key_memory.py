@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 FILE = "keys.json"
 METHODS_MODULE = "bench.method.contract"
 """Every module with a method imports it."""
-LATER = ("recompute", "cached_only", "retry_failed", "limit", "track", "jobs")
+LATER = ("recompute", "cached_only", "retry_failed", "limit", "track", "log_models", "jobs")
 """Options that decide what becomes of a plan's cells, and not which they are."""
 LARGE = 1 << 22
 """Bytes above which the size and the time of change of a file count instead of its content."""

@@ -49,7 +49,9 @@ class RunOptions:
     address: str | None = None  # of a Ray cluster
     time_limit: float | None = None  # seconds for each job
     track: bool = True
+    log_models: bool = False  # send the weights of checkpoints to MLflow, too
     of_board: bool = False  # overrides may be of other rows
+    board: str = ""  # recorded with the results
     resume: InitVar[str | None] = None  # old words of retry_failed, recompute and cached_only
 
     def __post_init__(self, resume: str | None) -> None:

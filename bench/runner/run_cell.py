@@ -192,6 +192,7 @@ def _compute(resolved: ResolvedCell) -> Result:
             "machine": provenance.machine(),
             "protocol": resolved.mode.released_protocol,
             "overrides": [override.text for override in session.overrides],
+            **({"board": session.board} if session.board else {}),
             **({"sweep": dict(session.sweep)} if session.sweep else {}),
             "task_version": data.task.version,
             "input": instance.input.to_dict(),
@@ -209,7 +210,7 @@ def _compute(resolved: ResolvedCell) -> Result:
             },
         },
     )
-    return write_result(session.source.workspace.results, result, predictions.table())
+    return write_result(session.source.workspace.results, result, predictions.table(), output.history)
 
 
 def _median_beats(data: TaskData, instance: Method, cell: Cell) -> dict[str, Any]:

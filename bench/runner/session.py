@@ -54,6 +54,7 @@ class Session:
     checkpoints: Mapping[str, Path] = field(default_factory=dict)  # method -> the folder to use, whatever made it
     sweep: Mapping[str, Any] | None = None  # what chose the overrides on validation data: study, trial, space
     devices: Devices = field(default_factory=Devices)  # what pretraining is spread over
+    board: str = ""  # whose cells these are
     _remembered: dict[tuple, Any] = field(default_factory=dict)
     _failed: dict[str, Exception] = field(default_factory=dict)  # checkpoint key -> why it could not be made
     _stores: dict[str, SignalStore] = field(default_factory=dict)
@@ -71,7 +72,17 @@ class Session:
 
     def settings(self) -> dict[str, Any]:
         """What another process needs to open the same session."""
-        names = ("source", "profile", "overrides", "corpus", "allow_pretraining", "checkpoints", "sweep", "devices")
+        names = (
+            "source",
+            "profile",
+            "overrides",
+            "corpus",
+            "allow_pretraining",
+            "checkpoints",
+            "sweep",
+            "devices",
+            "board",
+        )
         return {name: getattr(self, name) for name in names}
 
     def remembered(self, what: tuple, make: Callable[[], Any]) -> Any:

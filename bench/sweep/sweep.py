@@ -39,6 +39,7 @@ from bench.sweep.samplers import PrunerName, SamplerName, pruner_for, sampler_fo
 from bench.sweep.search import Search, described, search
 from bench.sweep.storage import opened
 from bench.sweep.trials import best, done
+from bench.tracking.follow import followed
 from bench.training.objective import objective_for
 
 if TYPE_CHECKING:
@@ -123,14 +124,16 @@ def sweep(
         for study in planned:  # refuses what cannot be, and makes the tables, before any worker starts
             with opened(_storage(options, source, study), options.workers, options.heartbeat):
                 pass
-        _in_processes(options, session, planned)
+        with followed(source.workspace, options.run.track):
+            _in_processes(options, session, planned)
         options = dataclasses.replace(options, retry_failed=False)
     report = SweepReport()
-    for study in planned:
-        chosen, facts = take_part(options, session, study)
-        report.studies.append(chosen)
-        overrides = [*session.overrides, *_overrides(chosen.setting)]
-        _score(study, session.under(overrides, facts), options.run, report, on_result)
+    with followed(source.workspace, options.run.track):
+        for study in planned:
+            chosen, facts = take_part(options, session, study)
+            report.studies.append(chosen)
+            overrides = [*session.overrides, *_overrides(chosen.setting)]
+            _score(study, session.under(overrides, facts), options.run, report, on_result)
     return report
 
 
@@ -243,7 +246,7 @@ def take_part(options: SweepOptions, session: Session, planned: Planned) -> tupl
         trials = done(study.get_trials(deepcopy=False))
         found = best(trials)
         if options.run.track:
-            mirror_study(session.source.workspace, study, trials, found)
+            mirror_study(session.source.workspace, study, trials, found, what.trials)
         states = [trial.state.name.lower() for trial in trials]
     counts = {state: states.count(state) for state in ("complete", "pruned", "fail")}
     assert what.facts is not None and found.value is not None

@@ -27,6 +27,7 @@ from bench.tracking.sqlite_store import ARTIFACTS, follow_move, is_damaged, sqli
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
+EXPERIMENT = "bench"
 KIND_TAG = "mlflow.experimentKind"
 MODEL_TRAINING = "custom_model_development"
 """The value that MLflow's pages give an experiment of the type "Machine learning"."""

@@ -20,6 +20,7 @@ from bench.cells.result import Result, parse_result, read_results
 from bench.errors import DataError
 from bench.storage.artifacts import file_digest, seal, writing
 from bench.tracking.connection import (
+    EXPERIMENT,
     TrackingError,
     calls,
     client_of,
@@ -28,17 +29,16 @@ from bench.tracking.connection import (
     is_of_a_workspace,
     turn,
 )
-from bench.tracking.run_fields import KEY_TAG, RESULT_TAG, metrics_of, params_of, run_span, tags_of
+from bench.tracking.pretraining import CHECKPOINT_TAG, PretrainingRun
+from bench.tracking.result_run import FILES, Links, files_of, log_result
+from bench.tracking.run_fields import KEY_TAG, RESULT_TAG
 from bench.tracking.sqlite_store import finished_in_sqlite, follow_move, sqlite_path, waiting_once
+from bench.training.checkpoint import read_provenance
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-EXPERIMENT = "bench"
-_LONGEST_TAG = 5000
-"""Characters of a tag that every MLflow takes with a new run."""
-_FILES = ("result.json", "predictions.parquet")
 _KEY = re.compile(r"[0-9a-f]{8,64}")
 
 
@@ -51,8 +51,11 @@ class Transfer:
     refused: list[str] = field(default_factory=list)
 
 
-def log_results(uri: str, results: Iterable[Result], experiment: str = EXPERIMENT) -> Transfer:
-    """Log finished cells, each as one run with params, tags, metrics, ``result.json`` and ``predictions.parquet``.
+def log_results(
+    uri: str, results: Iterable[Result], experiment: str = EXPERIMENT, log_models: bool = False
+) -> Transfer:
+    """Log finished cells, each as one run with params, tags, metrics, curves, datasets, figures and its files, linked to
+    the run of its checkpoint and nested in that of its sweep.
 
     A cell whose finished run is already there (by its key) is not logged twice, and one that an interrupted writer left
     unfinished is completed. Writers on one machine take turns.
@@ -73,18 +76,49 @@ def log_results(uri: str, results: Iterable[Result], experiment: str = EXPERIMEN
             client = client_of(uri)
             number = experiment_id(client, uri, experiment)
             unfinished = _unfinished_runs(client, number)
+            links = Links.of(client, number, missing.values(), log_models)
 
             def log(result: Result) -> None:
-                _log(client, number, result, unfinished.get(result.key))
+                log_result(client, number, result, links, unfinished.get(result.key))
 
             with waiting_once(sqlite_path(uri) if is_of_a_workspace(uri) else None), calls(uri) as pool:
                 list(pool.map(log, missing.values()))
     return Transfer(moved=len(missing), present=len(waiting) - len(missing))
 
 
-def push(results: Path, uri: str, experiment: str = EXPERIMENT) -> Transfer:
-    """Log every cell of a result store that MLflow does not hold yet: after a server was down, or for a new one."""
-    return log_results(uri, read_results(results), experiment)
+def push(results: Path, uri: str, experiment: str = EXPERIMENT, log_models: bool = False) -> Transfer:
+    """Log every cell and pretraining of a workspace that MLflow does not hold yet: after a server was down, or for a new
+    one.
+
+    Args:
+        results: the folder of that name; checkpoints lie next to it.
+    """
+    log_checkpoints(uri, results.with_name("checkpoints"), experiment, log_models)
+    return log_results(uri, read_results(results), experiment, log_models)
+
+
+def log_checkpoints(
+    uri: str, checkpoints: Path, experiment: str = EXPERIMENT, log_models: bool = False, only: Path | None = None
+) -> None:
+    """Log the pretraining of every checkpoint in a folder that MLflow does not hold yet; ``only``: of this one."""
+    folders = [only] if only else sorted(file.parent for file in checkpoints.glob("[!.]*/provenance.json"))
+    waiting = {}
+    for folder in folders:
+        try:
+            waiting[read_provenance(folder)["key"]] = folder
+        except DataError as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
+    if not waiting:
+        return
+    with failing_as(uri), turn(uri, checkpoints):
+        database = sqlite_path(uri)
+        done = finished_in_sqlite(database, experiment, CHECKPOINT_TAG) if database is not None else None
+        missing = [folder for key, folder in waiting.items() if key not in (done or ())]
+        if missing:
+            client = client_of(uri)
+            number = experiment_id(client, uri, experiment)
+            for folder in missing:
+                PretrainingRun(folder).send(client, number, log_models)
 
 
 def pull(uri: str, results: Path, experiment: str = EXPERIMENT) -> Transfer:
@@ -126,8 +160,10 @@ class ResultMirror:
         experiment: str = EXPERIMENT,
         batch: int = 16,
         warn: Callable[[str], None] = warnings.warn,
+        log_models: bool = False,
     ):
         self.uri, self.experiment, self.batch, self.warn = uri, experiment, batch, warn
+        self.log_models = log_models
         self.failed = False
         self._waiting: list[Result] = []
 
@@ -148,7 +184,7 @@ class ResultMirror:
         """Send what waits."""
         if self._waiting and not self.failed:
             try:
-                log_results(self.uri, self._waiting, self.experiment)
+                log_results(self.uri, self._waiting, self.experiment, self.log_models)
             except (TrackingError, DataError) as error:
                 self.failed = True
                 self.warn(str(error))
@@ -203,41 +239,24 @@ def _unfinished_runs(client: MlflowClient, experiment: str) -> dict[str, Run]:
     return {run.data.tags[KEY_TAG]: run for run in _runs(client, experiment, "attributes.status != 'FINISHED'")}
 
 
-def _log(client: MlflowClient, experiment: str, result: Result, run: Run | None) -> None:
-    """Log a cell, as ``run`` if an interrupted writer left one: one call for its tags, one for params and metrics."""
-    from mlflow.entities import Metric, Param, RunTag
-
-    start, end = run_span(result)
-    tags = tags_of(result)
-    if run is None:
-        # of a new run the store does not check the tags' lengths
-        short = {name: value for name, value in tags.items() if len(value) <= _LONGEST_TAG}
-        run = client.create_run(experiment, start_time=start, tags=short, run_name=str(result.cell))
-        tags = {name: value for name, value in tags.items() if name not in short}
-    client.log_batch(
-        run.info.run_id,
-        metrics=[Metric(name, value, end, 0) for name, value in metrics_of(result).items()],
-        params=[Param(name, value) for name, value in params_of(result).items()],
-        tags=[RunTag(name, value) for name, value in tags.items()],
-    )
-    assert result.folder is not None
-    for name in _FILES:
-        client.log_artifact(run.info.run_id, str(result.folder / name))
-    client.set_terminated(run.info.run_id, "FINISHED", end)
-
-
 def _fetch(client: MlflowClient, run: Run, key: str, results: Path) -> None:
     where = f"MLflow run {run.info.run_id} ({run.info.run_name})"
     if not _KEY.fullmatch(key):
         raise DataError(f"{where}: its key {key!r} is not a digest; the cell was not copied.")
     with writing(results / key) as folder:
-        for name in _FILES:
+        for name in FILES:
             client.download_artifacts(run.info.run_id, name, str(folder))
         if file_digest(folder / "result.json") != run.data.tags.get(RESULT_TAG):
             raise DataError(
                 f"{where}: result.json is not the file that was logged (digest differs); the cell was not copied."
             )
         result = parse_result((folder / "result.json").read_bytes(), folder)
+        for name in files_of(result):
+            client.download_artifacts(run.info.run_id, name, str(folder))
+            if file_digest(folder / name) != result.provenance["files"][name]:
+                raise DataError(
+                    f"{where}: {name} is not the file that was logged (digest differs); the cell was not taken."
+                )
         if result.key != key or file_digest(folder / "predictions.parquet") != result.predictions_digest:
             raise DataError(
                 f"{where}: key or predictions are not the recorded ones (digest differs); the cell was not copied."

@@ -16,8 +16,15 @@ from bench.storage.artifacts import file_digest
 
 KEY_TAG = "bench.key"
 RESULT_TAG = "bench.result_sha256"
+TYPE_TAG = "bench.type"
+"""``result``, ``pretraining``, ``sweep`` or ``trial``: the kinds of run of one experiment."""
+LONGEST_TAG = 5000
+"""Characters of a tag that every MLflow takes with a new run."""
 MAX_CLASSES = 200
 """With more classes (identification has one a person) the per-class values stay in ``result.json``."""
+
+MAX_EPOCHS = 500
+"""Of a longer training, every n-th epoch is logged."""
 
 _NOT_ALLOWED = re.compile(r"[^\w\-. ]")  # mlflow would take / and : too, but reads / as a folder
 
@@ -36,7 +43,7 @@ def params_of(result: Result) -> dict[str, str]:
         **({"draw": cell.draw, "training": cell.training} if cell.draw or cell.training else {}),
         "fold": cell.fold,
     }
-    return _text(coordinates | {f"config.{name}": value for name, value in flatten(result.config).items()})
+    return as_text(coordinates | {f"config.{name}": value for name, value in flatten(result.config).items()})
 
 
 def tags_of(result: Result) -> dict[str, str]:
@@ -44,20 +51,20 @@ def tags_of(result: Result) -> dict[str, str]:
     pages read. Everything else is in the artifact ``result.json``."""
     provenance = result.provenance
     tags: dict[str, Any] = {
+        TYPE_TAG: "result",
         KEY_TAG: result.key,
         "profile": result.profile,
         "data": result.data,
         "contamination": result.contamination,
         "overrides": " ".join(map(str, provenance.get("overrides") or ())),
         "left_out": ", ".join(result.score.get("left_out") or ()),
-        "dataset.version": result.dataset.get("version"),
-        "dataset.digest": result.dataset.get("digest"),
         "split.name": result.split.get("name"),
         "split.digest": result.split.get("digest"),
         "split.complete": result.split.get("complete"),
         "checkpoint.key": result.checkpoint.get("key"),
         "checkpoint.corpus": (result.checkpoint.get("corpus") or {}).get("dataset"),
         "selection.epoch": result.selection.get("epoch"),
+        "board": provenance.get("board"),
         "sweep.study": (provenance.get("sweep") or {}).get("study"),
         "predictions_sha256": result.predictions_digest,
         "mlflow.source.name": "bench",
@@ -66,7 +73,7 @@ def tags_of(result: Result) -> dict[str, str]:
     }
     if result.folder is not None:
         tags[RESULT_TAG] = file_digest(result.folder / "result.json")
-    return _text({name: value for name, value in tags.items() if value not in (None, "")})
+    return as_text({name: value for name, value in tags.items() if value not in (None, "")})
 
 
 def metrics_of(result: Result) -> dict[str, float]:
@@ -85,8 +92,25 @@ def metrics_of(result: Result) -> dict[str, float]:
     if len(per_class) <= MAX_CLASSES:
         for label, values in per_class.items():
             for name, value in values.items():
-                metrics[f"per_class/{_NOT_ALLOWED.sub('_', label)}/{name}"] = value
+                metrics[f"per_class/{metric_name(label)}/{name}"] = value
     return {name: float(value) for name, value in metrics.items() if _is_number(value)}
+
+
+def curves_of(result: Result) -> list[tuple[str, float, int]]:
+    """``curve/loss``, ``curve/validation``: (name, value, epoch) of the training of head or model, at most 500 epochs; and
+    ``curve/chosen``, the validation value at the chosen epoch. Without epochs (``solver=exact``) penalties are counted."""
+    rows = result.history()
+    chosen = result.selection.get("epoch")
+    steps = [int(row.get("epoch", place)) for place, row in enumerate(rows, 1)]
+    points = []
+    for place, (step, row) in enumerate(zip(steps, rows, strict=True)):
+        if place % -(-len(rows) // MAX_EPOCHS) and step not in (chosen, steps[-1]):
+            continue
+        values = {name: value for name, value in row.items() if name != "epoch"}
+        if step == chosen and "validation" in row:
+            values["chosen"] = row["validation"]
+        points += [(f"curve/{metric_name(name)}", v, step) for name, v in values.items() if math.isfinite(v)]
+    return points
 
 
 def run_span(result: Result) -> tuple[int, int]:
@@ -114,12 +138,17 @@ def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _text(values: Mapping[str, Any]) -> dict[str, str]:
+def metric_name(name: str) -> str:
+    """A name, or a part of one, as MLflow takes it."""
+    return _NOT_ALLOWED.sub("_", name)
+
+
+def as_text(values: Mapping[str, Any]) -> dict[str, str]:
     """MLflow's params and tags are text, under names of a restricted alphabet; credentials are masked."""
     text = {}
     for name, value in values.items():
         written = value if isinstance(value, str) else json.dumps(value, default=str)
-        text[_NOT_ALLOWED.sub("_", name)[:250]] = "***" if is_secret(name) and value else redact(written)
+        text[metric_name(name)[:250]] = "***" if is_secret(name) and value else redact(written)
     return text
 
 

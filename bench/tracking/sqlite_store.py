@@ -53,8 +53,9 @@ def follow_move(database: Path) -> None:
                 )
 
 
-def finished_in_sqlite(database: Path, experiment: str) -> set[str] | None:
-    """The keys of all finished runs, read without importing mlflow; None if the tables are not the expected ones."""
+def finished_in_sqlite(database: Path, experiment: str, tag: str = KEY_TAG) -> set[str] | None:
+    """The values of a tag, by default the keys of cells, of all finished runs, read without importing mlflow; None if the
+    tables are not the expected ones."""
     if not database.exists():
         return set()
     query = (
@@ -63,7 +64,7 @@ def finished_in_sqlite(database: Path, experiment: str) -> set[str] | None:
     )
     try:
         with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-            return {row[0] for row in connection.execute(query, (KEY_TAG, experiment))}
+            return {row[0] for row in connection.execute(query, (tag, experiment))}
     except sqlite3.Error:
         return None
 

@@ -1,5 +1,5 @@
 """Checkpoints: ``checkpoints/METHOD-KEY/`` with ``model.safetensors``, ``config.yaml``, ``provenance.json``, ``history.csv``,
-and ``concepts.json`` where pretraining had words.
+``training.jsonl``, and ``concepts.json`` where pretraining had words.
 
 The key is a digest of what determines the weights: method source and config, corpus digest, input. A checkpoint
 appears whole and sealed; a run in progress lies next to it in ``.METHOD-KEY.partial`` and is continued by the next run.
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,17 +133,22 @@ def _make(
     from bench.training.devices import full
     from bench.training.distributed import agreed, first_alone, rank
     from bench.training.loop import STATE, train
+    from bench.training.state_file import discard_if_damaged
+    from bench.training.training_log import LOG, TrainingLog
 
     method = seeded_method(spec.method, spec.config, spec.config.pretrain.seed)
     with first_alone():
         method.prepare_corpus(corpus)
     history: list[dict[str, Any]] = []
-    for stage, config in method.stages(spec.config).items():
+    stages, records = method.stages(spec.config), {"train": len(rows), "validation": len(validation_rows)}
+    file = partial / LOG if rank() == 0 else None
+    TrainingLog(file).begin(spec, final.name, stages, records)
+    for stage, config in stages.items():
         batch = config.batch_for(len(rows))
         folder = partial / stage
         folder.mkdir(parents=True, exist_ok=True)
         if rank() == 0:
-            _discard_if_damaged(folder / STATE)
+            discard_if_damaged(folder / STATE)
         say(
             f"{'continuing' if (folder / STATE).exists() else 'pretraining'} {method.name} on {corpus.name}"
             + (f", stage {stage}" if stage else "")
@@ -153,33 +157,13 @@ def _make(
         )
         method.begin_stage(stage)
         with track(f"pretraining {method.name}") as progress:
-            entries = train(method, source, rows, validation_rows, config, folder, progress, devices)
+            log = TrainingLog(file, stage)
+            entries = train(method, source, rows, validation_rows, config, folder, progress, devices, log)
         history += [({"stage": stage} if stage else {}) | entry for entry in entries]
     weights = {name: full(value).detach().cpu().contiguous() for name, value in method.state_dict().items()}
     if rank() == 0:
-        _write(spec, final, method, weights, history, {"train": len(rows), "validation": len(validation_rows)}, devices)
+        _write(spec, final, method, weights, history, records, devices, partial / LOG)
     agreed("written")
-
-
-def _discard_if_damaged(state: Path) -> None:
-    """Remove the state of an interrupted pretraining unless every tensor in it has the checksum it was written with.
-
-    A state is a zip file, whose entries carry CRC-32 checksums. torch does not compare them when it reads, and refuses
-    other files than zipfile does: both must accept it.
-    """
-    import torch
-
-    if not state.exists():
-        return
-    try:
-        torch.load(state, "cpu", weights_only=True, mmap=True)
-        with zipfile.ZipFile(state) as entries:
-            if entries.testzip() is None:
-                return
-    except Exception:  # damaged bytes raise many kinds of error, some of them undocumented
-        pass
-    say(f"{state}: damaged on disk; pretraining starts again from the first epoch of this stage")
-    state.unlink()
 
 
 def _write(
@@ -190,6 +174,7 @@ def _write(
     history: list[dict[str, Any]],
     records: dict[str, int],
     devices: Devices | None,
+    log: Path,
 ) -> None:
     from bench.training.devices import ran_on
 
@@ -202,7 +187,7 @@ def _write(
         "steps": sum(c.epochs * (records["train"] // batch) for c, batch in zip(stages, batches, strict=True)),
         "seconds": sum(entry["seconds"] for entry in history),
     }
-    write_checkpoint(spec, final, method, weights, facts, history)
+    write_checkpoint(spec, final, method, weights, facts, history, log)
 
 
 def write_checkpoint(
@@ -212,11 +197,13 @@ def write_checkpoint(
     weights: dict[str, Any],
     facts: dict[str, Any],
     history: list[dict[str, Any]] | None = None,
+    log: Path | None = None,
 ) -> None:
     """Write a sealed checkpoint.
 
     Args:
         facts: how the weights came about, for ``provenance.json``.
+        log: of pretraining (:mod:`bench.training.training_log`).
         history: of pretraining, and then what it put into words is asked of the method; None for imported weights.
     """
     import pandas as pd
@@ -224,12 +211,15 @@ def write_checkpoint(
     from safetensors.torch import save_file
 
     from bench import provenance
+    from bench.training.training_log import LOG
 
     with writing(final) as folder:
         save_file(weights, folder / WEIGHTS)
         (folder / "config.yaml").write_text(yaml.safe_dump(spec.config.model_dump(mode="json"), sort_keys=False))
         if history is not None:
             pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
+            if log is not None:
+                shutil.copyfile(log, folder / LOG)
             if concepts := list(method.concepts()):
                 write_json(folder / CONCEPTS, concepts)
         write_json(

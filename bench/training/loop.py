@@ -33,6 +33,7 @@ from bench.training.devices import Devices, full, in_parts, make_fabric
 from bench.training.distributed import agreed, average, rank, ranks
 from bench.training.method_calls import Model, set_up
 from bench.training.schedule import schedule_of
+from bench.training.training_log import TrainingLog, effective_rank, gradient_norm
 
 STATE = "state.pt"
 
@@ -83,6 +84,7 @@ def train(
     folder: Path,
     progress: Progress,
     devices: Devices | None = None,
+    log: TrainingLog | None = None,
 ) -> list[dict[str, float]]:
     """Pretrain ``method`` in place and return its history, one entry an epoch.
 
@@ -92,6 +94,7 @@ def train(
 
     Args:
         devices: in one of several processes, what they run on together.
+        log: records steps and epochs.
 
     Raises:
         DataError: fewer than two recordings. ConfigError: what the devices, or the method, cannot do. BenchError: a loss
@@ -103,6 +106,7 @@ def train(
         )
     batch_size = config.batch_for(len(rows))
     _check(method, config, batch_size, devices)
+    log = log or TrainingLog()
     fabric = make_fabric(config.precision, devices)
     draws = (rank(),) if rank() else ()
     steps = len(rows) // batch_size
@@ -145,6 +149,8 @@ def train(
                     f"({_show(values)}). {kept}; lower pretrain.lr "
                     f"(now {config.lr:g}) or set pretrain.clip_norm, which starts a separate checkpoint."
                 )
+            if log.wants(step + 1, total):
+                log.step(step + 1, batch_size, values, config.lr * factor, gradient_norm(fabric, method))
             if config.clip_norm is not None:
                 clip_gradients(fabric, model.module, optimiser, config.clip_norm, f"pretrain.lr (now {config.lr:g})")
             optimiser.step()
@@ -163,7 +169,10 @@ def train(
             "waiting": waited / seconds,
             "devices": ranks(),
         }
+        seen = validation_rows if len(validation_rows) > 1 else rows
+        entry |= log.measured() | effective_rank(method, model, source, seen)
         history.append(entry)
+        log.epoch(entry, list(sums))
         state = {"model": method.state_dict(), "optimiser": optimiser.state_dict(), "history": history}
         if ranks() > 1:
             state = full(state)

@@ -22,7 +22,7 @@ class MethodCalls(nn.Module):
         super().__init__()
         self.method = method
 
-    def forward(self, function: str, opaque: OpaqueBatch) -> dict[str, Tensor]:
+    def forward(self, function: str, opaque: OpaqueBatch) -> Any:
         return getattr(self.method, function)(opaque.batch)
 
 
@@ -45,6 +45,9 @@ class Model:
 
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
         return self.module("pretraining_loss", OpaqueBatch(batch))
+
+    def encode(self, batch: ECGBatch) -> Tensor:
+        return self.module("encode", OpaqueBatch(batch))
 
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         return self.module("pretraining_embeddings", OpaqueBatch(batch))

@@ -181,16 +181,19 @@ def test_workers_and_servers_die_and_nothing_is_lost_or_doubled(
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(mlflow_server.uri)
-    logged = {
-        name: client.search_runs([client.get_experiment_by_name(name).experiment_id], max_results=1000)
-        for name in ("bench", "bench-sweeps")
-    }
-    assert sorted(r.data.tags["bench.key"] for r in logged["bench"]) == sorted(result.key for result in results)
-    assert {r.info.status for r in logged["bench"]} == {"FINISHED"}
-    nested = Counter(r.data.tags.get("bench.trial") for r in logged["bench-sweeps"])
-    assert nested == Counter([None, *(str(trial.number) for trial in done)])
+    runs = client.search_runs([client.get_experiment_by_name("bench").experiment_id], max_results=1000)
+    logged = {name: [r for r in runs if r.data.tags["bench.type"] == name] for name in ("result", "sweep", "trial")}
+    assert sorted(r.data.tags["bench.key"] for r in logged["result"]) == sorted(result.key for result in results)
+    assert {r.info.status for r in logged["result"]} == {"FINISHED"}
+    assert len(logged["sweep"]) == 1
+    parent = logged["sweep"][0].info.run_id
+    assert {r.data.tags["mlflow.parentRunId"] for r in logged["trial"]} == {parent}
+    nested = Counter(r.data.tags["bench.trial"] for r in logged["trial"])
+    assert nested == Counter(str(trial.number) for trial in done)
+    chosen_cells = [r for r in logged["result"] if "sweep.study" in r.data.tags]
+    assert {r.data.tags["mlflow.parentRunId"] for r in chosen_cells} == {parent}
 
     said = [path.read_text() for path in tmp_path.glob("*.out")]
     kept = [path.read_text(errors="replace") for path in workspace.root.rglob("*.json")]
-    for text in [*said, *kept, *(str(r.to_dictionary()) for runs in logged.values() for r in runs)]:
+    for text in [*said, *kept, *(str(r.to_dictionary()) for r in runs)]:
         assert PASSWORD not in text

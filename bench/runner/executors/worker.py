@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import resource
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench.errors import foreign_code
+from bench.processes.memory import peak_memory
 from bench.processes.parent_watch import end_with_parent
 from bench.progress import say
 from bench.runner.failures import explain
@@ -84,12 +83,6 @@ def _done(job: Job, session: Session, again: bool, wait: bool) -> tuple[Path | N
     elif job.kind == "features":
         features(cell, cell.starting_method)
     return None, "", True
-
-
-def peak_memory() -> int:
-    """Most memory that this process has held, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def use_threads(threads: int) -> None:

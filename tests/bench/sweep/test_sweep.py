@@ -264,14 +264,19 @@ def test_trials_are_nested_runs_of_mlflow(workspace, tuned):
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(workspace.tracking_uri)
-    runs = client.search_runs([client.get_experiment_by_name("bench-sweeps").experiment_id])
-    (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
-    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-    assert len(children) == 4
-    assert all(set(run.data.params) == {"angle"} and "value" in run.data.metrics for run in children)
+    runs = client.search_runs([client.get_experiment_by_name("bench").experiment_id])
+    logged = {name: [r for r in runs if r.data.tags["bench.type"] == name] for name in ("sweep", "trial", "result")}
+    (parent,) = logged["sweep"]
     assert parent.data.tags["bench.study"] == report.studies[0].study
-    cells = client.search_runs([client.get_experiment_by_name("bench").experiment_id])
-    assert {run.data.tags["sweep.study"] for run in cells} == {report.studies[0].study}
+    assert parent.data.params["sampler"] == "tpe"
+    assert "space.angle" in parent.data.params
+    assert parent.data.metrics["budget"] == parent.data.metrics["finished_trials"] == 4
+    assert parent.data.metrics["best_value"] == max(run.data.metrics["value"] for run in logged["trial"])
+    assert len(logged["trial"]) == 4
+    assert all(set(run.data.params) == {"angle"} for run in logged["trial"])
+    assert {run.data.tags["sweep.study"] for run in logged["result"]} == {report.studies[0].study}
+    nested = [*logged["trial"], *logged["result"]]
+    assert {run.data.tags["mlflow.parentRunId"] for run in nested} == {parent.info.run_id}
 
 
 def test_a_study_is_named_by_what_determines_its_values(workspace, tuned):

@@ -3,14 +3,20 @@
 import dataclasses
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from bench.tracking.run_fields import metrics_of, params_of, tags_of
+from bench.cells.result import write_result
+from bench.sweep.mirror import metrics_of_study, params_of_study, tags_of_study
+from bench.tracking.pretraining import metrics_of_point, params_of_checkpoint, tags_of_checkpoint
+from bench.tracking.run_fields import curves_of, metrics_of, params_of, tags_of
+from bench.training.training_log import Point
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "mlflow.md"
 ROW = re.compile(r"^\| (param|metric|tag) \| `([^`]+)` \| \S.* \|$", re.MULTILINE)
-BY_MLFLOW = {"mlflow.runName"}
+BY_WRITER = {"mlflow.runName", "mlflow.note.content", "mlflow.parentRunId", "bench.logged_model"}
+"""Tags that are set with a run and not by the functions of its fields."""
 PLACEHOLDER = re.compile(r"[A-Z]{2,}")
 
 
@@ -21,14 +27,53 @@ def complete_result(store_result, tmp_path_factory):
     provenance = result.provenance | {
         "overrides": ["linear.epochs=2"],
         "ceiling": {"macro_auroc": 0.9},
+        "board": "ptbxl",
         "sweep": {"study": "kmerl-linear"},
     }
-    return dataclasses.replace(result, provenance=provenance)
+    result = dataclasses.replace(result, provenance=provenance)
+    history = [{"epoch": k, "loss": 1 / k, "validation": k / 10, "lr": 0.1} for k in range(1, 9)]
+    return write_result(tmp_path_factory.mktemp("results"), result, result.predictions(), history)
 
 
-def documented() -> dict[str, set[str]]:
+CHECKPOINT = {
+    "key": "c0ffee",
+    "method": "kmerl",
+    "checkpoint": "kmerl-c0ffee",
+    "weights_sha256": "0" * 64,
+    "config": {"pretrain": {"epochs": 2}},
+    "corpus": {"dataset": "ptbxl", "data": "real", "text": "report"},
+    "records": {"train": 10, "validation": 2},
+    "parameters": 7,
+    "git_commit": "0" * 40,
+}
+POINT = Point(
+    "",
+    "epoch",
+    1,
+    0,
+    {"contrastive": 1.0, "entities": 2.0},
+    {"contrastive": 1.0, "entities": 2.0},
+    dict.fromkeys(("lr", "gradient_norm", "effective_rank", "recordings_per_second", "memory_gb"), 1.0),
+)
+
+
+STUDY = {
+    "cell": {"method": "kmerl", "task": "ptbxl-super", "mode": "linear", "fraction": 1.0, "fold": 0},
+    "space": {"linear.lr": "log:1e-5..1e-1"},
+    "sampler": "tpe",
+    "pruner": "none",
+    "sampler_seed": 0,
+    "metric": "macro_auroc",
+    "profile": "smoke",
+    "data": "simulated",
+}
+BEST = SimpleNamespace(number=3, value=0.8, params={"linear.lr": 0.01})
+
+
+def documented(section: str) -> dict[str, set[str]]:
     names: dict[str, set[str]] = {"param": set(), "metric": set(), "tag": set()}
-    for kind, name in ROW.findall(PAGE.read_text(encoding="utf-8")):
+    text = PAGE.read_text(encoding="utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    for kind, name in ROW.findall(text):
         names[kind].add(name)
     return names
 
@@ -38,18 +83,44 @@ def matches(name: str, row: str) -> bool:
     return bool(re.fullmatch(PLACEHOLDER.sub(".+", re.escape(row)), name))
 
 
-@pytest.mark.parametrize(("kind", "logged_by"), [("param", params_of), ("metric", metrics_of), ("tag", tags_of)])
-def test_the_table_names_what_is_logged_and_nothing_else(complete_result, kind, logged_by):
-    rows, logged = documented()[kind] - BY_MLFLOW, set(logged_by(complete_result))
-    plain = {row for row in rows if not PLACEHOLDER.search(row)}
-    assert plain <= logged
-    for name in logged - plain:
-        own = [row for row in rows - plain if matches(name, row)]
-        assert own, f"{name} is logged, and {PAGE.name} has no row for it"
-    for row in rows - plain:
-        assert any(matches(name, row) for name in logged), f"{row} is in {PAGE.name}, and is not logged"
+def logged_fields(result) -> dict[tuple[str, str], set[str]]:
+    """Names that the code logs, by section of the page and kind."""
+    return {
+        ("Results", "param"): set(params_of(result)),
+        ("Results", "metric"): set(metrics_of(result)) | {name for name, _, _ in curves_of(result)},
+        ("Results", "tag"): set(tags_of(result)),
+        ("Pretraining", "param"): set(params_of_checkpoint(CHECKPOINT)),
+        ("Pretraining", "metric"): set(metrics_of_point(POINT)),
+        ("Pretraining", "tag"): set(tags_of_checkpoint(CHECKPOINT)) | {"weights_sha256"},
+        ("Sweeps", "param"): set(params_of_study(STUDY)),
+        ("Sweeps", "metric"): set(metrics_of_study(5, BEST, 5)),
+        ("Sweeps", "tag"): set(tags_of_study("kmerl-linear", STUDY)),
+    }
+
+
+def test_the_tables_name_what_is_logged_and_nothing_else(complete_result):
+    for (section, kind), logged in logged_fields(complete_result).items():
+        rows, logged = documented(section)[kind] - BY_WRITER, logged - BY_WRITER
+        plain = {row for row in rows if not PLACEHOLDER.search(row)}
+        assert plain <= logged, section
+        for name in logged - plain:
+            own = [row for row in rows - plain if matches(name, row)]
+            assert own, f"{name} is logged, and {PAGE.name} has no row for it under {section}"
+        for row in rows - plain:
+            assert any(matches(name, row) for name in logged), f"{row} is in {PAGE.name}, and is not logged"
 
 
 def test_a_run_has_at_most_25_tags(complete_result):
-    assert len(documented()["tag"]) <= 25
-    assert set(tags_of(complete_result)) <= documented()["tag"]
+    for section in ("Results", "Pretraining", "Sweeps", "Trials"):
+        assert len(documented(section)["tag"]) <= 25
+    assert set(tags_of(complete_result)) <= documented("Results")["tag"]
+
+
+def test_the_chosen_epoch_is_a_point_on_the_curve_and_long_curves_are_thinned(complete_result, tmp_path):
+    points = curves_of(complete_result)
+    assert [point for point in points if point[0] == "curve/chosen"] == [("curve/chosen", 0.7, 7)]
+    assert [step for name, _, step in points if name == "curve/loss"] == list(range(1, 9))
+    history = [{"epoch": k, "loss": 1.0, "validation": 0.5} for k in range(1, 2001)]
+    long = write_result(tmp_path, complete_result, complete_result.predictions(), history)
+    steps = [step for name, _, step in curves_of(long) if name == "curve/loss"]
+    assert len(steps) <= 502 and {1, 7, 2000} <= set(steps)

@@ -18,7 +18,8 @@ from bench.splitting.stratify import spread_evenly
 from bench.storage.artifacts import write_json
 from bench.storage.workspace import Workspace
 from bench.training import loop
-from bench.training.checkpoint import CheckpointSpec, _discard_if_damaged, pretrain
+from bench.training.checkpoint import CheckpointSpec, pretrain
+from bench.training.state_file import discard_if_damaged
 
 
 class TwoStages(Method):
@@ -84,7 +85,7 @@ def test_a_state_with_one_flipped_bit_is_made_again(run, monkeypatch, tmp_path):
     content[weights.header_offset + 30 + sum(struct.unpack("<HH", lengths))] ^= 1
     state.write_bytes(bytes(content))
     heard = []
-    monkeypatch.setattr("bench.training.checkpoint.say", heard.append)
+    monkeypatch.setattr("bench.training.state_file.say", heard.append)
     assert (run() / "model.safetensors").read_bytes() == whole
     assert calls == ["first", "first", "second", "second", "second", "second"]
     assert sum("state.pt: damaged on disk" in text for text in heard) == 1
@@ -92,7 +93,7 @@ def test_a_state_with_one_flipped_bit_is_made_again(run, monkeypatch, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_no_flipped_bit_of_a_state_changes_what_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.training.checkpoint.say", lambda message: None)
+    monkeypatch.setattr("bench.training.state_file.say", lambda message: None)
     path = tmp_path / "state.pt"
     state = {"model": {"w": torch.arange(6.0)}, "history": [{"epoch": 1, "loss": 0.5}]}
     loop.save_state(path, state)
@@ -102,7 +103,7 @@ def test_no_flipped_bit_of_a_state_changes_what_is_read(tmp_path, monkeypatch):
         changed = bytearray(content)
         changed[position] ^= 1 << position // 3 % 8
         path.write_bytes(bytes(changed))
-        _discard_if_damaged(path)
+        discard_if_damaged(path)
         if path.exists():
             kept += 1
             read = torch.load(path, weights_only=True)

@@ -1,0 +1,31 @@
+"""The code of a registered model: MLflow runs this file where the model is loaded, and no pickle is opened.
+
+ecg-bench must be installed there, with the package of the method. The weights are the checkpoint's safetensors.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+
+from bench.model_registry.predict import Predictor
+
+
+class ServedModel(mlflow.pyfunc.PythonModel):
+    """Recordings in mV, float32 [record, lead, time] -> features or class scores, [record, ...]."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the weights."""
+        facts = context.model_config
+        classes = dict(facts["classes"] or {}) or None
+        self.predictor = Predictor(facts["method"], Path(context.artifacts["checkpoint"]), facts["fs"], classes)
+
+    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> np.ndarray:
+        """The output that the model's signature states."""
+        return self.predictor(np.asarray(model_input))
+
+
+mlflow.models.set_model(ServedModel())

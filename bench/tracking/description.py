@@ -1,0 +1,99 @@
+"""The description of a run, in Markdown: what was run, its result, warnings, and the command that repeats it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from bench import modes
+from bench.cells.result import Result
+from bench.redaction import redact
+from bench.signals.leads import name_leads
+
+
+def describe(result: Result, links: Mapping[str, str] | None = None) -> str:
+    """The description of a cell's run.
+
+    Args:
+        links: what the run belongs to (``Checkpoint``, ``Sweep``) -> a Markdown link to it.
+    """
+    cell, counts = result.cell, result.counts
+    trained = f"trained on {counts['train']:,} recordings, " if modes.facts(cell.mode).uses_labels else ""
+    lines = [
+        f"**{cell}** ({result.data} data, profile {result.profile})",
+        f"{_result(result)}; {trained}tested on {counts['test']:,}.",
+    ]
+    if (epoch := result.selection.get("epoch")) is not None and result.selection.get("value") is not None:
+        selection = result.selection
+        lines.append(
+            f"Chosen on validation data: epoch {epoch}, {selection.get('metric', 'value')} {selection['value']:.4f}."
+        )
+    lines += [f"{name}: {link}" for name, link in (links or {}).items()]
+    if warnings := list(_warnings(result)):
+        lines.append("Warnings:\n\n" + "\n".join(f"- {warning}" for warning in warnings))
+    lines.append(f"Repeat it:\n\n```\n{command_of(result)}\n```")
+    return redact("\n\n".join(lines))
+
+
+def command_of(result: Result) -> str:
+    """The command that computes the cell again; a cross-validated task runs all its folds."""
+    cell, mode = result.cell, modes.facts(result.cell.mode)
+    sweep = result.provenance.get("sweep")
+    words = ["bench", "sweep" if sweep else "run", "--method", cell.method, "--task", cell.task, "--mode", mode.honest]
+    if mode.released_protocol:
+        words += ["--protocol", mode.released_protocol]
+    if name_leads(cell.leads) != "all":
+        words += ["--leads", name_leads(cell.leads)]
+    if cell.fraction != 1:
+        words += ["--fraction", f"{cell.fraction:g}"]
+    if cell.fraction_rule != "stratified":
+        words += ["--fraction-rule", cell.fraction_rule]
+    words += ["--seed", str(cell.seed), "--profile", result.profile]
+    if sweep:
+        words += ["--trials", str(sweep["trials"]), "--sampler", sweep["sampler"], "--pruner", sweep["pruner"]]
+        words += ["--sampler-seed", str(sweep["sampler_seed"])]
+        words += [word for name, space in sweep["space"].items() for word in ("--vary", f"{name}={space}")]
+    chosen = set((sweep or {}).get("setting", ()))
+    for override in result.provenance.get("overrides") or ():
+        if str(override).partition("=")[0] not in chosen:
+            words += ["--set", str(override)]
+    corpus = (result.checkpoint.get("corpus") or {}).get("dataset")
+    if result.checkpoint.get("imported"):
+        words += ["--checkpoint", f"{cell.method}={result.checkpoint.get('name')}"]
+    elif corpus:
+        words += ["--corpus", str(corpus)]
+    if result.data == "real":
+        words += ["--data-root", "FOLDER"]
+    return shlex.join(words)
+
+
+def _result(result: Result) -> str:
+    name, estimate = next(iter(result.score["metrics"].items()))
+    value, low, high = ("-" if n is None else f"{n:.3f}" for n in (estimate.get(k) for k in ("value", "low", "high")))
+    return f"{name} **{value}** [{low}, {high}]"
+
+
+def _warnings(result: Result) -> list[str]:
+    """What a reader of the number must know."""
+    found = []
+    evidence: Any = result.contamination_evidence
+    if result.contamination != "none":
+        reasons = "; ".join(str(reason).rstrip(".") for reason in evidence.get("reasons") or ())
+        found.append(f"contamination by pretraining: {result.contamination}" + f" ({reasons})" * bool(reasons))
+    if result.data != "real":
+        found.append("simulated recordings: the number says nothing about patients")
+    if result.profile == "smoke":
+        found.append("profile smoke: short training, not comparable with a paper's number")
+    if protocol := modes.facts(result.cell.mode).released_protocol:
+        found.append(f"protocol {protocol}: epoch and thresholds are chosen on the test set")
+    if not result.split.get("complete", True):
+        found.append("the split is not the complete published one")
+    if left_out := result.score.get("left_out"):
+        found.append(f"classes without a positive test record, left out of the means: {', '.join(left_out)}")
+    for name, value in (result.provenance.get("ceiling") or {}).items():
+        found.append(f"the simulator's own risk scores {name} {value:.3f}: no method can be expected to beat it")
+    found += map(str, result.score.get("notes") or ())
+    if overrides := result.provenance.get("overrides"):
+        found.append(f"settings that differ from the profile: {' '.join(map(str, overrides))}")
+    return found

@@ -23,7 +23,7 @@ class ServedModel(mlflow.pyfunc.PythonModel):
         classes = dict(facts["classes"] or {}) or None
         self.predictor = Predictor(facts["method"], Path(context.artifacts["checkpoint"]), facts["fs"], classes)
 
-    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> np.ndarray:
+    def predict(self, context, model_input, params=None):  # MLflow would take annotations for the signature
         """The output that the model's signature states."""
         return self.predictor(np.asarray(model_input))
 

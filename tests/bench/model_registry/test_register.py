@@ -1,0 +1,56 @@
+"""A checkpoint as a version of a registered model, opened as MLflow's users do."""
+
+import numpy as np
+import pytest
+
+from bench import registry
+from bench.errors import ConfigError
+from bench.frozen_encoder import FrozenEncoder
+from bench.model_registry.predict import Predictor
+from bench.model_registry.register import register
+from bench.storage.workspace import Workspace
+from bench.training.checkpoint import CheckpointSpec, seeded_method, write_checkpoint
+
+
+@pytest.fixture
+def checkpoint(small, tmp_path):
+    cls = registry.load(registry.METHODS, "small")
+    spec = CheckpointSpec(cls, cls.Config(), {"dataset": "ptbxl", "store": "ab", "data": "simulated"})
+    folder = spec.folder(tmp_path / "checkpoints")
+    method = seeded_method(cls, spec.config, 0)
+    write_checkpoint(
+        spec, folder, method, dict(method.state_dict()), {"records": {"train": 8}, "steps": 1}, [{"epoch": 1}]
+    )
+    return folder
+
+
+@pytest.mark.slow
+def test_a_registered_model_gives_the_encoders_features_from_millivolts(checkpoint, tmp_path):
+    import mlflow
+
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    before = mlflow.get_tracking_uri()
+    try:
+        made = register("ecg", checkpoint, Workspace(tmp_path), uri, fs=250)
+        assert register("ecg", checkpoint, Workspace(tmp_path), uri, fs=250).version == "2"
+        model = mlflow.pyfunc.load_model(made.uri)
+        signals = np.random.default_rng(0).normal(size=(3, 12, 600)).astype(np.float32)
+        expected = FrozenEncoder("small", fs=250, checkpoint=checkpoint).transform(signals)
+        np.testing.assert_array_equal(model.predict(signals), expected)
+        assert model.metadata.metadata["unit"] == "mV"
+        assert model.metadata.metadata["fs_hz"] == 250
+        assert model.metadata.signature.inputs.inputs[0].shape == (-1, 12, -1)
+        assert model.metadata.signature.outputs.inputs[0].shape == (-1, 4)
+        with pytest.raises(Exception, match="shape"):
+            model.predict(signals[:, :5])
+        version = mlflow.MlflowClient(uri).get_model_version("ecg", made.version)
+        assert "mV" in version.description
+        assert version.tags["method"] == "small"
+        assert not [path for path in tmp_path.rglob("*") if path.suffix in (".pkl", ".pickle", ".pt")]
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+def test_classes_are_refused_of_a_method_that_cannot_read_them(checkpoint):
+    with pytest.raises(ConfigError, match="small cannot score classes from their names"):
+        Predictor("small", checkpoint, 500, {"NORM": "normal ECG"})

@@ -75,7 +75,7 @@ def _input(name: str, identity: list, partition: str, records: int, data: str, d
     real = data == "real" and url
     dataset = Dataset(
         name=name,
-        digest=digest(identity),
+        digest=digest(identity, 12),  # shown in the list of runs
         source_type="http" if real else "code",
         source=json.dumps({"url": url} if real else {"tags": {"mlflow.source.name": f"bench, {data} data"}}),
         profile=json.dumps({"num_rows": records, "partition": partition, **details}),

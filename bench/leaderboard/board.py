@@ -133,6 +133,9 @@ class Board(_Strict):
     )
     config: dict[str, Any] = Field(default={}, description="config fields of every row; those of a row take precedence")
     seeds: int = Field(default=1, ge=1, description="number of seeds behind the paper's numbers: 0, 1, ...")
+    margin: float = Field(
+        default=0.02, gt=0, description="difference, as a fraction of one, below which rows count as equal"
+    )
     fraction_rule: Rule = Field(default="stratified", description="rule that draws the labelled fractions")
     columns: list[Column]
     rows: list[Row]

@@ -110,10 +110,21 @@ def compared(tables: Sequence[Table], results: Iterable[Result], cache: Path | N
         cache: a folder where p values are kept (:func:`bench.leaderboard.statistics.comparisons.ranks_of`).
     """
     by_key = {result.key: result for result in results}
-    return [
-        replace(table, ranks=ranks_of(table, by_key, cache), mean_ranks=mean_ranks_of(table)) if table.stamp else table
-        for table in tables
-    ]
+    return [_compared(table, ranks_of(table, by_key, cache)) if table.stamp else table for table in tables]
+
+
+def _compared(table: Table, ranks: Mapping[int, Ranks]) -> Table:
+    """The table with its ranks, and with intervals whose variance over patients was computed from predictions."""
+    lines = list(table.lines)
+    for index, of_column in ranks.items():
+        for number, (low, high, patients, between) in of_column.intervals.items():
+            summaries = list(lines[number].summaries)
+            summary = summaries[index]
+            if summary.replicates > 1 and low is not None and high is not None:
+                summaries[index] = replace(summary, low=low, high=high, sd_patients=patients, sd_replicates=between)
+                lines[number] = replace(lines[number], summaries=summaries)
+    table = replace(table, lines=lines, ranks=ranks)
+    return replace(table, mean_ranks=mean_ranks_of(table))
 
 
 def collect_all(results: Iterable[Result]) -> list[Table]:

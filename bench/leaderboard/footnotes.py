@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench import kinds, modes, registry
 from bench.cells.result import Result
 from bench.leaderboard.contamination import contamination_notes
 from bench.leaderboard.corrections import corrections
-from bench.leaderboard.match_results import corpus_of, latest, protocol_of
+from bench.leaderboard.match_results import coordinates_of, corpus_of, latest, protocol_of
+from bench.leaderboard.replicates import by_replicate
 from bench.provenance import LIBRARIES
 from bench.storage.artifacts import digest
 from bench.tracking.run_fields import flatten
@@ -146,13 +147,29 @@ def _seeds(used: Mapping[str, Sequence[Result]]) -> list[str]:
 def _how(used: Mapping[str, Sequence[Result]], tasks: Sequence[str], folds: int) -> str:
     counts = {len({r.cell.seed for r in results if r.cell.task in tasks}) for results in used.values()} - {0}
     if folds > 1:
-        seeds = "one seed was run" if counts == {1} else f"up to {max(counts)} seeds are averaged first"
+        seeds = "one seed was run" if counts == {1} else f"up to {max(counts)} seeds or replicates are averaged first"
         how = "intervals (95 %) are corrected resampled t over them, as their training sets overlap"
         return f"Means ± standard deviations over {folds} folds; {how}; {seeds}."
+    replicates = {len(by_replicate(list(place))) for results in used.values() for place in _places(results, tasks)}
+    if max(replicates, default=0) > 1:
+        number = f"{min(replicates)} to {max(replicates)}" if len(replicates) > 1 else str(max(replicates))
+        return (
+            f"Means over {number} replicates (pretraining, labelled records and seed, drawn jointly); intervals (95 %) cover "
+            f"test patients and replicates."
+        )
     if counts == {1}:
         return "Intervals (95 %, bootstrap over patients) cover the choice of test records; one seed was run."
     number = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(counts.pop())
     return f"Means over {number} seeds; intervals (95 %) cover test records (bootstrap over patients) and seeds."
+
+
+def _places(results: Sequence[Result], tasks: Sequence[str]) -> Iterable[Sequence[Result]]:
+    """Results by task, mode, fraction and leads."""
+    places: dict[Any, list[Result]] = defaultdict(list)
+    for result in results:
+        if result.cell.task in tasks:
+            places[coordinates_of(result)].append(result)
+    return places.values()
 
 
 def _corpora(used: Mapping[str, Sequence[Result]]) -> list[str]:

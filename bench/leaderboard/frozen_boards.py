@@ -190,7 +190,14 @@ def _found(names: Iterable[str], cache: Path) -> Iterator[tuple[str, Any]]:
     """Of these p values those that were kept, which are all but those of files that could not be read."""
     for name in names:
         if value := read_p_values(cache / f"{name}.json"):
-            yield name, value | {"p": [None if p is None else float(f"{p:.{DIGITS}g}") for p in value["p"]]}
+            numbers = {part: _rounded(value[part]) for part in ("p", "differences", "lines") if part in value}
+            yield name, value | numbers
+
+
+def _rounded(numbers: Any) -> Any:
+    if isinstance(numbers, list):
+        return [_rounded(number) for number in numbers]
+    return None if numbers is None else float(f"{numbers:.{DIGITS}g}")
 
 
 def _write_comparisons(path: Path, tests: dict[str, Any]) -> None:
@@ -204,6 +211,8 @@ class _Comparison(BaseModel):
     test: str = Field(max_length=100)
     p: list[Annotated[float, Field(ge=0, le=1)] | None]
     why: str = Field(max_length=1000)
+    differences: list[list[float | None]] = []
+    lines: list[list[float | None]] = []
 
 
 class _Comparisons(BaseModel):

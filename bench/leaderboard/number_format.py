@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bench.leaderboard.board import Board, Column, Published, Row
 from bench.leaderboard.collect import Line, Table
 from bench.leaderboard.contamination import marks
@@ -25,6 +27,18 @@ def format_result(board: Board, column: Column, summary: Summary) -> str:
     if summary.low is not None and summary.high is not None:
         text += f" [{summary.low * scale:.{decimals}f}, {summary.high * scale:.{decimals}f}]"
     return text
+
+
+def variance_split(board: Board, column: Column, summary: Summary) -> str:
+    """``patients ± 1.2, replicates ± 2.3``: of the mean over other patients, and of one replicate around the mean of all."""
+    scale, decimals = scale_of(board, column), shown_decimals(board, column)
+    parts = {"patients": summary.sd_patients, "replicates": summary.sd_replicates}
+    known = [f"{name} ± {sd * scale:.{decimals}f}" for name, sd in parts.items() if sd is not None]
+    if summary.one_model:
+        known.append("one trained model")
+    elif summary.replicates > 1:
+        known.append(f"{summary.replicates} replicates")
+    return ", ".join(known)
 
 
 def deviation(board: Board, column: Column, summary: Summary) -> str:
@@ -133,6 +147,29 @@ def rank(table: Table, line: Line, index: int) -> int | None:
     return ranks.rank.get(next(k for k, other in enumerate(table.lines) if other is line))
 
 
+def _what_tests_could_show(table: Table) -> Iterator[tuple[int, str]]:
+    """Of each tested column the pairs, the smallest detectable difference, what is equal, and what was not tested."""
+    for index, ranks in table.ranks.items():
+        if not ranks.pairs:
+            continue
+        column = table.board.columns[index]
+        scale, decimals = scale_of(table.board, column), shown_decimals(table.board, column)
+        sentence = f"{ranks.pairs} {'pair was' if ranks.pairs == 1 else 'pairs were'} tested"
+        if ranks.detectable is not None:
+            sentence += (
+                f"; in half of them a true difference of {ranks.detectable * scale:.{decimals}f} or less would be found with "
+                f"80 % power, after correction"
+            )
+        equal = [" = ".join(table.name(table.lines[k]) for k in pair) for pair in ranks.equal]
+        if ranks.detectable is not None:
+            margin = f"{table.board.margin * scale:.{decimals}f}"
+            sentence += f"; shown to be equal up to {margin} (two one-sided tests): {', '.join(equal) or 'none'}"
+        if ranks.one_model:
+            names = ", ".join(table.name(table.lines[k]) for k in ranks.one_model)
+            sentence += f"; not tested, being one trained model each: {names}"
+        yield index, f"{sentence}."
+
+
 def comparison_notes(table: Table) -> list[str]:
     """What the letters mean, which columns have none and why, and the mean ranks over tasks."""
     notes = []
@@ -154,9 +191,11 @@ def comparison_notes(table: Table) -> list[str]:
             tests.setdefault(meaning, []).append(name)
         else:
             tests.setdefault(f"rows are not tested against each other: {ranks.why}", []).append(name)
+    power = dict(_what_tests_could_show(table))
     for meaning, names in tests.items():
         where = ", ".join(names) if len(tests) > 1 or len(names) < len(table.ranks) else ""
         notes.append(f"{where}: {meaning}." if where else f"{meaning[0].upper()}{meaning[1:]}.")
+    notes += [f"{table.board.columns[index].name}: {sentence}" for index, sentence in power.items()]
     if table.mean_ranks is not None:
         ranking = table.mean_ranks
         notes.append(ranking.sentence())

@@ -1,4 +1,4 @@
-"""One number of a board from the cells behind it: a mean over seeds and folds, and an interval for all that varies."""
+"""One number of a board from the cells behind it: a mean over replicates and folds, and an interval for all that varies."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from bench import kinds
 from bench.cells.result import Result
 from bench.errors import DataError
 from bench.leaderboard.contamination import differing
 from bench.leaderboard.cost_metrics import cost, is_cost
+from bench.leaderboard.replicates import by_replicate, is_one_model
 
 Z = 1.959964  # normal quantile of a 95 % interval
 
@@ -20,6 +23,8 @@ class Summary:
     """What a board shows in one place. ``value`` is None where there is nothing to show, and ``missing`` says why.
 
     ``sd`` is the standard deviation of the values that were averaged: over folds (each a mean over seeds), or seeds.
+    ``sd_patients`` is that of the mean over other test patients, ``sd_replicates`` that of one replicate around the mean of
+    all; ``one_model`` says that it is the value of one trained model (:func:`bench.leaderboard.replicates.is_one_model`).
     """
 
     value: float | None = None
@@ -28,7 +33,11 @@ class Summary:
     sd: float | None = None
     n_records: int = 0
     seeds: int = 0
+    replicates: int = 0
     folds: int = 0
+    one_model: bool = False
+    sd_patients: float | None = None
+    sd_replicates: float | None = None
     left_out: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     contamination: tuple[str, ...] = ()
@@ -38,11 +47,11 @@ class Summary:
 def summarise(results: Sequence[Result], metric: str, class_name: str | None = None, folds: int = 1) -> Summary:
     """The mean over the cells of one method, task, mode, fraction and lead subset.
 
-    The interval covers the records tested on and the seeds: a normal approximation with the cells' bootstrap variance
-    (the same records in every seed, hence not divided by their number) plus the variance of the mean over seeds, each
-    side by itself, widened by Student's t with Satterthwaite's degrees of freedom. Over folds it is the corrected
-    resampled t interval (Nadeau & Bengio 2003), which allows for training sets that overlap. One cell keeps its own
-    bootstrap interval.
+    One cell keeps its own bootstrap interval. Over replicates (or, with one replicate, over its seeds) the interval has the
+    variance over test patients plus that of the mean over replicates (:mod:`bench.scoring.replication`). What replicates
+    have in common is known from predictions alone: here the whole variance of a cell is taken for it, which is too wide, and
+    :func:`bench.leaderboard.collect.compared` replaces it. Over folds it is the corrected resampled t interval (Nadeau &
+    Bengio 2003), which allows for training sets that overlap, plus the variance of the mean over replicates.
 
     Args:
         results: of distinct (seed, fold), all scored on the same split.
@@ -51,7 +60,9 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
     """
     if not results:
         return Summary(missing="not run")
-    readings = {(r.cell.seed, r.cell.fold): reading(r, metric, class_name) for r in results}
+    groups = by_replicate(results)
+    results = [result for group in groups.values() for result in group]
+    readings = {(_drawn(r), r.cell.fold): reading(r, metric, class_name) for r in results}
     if len(readings) != len(results):
         raise DataError(f"{len(results)} results share {len(readings)} places (seed, fold); a mean takes one of each.")
     seeds = sorted({seed for seed, _ in readings})
@@ -59,7 +70,9 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
     base = Summary(
         n_records=max(int(r.score.get("n_records") or 0) for r in results),
         seeds=len(seeds),
+        replicates=len(groups),
         folds=len(found),
+        one_model=is_one_model(results),
         left_out=tuple(sorted({name for r in results for name in r.score.get("left_out") or ()})),
         keys=tuple(sorted(r.key for r in results)),
         contamination=tuple(sorted({r.contamination for r in results})),
@@ -73,14 +86,24 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
         return replace(base, missing=f"{len(found)} of {folds} folds")
     absent = [(seed, fold) for seed in seeds for fold in found if (seed, fold) not in readings]
     if absent:
-        return replace(base, missing="seed {} lacks fold {}".format(*absent[0]))
+        (seed, *_), fold = absent[0]
+        return replace(base, missing=f"seed {seed} lacks fold {fold}")
+    units = [[readings[_drawn(r), r.cell.fold] for r in group] for group in groups.values()]
+    if is_cost(metric):  # of a machine, not of a sample
+        return replace(base, value=math.fsum(_mean_value(unit) for unit in units) / len(units))
     if len(found) > 1:
-        value, low, high = _over_folds(results, readings)
+        by_fold = [
+            [_mean_value([reading(r, metric, class_name) for r in group if r.cell.fold == k]) for k in found]
+            for group in groups.values()
+        ]
+        estimate = _over_folds(results, by_fold)
+        if scale_of(results[0], metric, class_name) == "logit":
+            estimate |= {
+                end: min(max(estimate[end], 0.0), 1.0) for end in ("low", "high") if estimate.get(end) is not None
+            }
     else:
-        value, low, high = _over_seeds(list(readings.values()))
-    if is_cost(metric):
-        return replace(base, value=value)  # of a machine, not of a sample
-    return replace(base, value=value, low=low, high=high, sd=_deviation(readings))
+        estimate = _over_replicates(units, scale_of(results[0], metric, class_name))
+    return replace(base, sd=_deviation(readings), **estimate)
 
 
 def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:
@@ -107,6 +130,8 @@ def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:
         high=centre + math.fsum(above) / len(above) if bounded else None,
         n_records=sum(s.n_records for s in summaries),
         seeds=min(s.seeds for s in summaries),
+        replicates=min(s.replicates for s in summaries),
+        one_model=any(s.one_model for s in summaries),
         folds=min(s.folds for s in summaries),
         left_out=tuple(sorted({name for s in summaries for name in s.left_out})),
         keys=tuple(sorted({key for s in summaries for key in s.keys})),
@@ -129,35 +154,60 @@ def reading(result: Result, metric: str, class_name: str | None) -> _Reading:
     return (estimate.get("value"), estimate.get("low"), estimate.get("high"))
 
 
-def _over_seeds(readings: list[_Reading]) -> _Reading:
+def _drawn(result: Result) -> tuple[int, int, int]:
+    cell = result.cell
+    return (cell.seed, cell.draw, cell.training)
+
+
+def scale_of(result: Result, metric: str, class_name: str | None = None) -> Any:
+    """The scale on which the metric's interval is symmetric; of a class, or a group of classes, it is that of the metric."""
+    kind = kinds.known(result.score.get("kind"))
+    known: dict[str, Any] = dict(kind.metrics) if kind is not None else {}
+    mean = f"macro_{metric}" if class_name is not None and f"macro_{metric}" in known else metric
+    return known.get(mean) or next((scale for name, scale in known.items() if mean.startswith(f"{name}_")), "plain")
+
+
+def _mean_value(readings: Sequence[_Reading]) -> float:
     values = [value for value, _, _ in readings if value is not None]
-    centre = math.fsum(values) / len(values)
-    bounded = all(low is not None and high is not None for _, low, high in readings)
-    if len(readings) == 1:
-        return readings[0]
-    of_mean = _variance(values) / len(values)
-
-    def half_width(distances: list[float]) -> float:
-        of_records = math.fsum((d / Z) ** 2 for d in distances) / len(values)
-        total = of_records + of_mean
-        freedom = total**2 * (len(values) - 1) / of_mean**2 if of_mean else math.inf
-        return _t_quantile(freedom) * math.sqrt(total)
-
-    if not bounded:
-        reach = half_width([0.0] * len(values))
-        return centre, centre - reach, centre + reach
-    below = half_width([value - low for value, low, _ in readings])  # type: ignore[operator]
-    above = half_width([high - value for value, _, high in readings])  # type: ignore[operator]
-    return centre, centre - below, centre + above
+    return math.fsum(values) / len(values)
 
 
-def _deviation(readings: dict[tuple[int, int], _Reading]) -> float | None:
+def _over_replicates(units: list[list[_Reading]], scale: Any) -> dict[str, float | None]:
+    """Value and interval of the mean over replicates, each a mean over its seeds; over the seeds where there is one."""
+    centre = math.fsum(_mean_value(unit) for unit in units) / len(units)
+    runs = [run for unit in units for run in unit]
+    widths = [high - low for _, low, high in runs if low is not None and high is not None]
+    patients = math.fsum((width / 2 / Z) ** 2 for width in widths) / len(widths) if widths else 0.0
+    known = {"sd_patients": math.sqrt(patients) if len(widths) == len(runs) else None}
+    if len(runs) == 1:
+        value, low, high = runs[0]
+        return {"value": value, "low": low, "high": high, **known} if low != high else {"value": value}
+    values = [_mean_value(unit) for unit in (units if len(units) > 1 else [[run] for run in runs])]
+    between = _variance(values)
+    if len(units) > 1:
+        known["sd_replicates"] = math.sqrt(between)
+    if len(widths) < len(runs) and widths:
+        return {"value": centre, **known}
+    return {"value": centre, **_bounds(centre, patients, [(between, len(values))], scale), **known}
+
+
+def _bounds(
+    centre: float, patients: float, replicates: list[tuple[float, int]], scale: Any, freedom: float = math.inf
+) -> dict[str, float | None]:
+    from bench.scoring.bootstrap import interval
+    from bench.scoring.replication import combined
+
+    low, high = interval(centre, combined(patients, freedom, replicates), scale)
+    return {"low": low, "high": high} if low < high else {}
+
+
+def _deviation(readings: dict[Any, _Reading]) -> float | None:
     values = _by_fold(readings) if len({fold for _, fold in readings}) > 1 else [v for v, _, _ in readings.values()]
     known = [value for value in values if value is not None]
     return math.sqrt(_variance(known)) if len(known) > 1 else None
 
 
-def _by_fold(readings: dict[tuple[int, int], _Reading]) -> list[float]:
+def _by_fold(readings: dict[Any, _Reading]) -> list[float]:
     """The mean over seeds, fold by fold."""
     by_fold: dict[int, list[float]] = defaultdict(list)
     for (_, fold), (value, _, _) in readings.items():
@@ -166,23 +216,34 @@ def _by_fold(readings: dict[tuple[int, int], _Reading]) -> list[float]:
     return [math.fsum(v) / len(v) for v in by_fold.values()]
 
 
-def _over_folds(results: Sequence[Result], readings: dict[tuple[int, int], _Reading]) -> _Reading:
-    values = _by_fold(readings)
-    centre = math.fsum(values) / len(values)
+def _over_folds(results: Sequence[Result], by_fold: list[list[float]]) -> dict[str, float | None]:
+    """``by_fold`` is [replicate][fold]. What differs between the folds of one replicate only is not counted twice."""
+    replicates, folds = len(by_fold), len(by_fold[0])
+    of_folds = [math.fsum(column) / replicates for column in zip(*by_fold, strict=True)]
+    of_replicates = [math.fsum(row) / folds for row in by_fold]
+    centre = math.fsum(of_folds) / folds
     trained = math.fsum(r.counts["train"] + r.counts.get("validation", 0) for r in results)
     ratio = math.fsum(r.counts["test"] for r in results) / trained
-    reach = _t_quantile(len(values) - 1) * math.sqrt((1 / len(values) + ratio) * _variance(values))
-    return centre, centre - reach, centre + reach
+    common, known = _variance(of_folds), {}
+    repeated = []
+    if replicates > 1:
+        rest = [
+            (value - of_replicates[i] - of_folds[k] + centre) ** 2
+            for i, row in enumerate(by_fold)
+            for k, value in enumerate(row)
+        ]
+        common = max(common - math.fsum(rest) / ((replicates - 1) * (folds - 1)) / replicates, 0.0)
+        repeated = [(_variance(of_replicates), replicates)]
+        known = {"sd_replicates": math.sqrt(repeated[0][0])}
+    patients = (1 / folds + ratio) * common
+    return {
+        "value": centre,
+        **_bounds(centre, patients, repeated, "plain", folds - 1),
+        "sd_patients": math.sqrt(patients),
+        **known,
+    }
 
 
 def _variance(values: Sequence[float]) -> float:
     centre = math.fsum(values) / len(values)
     return math.fsum((v - centre) ** 2 for v in values) / (len(values) - 1)
-
-
-def _t_quantile(freedom: float) -> float:
-    if math.isinf(freedom):
-        return Z
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, freedom))

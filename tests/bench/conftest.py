@@ -83,6 +83,7 @@ def _result(
     fraction=1.0,
     seed=0,
     fold=0,
+    training=0,
     data="real",
     profile="paper",
     complete=True,
@@ -98,7 +99,7 @@ def _result(
     contamination="none",
 ) -> Result:
     where = {"leads": tuple(leads)} if leads else {}
-    cell = Cell(method, task, mode, fraction=fraction, seed=seed, fold=fold, **where)
+    cell = Cell(method, task, mode, fraction=fraction, seed=seed, fold=fold, training=training, **where)
     split_digest = split_digest or digest([task, fold])
     config = {"method": config or {"backbone": "resnet18"}} | ({mode: protocol or {"epochs": 100}})
     return Result(

@@ -12,8 +12,8 @@ from bench.leaderboard.collect import Table
 
 FIELDS = (
     "board", "data", "profile", "complete", "protocol", "population", "row_group", "row", "variant", "column_group", "column",
-    "value", "low", "high", "sd", "records", "seeds", "folds", "contamination", "missing", "published", "published_sd",
-    "rank", "not_told_apart_group", "results",
+    "value", "low", "high", "sd", "sd_patients", "sd_replicates", "records", "seeds", "replicates", "folds", "contamination",
+    "missing", "published", "published_sd", "rank", "not_told_apart_group", "results",
 )  # fmt: skip
 
 
@@ -34,14 +34,15 @@ def write(board: Board, tables: Sequence[Table]) -> str:
             for index, (column, summary) in enumerate(zip(board.columns, line.summaries, strict=True)):
                 printed = number_format.published(line.row, index) if table.shows_published else None
                 scale = number_format.scale_of(board, column)
-                scaled = [
-                    "" if v is None else repr(v * scale) for v in (summary.value, summary.low, summary.high, summary.sd)
-                ]
+                names = ("value", "low", "high", "sd", "sd_patients", "sd_replicates")
+                numbers = [getattr(summary, name) for name in names]
+                scaled = ["" if number is None else repr(number * scale) for number in numbers]
                 writer.writerow(
                     (
                         board.name, *where, *map(_text, (line.row.group, line.row.label, line.variant)),
                         *map(_text, (column.group, column.label)),
-                        *scaled, summary.n_records or "", summary.seeds or "", summary.folds or "",
+                        *scaled, summary.n_records or "", summary.seeds or "", summary.replicates or "",
+                        summary.folds or "",
                         _text(", ".join(summary.contamination)), _text(summary.missing),
                         "" if printed is None else printed.value,
                         "" if printed is None or printed.sd is None else printed.sd,

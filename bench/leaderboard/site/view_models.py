@@ -26,6 +26,7 @@ class CellView:
 
     value: str = ""
     interval: str = ""
+    variance: str = ""
     letters: str = ""
     marks: str = ""
     published: str = ""
@@ -176,6 +177,7 @@ def _cell(table: Table, line: Line, index: int, span: tuple[float, float] | None
     return CellView(
         value=f"{summary.value * scale:.{decimals}f}",
         interval=spread,
+        variance=number_format.variance_split(board, column, summary),
         letters=number_format.superscript(table, line, index),
         marks=marks(summary.contamination),
         best=best,

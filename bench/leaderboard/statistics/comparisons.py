@@ -2,43 +2,49 @@
 
 | column | test |
 |---|---|
-| one split | bootstrap of the paired difference, patients drawn; seeds add their own variance |
-| one class's AUROC, a recording each patient, one seed | DeLong |
+| one split | bootstrap of the paired difference, patients drawn; replicates add their own variance |
+| one class's AUROC, a recording each patient, nothing trained at random | DeLong |
 | repeated cross-validation | corrected resampled t (Nadeau and Bengio 2003), fold by fold |
 
-A rank is one plus the number of lines that are significantly better; lines that share a letter do not differ significantly. A
-column that averages others, or several tasks, is not tested: its parts are.
+A row of one trained model is not tested where another training would give another model: the test would compare two models
+and not two methods. A rank is one plus the number of lines that are significantly better; lines that share a letter do not
+differ significantly. A column that averages others, or several tasks, is not tested: its parts are.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import registry
 from bench.cells.result import Result
-from bench.errors import BenchError, DataError
+from bench.errors import BenchError
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.cost_metrics import is_cost
 from bench.leaderboard.match_results import wanted_coordinates
+from bench.leaderboard.replicates import by_replicate, drawn_labels
+from bench.leaderboard.statistics.paired_scores import PairedScores
 from bench.leaderboard.summary import Summary
 from bench.reading.json_file import read_json
 from bench.storage.artifacts import digest, write_json
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from bench.leaderboard.collect import Table
+    from bench.scoring.comparison import Difference
+    from bench.scoring.replication import Components
 
 LEVEL = 0.05
-REPLICATES = 1000
 VERSION = 1  # of what is kept in the cache
 LOWER_IS_BETTER = ("rmse", "mae", "integrated_brier")
+ONE_MODEL = (
+    "each row is one trained model, and a test would compare two trained models, not two methods; bench run --replicates 5 "
+    "gives replicates"
+)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 Results = Mapping[str, Result]
@@ -51,10 +57,15 @@ class Ranks:
 
     Attributes:
         test: the test's name; empty where none could be made, and then ``why`` says why.
+        one_model: lines that were not tested, being of one trained model each.
+        pairs: how many pairs were tested.
+        detectable: of half of the pairs the smallest detectable difference is below this (power 80 %, Holm's first step).
+        equal: pairs shown to be equal up to the board's margin (two one-sided tests, Holm over the column).
         lines: the lines compared, by number, best first.
         rank: line -> 1 + the number of lines significantly better.
         letters: line -> the groups it is in.
         groups: lines of which no two differ significantly, best first.
+        intervals: line -> low, high, and the standard deviations over patients and over replicates, from predictions.
     """
 
     test: str = ""
@@ -63,6 +74,11 @@ class Ranks:
     rank: Mapping[int, int] | None = None
     letters: Mapping[int, str] | None = None
     groups: tuple[tuple[int, ...], ...] = ()
+    one_model: tuple[int, ...] = ()
+    pairs: int = 0
+    detectable: float | None = None
+    equal: tuple[tuple[int, int], ...] = ()
+    intervals: Mapping[int, tuple[float | None, ...]] = field(default_factory=dict)
 
 
 def lower_is_better(metric: str) -> bool:
@@ -98,6 +114,10 @@ def _filled(table: Table, index: int) -> list[int]:
     return [k for k, line in enumerate(table.lines) if line.summaries[index].value is not None]
 
 
+def _compared(table: Table, index: int) -> list[int]:
+    return [k for k in _filled(table, index) if not table.lines[k].summaries[index].one_model]
+
+
 def _asked_of(table: Table, index: int) -> tuple[list[Summary], str, str | None, str]:
     """What a column compares: its summaries, the metric, the class; and why it compares nothing."""
     column, filled = table.board.columns[index], _filled(table, index)
@@ -106,7 +126,9 @@ def _asked_of(table: Table, index: int) -> tuple[list[Summary], str, str | None,
         return [], "", None, "its rows show different metrics or classes"
     if any(len(wanted_coordinates(table.lines[k].row, column)) > 1 for k in filled):
         return [], "", None, "it averages several tasks"
-    return [table.lines[k].summaries[index] for k in filled], *asked.pop(), ""
+    if len(compared := _compared(table, index)) < 2:
+        return [], "", None, ONE_MODEL
+    return [table.lines[k].summaries[index] for k in compared], *asked.pop(), ""
 
 
 def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ranks:
@@ -117,13 +139,13 @@ def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ra
     summaries, metric, class_name, why = _asked_of(table, index)
     if why:
         return Ranks(why=why)
-    test, values, why = _kept_p_values(summaries, metric, class_name, results, cache)
-    if why:
-        return Ranks(why=why)
-    filled = _filled(table, index)
+    tested = _kept_tests(summaries, metric, class_name, results, cache)
+    if tested.why:
+        return Ranks(why=tested.why)
+    filled = _compared(table, index)
     count = len(filled)
     pairs = list(itertools.combinations(range(count), 2))
-    adjusted = holm(np.array([np.nan if p is None else p for p in values]))
+    adjusted = holm(np.array([np.nan if p is None else p for p in tested.p]))
     different = np.zeros((count, count), bool)
     for (i, j), p in zip(pairs, adjusted, strict=True):
         different[i, j] = different[j, i] = bool(p < LEVEL)
@@ -133,7 +155,11 @@ def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ra
     position = {i: k for k, i in enumerate(order)}
     groups = indistinguishable(different, order)
     return Ranks(
-        test=test,
+        test=tested.test,
+        one_model=tuple(k for k in _filled(table, index) if k not in filled),
+        pairs=int(np.count_nonzero(~np.isnan(adjusted))),
+        **_what_pairs_show(tested, table.board.margin, [(filled[i], filled[j]) for i, j in pairs]),
+        intervals={k: tuple(numbers) for k, numbers in zip(filled, tested.lines, strict=False)},
         lines=tuple(filled[i] for i in order),
         rank={
             filled[i]: 1 + sum(bool(different[i, j]) and position[j] < position[i] for j in range(count)) for i in order
@@ -141,6 +167,23 @@ def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ra
         letters={filled[i]: "".join(_letter(g) for g, members in enumerate(groups) if i in members) for i in order},
         groups=tuple(tuple(filled[i] for i in members) for members in groups),
     )
+
+
+def _what_pairs_show(tested: Tested, margin: float, pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """The smallest detectable difference of the pairs, and those shown to be equal."""
+    import numpy as np
+
+    from bench.scoring.comparison import holm
+
+    known = [(pair, found) for pair, found in zip(pairs, tested.pairs(), strict=False) if found is not None]
+    if not known:
+        return {}
+    detectable = [found.detectable(len(known)) for _, found in known]
+    equal = holm(np.array([found.equivalence(margin) for _, found in known])) < LEVEL
+    return {
+        "detectable": float(np.median(detectable)),
+        "equal": tuple(pair for (pair, _), shown in zip(known, equal, strict=True) if shown),
+    }
 
 
 def _letter(number: int) -> str:
@@ -155,168 +198,159 @@ def _name(summaries: Sequence[Summary], metric: str, class_name: str | None) -> 
     return digest([VERSION, metric, class_name, [list(s.keys) for s in summaries]])
 
 
-_Tested = tuple[str, list[float | None], str]
-"""The test's name, a p value for each pair, and why there are none."""
+@dataclass(frozen=True)
+class Tested:
+    """The tests of one column, in the order of ``itertools.combinations``.
+
+    Attributes:
+        test: its name; empty where there is none, and then ``why`` says why.
+        p: a p value for each pair.
+        differences: of each pair the difference, its standard error and its degrees of freedom (None: infinite).
+        lines: of each line low, high and the standard deviations over patients and over replicates.
+    """
+
+    test: str = ""
+    p: list[float | None] = field(default_factory=list)
+    why: str = ""
+    differences: list[list[float | None]] = field(default_factory=list)
+    lines: list[list[float | None]] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls, test: str, differences: Sequence[Difference], lines: Sequence[Components] = (), scale: Any = "plain"
+    ) -> Tested:
+        shown = []
+        for line in lines:
+            low, high = line.interval(scale)
+            shown.append([_or_none(n) for n in (low, high, line.patients**0.5, line.between**0.5)])
+        numbers = [[_or_none(n) for n in (d.value, *d.spread)] for d in differences]
+        return cls(test, [_or_none(d.p_value) for d in differences], "", numbers, shown)
+
+    def pairs(self) -> list[Difference | None]:
+        """The differences again; None where there is no standard error. Empty for tests stored by earlier versions."""
+        from bench.scoring.bootstrap import Spread
+        from bench.scoring.comparison import t_test
+
+        return [
+            None if value is None or error is None else t_test(value, Spread(error, math.inf if f is None else f), 0.95)
+            for value, error, f in self.differences
+        ]
 
 
-def _kept_p_values(
+def _kept_tests(
     summaries: Sequence[Summary], metric: str, class_name: str | None, results: Results, cache: Path | None
-) -> _Tested:
+) -> Tested:
     if any(key not in results for s in summaries for key in s.keys):
-        return "", [], "its values are differences"
+        return Tested(why="its values are differences")
     path = None
     if cache is not None:
         path = cache / f"{_name(summaries, metric, class_name)}.json"
-        if stored := read_p_values(path):
-            return stored["test"], stored["p"], stored["why"]
+        if kept := read_p_values(path):
+            return Tested(**kept)
     try:
-        tested = _p_values([[results[key] for key in s.keys] for s in summaries], metric, class_name)
+        tested = _test([[results[key] for key in s.keys] for s in summaries], metric, class_name)
     except BenchError as error:
-        return "", [], str(error).rstrip(".")  # not kept: what is wrong with a file can be repaired
+        return Tested(why=str(error).rstrip("."))  # not kept: what is wrong with a file can be repaired
     if path is not None:
         with contextlib.suppress(OSError):  # a workspace that is only read
             path.parent.mkdir(parents=True, exist_ok=True)
-            value = dict(zip(("test", "p", "why"), tested, strict=True))
+            value = {name: part for name, part in asdict(tested).items() if part or name in STORED}
             write_json(path, value | {"digest": digest(value)})
     return tested
 
 
+STORED = ("test", "p", "why")
+"""Parts of stored tests that are always there."""
+
+
 def read_p_values(path: Path) -> dict[str, Any] | None:
-    """Stored p values (``test``, ``p``, ``why``); None where there are none, or they were altered. Those of a kept board have
-    no digest here: they were compared with the board's."""
+    """Stored tests, as the fields of :class:`Tested`; None where there are none, or they were altered. Those of a kept board
+    have no digest here: they were compared with the board's."""
     try:
         value = read_json(path)
-        signed = {name: value[name] for name in ("test", "p", "why")}
+        signed = {name: value[name] for name in (*STORED, "differences", "lines") if name in value or name in STORED}
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return signed if value in (signed, signed | {"digest": digest(signed)}) else None
 
 
-def _p_values(lines: list[list[Result]], metric: str, class_name: str | None) -> _Tested:
+def _test(lines: list[list[Result]], metric: str, class_name: str | None) -> Tested:
     import numpy as np
 
     folds = [sorted({r.cell.fold for r in line}) for line in lines]
     if any(found != folds[0] for found in folds):
-        return "", [], "its rows were tested on different folds"
+        return Tested(why="its rows were tested on different folds")
     if len(folds[0]) > 1:
         return _over_folds(lines, metric, class_name)
     if any(r.folder is None for line in lines for r in line):
-        return "", [], "predictions of some results are not available"
-    paired = [[PairedScores.of(r) for r in line] for line in lines]
-    ids = paired[0][0].records
-    if not all(np.array_equal(scores.records, ids) for line in paired for scores in line):
-        return "", [], "its rows were tested on different records"
-    if class_name is not None and metric == "auroc" and all(len(line) == 1 for line in paired):
-        first = paired[0][0]
+        return Tested(why="predictions of some results are not available")
+    paired = [[[PairedScores.of(r) for r in group] for group in by_replicate(line).values()] for line in lines]
+    ids = paired[0][0][0].records
+    every = [scores for line in paired for group in line for scores in group]
+    if not all(np.array_equal(scores.records, ids) for scores in every):
+        return Tested(why="its rows were tested on different records")
+    if class_name is not None and metric == "auroc" and len(every) == len(lines):
+        first = every[0]
         if len(set(first.patients)) == len(first.patients):
-            return _delong([line[0] for line in paired], first.names.index(class_name))
-    replicates = [[scores.replicates(metric, class_name) for scores in line] for line in paired]
-    return _bootstrapped(replicates)
+            return _delong(every, first.names.index(class_name))
+    return _bootstrapped(paired, [drawn_labels(line) for line in lines], metric, class_name)
 
 
-def _bootstrapped(replicates: list[list[Any]]) -> _Tested:
-    from bench.scoring.replication import differences_of_all_pairs
+def _bootstrapped(
+    paired: list[list[list[PairedScores]]], draws: list[tuple[int, ...] | None], metric: str, class_name: str | None
+) -> Tested:
+    from bench.leaderboard.summary import scale_of
+    from bench.scoring.replication import average, components, differences_of_all_pairs
 
-    p_values = [_or_none(difference.p_value) for difference in differences_of_all_pairs(replicates)]
-    return "bootstrap of the paired difference", p_values, ""
+    lines = [
+        [average([scores.replicates(metric, class_name) for scores in group]) for group in line] for line in paired
+    ]
+    scale = scale_of(paired[0][0][0].result, metric, class_name)
+    found = differences_of_all_pairs(lines, draws)
+    return Tested.of("bootstrap of the paired difference", found, [components(line) for line in lines], scale)
 
 
-def _delong(paired: list[PairedScores], column: int) -> _Tested:
+def _delong(paired: list[PairedScores], column: int) -> Tested:
     import numpy as np
 
     from bench.scoring.comparison import delong
 
     aurocs = delong(paired[0].targets[:, column], np.stack([one.scores[:, column] for one in paired]))
     pairs = itertools.combinations(range(len(paired)), 2)
-    return "DeLong", [_or_none(aurocs.difference(i, j).p_value) for i, j in pairs], ""
+    return Tested.of("DeLong", [aurocs.difference(i, j) for i, j in pairs])
 
 
-def _over_folds(lines: list[list[Result]], metric: str, class_name: str | None) -> _Tested:
+def _over_folds(lines: list[list[Result]], metric: str, class_name: str | None) -> Tested:
     import numpy as np
 
     from bench.leaderboard.summary import reading
-    from bench.scoring.comparison import corrected_resampled_t
+    from bench.scoring.comparison import corrected_resampled_t, t_test
+    from bench.scoring.replication import combined
 
-    def means(line: list[Result]) -> np.ndarray:
-        by_fold: dict[int, list[float]] = defaultdict(list)
-        for result in line:
-            value = reading(result, metric, class_name)[0]
-            by_fold[result.cell.fold].append(np.nan if value is None else value)
-        return np.array([np.mean(by_fold[fold]) for fold in sorted(by_fold)])
+    def by_fold(line: list[Result]) -> np.ndarray:
+        """[replicate, fold], each a mean over seeds."""
+        values = []
+        for group in by_replicate(line).values():
+            of_fold: dict[int, list[float]] = defaultdict(list)
+            for result in group:
+                value = reading(result, metric, class_name)[0]
+                of_fold[result.cell.fold].append(np.nan if value is None else value)
+            values.append([np.mean(of_fold[fold]) for fold in sorted(of_fold)])
+        return np.array(values)
 
     counts = lines[0]
     train = sum(r.counts["train"] + r.counts.get("validation", 0) for r in counts) // len(counts)
     test = sum(r.counts["test"] for r in counts) // len(counts)
-    pairs = itertools.combinations([means(line) for line in lines], 2)
-    values = [_or_none(corrected_resampled_t(a - b, train, test).p_value) for a, b in pairs]
-    return "corrected resampled t", values, ""
+    differences = []
+    for first, second in itertools.combinations([by_fold(line) for line in lines], 2):
+        found = corrected_resampled_t(first.mean(axis=0) - second.mean(axis=0), train, test)
+        trainings = [(float(np.var(v.mean(axis=1), ddof=1)), len(v)) for v in (first, second) if len(v) > 1]
+        if trainings:
+            spread = combined(found.spread.standard_error**2, found.spread.freedom, trainings)
+            found = t_test(found.value, spread, 0.95)
+        differences.append(found)
+    return Tested.of("corrected resampled t", differences)
 
 
 def _or_none(value: float) -> float | None:
-    return None if value != value else float(value)
-
-
-@dataclass(frozen=True)
-class PairedScores:
-    """Targets and scores of the records of one result, to be compared with those of another on the same records."""
-
-    result: Result
-    records: np.ndarray
-    patients: np.ndarray
-    targets: np.ndarray
-    scores: np.ndarray
-    validation: tuple[np.ndarray, np.ndarray]
-
-    @classmethod
-    def of(cls, result: Result) -> PairedScores:
-        columns = result.prediction_columns()
-        test, validation = columns["partition"] == "test", columns["partition"] == "validation"
-        target, score = matrix(columns, "target"), matrix(columns, "score")
-        records, patients = (columns[name][test].astype(str) for name in ("record_id", "patient_id"))
-        return cls(result, records, patients, target[test], score[test], (target[validation], score[validation]))
-
-    @property
-    def names(self) -> list[str]:
-        return list(self.result.score["per_class"])
-
-    def replicates(self, metric: str, class_name: str | None) -> Any:
-        """The metric in every replicate. Of a class or a group it is the same metric over fewer parts."""
-        from bench import kinds
-        from bench.scoring.score import score_replicates
-
-        kind = self.result.score["kind"]
-        known = kinds.load(kind).metrics
-        name, group = metric, None
-        if class_name is not None and class_name not in self.names:
-            name, group = metric, self._groups().get(class_name)
-        elif class_name is not None:
-            name, group = next((m for m in (f"macro_{metric}", metric) if m in known), metric), [class_name]
-        elif metric not in known:
-            name = next((m for m in known if metric.startswith(f"{m}_")), metric)
-            group = self._groups().get(metric.removeprefix(f"{name}_"))
-        if name not in known or (group is None and (name != metric or class_name)):
-            raise DataError(f"differences of {metric} are not tested.")
-        validation = self.validation if len(self.validation[0]) else None
-        drawn = score_replicates(
-            kind, self.targets, self.scores, self.names, self.patients,
-            validation=validation, bootstrap=REPLICATES, metrics=[name],
-        )  # fmt: skip
-        if name not in drawn:
-            raise DataError(f"differences of {metric} cannot be tested without validation predictions.")
-        return drawn[name] if group is None else drawn[name].of_parts([self.names.index(label) for label in group])
-
-    def _groups(self) -> dict[str, list[str]]:
-        from bench.cells.seen_classes import SeenClasses
-
-        entry = registry.entries(registry.TASKS).get(self.result.cell.task)
-        own = dict(getattr(entry.load(), "groups", {})) if entry else {}
-        return own | SeenClasses(self.result.seen.get("classes", {})).groups
-
-
-def matrix(columns: Mapping[str, np.ndarray], prefix: str) -> np.ndarray:
-    """Targets or scores among the columns of predictions: [record], or [record, column] where there are several."""
-    import numpy as np
-
-    if prefix in columns:
-        return columns[prefix]
-    return np.stack([column for name, column in columns.items() if name.startswith(f"{prefix}_")], axis=1)
+    return float(value) if math.isfinite(value) else None

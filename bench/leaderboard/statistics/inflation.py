@@ -58,7 +58,7 @@ def differences(results: Iterable[Result]) -> list[Result]:
 
 
 def _difference(released: Result, ours: Result, metric: str) -> dict[str, float | None]:
-    from bench.leaderboard.statistics.comparisons import PairedScores
+    from bench.leaderboard.statistics.paired_scores import PairedScores
     from bench.scoring.comparison import paired_difference
 
     theirs_value, our_value = released.metric(metric)["value"], ours.metric(metric)["value"]

@@ -24,7 +24,8 @@ def scored_result(make_result):
         truth = np.random.default_rng(int(digest([keywords["task"], keywords.get("fold", 0)])[:8], 16))
         both = 2 * records
         targets = (truth.random((both, 5)) < [0.5, 0.4, 0.3, 0.2, 0.1]).astype(np.uint8)
-        own = np.random.default_rng([noise, int(digest(method)[:8], 16)])
+        training = keywords.get("training", 0)
+        own = np.random.default_rng([noise, int(digest(method)[:8], 16), *([training] if training else [])])
         scores = skill * targets + own.normal(size=targets.shape)
         ids = np.array([str(k) for k in range(both)])
         who = ids if patients is None else patients

@@ -13,8 +13,44 @@ def test_one_cell_keeps_its_bootstrap_interval(make_result):
 
 def test_seeds_that_agree_leave_the_interval_of_the_records(make_result):
     found = summarise([make_result(value=0.8, width=0.03, seed=s) for s in range(5)], "macro_auroc")
-    assert found.low == pytest.approx(0.77)
-    assert found.high == pytest.approx(0.83)
+    assert found.low == pytest.approx(0.77, abs=2e-3)  # symmetric on the logit scale
+    assert found.high == pytest.approx(0.83, abs=2e-3)
+    assert found.replicates == 1  # one pretraining
+
+
+def test_near_1_the_interval_stays_within_the_range(make_result):
+    values = [0.97, 0.999, 0.985]
+    found = summarise(
+        [make_result(value=v, width=0.001, training=k, seed=k) for k, v in enumerate(values)], "macro_auroc"
+    )
+    assert found.replicates == 3
+    assert found.low < found.value < found.high <= 1.0
+    assert found.sd_replicates == pytest.approx(np.std(values, ddof=1))
+
+
+def test_an_interval_without_width_is_not_shown(make_result):
+    found = summarise([make_result(value=1.0, width=0.0)], "macro_auroc")
+    assert (found.value, found.low, found.high) == (1.0, None, None)
+
+
+def test_seeds_of_one_replicate_are_averaged_first(make_result):
+    joint = [make_result(value=v, seed=k, training=k) for k, v in enumerate([0.8, 0.9])]
+    more = [make_result(value=v, seed=seed) for seed, v in ((1, 0.7), (2, 0.6))]  # of the first pretraining
+    found = summarise(joint + more, "macro_auroc")
+    assert found.value == pytest.approx((0.7 + 0.9) / 2)
+    assert found.replicates == 2 and not found.one_model
+
+
+def test_what_is_one_trained_model(make_result):
+    def one(**keywords):
+        return summarise([make_result(**keywords)], "macro_auroc").one_model
+
+    assert one() and one(corpus=None)
+    seeds = [make_result(corpus=None, seed=seed) for seed in range(3)]  # an untrained encoder, all labels
+    assert not summarise(seeds, "macro_auroc").one_model
+    drawn_once = [make_result(corpus=None, seed=seed, fraction=0.1) for seed in range(3)]
+    assert summarise(drawn_once, "macro_auroc").one_model
+    assert not one(corpus=None, mode="zeroshot")
 
 
 def test_seeds_that_differ_widen_it(make_result):

@@ -1,5 +1,6 @@
 import itertools
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,8 +32,9 @@ def table_of(board, results, cache=None):
 def three(tmp_path, scored_result):
     """A good method, and two that are equally poor."""
     return [
-        scored_result(tmp_path / "results", m, skill, noise=2)
+        scored_result(tmp_path / "results", m, skill, noise=2, training=training)
         for m, skill in (("kmerl", 2.0), ("merl", 0.4), ("etp", 0.4))
+        for training in range(3)
     ]
 
 
@@ -43,16 +45,26 @@ def test_what_differs_is_told_apart_and_what_does_not_shares_a_letter(three):
     assert ranks.rank == {0: 1, 1: 2, 2: 2}
 
 
-def test_one_class_is_tested_by_delong_unless_patients_have_several_recordings(tmp_path, scored_result, three):
-    assert table_of(board(metric="auroc", class_name="NORM"), three).ranks[0].test == "DeLong"
+def test_one_class_of_methods_that_draw_nothing_is_tested_by_delong_unless_patients_have_several_recordings(
+    tmp_path, scored_result
+):
+    def of(name, patients=None):
+        stored = [scored_result(tmp_path / name, m, 1.0, patients=patients, mode="zeroshot") for m in METHODS]
+        released = [replace(result, checkpoint={"imported": {"a": 1}}) for result in stored]
+        asked = board(metric="auroc", class_name="NORM")
+        return asked.model_copy(
+            update={"columns": [asked.columns[0].model_copy(update={"mode": "zeroshot"})]}
+        ), released
+
+    assert table_of(*of("one")).ranks[0].test == "DeLong"
     patients = np.array([str(k // 2) for k in range(400)])
-    again = [scored_result(tmp_path / "two", m, 1.0, patients=patients) for m in METHODS]
-    assert table_of(board(metric="auroc", class_name="NORM"), again).ranks[0].test.startswith("bootstrap")
+    asked, again = of("two", patients)
+    assert table_of(asked, again).ranks[0].test.startswith("bootstrap")
 
 
 def test_folds_are_tested_pair_by_pair_with_the_correction_and_holm(tmp_path, scored_result):
     results = [
-        scored_result(tmp_path / "results", m, skill, fold=fold)
+        replace(scored_result(tmp_path / "results", m, skill, fold=fold), checkpoint={})
         for m, skill in (("kmerl", 1.4), ("merl", 1.0), ("etp", 0.9))
         for fold in range(4)
     ]
@@ -71,8 +83,9 @@ def test_folds_are_tested_pair_by_pair_with_the_correction_and_holm(tmp_path, sc
 
 def test_different_test_records_are_not_compared(tmp_path, scored_result):
     results = [
-        scored_result(tmp_path / "results", "kmerl", 1.0, records=200),
-        scored_result(tmp_path / "results", "merl", 1.0, records=150),
+        scored_result(tmp_path / "results", method, 1.0, records=records, training=training)
+        for method, records in (("kmerl", 200), ("merl", 150))
+        for training in range(2)
     ]
     (table,) = collect(board(), results)  # one split digest, as a forged or damaged result would have
     ranks = ranks_of(table, {r.key: r for r in results})[0]
@@ -95,6 +108,45 @@ def test_what_was_found_is_kept_and_predictions_are_not_read_again(tmp_path, thr
     assert table_of(board(), three, tmp_path / "cache").ranks[0] == first
     shutil.rmtree(tmp_path / "cache")
     assert table_of(board(), three, tmp_path / "cache").ranks[0].rank is None
+
+
+def test_one_trained_model_each_is_not_tested(tmp_path, scored_result):
+    single = [scored_result(tmp_path / "results", m, skill) for m, skill in (("kmerl", 2.0), ("merl", 0.4))]
+    table = table_of(board(), single)
+    assert "two trained models, not two methods" in table.ranks[0].why
+    assert [number_format.superscript(table, line, 0) for line in table.lines[:2]] == ["", ""]
+    assert any("--replicates 5" in note for note in number_format.comparison_notes(table))
+    assert number_format.variance_split(table.board, table.board.columns[0], table.lines[0].summaries[0]).endswith(
+        "one trained model"
+    )
+
+
+def test_a_row_of_one_trained_model_is_left_out_of_the_tests_of_the_others(three):
+    table = table_of(board(), [r for r in three if r.cell.method != "etp" or r.cell.training == 0])
+    assert table.ranks[0].lines == (0, 1)
+    assert table.ranks[0].one_model == (2,)
+    assert any("not tested, being one trained model each: etp" in n for n in number_format.comparison_notes(table))
+
+
+def test_a_column_states_its_pairs_what_it_could_detect_and_what_is_equal(three):
+    ranks = table_of(board(), three).ranks[0]
+    assert ranks.pairs == 3
+    assert 0.01 < ranks.detectable < 0.5
+    assert ranks.equal == ()  # not significant, and with 200 records not shown to be equal either
+    wide = board().model_copy(update={"margin": 0.4})
+    assert (1, 2) in table_of(wide, three).ranks[0].equal
+    assert any("3 pairs were tested" in note for note in number_format.comparison_notes(table_of(wide, three)))
+
+
+def test_intervals_over_replicates_come_from_predictions_and_are_kept(tmp_path, three):
+    plain = collect(board(), three)[0].lines[0].summaries[0]
+    table = table_of(board(), three, tmp_path / "cache")
+    summary = table.lines[0].summaries[0]
+    assert (summary.replicates, summary.value) == (3, plain.value)
+    assert summary.low != plain.low
+    assert summary.high - summary.low < plain.high - plain.low  # what replicates do not share is not counted as shared
+    assert summary.sd_patients > 0 and summary.sd_replicates is not None
+    assert table_of(board(), three, tmp_path / "cache").lines[0].summaries[0] == summary
 
 
 # Over tasks

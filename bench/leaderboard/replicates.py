@@ -1,0 +1,59 @@
+"""The replicates among results: which results belong to one joint draw of pretraining, labelled records and seed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from bench import modes
+from bench.cells.result import Result
+from bench.splitting.label_fractions import is_seeded
+
+DRAWN = ("training", "draw")
+"""Numbers of a cell that only replicates vary."""
+
+
+def by_replicate(results: Sequence[Result]) -> dict[int, list[Result]]:
+    """The results of one method in one place, by replicate; several results of a replicate differ in seed or fold.
+
+    Results in which only the seed was varied, as ``--seed`` does, have one pretraining and one draw of labels: they are one
+    replicate. Where neither is drawn, as for an untrained encoder with all labels, each seed is a replicate. A result that
+    combines the pretraining of one replicate with the labels of another belongs to none.
+    """
+    varied = [name for name in DRAWN if any(getattr(result.cell, name) for result in results)]
+    one_draw = any(_pretrained(result) or _labels_drawn(result) for result in results)
+    groups: dict[int, list[Result]] = defaultdict(list)
+    for result in results:
+        numbers = {getattr(result.cell, name) for name in varied} or {0 if one_draw else result.cell.seed}
+        if len(numbers) == 1:
+            groups[numbers.pop()].append(result)
+    return dict(sorted(groups.items()))
+
+
+def is_one_model(results: Sequence[Result]) -> bool:
+    """Whether the results are of one trained model although another training would give another one.
+
+    Folds are trainings too, but do not repeat a pretraining. What draws nothing, such as the zero-shot answer of published
+    weights, is no sample of one.
+    """
+    pretrained = any(_pretrained(result) for result in results)
+    if len({result.cell.fold for result in results}) > 1 and not pretrained:
+        return False
+    drawn = pretrained or any(modes.facts(result.cell.mode).uses_labels for result in results)
+    return drawn and len(by_replicate(results)) < 2
+
+
+def drawn_labels(results: Sequence[Result]) -> tuple[int, ...] | None:
+    """The numbers of the labelled draws of the replicates, in their order; None where labels are not drawn."""
+    groups = by_replicate(results).values()
+    return tuple(group[0].cell.draw for group in groups) if any(r.cell.draw for g in groups for r in g) else None
+
+
+def _pretrained(result: Result) -> bool:
+    """Whether it starts from a checkpoint that was pretrained here, and could have been pretrained again."""
+    return bool(result.checkpoint) and not result.checkpoint.get("imported")
+
+
+def _labels_drawn(result: Result) -> bool:
+    cell = result.cell
+    return cell.fraction < 1 and modes.facts(cell.mode).uses_labels and is_seeded(cell.fraction_rule)

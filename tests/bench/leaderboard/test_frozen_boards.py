@@ -29,7 +29,8 @@ rows:
 def cells(tmp_path_factory, scored_result):
     folder = tmp_path_factory.mktemp("cells")
     for method, skill in (("kmerl", 2.0), ("merl", 0.3)):
-        scored_result(folder, method, skill, records=120)
+        for training in range(2):
+            scored_result(folder, method, skill, records=120, training=training)
     return list(read_results(folder))
 
 

@@ -39,10 +39,11 @@ def results(tmp_path_factory, scored_result):
     folder = tmp_path_factory.mktemp("cells") / "results"
     real = {"data": "real", "profile": "paper", "complete": True}
     return [
-        scored_result(folder, m, 0.3 + 0.4 * k, task=task, fraction=f, records=80, **real)
+        scored_result(folder, m, 0.3 + 0.4 * k, task=task, fraction=f, records=80, training=training, **real)
         for k, m in enumerate(METHODS[:-1])
         for task in ("ptbxl-super", "csn")
-        for f in (0.1, 1.0)
+        for f, trainings in ((0.1, 1), (1.0, 2))
+        for training in range(trainings)
     ]
 
 
@@ -105,6 +106,7 @@ def test_a_board_shows_ours_theirs_intervals_letters_curves_and_ranks(site):
     assert text.count('<tr data-found="0">') == 1
     assert '<svg class="whisker"' in text
     assert "<sup>a</sup>" in text
+    assert 'title="patients ±' in text and "2 replicates" in text and "one trained model" in text
     assert "◇" in text
     assert "labelled training records (%)" in text
     assert "kmerl &lt;b&gt;" in text  # a label is text, never markup
@@ -118,7 +120,7 @@ def test_pages_of_methods_tasks_and_protocols_say_what_one_looks_for(site):
     assert "arXiv 2502.17900" in method
     assert "Deviations" in method
     assert "pretrain.epochs" in method
-    assert method.count("../tasks/ptbxl-super.html") == 2  # a line for each result
+    assert method.count("../tasks/ptbxl-super.html") == 3  # a line for each result
     task = (site / "tasks" / "ptbxl-super.html").read_text()
     assert "conduction disturbance" in task
     assert "2,158" in task

@@ -172,13 +172,13 @@ def _mean_value(readings: Sequence[_Reading]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _over_replicates(units: list[list[_Reading]], scale: Any) -> dict[str, float | None]:
+def _over_replicates(units: list[list[_Reading]], scale: Any) -> dict[str, Any]:
     """Value and interval of the mean over replicates, each a mean over its seeds; over the seeds where there is one."""
     centre = math.fsum(_mean_value(unit) for unit in units) / len(units)
     runs = [run for unit in units for run in unit]
     widths = [high - low for _, low, high in runs if low is not None and high is not None]
     patients = math.fsum((width / 2 / Z) ** 2 for width in widths) / len(widths) if widths else 0.0
-    known = {"sd_patients": math.sqrt(patients) if len(widths) == len(runs) else None}
+    known: dict[str, Any] = {"sd_patients": math.sqrt(patients) if len(widths) == len(runs) else None}
     if len(runs) == 1:
         value, low, high = runs[0]
         return {"value": value, "low": low, "high": high, **known} if low != high else {"value": value}
@@ -193,7 +193,7 @@ def _over_replicates(units: list[list[_Reading]], scale: Any) -> dict[str, float
 
 def _bounds(
     centre: float, patients: float, replicates: list[tuple[float, int]], scale: Any, freedom: float = math.inf
-) -> dict[str, float | None]:
+) -> dict[str, Any]:
     from bench.scoring.bootstrap import interval
     from bench.scoring.replication import combined
 
@@ -216,7 +216,7 @@ def _by_fold(readings: dict[Any, _Reading]) -> list[float]:
     return [math.fsum(v) / len(v) for v in by_fold.values()]
 
 
-def _over_folds(results: Sequence[Result], by_fold: list[list[float]]) -> dict[str, float | None]:
+def _over_folds(results: Sequence[Result], by_fold: list[list[float]]) -> dict[str, Any]:
     """``by_fold`` is [replicate][fold]. What differs between the folds of one replicate only is not counted twice."""
     replicates, folds = len(by_fold), len(by_fold[0])
     of_folds = [math.fsum(column) / replicates for column in zip(*by_fold, strict=True)]
@@ -224,7 +224,7 @@ def _over_folds(results: Sequence[Result], by_fold: list[list[float]]) -> dict[s
     centre = math.fsum(of_folds) / folds
     trained = math.fsum(r.counts["train"] + r.counts.get("validation", 0) for r in results)
     ratio = math.fsum(r.counts["test"] for r in results) / trained
-    common, known = _variance(of_folds), {}
+    common, known = _variance(of_folds), dict[str, Any]()
     repeated = []
     if replicates > 1:
         rest = [

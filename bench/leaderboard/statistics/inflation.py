@@ -68,7 +68,7 @@ def _difference(released: Result, ours: Result, metric: str) -> dict[str, float 
     if metric == next(iter(ours.score["metrics"])) and released.folder is not None and ours.folder is not None:
         try:
             pair = [PairedScores.of(r).replicates(metric, None) for r in (released, ours)]
-            tested = paired_difference(*pair)
+            tested = paired_difference(pair[0], pair[1])
         except BenchError:
             return estimate
         estimate |= {"low": tested.low, "high": tested.high} if tested.low == tested.low else {}

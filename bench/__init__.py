@@ -14,9 +14,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 accept_old_names()
 
 if TYPE_CHECKING:
-    from bench.api import board, encoder, methods, results, run, tasks
+    from bench.api import board, encoder, methods, plot, results, run, tasks
 
-__all__ = ["board", "encoder", "methods", "results", "run", "tasks"]
+__all__ = ["board", "encoder", "methods", "plot", "results", "run", "tasks"]
 
 
 def __getattr__(name: str) -> Any:  # so that `import bench` stays light

@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench import registry
+from bench.leaderboard.plots import plot as plot
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
     from bench.cells.result import Result
     from bench.data.source import DataSource
     from bench.dataset import OnBadRecord
     from bench.frozen_encoder import FrozenEncoder
+    from bench.signals.input_spec import InputSpec
     from bench.splitting.label_fractions import Rule
 
 Names = str | Sequence[str]
@@ -39,7 +42,7 @@ class FailedCells(UserWarning):
 
 
 def run(
-    methods: Names = (),
+    methods: Names | FrozenEncoder | Sequence[str | FrozenEncoder] = (),
     tasks: Names = (),
     modes: Names = (),
     *,
@@ -75,7 +78,8 @@ def run(
     """``bench run``: cross methods, tasks, modes and the rest; one row for each metric of each cell.
 
     Args:
-        methods: names as on the command line (commas, wildcards), or a list of them; tasks, modes and protocols likewise.
+        methods: names as on the command line (commas, wildcards, ``./mine.py:Mine``), encoders that :func:`encoder` made
+            of modules, or a list of them; tasks, modes and protocols likewise.
         board: run what is missing of a leaderboard instead; it names its own methods, tasks and modes.
         fractions: labelled shares of the training records, ``0.1`` or ``"10%"``.
         leads: one subset as on the command line, or a list of subsets: ``["I,II", "limb"]``.
@@ -109,6 +113,7 @@ def run(
     from bench.runner.time_limit import parse_time_limit
     from bench.signals.leads import parse_leads
 
+    methods = _without_encoders(methods)
     others = (*_names(methods), *_names(tasks), *_names(modes))
     if board and (others or _names(leads) != ["all"] or _list(fractions) != [1.0] or _names(protocols) != [OURS]):
         raise ConfigError(
@@ -176,22 +181,38 @@ def results(workspace: str | Path | None = None) -> pd.DataFrame:
     return tidy(read_results(Workspace.at(workspace).results))
 
 
-def encoder(method: str, **settings: Any) -> FrozenEncoder:
-    """A frozen encoder with scikit-learn's ``fit``, ``transform`` and ``get_feature_names_out``.
+def encoder(
+    method: str | nn.Module, *, input: InputSpec | None = None, name: str | None = None, **settings: Any
+) -> FrozenEncoder:
+    """A frozen encoder with scikit-learn's ``fit``, ``transform`` and ``get_feature_names_out``, which :func:`run` accepts.
 
     Keywords are those of :class:`bench.frozen_encoder.FrozenEncoder`: ``fs`` and ``leads`` of the signals, ``checkpoint``,
     ``settings``, ``workspace``, ...
 
+    Args:
+        method: a name; or a torch module that maps float32 [record, lead, time] to [record, dim], with its ``input`` and
+            a ``name``. Its weights and code are part of every key.
+        input: what a module reads: sampling rate in Hz, length in s, scaling.
+        name: of a module, in tables and on boards: small letters, digits and hyphens.
+
     Raises:
-        UnknownName: no such method.
+        UnknownName: no such method. ConfigError: a module without input or name, or one whose source cannot be read.
     """
-    from bench.errors import UnknownName
+    from bench.errors import ConfigError
     from bench.frozen_encoder import FrozenEncoder
 
-    known = registry.entries(registry.METHODS)
-    if method not in known:
-        raise UnknownName("method", method, known)
-    return FrozenEncoder(method, **settings)
+    if isinstance(method, str):
+        if input is not None or name is not None:
+            raise ConfigError(f"input and name describe a torch module; {method} has its own. Leave them out.")
+        return FrozenEncoder(registry.named(registry.METHODS, method), **settings)
+    from bench.runner.memory_encoder import register_module
+
+    if input is None or name is None:
+        raise ConfigError(
+            'a module needs its input and a name: bench.encoder(module, input=InputSpec(fs=250, seconds=10), name="mine").'
+        )
+    register_module(method, input, name)
+    return FrozenEncoder(name, **{"fs": input.fs, **settings})
 
 
 def board(name: str, workspace: str | Path | None = None) -> pd.DataFrame:
@@ -227,7 +248,11 @@ def _of_method(entry: registry.Entry) -> dict[str, Any]:
 def tasks(pattern: str = "*") -> pd.DataFrame:
     """The registered tasks, read from source without importing them."""
     fields = ("dataset", "kind", "split")
-    return _listed(registry.TASKS, pattern, lambda entry: {field: entry.attributes.get(field) for field in fields})
+
+    def facts(entry: registry.Entry) -> dict[str, Any]:
+        return {field: entry.attributes.get(field) for field in fields} | {"paper": entry.paper, "year": entry.year}
+
+    return _listed(registry.TASKS, pattern, facts)
 
 
 def tidy(finished: Iterable[Result]) -> pd.DataFrame:
@@ -240,6 +265,7 @@ def tidy(finished: Iterable[Result]) -> pd.DataFrame:
     for result in finished:
         about = {
             **result.cell.to_dict(),
+            "method": result.method_name,
             "leads": name_leads(result.cell.leads),
             "n_train": result.counts["train"],
             "n_test": result.counts["test"],
@@ -288,6 +314,27 @@ def _source(
 
 def _names(value: Names) -> list[str]:
     return [part.strip() for text in _list(value) for part in text.split(",") if part.strip()]
+
+
+def _without_encoders(methods: Any) -> Any:
+    """Names of methods, also for the encoders that :func:`encoder` made of modules.
+
+    Raises:
+        ConfigError: an encoder of a registered method, whose checkpoint and settings a run takes separately.
+    """
+    from bench.errors import ConfigError
+
+    if isinstance(methods, str):
+        return methods
+    names = []
+    for one in _list(methods):
+        name = one if isinstance(one, str) else one.method
+        if not isinstance(one, str) and registry.entries(registry.METHODS)[name].loaded is None:
+            raise ConfigError(
+                f"methods: give the name {name!r}, with checkpoints= and settings=, instead of an encoder of it."
+            )
+        names.append(name)
+    return names
 
 
 def _share(value: float | str) -> float:

@@ -6,15 +6,19 @@ import contextlib
 import html
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from bench.errors import printable
 
 LOG_EVERY_SECONDS = 15.0
 NOTEBOOK_EVERY_SECONDS = 0.3
+NARROW = 100
+"""Columns of a terminal below which bars and descriptions are short."""
 _quiet = False
 _listener: Callable[[str], None] | None = None
+_run: RunClock | None = None
+_bars: Any = None  # of the terminal, while a run is shown
 
 
 @runtime_checkable
@@ -43,7 +47,8 @@ def say(message: str) -> None:
     elif not _quiet:
         from rich.console import Console
 
-        Console(stderr=True, highlight=False, soft_wrap=True).print(printable(message), markup=False)
+        console = _bars.console if _bars else Console(stderr=True)  # bars move down for what their console prints
+        console.print(printable(message), markup=False, highlight=False, soft_wrap=True)
 
 
 Unit = Literal["count", "bytes"]
@@ -67,7 +72,70 @@ class TimeLeft:
         before, since = self._first
         if done == before:
             return ""
-        return f"about {(now - since) / (done - before) * (total - done):.0f} s left"
+        return f"about {time_span((now - since) / (done - before) * (total - done))} left"
+
+
+def time_span(seconds: float) -> str:
+    """``98 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+class RunClock:
+    """The cells of a run that are done, and the time that the others may take: at the pace so far, weighted by estimates.
+
+    Args:
+        cells: how many there are to compute.
+        seconds: id of each job, shared ones included -> estimate.
+    """
+
+    def __init__(self, cells: int, seconds: Mapping[str, float]):
+        self.cells, self.done = cells, 0
+        self._waiting = dict(seconds)
+        self._total = sum(seconds.values())
+        self._started = time.monotonic()
+
+    def finish(self, jobs: Iterable[str], cells: int = 0) -> None:
+        """Some jobs, and as many cells, are done."""
+        for job in jobs:
+            self._waiting.pop(job, None)
+        self.done += cells
+        if _bars:
+            _bars.update(_bars.task_ids[0], completed=self.done, total=self.cells, left=self.left())
+
+    def left(self) -> str:
+        """``about 4 min left``; empty while no pace is known."""
+        waiting = sum(self._waiting.values())
+        passed = self._total - waiting
+        if not passed or not waiting:
+            return ""
+        return f"about {time_span((time.monotonic() - self._started) / passed * waiting)} left"
+
+    def __str__(self) -> str:
+        number = f"cell {min(self.done + 1, self.cells)} of {self.cells}"
+        return ", ".join(part for part in (number, self.left()) if part)
+
+
+@contextlib.contextmanager
+def running(cells: int, seconds: Mapping[str, float]) -> Iterator[RunClock]:
+    """Show a line for a run, above that of its current cell, until the block ends."""
+    global _run, _bars
+    clock = RunClock(cells, seconds)
+    if _quiet or _listener is not None or _run is not None or not cells:
+        yield clock
+        return
+    _run = clock
+    try:
+        if sys.stderr.isatty() and not _in_notebook():
+            with _new_bars("count") as bars:
+                bars.add_task("run", total=cells, note="", left="")
+                _bars = bars
+                yield clock
+        else:
+            yield clock
+    finally:
+        _run = _bars = None
 
 
 def byte_size(n: float) -> str:
@@ -94,27 +162,53 @@ def track(description: str, unit: Unit = "count") -> Iterator[Progress]:
 
 
 def _bar(description: str, unit: Unit) -> Iterator[Progress]:
+    with contextlib.nullcontext(_bars) if _bars else _new_bars(unit) as bars:
+        task = bars.add_task(description, total=None, note="")
+
+        def report(done: int, total: int, note: str = "") -> None:
+            bars.update(task, completed=done, total=total, note=note)
+
+        try:
+            yield report
+        finally:
+            bars.remove_task(task)
+
+
+def _new_bars(unit: Unit) -> Any:
+    """Bars on standard error. A long description or note is cut, so that the bar keeps its place at 80 columns."""
     from rich import progress as rich_progress
     from rich.console import Console
+    from rich.table import Column
+    from rich.text import Text
+
+    class _Left(rich_progress.TimeRemainingColumn):
+        """The time left; of a run, as its clock states it."""
+
+        def render(self, task: Any) -> Text:
+            left = task.fields.get("left")
+            return super().render(task) if left is None else Text(left, style="progress.remaining")
+
+    console = Console(stderr=True)
+    narrow = console.width < NARROW
+    description, bar = (30, 10) if narrow else (70, 30)
+
+    def cut(width: int) -> Column:
+        return Column(no_wrap=True, overflow="ellipsis", max_width=width)
 
     amount: list[Any] = [rich_progress.MofNCompleteColumn()]
     if unit == "bytes":
         amount = [rich_progress.DownloadColumn(), rich_progress.TransferSpeedColumn()]
-    with rich_progress.Progress(
-        rich_progress.TextColumn("{task.description}"),
-        rich_progress.BarColumn(),
+    return rich_progress.Progress(
+        rich_progress.TextColumn("{task.description}", markup=False, table_column=cut(description)),
+        rich_progress.BarColumn(bar),
         *amount,
-        rich_progress.TimeRemainingColumn(),
-        rich_progress.TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
+        _Left(),
+        rich_progress.TextColumn(
+            "{task.fields[note]}", markup=False, table_column=cut(max(console.width - description - bar - 30, 8))
+        ),
+        console=console,
         transient=True,
-    ) as bar:
-        task = bar.add_task(description, total=None, note="")
-
-        def report(done: int, total: int, note: str = "") -> None:
-            bar.update(task, completed=done, total=total, note=note)
-
-        yield report
+    )
 
 
 def _in_notebook() -> bool:
@@ -135,7 +229,8 @@ def _notebook(description: str, unit: Unit) -> Iterator[Progress]:
         now, remaining = time.monotonic(), left(done, total)
         if now - last >= NOTEBOOK_EVERY_SECONDS:
             last = now
-            shown.update(HTML(_html(description, done, total, unit, f"{remaining} {note}".strip())))
+            run = f"{_run}: " if _run else ""
+            shown.update(HTML(_html(run + description, done, total, unit, f"{remaining} {note}".strip())))
 
     try:
         yield report
@@ -159,8 +254,8 @@ def _lines(description: str, unit: Unit) -> Iterator[Progress]:
         if now - last >= LOG_EVERY_SECONDS:
             last = now
             notes = f"{remaining} {note}".strip()
-            print(
-                f"{description}: {shown(done)}/{shown(total)}{', ' * bool(notes)}{notes}", file=sys.stderr, flush=True
-            )
+            run = f"{_run}: " if _run else ""
+            amount = f"{shown(done)}/{shown(total)}"
+            print(f"{run}{description}: {amount}{', ' * bool(notes)}{notes}", file=sys.stderr, flush=True)
 
     yield report

@@ -18,17 +18,20 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, ConfigError, UnknownName, folded, foreign_code
+from bench.reading import method_files
 from bench.reading.class_source import classes_in
 
 METHODS, TASKS, DATASETS, KINDS, MODES = "bench.methods", "bench.tasks", "bench.datasets", "bench.kinds", "bench.modes"
 _WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset", KINDS: "task kind", MODES: "mode"}
 _DISTRIBUTION = "ecg-bench"
+FILE = "a file"
+"""The distribution of a method in a single file (:mod:`bench.reading.method_files`)."""
 _BUILT_IN = {group: (importlib.metadata.EntryPoint("builtin", group, group),) for group in (KINDS, MODES)}
 """Registered in pyproject.toml like any other; an editable installation made before the groups existed does not know them."""
 _ROOT = Path(__file__).parents[1]
@@ -37,6 +40,9 @@ _ROOT = Path(__file__).parents[1]
 
 _EXTENDED = ("methods.", "tasks.", "bench.kinds.", "bench.modes.")
 """Modules of registered classes, which those of a plugin may extend."""
+
+PLAIN_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+"""Names of methods that are registered while a process runs."""
 
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
@@ -51,9 +57,10 @@ class Entry:
     path: Path
     distribution: str
     summary: str = ""  # the docstring's first paragraph, without its source
-    source: str = ""  # what follows "Source:" in the docstring
+    source: str = ""  # what follows "Source:" in the docstring, else the attribute ``source``
     attributes: dict[str, Any] = field(default_factory=dict)  # literal class attributes, own before inherited
     defines: frozenset[str] = frozenset()  # functions of the class and of the bases that could be read
+    loaded: Any = None  # the class, where only this process has it
 
     @property
     def paper(self) -> str:
@@ -71,7 +78,7 @@ class Entry:
 
     def load(self) -> Any:
         """Import the module and return the class."""
-        return getattr(importlib.import_module(self.module), self.qualname)
+        return self.loaded if self.loaded is not None else getattr(importlib.import_module(self.module), self.qualname)
 
 
 def _modules_of(value: str) -> Iterator[str]:
@@ -135,6 +142,7 @@ def _entries_of(point: importlib.metadata.EntryPoint) -> Iterator[Entry]:
             paragraphs = [" ".join(part.split()) for part in (ast.get_docstring(source_class.node) or "").split("\n\n")]
             summary = paragraphs[0].partition("Source:")[0].strip()
             source = next((part.partition("Source:")[2].strip() for part in paragraphs if "Source:" in part), "")
+            source = source or str(attributes.get("source") or "")
             yield Entry(
                 name,
                 candidate,
@@ -195,7 +203,37 @@ def entries(group: str) -> dict[str, Entry]:
                     f"({other.distribution}) and {entry.module}:{entry.qualname} ({entry.distribution}). "
                     f"Uninstall one, or give it another name."
                 )
-    return dict(sorted(by_name.items()))
+    by_name = dict(sorted(by_name.items()))
+    for name in method_files.remembered() if group == METHODS else ():
+        _add_file(name, by_name)
+    return by_name
+
+
+def _add_file(name: str, known: dict[str, Entry]) -> str:
+    """Add the method of a file to those known; its name.
+
+    Raises:
+        ConfigError: the file has no such class, several, or one without a name; or the name is taken.
+    """
+    point = method_files.point_of(name, METHODS)
+    listed = [replace(entry, distribution=FILE) for entry in _entries_of(point) if entry.name]
+    if len(listed) != 1:
+        classes = ", ".join(entry.qualname for entry in listed)
+        expected = (
+            f"it has several methods ({classes}); name one, as {name}:{listed[0].qualname}"
+            if listed
+            else ('it has no such class with name = "..."')
+        )
+        raise ConfigError(f"--method {name}: {expected}.")
+    (entry,) = listed
+    other = known.setdefault(entry.name, entry)
+    if (other.module, other.qualname) != (entry.module, entry.qualname):
+        raise ConfigError(
+            f"--method {name}: {other.distribution} has a method named {entry.name!r}. Choose another name."
+        )
+    known[entry.name] = entry
+    method_files.remember(method_files.absolute(name))
+    return entry.name
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
@@ -240,8 +278,10 @@ def named(group: str, name: str) -> str:
     """The registered name that ``name`` means: case, hyphens, underscores and blanks do not matter where that is clear.
 
     Raises:
-        ConfigError: nobody registered it (:func:`unknown`).
+        ConfigError: nobody registered it (:func:`unknown`); a file (``./mine.py:Mine``) without such a method.
     """
+    if group == METHODS and method_files.is_method_file(name):
+        return _add_file(name, entries(METHODS))
     registered = _registered_as(group, name)
     if registered is None:
         raise unknown(_WORD[group], name, entries(group))
@@ -269,13 +309,22 @@ def load(group: str, name: str) -> Any:
         ) from error
 
 
+def _is_pattern(name: str) -> bool:
+    return any(character in name for character in "*?[")
+
+
+def spelled_out(group: str, patterns: Iterable[str]) -> set[str]:
+    """The registered names that are asked for by name, and not only by a wildcard."""
+    return set(match(group, [pattern for pattern in patterns if not _is_pattern(pattern)]))
+
+
 def match(group: str, patterns: Iterable[str]) -> list[str]:
     """The registered names that match any of the patterns (``ptbxl-*``), in the order asked, without repeats. A name may be
     written as for :func:`named`, and a pattern without regard to case, with ``_`` for ``-``."""
     known = entries(group)
     chosen: dict[str, None] = {}
     for pattern in patterns:
-        if any(character in pattern for character in "*?["):
+        if _is_pattern(pattern):
             hits = fnmatch.filter(known, pattern) or fnmatch.filter(known, pattern.lower().replace("_", "-"))
             if not hits:
                 raise unknown(_WORD[group], pattern, known)

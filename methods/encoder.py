@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from jaxtyping import Float
@@ -32,6 +33,11 @@ class Encoder(Method):
     only_modes = ("linear", "knn", "finetune")
 
     class Config(MethodConfig):
+        name: str | None = Field(
+            None,
+            max_length=40,
+            description="name in tables and on boards; default: that of the file and six digits of its digest",
+        )
         path: str | None = Field(
             None,
             description="model.pt2 (torch.export), model.onnx, hf:organisation/name[@revision] or a folder with config.json "
@@ -70,6 +76,13 @@ class Encoder(Method):
         def _split(cls, value: Any) -> Any:
             return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
+        @field_validator("name")
+        @classmethod
+        def _plain(cls, name: str | None) -> str | None:
+            if name is not None and not re.fullmatch(r"\w[\w .+-]*", name):
+                raise ValueError("expected letters, digits, spaces and . + - _, beginning with a letter or digit")
+            return name
+
         @field_validator("lead_order")
         @classmethod
         def _known(cls, leads: tuple[str, ...]) -> tuple[str, ...]:
@@ -89,6 +102,8 @@ class Encoder(Method):
                     "encoder or was changed; leave sha256 out to accept it."
                 )
             object.__setattr__(self, "sha256", found)  # the model is frozen once it is made
+            if self.name is None:
+                object.__setattr__(self, "name", f"{_stem(self.path)[:33]}-{found[:6]}")
             return self
 
     @classmethod
@@ -145,6 +160,13 @@ class Encoder(Method):
 
     def checkpoint_metadata(self) -> dict[str, Any]:
         return {"path": self.config.path, "sha256": self.config.sha256}
+
+
+def _stem(path: str) -> str:
+    """The last part of a path, hub name or ``module:function``, without suffix or revision."""
+    last = PurePath(path.rpartition(":")[2])
+    name = last.stem if last.suffix in (".pt2", ".onnx") else last.name.partition("@")[0]
+    return re.sub(r"[^\w.+-]", "-", name).lstrip(".+-") or "encoder"
 
 
 def small_example() -> nn.Module:

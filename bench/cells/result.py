@@ -12,7 +12,7 @@ import hashlib
 import io
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -75,6 +75,21 @@ class Result:
     predictions_digest: str = ""
     schema: int = SCHEMA
     folder: Path | None = field(default=None, compare=False)
+
+    @property
+    def own_name(self) -> str | None:
+        """The name that the user gave an encoder: the field ``name`` of its config."""
+        return (self.config.get("method") or {}).get("name")
+
+    @property
+    def method_name(self) -> str:
+        """The method as tables show it: the name of the user's encoder, else that of the method."""
+        return self.own_name or self.cell.method
+
+    @property
+    def title(self) -> str:
+        """The cell as tables show it."""
+        return str(replace(self.cell, method=self.method_name))
 
     def metric(self, name: str) -> dict[str, float | None]:
         """``{"value": ..., "low": ..., "high": ...}`` of one metric."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -46,11 +47,16 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one check on one plugin."""
+    """What came of one check on one plugin.
+
+    Attributes:
+        cause: of a broken promise, the error without its hint and numbers; equal where one fault breaks several promises.
+    """
 
     promise: str
     outcome: Literal["kept", "broken", "does not apply"]
     why: str = ""
+    cause: str = ""
 
 
 def collected(checks: list[Check], promise: str, hint: str, slow: bool = False) -> Callable[..., Callable]:
@@ -76,7 +82,7 @@ def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = Fals
             made = subject()
     except Exception as error:
         hint = "Fix this first; the other checks need it."
-        yield Verdict(ready, "broken", _explained(error, hint))
+        yield _broken(ready, error, hint)
         return
     yield Verdict(ready, "kept")
     for check in checks:
@@ -89,18 +95,24 @@ def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = Fals
         except DoesNotApply as reason:
             yield Verdict(check.promise, "does not apply", str(reason))
         except Exception as error:
-            yield Verdict(check.promise, "broken", _explained(error, check.hint))
+            yield _broken(check.promise, error, check.hint)
         else:
             yield Verdict(check.promise, "kept")
 
 
-def _explained(error: Exception, hint: str) -> str:
-    """One line: what went wrong, where in the plugin's code, and the fix."""
+def _broken(promise: str, error: Exception, hint: str) -> Verdict:
+    """A broken promise, in one line: what went wrong, where in the plugin's code, and the fix."""
     if isinstance(error, BenchError):
-        return str(error)
+        cause = error.found if isinstance(error, Broken) else str(error)
+        return Verdict(promise, "broken", str(error), _without_numbers(cause))
     here = Path(__file__).parent
     frames = [f for f in traceback.extract_tb(error.__traceback__) if here not in Path(f.filename).parents]
     own = [f for f in frames if "site-packages" not in f.filename] or frames
     where = f" (line {own[-1].lineno} of {own[-1].filename})" if own else ""
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said}{where}. {hint}"
+    said = f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
+    return Verdict(promise, "broken", f"{said}. {hint}", _without_numbers(said))
+
+
+def _without_numbers(text: str) -> str:
+    """Checks try batches of several sizes, which errors name."""
+    return re.sub(r"\d+", "#", text)

@@ -49,8 +49,8 @@ def audit_command(
     """
     from bench import modes, progress, registry
     from bench.runner.cell_audit import audit_cell
-    from bench.runner.execute import prepare_session
     from bench.runner.plan import RunOptions
+    from bench.runner.prepare import prepare_session
 
     progress.set_quiet(json_output)
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)

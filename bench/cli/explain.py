@@ -72,8 +72,8 @@ def explain_command(
     o.choice(mode, "--mode", [name for name in modes.names() if modes.facts(name).gives_head])
     from bench.explain.explain import explain, log_pictures
     from bench.progress import say
-    from bench.runner.execute import prepare_session
     from bench.runner.plan import RunOptions
+    from bench.runner.prepare import prepare_session
 
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
     options = RunOptions(

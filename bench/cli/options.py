@@ -110,6 +110,9 @@ NoPretrain = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print only machine-readable JSON on standard output.")]
 
 
+Notes = Annotated[
+    bool, typer.Option("--notes", help="Print every footnote of a table, whole. By default the five most important.")
+]
 TrustOption = Annotated[
     bool,
     typer.Option(

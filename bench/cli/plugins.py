@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,7 +69,7 @@ def check_command(
     names: Annotated[
         list[str],
         typer.Argument(
-            help="Methods, tasks or datasets.",
+            help="Methods (also ./mine.py:Mine), tasks or datasets.",
             metavar="NAME...",
             autocompletion=o.complete(*PLUGINS),
         ),
@@ -81,16 +82,18 @@ def check_command(
     """Check registered methods, tasks or datasets against their contract; print the reason and a fix for each broken promise."""
     from bench import registry
     from bench.progress import say, set_quiet
+    from bench.reading.method_files import is_method_file
 
     set_quiet(json_output)
+    names = [registry.named(registry.METHODS, name) if is_method_file(name) else name for name in o.split_commas(names)]
     known = {name for group in PLUGINS for name in registry.entries(group)}
-    for name in o.split_commas(names):
+    for name in names:
         if folded(name) not in map(folded, known):  # refused before torch is imported
             raise registry.unknown("method, task or dataset", name, known)
     from bench.checks import check_named
 
     rows: list[dict[str, Any]] = []
-    for name in o.split_commas(names):
+    for name in names:
         for kind, entry, verdicts in check_named(name, slow):
             say(f"{kind} {name} ({entry.module}:{entry.qualname}, {entry.distribution})")
             rows += [
@@ -116,9 +119,17 @@ def _show(verdicts: Any) -> None:
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
+    causes = Counter(verdict.cause for verdict in verdicts if verdict.cause)
+    shown: set[str] = set()
     for verdict in verdicts:
+        if verdict.cause in shown:  # reported with the first promise that it breaks
+            continue
         mark, style = _MARKS[verdict.outcome]
         line = Text.assemble((f"  {mark:<7}", style), verdict.promise)
         if verdict.why:
             line.append(f": {verdict.why}", "dim" if verdict.outcome == "does not apply" else "")
+        if verdict.cause:
+            shown.add(verdict.cause)
+            if others := causes[verdict.cause] - 1:
+                line.append(f" (the same error breaks {o.counted(others, 'more promise')})", "bold")
         console.print(line)

@@ -33,7 +33,7 @@ def replay_command(
     replays = []
     for result in results:
         comparison = replay(result, source)
-        replays.append({"key": result.key, "cell": str(result.cell), **comparison.__dict__})
+        replays.append({"key": result.key, "cell": result.title, **comparison.__dict__})
         if not json_output:
             outcome = (
                 "the same predictions, bit for bit"
@@ -43,7 +43,7 @@ def replay_command(
                 else f"predictions differ by {comparison.largest:.3g} at most"
             )
             since = f"; changed since: {', '.join(comparison.changed)}" if comparison.changed else ""
-            typer.echo(f"{result.key[:12]}  {result.cell}: {outcome}{since}")
+            typer.echo(f"{result.key[:12]}  {result.title}: {outcome}{since}")
     if json_output:
         o.print_json(replays)
     if not all(row["identical"] for row in replays):
@@ -79,12 +79,12 @@ def rescore_command(
             continue
         changes = differences(json.loads(json.dumps(result.score)), json.loads(json.dumps(now)))
         if changes:
-            differing.append({"key": result.key, "cell": str(result.cell), "differences": changes})
+            differing.append({"key": result.key, "cell": result.title, "differences": changes})
             if write:
                 with_score(result, now)
         if changes and not json_output:
             typer.echo(
-                f"{result.key[:12]}  {result.cell}: {'; '.join(changes[:4])}{'; ...' if len(changes) > 4 else ''}"
+                f"{result.key[:12]}  {result.title}: {'; '.join(changes[:4])}{'; ...' if len(changes) > 4 else ''}"
             )
     if json_output:
         o.print_json(differing)

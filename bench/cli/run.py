@@ -24,7 +24,7 @@ def run_command(
             "--method",
             "-m",
             metavar="NAMES",
-            help="Methods: names separated by commas; wildcards allowed. Repeatable.",
+            help="Methods: names separated by commas; wildcards allowed. Or a class in a file: ./mine.py:Mine. Repeatable.",
         ),
     ] = None,
     task: Annotated[
@@ -162,7 +162,14 @@ def run_command(
     ] = None,
     no_track: o.NoTrack = False,
     log_models: o.LogModels = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells and stop.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Print the cells, which are finished, the time they may take, what the options change, and errors; then stop.",
+        ),
+    ] = False,
+    notes: o.Notes = False,
     json_output: o.Json = False,
     simulated_records: o.SimulatedRecords = None,
     on_bad_record: o.OnBadRecord = "error",
@@ -226,12 +233,12 @@ def run_command(
             "data: the built-in simulated cohort; results are stamped data=simulated. Real data: --data-root or BENCH_DATA."
         )
     if board:
-        return _run_board(board, options, source, dry_run, json_output)
+        return _run_board(board, options, source, dry_run, json_output, notes)
     if dry_run:
         return _dry_run([options], source, json_output)
     from bench.runner.key_memory import KeyMemory
 
-    report = _execute(options, source, KeyMemory(source), json_output)
+    report = _execute(options, source, KeyMemory(source), json_output, notes)
     if json_output:
         _print_json([report])
     if report.failures:
@@ -239,13 +246,13 @@ def run_command(
     return None
 
 
-def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output: bool) -> None:
+def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output: bool, notes: bool) -> None:
     """Run what is missing of a board, row by row; the exit code says whether a cell failed."""
     from bench.leaderboard import load_board
     from bench.leaderboard.board_runs import board_options
     from bench.progress import say
-    from bench.runner.execute import prepare_session
     from bench.runner.key_memory import KeyMemory
+    from bench.runner.prepare import prepare_session
 
     memory = KeyMemory(source)
     runs, left_out = board_options(load_board(name), options, source)
@@ -259,7 +266,7 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
     for planned in runs:  # what is wrong with a later row is found before the first one runs
         if memory.recall(planned) is None:
             prepare_session(planned, source)
-    reports = [_execute(planned, source, memory, json_output, name) for planned in runs]
+    reports = [_execute(planned, source, memory, json_output, notes, name) for planned in runs]
     if json_output:
         _print_json(reports)
     if any(report.failures for report in reports):
@@ -267,21 +274,46 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
 
 
 def _dry_run(runs: list[Any], source: Any, json_output: bool) -> None:
-    from bench.runner.execute import prepare_session
+    """Print the cells on standard output, and what is known of the run on standard error."""
+    from bench.progress import time_span
+    from bench.runner.preview import preview
 
-    plans = [prepare_session(options, source)[0] for options in runs]
-    cells = [cell for planned in plans for cell in planned.cells]
+    made = preview(runs, source)
+    failing = {cell for cells in made.errors.values() for cell in cells}
     if json_output:
-        o.print_json([cell.to_dict() for cell in cells])
-        return
-    for cell in cells:
-        typer.echo(str(cell))
-    for reason in dict.fromkeys(reason for planned in plans for reason in planned.left_out):
-        typer.echo(f"left out: {reason}", err=True)
-    typer.echo(o.counted(len(cells), "cell"), err=True)
+        o.print_json(
+            [
+                cell.to_dict() | {"finished": finished, "seconds": made.seconds.get(cell)}
+                for cell, finished in made.finished.items()
+            ]
+        )
+    else:
+        for cell, finished in made.finished.items():
+            seconds = made.seconds.get(cell)
+            state = "would fail" if cell in failing else "finished" if finished else ""
+            state = state or (f"about {time_span(seconds)}" if seconds is not None else "")
+            typer.echo(f"{cell}{f'  ({state})' if state else ''}")
+    known = [finished for finished in made.finished.values() if finished is not None]
+    lines = [f"left out: {reason}" for reason in made.left_out]
+    lines += made.changes
+    lines += [f"made first: {name} (about {time_span(seconds)})" for name, seconds in made.shared.items()]
+    for name in made.unprepared:
+        lines.append(f"{name} is not prepared, so its finished cells are not known: bench data prepare {name}")
+    for message, cells in made.errors.items():
+        lines.append(f"error: {o.counted(len(cells), 'cell')} would fail: {message}")
+    summary = o.counted(len(made.finished), "cell")
+    if known:
+        summary += f": {sum(known):,} finished, {len(made.seconds):,} to compute"
+    if made.seconds:
+        how = "by earlier runs" if made.recorded else "a rough estimate"
+        summary += f", about {time_span(made.total)} ({how}, one job at a time)"
+    for line in [*lines, summary]:
+        typer.echo(line, err=True)
+    if made.errors:
+        raise typer.Exit(1)
 
 
-def _execute(options: Any, source: Any, memory: Any, json_output: bool, board: str | None = None) -> Any:
+def _execute(options: Any, source: Any, memory: Any, json_output: bool, notes: bool, board: str | None = None) -> Any:
     """Run one plan and show what it found; with JSON the caller writes the report."""
     from bench.progress import say
     from bench.runner.execute import run
@@ -290,7 +322,7 @@ def _execute(options: Any, source: Any, memory: Any, json_output: bool, board: s
     for reason in report.left_out:
         say(f"left out: {reason}")
     if report.results and not json_output:
-        _show(report, source, board)
+        _show(report, source, notes, board)
     if report.missing:
         say(
             f"without a result yet: {o.counted(report.missing, 'cell')} of the plan; the same command without --limit "
@@ -312,7 +344,7 @@ def _line(result: Any, computed: bool) -> str:
     split = result.counts
     value, low, high = ("-" if n is None else f"{n:.3f}" for n in (estimate[k] for k in ("value", "low", "high")))
     return (
-        f"{'done' if computed else 'found'}: {result.cell}: {metric} {value} [{low}, {high}]  "
+        f"{'done' if computed else 'found'}: {result.title}: {metric} {value} [{low}, {high}]  "
         f"(train {split['train']:,}, validation {split['validation']:,}, test {split['test']:,} recordings)"
     )
 
@@ -325,7 +357,7 @@ def _as_json(result: Any) -> dict[str, Any]:
     return value
 
 
-def _show(report: Any, source: Any, board: str | None = None) -> None:
+def _show(report: Any, source: Any, notes: bool, board: str | None = None) -> None:
     from rich.console import Console
 
     from bench.leaderboard import console_tables
@@ -333,7 +365,7 @@ def _show(report: Any, source: Any, board: str | None = None) -> None:
     from bench.leaderboard.statistics.inflation import inflation
 
     console = Console()
-    for table in console_tables(report.results):
+    for table in console_tables(report.results, all_notes=notes):
         console.print(table)
     for line in inflation(report.results):
         console.print(line, highlight=False, soft_wrap=True)

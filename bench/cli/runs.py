@@ -25,7 +25,7 @@ def runs_command(
     json_output: o.Json = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """List finished cells, or failures with their reasons."""
+    """List finished cells, with the settings that --set changed; or failures with their reasons."""
     if context.invoked_subcommand is not None:
         return None
     from bench.cells.result import read_results
@@ -36,9 +36,19 @@ def runs_command(
         return _failures(current, verbose, json_output)
     results = sorted(read_results(current.results), key=lambda r: (r.data, r.profile, r.cell))
     if json_output:
+        from bench.leaderboard.footnotes import set_by_hand
+
         o.print_json(
             [
-                {"key": r.key, "cell": r.cell.to_dict(), "profile": r.profile, "data": r.data, "score": r.score}
+                {
+                    "key": r.key,
+                    "cell": r.cell.to_dict(),
+                    "name": r.method_name,
+                    "profile": r.profile,
+                    "data": r.data,
+                    "overrides": set_by_hand(r),
+                    "score": r.score,
+                }
                 for r in results
             ]
         )
@@ -56,10 +66,12 @@ def runs_command(
     out = console()
     if out.width < WIDE:  # a column each would break names in the middle: the facts stand beneath the cell
         for r in results:
-            out.print(Text(str(r.cell), "bold"))
+            out.print(Text(r.title, "bold"))
             facts = _facts(r)
             number = f"  {facts['metric']} {facts['value']} {facts['interval']}  n {facts['n']}"
             out.print(Text.assemble(number, (f"  {facts['data']}, {facts['profile']}, {facts['started']}", "dim")))
+            if facts["set"]:
+                out.print(Text(f"  {facts['set']}", "yellow"))
             if verbose:
                 out.print(Text(f"  {r.key}", "dim"))
         return None
@@ -69,12 +81,15 @@ def runs_command(
         table.add_column(column, no_wrap=True)
     for r in results:
         facts = _facts(r)
-        table.add_row(str(r.cell), *(facts[column] for column in columns))
+        title = Text.assemble(r.title, (f"\n  {facts['set']}" if facts["set"] else "", "yellow"))
+        table.add_row(title, *(facts[column] for column in columns))
     out.print(table)
     return None
 
 
 def _facts(result: Any) -> dict[str, str]:
+    from bench.leaderboard.footnotes import set_by_hand
+
     metric, estimate = next(iter(result.score["metrics"].items()))
     return {
         "data": result.data,
@@ -84,6 +99,7 @@ def _facts(result: Any) -> dict[str, str]:
         "interval": f"[{three_decimals(estimate['low'])}, {three_decimals(estimate['high'])}]",
         "n": f"{result.counts['test']:,}",
         "started": result.provenance.get("started", "-").replace("T", " ")[:16],
+        "set": " ".join(f"--set {text}" for text in set_by_hand(result)),
         "key": result.key,
     }
 

@@ -34,11 +34,11 @@ def show_command(
         if str(csv) == "-":
             return typer.echo(write_class_values(result, None), nl=False)
         write_class_values(result, csv)
-        return typer.echo(f"{csv}: {len(result.score['per_class'])} classes of {result.cell}")
+        return typer.echo(f"{csv}: {len(result.score['per_class'])} classes of {result.title}")
     if json_output:
         described = {"key": result.key, "cell": result.cell.to_dict(), "metrics": result.score["metrics"]}
         return o.print_json(described | {"classes": class_values(result), "seen": result.seen})
-    typer.echo(f"{result.cell}\n{result.data} data, {result.profile} profile, {result.counts['test']:,} test records")
+    typer.echo(f"{result.title}\n{result.data} data, {result.profile} profile, {result.counts['test']:,} test records")
     typer.echo(f"key {result.key}")
     for name, estimate in result.score["metrics"].items():
         low, high = estimate["low"], estimate["high"]

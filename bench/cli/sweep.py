@@ -133,6 +133,7 @@ def sweep_command(
         bool,
         typer.Option("--no-track", help="Do not mirror results, and trials as nested runs, to MLflow."),
     ] = False,
+    notes: o.Notes = False,
     json_output: o.Json = False,
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
@@ -188,12 +189,12 @@ def sweep_command(
         retry_failed=retry_failed,
     )
     report = sweep(options, o.data_source(data_root, workspace, simulated_records))
-    _show_report(report, storage, json_output)
+    _show_report(report, storage, json_output, notes)
     if report.failures:
         raise typer.Exit(1)
 
 
-def _show_report(report: Any, storage: str | None, json_output: bool) -> None:
+def _show_report(report: Any, storage: str | None, json_output: bool, notes: bool) -> None:
     if json_output:
         results = [{"key": r.key, "cell": r.cell.to_dict(), "score": r.score} for r in report.results]
         o.print_json({"studies": report.studies, "results": results})
@@ -203,7 +204,7 @@ def _show_report(report: Any, storage: str | None, json_output: bool) -> None:
     from bench.leaderboard import console_tables
 
     console = Console()
-    for table in console_tables(report.results):
+    for table in console_tables(report.results, all_notes=notes):
         console.print(table)
     for study in report.studies:
         trials = ", ".join(f"{number} {state}" for state, number in study.trials.items() if number)

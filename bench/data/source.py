@@ -173,6 +173,25 @@ class DataSource:
         key = digest([str(dataset.root.resolve()), rate, dataset.format_version, self.on_bad_record], 12)
         return self.workspace.stores / f"{dataset.name}-{key}"
 
+    def prepared(self, name: str) -> bool:
+        """Whether :meth:`store` would open a prepared store; nothing is written.
+
+        Raises:
+            DataError: real data were named and this dataset's files are not among them.
+        """
+        from bench.signals.store import SignalStore
+
+        if self.kind == "simulated" and not self.simulated_root(name).is_dir():
+            return False
+        try:
+            dataset = self.dataset(name)
+            path = self.store_path(dataset)
+            return path.is_dir() and SignalStore.open(path).matches(dataset)
+        except DataError:
+            if self.kind == "real" and self.real_root(name) is None:
+                raise
+            return False
+
     def store(
         self, name: str, rate: int | None = None, say: Callable[[str], None] = lambda message: None
     ) -> SignalStore:

@@ -12,12 +12,13 @@ from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.comparability import Stamp, stamps_of
 from bench.leaderboard.corrections import faults
-from bench.leaderboard.footnotes import deviations, footnotes
+from bench.leaderboard.footnotes import Note, deviations, footnotes
 from bench.leaderboard.match_results import (
     CellCoordinates,
     assign_results,
     coordinates_of,
     latest,
+    short_names,
     split_by_config,
     wanted_coordinates,
 )
@@ -25,22 +26,33 @@ from bench.leaderboard.statistics.comparisons import Ranks, ranks_of
 from bench.leaderboard.statistics.inflation import differences, shows_differences
 from bench.leaderboard.statistics.mean_ranks import MeanRanks, mean_ranks_of
 from bench.leaderboard.summary import Summary, mean, summarise
-from bench.leaderboard.third_party_rows import with_third_party_rows
+from bench.leaderboard.third_party_rows import row_of, with_third_party_rows
 from bench.signals.leads import LEADS, name_leads
 
 NOT_RUN = Summary(missing="not run")
+LABEL_LENGTH = 40
+"""Characters that the label of a line may have, unless the board's author gave its row a longer one."""
+MIN_VARIANT = 12
 PUBLISHED_ONLY = Summary(missing="published only")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a table: a row, or one of several variants found for it; ``variant`` says what sets it apart."""
+    """One line of a table: a row, or one of several variants found for it.
+
+    Attributes:
+        variant: what sets it apart, short enough for a label of :data:`LABEL_LENGTH` characters.
+        deviates: from the paper of its method, as the method states it.
+        outdated: made before a fault of its method was corrected.
+        settings: what sets it apart, whole.
+    """
 
     row: Row
     variant: str
     summaries: list[Summary]
-    deviates: bool = False  # from the paper of its method, as the method states it
-    outdated: bool = False  # made before a fault of its method was corrected
+    deviates: bool = False
+    outdated: bool = False
+    settings: str = ""
 
     @property
     def label(self) -> str:
@@ -160,8 +172,8 @@ def board_of(results: Sequence[Result]) -> Board:
             metric=next(iter(result.score["metrics"])),
             folds=max(result.cell.fold + 1, known.folds if known else 1),
         )
-    methods = dict.fromkeys(result.cell.method for result in results)
-    rows = [Row(label=method, method=method) for method in methods]
+    found = {result.method_name: row_of(result) for result in results}
+    rows = [row.model_copy(update={"group": ""}) for row in found.values()]
     return Board(name="results", title="Results", metric="", decimals=3, columns=list(columns.values()), rows=rows)
 
 
@@ -173,15 +185,19 @@ def _table(board: Board, stamp: Stamp, assigned: Sequence[tuple[int, Result]]) -
     behind: list[tuple[Line, list[Result]]] = []
     for index, row in enumerate(board.rows):
         groups = split_by_config(by_row.get(index, []))
-        for name, results in groups.items():
+        room = max(LABEL_LENGTH - len(f"{row.label} ()"), MIN_VARIANT)
+        for name, (settings, results) in zip(short_names(list(groups), room), groups.items(), strict=True):
             marks = bool(deviations(results)), bool(faults(latest(results)))
-            line = Line(row, name, _summaries(board, row, latest(results)), *marks)
+            line = Line(row, name, _summaries(board, row, latest(results)), *marks, settings)
             behind.append((line, results))
             lines.append(line)
         if not groups:
             lines.append(_empty(board, row))
     table = Table(board, stamp, lines)
-    return replace(table, footnotes=footnotes({table.name(line): results for line, results in behind}))
+    used = {table.name(line): results for line, results in behind}
+    described = {table.name(line): line.settings for line, _ in behind if line.settings}
+    whole = [Note(f"{table.name(one)}: {one.settings}.", 0) for one, _ in behind if one.settings != one.variant]
+    return replace(table, footnotes=[*whole, *footnotes(used, described)])
 
 
 def _empty(board: Board, row: Row) -> Line:

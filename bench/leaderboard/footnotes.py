@@ -17,28 +17,45 @@ from bench.storage.artifacts import digest
 from bench.tracking.run_fields import flatten
 
 
-def footnotes(used: Mapping[str, Sequence[Result]]) -> list[str]:
-    """Footnotes of a table, from the results behind each of its lines (label -> results)."""
+class Note(str):
+    """A footnote; where there is room for a few only, those with the lowest ``rank`` are shown."""
+
+    rank: int
+
+    def __new__(cls, text: str, rank: int) -> Note:
+        note = super().__new__(cls, text)
+        note.rank = rank
+        return note
+
+
+def footnotes(used: Mapping[str, Sequence[Result]], described: Mapping[str, str] | None = None) -> list[str]:
+    """Footnotes of a table, from the results behind each of its lines (label -> results).
+
+    Args:
+        described: label -> settings that the line's label or its own footnote states; they are not repeated.
+    """
     everything = [result for results in used.values() for result in results]
-    return [
-        *_ceilings(everything),
-        *_classes(everything),
-        *_left_out(everything),
-        *_few_positives(everything),
-        *_untrained_classes(everything),
-        *_refused(everything),
-        *_seeds(used),
-        *_corpora(used),
-        *_prompts(used),
-        *_deviations(used),
-        *corrections(used),
-        *contamination_notes(used),
-        *_protocols(used),
-        *_overrides(used),
-        *_sweeps(used),
-        *_libraries(everything),
-        *_superseded(used),
+    stated = described or {}
+    ranked: list[tuple[int, list[str]]] = [
+        (8, _ceilings(everything)),
+        (15, _classes(everything)),
+        (7, _left_out(everything)),
+        (13, _few_positives(everything)),
+        (10, _untrained_classes(everything)),
+        (4, _refused(everything)),
+        (5, _seeds(used)),
+        (9, _corpora(used, stated)),
+        (14, _prompts(used)),
+        (2, _deviations(used)),
+        (1, corrections(used)),
+        (1, contamination_notes(used)),
+        (6, _protocols(used, stated)),
+        (3, _overrides(used, stated)),
+        (3, _sweeps(used)),
+        (11, _libraries(everything)),
+        (12, _superseded(used)),
     ]
+    return [Note(text, rank) for rank, texts in ranked for text in texts]
 
 
 def _ceilings(results: Sequence[Result]) -> list[str]:
@@ -172,11 +189,12 @@ def _places(results: Sequence[Result], tasks: Sequence[str]) -> Iterable[Sequenc
     return places.values()
 
 
-def _corpora(used: Mapping[str, Sequence[Result]]) -> list[str]:
+def _corpora(used: Mapping[str, Sequence[Result]], stated: Mapping[str, str]) -> list[str]:
     labels: dict[str, list[str]] = defaultdict(list)
     for label, results in used.items():
         for corpus in {str(corpus_of(r)["pretrained on"]) for r in results if corpus_of(r)}:
-            labels[corpus].append(label)
+            if f"pretrained on {corpus}" not in stated.get(label, ""):
+                labels[corpus].append(label)
     return [f"Pretrained on {corpus}: {', '.join(names)}." for corpus, names in sorted(labels.items())]
 
 
@@ -226,7 +244,7 @@ def _prompts(used: Mapping[str, Sequence[Result]]) -> list[str]:
     return [f"Zero-shot prompts are {words}: {', '.join(rows)}." for words, rows in sorted(labels.items())]
 
 
-def _protocols(used: Mapping[str, Sequence[Result]]) -> list[str]:
+def _protocols(used: Mapping[str, Sequence[Result]], stated: Mapping[str, str]) -> list[str]:
     notes = []
     for mode in sorted({r.cell.mode for results in used.values() for r in results}):
         by_protocol: dict[str, tuple[dict[str, Any], list[str]]] = {}
@@ -238,6 +256,9 @@ def _protocols(used: Mapping[str, Sequence[Result]]) -> list[str]:
             continue
         fields = sorted({name for settings, _ in by_protocol.values() for name in settings})
         differing = [n for n in fields if len({digest(settings.get(n)) for settings, _ in by_protocol.values()}) > 1]
+        rows = [label for _, labels in by_protocol.values() for label in labels]
+        if all(f"{mode}.{name} " in stated.get(label, "") for label in rows for name in differing):
+            continue
         differences = "; ".join(
             f"{', '.join(f'{n} {settings.get(n)}' for n in differing)} for {', '.join(labels)}"
             for settings, labels in by_protocol.values()
@@ -260,15 +281,23 @@ def _libraries(results: Sequence[Result]) -> list[str]:
     return [f"The cells were computed with different versions of libraries: {'; '.join(mixed)}."] if mixed else []
 
 
-def _overrides(used: Mapping[str, Sequence[Result]]) -> list[str]:
+def _overrides(used: Mapping[str, Sequence[Result]], stated: Mapping[str, str]) -> list[str]:
     labels: dict[str, list[str]] = defaultdict(list)
     for label, results in used.items():
-        for settings in sorted({" ".join(_set_by_hand(r)) for r in results} - {""}):
+        fields = {part.rpartition(" ")[0] for part in stated.get(label, "").split(", ")}
+        for settings in sorted({" ".join(_unstated(r, fields)) for r in results} - {""}):
             labels[settings].append(label)
     return [f"Settings changed by --set {settings}: {', '.join(names)}." for settings, names in labels.items()]
 
 
-def _set_by_hand(result: Result) -> list[str]:
+def _unstated(result: Result, fields: set[str]) -> list[str]:
+    """The settings of :func:`set_by_hand` whose fields a label does not state."""
+    paths = {text: text.partition("=")[0].strip() for text in set_by_hand(result)}
+    return [t for t, path in paths.items() if not {path, path.removeprefix(f"{result.cell.method}.")} & fields]
+
+
+def set_by_hand(result: Result) -> list[str]:
+    """The ``--set`` values of a result that could change it, without those that a sweep chose."""
     swept = (result.provenance.get("sweep") or {}).get("space", {})
     given = [(text, text.partition("=")[0].strip()) for text in result.provenance.get("overrides") or ()]
     return [text for text, path in given if path not in swept and _concerns(path, result)]
@@ -278,6 +307,8 @@ def _concerns(path: str, result: Result) -> bool:
     """Whether a ``--set`` of a run could reach this result: one run has several methods and modes, and a field is of one
     method, of one mode, or of those methods that have it."""
     scope, _, rest = path.partition(".")
+    if scope.endswith("pretrain") and not result.checkpoint:
+        return False
     if rest and scope in registry.entries(registry.MODES):
         return scope == result.cell.mode
     if rest and (scope == result.cell.method or scope in registry.entries(registry.METHODS)):

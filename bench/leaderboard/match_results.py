@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench import modes
@@ -66,10 +66,13 @@ def best_board(results: Sequence[Result]) -> str | None:
     Of several, one by a metric of theirs (and not by what they cost); a paper's where they may appear next to published
     numbers and one across papers where not; of these the one of which they fill the largest part.
     """
+    from bench.leaderboard.third_party_rows import with_third_party_rows
+
     metrics = {metric for result in results for metric in result.score["metrics"]}
     comparable = all(r.data == "real" and r.profile == "paper" and r.split.get("complete") for r in results)
 
     def fit(board: Board) -> tuple[int, bool, bool, float]:
+        board = with_third_party_rows(board, results)
         shown = {result.key for _, result in assign_results(board, results)}
         places = sum(len(wanted_coordinates(row, c)) for row in board.rows for c in board.columns if not c.mean_of)
         return len(shown), board.metric in metrics, board.has_published == comparable, len(shown) / max(places, 1)
@@ -82,10 +85,50 @@ def _items(config: dict[str, Any], asked: dict[str, Any]) -> Any:
     return {name: config[name] for name in asked if name in config}.items()
 
 
+OWN_RECORDS = "the task's own training records"
+"""The corpus of a method that was pretrained on the training records of its task."""
+
+
+class Variant(str):
+    """What sets some results of a row apart, written out; ``settings`` has it field by field."""
+
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Variant:
+        variant = cls(", ".join(f"{name} {value}" for name, value in settings.items()))
+        variant.settings = settings
+        return variant
+
+
+def short_names(variants: Sequence[str], room: int) -> list[str]:
+    """The variants of one row in at most ``room`` characters each, all different; those that fit stay as they are."""
+    if all(len(variant) <= room for variant in variants):
+        return list(variants)
+    short = [_short(variant, room) for variant in variants]
+    return short if len(set(short)) == len(short) else [f"variant {number}" for number in range(1, len(short) + 1)]
+
+
+def _short(variant: str, room: int) -> str:
+    settings = dict(getattr(variant, "settings", {}))
+    if "pretrained on" in settings:
+        settings.pop("corpus digest", None)
+    parts = [
+        f"{name.rpartition('.')[2]} {'its own records' if value == OWN_RECORDS else value}"
+        for name, value in settings.items()
+    ]
+    for number in range(len(parts), 0, -1):
+        name = ", ".join(parts[:number]) + (", …" if number < len(parts) else "")
+        if len(name) <= room:
+            return name
+    return f"{', '.join(parts)[: room - 1]}…"
+
+
 def split_by_config(results: Sequence[Result]) -> dict[str, list[Result]]:
     """Results of one row, by the settings in which they differ: the method's config, its corpus, a mode's protocol.
 
-    Nothing that was computed in two ways is averaged. The name of a group states what differs; a single group has none.
+    Nothing that was computed in two ways is averaged. The name of a group, a :class:`Variant`, states what differs; a single
+    group has none. A mode in which a group has no result is no difference.
     """
     configs: dict[str, list[Result]] = defaultdict(list)
     for result in results:
@@ -103,9 +146,21 @@ def split_by_config(results: Sequence[Result]) -> dict[str, list[Result]]:
     if len(groups) < 2:
         return {"": list(results)} if results else {}
     names = sorted({name for settings, _ in groups for name in settings})
-    differing = [name for name in names if len(_distinct(settings.get(name) for settings, _ in groups)) > 1]
+    run_modes = {result.cell.mode for result in results}
+
+    def states(settings: dict[str, Any], name: str) -> bool:
+        """Whether a field of a mode is one of a mode that a group has results in; other fields are of every group."""
+        mode = name.partition(".")[0]
+        return mode not in run_modes or any(other.startswith(f"{mode}.") for other in settings)
+
+    differing = [
+        name
+        for name in names
+        if len(_distinct(settings.get(name) for settings, _ in groups if states(settings, name))) > 1
+    ]
     named = {
-        ", ".join(f"{name} {settings.get(name, '—')}" for name in differing): chosen for settings, chosen in groups
+        Variant.of({name: settings.get(name, "—") for name in differing if states(settings, name)}): chosen
+        for settings, chosen in groups
     }
     return dict(sorted(named.items()))
 
@@ -178,5 +233,5 @@ def corpus_of(result: Result) -> dict[str, Any]:
     if not corpus:
         return {}
     if corpus.get("dataset") == result.dataset.get("name"):
-        return {"pretrained on": "the task's own training records"}
+        return {"pretrained on": OWN_RECORDS}
     return {"pretrained on": corpus.get("dataset"), "corpus digest": str(corpus.get("store"))[:12]}

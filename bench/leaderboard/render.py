@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bench.cells.result import Result
-from bench.errors import UnknownName
+from bench.errors import ConfigError, UnknownName
 from bench.leaderboard.board import Board, load_board
 from bench.leaderboard.collect import Table, collect, compared
 from bench.leaderboard.formats import latex, markdown, table_csv
 from bench.leaderboard.site import render_html
-from bench.leaderboard.statistics.mean_ranks import diagram
+from bench.leaderboard.statistics.mean_ranks import FEWEST_BLOCKS, FEWEST_LINES, diagram
 
 FORMATS: dict[str, tuple[str, Callable[[Board, Sequence[Table]], str] | None]] = {
     "markdown": (".md", markdown.write),
@@ -45,7 +45,8 @@ def render(
         the files written.
 
     Raises:
-        UnknownName: there is no such board or format. ConfigError: the board's file is malformed.
+        UnknownName: there is no such board or format. ConfigError: the board's file is malformed, or no table has the
+            mean ranks that ``diagram`` draws.
     """
     for name in formats:
         if name not in FORMATS:
@@ -65,6 +66,11 @@ def render(
             text = render_html.write(board, tables, {result.key: result for result in results}, cache)
             written.append(_write(destination / f"{board.name}{suffix}", text.encode()))
         else:
+            if all(table.mean_ranks is None for table in tables):
+                raise ConfigError(
+                    f"--format diagram: no table of {board.name} has mean ranks, so there is nothing to draw. They need at "
+                    f"least {FEWEST_LINES} rows with a number in every column, and {FEWEST_BLOCKS} tasks."
+                )
             for number, table in enumerate(tables):
                 if table.mean_ranks is not None:
                     stem = f"{board.name}-ranks" + (f"-{number + 1}" if number else "")

@@ -33,6 +33,12 @@ class Config(BaseModel):
     space: ClassVar[Spaces] = {"lr": LogUniform(low=1e-5, high=1e-1), "weight_decay": LogUniform(low=1e-4, high=1.0)}
     """What ``bench sweep`` varies unless told otherwise; around the default, as no paper of the probe states a search."""
 
+    unread: ClassVar[dict[tuple[str, str], tuple[str, ...]]] = {
+        ("solver", "exact"): ("standardise", "epochs", "batch_size", "lr", "weight_decay", "warmup_steps"),
+        ("solver", "adamw"): ("c",),
+    }
+    """(Field, value) -> the fields that are not read with it; ``--set`` refuses them."""
+
     solver: Literal["adamw", "exact"] = Field(
         "adamw",
         description="adamw: K-MERL's protocol; exact: L2-regularised logistic regression (ridge for regression, Cox "

@@ -12,25 +12,21 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from bench import modes, registry
 from bench.cells.cell import Cell, Profile
 from bench.cells.result import Result, StoredResults, read_result
 from bench.data.source import DataSource
-from bench.errors import ConfigError, folded, foreign_code
-from bench.progress import say
-from bench.reading.paths import written_path
+from bench.errors import foreign_code
+from bench.progress import running, say
 from bench.runner import failures
-from bench.runner.config_source import refuse_unknown_fields
 from bench.runner.job_estimates import Costs
 from bench.runner.key_memory import KeyMemory, RememberedPlan
-from bench.runner.overrides import check_offer, check_overrides, parse_overrides
-from bench.runner.plan import Plan, RunOptions, plan
+from bench.runner.plan import RunOptions
+from bench.runner.prepare import prepare_session, profile_of
 from bench.storage.artifacts import SEAL, clear_leftovers, damage, file_digest
 from bench.storage.object_store import SharedArtifacts
 from bench.storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from bench.method import Method
     from bench.runner.executors import Executor
     from bench.runner.executors.worker import JobOutcome
     from bench.runner.session import Session
@@ -41,6 +37,9 @@ LISTED_ONE_BY_ONE = 200
 
 AT_A_TIME = 16
 """Finished cells that are fetched from an object store, or sent to it, at a time."""
+
+ESTIMATED = 1000
+"""Cells up to which the time of a run in this process counts what cells share separately."""
 
 NOT_SHARED = "Give --workspace a folder that all machines share, or --artifacts an object store."
 
@@ -62,94 +61,6 @@ class RunReport:
     failures: dict[str, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     missing: int = 0
-
-
-def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Session]:
-    """Everything that can be wrong with the options is found here, before anything is written."""
-    overrides = parse_overrides(options.overrides, list(registry.entries(registry.METHODS)))
-    if not options.of_board:
-        methods = registry.match(registry.METHODS, options.methods)
-        refuse_unknown_fields(overrides, methods, registry.match(registry.MODES, options.modes))
-    planned = plan(options)
-    from bench.runner.session import Session
-
-    profile = _profile(options, source)
-    named = named_checkpoints(options.checkpoints, source.workspace.checkpoints, planned)
-    session = Session(source, profile, overrides, options.corpus, options.allow_pretraining, named, board=options.board)
-    planned.cells = list(dict.fromkeys(c for cell in planned.cells for c in (*_members(cell, session), cell)))
-    names = list(dict.fromkeys(cell.method for cell in planned.cells))
-    in_modes = None if options.of_board else {cell.mode for cell in planned.cells}
-    checked = [
-        o for o in overrides if not options.of_board or o.scope in (None, *registry.entries(registry.MODES), *names)
-    ]
-    check_overrides(checked, [registry.load(registry.METHODS, name) for name in names], in_modes)
-    for name in names:
-        registry.load(registry.METHODS, name).input_for(session.method_config(name))
-    for method, mode in dict.fromkeys((cell.method, cell.mode) for cell in planned.cells):
-        session.mode_config(mode, registry.load(registry.METHODS, method))
-    learning = {name for name in names if registry.load(registry.METHODS, name).implements("pretraining_loss")}
-    pretrained = {
-        (c.method, c.task) for c in planned.cells if modes.facts(c.mode).uses_checkpoint and c.method in learning
-    }
-    for method, dataset in sorted({(m, registry.load(registry.TASKS, task).dataset) for m, task in pretrained}):
-        _check_corpus(session, registry.load(registry.METHODS, method), dataset)
-    if not pretrained and not options.of_board:
-        settings = [f"--set {one.text}" for one in overrides if one.path[0] == "pretrain"]
-        for text in [*([f"--corpus {options.corpus}"] if options.corpus else []), *settings]:
-            say(f"note: {text} has no effect: no cell starts from a pretrained checkpoint")
-    return planned, session
-
-
-def _profile(options: RunOptions, source: DataSource) -> Profile:
-    return options.profile or ("paper" if source.kind == "real" else "smoke")
-
-
-def _members(cell: Cell, session: Session) -> list[Cell]:
-    return [member.cell for member in session.resolve(cell).members]
-
-
-def _check_corpus(session: Session, method: type[Method], task_dataset: str) -> None:
-    """Refuse a corpus, text or partition that the user asked for and that is not there. No data are read.
-
-    Raises:
-        ConfigError: the corpus does not offer the text or partition. DataError: its files are not available.
-    """
-    asked = {".".join(one.path) for one in session.overrides} & {"pretrain.text_source", "pretrain.partition"}
-    if method.name in session.checkpoints or not (session.corpus or asked):
-        return
-    name, wanted = session.corpus_name(method, task_dataset), session.method_config(method.name).pretrain
-    check_offer(registry.load(registry.DATASETS, name), wanted.text_source, wanted.partition)
-    if not session.source.has(name):
-        session.source.dataset(name)  # says what is missing
-
-
-def named_checkpoints(texts: Sequence[str], checkpoints: Path, planned: Plan) -> dict[str, Path]:
-    """Method -> folder of each ``METHOD=FOLDER``; a folder of the workspace goes by its name alone.
-
-    Raises:
-        ConfigError: not of that form, no such folder, or a method that is not run.
-    """
-    from bench.training.checkpoint import check_readable
-
-    named: dict[str, Path] = {}
-    run = {cell.method for cell in planned.cells}
-    for text in texts:
-        method, equals, place = text.partition("=")
-        method = next((name for name in run if folded(name) == folded(method)), method)
-        if method in named:
-            raise ConfigError(f"--checkpoint {text}: the checkpoint of {method} is given twice; give it once.")
-        if not equals or method not in run:
-            raise ConfigError(f"--checkpoint {text}: expected METHOD=FOLDER with one of {', '.join(sorted(run))}.")
-        folders = (written_path(place, f"--checkpoint {method}="), checkpoints / place)
-        folder = next((f for f in folders if (f / "provenance.json").is_file()), None)
-        if folder is None:
-            raise ConfigError(
-                f"--checkpoint {text}: no checkpoint at {folders[0]} or {folders[1]}. Expected a folder with "
-                f"model.safetensors, config.yaml and provenance.json."
-            )
-        check_readable(folder)
-        named[method] = folder
-    return named
 
 
 def keyed(cells: Iterable[Cell], session: Session) -> tuple[dict[Cell, str], dict[Cell, tuple[str, str]]]:
@@ -188,6 +99,7 @@ def run(
         return all_found
     planned, session = prepare_session(options, source)
     from bench.runner.executors import executor_for
+    from bench.runner.preview import paper_notes
     from bench.runner.schedule import Schedule, jobs_of
 
     workspace = source.workspace
@@ -212,16 +124,23 @@ def run(
     if not options.retry_failed:
         todo = _without_failed(todo, keys, session, report)
     todo = todo[: options.limit]
+    for note in paper_notes([session.method(name)[0] for name in dict.fromkeys(cell.method for cell in todo)], session):
+        say(note)
     costs = Costs.of(workspace.root, session.profile)
     executor = executor or executor_for(options.executor, options.jobs, options.address, options.time_limit)
     jobs = jobs_of([(cell, keys[cell]) for cell in todo], session, costs, executor.shares, executor.gpus)
     schedule = Schedule.of(jobs, longest_first=executor.shares)
+    planned_jobs = {job.id: job for job in jobs}
+    if not executor.shares and len(todo) <= ESTIMATED:  # the first cell makes what cells share
+        planned_jobs |= {job.id: job for job in jobs_of([(cell, keys[cell]) for cell in todo], session, costs, True)}
     results = list(finished.values())
     with (
+        running(len(todo), {job.id: job.seconds for job in planned_jobs.values()}) as clock,
         _mirror(options, workspace, in_thread=executor.shares) as mirror,
         contextlib.closing(executor.run(schedule, session, options.recompute)) as outcomes,
     ):
         for job, outcome in outcomes:
+            clock.finish((job.id, *planned_jobs[job.id].needs), cells=job.kind == "cell")
             brought = _brought(outcome, workspace.results, shared)
             if not outcome.error and outcome.folder is not None and brought is None:
                 outcome = replace(outcome, error=f"its result is on the machine that computed it. {NOT_SHARED}")
@@ -268,7 +187,7 @@ def _all_found(
     finished = _finished(known.keys, workspace.results, shared)
     if len(finished) < len(known.keys) and not options.cached_only:
         return None
-    _report_finished(finished, source, _profile(options, source), on_result)
+    _report_finished(finished, source, profile_of(options, source), on_result)
     results = StoredResults(list(finished.values()))
     with _mirror(options, workspace, in_thread=False) as mirror:
         mirror(results)

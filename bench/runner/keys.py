@@ -48,7 +48,7 @@ def cell_inputs(resolved: ResolvedCell) -> dict[str, Any]:
         return digest([task.version, names, data.split_digest(cell.fold), data.store.digest])
 
     return {
-        **remembered(("method", cell.method), method_parts),
+        **remembered(("method", cell.method, resolved.mode.uses_checkpoint), method_parts),
         "mode": remembered(("mode", cell.mode, cell.method, resolved.data.task.kind), mode_part),
         "data": remembered(("data", cell.task, cell.fold), data_part),
         "transforms": resolved.transforms,

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ValidationError
 
 from bench import modes, registry
 from bench.errors import ConfigError, UnknownName, short_repr, shortened
-from bench.progress import say
 from bench.reading.finite import not_finite
 from bench.reading.yaml_file import parse_yaml
 from bench.redaction import holds_password
@@ -29,6 +28,11 @@ class Override:
     scope: str | None
     path: tuple[str, ...]
     value: Any
+
+    @property
+    def of_pretraining(self) -> bool:
+        """Whether only pretraining reads the setting: of ``pretrain``, or of a stage such as ``mdm_pretrain``."""
+        return self.path[0].endswith("pretrain") and self.scope not in registry.entries(registry.MODES)
 
 
 def parse_overrides(texts: Iterable[str], methods: Sequence[str]) -> list[Override]:
@@ -99,20 +103,28 @@ def _with(config: BaseModel, values: dict[str, Any], what: str) -> Any:
 
 
 def method_config(
-    method: type[Method], profile: str, overrides: Sequence[Override] = (), base: MethodConfig | None = None
+    method: type[Method],
+    profile: str,
+    overrides: Sequence[Override] = (),
+    base: MethodConfig | None = None,
+    pretrained: bool = True,
 ) -> MethodConfig:
     """The method's config: published settings, those of the smoke profile on top, the user's on top of both.
 
+    Settings of pretraining are ignored where nothing is pretrained, so that they change no key there.
+
     Args:
         base: the config of a checkpoint, which takes the place of the first two.
+        pretrained: whether the method starts from a pretrained checkpoint.
     """
     known = set(fields_of(method.Config))
+    pretrained = pretrained and method.implements("pretraining_loss")
     values = dict(method.smoke) if profile == "smoke" and base is None else {}
     for override in overrides:
         path = ".".join(override.path)
         if override.scope == method.name and path not in known:
             raise UnknownName(f"config field of {method.name}", path, known)
-        if override.scope in (None, method.name) and path in known:
+        if override.scope in (None, method.name) and path in known and (pretrained or not override.of_pretraining):
             values[path] = override.value
     return _with(base or method.Config(), values, f"config of {method.name}")
 
@@ -133,19 +145,26 @@ def mode_config(mode: str, profile: str, overrides: Sequence[Override] = (), met
     protocol = given.get("protocol", published.get("protocol"))
     values = dict(getattr(config, "presets", {}).get(protocol, {})) if protocol is not None else {}
     values |= published | (getattr(config, "smoke", {}) if profile == "smoke" else {}) | given
-    return _with(config(), values, f"config of mode {mode}")
+    made = _with(config(), values, f"config of mode {mode}")
+    for (chooser, choice), unread in getattr(config, "unread", {}).items():
+        if getattr(made, chooser) == choice and (ignored := [name for name in given if name in unread]):
+            raise ConfigError(
+                f"--set {mode}.{ignored[0]}={given[ignored[0]]}: {mode} does not read {ignored[0]} with {chooser}={choice}, "
+                f"so the setting has no effect. Leave it out, or choose another {chooser}."
+            )
+    return made
 
 
 def check_overrides(
     overrides: Sequence[Override], methods: Sequence[type[Method]], in_modes: Iterable[str] | None = None
 ) -> None:
-    """Refuse an override that no method of the run has, and say which are of a mode that is not run.
+    """Refuse an override that no method of the run has, and one without effect.
 
     Args:
         in_modes: of the run; None where that is not known.
 
     Raises:
-        UnknownName: the field, with the nearest ones. ConfigError: a field of a method that is not run.
+        UnknownName: the field, with the nearest ones. ConfigError: a field of a method or mode that is not run.
     """
     names = sorted({method.name for method in methods})
     known = {field for method in methods for field in fields_of(method.Config)}
@@ -155,9 +174,20 @@ def check_overrides(
             of_modes = {f"{mode}.{field}" for mode in all_modes for field in fields_of(modes.load(mode).Config)}
             raise UnknownName("config field", ".".join(override.path), known | of_modes)
         if override.scope in all_modes and in_modes is not None and override.scope not in in_modes:
-            say(f"note: --set {override.text} has no effect: nothing runs in mode {override.scope}")
+            raise ConfigError(_mode_not_run(override, in_modes))
         if override.scope is not None and override.scope not in (*all_modes, *names):
             raise ConfigError(not_run(override, names))
+
+
+def _mode_not_run(override: Override, in_modes: Iterable[str]) -> str:
+    """The message for a setting of a mode that is not run; it names the same setting of a mode that is."""
+    path = ".".join(override.path)
+    value = override.text.partition("=")[2]
+    instead = [
+        f"--set {mode}.{path}={value}" for mode in sorted(in_modes) if path in fields_of(modes.load(mode).Config)
+    ]
+    fix = f"Leave it out, or write {' or '.join(instead)}." if instead else "Leave it out."
+    return f"--set {override.text}: nothing runs in mode {override.scope}, so the setting has no effect. {fix}"
 
 
 def not_run(override: Override, methods: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from bench import kinds, modes, registry
 from bench.cells.cell import Cell, Profile
-from bench.errors import ConfigError
+from bench.errors import BenchError, ConfigError
 from bench.renamed import warn_renamed
 from bench.signals.leads import LEADS
 from bench.splitting.label_fractions import Rule, is_seeded
@@ -86,12 +86,12 @@ class Plan:
 
 
 def plan(options: RunOptions) -> Plan:
-    """Cross the options into cells. Combinations that a method cannot answer are left out and named, unless nothing of
-    a method remains.
+    """Cross the options into cells. Combinations that a method cannot answer are left out and named, unless nothing
+    remains of a method that was asked for by name.
 
     Raises:
         UnknownName: a method, task, mode or corpus nobody registered. ConfigError: a fraction or seed out of range; a
-            method that can answer none of the modes.
+            method, asked for by name, that can answer none of the modes.
     """
     wanted_modes = [modes.facts(name) for name in registry.match(registry.MODES, options.modes)]
     for fraction in options.fractions:
@@ -119,12 +119,19 @@ def plan(options: RunOptions) -> Plan:
     planned = Plan([])
     tasks = [registry.load(registry.TASKS, name)() for name in registry.match(registry.TASKS, options.tasks)]
     folds = {task.name: load_split(task.split).folds for task in tasks}
+    by_name = registry.spelled_out(registry.METHODS, options.methods)
     for name in registry.match(registry.METHODS, options.methods):
-        method = registry.load(registry.METHODS, name)
+        try:
+            method = registry.load(registry.METHODS, name)
+        except BenchError as error:
+            if name in by_name:
+                raise
+            planned.left_out.append(str(error).removesuffix("."))
+            continue
         offered = method.modes()
         answers = [mode for mode in wanted_modes if mode.honest in offered]
         missing = [mode.name for mode in wanted_modes if mode not in answers]
-        if not answers:
+        if not answers and name in by_name:
             raise ConfigError(
                 f"method {name} cannot answer {', '.join(missing)}; it offers {', '.join(offered) or 'nothing'}."
             )

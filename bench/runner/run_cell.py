@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench import kinds, provenance
+from bench import kinds, provenance, registry
 from bench.cells.cell import Cell
 from bench.cells.result import Result, read_result, write_result
 from bench.cells.seen_classes import SeenClasses, seen_classes
@@ -196,6 +196,7 @@ def _compute(resolved: ResolvedCell) -> Result:
             **({"sweep": dict(session.sweep)} if session.sweep else {}),
             "task_version": data.task.version,
             "input": instance.input.to_dict(),
+            **_method_file(cell.method),
             "absent_leads": "not processed" if instance.input.partial_leads else "zeros",
             **_median_beats(data, instance, cell),
             **_ceiling(data, partition),
@@ -211,6 +212,12 @@ def _compute(resolved: ResolvedCell) -> Result:
         },
     )
     return write_result(session.source.workspace.results, result, predictions.table(), output.history)
+
+
+def _method_file(method: str) -> dict[str, Any]:
+    """The file of a method that no package registers."""
+    entry = registry.entries(registry.METHODS).get(method)
+    return {"method_file": entry.path.name} if entry is not None and entry.distribution == registry.FILE else {}
 
 
 def _median_beats(data: TaskData, instance: Method, cell: Cell) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench import registry
+from bench import modes, registry
 from bench.cells.cell import Cell, Profile
 from bench.data.batches import BatchSource
 from bench.data.source import DataSource
@@ -59,7 +59,7 @@ class Session:
     _failed: dict[str, Exception] = field(default_factory=dict)  # checkpoint key -> why it could not be made
     _stores: dict[str, SignalStore] = field(default_factory=dict)
     _tasks: dict[str, TaskData] = field(default_factory=dict)
-    _methods: dict[str, tuple[type[Method], MethodConfig]] = field(default_factory=dict)
+    _methods: dict[tuple[str, bool], tuple[type[Method], MethodConfig]] = field(default_factory=dict)
     _corpora: dict[tuple[str, str | None, int | None, str | None], tuple[Corpus, dict[str, Any]]] = field(
         default_factory=dict
     )
@@ -170,15 +170,20 @@ class Session:
 
     def resolve(self, cell: Cell) -> ResolvedCell:
         """The cell with everything that its coordinates name."""
-        return ResolvedCell(cell, self, *self.method(cell.method))
+        return ResolvedCell(cell, self, *self.method(cell.method, modes.facts(cell.mode).uses_checkpoint))
 
-    def method(self, name: str) -> tuple[type[Method], MethodConfig]:
-        """The class of a method, and its config under the session's profile, overrides and checkpoints."""
-        if name not in self._methods:
+    def method(self, name: str, pretrained: bool = True) -> tuple[type[Method], MethodConfig]:
+        """The class of a method, and its config under the session's profile, overrides and checkpoints.
+
+        Args:
+            pretrained: whether the mode starts from a checkpoint; one that does not ignores settings of pretraining.
+        """
+        if (name, pretrained) not in self._methods:
             cls = registry.load(registry.METHODS, name)
             base = read_config(cls, self.checkpoints[name]) if name in self.checkpoints else None
-            self._methods[name] = cls, method_config(cls, self.profile, self.overrides, base)
-        return self._methods[name]
+            config = method_config(cls, self.profile, self.overrides, base, pretrained)
+            self._methods[name, pretrained] = cls, config
+        return self._methods[name, pretrained]
 
     def method_config(self, name: str) -> MethodConfig:
         return self.method(name)[1]
@@ -354,11 +359,11 @@ class Session:
             modalities["tabular"] = self.tabular(name)
         view = SignalView(self.store(name), wanted.in_pretraining, leads=LEADS, rows=rows, cache=workspace.cache)
         say(f"{spec.method.name} has no checkpoint for this config and corpus yet: it is pretrained first")
-        published, n_train = spec.config.pretrain.batch_size, int(corpus.train.sum())
-        if self.profile == "paper" and spec.config.pretrain.batch_for(n_train) < published:
+        batch_size, n_train = spec.config.pretrain.batch_size, int(corpus.train.sum())
+        if self.profile == "paper" and spec.config.pretrain.batch_for(n_train) < batch_size:
             say(
-                f"note: the published settings were made for far more than these {n_train:,} recordings; they take long "
-                f"and may learn little here. --profile smoke is made for this size."
+                f"note: the settings of profile paper were made for far more than these {n_train:,} recordings; they take "
+                f"long and may learn little here. --profile smoke is made for this size."
             )
         return pretrain(
             spec,

@@ -28,9 +28,9 @@ from bench.method.search_space import Spaces, grid_size, parse_vary, read_spaces
 from bench.processes.parent_watch import end_with_parent
 from bench.progress import say
 from bench.runner import failures
-from bench.runner.execute import prepare_session
 from bench.runner.overrides import check_overrides, fields_of, parse_overrides
 from bench.runner.plan import RunOptions
+from bench.runner.prepare import prepare_session
 from bench.runner.run_cell import predict_cell, run_cell
 from bench.runner.session import Session
 from bench.storage.artifacts import digest

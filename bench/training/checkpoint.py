@@ -153,7 +153,7 @@ def _make(
             f"{'continuing' if (folder / STATE).exists() else 'pretraining'} {method.name} on {corpus.name}"
             + (f", stage {stage}" if stage else "")
             + f": {len(rows):,} recordings, {config.epochs} epochs of {len(rows) // batch} steps of {batch}"
-            + (f" (published batch: {config.batch_size}; the corpus is small)" if batch < config.batch_size else "")
+            + (f" (not batch_size={config.batch_size}: the corpus is small)" if batch < config.batch_size else "")
         )
         method.begin_stage(stage)
         with track(f"pretraining {method.name}") as progress:

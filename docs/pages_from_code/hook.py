@@ -13,6 +13,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import command_line
+import cost_pages
+import datasets_pages
 import methods_pages
 import settings_pages
 import tasks_pages
@@ -20,7 +22,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
-SOURCES = (command_line, methods_pages, settings_pages, tasks_pages)
+SOURCES = (command_line, cost_pages, datasets_pages, methods_pages, settings_pages, tasks_pages)
 ROLE = re.compile(r":(?:class|func|meth|mod|data|attr|exc):(?=<code>|<a |<autoref )")
 
 

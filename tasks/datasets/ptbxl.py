@@ -118,8 +118,29 @@ class PTBXL(DatasetWithStatements):
         Next to the publisher's columns, lists of class names: ``superclass`` and ``subclass`` (classes of the diagnostic
         statements), ``diagnostic``, ``form``, ``rhythm`` and ``all`` (the statements themselves). A statement counts
         whatever its likelihood, and underscores at the ends of names are removed (``NST_``, ``_AVB``), both as in the
-        label files of MERL. ``statements`` lists the descriptions of all statements, diagnostic ones first.
-        Optional columns that a copy lacks are empty.
+        label files of MERL. Optional columns that a copy lacks are empty.
+
+        ``superclass``, ``subclass``, ``diagnostic``, ``form``, ``rhythm``, ``all``
+            lists of class names, as above.
+        ``scp_codes``
+            JSON: statement and its likelihood, 0 to 100.
+        ``statements``, ``structured``
+            the descriptions of all statements, diagnostic ones first; for each statement a line with likelihood and
+            description.
+        ``report``
+            as written, mostly German.
+        ``patient_id``, ``age`` (years), ``sex`` (0 male, 1 female), ``height`` (cm), ``weight`` (kg)
+            of the patient; NaN if unknown.
+        ``strat_fold``
+            1 to 10: the publisher's folds, stratified and by patient.
+        ``validated_by_human``
+            whether a person checked the labels.
+        ``recording_date``, ``device``, ``heart_axis``, ``infarction_stadium1``, ``infarction_stadium2``, ``pacemaker``
+            text as published.
+        ``extra_beats``, ``baseline_drift``, ``static_noise``, ``burst_noise``, ``electrodes_problems``
+            text as published.
+        ``filename_lr``, ``filename_hr``
+            signal files at 100 and 500 Hz.
         """
         import pandas as pd
 

@@ -1,5 +1,7 @@
 """Output of progress: lines in a log, a bar on a terminal, one output in a notebook; colours only where wanted."""
 
+import io
+import re
 import subprocess
 import sys
 import types
@@ -85,3 +87,47 @@ def test_no_color_is_respected():
     )
     assert "31m" not in plain.stderr
     assert "wrong" in plain.stderr
+
+
+class Terminal(io.StringIO):
+    """A standard error that is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_run_shows_its_cells_and_the_time_left_at_80_columns(monkeypatch):
+    clock = iter([0.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock, 60.0))
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    long = "random-resnet · ptbxl-super · finetune · leads I,II,V1 · 10% · seed 3"
+    with progress.running(3, {"checkpoint": 10.0, "a": 10.0, "b": 10.0, "c": 10.0}) as run:
+        run.finish(["checkpoint", "a"], cells=1)
+        assert str(run) == "cell 2 of 3, about 60 s left"
+        with progress.track(long) as report:
+            report(40, 100, "validation macro_auroc 0.812")
+            progress._bars.refresh()
+            progress.say("a message")
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-ln-z]", "\n", re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()))
+    lines = [line.strip() for line in re.split(r"[\r\n]+", plain)]
+    assert any(line.startswith("run") and "1/3" in line and "about 60 s left" in line for line in lines), lines
+    (cell, *_) = [line for line in lines if line.startswith("random-resnet") and "40/100" in line]
+    assert len(cell) <= 80
+    assert "\u2501" in cell  # the bar
+    assert "a message" in lines
+    assert progress._bars is None
+
+
+def test_a_log_names_the_cell_of_the_run(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LOG_EVERY_SECONDS", 0)
+    with progress.running(3, {"a": 1.0, "b": 1.0, "c": 1.0}), progress.track("encoding") as report:
+        report(2, 4)
+    assert capsys.readouterr().err == "cell 1 of 3: encoding: 2/4\n"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(98, "98 s"), (600, "10 min"), (9000, "2.5 h")])
+def test_a_time_span_is_short(seconds, text):
+    assert progress.time_span(seconds) == text

@@ -12,7 +12,14 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r'^```(?:console|python title="(?P<file>[^"]+)")\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
-RUN = ("tutorial.md", "how-to/sweep.md", "how-to/own-encoder.md", "how-to/audit-contamination.md")
+RUN = (
+    "tutorial.md",
+    "how-to/sweep.md",
+    "how-to/own-encoder.md",
+    "how-to/own-board.md",
+    "how-to/choose.md",
+    "how-to/audit-contamination.md",
+)
 INSTALL = ("how-to/new-method.md", "how-to/new-task.md", "how-to/new-dataset.md")
 
 

@@ -256,6 +256,18 @@ def test_from_the_command_line_to_a_row(exported, tmp_path):
         ["encoder"], ["ptbxl-super"], ["linear"], overrides=[*settings, "linear.epochs=2"], track=False
     )
     (result,) = run(options, source).results
-    assert result.config["method"]["sha256"] == Encoder.Config(path=str(exported)).sha256
+    sha256 = Encoder.Config(path=str(exported)).sha256
+    assert result.config["method"]["sha256"] == sha256
+    assert result.title == f"{exported.stem}-{sha256[:6]} · ptbxl-super · linear · 100% · seed 0"
     with pytest.raises(BenchError, match="method encoder cannot answer zeroshot; it offers finetune, knn, linear"):
         run(RunOptions(["encoder"], ["ptbxl-super"], ["zeroshot"], overrides=settings), source)
+
+
+def test_an_encoder_is_named_after_its_file_or_by_the_user(exported):
+    plain = Encoder.Config(path=str(exported))
+    assert plain.name == f"{exported.stem}-{plain.sha256[:6]}"
+    assert Encoder.Config(path=str(exported), name="mine 2").name == "mine 2"
+    with pytest.raises(ValueError, match="expected letters, digits"):
+        Encoder.Config(path=str(exported), name="../mine")
+    factory = Encoder.Config(path="methods.encoder:small_example", trust=True)
+    assert factory.name == f"small_example-{factory.sha256[:6]}"

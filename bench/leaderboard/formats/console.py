@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 4
 """With more, or where they are wider than the terminal, each place gets a separate line."""
+SHOWN_NOTES = 5
 UNBOUND = 10_000
 """Columns: more than any table has."""
 
@@ -24,12 +25,14 @@ class ConsoleTable:
     """A table between its title and its footnotes, which are as wide as the terminal and not as narrow as the table.
 
     ``table`` has a column for each place of a method; ``lines`` a line, and stands in where the terminal is too narrow.
+    Without ``all_notes`` the most important :data:`SHOWN_NOTES` footnotes are shown, each cut to one line.
     """
 
     title: str
     table: RichTable
     lines: RichTable
     footnotes: list[str]
+    all_notes: bool = False
 
     def __rich_console__(self, console: Any, options: Any) -> Iterable[Any]:
         from rich.measure import Measurement
@@ -38,17 +41,30 @@ class ConsoleTable:
         yield Text(f"\n{self.title}", style="bold")
         needed = Measurement.get(console, options.update(max_width=UNBOUND), self.table).maximum
         yield self.table if needed <= options.max_width else self.lines
-        yield from (Text(note, style="dim") for note in self.footnotes)
+        if self.all_notes:
+            yield from (Text(note, style="dim") for note in self.footnotes)
+            return
+        shown = sorted(self.footnotes, key=lambda note: getattr(note, "rank", 0))[:SHOWN_NOTES]
+        yield from (Text(note, style="dim", no_wrap=True, overflow="ellipsis") for note in shown)
+        hidden = len(self.footnotes) - len(shown)
+        if hidden or any(len(note) > options.max_width for note in shown):
+            more = f"{hidden} more notes" if hidden > 1 else "1 more note" if hidden else "whole notes"
+            yield Text(f"({more}: --notes)", style="dim")
 
 
-def console_tables(results: Iterable[Result]) -> list[ConsoleTable]:
-    """One table for each kind of result that must not be mixed: rows are methods, columns task, mode and fraction."""
+def console_tables(results: Iterable[Result], all_notes: bool = False) -> list[ConsoleTable]:
+    """One table for each kind of result that must not be mixed: rows are methods, columns task, mode and fraction.
+
+    Args:
+        all_notes: show every footnote, whole.
+    """
     return [
         ConsoleTable(
             f"{table.board.title}: {table.stamp}",
             _wide(table) if _columns(table) <= MAX_COLUMNS else _long(table),
             _long(table),
             [*table.footnotes, *(f"{reason}." for reason in number_format.reasons(table))],
+            all_notes,
         )
         for table in collect_all(results)
         if table.stamp

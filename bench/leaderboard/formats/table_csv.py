@@ -39,7 +39,7 @@ def write(board: Board, tables: Sequence[Table]) -> str:
                 scaled = ["" if number is None else repr(number * scale) for number in numbers]
                 writer.writerow(
                     (
-                        board.name, *where, *map(_text, (line.row.group, line.row.label, line.variant)),
+                        board.name, *where, *map(_text, (line.row.group, line.row.label, line.settings)),
                         *map(_text, (column.group, column.label)),
                         *scaled, summary.n_records or "", summary.seeds or "", summary.replicates or "",
                         summary.folds or "",

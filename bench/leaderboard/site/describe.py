@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import warnings
+from collections.abc import Container, Iterable
 from typing import Any
 
 from pydantic import BaseModel
 
 from bench import kinds, modes
+from bench.cells.result import Result
 from bench.errors import BenchError, foreign_code
 from bench.leaderboard.footnotes import FEW
 from bench.method import describe
 from bench.registry import DATASETS, MODES, Entry, entries, load
+from bench.tracking.run_fields import flatten
 
 PAPER = ("Source", "Sources", "As released")
 """First words of the docstring paragraphs that describe a method's paper."""
@@ -75,6 +79,32 @@ def method_facts(entry: Entry) -> dict[str, Any]:
         warnings.warn(f"the page of {entry.name} lacks its configuration: {error}", stacklevel=2)
         facts["config_missing"] = f"It cannot be imported here ({type(error).__name__})."
     return facts
+
+
+def own_methods(results: Iterable[Result], known: Container[str]) -> dict[str, dict[str, Any]]:
+    """What results say of the user's own encoders and of methods that are not installed here, by the name that is shown."""
+    own: dict[str, dict[str, Any]] = {}
+    for result in results:
+        name = result.method_name
+        if name in known or not re.fullmatch(r"\w[\w .+-]*", name):  # it becomes a file's name
+            continue
+        config = flatten(result.config.get("method", {}))
+        facts = own.setdefault(
+            name,
+            {
+                "name": name,
+                "about": [("text", f"An encoder of the user, run by the method {result.cell.method}.")]
+                if result.own_name
+                else [("text", "A method that is not installed where this site was made.")],
+                "background": [],
+                "facts": {},
+                "modes": [],
+                "config": [{"name": n, "default": describe.written(v), "description": ""} for n, v in config.items()],
+                "config_missing": "Its results state no settings.",
+            },
+        )
+        facts["modes"] = sorted({*facts["modes"], result.cell.mode})
+    return own
 
 
 def task_facts(entry: Entry) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from bench.leaderboard.formats.markdown import heading, mismatches, why_not
 from bench.leaderboard.site.charts import curves, survival_charts
 from bench.leaderboard.statistics.comparisons import Results, lower_is_better
 from bench.leaderboard.statistics.mean_ranks import diagram
+from bench.leaderboard.third_party_rows import OWN
 from bench.storage.artifacts import digest
 
 
@@ -47,6 +48,7 @@ class LineView:
     found: bool
     note: str
     cells: list[CellView]
+    settings: str = ""  # the whole of what the label abbreviates
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,11 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
             LineView(
                 label=line.marked_label,
                 group=line.row.group,
-                method=line.row.method,
+                method=line.row.label if line.row.group == OWN else line.row.method,
                 found=line.found,
                 note=line.row.note,
                 cells=[_cell(table, line, i, scales[i]) for i in columns],
+                settings="" if line.settings == line.variant else line.settings,
             )
             for line in lines
         ],

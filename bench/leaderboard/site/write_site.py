@@ -17,7 +17,7 @@ from bench.leaderboard.comparability import stamps_of
 from bench.leaderboard.footnotes import FEW
 from bench.leaderboard.formats import latex, markdown, table_csv
 from bench.leaderboard.formats.markdown import heading
-from bench.leaderboard.site.describe import method_facts, mode_facts, task_facts
+from bench.leaderboard.site.describe import method_facts, mode_facts, own_methods, task_facts
 from bench.leaderboard.site.render_html import assets, board_content, page
 from bench.progress import track
 from bench.signals.leads import LEADS, name_leads
@@ -56,6 +56,8 @@ def _write_pages(
 ) -> None:
     by_key = {result.key: result for result in results}
     methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
+    own = own_methods(results, methods)
+    pages = {**methods, **own}  # names with a page
     result_rows = _result_rows(results)
     for name, text in assets().items():
         _write(destination / "assets" / name, text)
@@ -69,22 +71,23 @@ def _write_pages(
             content = board_content(board, tables, by_key, cache)
             _write(
                 folder / f"{board.name}.html",
-                page("board.html", root="../", section="boards", linked=methods, **content),
+                page("board.html", root="../", section="boards", linked=pages, **content),
             )
             for suffix, module in ((".md", markdown), (".tex", latex), (".csv", table_csv)):
                 _write(folder / f"{board.name}{suffix}", module.write(board, tables))
             overview.append(_overview(board, tables))
             progress(number, len(boards), board.name)
     _write(destination / "index.html", page("index.html", root="", section="boards", groups=_grouped(overview)))
-    _write_listings(destination, methods, tasks, result_rows)
-    for name, entry in methods.items():
+    _write_listings(destination, methods, own, tasks, result_rows)
+    for name in pages:
         rows = [
             row | {"name": row["task"], "link": f"../tasks/{row['task']}.html"}
             for row in result_rows
             if row["method"] == name
         ]
         on = [(b.name, b.title) for b in boards.values() if any(row.method == name for row in b.rows)]
-        facts = method_facts(entry) | {"results": _linked(rows, tasks), "boards": on}
+        facts = own[name] if name in own else method_facts(methods[name])
+        facts = facts | {"results": _linked(rows, tasks), "boards": on}
         _write(
             destination / "methods" / f"{name}.html",
             page("method.html", root="../", section="methods", tables=bool(rows), **facts),
@@ -95,7 +98,7 @@ def _write_pages(
             for row in result_rows
             if row["task"] == name
         ]
-        facts = task_facts(entry) | {"results": _linked(rows, methods)}
+        facts = task_facts(entry) | {"results": _linked(rows, pages)}
         _write(
             destination / "tasks" / f"{name}.html",
             page("task.html", root="../", section="tasks", tables=True, **facts),
@@ -147,12 +150,17 @@ def _grouped(overview: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[st
 
 
 def _write_listings(
-    destination: Path, methods: Mapping[str, Any], tasks: Mapping[str, Any], result_rows: Sequence[dict[str, Any]]
+    destination: Path,
+    methods: Mapping[str, Any],
+    own: Mapping[str, Any],
+    tasks: Mapping[str, Any],
+    result_rows: Sequence[dict[str, Any]],
 ) -> None:
     def count(field: str, name: str) -> int:
         return sum(row[field] == name for row in result_rows)
 
     rows = [(n, [_first(e.summary), ", ".join(registry.modes_of(e)), count("method", n)]) for n, e in methods.items()]
+    rows += [(n, [facts["about"][0][1], ", ".join(facts["modes"]), count("method", n)]) for n, facts in own.items()]
     heads = ["Method", "What it is", "Modes", "Results"]
     _write(
         destination / "methods" / "index.html",
@@ -183,7 +191,7 @@ def _result_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
         cell = result.cell
         rows.append(
             {
-                "method": cell.method,
+                "method": result.method_name,
                 "task": cell.task,
                 "mode": cell.mode,
                 "fraction": cell.fraction,

@@ -33,6 +33,25 @@ def test_they_are_filtered_by_each_of_them(bench):
     assert "simclr" not in listed(bench, "--search", "TURGUT")
     assert "Did you mean 'report'" in bench("methods", "--family", "reprt").err
     assert "no method matches" in bench("methods", "--year", "1950").err
+    zeroshot = listed(bench, "--mode", "zeroshot")
+    assert "merl" in zeroshot
+    assert all("zeroshot" in row["modes"] for row in zeroshot.values())
+    assert "Did you mean 'zeroshot'" in bench("methods", "--mode", "zeroshoot").err
+
+
+def test_tasks_show_their_paper_and_are_filtered(bench):
+    def tasks(*arguments):
+        return {row["name"]: row for row in json.loads(bench("tasks", "--json", *arguments).out)}
+
+    assert (tasks()["ptbxl-super"]["year"], tasks()["ptbxl-super"]["paper"]) == (
+        2020,
+        "Wagner et al., Scientific Data 2020",
+    )
+    assert {row["dataset"] for row in tasks("--dataset", "cpsc2018").values()} == {"cpsc2018"}
+    assert all(row["kind"] == "survival" for row in tasks("--kind", "survival").values())
+    assert "ptbxl-super" in tasks("--search", "wagner", "--year", "2020")
+    assert "no task matches" in bench("tasks", "--year", "1950").err
+    assert "Did you mean 'survival'" in bench("tasks", "--kind", "survivl").err
 
 
 def test_every_method_has_a_family_and_every_summary_makes_sense_alone():

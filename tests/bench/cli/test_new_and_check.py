@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench import registry
-from bench.checks.check import Check, judge
+from bench.checks.check import Broken, Check, judge
+from bench.cli.plugins import _show
 from bench.reading.class_source import classes_in
 from bench.splitting import split
 
@@ -150,3 +151,26 @@ def test_a_promise_is_broken_by_code_that_calls_sys_exit():
     assert "called sys.exit(0)" in verdicts[1].why
     (ready,) = judge([], lambda: leave(None))
     assert ready.outcome == "broken"
+
+
+def test_one_cause_of_several_broken_promises_is_reported_once(capsys):
+    def refuse(subject):
+        refuse.size += 1
+        raise RuntimeError(f"expected 12 channels, found {refuse.size}")
+
+    refuse.size = 0
+
+    def other(subject):
+        raise Broken("It names no source.", "Add one.")
+
+    checks = [
+        Check("it encodes", "Fix A.", refuse),
+        Check("it is named", "", other),
+        Check("it trains", "Fix B.", refuse),
+    ]
+    _show(list(judge(checks, lambda: None)))
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) == 3
+    assert lines[1].startswith("BROKEN it encodes: RuntimeError: expected 12 channels, found 1")
+    assert lines[1].endswith("Fix A. (the same error breaks 1 more promise)")
+    assert lines[2] == "BROKEN it is named: It names no source. Add one."

@@ -2,13 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench.data.source import DataSource
+from bench.runner.plan import RunOptions
+from bench.runner.prepare import prepare_session
+
 QUICK = ("--set", "pretrain.epochs=1", "--set", "linear.epochs=3", "--no-track")
 TINY = ("--set", "kmerl.depth=1", "--set", "kmerl.segment=100")  # ten tokens a lead
-KMERL = ("run", "--method", "kmerl", "--task", "ptbxl-super", "--mode", "zeroshot", *QUICK, *TINY)
+SHORT = ("--set", "pretrain.epochs=1", "--no-track")
+KMERL = ("run", "--method", "kmerl", "--task", "ptbxl-super", "--mode", "zeroshot", *SHORT, *TINY)
 SMALL = ("run", "--method", "small", "--task", "ptbxl-super", "--mode", "linear", *QUICK)  # a linear encoder
 
 
@@ -60,12 +66,52 @@ def test_options_are_crossed_and_dry_runs_only_say_so(bench, workspace):
         "run", "-m", "kmerl,random-vit", "-m", "merl", "--task", "ptbxl-su*", "--mode", "zeroshot,linear",
         "--fraction", "1%,1", "--leads", "I,II", "--leads", "1..2", "--seed", "0,1", "--dry-run",
     )  # fmt: skip
-    cells = done.out.splitlines()
+    cells = [line.partition("  (")[0] for line in done.out.splitlines()]
     # per method, task (2) and lead subset (I,II = two leads of the range, so 2): 1 zero-shot (2 seeds if untrained),
     # and 2 fractions x 2 seeds linear
     assert len(cells) == 2 * 2 * (2 * (1 + 4) + (2 + 4))
     assert "merl · ptbxl-sub · linear · leads I · 1% · seed 1" in cells
     assert made(workspace) == []
+
+
+def test_a_dry_run_says_what_is_finished_what_is_made_and_what_options_change(bench, small, workspace):
+    assert bench(*SMALL).code == 0
+    done = bench(*SMALL, "--seed", "0,1", "--dry-run", "--set", "small.sleeps=0")
+    finished, todo = done.out.splitlines()
+    assert done.code == 0, done.err
+    assert finished == "small · ptbxl-super · linear · 100% · seed 0  (finished)"
+    assert todo.startswith("small · ptbxl-super · linear · 100% · seed 1  (about ")
+    assert "2 cells: 1 finished, 1 to compute, about " in done.err
+    assert "--set linear.epochs=3: linear.epochs 40 → 3 (small)" in done.err
+    assert "--set small.sleeps=0: the value is the default" in done.err
+    other = bench(*SMALL, "--set", "pretrain.lr=0.5", "--dry-run")
+    assert "made first: pretraining of small on ptbxl, 1 epochs (about " in other.err
+    (cell,) = json.loads(bench(*SMALL, "--dry-run", "--json").out)
+    assert cell["finished"] is True
+    failing = bench(*SMALL, "--set", "pretrain.lr=0.5", "--no-pretrain", "--dry-run")
+    assert failing.code == 1
+    assert "error: 1 cell would fail: small has no checkpoint for this config and corpus" in failing.err
+
+
+def test_a_dry_run_without_prepared_data_says_so_and_prepares_nothing(bench, tmp_path):
+    new = tmp_path / "new"
+    done = bench(
+        "run", "-m", "random-vit", "-t", "ptbxl-super", "--mode", "linear", "--dry-run", "--workspace", str(new)
+    )
+    assert done.code == 0, done.err
+    assert "ptbxl is not prepared, so its finished cells are not known: bench data prepare ptbxl" in done.err
+    assert not (new / "stores").exists()
+
+
+def test_a_run_with_the_paper_s_profile_says_where_a_method_differs(bench, workspace):
+    from bench.runner.preview import paper_notes
+    from bench.runner.session import Session
+
+    session = Session(DataSource(workspace, simulated_records=240), "paper")
+    notes = list(paper_notes([session.method("merl")[0]], session))
+    sentence = "the text encoder is the packaged MiniLM, Med-CPT in the paper"
+    assert notes[0] == f"note: merl: {sentence} (--set merl.text.model=...)"
+    assert not list(paper_notes([session.method("merl")[0]], replace(session, profile="smoke", _methods={})))
 
 
 def test_features_are_computed_once_for_every_fraction_seed_and_task(bench, small, workspace):
@@ -131,17 +177,85 @@ def test_a_corpus_that_is_absent_is_refused_before_anything_starts(bench, worksp
     assert not workspace.results.exists()
 
 
-def test_a_setting_of_a_mode_that_is_not_run_is_reported(bench):
-    done = bench(*KMERL, "--dry-run", "--set", "finetune.epochs=1")
-    assert (done.code, "--set finetune.epochs=1 has no effect: nothing runs in mode finetune" in done.err) == (0, True)
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ("--set", "finetune.epochs=1"),
+            "finetune.epochs=1: nothing runs in mode finetune, so the setting has no effect",
+        ),
+        (
+            ("--set", "finetune.epochs=1", "--mode", "linear"),
+            "Leave it out, or write --set linear.epochs=1",
+        ),
+        (
+            ("--set", "linear.epochs=1", "--mode", "linear", "--protocol", "merl-released"),
+            "Leave it out, or write --set linear-merl-released.epochs=1",
+        ),
+        (("--set", "linear.c=[1.0]", "--mode", "linear"), "linear does not read c with solver=adamw"),
+        (
+            ("--set", "linear.solver=exact", "--set", "linear.lr=1", "--mode", "linear"),
+            "linear does not read lr with solver=exact",
+        ),
+        (("--set", "pretrain.epochs=1", "--mode", "scratch"), "no cell starts from a pretrained checkpoint"),
+        (
+            ("--method", "random-vit,kmerl", "--set", "random-vit.pretrain.epochs=1"),
+            "no cell of random-vit starts from a pretrained checkpoint",
+        ),
+        (("--method", "random-vit", "--corpus", "mimic-iv-ecg"), "--corpus mimic-iv-ecg has no effect: no cell starts"),
+        (("--method", "random-vit", "--text", "french"), "pretrain.text_source=french has no effect: no cell starts"),
+    ],
+)
+def test_an_option_without_effect_is_refused(bench, workspace, arguments, words):
+    base = ("--method", "kmerl") if "--method" not in arguments else ()
+    mode = ("--mode", "zeroshot") if "--mode" not in arguments else ()
+    done = bench("run", *base, "--task", "ptbxl-super", *mode, *arguments, "--dry-run")
+    assert done.code == 2, done.err
+    assert words in " ".join(done.err.split())
 
 
-def test_a_corpus_or_text_is_reported_where_nothing_is_pretrained(bench):
-    random = ("run", "-m", "random-vit", "-t", "ptbxl-super", "--mode", "linear", "--dry-run")
-    done = bench(*random, "--corpus", "mimic-iv-ecg", "--text", "french")
-    assert done.code == 0
-    assert "note: --corpus mimic-iv-ecg has no effect" in done.err
-    assert "note: --set pretrain.text_source=french has no effect" in done.err
+def test_every_error_of_a_run_is_reported_at_once(bench):
+    done = bench(*KMERL, "--set", "finetune.epochs=1", "--set", "pretrain.text_source=french", "--dry-run")
+    message = " ".join(done.err.split())
+    assert done.code == 2
+    assert "2 errors: 1. --set finetune.epochs=1" in message
+    assert "2. pretrain.text_source = 'french'" in message
+
+
+def test_a_setting_that_is_not_read_changes_no_key(workspace):
+    options = RunOptions(["random-vit", "kmerl"], ["ptbxl-super"], ["linear", "scratch"])
+    source = DataSource(workspace, simulated_records=150)
+
+    def keys(overrides):
+        planned, session = prepare_session(replace(options, overrides=overrides), source)
+        return {(c.method, c.mode): session.resolve(c).key for c in planned.cells}
+
+    before, after = keys([]), keys(["pretrain.epochs=2"])
+    assert {place for place in before if before[place] != after[place]} == {("kmerl", "linear")}
+
+
+def test_a_wildcard_takes_what_applies(bench):
+    done = bench("run", "-m", "*", "-t", "ptbxl-super", "--mode", "linear", "--dry-run")
+    assert done.code == 0, done.err
+    assert "kmerl · ptbxl-super · linear" in done.out
+    message = " ".join(done.err.split())
+    assert "left out: cox-ecg cannot answer linear" in message
+    assert "left out: method encoder needs --set path=" in message
+    assert "cox-ecg cannot answer" in " ".join(
+        bench("run", "-m", "cox-*", "-t", "ptbxl-super", "--mode", "linear", "--dry-run").err.split()
+    )
+    assert bench("run", "-m", "cox-ecg", "-t", "ptbxl-super", "--mode", "linear", "--dry-run").code == 2
+
+
+def test_a_wildcard_leaves_out_tasks_whose_data_are_not_available(bench, workspace):
+    cohort = next(workspace.simulated.glob("ptbxl-*"))
+    done = bench(
+        "run", "-m", "random-vit", "-t", "*-super,csn*", "--mode", "linear", "--dry-run",
+        "--data-root", f"ptbxl={cohort / 'files'}",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "csn" not in done.out
+    assert "left out: task csn: csn is not available" in " ".join(done.err.split())
 
 
 def test_real_data_without_the_dataset_say_where_it_is_published(bench, tmp_path):
@@ -182,7 +296,10 @@ def test_runs_lists_what_was_done_and_what_failed(bench, small, workspace, monke
     narrow = bench("runs", "--verbose").out.splitlines()
     assert narrow[0] == "small · ptbxl-super · linear · 100% · seed 0"
     assert narrow[1].startswith("  macro_auroc 0.")
-    assert narrow[2].strip() == json.loads(bench("runs", "--json").out)[0]["key"]
+    (row,) = json.loads(bench("runs", "--json").out)
+    assert row["overrides"] == ["pretrain.epochs=1", "linear.epochs=3"]
+    assert narrow[2].strip() == "--set pretrain.epochs=1 --set linear.epochs=3"
+    assert narrow[3].strip() == row["key"]
     assert "no failures" in bench("runs", "--failed").out
     shutil.rmtree(workspace.checkpoints)
     assert bench(*SMALL, "--recompute", "--no-pretrain").code == 1
@@ -251,7 +368,7 @@ def test_a_value_that_cannot_be_computed_is_a_dash():
     from bench.cli import run
 
     class Told:
-        cell = "a cell"
+        title = "a cell"
         score = {"metrics": {"accuracy": {"value": 1.0, "low": None, "high": None}}}  # noqa: RUF012
         counts = {"train": 1, "validation": 1, "test": 1}  # noqa: RUF012
 

@@ -154,12 +154,56 @@ def test_configs_are_told_apart_and_never_averaged(board, make_result):
 
 def test_checkpoints_of_different_corpora_and_protocols_are_told_apart(board, make_result):
     (table,) = collect(board, [make_result(value=0.9), make_result(value=0.7, corpus="ptbxl")])
-    assert (
-        line(table, "K-MERL (corpus digest —, pretrained on the task's own training records)").summaries[0].value == 0.7
-    )
+    own = line(table, "K-MERL (pretrained on its own records)")
+    assert own.summaries[0].value == 0.7
+    assert own.settings == "corpus digest —, pretrained on the task's own training records"
+    assert f"{own.label}: {own.settings}." in table.footnotes
     (table,) = collect(board, [make_result(value=0.9), make_result(value=0.7, seed=1, protocol={"epochs": 10})])
     assert line(table, "K-MERL (linear.epochs 10)").summaries[0].value == 0.7
     assert line(table, "K-MERL (linear.epochs 100)").summaries[0].value == 0.9
+
+
+def test_labels_are_short_and_a_mode_without_results_is_no_difference(board, make_result):
+    long = {f"setting_{number}": 1.5 for number in range(12)}
+    results = [
+        make_result(value=0.9),
+        make_result(value=0.7, config={"backbone": "resnet18"} | long),
+        make_result(value=0.6, config={"backbone": "vit"} | long),
+        make_result(value=0.8, mode="zeroshot"),
+    ]
+    (table,) = collect(board, results)
+    found = [one for one in table.lines if one.found]
+    assert all(len(one.label) <= 40 for one in found), [one.label for one in found]
+    assert len({one.label for one in found}) == len(found) == 3
+    assert all("setting_11" in one.settings and "linear.epochs" not in one.settings for one in found)
+    assert sum("setting_11" in note for note in table.footnotes) == 3
+
+
+def test_a_footnote_does_not_repeat_what_a_label_says(board, make_result):
+    results = [make_result(config={"depth": 3}), make_result(seed=1, config={"depth": 4})]
+    results[0].provenance["overrides"] = ["kmerl.depth=3", "linear.lr=0.1"]
+    (table,) = collect(board, results)
+    (note,) = [note for note in table.footnotes if "--set" in note]
+    assert note == "Not the profile's own settings, but --set linear.lr=0.1: K-MERL (depth 3)."
+
+
+def test_the_terminal_shows_five_footnotes_of_one_line_each(make_result):
+    leaked = make_result(mode="finetune", contamination="test records", corpus="csn", left_out=["X"])
+    leaked.provenance["overrides"] = ["backbone=resnet18"]
+    leaked.dataset["n_skipped"] = 3
+    older = make_result("merl", started="2025-01-01")
+    results = [leaked, make_result("merl"), older, make_result("merl", corpus="ptbxl", seed=1)]
+    (view,) = console_tables(results)
+    assert len(view.footnotes) > 5
+    lines = shown(view, 80).splitlines()
+    after = lines[max(number for number, line in enumerate(lines) if "0.8" in line) + 1 :]
+    notes = [line for line in after if line.strip(" ─")]
+    assert len(notes) == 6
+    assert any(line.startswith("‡ test records were pretrained on") for line in notes)
+    assert notes[-1].strip() == f"({len(view.footnotes) - 5} more notes: --notes)"
+    (whole,) = console_tables(results, all_notes=True)
+    assert "more note" not in shown(whole)
+    assert all(note in shown(whole, 500) for note in whole.footnotes)
 
 
 def test_a_result_goes_to_the_row_whose_config_fits_best(board, make_result):

@@ -13,8 +13,8 @@ from safetensors.numpy import save_file
 from bench import registry
 from bench.cells.cell import Cell
 from bench.errors import BenchError
-from bench.runner.execute import named_checkpoints
 from bench.runner.plan import Plan
+from bench.runner.prepare import named_checkpoints
 from bench.signals.leads import LEADS
 from bench.training.checkpoint import load_weights, read_config
 

@@ -123,7 +123,9 @@ class Task(ABC):
     """One question asked of the recordings of a dataset. Metadata only, and a function from records to targets."""
 
     name: ClassVar[str]
+    """Its name in commands and tables: small letters, digits and hyphens, such as ``ptbxl-super``."""
     dataset: ClassVar[str]
+    """The registered dataset whose recordings are asked about (``bench data status``)."""
     kind: ClassVar[str]
     """The name of what is asked (:mod:`bench.kinds`): multilabel, multiclass, identification, survival, regression, or a
     plugin's."""
@@ -141,11 +143,27 @@ class Task(ABC):
     version: ClassVar[int] = 1
     """Raise it whenever the examples or targets change: old results then never mix with new ones."""
     source: ClassVar[str] = ""
+    """Where the question and its labels come from: authors, venue and year, shown by ``bench tasks``."""
 
     @abstractmethod
     def examples(self, records: pd.DataFrame) -> Examples:
-        """The examples and targets of this task among a dataset's records (index record_id); rows without a target are
-        left out."""
+        """The examples and targets of this task among a dataset's records; rows without a target are left out.
+
+        Args:
+            records: one row per recording, index ``record_id`` (str), column ``patient_id`` (str), and the columns that
+                the documentation of :meth:`bench.dataset.Dataset.records` of the dataset lists.
+
+        Returns:
+            record ids, patient ids and targets, one row per example, and the columns that the split reads::
+
+                chosen = records[records["age"].between(18, 89)]
+                return Examples(
+                    record_ids=chosen.index.to_numpy(dtype=str),
+                    patient_ids=chosen["patient_id"].to_numpy(dtype=str),
+                    targets=chosen[["age"]].to_numpy(np.float64),
+                    columns=chosen.reset_index(drop=True),
+                )
+        """
 
     @property
     def class_names(self) -> list[ClassName]:

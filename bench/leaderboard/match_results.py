@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bench import modes
+from bench import modes, registry
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row, boards
 from bench.signals.leads import LEADS
@@ -66,13 +66,16 @@ def best_board(results: Sequence[Result]) -> str | None:
     Of several, one by a metric of theirs (and not by what they cost); a paper's where they may appear next to published
     numbers and one across papers where not; of these the one of which they fill the largest part.
     """
-    from bench.leaderboard.third_party_rows import with_third_party_rows
+    from bench.leaderboard.third_party_rows import BUILT_IN, with_third_party_rows
 
     metrics = {metric for result in results for metric in result.score["metrics"]}
+    known = registry.entries(registry.METHODS)
+    built_in = {name for name, entry in known.items() if entry.distribution == BUILT_IN}
+    added = any(result.own_name or result.cell.method not in built_in for result in results)
     comparable = all(r.data == "real" and r.profile == "paper" and r.split.get("complete") for r in results)
 
     def fit(board: Board) -> tuple[int, bool, bool, float]:
-        board = with_third_party_rows(board, results)
+        board = with_third_party_rows(board, results) if added else board
         shown = {result.key for _, result in assign_results(board, results)}
         places = sum(len(wanted_coordinates(row, c)) for row in board.rows for c in board.columns if not c.mean_of)
         return len(shown), board.metric in metrics, board.has_published == comparable, len(shown) / max(places, 1)

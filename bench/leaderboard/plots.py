@@ -62,7 +62,7 @@ def _draw(means: pd.DataFrame, draw: Callable[[Any, pd.DataFrame, str], None]) -
     axes = list(figure.subplots(lines, columns, squeeze=False).flat)
     for axis, ((task, mode, metric), panel) in zip(axes, panels, strict=False):
         axis.set_title(f"{task} · {mode}")
-        draw(axis, panel, metric)
+        draw(axis, panel, str(metric))
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     return figure

@@ -46,7 +46,10 @@ if TYPE_CHECKING:
 
 
 class MethodConfig(BaseModel):
-    """Base of every method's Config. Each field's description cites where its default comes from."""
+    """Base of every method's Config. Each field's description cites where its default comes from.
+
+    A field ``name`` is the name of the user's own encoder: results appear under it, in a row of their own.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     after_training: ClassVar[frozenset[str]] = frozenset()

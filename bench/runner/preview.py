@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 from bench import registry
 from bench.cells.cell import Cell
 from bench.data.source import DataSource
-from bench.errors import foreign_code
+from bench.errors import ConfigError, foreign_code
 from bench.method import Method
 from bench.runner import failures
 from bench.runner.job_estimates import Costs
@@ -144,17 +145,17 @@ def _changes(cells: Sequence[Cell], session: Session) -> Iterator[str]:
         others = [other for other in session.overrides if other is not one]
         effects: dict[str, list[str]] = defaultdict(list)
         for name in methods:
-            changed = _differences(session.under(others).method_config(name), session.method_config(name))
-            if changed:
-                effects[", ".join(changed)].append(name)
+            with contextlib.suppress(ConfigError):  # other options are wrong without this one
+                changed = _differences(session.under(others).method_config(name), session.method_config(name))
+                if changed:
+                    effects[", ".join(changed)].append(name)
         for mode, name in dict.fromkeys((cell.mode, cell.method) for cell in cells):
-            before, after = (
-                mode_config(mode, session.profile, texts, methods[name]) for texts in (others, session.overrides)
-            )
-            if changed := _differences(before, after):
-                effects[", ".join(f"{mode}.{text}" for text in changed)].append(name)
+            with contextlib.suppress(ConfigError):
+                before = mode_config(mode, session.profile, others, methods[name])
+                if changed := _differences(before, session.mode_config(mode, methods[name])):
+                    effects[", ".join(f"{mode}.{text}" for text in changed)].append(name)
         shown = "; ".join(f"{effect} ({', '.join(names)})" for effect, names in effects.items())
-        yield f"--set {one.text}: {shown or 'the value is the default'}"
+        yield f"--set {one.text}: {shown or 'no difference'}"
 
 
 def _differences(before: Any, after: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""What runs cost: measured in the frozen boards, and the amount of pretraining that the papers ask for."""
+"""Measured costs of runs, and the amount of pretraining that the papers ask for."""
 
 from __future__ import annotations
 

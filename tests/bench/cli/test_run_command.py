@@ -83,7 +83,7 @@ def test_a_dry_run_says_what_is_finished_what_is_made_and_what_options_change(be
     assert todo.startswith("small · ptbxl-super · linear · 100% · seed 1  (about ")
     assert "2 cells: 1 finished, 1 to compute, about " in done.err
     assert "--set linear.epochs=3: linear.epochs 40 → 3 (small)" in done.err
-    assert "--set small.sleeps=0: the value is the default" in done.err
+    assert "--set small.sleeps=0: no difference" in done.err
     other = bench(*SMALL, "--set", "pretrain.lr=0.5", "--dry-run")
     assert "made first: pretraining of small on ptbxl, 1 epochs (about " in other.err
     (cell,) = json.loads(bench(*SMALL, "--dry-run", "--json").out)

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 class MethodConfig(BaseModel):
     """Base of every method's Config. Each field's description cites where its default comes from.
 
-    A field ``name`` is the name of the user's own encoder: results appear under it, in a row of their own.
+    A field ``name`` is the name of the user's own encoder: results appear under it, in a separate row.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -187,25 +187,6 @@ def test_a_footnote_does_not_repeat_what_a_label_says(board, make_result):
     assert note == "Not the profile's own settings, but --set linear.lr=0.1: K-MERL (depth 3)."
 
 
-def test_the_terminal_shows_five_footnotes_of_one_line_each(make_result):
-    leaked = make_result(mode="finetune", contamination="test records", corpus="csn", left_out=["X"])
-    leaked.provenance["overrides"] = ["backbone=resnet18"]
-    leaked.dataset["n_skipped"] = 3
-    older = make_result("merl", started="2025-01-01")
-    results = [leaked, make_result("merl"), older, make_result("merl", corpus="ptbxl", seed=1)]
-    (view,) = console_tables(results)
-    assert len(view.footnotes) > 5
-    lines = shown(view, 80).splitlines()
-    after = lines[max(number for number, line in enumerate(lines) if "0.8" in line) + 1 :]
-    notes = [line for line in after if line.strip(" ─")]
-    assert len(notes) == 6
-    assert any(line.startswith("‡ test records were pretrained on") for line in notes)
-    assert notes[-1].strip() == f"({len(view.footnotes) - 5} more notes: --notes)"
-    (whole,) = console_tables(results, all_notes=True)
-    assert "more note" not in shown(whole)
-    assert all(note in shown(whole, 500) for note in whole.footnotes)
-
-
 def test_a_result_goes_to_the_row_whose_config_fits_best(board, make_result):
     results = [
         make_result(method="merl", value=0.8),

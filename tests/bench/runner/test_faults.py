@@ -61,7 +61,7 @@ def slow(folder, jobs):
 def on_a_full_disk(folder, message):
     import resource
 
-    one = replace(OPTIONS, tasks=["ptbxl-super"], modes=["linear"], seeds=(0,), track=False)
+    one = replace(OPTIONS, tasks=["ptbxl-super"], modes=["linear"], overrides=["linear.epochs=3"], seeds=(0,), track=False)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
     failed = run(folder, 120, one).failures
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

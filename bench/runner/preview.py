@@ -116,12 +116,13 @@ def _add(made: Preview, options: RunOptions, cells: Sequence[Cell], session: Ses
 
 
 def _datasets(resolved: ResolvedCell) -> set[str]:
-    """The datasets whose recordings determine the key: the task's, and the corpus of a method that is pretrained."""
+    """The datasets whose recordings determine the key: the task's, and the corpora of methods that are pretrained."""
     dataset = registry.load(registry.TASKS, resolved.cell.task).dataset
     session, method = resolved.session, resolved.method
     learns = resolved.mode.uses_checkpoint and method.implements("pretraining_loss")
     own = learns and method.name not in session.checkpoints
-    return {dataset} | ({session.corpus_name(method, dataset)} if own else set())
+    corpus = {session.corpus_name(method, dataset)} if own else set()
+    return {dataset}.union(corpus, *map(_datasets, resolved.members))
 
 
 def _named(job: Job, session: Session) -> str:

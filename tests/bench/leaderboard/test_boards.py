@@ -184,7 +184,7 @@ def test_a_footnote_does_not_repeat_what_a_label_says(board, make_result):
     results[0].provenance["overrides"] = ["kmerl.depth=3", "linear.lr=0.1"]
     (table,) = collect(board, results)
     (note,) = [note for note in table.footnotes if "--set" in note]
-    assert note == "Not the profile's own settings, but --set linear.lr=0.1: K-MERL (depth 3)."
+    assert note == "Settings changed by --set linear.lr=0.1: K-MERL (depth 3)."
 
 
 def test_a_result_goes_to_the_row_whose_config_fits_best(board, make_result):

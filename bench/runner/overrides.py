@@ -184,10 +184,14 @@ def _mode_not_run(override: Override, in_modes: Iterable[str]) -> str:
     path = ".".join(override.path)
     value = override.text.partition("=")[2]
     instead = [
-        f"--set {mode}.{path}={value}" for mode in sorted(in_modes) if path in fields_of(modes.load(mode).Config)
+        f"--set {mode}.{path}={shortened(value)}"
+        for mode in sorted(in_modes)
+        if path in fields_of(modes.load(mode).Config)
     ]
     fix = f"Leave it out, or write {' or '.join(instead)}." if instead else "Leave it out."
-    return f"--set {override.text}: nothing runs in mode {override.scope}, so the setting has no effect. {fix}"
+    return (
+        f"--set {shortened(override.text)}: nothing runs in mode {override.scope}, so the setting has no effect. {fix}"
+    )
 
 
 def not_run(override: Override, methods: Iterable[str]) -> str:

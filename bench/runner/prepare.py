@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench import modes, registry
 from bench.cells.cell import Cell, Profile
 from bench.data.source import DataSource
-from bench.errors import BenchError, ConfigError, folded
+from bench.errors import BenchError, ConfigError, folded, shortened
 from bench.reading.paths import written_path
 from bench.runner.config_source import refuse_unknown_fields
 from bench.runner.overrides import Override, check_offer, check_overrides, parse_overrides
@@ -159,7 +159,7 @@ def _refuse_unused_pretraining(overrides: Sequence[Override], corpus: str | None
         if one.of_pretraining and not (pretrained if one.scope is None else {one.scope} & pretrained):
             who = f"no cell of {one.scope}" if one.scope else "no cell"
             raise ConfigError(
-                f"--set {one.text} has no effect: {who} starts from a pretrained checkpoint. Leave it out."
+                f"--set {shortened(one.text)} has no effect: {who} starts from a pretrained checkpoint. Leave it out."
             )
 
 

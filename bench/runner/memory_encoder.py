@@ -52,7 +52,7 @@ class MemoryEncoder(Method):
 
 
 def register_module(module: nn.Module, input: InputSpec, name: str) -> type[MemoryEncoder]:
-    """Register a module as a method of this process, in the place of an earlier one of the same name.
+    """Register a module as a method of this process, instead of an earlier one of the same name.
 
     Args:
         module: maps float32 [record, lead, time], as ``input`` states, to [record, dim].

@@ -9,8 +9,8 @@ from typing import Any
 
 from bench import registry
 from bench.errors import DataError
+from bench.leaderboard.as_published import ASPECTS, Aspect, AsPublished, as_published
 from bench.method import Method, MethodConfig
-from bench.method.as_published import ASPECTS, Aspect, AsPublished, as_published
 from bench.method.describe import config_fields, written
 from bench.runner.overrides import mode_config
 
@@ -78,7 +78,7 @@ class Comparison:
 
 @dataclass
 class PaperTable:
-    """Attributes: paper, release: their names; rows: in the order of :data:`bench.method.as_published.ASPECTS`."""
+    """Attributes: paper, release: their names; rows: in the order of :data:`bench.leaderboard.as_published.ASPECTS`."""
 
     paper: str
     release: str

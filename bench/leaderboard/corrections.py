@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from bench import registry
 from bench.cells.result import Result
 from bench.errors import DataError
+from bench.leaderboard.as_published import as_published
 from bench.leaderboard.match_results import corpus_of
-from bench.method.as_published import as_published
 
 
 def faults(results: Sequence[Result]) -> list[tuple[str, str]]:

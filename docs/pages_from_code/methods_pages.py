@@ -11,8 +11,8 @@ from words import cell, markdown, table
 
 from bench import modes, registry
 from bench.explain.paper_table import paper_table
+from bench.leaderboard.as_published import as_published
 from bench.method import MethodConfig
-from bench.method.as_published import as_published
 from bench.method.describe import method_facts, written
 
 

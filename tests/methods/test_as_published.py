@@ -9,7 +9,7 @@ import pytest
 from bench import registry
 from bench.errors import DataError
 from bench.explain.paper_table import SILENT, OurSettings, comparisons, paper_table
-from bench.method.as_published import ASPECTS, as_published
+from bench.leaderboard.as_published import ASPECTS, as_published
 
 ENTRIES = registry.entries(registry.METHODS)
 LARGE = ("esi", "esi-tiny")  # hundreds of millions of weights are made to be counted

@@ -32,7 +32,7 @@ def test_both_rules_are_run_kept_apart_and_told(bench, small, monkeypatch):
     for one in ours + merl:
         assert isinstance(one["split"]["classes_absent_from_training"], list)
     assert merl[0]["split"]["classes_absent_from_training"]  # 4 recordings cannot hold 23 classes
-    shown = bench(*RUN, "--fraction", "5%", "--fraction-rule", "merl")
+    shown = bench(*RUN, "--fraction", "5%", "--fraction-rule", "merl", "--notes")
     message = " ".join(shown.out.split())  # a narrow table breaks its lines
     assert "drawn by merl: no training record has" in message
 

@@ -52,5 +52,5 @@ def test_a_registered_model_gives_the_encoders_features_from_millivolts(checkpoi
 
 
 def test_classes_are_refused_of_a_method_that_cannot_read_them(checkpoint):
-    with pytest.raises(ConfigError, match="small cannot score classes from their names"):
-        Predictor("small", checkpoint, 500, {"NORM": "normal ECG"})
+    with pytest.raises(ConfigError, match="simclr cannot score classes from their names"):
+        Predictor("simclr", checkpoint, 500, {"NORM": "normal ECG"})

@@ -108,7 +108,7 @@ def test_a_failure_is_recorded_never_cached_and_stops_nothing_else(workspace, sp
 def test_from_initial_weights_it_does_not_matter_that_there_is_nothing_to_pretrain_on(workspace, plugin, monkeypatch):
     plugin("worded_plugin", WORDED)
     monkeypatch.setattr(PTBXL, "text_sources", ())
-    report = run(workspace, methods=["worded"], overrides=["finetune.epochs=1"])
+    report = run(workspace, methods=["worded"], overrides=["scratch.epochs=1"])
     assert (report.computed, report.failures) == (1, {})
     cells = [(result.cell, result.key) for result in report.results]
     session = Session(DataSource(workspace, simulated_records=120), "smoke")

@@ -111,7 +111,7 @@ def test_several_outputs_must_be_told_apart(tmp_path):
 
     path = str(export(tmp_path / "two.pt2", Two()))
     method = made(path=path)
-    with pytest.raises(ConfigError, match=r"answers 0 \[5, 8\], 1 \[5, 8\]; say which"):
+    with pytest.raises(ConfigError, match=r"returns 0 \[5, 8\], 1 \[5, 8\]; name the representation"):
         method.encode(batch_for(method))
     chosen = made(path=path, output="1")
     batch = batch_for(chosen)

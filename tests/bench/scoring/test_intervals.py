@@ -171,7 +171,7 @@ def test_the_interval_of_macro_auroc_covers(patients, recordings, prevalence, ef
         left_out = [int(c) for c in result.left_out]
         return {"macro_auroc": (result.metrics["macro_auroc"], np.delete(per_class, left_out).mean())}
 
-    near_perfect = effects == [3.3]  # with 20 positives the interval is too wide, so that it never has width zero
+    near_perfect = len(effects) == 1  # with 20 positives the interval is too wide, so that it never has width zero
     assert NOMINAL[0] <= coverage(experiment)["macro_auroc"] <= (0.995 if near_perfect else NOMINAL[1])
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,8 +70,7 @@ def register(name: str, folder: Path, workspace: Workspace, uri: str, fs: float 
         signature = ModelSignature(
             inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(LEADS), -1))]), outputs=Schema([of])
         )
-        mlflow.set_tracking_uri(uri)
-        with mlflow.start_run(run_id=run.run_id):
+        with _tracking_at(uri), mlflow.start_run(run_id=run.run_id):
             logged = mlflow.pyfunc.log_model(
                 name=name,
                 python_model=str(CODE),
@@ -92,6 +94,20 @@ def register(name: str, folder: Path, workspace: Workspace, uri: str, fs: float 
         about = f"{facts['method']}: recordings in mV at {fs:g} Hz, leads {', '.join(LEADS)} -> {output}."
         client.update_model_version(name, version, about)
     return Registered(name, version, f"models:/{name}/{version}", output)
+
+
+@contextlib.contextmanager
+def _tracking_at(uri: str) -> Iterator[None]:
+    """Set MLflow's tracking URI, and restore it. MLflow keeps it in the environment, where later runs of this process would
+    find it."""
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None: MLflow's default again
 
 
 def _classes(task: str) -> dict[str, str]:

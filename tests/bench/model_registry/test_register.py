@@ -1,5 +1,7 @@
 """A checkpoint as a version of a registered model, opened as MLflow's users do."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -29,10 +31,11 @@ def test_a_registered_model_gives_the_encoders_features_from_millivolts(checkpoi
     import mlflow
 
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    before = mlflow.get_tracking_uri()
+    made = register("ecg", checkpoint, Workspace(tmp_path), uri, fs=250)
+    assert register("ecg", checkpoint, Workspace(tmp_path), uri, fs=250).version == "2"
+    assert "MLFLOW_TRACKING_URI" not in os.environ  # or the next run of this process would be logged there
+    mlflow.set_tracking_uri(uri)
     try:
-        made = register("ecg", checkpoint, Workspace(tmp_path), uri, fs=250)
-        assert register("ecg", checkpoint, Workspace(tmp_path), uri, fs=250).version == "2"
         model = mlflow.pyfunc.load_model(made.uri)
         signals = np.random.default_rng(0).normal(size=(3, 12, 600)).astype(np.float32)
         expected = FrozenEncoder("small", fs=250, checkpoint=checkpoint).transform(signals)
@@ -48,7 +51,7 @@ def test_a_registered_model_gives_the_encoders_features_from_millivolts(checkpoi
         assert version.tags["method"] == "small"
         assert not [path for path in tmp_path.rglob("*") if path.suffix in (".pkl", ".pickle", ".pt")]
     finally:
-        mlflow.set_tracking_uri(before)
+        mlflow.set_tracking_uri(None)
 
 
 def test_classes_are_refused_of_a_method_that_cannot_read_them(checkpoint):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,9 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.dataset import Publication, RecordFile, Recording, path_inside
-from bench.errors import DataError, shortened
+from bench.errors import DataError
 from tasks.datasets.file_constants import PTBXL_WITHDRAWN
 from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
+from tasks.datasets.ptbxl_statements import (
+    COLUMNS,
+    OPTIONAL_COLUMNS,
+    STATEMENTS,
+    codes_of,
+    distinct,
+    rows_of,
+    statement_kinds,
+    with_likelihoods,
+)
 from tasks.datasets.report_language import language_of
 from tasks.datasets.sentences import DatasetWithStatements, sentences
 from tasks.publisher_csv import read_table
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-DATABASE, STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
+DATABASE = "ptbxl_database.csv"
 REQUIRED = ("ecg_id", "patient_id", "scp_codes", "strat_fold")
 NUMBERS = ("age", "sex", "height", "weight")
 TEXTS = (
@@ -165,7 +174,7 @@ class PTBXL(DatasetWithStatements):
         codes = []
         for record, text in zip(table["ecg_id"], table["scp_codes"], strict=True):
             try:
-                codes.append(_codes(text, f"{where}: ecg_id {record}", kinds))
+                codes.append(codes_of(text, f"{where}: ecg_id {record}", kinds))
             except DataError as error:
                 self.findings.unusable.setdefault(str(record), str(error))
                 codes.append({})
@@ -175,7 +184,7 @@ class PTBXL(DatasetWithStatements):
             "scp_codes": [json.dumps(found) for found in codes],
         }
         for group in ("superclass", "subclass", "diagnostic", "form", "rhythm", "all"):
-            columns[group] = [_distinct(kinds[code][group] for code in found) for found in codes]
+            columns[group] = [distinct(kinds[code][group] for code in found) for found in codes]
         columns["statements"] = [
             [kinds[code]["description"] for code in sorted(found, key=lambda code: not kinds[code]["diagnostic"])]
             for found in codes
@@ -250,7 +259,7 @@ class PTBXL(DatasetWithStatements):
         Which language a report is in, :func:`tasks.datasets.report_language.language_of` tells.
         """
         if source == "likelihoods":
-            return [sentences(_with_likelihoods(row)) for row in _rows(records)]
+            return [sentences(with_likelihoods(row)) for row in rows_of(records)]
         if source == "report":
             return list(records["report"])
         if source in ("report-english", "report-german"):
@@ -313,92 +322,9 @@ class PTBXL(DatasetWithStatements):
         return values.where(~odd)
 
     def _statements(self) -> dict[str, dict[str, Any]]:
-        """SCP code -> its description and the name under which it counts in each group (None where it does not)."""
-        import pandas as pd
-
-        table = self._table(
-            STATEMENTS,
-            ["description", "diagnostic", "form", "rhythm", "diagnostic_class", "diagnostic_subclass"],
-            ["Statement Category", "SCP-ECG Statement Description"],
-        )
-        codes = table[table.columns[0]]  # the publisher leaves this column unnamed
-        kinds: dict[str, dict[str, Any]] = {}
-        for code, row in zip(codes, _rows(table), strict=True):
-            name = str(code).strip("_")
-            holds = {group: _holds(row[group]) for group in ("diagnostic", "form", "rhythm")}
-            kinds[str(code)] = {
-                "description": str(row["description"]) if pd.notna(row["description"]) else name,
-                "all": name,
-                "structured": _sentence(row, name),
-                **{group: name if found else None for group, found in holds.items()},
-                "superclass": _class_name(row["diagnostic_class"]) if holds["diagnostic"] else None,
-                "subclass": _class_name(row["diagnostic_subclass"]) if holds["diagnostic"] else None,
-            }
-        return kinds
+        """See :func:`tasks.datasets.ptbxl_statements.statement_kinds`."""
+        return statement_kinds(self._table(STATEMENTS, COLUMNS, OPTIONAL_COLUMNS))
 
 
 def _listed(table: pd.DataFrame) -> str:
     return ", ".join(map(str, table.columns))
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _sentence(row: dict[str, Any], name: str) -> str:
-    """A statement with its category: "other ST-T descriptive statements: long QT-interval"."""
-    description = row.get("SCP-ECG Statement Description")
-    words = next((str(text) for text in (description, row["description"]) if _given(text)), name)
-    category = row.get("Statement Category")
-    return f"{category}: {words}" if _given(category) else words
-
-
-def _with_likelihoods(record: dict[str, Any]) -> list[str]:
-    """The statements of a record, in their order, each with its likelihood unless that is 0: not stated."""
-    diagnostic = set(record["diagnostic"])
-    likelihood = json.loads(record["scp_codes"])
-    codes = sorted(likelihood, key=lambda code: code.strip("_") not in diagnostic)
-    return [
-        f"{words} ({likelihood[code]:g} %)" if likelihood[code] else words
-        for code, words in zip(codes, record["statements"], strict=True)
-    ]
-
-
-def _holds(value: Any) -> bool:
-    try:
-        return float(value) == 1
-    except (TypeError, ValueError):
-        return False
-
-
-def _given(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _class_name(value: Any) -> str | None:
-    return value.strip("_") if isinstance(value, str) else None
-
-
-def _distinct(names: Any) -> list[str]:
-    return list(dict.fromkeys(name for name in names if name))
-
-
-def _codes(text: str, where: str, known: dict[str, Any]) -> dict[str, float]:
-    """The dictionary in a cell of ``scp_codes``: statement -> likelihood in percent, 0 where it is not stated."""
-    try:
-        found = ast.literal_eval(text)
-        codes = {str(code): float(likelihood) for code, likelihood in found.items()}
-    except (ValueError, SyntaxError, TypeError, AttributeError, OverflowError, RecursionError, MemoryError):
-        raise DataError(
-            f"{where}, column scp_codes: cannot read {shortened(str(text), 60)!r}; expected a dictionary of statements and "
-            f"likelihoods such as {{'NORM': 100.0}}."
-        ) from None
-    unknown = [code for code in codes if code not in known]
-    if unknown:
-        raise DataError(f"{where}, column scp_codes: {unknown[0]!r} is not a statement of {STATEMENTS}.")
-    for code, likelihood in codes.items():
-        if not 0 <= likelihood <= 100:
-            raise DataError(
-                f"{where}, column scp_codes: {code} has the likelihood {likelihood}; expected a percentage from 0 to 100."
-            )
-    return codes

@@ -15,7 +15,8 @@ from bench import registry
 from bench.errors import DataError
 from bench.signals.build_store import prepare
 from bench.splitting.split import load_split
-from tasks.datasets.ptbxl import DATABASE, PTBXL, STATEMENTS
+from tasks.datasets.ptbxl import DATABASE, PTBXL
+from tasks.datasets.ptbxl_statements import STATEMENTS
 from tasks.datasets.simulated.ptbxl import simulate_ptbxl
 from tasks.ptbxl import PTBXLAll, PTBXLDiagnostic, PTBXLForm, PTBXLRhythm, PTBXLSubclass, PTBXLSuperclass
 

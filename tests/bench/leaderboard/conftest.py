@@ -1,18 +1,49 @@
-"""Finished cells with predictions that were really scored, for tests of what compares, draws and checks them."""
+"""A board file, and finished cells with predictions that were really scored."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bench.cells.result import SCHEMA, Result, write_result
+from bench.leaderboard.board import Board, read_board
 from bench.scoring.score import score
 from bench.storage.artifacts import digest
 
 CLASSES = ["HYP", "NORM", "MI", "CD", "STTC"]
+
+
+BOARD = """
+title: Two tasks
+source: A paper, Table 9
+metric: macro_auroc
+scale: 100
+columns:
+  - {group: Super, label: "100%", task: ptbxl-super, mode: linear}
+  - {group: Sub, label: "100%", task: ptbxl-sub, mode: linear, fraction: 1.0}
+  - {label: Mean, mean_of: [Super 100%, Sub 100%]}
+rows:
+  - {group: Text, label: MERL, method: merl, published: [88.67, 84.72, 86.70]}
+  - {group: Text, label: MERL (ViT), method: merl, config: {backbone: vit-tiny}, published: [85.27, 82.98, null]}
+  - {group: Text, label: K-MERL, method: kmerl, published: [89.83, 88.00, 88.92]}
+  - {label: Somebody, published: [50, [60.5, 0.25], null]}
+"""
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    path = tmp_path / "two.yaml"
+    path.write_text(BOARD, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def board(path) -> Board:
+    return read_board(path)
 
 
 @pytest.fixture(scope="session")

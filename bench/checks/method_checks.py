@@ -318,6 +318,8 @@ def a_head_can_be_trained_on_it(subject: MethodSubject) -> None:
     subject.needs("encode")
     if not any(modes.facts(mode).trains for mode in subject.cls.modes()):
         raise DoesNotApply(f"{subject.cls.name} offers no mode that trains it")
+    if not any(True for _ in subject.built.parameters()):
+        raise DoesNotApply(f"{subject.cls.name} has no weights; the head alone is trained")
     method = copy.deepcopy(subject.built).train()
     with seeded(7):
         encoded = method.encode(subject.batch)

@@ -128,6 +128,27 @@ def test_each_broken_promise_is_told_with_its_cure(bench, plugin):
     assert {row["outcome"] for row in rows} == {"kept", "broken", "does not apply"}
 
 
+WEIGHTLESS = """
+    import torch
+    from bench.method import Method
+    class Mine(Method):
+        '''Mean of each lead.
+
+        Source: this test.
+        '''
+        name = "without-weights"
+        def encode(self, batch):
+            return batch.ecg.mean(-1)
+"""
+
+
+def test_a_method_without_weights_breaks_no_promise(bench, plugin):
+    plugin("weightless", WEIGHTLESS)
+    done = bench("check", "without-weights")
+    assert done.code == 0, done.out
+    assert "a head can be trained on it: without-weights has no weights; the head alone is trained" in done.out
+
+
 def test_what_cannot_be_made_ready_is_one_broken_promise(bench, plugin):
     plugin("unbuilt", BROKEN.replace("self.net = ", "self.net = nowhere").replace("broken-promises", "unbuilt"))
     done = bench("check", "unbuilt")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,20 @@ from bench.method import Method
 from bench.signals.in_memory import ArrayStore, in_leads_order
 from bench.signals.leads import LEADS
 from bench.signals.windows import SignalView
+from bench.task import ClassName
 from bench.training.checkpoint import load_weights, read_config, seeded_method
 
 _BATCH = 64
+
+
+def as_rows(classes: Iterable[ClassName]) -> list[list[str]]:
+    """[code, words, published name] of each class, for MLflow's files: these sort the keys of a mapping."""
+    return [[name.code, str(name), name.original] for name in classes]
+
+
+def from_rows(rows: Iterable[Sequence[str]]) -> list[ClassName]:
+    """The classes that :func:`as_rows` wrote."""
+    return [ClassName(words, code, original) for code, words, original in rows]
 
 
 class Predictor:
@@ -26,14 +37,15 @@ class Predictor:
         method: a registered name.
         checkpoint: its folder.
         fs: Hz of the recordings.
-        classes: name -> words; scores of these are computed by ``zero_shot``. Without them: features.
+        classes: in words; scores of these are computed by ``zero_shot``, a column each, in this order. Without them:
+            features.
 
     Raises:
         ConfigError: classes for a method that cannot score them from words.
     """
 
-    def __init__(self, method: str, checkpoint: Path, fs: float, classes: Mapping[str, str] | None = None):
-        self.fs, self.classes = fs, classes
+    def __init__(self, method: str, checkpoint: Path, fs: float, classes: Sequence[ClassName] = ()):
+        self.fs, self.classes = fs, list(classes)
         self.encoder = FrozenEncoder(method, fs=fs, checkpoint=checkpoint)
         self._method: Method | None = None
         if classes:
@@ -61,9 +73,7 @@ class Predictor:
         recordings, leads = in_leads_order(signals, LEADS)
         source = BatchSource(SignalView(ArrayStore(recordings, self.fs), self._method.input, leads=leads))
         self._method.eval()
-        assert self.classes is not None
-        words = list(self.classes.values())
         with torch.no_grad():
             batches = source.in_order(np.arange(len(recordings)), _BATCH)
-            scores = [self._method.zero_shot(batch, words) for batch in batches]
+            scores = [self._method.zero_shot(batch, self.classes) for batch in batches]
         return torch.cat(scores).double().cpu().numpy()

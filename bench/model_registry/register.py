@@ -13,9 +13,10 @@ import numpy as np
 
 from bench import registry
 from bench.errors import ConfigError
-from bench.model_registry.predict import Predictor
+from bench.model_registry.predict import Predictor, as_rows
 from bench.signals.leads import LEADS
 from bench.storage.workspace import Workspace
+from bench.task import ClassName
 from bench.tracking.connection import EXPERIMENT, writer_at
 from bench.tracking.pretraining import CHECKPOINT_TAG, PretrainingRun
 from bench.training.checkpoint import check_readable, read_provenance
@@ -52,11 +53,12 @@ def register(name: str, folder: Path, workspace: Workspace, uri: str, fs: float 
     """
     check_readable(folder)
     facts = read_provenance(folder)
-    classes = _classes(task) if task else None
+    classes = _classes(task) if task else []
     predictor = Predictor(facts["method"], folder, fs, classes)
     silent = np.zeros((1, len(LEADS), round(10 * fs)), np.float32)
     width = predictor(silent).shape[1]
-    output = f"scores of {', '.join(classes)}" if classes else f"{width} features"
+    codes = [name.code for name in classes]
+    output = f"scores of {', '.join(codes)}" if classes else f"{width} features"
     with writer_at(uri, workspace.checkpoints, EXPERIMENT) as (client, experiment):
         run = PretrainingRun(folder)
         run.send(client, experiment)
@@ -75,7 +77,7 @@ def register(name: str, folder: Path, workspace: Workspace, uri: str, fs: float 
                 name=name,
                 python_model=str(CODE),
                 artifacts={"checkpoint": str(folder)},
-                model_config={"method": facts["method"], "fs": fs, "classes": classes},
+                model_config={"method": facts["method"], "fs": fs, "classes": as_rows(classes)},
                 signature=signature,
                 pip_requirements=[f"ecg-bench=={importlib.metadata.version('ecg-bench')}"],
                 registered_model_name=name,
@@ -85,7 +87,7 @@ def register(name: str, folder: Path, workspace: Workspace, uri: str, fs: float 
                     "fs_hz": fs,
                     "leads": list(LEADS),
                     "output": output,
-                    "classes": list(classes or ()),
+                    "classes": codes,
                 },
             )
         version = str(logged.registered_model_version)
@@ -110,9 +112,9 @@ def _tracking_at(uri: str) -> Iterator[None]:
         mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None: MLflow's default again
 
 
-def _classes(task: str) -> dict[str, str]:
-    """The classes of a task, by name, in words."""
-    classes = registry.load(registry.TASKS, task)().classes
+def _classes(task: str) -> list[ClassName]:
+    """The classes of a task, in its order."""
+    classes = registry.load(registry.TASKS, task)().class_names
     if not classes:
         raise ConfigError(f"--task {task}: the task has no classes in words. Leave it out to register features.")
-    return dict(classes)
+    return classes

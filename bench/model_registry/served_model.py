@@ -11,7 +11,7 @@ from typing import Any
 import mlflow
 import numpy as np
 
-from bench.model_registry.predict import Predictor
+from bench.model_registry.predict import Predictor, from_rows
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):
@@ -20,8 +20,8 @@ class ServedModel(mlflow.pyfunc.PythonModel):
     def load_context(self, context: Any) -> None:
         """Load the weights."""
         facts = context.model_config
-        classes = dict(facts["classes"] or {}) or None
-        self.predictor = Predictor(facts["method"], Path(context.artifacts["checkpoint"]), facts["fs"], classes)
+        checkpoint = Path(context.artifacts["checkpoint"])
+        self.predictor = Predictor(facts["method"], checkpoint, facts["fs"], from_rows(facts["classes"]))
 
     def predict(self, context, model_input, params=None):  # MLflow would take annotations for the signature
         """The output that the model's signature states."""

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from bench.task import ClassName
 from bench.tracking.connection import EXPERIMENT, writer_at
 from bench.tracking.pretraining import CHECKPOINT_TAG, PretrainingRun
 from bench.training.checkpoint import check_readable, read_provenance
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 CODE = Path(__file__).with_name("served_model.py")
 
@@ -72,7 +76,7 @@ def register(name: str, folder: Path, workspace: Workspace, uri: str, fs: float 
         signature = ModelSignature(
             inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(LEADS), -1))]), outputs=Schema([of])
         )
-        with _tracking_at(uri), mlflow.start_run(run_id=run.run_id):
+        with _tracking_at(uri), _active(client, run.run_id):
             logged = mlflow.pyfunc.log_model(
                 name=name,
                 python_model=str(CODE),
@@ -96,6 +100,19 @@ def register(name: str, folder: Path, workspace: Workspace, uri: str, fs: float 
         about = f"{facts['method']}: recordings in mV at {fs:g} Hz, leads {', '.join(LEADS)} -> {output}."
         client.update_model_version(name, version, about)
     return Registered(name, version, f"models:/{name}/{version}", output)
+
+
+@contextlib.contextmanager
+def _active(client: MlflowClient, run_id: str) -> Iterator[None]:
+    """Make a run MLflow's active one. MLflow then takes it for running, and ended now: its status and end are restored."""
+    import mlflow
+
+    before = client.get_run(run_id).info
+    try:
+        with mlflow.start_run(run_id=run_id):
+            yield
+    finally:
+        client.set_terminated(run_id, before.status, before.end_time)
 
 
 @contextlib.contextmanager

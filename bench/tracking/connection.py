@@ -63,7 +63,7 @@ def writer_at(uri: str, folder: Path, experiment: str) -> Iterator[tuple[MlflowC
     """A client and the number of an experiment, while no other process of this machine writes there.
 
     Args:
-        folder: holds the lock, where the store is a server.
+        folder: the results, checkpoints or studies of a workspace, which holds the lock where the store is a server.
 
     Raises:
         TrackingError: the store cannot be reached or refuses, at any time within the block.
@@ -105,11 +105,15 @@ def failing_as(uri: str) -> Iterator[None]:
         ) from None
 
 
-def turn(uri: str, results: Path) -> contextlib.AbstractContextManager:
-    """A lock that makes the writers of one machine take turns, so that no two log the same cell."""
+def turn(uri: str, folder: Path) -> contextlib.AbstractContextManager:
+    """A lock that makes the writers of one machine take turns, so that no two log the same cell or checkpoint.
+
+    Args:
+        folder: one of a workspace's, such as its results; where the store is a server, the workspace holds the lock.
+    """
     database = sqlite_path(uri)
     if database is None:
-        return locked(results / ".mlflow.lock")
+        return locked(folder.parent / ".mlflow.lock")
     return locked(database.with_name(f".{database.name}.lock"))
 
 
@@ -180,4 +184,10 @@ def experiment_id(client: MlflowClient, uri: str, name: str) -> str:
     database = sqlite_path(uri)
     # mlflow's own default would be ./mlruns of whatever folder the command was typed in
     artifacts = (database.parent / ARTIFACTS).as_uri() if database else None
-    return client.create_experiment(name, artifact_location=artifacts, tags={KIND_TAG: MODEL_TRAINING})
+    try:
+        return client.create_experiment(name, artifact_location=artifacts, tags={KIND_TAG: MODEL_TRAINING})
+    except Exception:
+        experiment = client.get_experiment_by_name(name)  # another machine may have made it in the meantime
+        if experiment is None:
+            raise
+        return experiment.experiment_id

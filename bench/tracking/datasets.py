@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _ATTEMPTS = 4
+_ADDED_MEANWHILE = ("IntegrityError", "UniqueViolation", "UNIQUE constraint", "Duplicate entry")
+"""How SQLAlchemy, PostgreSQL, SQLite and MySQL say that a row is there already."""
 _one_at_a_time = threading.Lock()
 PARTITIONS = ("train", "validation", "test")
 
@@ -31,7 +33,7 @@ def log_inputs(
             with _one_at_a_time:
                 return client.log_inputs(run, datasets=datasets, models=models)
         except MlflowException as error:
-            if attempt == _ATTEMPTS - 1 or "IntegrityError" not in str(error):
+            if attempt == _ATTEMPTS - 1 or not any(words in str(error) for words in _ADDED_MEANWHILE):
                 raise
     return None
 

@@ -37,7 +37,8 @@ def describe(result: Result, links: Mapping[str, str] | None = None) -> str:
 
 
 def command_of(result: Result) -> str:
-    """The command that computes the cell again; a cross-validated task runs all its folds."""
+    """The command that computes the cell again; a cross-validated task runs all its folds, and a replicate those before
+    it."""
     cell, mode = result.cell, modes.facts(result.cell.mode)
     sweep = result.provenance.get("sweep")
     words = ["bench", "sweep" if sweep else "run", "--method", cell.method, "--task", cell.task, "--mode", mode.honest]
@@ -49,7 +50,11 @@ def command_of(result: Result) -> str:
         words += ["--fraction", f"{cell.fraction:g}"]
     if cell.fraction_rule != "stratified":
         words += ["--fraction-rule", cell.fraction_rule]
-    words += ["--seed", str(cell.seed), "--profile", result.profile]
+    if replicate := max(cell.draw, cell.training):
+        words += ["--replicates", str(replicate + 1)]
+    else:
+        words += ["--seed", str(cell.seed)]
+    words += ["--profile", result.profile]
     if sweep:
         words += ["--trials", str(sweep["trials"]), "--sampler", sweep["sampler"], "--pruner", sweep["pruner"]]
         words += ["--sampler-seed", str(sweep["sampler_seed"])]

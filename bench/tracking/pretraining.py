@@ -79,18 +79,17 @@ class PretrainingRun:
         """Find or create the run; whether it is complete already."""
         run = run_of_checkpoint(client, experiment, facts["key"])
         if run is None:
-            start = starts[0]["time"] if starts else int(time.time() * 1000)
-            name = f"pretraining {facts['method']}" if starts else f"imported {facts['method']}"
-            run = client.create_run(experiment, start, {**tags_of_checkpoint(facts), "mlflow.runName": name})
-            self.run_id = run.info.run_id
+            name = f"{'imported' if facts.get('imported') else 'pretraining'} {facts['method']}"
+            started = self._started(facts, starts)
+            run = client.create_run(experiment, started, {**tags_of_checkpoint(facts), "mlflow.runName": name})
+        self.run_id = run.info.run_id
+        if not run.data.params:  # new, or its writer was interrupted here
             from mlflow.entities import Param
 
-            params = params_of_checkpoint(facts)
-            client.log_batch(self.run_id, params=[Param(name, value) for name, value in params.items()])
             if datasets := corpus_datasets(facts["corpus"], facts.get("records") or {}):
                 log_inputs(client, self.run_id, datasets)
-            return False
-        self.run_id = run.info.run_id
+            params = params_of_checkpoint(facts)
+            client.log_batch(self.run_id, params=[Param(name, value) for name, value in params.items()])
         self.model_id = run.data.tags.get(MODEL_TAG, "")
         if self.model_id:
             return True
@@ -103,13 +102,26 @@ class PretrainingRun:
             client.update_run(self.run_id, status="RUNNING")
         return False
 
+    def _started(self, facts: dict[str, Any], starts: Sequence[dict]) -> int:
+        """Milliseconds; of a checkpoint without a record of its training, from its end and the seconds it took."""
+        if starts:
+            return int(starts[0]["time"])
+        finished = self.final / "provenance.json"
+        ended = finished.stat().st_mtime if finished.is_file() else time.time()
+        return int(1000 * (ended - (facts.get("seconds") or 0)))
+
     def _finish(self, client: MlflowClient, experiment: str, facts: dict[str, Any], log_models: bool) -> None:
         from mlflow.entities import LoggedModelOutput, RunTag
 
+        self.model_id = client.get_run(self.run_id).data.tags.get(MODEL_TAG, "")
+        if self.model_id:  # another process was first
+            return
         tags = {CHECKPOINT_TAG: facts["key"], "weights_sha256": facts["weights_sha256"], "method": facts["method"]}
         params = {"parameters": str(facts.get("parameters", ""))}
-        model = client.create_logged_model(experiment, self.final.name, self.run_id, None, params, facts["method"])
-        client.set_logged_model_tags(model.model_id, tags)
+        begun = client.search_logged_models([experiment], f"tags.`{CHECKPOINT_TAG}` = '{facts['key']}'", max_results=1)
+        model = next(iter(begun), None)  # of a writer that was interrupted
+        if model is None:
+            model = client.create_logged_model(experiment, self.final.name, self.run_id, tags, params, facts["method"])
         if log_models:
             client.log_model_artifacts(model.model_id, str(self.final))
         client.finalize_logged_model(model.model_id, "READY")

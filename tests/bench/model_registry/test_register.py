@@ -47,9 +47,13 @@ def test_a_registered_model_gives_the_encoders_features_from_millivolts(checkpoi
         assert model.metadata.signature.outputs.inputs[0].shape == (-1, 4)
         with pytest.raises(Exception, match="shape"):
             model.predict(signals[:, :5])
-        version = mlflow.MlflowClient(uri).get_model_version("ecg", made.version)
+        client = mlflow.MlflowClient(uri)
+        version = client.get_model_version("ecg", made.version)
         assert "mV" in version.description
         assert version.tags["method"] == "small"
+        run = client.get_run(version.run_id).info  # MLflow starts it once more to register a model
+        ended = (checkpoint / "provenance.json").stat().st_mtime
+        assert (run.status, run.end_time) == ("FINISHED", int(1000 * ended))
         assert not [path for path in tmp_path.rglob("*") if path.suffix in (".pkl", ".pickle", ".pt")]
     finally:
         mlflow.set_tracking_uri(None)

@@ -10,7 +10,7 @@ from bench.tracking import follow
 from bench.tracking.connection import EXPERIMENT
 from bench.tracking.follow import PretrainingFollower
 from bench.tracking.mirror import log_checkpoints, log_results
-from bench.tracking.pretraining import partial_folder
+from bench.tracking.pretraining import PretrainingRun, partial_folder, run_of_checkpoint
 from bench.training.training_log import LOG, TrainingLog, read_log
 
 KEY = "c0ffee"
@@ -42,14 +42,11 @@ def finish(final):
     write_json(final / "provenance.json", FACTS | {"weights_sha256": "0" * 64, "steps": 4, "parameters": 7})
 
 
-def run_of(uri, experiment=EXPERIMENT):
+def run_of(uri, key=KEY):
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(uri)
-    (run,) = client.search_runs(
-        [client.get_experiment_by_name(experiment).experiment_id], "tags.`bench.checkpoint` != ''"
-    )
-    return client, run
+    return client, run_of_checkpoint(client, client.get_experiment_by_name(EXPERIMENT).experiment_id, key)
 
 
 def steps_of(client, run, name):
@@ -100,6 +97,47 @@ def test_a_continued_pretraining_goes_on_in_its_run_and_repeats_no_step(tmp_path
     assert again.info.run_id in cell.data.tags["mlflow.note.content"]
     contexts = {(d.tags[0].value, json.loads(d.dataset.profile)["num_rows"]) for d in cell.inputs.dataset_inputs}
     assert contexts == {("train", 17084), ("validation", 2146), ("test", 2158)}
+
+
+def test_what_an_interrupted_writer_left_is_completed_and_one_model_logged(tmp_path, store, monkeypatch):
+    """Ctrl-C after the run was made, and again after the model was: the next writer completes both."""
+    from mlflow.tracking import MlflowClient
+
+    final = tmp_path / "checkpoints" / "kmerl-1nterrupted"
+    monkeypatch.setitem(FACTS, "key", "1d1e")
+    record(final, [1, 2])
+    finish(final)
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(MlflowClient, "log_batch", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            log_checkpoints(store, final.parent)
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(MlflowClient, "finalize_logged_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            log_checkpoints(store, final.parent)
+    behind = PretrainingRun(final)
+    client, run = run_of(store, "1d1e")
+    experiment, behind.run_id = run.info.experiment_id, run.info.run_id  # a follower that opened it before
+    log_checkpoints(store, final.parent)
+    behind.send(client, experiment)
+    run = client.get_run(behind.run_id)
+    assert run.data.params["method"] == "kmerl"
+    assert len(run.inputs.dataset_inputs) == 2
+    assert steps_of(client, run, "step/loss") == [1, 2]
+    models = client.search_logged_models([experiment], "tags.`bench.checkpoint` = '1d1e'")
+    assert [model.model_id for model in models] == [run.data.tags["bench.logged_model"]]
+    assert models[0].status == "READY"
+
+
+def test_a_checkpoint_without_a_record_of_its_training_is_no_import_and_starts_when_it_started(tmp_path, store, monkeypatch):
+    monkeypatch.setitem(FACTS, "key", "01d")
+    final = tmp_path / "checkpoints" / "kmerl-01d"
+    final.mkdir(parents=True)
+    write_json(final / "provenance.json", FACTS | {"weights_sha256": "0" * 64, "steps": 4, "seconds": 60})
+    log_checkpoints(store, final.parent)
+    _, run = run_of(store, "01d")
+    assert run.info.run_name == "pretraining kmerl"
+    assert run.info.end_time - run.info.start_time == pytest.approx(60_000, abs=1)
 
 
 def test_a_server_that_is_down_fails_nothing_and_costs_one_warning(tmp_path, monkeypatch):

@@ -183,8 +183,10 @@ class DataSource:
         """
         from bench.signals.store import SignalStore
 
-        if self.kind == "simulated" and not self.simulated_root(name).is_dir():
-            return False
+        if self.kind == "simulated":
+            root = self.simulated_root(name)
+            if not root.is_dir() or not _index_intact(registry.load(registry.DATASETS, name), root):
+                return False  # and would be written
         try:
             dataset = self.dataset(name)
             path = self.store_path(dataset)

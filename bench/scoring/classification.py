@@ -61,7 +61,7 @@ def average_precision(
     """
     result = np.full(scores.shape[1], np.nan)
     for c in np.flatnonzero(scorable(targets)):
-        _, true_positives, predicted = _cumulative_counts(targets[:, c], scores[:, c])
+        _, true_positives, predicted = cumulative_counts(targets[:, c], scores[:, c])
         gained = np.diff(true_positives, prepend=0)
         result[c] = np.sum(gained * (true_positives / predicted)) / true_positives[-1]
     return result
@@ -101,7 +101,7 @@ def best_f1_thresholds(
     """
     result = np.full(scores.shape[1], np.nan)
     for c in np.flatnonzero(np.count_nonzero(targets, axis=0)):
-        candidates, true_positives, predicted = _cumulative_counts(targets[:, c], scores[:, c])
+        candidates, true_positives, predicted = cumulative_counts(targets[:, c], scores[:, c])
         quality = 2.0 * true_positives / (predicted + true_positives[-1])
         # Candidates descend, so the lowest of the best is the last; equal F1 are equal floats, being one division.
         result[c] = candidates[len(quality) - 1 - np.argmax(quality[::-1])]
@@ -154,7 +154,7 @@ def ovr_auroc(
     return auroc(one_hot(labels, scores.shape[1]), scores)
 
 
-def _cumulative_counts(
+def cumulative_counts(
     target: Shaped[np.ndarray, "record"], score: Real[np.ndarray, "record"]
 ) -> tuple[Real[np.ndarray, "distinct"], Int[np.ndarray, "distinct"], Int[np.ndarray, "distinct"]]:
     """The distinct scores, descending, and how many positives and how many records score at least that."""

@@ -6,7 +6,6 @@ code that did it; it appears whole or not at all, and can be deleted at any time
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -87,13 +86,15 @@ def derive(
     path = cache / "signals" / key
 
     def find() -> SignalStore | None:
-        with contextlib.suppress(DataError):
+        if not path.is_dir():
+            return None
+        try:
             return SignalStore.open(path)
-        return None
+        except DataError as error:
+            say(f"{error} It is made again.")
+            return None
 
     def make() -> SignalStore:
-        if path.is_dir():
-            say(f"{path}: not readable as a signal store; it is made again")
         writer = StoreWriter(path, {"key": key})
         while writer.done < len(store):
             rows = np.arange(writer.done, min(writer.done + CHUNK, len(store)))

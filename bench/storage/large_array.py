@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.errors import DataError
+
 IN_MEMORY = 256 * 2**20
 """Bytes up to which an array is made in memory."""
 
@@ -20,12 +22,18 @@ def large_array(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     its pages back when memory is short.
 
     Raises:
-        OSError: no space is left for the file.
+        DataError: the folder has no space for the file, or cannot be written.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size <= IN_MEMORY:
         return np.empty(shape, dtype)
-    with tempfile.TemporaryFile(prefix="bench-array-") as file:  # the map outlives the closed file
-        if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and later would end the process
-            os.posix_fallocate(file.fileno(), 0, size)
-        return np.memmap(file, dtype, "w+", shape=shape)
+    try:
+        with tempfile.TemporaryFile(prefix="bench-array-") as file:  # the map outlives the closed file
+            if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and later would end the process
+                os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, dtype, "w+", shape=shape)
+    except OSError as error:
+        raise DataError(
+            f"{tempfile.gettempdir()}: an array of {size / 2**30:,.1f} GiB could not be stored there "
+            f"({error.strerror or error}). Set TMPDIR to a folder with more space."
+        ) from error

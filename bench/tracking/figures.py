@@ -17,6 +17,7 @@ import numpy as np
 
 from bench import kinds
 from bench.cells.result import Result
+from bench.scoring.classification import cumulative_counts
 
 PAGE = "figures.html"
 _POINTS = 150
@@ -103,21 +104,24 @@ def hanley_mcneil(auroc: float, positives: int, negatives: int) -> tuple[float |
 
 def _classes(targets: dict[str, np.ndarray], scores: dict[str, np.ndarray]) -> Iterator[Chart]:
     """ROC, precision-recall and calibration per class; calibration only of scores that are all in [0, 1]."""
-    counts = {name: int(np.nansum(targets[name])) for name in scores if name in targets}
-    drawn = [name for name in sorted(counts, key=lambda n: -counts[n]) if 0 < counts[name] < len(targets[name])]
+    counts, known = {}, {}
+    for name in scores:
+        if name in targets:
+            target = np.asarray(targets[name], np.float64)
+            at = np.isfinite(target) & np.isfinite(scores[name])
+            counts[name], known[name] = int(target[at].sum()), (target[at] != 0, scores[name][at])
+    drawn = [name for name in sorted(counts, key=lambda n: -counts[n]) if 0 < counts[name] < len(known[name][0])]
     roc, precision, calibration = [], [], []
-    unit = all(scores[name].min() >= 0 and scores[name].max() <= 1 for name in drawn)
+    unit = all(known[name][1].min() >= 0 and known[name][1].max() <= 1 for name in drawn)
     for name in drawn[:_CLASSES]:
-        known = ~np.isnan(np.asarray(targets[name], np.float64))
-        positive, score = np.asarray(targets[name])[known].astype(bool), scores[name][known]
-        true, false = cumulative(positive, score)
-        n1, n0 = int(positive.sum()), int((~positive).sum())
-        at = _thinned(len(true))
-        roc.append(_series(name, false[at] / n0, true[at] / n1))
-        found = true[1:] > 0
-        at = _thinned(int(found.sum()))
-        recall, hits = true[1:][found] / n1, true[1:][found] / (true[1:] + false[1:])[found]
-        precision.append(_series(name, recall[at], hits[at]))
+        positive, score = known[name]
+        _, true, predicted = cumulative_counts(positive, score)
+        false = predicted - true
+        at = _thinned(len(true) + 1)
+        roc.append(_series(name, np.append(0, false)[at] / false[-1], np.append(0, true)[at] / true[-1]))
+        recalled = true > 0
+        at = _thinned(int(recalled.sum()))
+        precision.append(_series(name, (true[recalled] / true[-1])[at], (true[recalled] / predicted[recalled])[at]))
         if unit:
             parts = np.array_split(np.argsort(score, kind="stable"), min(_BINS, len(score)))
             expected = np.array([score[part].mean() for part in parts])
@@ -128,14 +132,6 @@ def _classes(targets: dict[str, np.ndarray], scores: dict[str, np.ndarray]) -> I
     if calibration:
         title = "Calibration (tenths of the records by score)"
         yield _lines(title, "mean score", "share of positives", calibration) | {"diagonal": True}
-
-
-def cumulative(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of true and false positives for each threshold, from none to all; equal scores count together."""
-    order = np.argsort(-score, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
-    true = np.cumsum(positive[order])[ends]
-    return np.append(0, true), np.append(0, ends + 1 - true)
 
 
 def _confusion(labels: np.ndarray, scores: dict[str, np.ndarray], names: Sequence[str]) -> Iterator[Chart]:

@@ -18,7 +18,7 @@ from bench.progress import say
 from bench.storage.artifacts import locked
 from bench.storage.workspace import Workspace
 from bench.tracking.connection import EXPERIMENT, writer_at
-from bench.training.training_log import LOG
+from bench.training.training_log import LOG, finished_folder, partial_folder
 
 EVERY = 1.0
 """Seconds between two looks at what was recorded."""
@@ -50,7 +50,7 @@ class PretrainingFollower:
         self._runs: dict[Path, object] = {}
         self._locks = contextlib.ExitStack()
         self._attempt, self._pause = 0.0, EVERY
-        self._warned = False
+        self.warned = False
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="pretraining to MLflow", daemon=True)
 
@@ -79,7 +79,7 @@ class PretrainingFollower:
         for log in self.checkpoints.glob(f".*.partial/{LOG}"):
             with contextlib.suppress(FileNotFoundError):
                 facts = log.stat()
-                final = log.parent.with_name(log.parent.name.removeprefix(".").removesuffix(".partial"))
+                final = finished_folder(log.parent)
                 if facts.st_mtime < self._started - EVERY:
                     continue
                 self._first_seen.setdefault(final, time.monotonic())
@@ -102,7 +102,7 @@ class PretrainingFollower:
         return True
 
     def _send(self, changed: list[Path], end: bool = False) -> None:
-        from bench.tracking.pretraining import PretrainingRun, partial_folder
+        from bench.tracking.pretraining import PretrainingRun
 
         try:
             owned = [final for final in changed if self._owned(final)]
@@ -122,9 +122,11 @@ class PretrainingFollower:
         except BenchError as error:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
             self._attempt = time.monotonic() + self._pause
-            if not self._warned:
-                self._warned = True
-                self.warn(f"{error} Pretraining goes on; its curves are sent when MLflow answers.")
+            if not self.warned:
+                self.warned = True
+                self.warn(
+                    f"{error}" if end else f"{error} Pretraining goes on; its curves are sent when MLflow answers."
+                )
 
 
 @contextlib.contextmanager
@@ -138,9 +140,10 @@ def followed(workspace: Workspace, track: bool, log_models: bool = False) -> Ite
         return
     uri = workspace.tracking_uri
     finished: list[Path] = []
-    with PretrainingFollower(
+    follower = PretrainingFollower(
         uri, workspace.checkpoints, warn=lambda text: say(f"warning: {text}"), log_models=log_models
-    ):
+    )
+    with follower:
         yield finished.append
     from bench.tracking.mirror import log_checkpoints
 
@@ -148,4 +151,6 @@ def followed(workspace: Workspace, track: bool, log_models: bool = False) -> Ite
         try:
             log_checkpoints(uri, folder.parent, log_models=log_models, only=folder)
         except BenchError as error:
-            say(f"warning: {error}")
+            if not follower.warned:
+                say(f"warning: {error}")
+            return

@@ -17,7 +17,7 @@ from bench.reading.yaml_file import parse_yaml
 from bench.tracking.datasets import corpus_datasets, log_inputs
 from bench.tracking.run_fields import LONGEST_TAG, TYPE_TAG, as_text, flatten, metric_name
 from bench.training.checkpoint import read_provenance
-from bench.training.training_log import LOG, Point, read_log
+from bench.training.training_log import LOG, Point, partial_folder, read_log
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -28,11 +28,6 @@ MODEL_TAG = "bench.logged_model"
 _BATCH = 1000
 """Metrics that MLflow takes in one call."""
 _FILES = ("config.yaml", "provenance.json", "history.csv")
-
-
-def partial_folder(final: Path) -> Path:
-    """Where an unfinished checkpoint lies."""
-    return final.with_name(f".{final.name}.partial")
 
 
 @dataclass

@@ -102,11 +102,12 @@ def pretrain(
     """
     from bench.training.distributed import agreed, rank
     from bench.training.loop import STATE
+    from bench.training.training_log import partial_folder
 
     final = spec.folder(checkpoints)
     if agreed(final.is_dir()):
         return final
-    partial = final.with_name(f".{final.name}.partial")
+    partial = partial_folder(final)
     with locked(lock_of(final)) if rank() == 0 else contextlib.nullcontext():
         if not agreed(final.is_dir()):
             if rank() == 0:

@@ -38,6 +38,16 @@ RANKED = 256
 Axis = Literal["step", "epoch"]
 
 
+def partial_folder(final: Path) -> Path:
+    """Where an unfinished checkpoint lies."""
+    return final.with_name(f".{final.name}.partial")
+
+
+def finished_folder(partial: Path) -> Path:
+    """Where an unfinished checkpoint will lie when it is finished."""
+    return partial.with_name(partial.name.removeprefix(".").removesuffix(".partial"))
+
+
 @dataclass(frozen=True)
 class Point:
     """Values of one step or epoch.

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+from bench.errors import DataError
 from bench.storage import large_array as module
 from bench.storage.large_array import large_array
 
@@ -28,5 +29,5 @@ def test_a_full_disk_is_an_error_when_the_array_is_made(monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DataError, match=r"could not be stored there \(No space left on device\)\. Set TMPDIR"):
         large_array((10, 100))

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from bench.cells.result import write_result
-from bench.tracking.figures import charts_of, cumulative, figures_page, hanley_mcneil
+from bench.tracking.figures import charts_of, figures_page, hanley_mcneil
 
 
 @pytest.fixture
@@ -29,16 +29,20 @@ def drawn(make_result, tmp_path):
     return draw
 
 
-def test_roc_and_precision_are_scikit_learns_with_ties():
+def test_roc_and_precision_are_scikit_learns_with_ties_and_unknown_values_left_out(drawn):
     rng = np.random.default_rng(0)
-    positive, score = rng.random(300) < 0.3, rng.integers(0, 40, 300) / 40
-    true, false = cumulative(positive, score)
-    x, y, _ = roc_curve(positive, score, drop_intermediate=False)
-    np.testing.assert_allclose(false / (~positive).sum(), x)
-    np.testing.assert_allclose(true / positive.sum(), y)
-    precision, recall, _ = precision_recall_curve(positive, score)
-    np.testing.assert_allclose((true[1:] / (true + false)[1:])[::-1], precision[:-1])
-    np.testing.assert_allclose((true[1:] / positive.sum())[::-1], recall[:-1])
+    positive, score = (rng.random(120) < 0.3).astype(float), rng.integers(0, 40, 120) / 40
+    positive[:3] = np.nan
+    all_known_positive = np.where(np.arange(120) < 5, 1.0, np.nan)  # has no ROC
+    columns = {"target_a": positive, "score_a": score, "target_b": all_known_positive, "score_b": score}
+    charts, _ = drawn("multilabel", columns)
+    (roc,), (precision,) = charts["ROC"]["series"], charts["Precision and recall"]["series"]
+    known = ~np.isnan(positive)
+    x, y, _ = roc_curve(positive[known], score[known], drop_intermediate=False)
+    np.testing.assert_allclose([roc["x"], roc["y"]], [x, y], rtol=1e-3)
+    expected, recall, _ = precision_recall_curve(positive[known], score[known])
+    np.testing.assert_allclose(precision["y"][::-1], expected[:-1][recall[:-1] > 0], rtol=1e-3)
+    np.testing.assert_allclose(precision["x"][::-1], recall[:-1][recall[:-1] > 0], rtol=1e-3)
 
 
 def test_a_multilabel_result_has_curves_per_class_the_chosen_epoch_and_a_page_that_stands_alone(drawn):

@@ -10,8 +10,8 @@ from bench.tracking import follow
 from bench.tracking.connection import EXPERIMENT
 from bench.tracking.follow import PretrainingFollower
 from bench.tracking.mirror import log_checkpoints, log_results
-from bench.tracking.pretraining import PretrainingRun, partial_folder, run_of_checkpoint
-from bench.training.training_log import LOG, TrainingLog, read_log
+from bench.tracking.pretraining import PretrainingRun, run_of_checkpoint
+from bench.training.training_log import LOG, TrainingLog, partial_folder, read_log
 
 KEY = "c0ffee"
 FACTS = {
@@ -129,7 +129,9 @@ def test_what_an_interrupted_writer_left_is_completed_and_one_model_logged(tmp_p
     assert models[0].status == "READY"
 
 
-def test_a_checkpoint_without_a_record_of_its_training_is_no_import_and_starts_when_it_started(tmp_path, store, monkeypatch):
+def test_a_checkpoint_without_a_record_of_its_training_is_no_import_and_starts_when_it_started(
+    tmp_path, store, monkeypatch
+):
     monkeypatch.setitem(FACTS, "key", "01d")
     final = tmp_path / "checkpoints" / "kmerl-01d"
     final.mkdir(parents=True)

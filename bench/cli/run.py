@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli import options as o
+from bench.cli.dry_run import show_preview
 from bench.errors import ConfigError
 from bench.project_file import MAX_JOBS
 
@@ -235,7 +236,7 @@ def run_command(
     if board:
         return _run_board(board, options, source, dry_run, json_output, notes)
     if dry_run:
-        return _dry_run([options], source, json_output)
+        return show_preview([options], source, json_output)
     from bench.runner.key_memory import KeyMemory
 
     report = _execute(options, source, KeyMemory(source), json_output, notes)
@@ -261,7 +262,7 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
     if not runs:
         raise ConfigError(f"no cell of board {name} can be run here.")
     if dry_run:
-        _dry_run(runs, source, json_output)
+        show_preview(runs, source, json_output)
         return
     for planned in runs:  # what is wrong with a later row is found before the first one runs
         if memory.recall(planned) is None:
@@ -270,46 +271,6 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
     if json_output:
         _print_json(reports)
     if any(report.failures for report in reports):
-        raise typer.Exit(1)
-
-
-def _dry_run(runs: list[Any], source: Any, json_output: bool) -> None:
-    """Print the cells on standard output, and what is known of the run on standard error."""
-    from bench.progress import time_span
-    from bench.runner.preview import preview
-
-    made = preview(runs, source)
-    failing = {cell for cells in made.errors.values() for cell in cells}
-    if json_output:
-        o.print_json(
-            [
-                cell.to_dict() | {"finished": finished, "seconds": made.seconds.get(cell)}
-                for cell, finished in made.finished.items()
-            ]
-        )
-    else:
-        for cell, finished in made.finished.items():
-            seconds = made.seconds.get(cell)
-            state = "would fail" if cell in failing else "finished" if finished else ""
-            state = state or (f"about {time_span(seconds)}" if seconds is not None else "")
-            typer.echo(f"{cell}{f'  ({state})' if state else ''}")
-    known = [finished for finished in made.finished.values() if finished is not None]
-    lines = [f"left out: {reason}" for reason in made.left_out]
-    lines += made.changes
-    lines += [f"made first: {name} (about {time_span(seconds)})" for name, seconds in made.shared.items()]
-    for name in made.unprepared:
-        lines.append(f"{name} is not prepared, so its finished cells are not known: bench data prepare {name}")
-    for message, cells in made.errors.items():
-        lines.append(f"error: {o.counted(len(cells), 'cell')} would fail: {message}")
-    summary = o.counted(len(made.finished), "cell")
-    if known:
-        summary += f": {sum(known):,} finished, {len(made.seconds):,} to compute"
-    if made.seconds:
-        how = "by earlier runs" if made.recorded else "a rough estimate"
-        summary += f", about {time_span(made.total)} ({how}, one job at a time)"
-    for line in [*lines, summary]:
-        typer.echo(line, err=True)
-    if made.errors:
         raise typer.Exit(1)
 
 

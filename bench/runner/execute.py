@@ -99,7 +99,7 @@ def run(
         return all_found
     planned, session = prepare_session(options, source)
     from bench.runner.executors import executor_for
-    from bench.runner.preview import paper_notes
+    from bench.runner.paper_notes import paper_notes
     from bench.runner.schedule import Schedule, jobs_of
 
     workspace = source.workspace
@@ -128,11 +128,13 @@ def run(
         say(note)
     costs = Costs.of(workspace.root, session.profile)
     executor = executor or executor_for(options.executor, options.jobs, options.address, options.time_limit)
-    jobs = jobs_of([(cell, keys[cell]) for cell in todo], session, costs, executor.shares, executor.gpus)
-    schedule = Schedule.of(jobs, longest_first=executor.shares)
+    estimated = executor.shares or len(todo) <= ESTIMATED
+    jobs = jobs_of([(cell, keys[cell]) for cell in todo], session, costs, estimated, executor.gpus)
     planned_jobs = {job.id: job for job in jobs}
-    if not executor.shares and len(todo) <= ESTIMATED:  # the first cell makes what cells share
-        planned_jobs |= {job.id: job for job in jobs_of([(cell, keys[cell]) for cell in todo], session, costs, True)}
+    # Where nothing is shared, the first cell makes what others need, too.
+    schedule = Schedule.of(
+        [job for job in jobs if executor.shares or job.kind == "cell"], longest_first=executor.shares
+    )
     results = list(finished.values())
     with (
         running(len(todo), {job.id: job.seconds for job in planned_jobs.values()}) as clock,
@@ -236,12 +238,12 @@ def _report_finished(
 
 def _without_failed(todo: list[Cell], keys: dict[Cell, str], session: Session, report: RunReport) -> list[Cell]:
     """The cells that have not failed yet as they are now; the others are reported as they failed."""
-    known = {failure.get("key"): failure for failure in failures.recorded(session.source.workspace)}
+    messages = failures.messages(session.source.workspace)
     left = []
     for cell in todo:
-        if keys[cell] in known:
-            report.failures[str(cell)] = known[keys[cell]]["error"]
-            say(f"failed before, and not tried again: {cell}: {known[keys[cell]]['error']}")
+        if (message := messages.get(keys[cell])) is not None:
+            report.failures[str(cell)] = message
+            say(f"failed before, and not tried again: {cell}: {message}")
         else:
             left.append(cell)
     return left

@@ -71,6 +71,11 @@ def recorded(workspace: Workspace) -> list[dict[str, Any]]:
     return sorted(failures, key=lambda failure: str(failure["time"]))
 
 
+def messages(workspace: Workspace) -> dict[str, str]:
+    """Key of each cell with a recorded failure -> its message."""
+    return {failure["key"]: failure["error"] for failure in recorded(workspace)}
+
+
 def _name(cell: Cell, source: DataSource, profile: Profile) -> str:
     """One file for a cell of a profile and data kind."""
     return f"{digest([cell.to_dict(), profile, source.kind], 16)}.json"

@@ -3,58 +3,96 @@
 from __future__ import annotations
 
 import contextlib
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from bench import registry
 from bench.cells.cell import Cell
 from bench.data.source import DataSource
-from bench.errors import ConfigError, foreign_code
-from bench.method import Method
+from bench.errors import ConfigError
 from bench.runner import failures
+from bench.runner.execute import keyed
 from bench.runner.job_estimates import Costs
-from bench.runner.overrides import method_config, mode_config
+from bench.runner.overrides import Override, method_config, mode_config
 from bench.runner.plan import RunOptions
 from bench.runner.prepare import prepare_session
 from bench.runner.resolved_cell import ResolvedCell
-from bench.runner.schedule import Job, jobs_of
+from bench.runner.schedule import Job, Schedule, jobs_of
 from bench.runner.session import Session
-from bench.storage.artifacts import damage
+from bench.storage.artifacts import damage, digest
 from bench.tracking.run_fields import flatten
 
 SHOWN_CHANGES = 6
 """Settings of the smoke profile that are listed for a method; of more, the number."""
 
+State = Literal["finished", "to compute", "would fail", "failed before", "not computed", "not known"]
+
+
+@dataclass
+class PreviewedCell:
+    """A cell of one of the previewed runs. Rows of a board may have cells of one label and different settings.
+
+    Attributes:
+        settings: the ``--set`` values of its run that other previewed runs do not have.
+        key: of its result; None where it is not known, because data are not prepared, or where computing it failed.
+        state: ``failed before``: ``--no-retry-failed`` skips it; ``not computed``: for ``--limit`` or ``--cached-only``.
+        seconds: estimated, of a cell to compute.
+        error: that is certain to come.
+    """
+
+    cell: Cell
+    settings: list[str]
+    key: str | None = None
+    state: State = "not computed"
+    seconds: float | None = None
+    error: str = ""
+
+    @property
+    def finished(self) -> bool | None:
+        """Whether it has a result; None where that is not known."""
+        return None if self.state == "not known" else self.state == "finished"
+
+
+@dataclass(frozen=True)
+class SharedJob:
+    """A checkpoint or features that are made before the cells that share them."""
+
+    name: str
+    seconds: float
+
 
 @dataclass
 class Preview:
-    """What a run would do.
+    """What runs would do.
 
     Attributes:
-        finished: cell -> whether it has a result; None where that is not known, because data are not prepared.
-        seconds: cell to compute -> estimated seconds.
-        shared: checkpoints and features that are made first -> estimated seconds.
+        cells: in the order of the runs. A result that two runs share is listed once.
+        shared: folder of a checkpoint or of features -> the job that makes it.
         recorded: whether each estimate comes from an earlier run in this workspace.
+        left_out: what the cross products leave out, with the reason.
         changes: what each option changes, one line each.
         unprepared: datasets whose recordings are not prepared.
-        errors: errors that are certain to come -> the cells that they concern.
     """
 
-    finished: dict[Cell, bool | None] = field(default_factory=dict)
-    seconds: dict[Cell, float] = field(default_factory=dict)
-    shared: dict[str, float] = field(default_factory=dict)
+    cells: list[PreviewedCell] = field(default_factory=list)
+    shared: dict[str, SharedJob] = field(default_factory=dict)
     recorded: bool = True
-    changes: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
     unprepared: list[str] = field(default_factory=list)
-    errors: dict[str, list[Cell]] = field(default_factory=dict)
 
     @property
     def total(self) -> float:
         """Estimated seconds of everything that is computed, one job after another."""
-        return sum(self.seconds.values()) + sum(self.shared.values())
+        return sum(cell.seconds or 0.0 for cell in self.cells) + sum(job.seconds for job in self.shared.values())
+
+    @property
+    def errors(self) -> Counter[str]:
+        """Errors that are certain to come -> the number of cells that fail."""
+        return Counter(cell.error for cell in self.cells if cell.error)
 
 
 def preview(runs: Sequence[RunOptions], source: DataSource) -> Preview:
@@ -64,55 +102,109 @@ def preview(runs: Sequence[RunOptions], source: DataSource) -> Preview:
         BenchError: an option is wrong.
     """
     made = Preview()
+    listed: set[str] = set()
+    profiles: dict[str, None] = {}
+    effects: dict[str, dict[str, list[str]]] = {}
+    in_all = set.intersection(*(set(options.overrides) for options in runs)) if runs else set()
     for options in runs:
         planned, session = prepare_session(options, source)
-        _add(made, options, planned.cells, session)
+        settings = [text for text in options.overrides if text not in in_all]
+        _add(made, options, session, [PreviewedCell(cell, settings) for cell in planned.cells], listed)
         made.left_out += planned.left_out
-        made.changes += _changes(planned.cells, session)
+        profiles |= dict.fromkeys(_of_profile(planned.cells, session))
+        for override in session.overrides:
+            of_text = effects.setdefault(override.text, defaultdict(list))
+            for effect, name in _effects(override, planned.cells, session):
+                of_text[effect] += [name] if name not in of_text[effect] else []
     made.left_out = list(dict.fromkeys(made.left_out))
-    made.changes = list(dict.fromkeys(made.changes))
     made.unprepared = list(dict.fromkeys(made.unprepared))
+    made.changes = [*profiles, *(f"--set {text}: {_shown(of_text)}" for text, of_text in effects.items())]
     return made
 
 
-def _add(made: Preview, options: RunOptions, cells: Sequence[Cell], session: Session) -> None:
-    source, keys = session.source, {}
-    errors: dict[str, list[Cell]] = defaultdict(list)
+def _add(
+    made: Preview, options: RunOptions, session: Session, cells: Sequence[PreviewedCell], listed: set[str]
+) -> None:
+    """Add the cells of one run, and what they share.
+
+    Args:
+        listed: identities of the cells of earlier runs.
+    """
+    _set_keys(made, options, session, cells)
+    workspace = session.source.workspace
+    theirs = workspace.shared.names("results") if workspace.shared else set()
+    failed = {} if options.retry_failed else failures.messages(workspace)
+    todo = []
+    for previewed in cells:
+        identity = previewed.key or _identity(session.resolve(previewed.cell))
+        if identity in listed:
+            continue
+        listed.add(identity)
+        made.cells.append(previewed)
+        if previewed.key is None:
+            continue
+        folder = workspace.results / previewed.key
+        intact = damage(folder) is None if folder.is_dir() else previewed.key in theirs
+        if intact and not options.recompute:
+            previewed.state = "finished"
+        elif not options.cached_only and previewed.key in failed:
+            previewed.state = "failed before"
+        elif not options.cached_only:
+            todo.append(previewed)
+    _estimate(made, options, session, todo[: options.limit])
+
+
+def _set_keys(made: Preview, options: RunOptions, session: Session, cells: Sequence[PreviewedCell]) -> None:
+    """Set the keys of the cells whose data are prepared, or the error that computing a key raises."""
     prepared: dict[str, bool] = {}
-    for cell in cells:
-        resolved = session.resolve(cell)
+    ready: dict[Cell, PreviewedCell] = {}
+    for previewed in cells:
+        resolved = session.resolve(previewed.cell)
         needed = _datasets(resolved)
         for name in needed - prepared.keys():
-            prepared[name] = source.prepared(name)
+            prepared[name] = session.source.prepared(name)
         made.unprepared += sorted(name for name in needed if not prepared[name])
-        if (
-            not all(prepared[name] for name in needed)
-            or "image" in resolved.method.input_for(resolved.config).modalities
-        ):
-            made.finished[cell] = None
-            continue
-        try:
-            with foreign_code():
-                keys[cell] = resolved.key
-        except Exception as error:
-            errors[failures.explain(error)[0]].append(cell)
-            made.finished[cell] = False
-            continue
-        folder = source.workspace.results / keys[cell]
-        made.finished[cell] = not options.recompute and folder.is_dir() and damage(folder) is None
-    todo = [cell for cell in keys if not made.finished[cell]] if not options.cached_only else []
-    costs = Costs.of(source.workspace.root, session.profile)
-    for job in jobs_of([(cell, keys[cell]) for cell in todo[: options.limit]], session, costs, shared=True):
+        reads_images = "image" in resolved.method.input_for(resolved.config).modalities
+        if reads_images or not all(prepared[name] for name in needed):
+            previewed.state = "not known"
+        else:
+            ready[previewed.cell] = previewed
+    keys, unkeyed = keyed(ready, session)
+    for cell, key in keys.items():
+        ready[cell].key = key
+    for cell, (message, _) in unkeyed.items():
+        if not options.cached_only:
+            ready[cell].state, ready[cell].error = "would fail", message
+
+
+def _identity(resolved: ResolvedCell) -> str:
+    """Distinguishes cells without a key."""
+    return digest([resolved.cell.to_dict(), resolved.config, resolved.mode_config])
+
+
+def _estimate(made: Preview, options: RunOptions, session: Session, todo: Sequence[PreviewedCell]) -> None:
+    """Set the time of cells to compute, or the error of those that lack a checkpoint; add what they share."""
+    workspace = session.source.workspace
+    costs = Costs.of(workspace.root, session.profile)
+    by_key = {str(previewed.key): previewed for previewed in todo}
+    jobs = jobs_of([(previewed.cell, key) for key, previewed in by_key.items()], session, costs, shared=True)
+    if (shared := workspace.shared) is not None:
+        theirs = {"checkpoint": shared.names("checkpoints"), "features": shared.names("features"), "cell": set()}
+        jobs = [job for job in jobs if Path(job.id).name not in theirs[job.kind]]
+    if not options.allow_pretraining:
+        schedule = Schedule.of(jobs)
+        for job in [job for job in jobs if job.kind == "checkpoint"]:
+            error = f"{job.cell.method} has no checkpoint for this config and corpus, and --no-pretrain was given"
+            for lost in schedule.failed(job):
+                if lost.kind == "cell":
+                    by_key[lost.id].state, by_key[lost.id].error = "would fail", error
+        jobs = list(schedule.jobs.values())
+    for job in jobs:
         made.recorded = made.recorded and costs.find(job.kind, job.cell) is not None
         if job.kind == "cell":
-            made.seconds[job.cell] = job.seconds
+            by_key[job.id].state, by_key[job.id].seconds = "to compute", job.seconds
         else:
-            made.shared[_named(job, session)] = job.seconds
-        if job.kind == "checkpoint" and not options.allow_pretraining:
-            message = f"{job.cell.method} has no checkpoint for this config and corpus, and --no-pretrain was given"
-            errors[message] += [cell for cell in todo if cell.method == job.cell.method]
-    for message, concerned in errors.items():
-        made.errors.setdefault(message, []).extend(concerned)
+            made.shared[job.id] = SharedJob(_described(job, session), job.seconds)
 
 
 def _datasets(resolved: ResolvedCell) -> set[str]:
@@ -125,7 +217,7 @@ def _datasets(resolved: ResolvedCell) -> set[str]:
     return {dataset}.union(corpus, *map(_datasets, resolved.members))
 
 
-def _named(job: Job, session: Session) -> str:
+def _described(job: Job, session: Session) -> str:
     resolved = session.resolve(job.cell)
     if job.kind != "checkpoint" or resolved.spec is None:
         return str(job)
@@ -133,43 +225,36 @@ def _named(job: Job, session: Session) -> str:
     return f"pretraining of {job.cell.method} on {resolved.spec.corpus.get('dataset')}, {epochs} epochs"
 
 
-def _changes(cells: Sequence[Cell], session: Session) -> Iterator[str]:
-    """What the profile and each ``--set`` changes."""
-    methods = {name: registry.load(registry.METHODS, name) for name in dict.fromkeys(cell.method for cell in cells)}
-    if session.profile == "smoke":
-        for name, method in methods.items():
-            changed = _differences(method_config(method, "paper"), method_config(method, "smoke"))
-            if changed and name not in session.checkpoints:
-                more = f", and {len(changed) - SHOWN_CHANGES} more" if len(changed) > SHOWN_CHANGES else ""
-                yield f"profile smoke: {name}: {', '.join(changed[:SHOWN_CHANGES])}{more}"
-    for one in session.overrides:
-        others = [other for other in session.overrides if other is not one]
-        effects: dict[str, list[str]] = defaultdict(list)
-        for name in methods:
-            with contextlib.suppress(ConfigError):  # other options are wrong without this one
-                changed = _differences(session.under(others).method_config(name), session.method_config(name))
-                if changed:
-                    effects[", ".join(changed)].append(name)
-        for mode, name in dict.fromkeys((cell.mode, cell.method) for cell in cells):
-            with contextlib.suppress(ConfigError):
-                before = mode_config(mode, session.profile, others, methods[name])
-                if changed := _differences(before, session.mode_config(mode, methods[name])):
-                    effects[", ".join(f"{mode}.{text}" for text in changed)].append(name)
-        shown = "; ".join(f"{effect} ({', '.join(names)})" for effect, names in effects.items())
-        yield f"--set {one.text}: {shown or 'no difference'}"
+def _of_profile(cells: Sequence[Cell], session: Session) -> Iterator[str]:
+    """What the smoke profile changes."""
+    for name in dict.fromkeys(cell.method for cell in cells) if session.profile == "smoke" else ():
+        method = registry.load(registry.METHODS, name)
+        changed = _differences(method_config(method, "paper"), method_config(method, "smoke"))
+        if changed and name not in session.checkpoints:
+            more = f", and {len(changed) - SHOWN_CHANGES} more" if len(changed) > SHOWN_CHANGES else ""
+            yield f"profile smoke: {name}: {', '.join(changed[:SHOWN_CHANGES])}{more}"
+
+
+def _effects(override: Override, cells: Sequence[Cell], session: Session) -> Iterator[tuple[str, str]]:
+    """What a ``--set`` changes, and the method for which it does."""
+    others = [other for other in session.overrides if other is not override]
+    without = session.under(others)
+    for name in dict.fromkeys(cell.method for cell in cells):
+        with contextlib.suppress(ConfigError):  # other options are wrong without this one
+            if changed := _differences(without.method_config(name), session.method_config(name)):
+                yield ", ".join(changed), name
+    for mode, name in dict.fromkeys((cell.mode, cell.method) for cell in cells):
+        method = registry.load(registry.METHODS, name)
+        with contextlib.suppress(ConfigError):
+            before = mode_config(mode, session.profile, others, method)
+            if changed := _differences(before, session.mode_config(mode, method)):
+                yield ", ".join(f"{mode}.{text}" for text in changed), name
+
+
+def _shown(effects: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{effect} ({', '.join(names)})" for effect, names in effects.items()) or "no difference"
 
 
 def _differences(before: Any, after: Any) -> list[str]:
     old, new = (flatten(config.model_dump(mode="json")) for config in (before, after))
     return [f"{name} {old.get(name)} → {value}" for name, value in new.items() if old.get(name) != value]
-
-
-def paper_notes(methods: Sequence[type[Method]], session: Session) -> Iterator[str]:
-    """Where methods under the paper's profile differ from their papers, and the option that changes it."""
-    if session.profile != "paper":
-        return
-    for method in methods:
-        config = flatten(session.method_config(method.name).model_dump(mode="json"))
-        for name, (value, sentence) in method.deviations.items():
-            if name in config and config[name] == value:
-                yield f"note: {method.name}: {sentence} (--set {method.name}.{name}=...)"

@@ -104,7 +104,7 @@ def test_a_dry_run_without_prepared_data_says_so_and_prepares_nothing(bench, tmp
 
 
 def test_a_run_with_the_paper_s_profile_says_where_a_method_differs(bench, workspace):
-    from bench.runner.preview import paper_notes
+    from bench.runner.paper_notes import paper_notes
     from bench.runner.session import Session
 
     session = Session(DataSource(workspace, simulated_records=240), "paper")

@@ -1,0 +1,61 @@
+"""``bench run --dry-run``: show what a run would do."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import typer
+
+from bench.cli import options as o
+
+
+def show_preview(runs: list[Any], source: Any, json_output: bool) -> None:
+    """Print the cells on standard output, and what is known of the run on standard error."""
+    from bench.progress import time_span
+    from bench.runner.preview import preview
+
+    made = preview(runs, source)
+    if json_output:
+        o.print_json(
+            [
+                previewed.cell.to_dict()
+                | {name: getattr(previewed, name) for name in ("settings", "finished", "state", "seconds", "error")}
+                for previewed in made.cells
+            ]
+        )
+    else:
+        labels = Counter(str(previewed.cell) for previewed in made.cells)
+        for previewed in made.cells:
+            label = str(previewed.cell)
+            if labels[label] > 1:  # rows of a board
+                label = " · ".join([label, *previewed.settings])
+            state: str = previewed.state if previewed.state in ("finished", "would fail", "failed before") else ""
+            if previewed.seconds is not None:
+                state = f"about {time_span(previewed.seconds)}"
+            typer.echo(f"{label}{f'  ({state})' if state else ''}")
+    lines = [f"left out: {reason}" for reason in made.left_out]
+    lines += made.changes
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for job in made.shared.values():
+        seconds[job.name].append(job.seconds)
+    for name, each in seconds.items():
+        times = f"{len(each)} times " if len(each) > 1 else ""
+        lines.append(f"made first: {times}{name} (about {time_span(sum(each))})")
+    for name in made.unprepared:
+        lines.append(f"{name} is not prepared, so its finished cells are not known: bench data prepare {name}")
+    for message, number in made.errors.items():
+        lines.append(f"error: {o.counted(number, 'cell')} would fail: {message}")
+    states = Counter(previewed.state for previewed in made.cells)
+    summary = o.counted(len(made.cells), "cell")
+    if states.total() > states["not known"]:
+        summary += f": {states['finished']:,} finished, {states['to compute']:,} to compute"
+    if states["failed before"]:
+        summary += f", {states['failed before']:,} failed before and not tried again (--no-retry-failed)"
+    if states["to compute"]:
+        how = "by earlier runs" if made.recorded else "a rough estimate"
+        summary += f", about {time_span(made.total)} ({how}, one job at a time)"
+    for line in [*lines, summary]:
+        typer.echo(line, err=True)
+    if made.errors:
+        raise typer.Exit(1)

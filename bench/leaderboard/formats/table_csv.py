@@ -17,11 +17,13 @@ FIELDS = (
 )  # fmt: skip
 
 
+DIGITS = 8
+"""Significant digits. The last of 16 differ between processors, so that a frozen board would be refused on another one."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write(board: Board, tables: Sequence[Table]) -> str:
-    """The whole file. Numbers are in the paper's scale, unrounded; published ones stand only where they may."""
+    """The whole file. Numbers have the paper's scale and :data:`DIGITS` digits; published ones appear only where they may."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(FIELDS)
@@ -36,7 +38,7 @@ def write(board: Board, tables: Sequence[Table]) -> str:
                 scale = number_format.scale_of(board, column)
                 names = ("value", "low", "high", "sd", "sd_patients", "sd_replicates")
                 numbers = [getattr(summary, name) for name in names]
-                scaled = ["" if number is None else repr(number * scale) for number in numbers]
+                scaled = ["" if number is None else repr(float(f"{number * scale:.{DIGITS}g}")) for number in numbers]
                 writer.writerow(
                     (
                         board.name, *where, *map(_text, (line.row.group, line.row.label, line.settings)),

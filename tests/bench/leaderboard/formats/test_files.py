@@ -3,6 +3,7 @@
 import csv
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bench.errors import UnknownName
@@ -48,6 +49,13 @@ def test_latex_and_csv(path, tmp_path, make_result):
     assert float(row["value"]) == pytest.approx(84.2)
     assert row["published"] == "89.83"
     assert row["results"] == results[0].key
+
+
+def test_the_csv_does_not_depend_on_the_last_bit_of_a_number(path, tmp_path, make_result):
+    value = 0.8421234567890123
+    texts = [rendered(path, tmp_path, [make_result(value=v)], "csv") for v in (value, float(np.nextafter(value, 1)))]
+    assert texts[0] == texts[1]
+    assert "84.212346" in texts[0]
 
 
 def test_the_csv_tells_tables_of_two_protocols_apart(path, tmp_path, make_result):

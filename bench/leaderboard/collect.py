@@ -187,8 +187,9 @@ def _table(board: Board, stamp: Stamp, assigned: Sequence[tuple[int, Result]]) -
         groups = split_by_config(by_row.get(index, []))
         room = max(LABEL_LENGTH - len(f"{row.label} ()"), MIN_VARIANT)
         for name, (settings, results) in zip(short_names(list(groups), room), groups.items(), strict=True):
-            marks = bool(deviations(results)), bool(faults(latest(results)))
-            line = Line(row, name, _summaries(board, row, latest(results)), *marks, settings)
+            shown = latest(results)
+            marks = bool(deviations(shown)), bool(faults(shown))
+            line = Line(row, name, _summaries(board, row, shown), *marks, settings)
             behind.append((line, results))
             lines.append(line)
         if not groups:

@@ -11,7 +11,7 @@ from bench.cells.result import Result
 from bench.leaderboard.contamination import contamination_notes
 from bench.leaderboard.corrections import corrections
 from bench.leaderboard.match_results import coordinates_of, corpus_of, latest, protocol_of
-from bench.leaderboard.replicates import by_replicate
+from bench.leaderboard.replicates import Varied, by_replicate, varied
 from bench.provenance import LIBRARIES
 from bench.storage.artifacts import digest
 from bench.tracking.run_fields import flatten
@@ -31,9 +31,12 @@ class Note(str):
 def footnotes(used: Mapping[str, Sequence[Result]], described: Mapping[str, str] | None = None) -> list[str]:
     """Footnotes of a table, from the results behind each of its lines (label -> results).
 
+    All but the last are from the latest result of each cell, the one that is shown.
+
     Args:
         described: label -> settings that the line's label or its own footnote states; they are not repeated.
     """
+    with_older, used = used, {label: latest(results) for label, results in used.items()}
     everything = [result for results in used.values() for result in results]
     stated = described or {}
     ranked: list[tuple[int, list[str]]] = [
@@ -53,7 +56,7 @@ def footnotes(used: Mapping[str, Sequence[Result]], described: Mapping[str, str]
         (3, _overrides(used, stated)),
         (3, _sweeps(used)),
         (11, _libraries(everything)),
-        (12, _superseded(used)),
+        (12, _superseded(with_older)),
     ]
     return [Note(text, rank) for rank, texts in ranked for text in texts]
 
@@ -155,29 +158,42 @@ def _seeds(used: Mapping[str, Sequence[Result]]) -> list[str]:
             folds[task] = max(folds[task], len({r.cell.fold for r in results if r.cell.task == task}))
     kinds = [[task for task, n in folds.items() if (n > 1) is crossed] for crossed in (False, True)]
     return [
-        (f"{_listed(set(tasks))}: " if all(kinds) else "") + _how(used, tasks, max(folds[task] for task in tasks))
+        (f"{_listed(set(tasks))}: " if all(kinds) else "") + note
         for tasks in kinds
         if tasks
+        for note in _how(used, tasks, max(folds[task] for task in tasks))
     ]
 
 
-def _how(used: Mapping[str, Sequence[Result]], tasks: Sequence[str], folds: int) -> str:
-    counts = {len({r.cell.seed for r in results if r.cell.task in tasks}) for results in used.values()} - {0}
+def _how(used: Mapping[str, Sequence[Result]], tasks: Sequence[str], folds: int) -> list[str]:
+    counts: dict[Varied, set[int]] = defaultdict(set)
+    for place in (list(place) for results in used.values() for place in _places(results, tasks)):
+        what = varied(place)
+        counts[what].add(len(by_replicate(place)) if what == "replicates" else len({r.cell.seed for r in place}))
     if folds > 1:
-        seeds = "one seed was run" if counts == {1} else f"up to {max(counts)} seeds or replicates are averaged first"
+        several = [_OF_FOLDS[what].format(n=max(counts[what])) for what in _OF_FOLDS if counts[what]]
         how = "intervals (95 %) are corrected resampled t over them, as their training sets overlap"
-        return f"Means ± standard deviations over {folds} folds; {how}; {seeds}."
-    replicates = {len(by_replicate(list(place))) for results in used.values() for place in _places(results, tasks)}
-    if max(replicates, default=0) > 1:
-        number = f"{min(replicates)} to {max(replicates)}" if len(replicates) > 1 else str(max(replicates))
-        return (
-            f"Means over {number} replicates (pretraining, labelled records and seed, drawn jointly); intervals (95 %) cover "
-            f"test patients and replicates."
-        )
-    if counts == {1}:
-        return "Intervals (95 %, bootstrap over patients) cover the choice of test records; one seed was run."
-    number = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(counts.pop())
-    return f"Means over {number} seeds; intervals (95 %) cover test records (bootstrap over patients) and seeds."
+        return [f"Means ± standard deviations over {folds} folds; {how}; {'; '.join(several) or 'one seed was run'}."]
+    ranges = {what: f"{min(n)} to {max(n)}" if len(n) > 1 else str(max(n)) for what, n in counts.items()}
+    notes = [_HOW[what].format(n=ranges[what]) for what in _HOW if what in ranges]
+    return notes if len(notes) < 2 else [*notes, "The CSV has the seeds and replicates of each number."]
+
+
+_HOW: dict[Varied, str] = {
+    "replicates": "With {n} replicates (pretraining, labelled records and seed, drawn jointly where a method draws them), "
+    "numbers are means, and intervals (95 %) cover test patients and replicates.",
+    "seeds": "Where {n} seeds draw everything that a method draws, numbers are means, and intervals (95 %) cover test "
+    "patients and seeds.",
+    "seeds of one training": "Where {n} seeds share one pretraining or one draw of labelled records, numbers are means, and "
+    "intervals (95 %) cover test patients and seeds, not another pretraining or other labelled records.",
+    "one seed": "With one seed, intervals (95 %, bootstrap over patients) cover test patients, not another training.",
+}
+_OF_FOLDS: dict[Varied, str] = {
+    "replicates": "up to {n} replicates (pretraining, labelled records and seed, drawn jointly) are averaged first, and "
+    "intervals cover them",
+    "seeds": "up to {n} seeds are averaged first, and intervals cover them",
+    "seeds of one training": "up to {n} seeds on one pretraining or one draw of labelled records are averaged first",
+}
 
 
 def _places(results: Sequence[Result], tasks: Sequence[str]) -> Iterable[Sequence[Result]]:

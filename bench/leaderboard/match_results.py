@@ -194,11 +194,12 @@ def _distinct(values: Iterable[Any]) -> list[Any]:
 
 
 def latest(results: Sequence[Result]) -> list[Result]:
-    """One result a cell: the newest of those that were finished more than once, the code having changed in between."""
+    """One result per cell, in the given order: the newest of those that were finished more than once, the code having changed
+    in between."""
     newest: dict[Any, Result] = {}
     for result in sorted(results, key=lambda r: (str(r.provenance.get("started", "")), r.key)):
         newest[result.cell] = result
-    return list(newest.values())
+    return [result for result in results if newest[result.cell] is result]
 
 
 def protocol_of(result: Result) -> dict[str, Any]:

@@ -30,14 +30,18 @@ def format_result(board: Board, column: Column, summary: Summary) -> str:
 
 
 def variance_split(board: Board, column: Column, summary: Summary) -> str:
-    """``patients ± 1.2, replicates ± 2.3``: of the mean over other patients, and of one replicate around the mean of all."""
+    """``patients ± 1.2, replicates ± 2.3, 5 replicates``: of the mean over other patients, and of the values of replicates.
+
+    Where nothing but the seed is drawn, replicates are seeds and are called so.
+    """
     scale, decimals = scale_of(board, column), shown_decimals(board, column)
-    parts = {"patients": summary.sd_patients, "replicates": summary.sd_replicates}
+    repeated = {"replicates": "replicates", "seeds": "seeds"}.get(summary.varied or "", "replicates or seeds")
+    parts = {"patients": summary.sd_patients, repeated: summary.sd_replicates}
     known = [f"{name} ± {sd * scale:.{decimals}f}" for name, sd in parts.items() if sd is not None]
     if summary.one_model:
-        known.append("one trained model")
+        known.append("one trained model" if summary.seeds < 2 else f"{summary.seeds} seeds of one training")
     elif summary.replicates > 1:
-        known.append(f"{summary.replicates} replicates")
+        known.append(f"{summary.replicates} {repeated}")
     return ", ".join(known)
 
 
@@ -157,7 +161,7 @@ def _what_tests_could_show(table: Table) -> Iterator[tuple[int, str]]:
         sentence = f"{ranks.pairs} {'pair was' if ranks.pairs == 1 else 'pairs were'} tested"
         if ranks.detectable is not None:
             sentence += (
-                f"; in half of them a true difference of {ranks.detectable * scale:.{decimals}f} or less would be found with "
+                f"; in half of them a true difference of {ranks.detectable * scale:.{decimals}f} or more would be found with "
                 f"80 % power, after correction"
             )
         equal = [" = ".join(table.name(table.lines[k]) for k in pair) for pair in ranks.equal]
@@ -166,7 +170,7 @@ def _what_tests_could_show(table: Table) -> Iterator[tuple[int, str]]:
             sentence += f"; shown to be equal up to {margin} (two one-sided tests): {', '.join(equal) or 'none'}"
         if ranks.one_model:
             names = ", ".join(table.name(table.lines[k]) for k in ranks.one_model)
-            sentence += f"; not tested, being one trained model each: {names}"
+            sentence += f"; not tested, having no replicates: {names}"
         yield index, f"{sentence}."
 
 

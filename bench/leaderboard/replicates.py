@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Literal
 
 from bench import modes
 from bench.cells.result import Result
@@ -11,6 +12,10 @@ from bench.splitting.label_fractions import is_seeded
 
 DRAWN = ("training", "draw")
 """Numbers of a cell that only replicates vary."""
+
+Varied = Literal["replicates", "seeds", "seeds of one training", "one seed"]
+"""What differs between the results of one place: joint draws of pretraining, labelled records and seed; seeds, where nothing
+else is drawn; seeds of what is trained on one pretraining or one draw of labelled records; or nothing."""
 
 
 def by_replicate(results: Sequence[Result]) -> dict[int, list[Result]]:
@@ -31,16 +36,28 @@ def by_replicate(results: Sequence[Result]) -> dict[int, list[Result]]:
 
 
 def is_one_model(results: Sequence[Result]) -> bool:
-    """Whether the results are of one trained model although another training would give another one.
+    """Whether the results have one pretraining or one draw of labels or weights, although another would give another model.
 
     Folds are trainings too, but do not repeat a pretraining. What draws nothing, such as the zero-shot answer of published
-    weights, is no sample of one.
+    weights, is no sample of one; the weights of an untrained encoder are drawn by its seed.
     """
     pretrained = any(_pretrained(result) for result in results)
     if len({result.cell.fold for result in results}) > 1 and not pretrained:
         return False
-    drawn = pretrained or any(modes.facts(result.cell.mode).uses_labels for result in results)
+    drawn = any(
+        not result.checkpoint.get("imported") or modes.facts(result.cell.mode).uses_labels for result in results
+    )
     return drawn and len(by_replicate(results)) < 2
+
+
+def varied(results: Sequence[Result]) -> Varied:
+    """What differs between the results of one method in one place, folds aside."""
+    groups = by_replicate(results)
+    if len(groups) > 1:
+        drawn = any(getattr(result.cell, name) for group in groups.values() for result in group for name in DRAWN)
+        return "replicates" if drawn else "seeds"
+    several = len({result.cell.seed for group in groups.values() for result in group}) > 1
+    return "seeds of one training" if several else "one seed"
 
 
 def drawn_labels(results: Sequence[Result]) -> tuple[int, ...] | None:

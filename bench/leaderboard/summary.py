@@ -13,7 +13,7 @@ from bench.cells.result import Result
 from bench.errors import DataError
 from bench.leaderboard.contamination import differing
 from bench.leaderboard.cost_metrics import cost, is_cost
-from bench.leaderboard.replicates import by_replicate, is_one_model
+from bench.leaderboard.replicates import Varied, by_replicate, is_one_model, varied
 
 Z = 1.959964  # normal quantile of a 95 % interval
 
@@ -24,7 +24,8 @@ class Summary:
 
     ``sd`` is the standard deviation of the values that were averaged: over folds (each a mean over seeds), or seeds.
     ``sd_patients`` is that of the mean over other test patients, ``sd_replicates`` that of one replicate around the mean of
-    all; ``one_model`` says that it is the value of one trained model (:func:`bench.leaderboard.replicates.is_one_model`).
+    all; ``one_model`` says that it is the value of one trained model (:func:`bench.leaderboard.replicates.is_one_model`), and
+    ``varied`` what differs between the results; it is None where that differs between the parts of a mean.
     """
 
     value: float | None = None
@@ -36,6 +37,7 @@ class Summary:
     replicates: int = 0
     folds: int = 0
     one_model: bool = False
+    varied: Varied | None = None
     sd_patients: float | None = None
     sd_replicates: float | None = None
     left_out: tuple[str, ...] = ()
@@ -73,6 +75,7 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
         replicates=len(groups),
         folds=len(found),
         one_model=is_one_model(results),
+        varied=varied(results),
         left_out=tuple(sorted({name for r in results for name in r.score.get("left_out") or ()})),
         keys=tuple(sorted(r.key for r in results)),
         contamination=tuple(sorted({r.contamination for r in results})),
@@ -132,6 +135,7 @@ def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:
         seeds=min(s.seeds for s in summaries),
         replicates=min(s.replicates for s in summaries),
         one_model=any(s.one_model for s in summaries),
+        varied=summaries[0].varied if len({s.varied for s in summaries}) == 1 else None,
         folds=min(s.folds for s in summaries),
         left_out=tuple(sorted({name for s in summaries for name in s.left_out})),
         keys=tuple(sorted({key for s in summaries for key in s.keys})),

@@ -6,7 +6,7 @@
 | one class's AUROC, a recording each patient, nothing trained at random | DeLong |
 | repeated cross-validation | corrected resampled t (Nadeau and Bengio 2003), fold by fold |
 
-A row of one trained model is not tested where another training would give another model: the test would compare two models
+A row without replicates is not tested where another training would give another model: the test would compare two models
 and not two methods. A rank is one plus the number of lines that are significantly better; lines that share a letter do not
 differ significantly. A column that averages others, or several tasks, is not tested: its parts are.
 """
@@ -42,8 +42,9 @@ LEVEL = 0.05
 VERSION = 1  # of what is kept in the cache
 LOWER_IS_BETTER = ("rmse", "mae", "integrated_brier")
 ONE_MODEL = (
-    "each row is one trained model, and a test would compare two trained models, not two methods; bench run --replicates 5 "
-    "gives replicates"
+    "fewer than two rows have replicates; the interval of a row without them covers other test patients (and other seeds, if "
+    "several were run), not another pretraining or other labelled records, so that a test would compare two trained models, "
+    "not two methods; bench run --replicates 5 gives replicates"
 )
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -57,7 +58,7 @@ class Ranks:
 
     Attributes:
         test: the test's name; empty where none could be made, and then ``why`` says why.
-        one_model: lines that were not tested, being of one trained model each.
+        one_model: lines that were not tested, having no replicates.
         pairs: how many pairs were tested.
         detectable: of half of the pairs the smallest detectable difference is below this (power 80 %, Holm's first step).
         equal: pairs shown to be equal up to the board's margin (two one-sided tests, Holm over the column).

@@ -63,3 +63,56 @@ def test_rows_made_before_a_correction_of_their_method_are_marked(make_result):
         (table, *_) = collect(load_board("linear"), used[label])
         (line,) = (line for line in table.lines if line.found)
         assert line.marked_label == f"{line.label}{mark}"
+
+
+def test_a_result_made_again_after_the_correction_has_neither_mark_nor_note(make_result):
+    old, new = (make_result("st-mem", started=f"2026-{day}T12:00:00+00:00") for day in ("11-20", "12-01"))
+    (table, *_) = collect(load_board("linear"), [old, new])
+    (line,) = (line for line in table.lines if line.found)
+    assert line.marked_label == line.label
+    assert not any(note.startswith("¶") for note in table.footnotes)
+    assert "1 older results of the same cells are not shown; the latest counts." in table.footnotes
+
+
+def test_notes_are_of_the_results_shown_and_not_of_older_ones(make_result):
+    older = make_result(contamination="same dataset", left_out=["LVH"])
+    newer = make_result(started="2026-02-01T00:00:00+00:00")
+    notes = footnotes({"K-MERL": [older, newer]})
+    assert not any(note.startswith("†") or "LVH" in note for note in notes)
+
+
+def numbers(make_result, cells, **keywords):
+    return [note for note in footnotes({"A": [make_result(**keywords, **cell) for cell in cells]}) if "Interval" in note or
+            "intervals" in note]  # fmt: skip
+
+
+def test_the_note_on_intervals_says_what_was_drawn_again(make_result):
+    (one,) = numbers(make_result, [{}])
+    assert "cover test patients, not another training" in one
+    seeds = [{"seed": k} for k in range(3)]
+    (of_one_checkpoint,) = numbers(make_result, seeds)
+    assert "3 seeds share one pretraining" in of_one_checkpoint and "not another pretraining" in of_one_checkpoint
+    (untrained,) = numbers(make_result, seeds, corpus=None)
+    assert "3 seeds draw everything" in untrained and "replicates" not in untrained and "pretraining" not in untrained
+    (few_labels,) = numbers(make_result, seeds, corpus=None, fraction=0.1)
+    assert "3 seeds share one pretraining or one draw of labelled records" in few_labels
+    (joint,) = numbers(make_result, [{"seed": k, "training": k} for k in range(3)])
+    assert "3 replicates (pretraining" in joint
+
+
+def test_numbers_that_came_about_in_several_ways_have_a_note_for_each(make_result):
+    used = {"A": [make_result()], "B": [make_result(seed=k, training=k) for k in range(2)]}
+    notes = footnotes(used)
+    assert any(note.startswith("With 2 replicates") for note in notes) and any(
+        note.startswith("With one seed") for note in notes
+    )
+    assert not any("1 to 2" in note for note in notes)
+
+
+def test_the_note_on_folds_says_whether_seeds_or_replicates_were_averaged(make_result):
+    def note(**drawn):
+        cells = [make_result(fold=k, seed=j, **dict.fromkeys(drawn, j)) for k in range(2) for j in range(2)]
+        return next(n for n in footnotes({"A": cells}) if "over 2 folds" in n)
+
+    assert "up to 2 seeds on one pretraining" in note() and "cover them" not in note()
+    assert "up to 2 replicates (pretraining" in note(training=True) and "intervals cover them" in note(training=True)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,11 @@ def test_what_is_one_trained_model(make_result):
     assert not summarise(seeds, "macro_auroc").one_model
     drawn_once = [make_result(corpus=None, seed=seed, fraction=0.1) for seed in range(3)]
     assert summarise(drawn_once, "macro_auroc").one_model
-    assert not one(corpus=None, mode="zeroshot")
+    untrained = [make_result(corpus=None, mode="zeroshot", seed=seed) for seed in range(3)]
+    assert summarise(untrained[:1], "macro_auroc").one_model  # its weights are drawn by the seed
+    assert not summarise(untrained, "macro_auroc").one_model
+    released = replace(make_result(mode="zeroshot"), checkpoint={"imported": {"a": 1}})
+    assert not summarise([released], "macro_auroc").one_model
 
 
 def test_seeds_that_differ_widen_it(make_result):

@@ -11,6 +11,7 @@ from bench.leaderboard.collect import collect, compared
 from bench.leaderboard.render import render
 from bench.leaderboard.statistics.comparisons import ranks_of, read_p_values
 from bench.leaderboard.statistics.mean_ranks import diagram
+from bench.leaderboard.summary import summarise
 from bench.scoring.comparison import corrected_resampled_t, holm
 from bench.storage.artifacts import digest, write_json
 
@@ -121,11 +122,28 @@ def test_one_trained_model_each_is_not_tested(tmp_path, scored_result):
     )
 
 
+def test_one_row_with_replicates_has_nobody_to_be_tested_against_and_the_note_says_what_intervals_leave_out(three):
+    table = table_of(board(), [r for r in three if r.cell.method == "merl" or r.cell.training == 0])
+    assert "fewer than two rows have replicates" in table.ranks[0].why
+    assert "not another pretraining or other labelled records" in table.ranks[0].why
+
+
+def test_what_was_drawn_again_is_called_by_its_name(make_result):
+    def split(results):
+        asked = board()
+        return number_format.variance_split(asked, asked.columns[0], summarise(results, "macro_auroc"))
+
+    seeds = range(3)
+    assert split([make_result(seed=k) for k in seeds]).endswith("3 seeds of one training")
+    assert split([make_result(seed=k, corpus=None) for k in seeds]).endswith("seeds ± 0.000, 3 seeds")
+    assert split([make_result(seed=k, training=k) for k in seeds]).endswith("replicates ± 0.000, 3 replicates")
+
+
 def test_a_row_of_one_trained_model_is_left_out_of_the_tests_of_the_others(three):
     table = table_of(board(), [r for r in three if r.cell.method != "etp" or r.cell.training == 0])
     assert table.ranks[0].lines == (0, 1)
     assert table.ranks[0].one_model == (2,)
-    assert any("not tested, being one trained model each: etp" in n for n in number_format.comparison_notes(table))
+    assert any("not tested, having no replicates: etp" in n for n in number_format.comparison_notes(table))
 
 
 def test_a_column_states_its_pairs_what_it_could_detect_and_what_is_equal(three):
@@ -135,7 +153,8 @@ def test_a_column_states_its_pairs_what_it_could_detect_and_what_is_equal(three)
     assert ranks.equal == ()  # not significant, and with 200 records not shown to be equal either
     wide = board().model_copy(update={"margin": 0.4})
     assert (1, 2) in table_of(wide, three).ranks[0].equal
-    assert any("3 pairs were tested" in note for note in number_format.comparison_notes(table_of(wide, three)))
+    (note,) = (n for n in number_format.comparison_notes(table_of(wide, three)) if "3 pairs were tested" in n)
+    assert f"a true difference of {ranks.detectable:.3f} or more would be found" in note
 
 
 def test_intervals_over_replicates_come_from_predictions_and_are_kept(tmp_path, three):

@@ -101,9 +101,10 @@ class MMCLBYOL(OnMMCLTransformer, BYOL):
 
 
 class MMCLCLOCS(OnMMCLTransformer, CLOCS):
-    """CLOCS as in the comparisons of the MMCL paper: both halves of a recording attract, behind a projector.
+    """CLOCS as in the comparisons of the MMCL paper: both halves of a recording, augmented, attract behind a projector.
 
-    Source: Turgut et al. (MMCL), arXiv 2308.05764, IV-D.1 and Table II, after Kiyasseh et al., ICML 2021.
+    Source: Turgut et al. (MMCL), arXiv 2308.05764, IV-D.1 and Table II, after Kiyasseh et al., ICML 2021. Its code has the
+    halves as comments in the data set whose crops are then augmented, as for its SimCLR.
     """
 
     name = "mmcl-clocs"
@@ -123,9 +124,8 @@ class MMCLCLOCS(OnMMCLTransformer, CLOCS):
 
     def pretraining_embeddings(self, batch: ECGBatch) -> dict[str, Tensor]:
         halves = batch.ecg.unfold(-1, self.view_length, self.view_length)[:, :, :2].unbind(2)
-        return {f"view{i}": self.projector(self.encoder(half)) for i, half in enumerate(halves)} | {
-            "index": batch.index
-        }
+        views = [mmcl_view(half, batch.leads, phase=0.1, noise=0.25) for half in halves]
+        return {f"view{i}": self.projector(self.encoder(view)) for i, view in enumerate(views)} | {"index": batch.index}
 
 
 class MMCLBarlowTwins(OnMMCLTransformer, BarlowTwins):

@@ -49,6 +49,35 @@ def test_downstream_reads_the_first_five_seconds_and_fine_tuning_frees_the_encod
     assert seen.shape[-1] == 500
 
 
+@pytest.mark.parametrize("method", STATED)
+def test_pretraining_reads_two_views_with_the_augmentations_of_mmcl(method, small_corpus, monkeypatch):
+    """Drawn again in each step and for each view, from five seconds of the recording; CLOCS has one of each half."""
+    config = method_config(method, "smoke")
+    made = method(config).train()
+    corpus, batch = small_corpus(made.input)
+    made.prepare_corpus(corpus)
+    read: list[torch.Tensor] = []
+    made.encoder.register_forward_pre_hook(lambda _, args: read.append(args[0]))
+    for _ in range(2):
+        made.pretraining_loss(batch)
+    assert all(view.shape[-1] == 500 for view in read)
+    assert not any(torch.equal(one, other) for i, one in enumerate(read) for other in read[:i])
+
+    strengths = []
+    monkeypatch.setattr("methods.augment.fourier_surrogate", lambda ecg, phase: strengths.append(phase) or ecg)
+    monkeypatch.setattr("methods.augment.jitter", lambda ecg, *noise: strengths.append(noise) or ecg)
+    monkeypatch.setattr("methods.augment.scaling", lambda ecg: strengths.append("gain") or ecg)
+    read.clear()
+    made.pretraining_loss(batch)
+    assert set(strengths) == {0.1, (0.25, 0.5), "gain"}
+    assert len(strengths) == 6
+    windows = batch.ecg.unfold(-1, 500, 1)
+    for number, view in enumerate(read[:2]):
+        starts = (windows[0] == view[0][:, None]).all(-1).all(0).nonzero().flatten().tolist()
+        assert starts
+        assert method is not MMCLCLOCS or starts == [500 * number]
+
+
 @pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family in ("vit", "mmcl_vit")])
 def test_a_transformer_of_any_width_has_heads_that_divide_it(name):
     published = backbone(name, samples=500, depth=1)

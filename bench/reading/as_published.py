@@ -9,12 +9,15 @@ A file names the paper and the release, and for each aspect the settings that ei
     losses and weights:
       paper: {says: contrast and entity queries, temperature: 0.07}
       fields: [contrastive]                  # settings shown although neither states them
-      why: {contrastive: "..."}              # one line for a difference that the class does not declare
+      why: {contrastive: "..."}              # one line for a difference that no mark states
+    marked:
+      text.pooling: [mean, "..."]            # a default that is not the paper's: rows that have it get a mark (§)
 
 A setting is a field of the method's Config (``pretrain.lr``), of a mode's (``linear.epochs``), of its input
 (``input.seconds``), ``corpus``, or ``parameters.MODULE`` in millions. What a paper does not state is left out, and read as
-silence. ``like: NAME`` takes what is not given from another method's file. ``corrected`` maps a date to what
-was wrong before it.
+silence, unless the file has ``read: false``: the paper's full text was not read, and what is given comes from its abstract,
+its code or other papers. ``release: unknown`` is a release that was not read. ``like: NAME`` takes what is not given from
+another method's file, aspect by aspect. ``corrected`` maps a date to what was wrong before it.
 """
 
 from __future__ import annotations
@@ -22,14 +25,16 @@ from __future__ import annotations
 import datetime
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench.errors import DataError
 from bench.reading.text_file import said
 from bench.reading.yaml_file import read_yaml
-from bench.registry import Entry
+
+if TYPE_CHECKING:
+    from bench.registry import Entry
 
 ASPECTS = (
     "architecture",
@@ -74,12 +79,20 @@ class Aspect(_Strict):
     why: dict[str, str] = Field(default={}, description="setting, or ours -> the reason of a difference, in one line")
 
 
+UNKNOWN_RELEASE = "unknown"
+_OWN = ("marked", "corrected")
+
+
 class AsPublished(_Strict):
     """The content of one file."""
 
     paper: str
-    release: str = Field(default="", description="repository and commit; empty where none is published")
+    read: bool = Field(default=True, description="whether the paper's full text was read, so that absence is silence")
+    release: str = Field(default="", description="repository and commit; empty where none is published; or unknown")
     aspects: dict[str, Aspect] = {}
+    marked: dict[str, tuple[Any, str]] = Field(
+        default={}, description="a default that is not the paper's: field -> its value, and the footnote of a row"
+    )
     corrected: dict[datetime.date, str] = {}
 
     @model_validator(mode="before")
@@ -101,6 +114,16 @@ def as_published(entry: Entry) -> AsPublished | None:
     return _read(path, path.stat().st_mtime_ns) if path.is_file() else None
 
 
+def deviations(entry: Entry) -> dict[str, tuple[Any, str]]:
+    """Defaults that are not the paper's: those that the class declares, and those of its file.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    stated = as_published(entry)
+    return entry.attributes.get("deviations", {}) | (stated.marked if stated else {})
+
+
 @functools.lru_cache(maxsize=256)
 def _read(path: Path, changed: int) -> AsPublished:
     """The content of a file; ``changed`` forgets one that was edited since."""
@@ -117,9 +140,13 @@ def _read(path: Path, changed: int) -> AsPublished:
 
 
 def _completed(path: Path) -> Any:
-    """The file with what it takes from another one, which takes nothing from a third."""
+    """The file with what it takes from another one, which takes nothing from a third.
+
+    Marks and corrections are of one method and not taken.
+    """
     content = read_yaml(path)
     if not isinstance(content, dict) or "like" not in content:
         return content
     other = read_yaml(path.with_name(f"{content['like']}.yaml"))
-    return (other if isinstance(other, dict) else {}) | {k: v for k, v in content.items() if k != "like"}
+    taken = {k: v for k, v in other.items() if k not in _OWN} if isinstance(other, dict) else {}
+    return taken | {k: v for k, v in content.items() if k != "like"}

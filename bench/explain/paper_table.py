@@ -9,9 +9,9 @@ from typing import Any
 
 from bench import registry
 from bench.errors import DataError
-from bench.leaderboard.as_published import ASPECTS, Aspect, AsPublished, as_published
 from bench.method import Method, MethodConfig
 from bench.method.describe import config_fields, written
+from bench.reading.as_published import ASPECTS, UNKNOWN_RELEASE, Aspect, AsPublished, as_published
 from bench.runner.overrides import mode_config
 
 SHOWN: dict[str, tuple[str, ...]] = {
@@ -26,8 +26,28 @@ SHOWN: dict[str, tuple[str, ...]] = {
 }
 """Settings that a table shows for every method that has them."""
 
+SHOWN_SUPERVISED: dict[str, tuple[str, ...]] = {
+    "optimiser": ("scratch.lr", "scratch.weight_decay", "scratch.betas"),
+    "schedule": ("scratch.schedule", "scratch.warmup"),
+    "batch": ("scratch.batch_size",),
+    "epochs": ("scratch.epochs",),
+}
+"""The same for a method that learns from labels alone."""
+
+WITHOUT_SETTINGS = {
+    "parameters": "no network before it is fitted",
+    "text encoder": "none",
+    "augmentation": "none",
+    "losses and weights": "the loss of the task alone",
+    "corpus": "none: it is not pretrained",
+    "prompts": "none: it has no zero-shot",
+    "probe protocol": "that of all methods",
+}
+"""Ours in an aspect of which a method has no setting; of training, what each mode has."""
+
 OWN_RECORDINGS = "the task's own training recordings"
-SILENT, NO_RELEASE, UNKNOWN = "silent", "none published", "not stated here"
+SILENT, NO_RELEASE, UNKNOWN, UNREAD = "silent", "none published", "not stated here", "not read by us"
+SECOND_HAND = "what is stated of it comes from its abstract, its code or other papers"
 _MISSING = object()
 
 
@@ -67,6 +87,10 @@ class Comparison:
         return self.release if self.paper is _MISSING else self.paper
 
     @property
+    def has_paper(self) -> bool:
+        return self.paper is not _MISSING
+
+    @property
     def differs(self) -> bool:
         if self.stated is _MISSING:
             return False
@@ -78,16 +102,30 @@ class Comparison:
 
 @dataclass
 class PaperTable:
-    """Attributes: paper, release: their names; rows: in the order of :data:`bench.leaderboard.as_published.ASPECTS`."""
+    """A method's table.
+
+    Attributes:
+        paper, release: their names.
+        rows: one per aspect, in the order of :data:`bench.reading.as_published.ASPECTS`.
+        read: whether the paper's full text was read.
+    """
 
     paper: str
     release: str
     rows: list[Row] = field(default_factory=list)
+    read: bool = True
+
+    @property
+    def sources(self) -> tuple[str, str]:
+        """The names of paper and release, and which of them were not read."""
+        release = {"": NO_RELEASE, UNKNOWN_RELEASE: UNREAD}.get(self.release, self.release)
+        return self.paper if self.read else f"{self.paper}; {UNREAD}: {SECOND_HAND}", release
 
     def lines(self) -> Iterator[str]:
         """The table as text, aspect by aspect."""
-        yield f"  paper: {self.paper}"
-        yield f"  release: {self.release or NO_RELEASE}"
+        paper, release = self.sources
+        yield f"  paper: {paper}"
+        yield f"  release: {release}"
         for row in self.rows:
             yield f"{row.aspect}{' §' if row.differences else ''}"
             for label, text in (("paper", row.paper), ("release", row.release), ("ours", row.ours)):
@@ -105,12 +143,15 @@ def paper_table(entry: registry.Entry) -> PaperTable:
     cls: type[Method] = entry.load()
     stated = as_published(entry)
     table = PaperTable(stated.paper if stated else entry.paper or UNKNOWN, stated.release if stated else UNKNOWN)
+    table.read = stated is None or stated.read
     ours = OurSettings(cls)
     for aspect in ASPECTS:
         compared = list(comparisons(cls, aspect, stated, ours))
         declared = _aspect(stated, aspect)
         if compared or declared != Aspect():
             table.rows.append(_row(aspect, declared, compared, stated))
+        else:
+            table.rows.append(Row(aspect, "—", "—", WITHOUT_SETTINGS.get(aspect, "that of each mode")))
     return table
 
 
@@ -120,7 +161,9 @@ def comparisons(
     """The settings of one aspect, those that are stated first."""
     ours = ours or OurSettings(cls)
     declared = _aspect(stated, aspect)
-    names = [*declared.paper.settings, *declared.release.settings, *declared.fields, *SHOWN.get(aspect, ())]
+    shown = (SHOWN | SHOWN_SUPERVISED if cls.family == "supervised" else SHOWN).get(aspect, ())
+    marked = cls.deviations | (stated.marked if stated else {})
+    names = [*declared.paper.settings, *declared.release.settings, *declared.fields, *shown]
     if aspect == "probe protocol" and not (declared.paper.settings or declared.release.settings):
         names += [f"{mode}.{name}" for mode, fields in cls.protocols.items() for name in fields]
     for name in dict.fromkeys(names):
@@ -128,8 +171,8 @@ def comparisons(
         if not given and not ours.has(name):
             continue
         reason = declared.why.get(name, "")
-        if not reason and name in cls.deviations and same(cls.deviations[name][0], ours.value(name)):
-            reason = cls.deviations[name][1]
+        if not reason and name in marked and same(marked[name][0], ours.value(name)):
+            reason = marked[name][1]
         yield Comparison(
             name,
             ours.value(name),
@@ -157,6 +200,8 @@ class OurSettings:
             return self._fields[name][0] is not None
         if name.startswith("pretrain."):
             return self.cls.implements("pretraining_loss")
+        if name.startswith("scratch."):
+            return self.cls.implements("encode")
         return name in self._fields and self._fields[name][0] is not None
 
     def value(self, name: str) -> Any:
@@ -228,12 +273,12 @@ def _row(aspect: str, declared: Aspect, compared: list[Comparison], stated: AsPu
     if stated is None:
         paper = [UNKNOWN]
     elif not any(paper):
-        paper = [SILENT]
+        paper = [SILENT if stated.read else UNREAD]
     elif silent:
-        paper.append(f"{SILENT} on {', '.join(silent)}")
+        paper.append(f"{SILENT} on {', '.join(silent)}" if stated.read else f"{UNREAD}: {', '.join(silent)}")
     release = [declared.release.says, *(_said(c.setting, c.release) for c in compared if c.release is not _MISSING)]
     if not any(release):
-        release = [UNKNOWN if stated is None or stated.release else NO_RELEASE]
+        release = [_no_release(stated)]
     words = declared.ours or declared.paper.says or ("" if declared.paper.settings else declared.release.says)
     ours = [words, *(_said(c.setting, c.ours) for c in compared)]
     differences = [
@@ -247,6 +292,13 @@ def _row(aspect: str, declared: Aspect, compared: list[Comparison], stated: AsPu
             choices.setdefault(c.description, []).append(_said(c.setting, c.ours))
     lines = tuple(f"{', '.join(settings)}: {description}" for description, settings in choices.items())
     return Row(aspect, _joined(paper), _joined(release), _joined(ours), tuple(differences), lines)
+
+
+def _no_release(stated: AsPublished | None) -> str:
+    """What a row says of a release that states nothing about its aspect."""
+    if stated is None:
+        return UNKNOWN
+    return {"": NO_RELEASE, UNKNOWN_RELEASE: UNREAD}.get(stated.release, UNKNOWN)
 
 
 def _joined(parts: list[str]) -> str:

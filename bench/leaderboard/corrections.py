@@ -8,25 +8,29 @@ from collections.abc import Mapping, Sequence
 from bench import registry
 from bench.cells.result import Result
 from bench.errors import DataError
-from bench.leaderboard.as_published import as_published
 from bench.leaderboard.match_results import corpus_of
+from bench.reading.as_published import as_published
 
 
 def faults(results: Sequence[Result]) -> list[tuple[str, str]]:
-    """Day of the correction and what was wrong before it, for faults of pretraining behind any of these results."""
+    """Day of the correction and what was wrong before it, for faults of pretraining behind any of these results.
+
+    The weights' day decides: a new result of an old checkpoint has its fault. Results older than that fact go by their own
+    day. Imported weights were trained by somebody else's code.
+    """
     known = registry.entries(registry.METHODS)
     found: dict[tuple[str, str], None] = {}
     for result in results:
         entry = known.get(result.cell.method)
-        started = str(result.provenance.get("started", ""))[:10]
-        if entry is None or not started or not corpus_of(result):
+        made = str(result.checkpoint.get("finished") or result.provenance.get("started", ""))[:10]
+        if entry is None or not made or not corpus_of(result) or result.checkpoint.get("imported"):
             continue
         try:
             stated = as_published(entry)
         except DataError:  # bench explain METHOD --paper reports it
             continue
         for date, fault in (stated.corrected if stated else {}).items():
-            if started < date.isoformat():
+            if made < date.isoformat():
                 found[date.isoformat(), fault] = None
     return list(found)
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from bench import kinds, modes, registry
 from bench.cells.result import Result
+from bench.errors import DataError
 from bench.leaderboard.contamination import contamination_notes
 from bench.leaderboard.corrections import corrections
 from bench.leaderboard.match_results import coordinates_of, corpus_of, latest, protocol_of
 from bench.leaderboard.replicates import Varied, by_replicate, varied
 from bench.provenance import LIBRARIES
+from bench.reading import as_published
 from bench.storage.artifacts import digest
 from bench.tracking.run_fields import flatten
 
@@ -223,10 +225,22 @@ def deviations(results: Sequence[Result]) -> list[str]:
         if result.profile != "paper" or entry is None:
             continue
         config = flatten(result.config.get("method", {}))
-        for name, (value, sentence) in entry.attributes.get("deviations", {}).items():
-            if name in config and config[name] == value:
+        try:
+            declared = as_published.deviations(entry)
+        except DataError:  # bench explain METHOD --paper reports it
+            declared = entry.attributes.get("deviations", {})
+        for name, (value, sentence) in declared.items():
+            if name in config and config[name] == value and _matters(name, result):
                 stated[sentence] = None
     return list(stated)
+
+
+def _matters(field: str, result: Result) -> bool:
+    """Whether a field of the method's config has a part in a result: nothing of pretraining where there was none."""
+    scope = field.partition(".")[0]
+    if scope == "prompts":
+        return modes.facts(result.cell.mode).names_classes
+    return bool(result.checkpoint) or not scope.endswith("pretrain")
 
 
 def _deviations(used: Mapping[str, Sequence[Result]]) -> list[str]:

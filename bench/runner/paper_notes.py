@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bench import registry
 from bench.method import Method
+from bench.reading.as_published import deviations
 from bench.runner.session import Session
 from bench.tracking.run_fields import flatten
 
@@ -13,8 +15,10 @@ def paper_notes(methods: Sequence[type[Method]], session: Session) -> Iterator[s
     """Where methods under the paper's profile differ from their papers, and the option that changes it."""
     if session.profile != "paper":
         return
+    known = registry.entries(registry.METHODS)
     for method in methods:
         config = flatten(session.method_config(method.name).model_dump(mode="json"))
-        for name, (value, sentence) in method.deviations.items():
+        declared = deviations(known[method.name]) if method.name in known else method.deviations
+        for name, (value, sentence) in declared.items():
             if name in config and config[name] == value:
                 yield f"note: {method.name}: {sentence} (--set {method.name}.{name}=...)"

@@ -11,9 +11,9 @@ from words import cell, markdown, table
 
 from bench import modes, registry
 from bench.explain.paper_table import paper_table
-from bench.leaderboard.as_published import as_published
 from bench.method import MethodConfig
 from bench.method.describe import method_facts, written
+from bench.reading.as_published import as_published
 
 
 def navigation() -> list:
@@ -72,11 +72,11 @@ def _paper(entry: registry.Entry, method: Any) -> list[str]:
         (f"{row.aspect}{' §' if row.differences else ''}", cell(row.paper), cell(row.release), cell(row.ours))
         for row in compared.rows
     ]
-    names = f"Paper: {cell(compared.paper)}. Release: {cell(compared.release or 'none published')}.\n"
+    paper, release = map(cell, compared.sources)
+    names = f"Paper: {paper}. Release: {release}.\n"
+    unstated = "on which the paper is silent" if compared.read else "where the paper was not read by us"
     lines = [f"- § {row.aspect}: {cell(line)}" for row in compared.rows for line in row.differences]
-    lines += [
-        f"- {row.aspect}, on which the paper is silent: {cell(line)}" for row in compared.rows for line in row.choices
-    ]
+    lines += [f"- {row.aspect}, {unstated}: {cell(line)}" for row in compared.rows for line in row.choices]
     return [
         "## Paper, release and this project\n",
         names,

@@ -1,11 +1,13 @@
-"""Pages that are written from the code: datasets with the columns of their records, and costs."""
+"""Pages that are written from the code: columns of datasets, methods next to their papers, and costs."""
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from bench import registry
+from bench.reading.as_published import ASPECTS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pages_from_code"
 
@@ -15,9 +17,10 @@ def pages(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     import cost_pages
     import datasets_pages
+    import methods_pages
 
-    yield {"cost": cost_pages, "datasets": datasets_pages}
-    for name in ("cost_pages", "datasets_pages", "words"):
+    yield {"cost": cost_pages, "datasets": datasets_pages, "methods": methods_pages}
+    for name in ("cost_pages", "datasets_pages", "methods_pages", "settings_pages", "words"):
         sys.modules.pop(name, None)
 
 
@@ -28,6 +31,20 @@ def test_every_column_of_the_records_is_described(pages, name, tmp_path):
     text = pages["datasets"].columns(dataset)
     columns = set(dataset(tmp_path / "copy").records().columns) - {"patient_id"}
     assert {column for column in columns if f"`{column}`" not in text} == set()
+
+
+@pytest.mark.parametrize("name", ["etp", "mets"])
+def test_the_page_of_a_method_compares_it_with_its_paper(pages, name):
+    """Every aspect is a row; each that differs is marked and explained; a paper that was not read is not called silent."""
+    entry = registry.entries(registry.METHODS)[name]
+    text = "\n".join(pages["methods"]._paper(entry, entry.load()))
+    found = re.findall(r"^\| ([a-z ]+?)( §)? \|", text, re.M)
+    assert [aspect for aspect, _ in found if aspect != "aspect"] == list(ASPECTS)
+    marked = {aspect for aspect, mark in found if mark}
+    assert "text encoder" in marked
+    assert marked == set(re.findall(r"^- § ([a-z ]+): ", text, re.M))
+    assert ("silent" in text) == (name == "etp")
+    assert ("not read by us" in text) == (name == "mets")
 
 
 def test_the_pages_have_their_tables(pages):

@@ -8,8 +8,9 @@ import pytest
 
 from bench import registry
 from bench.errors import DataError
-from bench.explain.paper_table import SILENT, OurSettings, comparisons, paper_table
-from bench.leaderboard.as_published import ASPECTS, as_published
+from bench.explain.paper_table import SILENT, UNREAD, OurSettings, comparisons, paper_table
+from bench.reading.as_published import ASPECTS, as_published, deviations
+from bench.tracking.run_fields import flatten
 
 ENTRIES = registry.entries(registry.METHODS)
 LARGE = ("esi", "esi-tiny")  # hundreds of millions of weights are made to be counted
@@ -38,7 +39,39 @@ def test_what_paper_and_release_state_is_the_default_or_has_a_reason(name):
     differing = {c.setting for c in settings if c.differs}
     reasons = {setting for aspect in stated(name).aspects.values() for setting in aspect.why}
     assert reasons <= differing | {"ours"}  # a reason outlives its difference
-    assert set(ENTRIES[name].load().deviations) <= differing  # what a row is marked for is in the table
+    assert set(deviations(ENTRIES[name])) <= differing  # what a row is marked for is in the table
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_default_that_is_not_the_papers_marks_a_row(name):
+    cls = ENTRIES[name].load()
+    defaults = flatten(cls.Config().model_dump())
+    differing = {c.setting for c in compared(name) if c.differs and c.has_paper and c.setting in defaults}
+    marks = deviations(ENTRIES[name])
+    assert differing <= set(marks)
+    assert {field: defaults[field] for field in marks} == {field: value for field, (value, _) in marks.items()}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_words_of_a_paper_are_not_ours_where_a_setting_of_theirs_differs(name):
+    for aspect, declared in stated(name).aspects.items():
+        settings = {c.setting for c in compared(name) if c.differs and c.has_paper} & set(declared.paper.settings)
+        if declared.paper.says and {s for s in settings if not s.startswith("parameters.")}:
+            assert declared.ours, aspect
+
+
+NOT_READ = ["astcl", "mets", "merl", "mlbf-net", "cross-modal-ae"]
+
+
+@pytest.mark.parametrize("name", NOT_READ)
+def test_a_paper_that_was_not_read_is_not_called_silent(name):
+    table = paper_table(ENTRIES[name])
+    assert UNREAD in table.sources[0]
+    assert not any(SILENT in row.paper for row in table.rows)
+    assert any(UNREAD in row.paper for row in table.rows)
+    if name != "merl":  # whose release was read
+        assert table.sources[1] == UNREAD
+        assert {row.release for row in table.rows} <= {UNREAD, "—"}
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -60,9 +93,13 @@ def test_a_default_that_moves_away_from_its_paper_is_a_difference():
     assert not rate.why
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_every_table_has_every_aspect(name):
+    assert [row.aspect for row in paper_table(ENTRIES[name]).rows] == list(ASPECTS)
+
+
 def test_a_table_says_what_differs_and_where_the_paper_is_silent():
     rows = {row.aspect: row for row in paper_table(ENTRIES["kmerl"]).rows}
-    assert list(rows) == [aspect for aspect in ASPECTS if aspect in rows]
     assert rows["schedule"].paper == f"schedule cosine; {SILENT} on warmup_epochs"
     assert rows["parameters"].paper == SILENT
     assert rows["text encoder"].differences == (

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from bench import registry
+from bench.reading.as_published import ASPECTS
 
 
 def listed(bench, *arguments):
@@ -85,6 +86,30 @@ def test_explain_without_a_task_describes_the_method(bench):
     assert re.search(r"^  pretrain\.lr = 0\.0002  peak learning rate", done.out, re.M)
     assert "pretrain." not in bench("explain", "xgboost-tabular").out
     assert "TASK is missing" in bench("explain", "kmerl", "--record", "1").err
+
+
+def test_explain_paper_shows_every_aspect_and_marks_what_differs(bench):
+    out = bench("explain", "etp", "--paper").out
+    aspects = [line.removesuffix(" §") for line in out.splitlines()[1:] if not line.startswith(" ")]
+    assert aspects == list(ASPECTS)
+    assert re.search(r"^text encoder §$", out, re.M)
+    assert "§ model minilm, not bioclinicalbert: the text encoder is the packaged MiniLM" in " ".join(out.split())
+    assert re.search(r"^optimiser$", out, re.M)
+    assert "  release: none published" in out
+    mets = bench("explain", "mets", "--paper").out
+    assert "silent" not in mets
+    assert "none published" not in mets
+    assert "release: not read by us" in mets
+
+
+@pytest.mark.parametrize("form", [(), ("--paper",)])
+@pytest.mark.parametrize(("option", "value"), [("--set", "etp.dim=64"), ("--profile", "smoke"), ("--profile", "paper")])
+def test_options_without_effect_on_a_description_are_refused(bench, form, option, value):
+    done = bench("explain", "etp", *form, option, value)
+    assert done.code != 0
+    assert f"{option} would have no effect" in done.err
+    assert f"Leave out {option}" in done.err
+    assert not done.out
 
 
 @pytest.mark.parametrize("name", list(registry.entries(registry.METHODS)))

@@ -1,5 +1,7 @@
 """A table states which prompts asked for the classes, and where a row differs from the paper of its method."""
 
+from dataclasses import replace
+
 from bench.leaderboard.board import load_board
 from bench.leaderboard.collect import collect
 from bench.leaderboard.footnotes import footnotes
@@ -46,6 +48,39 @@ def test_nothing_is_marked_where_the_config_is_the_papers_or_the_profile_is_not(
     small = make_result("merl", config={"text": {"model": "minilm"}}, profile="smoke")
     for result in (make_result("merl", config=settings), small):
         assert not any(note.startswith("§") for note in footnotes({"MERL": [result]}))
+
+
+def test_a_mark_of_a_methods_file_counts_where_its_setting_has_a_part(make_result):
+    """Of zero-shot prompts in zero-shot alone, of pretraining where there was one."""
+    names = {"prompts": {"kind": "names"}, "text": {"model": "medcpt", "trainable_layers": 6}}
+    base_rate = {"pretrain": {"lr": 0.00032}}
+    used = {
+        "asked": [make_result("merl", mode="zeroshot", config=names)],
+        "probed": [make_result("merl", config=names)],
+        "pretrained": [make_result("mae", config=base_rate)],
+        "from scratch": [make_result("mae", mode="scratch", corpus=None, config=base_rate)],
+        "another rate": [make_result("mae", config={"pretrain": {"lr": 0.001}})],
+    }
+    prompts, rate = (note for note in footnotes(used) if note.startswith("§"))
+    assert "the authors' file in the paper" in prompts
+    assert prompts.endswith(": asked.")
+    assert "base rate of 1e-5" in rate
+    assert rate.endswith(": pretrained.")
+
+
+def test_a_correction_goes_by_the_day_of_the_weights(make_result):
+    def of(started, **checkpoint):
+        result = make_result("st-mem", started=f"2026-{started}T12:00:00+00:00")
+        return [replace(result, checkpoint=result.checkpoint | checkpoint)]
+
+    used = {
+        "old weights": of("12-01", finished="2026-11-20T12:00:00+00:00"),
+        "new weights": of("12-01", finished="2026-11-30T12:00:00+00:00"),
+        "old result": of("11-20"),
+        "imported": of("11-20", imported={"file": "st_mem.pth"}, finished="2026-11-20T12:00:00+00:00"),
+    }
+    (note,) = (note for note in footnotes(used) if note.startswith("¶"))
+    assert note.endswith(": old weights, old result.")
 
 
 def test_rows_made_before_a_correction_of_their_method_are_marked(make_result):

@@ -22,6 +22,7 @@ from bench.signals.leads import LEADS, canonical_lead
 from bench.signals.windows import SignalView
 from bench.storage.workspace import Workspace
 from bench.training.checkpoint import load_weights, read_config, read_provenance, seeded_method
+from bench.training.find_checkpoint import find_checkpoint
 
 Recordings = Any
 """numpy [record, lead, time]; a sequence of [lead, time] of any lengths; or a DataFrame with one row per record and one
@@ -150,12 +151,7 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
     def _checkpoint_folder(self) -> Path:
         place = Workspace.at(self.workspace).checkpoints
         if self.checkpoint is not None:
-            for folder in (Path(self.checkpoint).expanduser(), place / self.checkpoint):
-                if (folder / "provenance.json").is_file():
-                    return folder
-            raise ConfigError(
-                f"checkpoint = {self.checkpoint}: no checkpoint folder, and none of that name in {place}."
-            )
+            return find_checkpoint(self.checkpoint, place, f"checkpoint = {self.checkpoint}")
         there = (
             [file.parent for file in sorted(place.glob(f"{self.method}-*/provenance.json"))] if place.is_dir() else []
         )

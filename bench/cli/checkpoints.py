@@ -104,16 +104,13 @@ def register_command(
 ) -> None:
     """Make a version of a registered model from a checkpoint. It maps recordings in mV, [record, lead, time], to features
     or class scores; open it with mlflow.pyfunc.load_model."""
-    from bench.errors import ConfigError
     from bench.model_registry.register import register
     from bench.progress import say
     from bench.storage.workspace import Workspace
+    from bench.training.find_checkpoint import find_checkpoint
 
     own = Workspace.at(workspace)
-    folders = (Path(checkpoint).expanduser(), own.checkpoints / checkpoint)
-    folder = next((f for f in folders if (f / "provenance.json").is_file()), None)
-    if folder is None:
-        raise ConfigError(f"--checkpoint {checkpoint}: no checkpoint at {folders[0]} or {folders[1]}.")
+    folder = find_checkpoint(checkpoint, own.checkpoints, f"--checkpoint {checkpoint}")
     made = register(name, folder.absolute(), own, uri or own.tracking_uri, fs, task or "")
     say(f"registered {made.name}, version {made.version}: {made.output}")
     say(f'open it with: mlflow.pyfunc.load_model("{made.uri}")')

@@ -11,7 +11,7 @@ from bench.errors import ConfigError
 from bench.leaderboard.board import Board
 from bench.leaderboard.statistics.inflation import both_modes
 from bench.runner.overrides import parse_overrides
-from bench.runner.plan import RunOptions
+from bench.runner.plan import RunOptions, checkpoint_method
 from bench.signals.leads import LEADS
 
 
@@ -24,7 +24,7 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
     out, as are tasks whose data are not available.
 
     Raises:
-        ConfigError: an override of a method that has no row.
+        ConfigError: an override or a checkpoint of a method that has no row.
     """
     methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
     rows = sorted({row.method for row in board.rows if row.method in methods})
@@ -34,6 +34,12 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
             raise ConfigError(
                 f"--set {override.text}: board {board.name} has no row of {override.scope}, so the setting has no effect "
                 f"(methods: {', '.join(rows)}). Leave it out."
+            )
+    for text in options.checkpoints:
+        method, _ = checkpoint_method(text)
+        if method not in rows and not combined:
+            raise ConfigError(
+                f"--checkpoint {text}: board {board.name} has no row of {method} (methods: {', '.join(rows)}). Leave it out."
             )
     if options.corpus is None and board.corpus and source.kind == "real" and source.has(board.corpus):
         options = replace(options, corpus=board.corpus)

@@ -162,6 +162,7 @@ class LinearMerlReleased(Mode):
     name = "linear-merl-released"
     needs_one_of = ("encode",)
     reads_features = True
+    needs_several_at_once = True
     released_protocol = PROTOCOL
     replaces = "linear"
     Config = Config

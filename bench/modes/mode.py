@@ -32,6 +32,8 @@ class Mode:
     for all seeds."""
     names_classes: ClassVar[bool] = False
     """Whether the method is given the classes in words, which only some tasks have."""
+    needs_several_at_once: ClassVar[bool] = False
+    """Whether it scores only tasks whose kind has several classes at once, which are called multilabel."""
     gives_head: ClassVar[bool] = False
     """Whether it returns the trained head, through which ``bench explain`` follows a score back to the recording."""
     released_protocol: ClassVar[str | None] = None

@@ -114,11 +114,11 @@ def method_config(
     Settings of pretraining are ignored where nothing is pretrained, so that they change no key there.
 
     Args:
-        base: the config of a checkpoint, which takes the place of the first two.
+        base: the config of a checkpoint that exists already; it takes the place of the first two.
         pretrained: whether the method starts from a pretrained checkpoint.
     """
     known = set(fields_of(method.Config))
-    pretrained = pretrained and method.implements("pretraining_loss")
+    pretrained = pretrained and base is None and method.implements("pretraining_loss")
     values = dict(method.smoke) if profile == "smoke" and base is None else {}
     for override in overrides:
         path = ".".join(override.path)

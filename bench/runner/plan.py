@@ -77,6 +77,18 @@ def renamed_resume(word: str) -> tuple[str, bool]:
     return field, value
 
 
+def checkpoint_method(text: str) -> tuple[str, str]:
+    """The method of ``METHOD=FOLDER``, as it is registered, and the folder as written.
+
+    Raises:
+        ConfigError: not of that form. UnknownName: a method nobody registered.
+    """
+    method, equals, folder = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--checkpoint {text}: expected METHOD=FOLDER, with the folder of a checkpoint or its name.")
+    return registry.named(registry.METHODS, method), folder
+
+
 @dataclass
 class Plan:
     """The cells, in the order in which they run, and what was left out of the cross product with the reason."""
@@ -104,7 +116,7 @@ def plan(options: RunOptions) -> Plan:
     if options.replicates is not None and options.replicates < 1:
         raise ConfigError(f"--replicates {options.replicates}: expected a whole number from 1.")
     replicates = options.replicates is not None
-    given = {text.partition("=")[0].casefold() for text in options.checkpoints}
+    given = {checkpoint_method(text)[0] for text in options.checkpoints}
     asked_seeds = options.seeds or range(options.replicates or 1)
     for seed in asked_seeds:
         if not 0 <= seed <= LARGEST_SEED:
@@ -149,12 +161,16 @@ def plan(options: RunOptions) -> Plan:
                     f"{task.name} is a {task.kind} task without the classes in words that {mode.name} needs"
                 )
                 continue
+            if mode.needs_several_at_once and not kinds.load(task.kind).several_at_once:
+                fix = f": leave out --protocol {mode.released_protocol}" if mode.released_protocol else ""
+                planned.left_out.append(
+                    f"{mode.name} scores multilabel tasks only, and {task.name} is a {task.kind} task{fix}"
+                )
+                continue
             # Where nothing is trained neither fraction nor, with a checkpoint, the seed can matter.
             fixed = not mode.uses_labels
             pretrained = method.implements("pretraining_loss")
-            trained = (
-                mode.uses_checkpoint and (pretrained or method.implements("combine")) and name.casefold() not in given
-            )
+            trained = mode.uses_checkpoint and (pretrained or method.implements("combine")) and name not in given
             for fraction, number, fold in itertools.product(
                 (1.0,) if fixed else options.fractions, asked_seeds, folds[task.name]
             ):

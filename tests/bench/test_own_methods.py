@@ -96,6 +96,8 @@ def test_a_module_is_run_and_has_a_row(workspace):
     assert (row_of(result).group, row_of(result).label) == (OWN, "mine")
     with pytest.raises(ConfigError, match="mine is a module of this process, which workers cannot load"):
         bench.run(methods=mine, jobs=2, **options)
+    with pytest.raises(ConfigError, match="2 errors:(?s:.*)nothing runs in mode knn(?s:.*)which workers cannot load"):
+        bench.run(methods=mine, jobs=2, **(options | {"settings": {"knn.k": 3}}))
     with pytest.raises(ConfigError, match="cannot answer scratch; it offers finetune, knn, linear"):
         bench.run(methods=mine, **(options | {"modes": "scratch", "settings": None}))
 

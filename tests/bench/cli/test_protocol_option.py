@@ -29,3 +29,17 @@ def test_a_protocol_that_fits_no_mode(bench):
     done = bench(*zeroshot, "--protocol", "merl-released")
     assert done.code == 2
     assert "is one of --mode linear; asked: zeroshot" in " ".join(done.err.split())
+
+
+def test_a_protocol_for_multilabel_tasks_is_refused_for_others_before_anything_is_computed(bench, workspace):
+    protocol = ("--mode", "linear", "--protocol", "merl-released", "--dry-run")
+    done = bench("run", "-m", "random-resnet", "-t", "ptbxl-single", *protocol)
+    assert done.code == 2
+    words = (
+        "linear-merl-released scores multilabel tasks only, and ptbxl-single is a multiclass task: leave out --protocol"
+    )
+    assert f"nothing to run: {words}" in " ".join(done.err.split())
+    both = bench("run", "-m", "random-resnet", "-t", "ptbxl-single,ptbxl-super", *protocol)
+    assert both.code == 0
+    assert "ptbxl-super" in both.out
+    assert f"left out: {words}" in " ".join(both.err.split())

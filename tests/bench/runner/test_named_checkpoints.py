@@ -12,9 +12,14 @@ from safetensors.numpy import save_file
 
 from bench import registry
 from bench.cells.cell import Cell
-from bench.errors import BenchError
-from bench.runner.plan import Plan
-from bench.runner.prepare import named_checkpoints
+from bench.data.source import DataSource
+from bench.errors import BenchError, ConfigError
+from bench.frozen_encoder import FrozenEncoder
+from bench.leaderboard import load_board
+from bench.leaderboard.board_runs import board_options
+from bench.runner.named_checkpoints import named_checkpoints
+from bench.runner.plan import Plan, RunOptions
+from bench.runner.prepare import prepare_session
 from bench.signals.leads import LEADS
 from bench.training.checkpoint import load_weights, read_config
 
@@ -144,3 +149,62 @@ def test_one_method_has_one_checkpoint_and_its_name_may_be_written_otherwise(fol
     assert named_checkpoints([f"SimCLR={folder}"], folder, PLAN) == {"simclr": folder}
     with pytest.raises(BenchError, match="given twice"):
         named_checkpoints([f"simclr={folder}", f"simclr={folder}"], folder, PLAN)
+
+
+@pytest.fixture
+def prepare(folder, workspace):
+    """Prepares a run of SimCLR with the named checkpoint."""
+
+    def session(**options):
+        asked = {"methods": ["simclr"], "tasks": ["ptbxl-super"], "modes": ["linear"]} | options
+        source = DataSource(workspace, simulated_records=120)
+        return prepare_session(RunOptions(checkpoints=[f"SIM-CLR={folder}"], **asked), source)[1]
+
+    return session
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"modes": ["scratch"]}, "no cell of simclr starts from a checkpoint in scratch. Leave it out, or run one of "),
+        ({"overrides": ["pretrain.epochs=2"]}, "--set pretrain.epochs=2 has no effect: --checkpoint gives a finished"),
+        ({"overrides": ["simclr.pretrain.lr=1"]}, "--set simclr.pretrain.lr=1 has no effect: --checkpoint gives"),
+        ({"corpus": "csn"}, "--corpus csn has no effect: --checkpoint gives a finished checkpoint of simclr"),
+    ],
+)
+def test_what_a_given_checkpoint_leaves_without_effect_is_refused(prepare, options, words):
+    with pytest.raises(ConfigError) as refused:
+        prepare(**options)
+    assert words in str(refused.value)
+
+
+def test_settings_of_pretraining_reach_only_methods_that_are_pretrained(prepare):
+    before = prepare(methods=["simclr", "byol"])
+    after = prepare(methods=["simclr", "byol"], overrides=["pretrain.epochs=7"], corpus="csn")
+    assert after.method_config("simclr") == before.method_config("simclr")
+    assert after.method_config("byol").pretrain.epochs == 7
+
+
+def test_a_board_takes_a_checkpoint_of_one_row(folder, workspace):
+    source = DataSource(workspace, simulated_records=120)
+    facts = json.loads((folder / FACTS).read_text())
+    (folder / FACTS).write_text(json.dumps(facts | {"method": "kmerl"}))
+    options = RunOptions([], [], [], checkpoints=[f"kmerl={folder}"])
+    runs, _ = board_options(load_board("zeroshot"), options, source)
+    sessions = {
+        run.methods[0]: prepare_session(run, source)[1] for run in runs if run.methods[0] in ("kmerl", "random-vit")
+    }
+    assert {name: list(session.checkpoints) for name, session in sessions.items()} == {
+        "kmerl": ["kmerl"],
+        "random-vit": [],
+    }
+    with pytest.raises(ConfigError, match="board zeroshot has no row of simclr"):
+        board_options(load_board("zeroshot"), RunOptions([], [], [], checkpoints=[f"simclr={folder}"]), source)
+
+
+def test_an_encoder_without_its_checkpoint_names_both_folders(workspace):
+    encoder = FrozenEncoder("simclr", checkpoint="absent", workspace=workspace.root)
+    with pytest.raises(
+        ConfigError, match=f"checkpoint = absent: no checkpoint at absent or {workspace.checkpoints}/absent"
+    ):
+        encoder.fit(np.zeros((1, 12, 5000), np.float32))

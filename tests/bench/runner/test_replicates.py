@@ -34,6 +34,7 @@ def test_a_replicate_varies_pretraining_labels_and_seed_together():
         ("kmerl", "zeroshot", {}, (0, 0, 1)),
         ("simclr", "linear", {"fractions": [0.1], "fraction_rule": "merl"}, (1, 0, 1)),
         ("simclr", "linear", {"fractions": [0.1], "checkpoints": ["SimCLR=somewhere"]}, (1, 1, 0)),
+        ("simclr", "linear", {"fractions": [0.1], "checkpoints": ["Sim_CLR=somewhere"]}, (1, 1, 0)),
     ],
 )
 def test_what_plays_no_role_is_not_varied(method, mode, options, second):

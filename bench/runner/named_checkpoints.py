@@ -1,0 +1,60 @@
+"""The checkpoints of ``--checkpoint METHOD=FOLDER``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench import modes, registry
+from bench.errors import ConfigError
+from bench.runner.plan import Plan, checkpoint_method
+from bench.training.find_checkpoint import find_checkpoint
+
+
+def named_checkpoints(
+    texts: Sequence[str], checkpoints: Path, planned: Plan, of_board: bool = False
+) -> dict[str, Path]:
+    """Method -> folder of each ``METHOD=FOLDER``; a folder of the workspace goes by its name alone.
+
+    Args:
+        of_board: a checkpoint may be of another row's method.
+
+    Raises:
+        ConfigError: not of that form, no such folder, or a method that is not run.
+    """
+    from bench.training.checkpoint import check_readable
+
+    named: dict[str, Path] = {}
+    run = {cell.method for cell in planned.cells}
+    for text in texts:
+        method, written = checkpoint_method(text)
+        if method in named:
+            raise ConfigError(f"--checkpoint {text}: the checkpoint of {method} is given twice; give it once.")
+        if method not in run:
+            if of_board:
+                continue
+            raise ConfigError(f"--checkpoint {text}: expected METHOD=FOLDER with one of {', '.join(sorted(run))}.")
+        named[method] = find_checkpoint(written, checkpoints, f"--checkpoint {text}")
+        check_readable(named[method])
+    return named
+
+
+def refuse_unused_checkpoints(named: Iterable[str], planned: Plan, starting: Iterable[str]) -> None:
+    """Refuse a checkpoint that no cell starts from.
+
+    Args:
+        named: methods with a named checkpoint.
+        starting: methods of cells that start from a checkpoint.
+
+    Raises:
+        ConfigError: with the modes that use a checkpoint.
+    """
+    for name in sorted(set(named) - set(starting)):
+        method = registry.load(registry.METHODS, name)
+        if not method.implements("pretraining_loss"):
+            why, fix = f"{name} is not pretrained", "Leave it out."
+        else:
+            run = ", ".join(sorted({cell.mode for cell in planned.cells if cell.method == name}))
+            using = ", ".join(mode for mode in method.modes() if modes.facts(mode).uses_checkpoint)
+            why, fix = f"no cell of {name} starts from a checkpoint in {run}", f"Leave it out, or run one of {using}."
+        raise ConfigError(f"--checkpoint {name}=... has no effect: {why}. {fix}")

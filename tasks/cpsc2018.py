@@ -52,8 +52,8 @@ class CPSC2018FirstSeconds(CPSC2018Labels):
     def examples(self, records: pd.DataFrame) -> Examples:
         import numpy as np
 
-        whole = super().examples(records)
-        return replace(whole, start=np.zeros(len(whole)), seconds=self.seconds)
+        examples = super().examples(records)
+        return replace(examples, start=np.zeros(len(examples)), seconds=self.seconds)
 
 
 class CPSC2018Single(SingleLabelTask):

@@ -88,13 +88,13 @@ class CSNTask(Task):
     def examples(self, records: pd.DataFrame) -> Examples:
         if "merl_partition" in records:
             chosen = records[records["merl_partition"].ne("").to_numpy(bool)]
-            found = [self.labels_of(text.split(",")) for text in chosen["merl_acronyms"]]
+            labels_per_record = [self.labels_of(text.split(",")) for text in chosen["merl_acronyms"]]
         else:
             chosen = records[records["kept"].to_numpy(bool)]
-            found = chosen[self.column].tolist()
+            labels_per_record = chosen[self.column].tolist()
         position = {name: k for k, name in enumerate(self.classes)}
         targets = np.zeros((len(chosen), len(position)), np.uint8)
-        for row, labels in enumerate(found):
+        for row, labels in enumerate(labels_per_record):
             targets[row, [position[label] for label in labels]] = 1
         return Examples(
             record_ids=chosen.index.to_numpy(dtype=str),

@@ -43,21 +43,21 @@ class IdentificationTask(Task):
         """Each person with an enrolment and a probe window, and a check where there is material for one."""
 
     def examples(self, records: pd.DataFrame) -> Examples:
-        found = list(self.people(records))
-        if not found:
+        people = list(self.people(records))
+        if not people:
             raise DataError(
                 f"task {self.name}: none of the {len(records):,} available recordings of {self.dataset} belongs to a "
                 f"person who can be enrolled and probed. A larger copy of the data is needed."
             )
-        windows = [(person, k, one) for k, (person, mine) in enumerate(found) for one in mine]
-        ids = np.array([one.record_id for _, _, one in windows], dtype=str)
-        columns = records.loc[list(ids)].reset_index(drop=True).assign(role=[one.role for _, _, one in windows])
+        windows = [(person, k, window) for k, (person, mine) in enumerate(people) for window in mine]
+        ids = np.array([window.record_id for _, _, window in windows], dtype=str)
+        columns = records.loc[list(ids)].reset_index(drop=True).assign(role=[window.role for _, _, window in windows])
         return Examples(
             record_ids=ids,
             patient_ids=np.array([person for person, _, _ in windows], dtype=str),
             targets=np.array([k for _, k, _ in windows], np.int64),
             columns=columns,
-            start=np.array([one.start for _, _, one in windows], np.float64),
+            start=np.array([window.start for _, _, window in windows], np.float64),
             seconds=self.window,
         )
 
@@ -76,7 +76,7 @@ class PTBXLIdentification(IdentificationTask):
     def people(self, records: pd.DataFrame) -> Iterator[tuple[str, list[Window]]]:
         for person, ids in _recordings_of_fold_10(records):
             windows = [Window(ids[0], 0.0, ENROLMENT), Window(ids[0], self.window, PROBE)]
-            yield person, [*windows, *(Window(one, 0.0, CHECK) for one in ids[1:2])]
+            yield person, [*windows, *(Window(record_id, 0.0, CHECK) for record_id in ids[1:2])]
 
 
 class PTBXLIdentificationAcross(IdentificationTask):
@@ -121,6 +121,6 @@ class ICBEBIdentification(IdentificationTask):
 def _recordings_of_fold_10(records: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
     """Each patient of PTB-XL's test fold with the recordings, first one first."""
     fold = records[records["strat_fold"] == 10]
-    order = fold.assign(number=[int(one) for one in fold.index]).sort_values(["recording_date", "number"])
+    order = fold.assign(number=[int(record_id) for record_id in fold.index]).sort_values(["recording_date", "number"])
     for person, mine in order.groupby("patient_id", sort=True):
         yield str(person), mine.index.tolist()

@@ -46,14 +46,16 @@ class MerlImport:
 
     @property
     def agrees(self) -> bool:
-        return not any(one.differences for one in self.sets)
+        return not any(imported.differences for imported in self.sets)
 
     def lines(self) -> list[str]:
         """The whole report, for the terminal."""
         lines = []
-        for one in self.sets:
-            counts = " / ".join(f"{n:,}" for n in one.counts.values())
-            lines.append(f"{one.split}: {counts} records, {'; '.join(one.differences) or 'counts and digests agree'}")
+        for imported in self.sets:
+            counts = " / ".join(f"{n:,}" for n in imported.counts.values())
+            lines.append(
+                f"{imported.split}: {counts} records, {'; '.join(imported.differences) or 'counts and digests agree'}"
+            )
         lines += [f"defect: {text}" for text in self.defects]
         return lines + [f"imported: {path}" for path in self.written]
 
@@ -80,8 +82,8 @@ def _cpsc_record(text: str) -> str | None:
 
 
 def _csn_record(text: str) -> str | None:
-    found = re.fullmatch(r"(?:.*/)?(JS\d{5})\.mat", text)
-    return found[1] if found else None
+    match = re.fullmatch(r"(?:.*/)?(JS\d{5})\.mat", text)
+    return match[1] if match else None
 
 
 _PTBXL = [
@@ -117,10 +119,10 @@ def import_merl(folder: Path, destination: Path | None = None) -> MerlImport:
         report.sets.extend(checked)
         if source is _CSN:
             report.defects.extend(_substring_defect(table))
-        if source.dataset and destination is not None and not any(one.differences for one in checked):
+        if source.dataset and destination is not None and not any(imported.differences for imported in checked):
             columns = table.set_index("record_id").rename(columns={"diagnose": "merl_acronyms"})
-            kept = [c for c in ("merl_partition", "merl_order", "merl_acronyms") if c in columns]
-            report.written.append(write_imported(destination, source.dataset, columns[kept]))
+            partition_columns = [c for c in ("merl_partition", "merl_order", "merl_acronyms") if c in columns]
+            report.written.append(write_imported(destination, source.dataset, columns[partition_columns]))
     return report
 
 
@@ -161,14 +163,14 @@ def _read_set(folder: Path, source: _Source, defects: list[str]) -> pd.DataFrame
                     f"{path}: line {row + 2} has {label} {table[label].iloc[row]!r}; expected 0 or 1. {HINT}"
                 )
         parts.append(table.assign(merl_partition=partition, merl_order=np.arange(len(table))))
-    whole = pd.concat(parts, ignore_index=True)
-    twice = whole["record_id"].duplicated().to_numpy(bool)
+    records = pd.concat(parts, ignore_index=True)
+    twice = records["record_id"].duplicated().to_numpy(bool)
     if twice.any():
         raise DataError(
-            f"{folder}: record {whole['record_id'].iloc[int(twice.argmax())]} stands twice in the files of "
+            f"{folder}: record {records['record_id'].iloc[int(twice.argmax())]} stands twice in the files of "
             f"{source.stem}; expected each record in one of train, val and test. {HINT}"
         )
-    return whole
+    return records
 
 
 def _check(table: pd.DataFrame, split: str, source: _Source) -> ImportedSet:
@@ -177,7 +179,7 @@ def _check(table: pd.DataFrame, split: str, source: _Source) -> ImportedSet:
     targets = table[content.classes].to_numpy(dtype=str) == "1"
     if split == "csn-merl":
         tokens = [set(text.split(",")) for text in table["diagnose"]]
-        targets = np.array([[label in found for label in content.classes] for found in tokens])
+        targets = np.array([[label in acronyms for label in content.classes] for acronyms in tokens])
     patients = table["record_id"]
     if source.patient:
         patients = table[source.patient].str.removesuffix(".0")
@@ -189,8 +191,10 @@ def _check(table: pd.DataFrame, split: str, source: _Source) -> ImportedSet:
     )
     parts: dict[str, Any] = {name: [name] for name in PARTITION_FILES}
     rule = ColumnRule(kind="column", column="merl_partition", **parts)
-    found = Split(split, content.model_copy(update={"rule": rule})).verify(examples, complete=True)
-    return ImportedSet(split, {name: facts.records for name, facts in found.found.items()}, found.differences)
+    verification = Split(split, content.model_copy(update={"rule": rule})).verify(examples, complete=True)
+    return ImportedSet(
+        split, {name: facts.records for name, facts in verification.found.items()}, verification.differences
+    )
 
 
 def _substring_defect(table: pd.DataFrame) -> list[str]:
@@ -200,9 +204,11 @@ def _substring_defect(table: pd.DataFrame) -> list[str]:
     affected = []
     for label in labels:
         released = int((table[label] == "1").sum())
-        exact = sum(label in found for found in tokens)
+        exact = sum(label in acronyms for acronyms in tokens)
         if released != exact:
-            others = sorted({one for found in tokens for one in found if label in one and one != label})
+            others = sorted(
+                {acronym for acronyms in tokens for acronym in acronyms if label in acronym and acronym != label}
+            )
             affected.append(f"{label} {released:,} instead of {exact:,} (also given for {', '.join(others)})")
     if not affected:
         return []
@@ -216,11 +222,11 @@ def _substring_defect(table: pd.DataFrame) -> list[str]:
 
 
 def _find(folder: Path, name: str) -> Path:
-    found = sorted(folder.rglob(name)) if folder.is_dir() else []
-    if len(found) != 1:
-        problem = f"{len(found)} files named {name} lie below it" if found else f"no file {name} lies below it"
+    paths = sorted(folder.rglob(name)) if folder.is_dir() else []
+    if len(paths) != 1:
+        problem = f"{len(paths)} files named {name} lie below it" if paths else f"no file {name} lies below it"
         raise DataError(
             f"{folder}: {problem}; expected one. Name the folder finetune/data_split of a checkout of the MERL "
             f"repository (https://github.com/cheliu-computation/MERL-ICML2024)."
         )
-    return found[0]
+    return paths[0]

@@ -33,14 +33,14 @@ def heading_of(path: Path) -> list[str]:
 
 
 def our_headings(
-    path: Path, found: Iterable[object], required: Sequence[str], hint: str, optional: Sequence[str] = ()
+    path: Path, columns: Iterable[object], required: Sequence[str], hint: str, optional: Sequence[str] = ()
 ) -> dict[str, str]:
     """Heading in the file -> the same as it is spelled here, for the columns that are read.
 
     Raises:
         DataError: a required column is missing, or one that is read is there twice.
     """
-    headings = [str(one) for one in found]
+    headings = [str(heading) for heading in columns]
     written = heading_of(path)
     twice = [name for k, name in enumerate(written) if name in written[:k] and (name or not written[0])]
     if twice:

@@ -144,7 +144,7 @@ class CardiacPhenotypes(Task):
 
 def _first_imaged(records: pd.DataFrame, title: str) -> Selection:
     selection = Selection(records, title).first_visit()
-    return selection.keep("without a cine at that visit", lambda found: found["mmcl_partition"] != "")
+    return selection.keep("without a cine at that visit", lambda visits: visits["mmcl_partition"] != "")
 
 
 def _spare_negatives(ids: np.ndarray, training: np.ndarray, positive: np.ndarray, salt: str) -> np.ndarray:

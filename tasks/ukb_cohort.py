@@ -29,9 +29,9 @@ class Selection:
 
     def keep(self, reason: str, condition: Callable[[pd.DataFrame], np.ndarray | pd.Series]) -> Selection:
         """Leave out the rows for which ``condition`` is not True; ``reason`` says what those are."""
-        kept = np.asarray(condition(self.records), dtype=bool)
-        self.flow.steps.append(Exclusion(reason, int((~kept).sum()), int(kept.sum())))
-        self.records = self.records[kept]
+        retained = np.asarray(condition(self.records), dtype=bool)
+        self.flow.steps.append(Exclusion(reason, int((~retained).sum()), int(retained.sum())))
+        self.records = self.records[retained]
         return self
 
     def first_visit(self) -> Selection:

@@ -85,10 +85,14 @@ class Endpoint(_Model):
 
     def fields(self) -> set[int]:
         """Every field that is read."""
-        found = {VISIT_DATE}
-        for one in self.evidence:
-            found |= {getattr(one, name) for name in ("field", "date_field", "year_field") if getattr(one, name, None)}
-        return found
+        fields = {VISIT_DATE}
+        for evidence in self.evidence:
+            fields |= {
+                getattr(evidence, name)
+                for name in ("field", "date_field", "year_field")
+                if getattr(evidence, name, None)
+            }
+        return fields
 
 
 def endpoint_files(root: Path | None = None) -> dict[str, Path]:
@@ -125,40 +129,42 @@ def first_dates(endpoint: Endpoint, table: MainTable) -> pd.DataFrame:
     """
     import pandas as pd
 
-    found = [_dated(one, table) if isinstance(one, Dated) else _coded(one, table) for one in endpoint.evidence]
-    evidence = pd.concat(found, ignore_index=True)
+    dates_per_source = [
+        _dated(source, table) if isinstance(source, Dated) else _coded(source, table) for source in endpoint.evidence
+    ]
+    evidence = pd.concat(dates_per_source, ignore_index=True)
     known = evidence.dropna(subset=["date"]).groupby("eid")["date"].min()
     date = known.reindex(table.eids)
     some = table.eids.isin(evidence["eid"])
     return pd.DataFrame({"date": date, "undated": some & date.isna().to_numpy()}, index=table.eids)
 
 
-def _dated(one: Dated, table: MainTable) -> pd.DataFrame:
+def _dated(evidence: Dated, table: MainTable) -> pd.DataFrame:
     import pandas as pd
 
-    text = table.text(one.field)
+    text = table.text(evidence.field)
     # the field that follows a date says where it comes from: numbers, which are no evidence of a date
-    there = text.notna() & text.str.match(r"^\d{4}-\d{2}-\d{2}", na=False)
-    dates = dates_of(text.where(there), f"field {one.field}")
-    return pd.DataFrame({"eid": table.eids[there], "date": _real(dates[there]).to_numpy()})
+    has_date = text.notna() & text.str.match(r"^\d{4}-\d{2}-\d{2}", na=False)
+    dates = dates_of(text.where(has_date), f"field {evidence.field}")
+    return pd.DataFrame({"eid": table.eids[has_date], "date": _real(dates[has_date]).to_numpy()})
 
 
-def _coded(one: Hospital | SelfReport, table: MainTable) -> pd.DataFrame:
+def _coded(evidence: Hospital | SelfReport, table: MainTable) -> pd.DataFrame:
     import pandas as pd
 
-    entries = table.entries(one.field)
+    entries = table.entries(evidence.field)
     codes = entries["value"].astype("string").str.replace(".", "", regex=False).str.strip().str.upper()
-    if isinstance(one, SelfReport):
-        entries = entries[codes.isin(one.codes)]
-        return pd.DataFrame({"eid": entries["eid"], "date": _reported(one, entries, table)})
-    entries = entries[codes.str.startswith(tuple(one.codes), na=False)]
-    dates = table.entries(one.date_field)
+    if isinstance(evidence, SelfReport):
+        entries = entries[codes.isin(evidence.codes)]
+        return pd.DataFrame({"eid": entries["eid"], "date": _reported(evidence, entries, table)})
+    entries = entries[codes.str.startswith(tuple(evidence.codes), na=False)]
+    dates = table.entries(evidence.date_field)
     merged = entries.merge(dates, on=["eid", "instance", "index"], how="left", suffixes=("", "_date"))
-    when = dates_of(merged.set_index("eid")["value_date"].astype("string"), f"field {one.date_field}")
+    when = dates_of(merged.set_index("eid")["value_date"].astype("string"), f"field {evidence.date_field}")
     return pd.DataFrame({"eid": merged["eid"], "date": _real(when).to_numpy()})
 
 
-def _reported(one: SelfReport, entries: pd.DataFrame, table: MainTable) -> np.ndarray:
+def _reported(evidence: SelfReport, entries: pd.DataFrame, table: MainTable) -> np.ndarray:
     """The year of diagnosis where it was reported (its middle), else the visit; never after the visit."""
     import pandas as pd
 
@@ -166,9 +172,9 @@ def _reported(one: SelfReport, entries: pd.DataFrame, table: MainTable) -> np.nd
     visit = pd.to_datetime(
         pd.Series([visits[i].get(eid, pd.NaT) for eid, i in zip(entries["eid"], entries["instance"], strict=True)])
     )
-    if one.year_field is None or not len(entries):
+    if evidence.year_field is None or not len(entries):
         return visit.to_numpy()
-    years = table.entries(one.year_field)
+    years = table.entries(evidence.year_field)
     years = years.assign(year=pd.to_numeric(years["value"], errors="coerce"))
     merged = entries.merge(years, on=["eid", "instance", "index"], how="left", suffixes=("", "_year"))
     year = merged["year"].where(
@@ -184,9 +190,9 @@ def _middle(year: float) -> object:
 
     if np.isnan(year):
         return pd.NaT
-    whole = int(year)
-    share = year - whole or 0.5
-    return pd.Timestamp(whole, 1, 1) + pd.Timedelta(days=round(365 * share))
+    calendar_year = int(year)
+    share = year - calendar_year or 0.5
+    return pd.Timestamp(calendar_year, 1, 1) + pd.Timedelta(days=round(365 * share))
 
 
 def _real(dates: pd.Series) -> pd.Series:

@@ -82,7 +82,7 @@ def _codes(diagnoses: Sequence[str]) -> tuple[tuple[str, ...], str, bool]:
     """Codes of the ``#Dx`` lines, or why there are none and whether what stands there may have meant some."""
     if len(set(diagnoses)) > 1:
         return (), f"has {len(diagnoses)} #Dx lines that differ", True
-    codes = tuple(code.strip() for one in diagnoses[:1] for code in one.split(",") if code.strip())
+    codes = tuple(code.strip() for line in diagnoses[:1] for code in line.split(",") if code.strip())
     wrong = [code for code in codes if not _SNOMED_CT.fullmatch(code)]
     if wrong:
         return (), f"has {wrong[0][:40]!r} in its #Dx line; expected SNOMED CT codes joined by commas", True
@@ -109,15 +109,15 @@ def records_below(root: Path, pattern: str, suffix: str) -> dict[str, Path]:
     Raises:
         DataError: one id in two places.
     """
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for path in sorted(root.rglob(pattern + suffix)):
-        other = found.setdefault(path.stem, path.with_suffix(""))
+        other = paths.setdefault(path.stem, path.with_suffix(""))
         if other != path.with_suffix(""):
             raise DataError(
                 f"{root}: record {path.stem} is in two places, {other.parent} and {path.parent}; expected one. Remove "
                 "one of the copies, or name the folder that holds a single copy of the dataset."
             )
-    return dict(sorted(found.items()))
+    return dict(sorted(paths.items()))
 
 
 def write_challenge_record(

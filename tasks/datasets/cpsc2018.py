@@ -88,8 +88,8 @@ class CPSC2018(DatasetWithStatements):
         return [*([] if self._wfdb() else self._references()), *([database] if database.is_file() else [])]
 
     def version(self) -> str:
-        found = len(self._wfdb() or self._native())
-        return "2018" if found == self.full_size["2018"] else f"2018 ({found:,} records of it)"
+        n_records = len(self._wfdb() or self._native())
+        return "2018" if n_records == self.full_size["2018"] else f"2018 ({n_records:,} records of it)"
 
     def records(self) -> pd.DataFrame:
         """Metadata, index ``record_id`` (``A0001``).
@@ -113,17 +113,17 @@ class CPSC2018(DatasetWithStatements):
         labels = records["labels"].tolist()
         ids = records.index.tolist()
         records["patient_id"] = ids
-        records["statements"] = [[CLASSES[label] for label in found] for found in labels]
-        labelled = np.array([bool(found) for found in labels])
+        records["statements"] = [[CLASSES[label] for label in record_labels] for record_labels in labels]
+        labelled = np.array([bool(record_labels) for record_labels in labels])
         parts = np.full(len(records), "train", dtype=object)
-        with_labels = [found for found in labels if found]
+        with_labels = [record_labels for record_labels in labels if record_labels]
         parts[labelled] = stratified_parts(
-            [one for one, has in zip(ids, labelled, strict=True) if has], with_labels, SIZES, "cpsc2018"
+            [record_id for record_id, has in zip(ids, labelled, strict=True) if has], with_labels, SIZES, "cpsc2018"
         )
         records["partition"] = parts.astype(str)
         balanced = [
-            [*found, sex or "sex unknown", _age_group(age)]
-            for found, sex, age in zip(labels, records["sex"], records["age"], strict=True)
+            [*record_labels, sex or "sex unknown", _age_group(age)]
+            for record_labels, sex, age in zip(labels, records["sex"], records["age"], strict=True)
         ]
         records["fold"] = stratified_folds(ids, balanced, 10, "icbeb")
         if (self.root / DATABASE).is_file():
@@ -195,11 +195,11 @@ class CPSC2018(DatasetWithStatements):
                 self.findings.unusable[record] = f"{path}.mat has no row in {REFERENCE}, which holds the labels."
             file = path.with_name(path.name + ".mat")
             try:
-                found = read_structure(file)
+                structure = read_structure(file)
             except DataError:  # it makes itself known again when the signal is read, where the user may skip it
-                found = {"age": float("nan"), "sex": "", "data": np.zeros((12, 0))}
-            seconds = found["data"].shape[1] / CPSC2018_FS or float("nan")
-            rows.append(self._row(record, path, labels.get(record, []), found["age"], found["sex"], seconds))
+                structure = {"age": float("nan"), "sex": "", "data": np.zeros((12, 0))}
+            seconds = structure["data"].shape[1] / CPSC2018_FS or float("nan")
+            rows.append(self._row(record, path, labels.get(record, []), structure["age"], structure["sex"], seconds))
         found_here = {row["record_id"] for row in rows}
         absent = sorted(record for record in labels if record not in found_here)
         if absent and rows:
@@ -221,7 +221,7 @@ class CPSC2018(DatasetWithStatements):
 
     def _reference_labels(self) -> dict[str, list[str]]:
         """Record -> its classes. The three training sets come with one file each, or one for all; they must agree."""
-        found: dict[str, list[str]] = {}
+        labels_by_record: dict[str, list[str]] = {}
         for path in self._references():
             table = read_table(path, ("Recording", *LABEL_COLUMNS), self.fetch)
             for line, row in enumerate(table.to_dict("records"), start=2):
@@ -234,12 +234,12 @@ class CPSC2018(DatasetWithStatements):
                         f"from 1 to 9. {self.fetch}"
                     )
                 labels = [CPSC2018_NUMBERS[int(n[0])] for n in numbers]
-                if found.setdefault(record, labels) != labels:
+                if labels_by_record.setdefault(record, labels) != labels:
                     raise DataError(
                         f"{path}: line {line} gives {record} the labels {', '.join(labels)}, and an earlier row "
-                        f"{', '.join(found[record])}; expected one row per recording. {self.fetch}"
+                        f"{', '.join(labels_by_record[record])}; expected one row per recording. {self.fetch}"
                     )
-        return found
+        return labels_by_record
 
     def _released_folds(self, index: pd.Index) -> pd.Series:
         import pandas as pd
@@ -273,15 +273,15 @@ def read_structure(path: Path) -> dict[str, Any]:
     structure = content.get("ECG")
     fields = getattr(getattr(structure, "dtype", None), "names", None) or ()
     if structure is None or structure.size != 1 or not {"sex", "age", "data"} <= set(fields):
-        found = f"fields {', '.join(fields)}" if fields else "no such structure"
-        raise DataError(f"{path}: expected a structure ECG with sex, age and data; found {found}. {hint}")
-    one = structure.reshape(-1)[0]
-    data = np.asarray(one["data"])
+        description = f"fields {', '.join(fields)}" if fields else "no such structure"
+        raise DataError(f"{path}: expected a structure ECG with sex, age and data; found {description}. {hint}")
+    ecg = structure.reshape(-1)[0]
+    data = np.asarray(ecg["data"])
     if data.ndim != 2 or data.shape[0] != 12 or not data.shape[1] or data.dtype.kind not in "fiu":
         raise DataError(
             f"{path}: ECG.data has shape {data.shape} and type {data.dtype}; expected 12 leads of numbers in mV. {hint}"
         )
-    age, sex = np.asarray(one["age"]).reshape(-1), np.asarray(one["sex"]).reshape(-1)
+    age, sex = np.asarray(ecg["age"]).reshape(-1), np.asarray(ecg["sex"]).reshape(-1)
     return {
         "data": data.astype(np.float64),
         "age": clean_age(age[0]) if len(age) else float("nan"),

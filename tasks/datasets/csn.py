@@ -89,8 +89,8 @@ class CSN(DatasetWithStatements):
         return [self.root / CSN_CONDITIONS]
 
     def version(self) -> str:
-        found, whole = len(self._paths()), self.full_size["1.0.0"]
-        return "1.0.0" if found == whole else f"1.0.0 ({found:,} records of it)"
+        n_records, n_published = len(self._paths()), self.full_size["1.0.0"]
+        return "1.0.0" if n_records == n_published else f"1.0.0 ({n_records:,} records of it)"
 
     def records(self) -> pd.DataFrame:
         """Metadata, index ``record_id`` (``JS00001``).
@@ -145,9 +145,9 @@ class CSN(DatasetWithStatements):
                 f"{len(without):,} recordings have no code in their header and are in no task", without
             )
         records = pd.DataFrame(rows).set_index("record_id")
-        kept = records[records["kept"]]
+        chosen = records[records["kept"]]
         parts = pd.Series("", index=records.index, dtype=object)
-        parts[kept.index] = stratified_parts(kept.index.tolist(), kept["labels"].tolist(), SIZES, "csn")
+        parts[chosen.index] = stratified_parts(chosen.index.tolist(), chosen["labels"].tolist(), SIZES, "csn")
         records["partition"] = parts.astype(str)
         return records
 
@@ -196,14 +196,14 @@ class CSN(DatasetWithStatements):
 
     def _paths(self) -> dict[str, Path]:
         """Record id -> its path without extension."""
-        found = records_below(self.root, "*" + PATTERN.removeprefix("J"), ".hea")
-        slipped, record = found.get(SLIPPED), f"J{SLIPPED}"
-        if slipped is not None and record in found:
+        paths = records_below(self.root, "*" + PATTERN.removeprefix("J"), ".hea")
+        slipped, record = paths.get(SLIPPED), f"J{SLIPPED}"
+        if slipped is not None and record in paths:
             raise DataError(
-                f"{self.root}: {record} is there twice, as {found[record]}.hea and {slipped}.hea; expected one of them."
+                f"{self.root}: {record} is there twice, as {paths[record]}.hea and {slipped}.hea; expected one of them."
             )
-        named = {record if one == SLIPPED else one: path for one, path in found.items()}
-        return {one: named[one] for one in sorted(named) if fnmatchcase(one, PATTERN)}
+        named = {record if record_id == SLIPPED else record_id: path for record_id, path in paths.items()}
+        return {record_id: named[record_id] for record_id in sorted(named) if fnmatchcase(record_id, PATTERN)}
 
     def _conditions(self) -> tuple[dict[str, str], dict[str, str]]:
         """(code -> acronym, acronym -> words)."""
@@ -259,5 +259,5 @@ class Chapman(CSN):
         return chosen
 
     def version(self) -> str:
-        found = sum(record <= LAST_OF_CHAPMAN for record in self._paths())
-        return "1.0.0" if found == self.full_size["1.0.0"] else f"1.0.0 ({found:,} records of it)"
+        n_records = sum(record <= LAST_OF_CHAPMAN for record in self._paths())
+        return "1.0.0" if n_records == self.full_size["1.0.0"] else f"1.0.0 ({n_records:,} records of it)"

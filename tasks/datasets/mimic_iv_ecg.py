@@ -75,8 +75,8 @@ class MIMICIVECG(Dataset):
         return [self.root / MIMIC_RECORD_LIST, self.root / MIMIC_MEASUREMENTS]
 
     def version(self) -> str:
-        found = sum(len(chunk) for chunk in self._chunks(MIMIC_RECORD_LIST, ("study_id",)))
-        return "1.0" if found == self.full_size["1.0"] else f"1.0 ({found:,} records of it)"
+        n_records = sum(len(chunk) for chunk in self._chunks(MIMIC_RECORD_LIST, ("study_id",)))
+        return "1.0" if n_records == self.full_size["1.0"] else f"1.0 ({n_records:,} records of it)"
 
     def records(self) -> pd.DataFrame:
         """Metadata, index ``record_id`` (the ``study_id``), in the order of the record list.
@@ -99,8 +99,8 @@ class MIMICIVECG(Dataset):
                 )
         twice = table["study_id"].duplicated().to_numpy(bool)
         if twice.any():
-            one = table["study_id"].iloc[int(twice.argmax())]
-            raise DataError(f"{path}: study_id {one} is in more than one row; expected once. {self.fetch}")
+            study = table["study_id"].iloc[int(twice.argmax())]
+            raise DataError(f"{path}: study_id {study} is in more than one row; expected once. {self.fetch}")
         reports = self._reports()
         studies = table["study_id"]
         times = pd.to_datetime(table["ecg_time"], errors="coerce", format="ISO8601")
@@ -119,7 +119,7 @@ class MIMICIVECG(Dataset):
                 "ecg_time": table["ecg_time"].where(times.notna(), "").to_numpy(),
                 "path": table["path"].to_numpy(),
                 "statements": statements,
-                "merl_kept": [merl_words(found) >= MINIMUM_WORDS for found in statements],
+                "merl_kept": [merl_words(record_statements) >= MINIMUM_WORDS for record_statements in statements],
             },
             index=pd.Index(table["study_id"], name="record_id"),
         )
@@ -142,9 +142,12 @@ class MIMICIVECG(Dataset):
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:
         """``cleaned``: as MERL's released code does; ``statements``: every statement as a separate sentence."""
         if source == "cleaned":
-            return [merl_report(found) if len(found) else "" for found in records["statements"]]
+            return [
+                merl_report(record_statements) if len(record_statements) else ""
+                for record_statements in records["statements"]
+            ]
         if source == "statements":
-            return [sentences(found) for found in records["statements"]]
+            return [sentences(record_statements) for record_statements in records["statements"]]
         return super().text(records, source)
 
     @classmethod
@@ -166,8 +169,8 @@ class MIMICIVECG(Dataset):
             if len(rows) > 1:
                 validates[train_test_split(rows, test_size=VALIDATION_SHARE, random_state=MERL_SEED)[1]] = True
         elif rule == "patient":
-            patients, place = np.unique(records["patient_id"].to_numpy(dtype=str), return_inverse=True)
-            validates = (hash_fraction(patients.tolist(), cls.name) < VALIDATION_SHARE)[place]
+            patients, patient_index = np.unique(records["patient_id"].to_numpy(dtype=str), return_inverse=True)
+            validates = (hash_fraction(patients.tolist(), cls.name) < VALIDATION_SHARE)[patient_index]
         else:
             raise ConfigError(f"unknown rule for the pretraining partition {rule!r}; expected patient or merl.")
         return {"train": kept & ~validates, "validation": kept & validates}
@@ -180,16 +183,16 @@ class MIMICIVECG(Dataset):
 
     def _reports(self) -> dict[str, list[str]]:
         """Study id -> its statements. They repeat a few thousand wordings, of which one copy each is kept."""
-        found: dict[str, list[str]] = {}
+        statements_by_study: dict[str, list[str]] = {}
         for chunk in self._chunks(MIMIC_MEASUREMENTS, ("study_id", *MIMIC_REPORTS)):
             for study, *fields in chunk.itertuples(index=False):
-                if study in found:
+                if study in statements_by_study:
                     raise DataError(
                         f"{self.root / MIMIC_MEASUREMENTS}: study_id {study} is in more than one row; expected once. "
                         f"{self.fetch}"
                     )
-                found[study] = [sys.intern(str(field)) for field in fields if field]
-        return found
+                statements_by_study[study] = [sys.intern(str(field)) for field in fields if field]
+        return statements_by_study
 
     def _chunks(self, name: str, required: tuple[str, ...]) -> Iterator[pd.DataFrame]:
         """Columns of a CSV file as text, empty where a field is, some rows at a time."""

@@ -26,7 +26,7 @@ def merl_words(statements: Iterable[str]) -> int:
 
 
 def _joined(statements: Iterable[str]) -> str:
-    text = ". ".join(one for one in statements if one).replace("EKG", "ECG").replace("ekg", "ecg")
+    text = ". ".join(statement for statement in statements if statement).replace("EKG", "ECG").replace("ekg", "ecg")
     for characters in (" *", "*", "=-", "="):  # the released code's order, which matters
         text = text.strip(characters)
     return re.sub(r"[\n\r\t]", " ", text.lower())
@@ -34,10 +34,10 @@ def _joined(statements: Iterable[str]) -> str:
 
 def sentences(statements: Iterable[str]) -> str:
     """Every statement as a sentence in lower case, without frames of stars, equals signs and hyphens, said once."""
-    found: dict[str, None] = {}
-    for one in statements:
-        plain = re.sub(r"[*=]+|-{2,}", " ", one.lower())
+    distinct: dict[str, None] = {}
+    for statement in statements:
+        plain = re.sub(r"[*=]+|-{2,}", " ", statement.lower())
         plain = re.sub(r"\bekg\b", "ecg", " ".join(plain.split())).strip(" .-")
         if plain:
-            found[plain] = None
-    return "".join(f"{one}. " for one in found).strip()
+            distinct[plain] = None
+    return "".join(f"{statement}. " for statement in distinct).strip()

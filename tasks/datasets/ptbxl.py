@@ -181,17 +181,20 @@ class PTBXL(DatasetWithStatements):
         columns: dict[str, Any] = {
             "patient_id": patients.astype("int64").astype(str),
             "strat_fold": fold.astype("int64"),
-            "scp_codes": [json.dumps(found) for found in codes],
+            "scp_codes": [json.dumps(record_codes) for record_codes in codes],
         }
         for group in ("superclass", "subclass", "diagnostic", "form", "rhythm", "all"):
-            columns[group] = [distinct(kinds[code][group] for code in found) for found in codes]
+            columns[group] = [distinct(kinds[code][group] for code in record_codes) for record_codes in codes]
         columns["statements"] = [
-            [kinds[code]["description"] for code in sorted(found, key=lambda code: not kinds[code]["diagnostic"])]
-            for found in codes
+            [
+                kinds[code]["description"]
+                for code in sorted(record_codes, key=lambda code: not kinds[code]["diagnostic"])
+            ]
+            for record_codes in codes
         ]
         columns["structured"] = [
-            "\n".join(f"{likelihood:g}\t{kinds[code]['structured']}" for code, likelihood in found.items())
-            for found in codes
+            "\n".join(f"{likelihood:g}\t{kinds[code]['structured']}" for code, likelihood in record_codes.items())
+            for record_codes in codes
         ]
         for column in NUMBERS:
             columns[column] = self._numbers(table, column)
@@ -229,7 +232,7 @@ class PTBXL(DatasetWithStatements):
         if self._beats is None:
             return [{} for _ in ids]
         algorithm, folder = self._beats
-        return [{"beat": path} if (path := median_beat_path(folder, algorithm, one)) else {} for one in ids]
+        return [{"beat": path} if (path := median_beat_path(folder, algorithm, record_id)) else {} for record_id in ids]
 
     @staticmethod
     def read(file: RecordFile) -> Recording:
@@ -292,8 +295,8 @@ class PTBXL(DatasetWithStatements):
             wrong = ~table[column].fillna("").str.fullmatch("[0-9]+").to_numpy(bool)
             if column == "ecg_id" and wrong.any():
                 row = int(wrong.argmax())
-                found = "no ecg_id" if table[column].isna().iloc[row] else f"the ecg_id {table[column].iloc[row]!r}"
-                raise DataError(f"{path}: line {row + 2} has {found}; expected a number. {self.fetch}")
+                problem = "no ecg_id" if table[column].isna().iloc[row] else f"the ecg_id {table[column].iloc[row]!r}"
+                raise DataError(f"{path}: line {row + 2} has {problem}; expected a number. {self.fetch}")
         return table
 
     def _expect(self, table: pd.DataFrame, column: str, values: pd.Series, good: pd.Series, expected: str) -> pd.Series:

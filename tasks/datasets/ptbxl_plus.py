@@ -40,9 +40,9 @@ def find_median_beats(root: Path) -> tuple[str, Path] | None:
     parent = root.resolve().parent
     places = [root, *(root / name for name in FOLDERS), *(parent / name for name in FOLDERS)]
     places += [parent.parent / "ptb-xl-plus" / version for version in ("1.0.1", "1.0.0")]
-    for place in places:
+    for parent_folder in places:
         for algorithm in ALGORITHMS:
-            folder = place / "median_beats" / algorithm
+            folder = parent_folder / "median_beats" / algorithm
             if folder.is_dir():
                 return algorithm, folder
     return None
@@ -65,10 +65,10 @@ def read_median_beat(path: Path) -> tuple[Float[np.ndarray, "12 time"], float]:
     header = path.with_name(path.name + ".hea")
     try:
         text = _PRODUCERS_FOLDER.sub("", read_header_text(header))
-        found = read_recording(path, parse_header(header, text))
+        recording = read_recording(path, parse_header(header, text))
     except DataError as error:
         raise DataError(f"median beat {error} {HINT}") from error
-    beat = found.signal / (1.0 if found.gain is None else found.gain[:, None])
+    beat = recording.signal / (1.0 if recording.gain is None else recording.gain[:, None])
     if not np.isfinite(beat).all():
         raise DataError(f"{header}: samples of the median beat are marked invalid. {HINT}")
-    return (beat / 1000 if np.abs(beat).max() > NO_ECG_IN_MV else beat), found.fs
+    return (beat / 1000 if np.abs(beat).max() > NO_ECG_IN_MV else beat), recording.fs

@@ -33,7 +33,7 @@ def statement_kinds(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
             "description": str(row["description"]) if pd.notna(row["description"]) else name,
             "all": name,
             "structured": _sentence(row, name),
-            **{group: name if found else None for group, found in holds.items()},
+            **{group: name if belongs else None for group, belongs in holds.items()},
             "superclass": _class_name(row["diagnostic_class"]) if holds["diagnostic"] else None,
             "subclass": _class_name(row["diagnostic_subclass"]) if holds["diagnostic"] else None,
         }
@@ -85,8 +85,8 @@ def distinct(names: Any) -> list[str]:
 def codes_of(text: str, where: str, known: dict[str, Any]) -> dict[str, float]:
     """The dictionary in a cell of ``scp_codes``: statement -> likelihood in percent, 0 where it is not stated."""
     try:
-        found = ast.literal_eval(text)
-        codes = {str(code): float(likelihood) for code, likelihood in found.items()}
+        literal = ast.literal_eval(text)
+        codes = {str(code): float(likelihood) for code, likelihood in literal.items()}
     except (ValueError, SyntaxError, TypeError, AttributeError, OverflowError, RecursionError, MemoryError):
         raise DataError(
             f"{where}, column scp_codes: cannot read {shortened(str(text), 60)!r}; expected a dictionary of statements and "

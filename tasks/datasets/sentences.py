@@ -24,5 +24,5 @@ class DatasetWithStatements(Dataset):
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:
         """``statements``: the findings as sentences."""
         if source == "statements":
-            return [sentences(found) for found in records["statements"]]
+            return [sentences(record_statements) for record_statements in records["statements"]]
         return super().text(records, source)

@@ -126,11 +126,11 @@ class UKBiobank(DatasetWithStatements):
 
         endpoints = {name: read_endpoint(path) for name, path in endpoint_files(self.root).items()}
         fields = {SEX, AGE_AT_VISIT, HEIGHT, WEIGHT, DEATH, LOST, ECG, CINE, VISIT_DATE}
-        found = self._recordings()
-        fields = fields.union(*(one.fields() for one in endpoints.values()))
-        table = read_main(table_files(self.root), fields, {eid for eid, _ in found})
-        withdrawn = self._withdrawn(found)
-        rows = [(eid, instance) for eid, instance in sorted(found) if eid not in withdrawn]
+        recordings = self._recordings()
+        fields = fields.union(*(endpoint.fields() for endpoint in endpoints.values()))
+        table = read_main(table_files(self.root), fields, {eid for eid, _ in recordings})
+        withdrawn = self._withdrawn(recordings)
+        rows = [(eid, instance) for eid, instance in sorted(recordings) if eid not in withdrawn]
         unknown = [eid for eid, _ in rows if eid not in table.eids]
         if unknown:
             raise DataError(
@@ -138,7 +138,7 @@ class UKBiobank(DatasetWithStatements):
                 f"{unknown[0]}); ECGs and table must come from one application. {self.fetch}"
             )
         eids, instances = [eid for eid, _ in rows], np.array([instance for _, instance in rows], np.int64)
-        paths = [found[row] for row in rows]
+        paths = [recordings[row] for row in rows]
         columns: dict[str, Any] = {
             "record_id": [f"{eid}_{instance}" for eid, instance in rows],
             "patient_id": eids,
@@ -146,9 +146,9 @@ class UKBiobank(DatasetWithStatements):
             "path": [path.relative_to(self.root).as_posix() for path in paths],
         }
         facts = _all_facts(paths)
-        columns |= {name: np.array([one[name] for one in facts], np.float64) for name in COLUMNS}
-        columns["statements"] = [one["statements"] for one in facts]
-        columns |= self._people(table, eids, instances, [one["taken"] for one in facts])
+        columns |= {name: np.array([record_facts[name] for record_facts in facts], np.float64) for name in COLUMNS}
+        columns["statements"] = [record_facts["statements"] for record_facts in facts]
+        columns |= self._people(table, eids, instances, [record_facts["taken"] for record_facts in facts])
         columns |= self._history(table, endpoints, eids)
         columns |= self._images(table, rows)
         records = pd.DataFrame(columns).set_index("record_id")
@@ -166,7 +166,10 @@ class UKBiobank(DatasetWithStatements):
         return records
 
     def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
-        return [RecordFile(one, self.root / path) for one, path in zip(records.index, records["path"], strict=True)]
+        return [
+            RecordFile(record_id, self.root / path)
+            for record_id, path in zip(records.index, records["path"], strict=True)
+        ]
 
     def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
         """Files of field 20205 whose names are not UK Biobank's."""
@@ -174,13 +177,13 @@ class UKBiobank(DatasetWithStatements):
 
     @staticmethod
     def read(file: RecordFile) -> Recording:
-        found = read_resting_ecg(file.path)
-        return Recording(found.signal, found.fs, median_beat=found.median_beat)
+        resting = read_resting_ecg(file.path)
+        return Recording(resting.signal, resting.fs, median_beat=resting.median_beat)
 
     def image_files(self, records: pd.DataFrame) -> list[RecordFile | None]:
         return [
-            RecordFile(one, self.root / path) if path and (self.root / path).is_file() else None
-            for one, path in zip(records.index, records["image_path"], strict=True)
+            RecordFile(record_id, self.root / path) if path and (self.root / path).is_file() else None
+            for record_id, path in zip(records.index, records["image_path"], strict=True)
         ]
 
     @staticmethod
@@ -190,7 +193,7 @@ class UKBiobank(DatasetWithStatements):
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
         """All recordings of participants whom MMCL's partition neither tests nor validates on; its validation part."""
-        parts = records.groupby("patient_id")["mmcl_partition"].transform(lambda found: max(found, key=_rank))
+        parts = records.groupby("patient_id")["mmcl_partition"].transform(lambda own_parts: max(own_parts, key=_rank))
         return {
             "train": (~parts.isin(["validation", "test"])).to_numpy(),
             "validation": (parts == "validation").to_numpy(),
@@ -206,12 +209,12 @@ class UKBiobank(DatasetWithStatements):
 
     def _recordings(self) -> dict[tuple[str, int], Path]:
         """(eid, instance) -> file; of several arrays of one visit the first."""
-        found: dict[tuple[str, int], Path] = {}
+        recordings: dict[tuple[str, int], Path] = {}
         for path in sorted(self.root.rglob("*_20205_*.xml")):
             match = _XML.match(path.name)
             if match:
-                found.setdefault((match[1], int(match[2])), path)
-        return found
+                recordings.setdefault((match[1], int(match[2])), path)
+        return recordings
 
     def _withdrawn(self, recordings: Iterable[tuple[str, int]]) -> set[str]:
         """Who has withdrawn. Their number is reported, not who they are."""

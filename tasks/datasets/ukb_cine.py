@@ -200,10 +200,10 @@ def _depth(header: Any) -> float:
     )
     if position is None or orientation is None:
         return float(getattr(header, "SliceLocation", 0) or 0)
-    place, across = np.array(position, float), np.array(orientation, float)
-    if place.shape != (3,) or across.shape != (6,):
-        raise ValueError(f"{place.size} and {across.size} numbers")
-    return float(np.dot(np.cross(across[:3], across[3:]), place))
+    origin, across = np.array(position, float), np.array(orientation, float)
+    if origin.shape != (3,) or across.shape != (6,):
+        raise ValueError(f"{origin.size} and {across.size} numbers")
+    return float(np.dot(np.cross(across[:3], across[3:]), origin))
 
 
 def _read_nifti(path: Path) -> np.ndarray:
@@ -220,14 +220,14 @@ def _read_nifti(path: Path) -> np.ndarray:
 
 def _read_array(path: Path) -> np.ndarray:
     try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.lib.npyio.NpzFile):
-            with found:
-                names = found.files
+        array = np.load(path, allow_pickle=False)
+        if isinstance(array, np.lib.npyio.NpzFile):
+            with array:
+                names = array.files
                 if len(names) != 1 and "image" not in names:
                     raise DataError(f"{path} holds {', '.join(names)}; expected one array, or one named image. {HINT}")
-                return np.asarray(found["image" if "image" in names else names[0]])
-        return found
+                return np.asarray(array["image" if "image" in names else names[0]])
+        return array
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} cannot be read as an array: {error}. {HINT}") from error
 

@@ -151,34 +151,34 @@ def parse(path: Path) -> Element:
 
 def facts(root: Element, path: Path) -> dict[str, float]:
     """:data:`COLUMNS` -> what the device reports, NaN where it reports nothing."""
-    found = dict.fromkeys(COLUMNS, math.nan)
+    measured = dict.fromkeys(COLUMNS, math.nan)
     block = _child(root, "RestingECGMeasurements")
     if block is None:
-        return found
+        return measured
     for tag, column in MEASUREMENTS.items():
         element = _child(block, tag)
         value = _number(_text(element), path, tag)
         if tag == "SokolovLVHIndex" and element is not None and element.get("units", "").lower() in ("uv", "µv"):
             value /= 1000
-        found[column] = value
+        measured[column] = value
     table = _child(block, "MeasurementTable")
     if table is None:
-        return found
+        return measured
     order = [_lead(name, path) for name in _text(_child(table, "LeadOrder")).split(",") if name.strip()]
     for tag, wave in AMPLITUDES.items():
         element = _child(table, tag)
         values = _text(element).split(",") if element is not None and _text(element) else []
         for lead, amplitude in zip(order, values, strict=False):
-            found[f"ecg_{wave}_amplitude_{lead}"] = _number(amplitude, path, tag) / 1000
-    return found
+            measured[f"ecg_{wave}_amplitude_{lead}"] = _number(amplitude, path, tag) / 1000
+    return measured
 
 
 def statements(root: Element) -> list[str]:
     """The device's statements, or, where there are none, its conclusion."""
     for parent, tag in (("Diagnosis", "DiagnosisText"), ("Conclusion", "ConclusionText")):
-        found = [_text(one) for block in root.iter(parent) for one in block if one.tag == tag]
-        if any(found):
-            return [one for one in found if one]
+        texts = [_text(element) for block in root.iter(parent) for element in block if element.tag == tag]
+        if any(texts):
+            return [text for text in texts if text]
     return []
 
 
@@ -191,17 +191,17 @@ def taken(root: Element, path: Path) -> datetime.datetime | None:
     when = _child(root, "ObservationDateTime")
     if when is None:
         return None
-    given = [_text(_child(when, tag)) for tag in ("Year", "Month", "Day", "Hour", "Minute", "Second")]
-    if not any(given[:3]):
+    numbers = [_text(_child(when, tag)) for tag in ("Year", "Month", "Day", "Hour", "Minute", "Second")]
+    if not any(numbers[:3]):
         return None
     try:
-        year, month, day, hour, minute, second = (int(text or 0) for text in given)
+        year, month, day, hour, minute, second = (int(text or 0) for text in numbers)
         if 1990 <= year < 2100:
             return datetime.datetime(year, month, day, hour, minute, second)
         raise ValueError(f"year {year}")
     except (ValueError, OverflowError) as error:
         raise DataError(
-            f"{path}: ObservationDateTime is {' '.join(given)[:60]!r}; expected Year (from 1990), Month, Day, Hour, Minute "
+            f"{path}: ObservationDateTime is {' '.join(numbers)[:60]!r}; expected Year (from 1990), Month, Day, Hour, Minute "
             f"and Second. {HINT}"
         ) from error
 
@@ -213,49 +213,49 @@ class _MissingLead(DataError):
 def _waveforms(block: Element, path: Path, where: str) -> np.ndarray | None:
     """float32 [lead, time] in mV, or None where there is no waveform at all."""
     scale = _number(_text(_child(block, "Resolution")), path, f"{where}/Resolution")  # microvolts per unit
-    found: dict[str, np.ndarray] = {}
+    samples: dict[str, np.ndarray] = {}
     for element in block:
         if element.tag == "WaveformData":
             lead = _lead(element.get("lead", ""), path)
             try:
                 with np.errstate(over="ignore"):
-                    found[lead] = np.array(_text(element).replace("\t", " ").rstrip(", \n").split(","), np.float32)
+                    samples[lead] = np.array(_text(element).replace("\t", " ").rstrip(", \n").split(","), np.float32)
             except ValueError as error:
                 raise DataError(f"{path}: {where}, lead {lead}: {error}; expected numbers. {HINT}") from error
-            odd = found[lead][~(np.abs(found[lead]) <= LARGEST)]
+            odd = samples[lead][~(np.abs(samples[lead]) <= LARGEST)]
             if len(odd):
                 raise DataError(
                     f"{path}: {where}, lead {lead}: a sample is {odd[0]:g}; expected units of the recorder. {HINT}"
                 )
-    if not found:
+    if not samples:
         return None
     if not scale > 0:
         raise DataError(f"{path}: {where}/Resolution is {scale}; expected microvolts per unit above 0. {HINT}")
-    lengths = {lead: len(values) for lead, values in found.items()}
+    lengths = {lead: len(values) for lead, values in samples.items()}
     if len(set(lengths.values())) > 1:
         raise DataError(f"{path}: {where}: leads differ in length ({lengths}); the file is damaged. {HINT}")
-    _complete_limb_leads(found)
-    missing = [lead for lead in LEADS if lead not in found]
+    _complete_limb_leads(samples)
+    missing = [lead for lead in LEADS if lead not in samples]
     if missing:
         raise _MissingLead(
             f"{path}: {where} has {len(lengths)} leads; {', '.join(missing)} missing, and only III, aVR, aVL and aVF can "
             f"be computed from others (I and II). {HINT}"
         )
-    return np.stack([found[lead] for lead in LEADS]) * np.float32(scale / 1000)
+    return np.stack([samples[lead] for lead in LEADS]) * np.float32(scale / 1000)
 
 
-def _complete_limb_leads(found: dict[str, np.ndarray]) -> None:
+def _complete_limb_leads(samples: dict[str, np.ndarray]) -> None:
     """Einthoven's and Goldberger's relations."""
-    if "I" not in found or "II" not in found:
+    if "I" not in samples or "II" not in samples:
         return
-    first, second = found["I"], found["II"]
+    first, second = samples["I"], samples["II"]
     for lead, values in {
         "III": second - first,
         "aVR": -(first + second) / 2,
         "aVL": first - second / 2,
         "aVF": second - first / 2,
     }.items():
-        found.setdefault(lead, values)
+        samples.setdefault(lead, values)
 
 
 def _rate(block: Element, path: Path, where: str) -> float:
@@ -286,7 +286,7 @@ def _number(text: str, path: Path, where: str) -> float:
 
 
 def _child(element: Element, tag: str) -> Element | None:
-    return next((one for one in element if one.tag == tag), None)
+    return next((child for child in element if child.tag == tag), None)
 
 
 def _text(element: Element | None) -> str:
@@ -298,4 +298,4 @@ def _local(tag: str) -> str:
 
 
 def _tags(root: Element) -> str:
-    return ", ".join(one.tag for one in root) or "nothing"
+    return ", ".join(child.tag for child in root) or "nothing"

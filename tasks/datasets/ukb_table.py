@@ -41,10 +41,10 @@ class Column:
     def parse(cls, name: str) -> Column | None:
         """The column that a header names; None for one that is no field (eid)."""
         bare = _bare(name)
-        found = _RAP.match(bare) or _DISPENSARY.match(bare)
-        if found is None:
+        match = _RAP.match(bare) or _DISPENSARY.match(bare)
+        if match is None:
             return None
-        return cls(int(found[1]), int(found[2] or 0), int(found[3] or 0))
+        return cls(int(match[1]), int(match[2] or 0), int(match[3] or 0))
 
 
 def _bare(heading: str) -> str:
@@ -166,10 +166,10 @@ def _expect(text: pd.Series, good: pd.Series, where: str, expected: str) -> None
 def _listed(text: str) -> list[str]:
     if text.startswith("["):
         try:
-            return [str(one) for one in json.loads(text.replace("'", '"'))]
+            return [str(entry) for entry in json.loads(text.replace("'", '"'))]
         except ValueError:
-            return [one.strip(" '\"") for one in text.strip("[]").split(",")]
-    return [one.strip() for one in text.split("|")]
+            return [entry.strip(" '\"") for entry in text.strip("[]").split(",")]
+    return [entry.strip() for entry in text.split("|")]
 
 
 def table_files(root: Path) -> list[Path]:
@@ -244,8 +244,8 @@ def read_main(files: Iterable[Path], fields: Iterable[int], eids_wanted: set[str
             table = table[table.index.isin(eids_wanted)]
         eids = eids.union(table.index)
         for name, column in chosen.items():
-            found = _as_text(table[name])
-            columns[column] = found if column not in columns else columns[column].combine_first(found)
+            texts = _as_text(table[name])
+            columns[column] = texts if column not in columns else columns[column].combine_first(texts)
     eids = eids.sort_values()
     return MainTable({column: values.reindex(eids) for column, values in columns.items()}, eids)
 

@@ -34,15 +34,15 @@ def withdrawal_lists(root: Path) -> list[Path]:
     is no table of fields."""
     from tasks.datasets.ukb_table import Column, header
 
-    found = [
+    lists = [
         path
         for path in root.glob("[wW]*.csv")
         if path.is_file() and not is_list(path.name) and not any(map(Column.parse, header(path)))
     ]
-    for place, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in files if is_list(name)]
-    return sorted(found)
+        lists += [Path(folder, name) for name in files if is_list(name)]
+    return sorted(lists)
 
 
 def read_withdrawn(paths: Iterable[Path]) -> set[str]:
@@ -55,20 +55,20 @@ def read_withdrawn(paths: Iterable[Path]) -> set[str]:
 
 
 def _eids(path: Path) -> set[str]:
-    found: set[str] = set()
+    withdrawn: set[str] = set()
     first = True
     for number, line in enumerate(_text(path).splitlines(), start=1):
         parts = [part.strip(_BLANKS_AND_QUOTES) for part in re.split(r"[,;|\s]+", line)]
-        given = [part for part in parts if part]
-        eids = [part.partition(".")[0] for part in given if _EID.fullmatch(part)]
-        found.update(eids)
-        if given and not eids and not (first and _is_header(given)):
+        words = [part for part in parts if part]
+        eids = [part.partition(".")[0] for part in words if _EID.fullmatch(part)]
+        withdrawn.update(eids)
+        if words and not eids and not (first and _is_header(words)):
             raise DataError(
                 f"{path}: line {number} is {line.strip()[:60]!r}; expected the eid of a participant who has withdrawn, and "
                 f"nobody may be overlooked. {HINT}"
             )
-        first = first and not given
-    return found
+        first = first and not words
+    return withdrawn
 
 
 def _is_header(parts: list[str]) -> bool:

@@ -53,10 +53,10 @@ def simulate_cpsc2018(
         raise ConfigError(f"simulating {n_records} recordings: expected 1 to 9999.")
     people_rng, wave_rng = np.random.default_rng([seed, 2018]), np.random.default_rng([seed, 2019])
     labels = [_labels(people_rng) for _ in range(n_records)]
-    people = [draw_person(people_rng, 60.0, ill=found != ["NORM"]) for found in labels]
+    people = [draw_person(people_rng, 60.0, ill=record_labels != ["NORM"]) for record_labels in labels]
     patients = [
-        patient_with(person, [c for label in found for c in _CONDITIONS[label]], people_rng)
-        for person, found in zip(people, labels, strict=True)
+        patient_with(person, [c for label in record_labels for c in _CONDITIONS[label]], people_rng)
+        for person, record_labels in zip(people, labels, strict=True)
     ]
     lengths = people_rng.choice(list(_SECONDS), size=n_records, p=list(_SECONDS.values()))
     with new_root(destination) as root:
@@ -107,7 +107,7 @@ def _write_structure(path: Path, signal: np.ndarray, person: SimulatedPerson) ->
 def _write_reference(path: Path, labels: list[list[str]]) -> None:
     number = {label: n for n, label in CPSC2018_NUMBERS.items()}
     lines = ["Recording,First_label,Second_label,Third_label"]
-    for row, found in enumerate(labels, start=1):
-        numbers = [str(number[label]) for label in found]
+    for row, record_labels in enumerate(labels, start=1):
+        numbers = [str(number[label]) for label in record_labels]
         lines.append(f"A{row:04d},{','.join(numbers + [''] * (3 - len(numbers)))}")
     path.write_text("\n".join(lines) + "\n", encoding="ascii")

@@ -88,11 +88,13 @@ def simulate_csn(destination: Path, n_records: int = 2000, seed: int = 0) -> Non
         code[acronym] = number
     people_rng, wave_rng = np.random.default_rng([seed, 45152]), np.random.default_rng([seed, 45153])
     acronyms = [_draw(people_rng) for _ in range(n_records)]
-    people = [draw_person(people_rng, 62.0, ill=found not in (["SR"], ["SB"])) for found in acronyms]
+    people = [
+        draw_person(people_rng, 62.0, ill=record_acronyms not in (["SR"], ["SB"])) for record_acronyms in acronyms
+    ]
     unnamed = people_rng.random(n_records) < 0.12
     patients = []
-    for person, found in zip(people, acronyms, strict=True):
-        conditions = [c for a in found for c in (_RHYTHMS[a] if a in _RHYTHMS else _FINDINGS[a])[1]]
+    for person, record_acronyms in zip(people, acronyms, strict=True):
+        conditions = [c for a in record_acronyms for c in (_RHYTHMS[a] if a in _RHYTHMS else _FINDINGS[a])[1]]
         patients.append(patient_with(person, dict.fromkeys(conditions), people_rng))
     with new_root(destination) as root:
         (root / CSN_CONDITIONS).write_text("\ufeff" + table, encoding="utf-8", newline="")
@@ -111,9 +113,9 @@ def _draw(rng: np.random.Generator) -> list[str]:
     """One rhythm and, for two recordings in five, up to three findings that go with it."""
     shares = np.array([share for share, _ in _RHYTHMS.values()])
     rhythm = list(_RHYTHMS)[int(rng.choice(len(shares), p=shares / shares.sum()))]
-    found = [rhythm]
+    drawn = [rhythm]
     for finding, (share, _) in _FINDINGS.items():
         fits = not (rhythm in _NEEDS_OWN_BEATS and finding in _CONFLICTS)
-        if rng.random() < share and fits and len(found) < 4:
-            found.append(finding)
-    return found
+        if rng.random() < share and fits and len(drawn) < 4:
+            drawn.append(finding)
+    return drawn

@@ -113,14 +113,14 @@ def _draw(n_records: int, rng: np.random.Generator) -> tuple[list[dict], list[Pa
             if visit and rng.random() < 0.4:
                 statements, conditions = _statements(rng)
             when += datetime.timedelta(days=int(rng.exponential(200)), seconds=int(rng.integers(1, 80_000)))
-            one, study = int(subjects[subject]), int(studies[len(rows)])
+            subject_id, study = int(subjects[subject]), int(studies[len(rows)])
             rows.append(
                 {
-                    "subject_id": one,
+                    "subject_id": subject_id,
                     "study_id": study,
                     "file_name": study,
                     "ecg_time": when.strftime("%Y-%m-%d %H:%M:%S"),
-                    "path": f"files/p{str(one)[:4]}/p{one}/s{study}/{study}",
+                    "path": f"files/p{str(subject_id)[:4]}/p{subject_id}/s{study}/{study}",
                     "statements": statements,
                 }
             )
@@ -148,13 +148,13 @@ def _statements(rng: np.random.Generator) -> tuple[list[str], list[str]]:
 
 
 def _measurements(row: dict, rng: np.random.Generator) -> dict[str, object]:
-    found = {f"report_{k}": text for k, text in enumerate(row["statements"])}
+    reports = {f"report_{k}": text for k, text in enumerate(row["statements"])}
     return {
         "subject_id": row["subject_id"],
         "study_id": row["study_id"],
         "cart_id": int(6_800_000 + rng.integers(0, 99_999)),
         "ecg_time": row["ecg_time"],
-        **{column: found.get(column, "") for column in MIMIC_REPORTS},
+        **{column: reports.get(column, "") for column in MIMIC_REPORTS},
         "bandwidth": "0.005-150 Hz",
         "filtering": "60 Hz notch Baseline filter",
         "rr_interval": int(rng.integers(500, 1200)),

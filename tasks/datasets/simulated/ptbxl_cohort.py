@@ -280,12 +280,12 @@ def _later_visit(before: dict[str, float], rng: np.random.Generator) -> dict[str
     if rng.random() < 0.25 and "PACE" not in before:
         return draw_statements(rng)
     passing = {"PVC", "PAC", "PRC(S)", "NT_", "LOWT", "STD_", "INVT", "NST_", "BIGU", "TRIGU"}
-    kept = {c: v for c, v in before.items() if c not in passing or rng.random() < 0.6}
-    if "BIGU" in kept or "TRIGU" in kept:
-        kept.setdefault("PVC", 100.0)
-    if not set(kept) - set(_RHYTHMS):
+    lasting = {c: v for c, v in before.items() if c not in passing or rng.random() < 0.6}
+    if "BIGU" in lasting or "TRIGU" in lasting:
+        lasting.setdefault("PVC", 100.0)
+    if not set(lasting) - set(_RHYTHMS):
         return dict(before)
-    return kept
+    return lasting
 
 
 def _draw_person(patient_id: int, codes: Mapping[str, float], rng: np.random.Generator) -> Person:

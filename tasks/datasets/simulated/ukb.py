@@ -152,12 +152,12 @@ def _life(eid: str, person: Participant, visit: datetime.date, rng: np.random.Ge
 
 def _bulk(eid: str, has_ecg: bool, has_cine: bool) -> dict[Any, Any]:
     """Bulk fields: the main data set names the file of who has one."""
-    found: dict[Any, Any] = {}
+    file_names: dict[Any, Any] = {}
     if has_ecg:
-        found[20205, 2, 0] = "20205_2_0"
+        file_names[20205, 2, 0] = "20205_2_0"
     if has_cine:
-        found[20209, 2, 0] = "20209_2_0"
-    return found
+        file_names[20209, 2, 0] = "20209_2_0"
+    return file_names
 
 
 def _write_main(root: Path, rows: Sequence[dict[Any, Any]], spelling: str) -> None:

@@ -161,9 +161,9 @@ def _amplitudes(beat: np.ndarray, facts: dict[str, float]) -> dict[str, np.ndarr
 
 
 def _statements(facts: dict[str, float]) -> list[str]:
-    found = ["Sinus bradycardia" if facts["VentricularRate"] < 60 else "Normal sinus rhythm"]
+    statements = ["Sinus bradycardia" if facts["VentricularRate"] < 60 else "Normal sinus rhythm"]
     if facts["RAxis"] < -30:
-        found.append("Left axis deviation")
+        statements.append("Left axis deviation")
     if facts["QRSDuration"] >= 130:
-        found.append("Nonspecific intraventricular block")
-    return [*found, "Abnormal ECG" if len(found) > 1 else "Normal ECG"]
+        statements.append("Nonspecific intraventricular block")
+    return [*statements, "Abnormal ECG" if len(statements) > 1 else "Normal ECG"]

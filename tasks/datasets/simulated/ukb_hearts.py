@@ -202,7 +202,7 @@ def phenotypes_of(person: Participant, rng: np.random.Generator) -> dict[str, fl
     stroke = volume * fraction / 100
     right = measured(person.volume * 1.05 * np.exp(0.15 * person.right))
     right_fraction = float(np.clip(57 + 4 * person.contractility + 2 * rng.standard_normal(), 25, 80))
-    found = {
+    phenotypes = {
         "LVEDV": volume,
         "LVESV": volume - stroke,
         "LVSV": stroke,
@@ -223,9 +223,9 @@ def phenotypes_of(person: Participant, rng: np.random.Generator) -> dict[str, fl
         "Err": 45 * force * (1 - 0.8 * dead) + 4 * rng.standard_normal(SEGMENTS),
     }
     for name, values in by_segment.items():
-        found |= {f"{name}_AHA_{k + 1}": float(value) for k, value in enumerate(values)}
-        found[f"{name}_Global"] = float(values.mean())
-    return found
+        phenotypes |= {f"{name}_AHA_{k + 1}": float(value) for k, value in enumerate(values)}
+        phenotypes[f"{name}_Global"] = float(values.mean())
+    return phenotypes
 
 
 def scar_at(scar: np.ndarray, angles: np.ndarray) -> np.ndarray:

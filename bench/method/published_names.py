@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Rules = Sequence[tuple[str, str | None]]
 """Pairs (pattern, replacement). The first pattern that matches the start of a name rewrites that part of it; None means
@@ -12,6 +16,10 @@ that nothing here has the tensor. A name that no rule knows is an error: silence
 
 DATA_PARALLEL = "module."
 """What data-parallel training prepends to every name."""
+
+
+def _unchanged(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return tensors
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,9 @@ class PublishedNames:
         lead_order: the order in which its weights learned the leads.
         lead_axes: own name -> axis, of the tensors with one entry for each lead, for files in another order than ``LEADS``:
             on import their entries are put into the order of ``LEADS``, in which a method is given its leads.
+        container: the key of the file that holds the tensors, where several could.
+        convert: what is done to the tensors before their names are mapped, where names alone are not enough: stacked,
+            split, transposed.
         covers: prefix of the method's own names that such a file must give in full; those outside it keep the weights
             that the method starts from. Empty for a whole model.
     """
@@ -31,6 +42,8 @@ class PublishedNames:
     lead_order: Sequence[str]
     covers: str = ""
     lead_axes: Mapping[str, int] = field(default_factory=dict)
+    container: str = ""
+    convert: Callable[[dict[str, Tensor]], dict[str, Tensor]] = _unchanged
 
 
 @dataclass

@@ -12,54 +12,12 @@ from bench.method.published_names import NameReport, PublishedNames, compare
 from bench.signals.leads import LEADS, canonical_lead
 from bench.storage.artifacts import file_digest
 from bench.training.checkpoint import CheckpointSpec, seeded_method, write_checkpoint
-from bench.training.tensor_file import read_tensors
+from bench.training.published_file import read_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.method import Method, MethodConfig
-
-CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "weights")
-"""Keys under which published files keep their tensors next to an optimiser's state and an epoch."""
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a published file by name: safetensors, or what ``torch.save`` wrote, without running any of it.
-
-    Raises:
-        DataError: absent, damaged, holding more than tensors and plain values, or holding no named tensors.
-    """
-    import torch
-
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; name the weights that the authors published.")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            content: Any = load_file(path)
-        else:
-            content = read_tensors(path)
-    except Exception as error:  # a damaged zip, a pickle of code, a truncated header: many classes, one meaning
-        lines = str(error).strip().splitlines()
-        raise DataError(
-            f"{path}: not readable as weights alone ({type(error).__name__}: {lines[0] if lines else 'no details'}). "
-            "Files that hold Python objects are not unpickled, since that could run their code; load the file in its "
-            "own project and save its state_dict()."
-        ) from error
-    for name in CONTAINERS:
-        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
-            content = content[name]
-            break
-    named = content if isinstance(content, Mapping) else {}
-    tensors = {str(name): value for name, value in named.items() if isinstance(value, torch.Tensor)}
-    if not tensors or len(tensors) < len(named):
-        others = [str(name) for name in named if str(name) not in tensors]
-        found = f"also {', '.join(others[:4])}" if tensors else f"a {type(content).__name__} without named tensors"
-        raise DataError(
-            f"{path}: expected names and tensors, at the top or under one of {', '.join(CONTAINERS)}; found {found}."
-        )
-    return tensors
 
 
 def import_checkpoint(
@@ -92,13 +50,13 @@ def import_checkpoint(
     if part not in kinds:
         raise UnknownName(f"part of {cls.name}'s published checkpoints", part, kinds)
     names = kinds[part]
-    published = read_weights(path)
+    published = _converted(path, read_weights(path, names.container), names)
     method = seeded_method(cls, config, config.pretrain.seed)
     own = method.state_dict()
     shapes, own_shapes = ({name: tensor.shape for name, tensor in state.items()} for state in (published, own))
     report = compare(shapes, own_shapes, names)
     if not report.fits:
-        fitting = [kind for kind in kinds if compare(shapes, own_shapes, kinds[kind]).fits]
+        fitting = [kind for kind in kinds if kind != part and _fits(path, kinds[kind], own_shapes)]
         raise DataError(_refusal(path, cls.name, part, report, fitting))
     for theirs, ours in report.matched.items():
         own[ours] = published[theirs].to(own[ours].dtype)
@@ -125,6 +83,24 @@ def import_checkpoint(
         weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
         write_checkpoint(spec, final, method, weights, facts)
     return final, report
+
+
+def _converted(path: Path, tensors: dict[str, Tensor], names: PublishedNames) -> dict[str, Tensor]:
+    try:
+        return names.convert(tensors)
+    except (KeyError, RuntimeError, ValueError) as error:  # a tensor that is not there, or of another shape
+        raise DataError(
+            f"{path}: not in the layout that the authors publish ({error}). Nothing was imported."
+        ) from error
+
+
+def _fits(path: Path, names: PublishedNames, own: Mapping[str, Sequence[int]]) -> bool:
+    """Whether a file is one of another kind."""
+    try:
+        tensors = _converted(path, read_weights(path, names.container), names)
+    except DataError:
+        return False
+    return compare({name: tensor.shape for name, tensor in tensors.items()}, own, names).fits
 
 
 def _whole_order(leads: Sequence[str]) -> tuple[str, ...]:

@@ -111,7 +111,5 @@ def _why_not(path: Path, error: Exception) -> str:
             "state_dict() with safetensors.torch.save_file."
         )
     lines = str(error).strip().splitlines()
-    return (
-        f"not readable as weights ({type(error).__name__}: {printable(lines[0]) if lines else 'no details'}). If the file was "
-        "downloaded, fetch it again."
-    )
+    reason = printable(lines[0]) if lines else "no details"
+    return f"not readable as weights ({type(error).__name__}: {reason}). If the file was downloaded, fetch it again."

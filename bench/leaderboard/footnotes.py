@@ -15,6 +15,7 @@ from bench.leaderboard.match_results import coordinates_of, corpus_of, latest, p
 from bench.leaderboard.replicates import Varied, by_replicate, varied
 from bench.provenance import LIBRARIES
 from bench.reading import as_published
+from bench.runner.overrides import is_of_pretraining, scope_and_field
 from bench.storage.artifacts import digest
 from bench.tracking.run_fields import flatten
 
@@ -336,13 +337,11 @@ def set_by_hand(result: Result) -> list[str]:
 def _concerns(path: str, result: Result) -> bool:
     """Whether a ``--set`` of a run could reach this result: one run has several methods and modes, and a field is of one
     method, of one mode, or of those methods that have it."""
-    scope, _, rest = path.partition(".")
-    if scope.endswith("pretrain") and not result.checkpoint:
+    scope, field = scope_and_field(path, {*registry.entries(registry.METHODS), result.cell.method})
+    if is_of_pretraining(scope, field) and not result.checkpoint:
         return False
-    if rest and scope in registry.entries(registry.MODES):
-        return scope == result.cell.mode
-    if rest and (scope == result.cell.method or scope in registry.entries(registry.METHODS)):
-        return scope == result.cell.method
+    if scope is not None:
+        return scope in (result.cell.mode, result.cell.method)
     return any(name == path or name.startswith(f"{path}.") for name in flatten(result.config.get("method", {})))
 
 

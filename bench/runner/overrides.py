@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,20 @@ class Override:
 
     @property
     def of_pretraining(self) -> bool:
-        """Whether only pretraining reads the setting: of ``pretrain``, or of a stage such as ``mdm_pretrain``."""
-        return self.path[0].endswith("pretrain") and self.scope not in registry.entries(registry.MODES)
+        """Whether only pretraining reads the setting."""
+        return is_of_pretraining(self.scope, self.path)
+
+
+def scope_and_field(path: str, methods: Collection[str]) -> tuple[str | None, tuple[str, ...]]:
+    """The mode or method named first in a dotted path, or None, and the parts of the field's path."""
+    parts = tuple(path.strip().split("."))
+    scoped = len(parts) > 1 and (parts[0] in registry.entries(registry.MODES) or parts[0] in methods)
+    return (parts[0], parts[1:]) if scoped else (None, parts)
+
+
+def is_of_pretraining(scope: str | None, field: Sequence[str]) -> bool:
+    """Whether only pretraining reads a field: of ``pretrain``, or of a stage such as ``mdm_pretrain``."""
+    return field[0].endswith("pretrain") and scope not in registry.entries(registry.MODES)
 
 
 def parse_overrides(texts: Iterable[str], methods: Sequence[str]) -> list[Override]:
@@ -54,15 +66,13 @@ def parse_overrides(texts: Iterable[str], methods: Sequence[str]) -> list[Overri
                 f"--set {path}=...: the URL holds a password, which every result and checkpoint would keep and show. Leave "
                 f"it out; keys come from environment variables."
             )
-        parts = tuple(path.strip().split("."))
         try:
             read = parse_yaml(value)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {shortened(text)}: the value is not readable as YAML: {error}.") from error
         if isinstance(read, str):
             read = _number(read)
-        scoped = len(parts) > 1 and (parts[0] in registry.entries(registry.MODES) or parts[0] in methods)
-        parsed.append(Override(text, parts[0] if scoped else None, parts[1:] if scoped else parts, read))
+        parsed.append(Override(text, *scope_and_field(path, methods), read))
     return parsed
 
 

@@ -220,13 +220,15 @@ def check_spaces(spaces: Spaces, method: type[Method], mode: str, session: Sessi
             (override,) = _overrides({name: value})
             check_overrides([override], [method])
             of_method = override.scope in (None, method.name)
-            pretrains = modes.facts(mode).uses_checkpoint and method.implements("pretraining_loss")
+            given = method.name in session.checkpoints
+            pretrains = modes.facts(mode).uses_checkpoint and method.implements("pretraining_loss") and not given
             if (
                 (override.scope != mode and not of_method)
                 or (override.scope is None and name not in fields_of(method.Config))
-                or (of_method and override.path[0] == "pretrain" and not pretrains)
+                or (override.of_pretraining and not pretrains)
             ):
-                raise ConfigError(f"{name} plays no role for {method.name} in {mode}.")
+                checkpoint = " with --checkpoint" if given and override.of_pretraining else ""
+                raise ConfigError(f"{name} plays no role for {method.name} in {mode}{checkpoint}.")
             tried = session.under([*session.overrides, override])
             tried.method_config(method.name)
             tried.mode_config(mode, method)

@@ -175,6 +175,14 @@ def test_settings_that_are_not_the_profile_s_own_are_told(board, make_result):
     assert "Settings changed by --set pretrain.epochs=1: K-MERL." in table.footnotes
 
 
+@pytest.mark.parametrize("text", ["pretrain.epochs=1", "kmerl.pretrain.epochs=1"])
+def test_a_setting_of_pretraining_is_no_change_of_a_result_without_a_checkpoint(board, make_result, text):
+    result = make_result(config={"pretrain": {"epochs": 1}}, corpus=None)
+    result.provenance["overrides"] = [text]
+    (table,) = collect(board, [result])
+    assert not [note for note in table.footnotes if note.startswith("Settings changed")]
+
+
 def test_cells_of_several_library_versions_are_noted_with_their_counts(board, make_result):
     def made_with(versions, **cell):
         result = make_result(**cell)

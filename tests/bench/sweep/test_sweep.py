@@ -16,13 +16,13 @@ from bench.cells.result import read_results
 from bench.data.source import DataSource
 from bench.errors import ConfigError, UnknownName
 from bench.leaderboard import console_tables
-from bench.method.search_space import grid_size
+from bench.method.search_space import grid_size, parse_vary
 from bench.runner.plan import RunOptions
 from bench.runner.replay import replay
 from bench.runner.session import Session
 from bench.splitting import split
 from bench.sweep.storage import opened
-from bench.sweep.sweep import SweepOptions, plan_sweep, spaces_of, sweep
+from bench.sweep.sweep import SweepOptions, check_spaces, plan_sweep, spaces_of, sweep
 
 TUNED = '''
     import numpy as np
@@ -252,8 +252,6 @@ def test_every_declared_space_is_of_fields_that_are_there(workspace):
         method = registry.load(registry.METHODS, name)
         assert mode in method.modes(), name
         session = Session(source(workspace), "paper")
-        from bench.sweep.sweep import check_spaces
-
         check_spaces(method.spaces[mode], method, mode, session)
 
 
@@ -332,6 +330,16 @@ def test_settings_of_pretraining_pretrain_a_checkpoint_each_and_play_no_role_fro
     assert result.config["method"]["pretrain"]["epochs"] == report.studies[0].setting["pretrain.epochs"]
     with pytest.raises(ConfigError, match="pretrain.epochs plays no role for pretrained in scratch"):
         sweep(options(run=run | {"modes": ["scratch"], "overrides": []}, **grid), source(workspace))
+    given = run | {"checkpoints": [f"pretrained={result.checkpoint['name']}"]}
+    with pytest.raises(ConfigError, match="pretrain.epochs plays no role for pretrained in linear with --checkpoint"):
+        sweep(options(run=given, **grid), source(workspace))
+
+
+def test_a_stage_of_pretraining_plays_no_role_from_scratch(workspace):
+    method = registry.load(registry.METHODS, "mmcl")
+    session = Session(source(workspace), "smoke")
+    with pytest.raises(ConfigError, match="mdm_pretrain.epochs plays no role for mmcl in scratch"):
+        check_spaces(parse_vary(["mdm_pretrain.epochs=1,2"]), method, "scratch", session)
 
 
 @pytest.mark.slow

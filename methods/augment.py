@@ -43,7 +43,7 @@ def resample_at(ecg: ECG, position: Float[Tensor, "batch out"]) -> Float[Tensor,
     position = position.clamp(0, ecg.shape[-1] - 1)
     left = position.floor().long().clamp(max=max(ecg.shape[-1] - 2, 0))
     right = (left + 1).clamp(max=ecg.shape[-1] - 1)
-    low, high = (ecg.gather(2, place[:, None].expand(-1, ecg.shape[1], -1)) for place in (left, right))
+    low, high = (ecg.gather(2, samples[:, None].expand(-1, ecg.shape[1], -1)) for samples in (left, right))
     return torch.lerp(low, high, (position - left)[:, None])
 
 
@@ -90,8 +90,8 @@ def permutation(ecg: ECG, max_segments: int = 5) -> ECG:
     count = torch.randint(1, max(max_segments, 2), (batch, 1), device=ecg.device)
     rank = _uniform(ecg, batch, max_segments).argsort(1)
     segment = torch.arange(time, device=ecg.device) * count // time
-    place = rank.argsort(1)
-    order = (place.gather(1, segment) * time + torch.arange(time, device=ecg.device)).argsort(1)
+    segment_rank = rank.argsort(1)
+    order = (segment_rank.gather(1, segment) * time + torch.arange(time, device=ecg.device)).argsort(1)
     return ecg.gather(2, order[:, None].expand_as(ecg))
 
 
@@ -154,8 +154,8 @@ def sign_flip(ecg: ECG, probability: float = 0.5) -> ECG:
 def lead_dropout(ecg: ECG, probability: float = 0.5) -> ECG:
     """Each lead is zero with ``probability``, never a whole record. Source: Oh et al., CHIL 2022, random lead masks."""
     chance = _uniform(ecg, len(ecg), ecg.shape[1])
-    kept = (chance >= probability) | (chance == chance.amax(1, keepdim=True))
-    return ecg * kept[..., None]
+    visible = (chance >= probability) | (chance == chance.amax(1, keepdim=True))
+    return ecg * visible[..., None]
 
 
 def _chosen(ecg: Tensor, probability: float) -> Tensor:
@@ -182,10 +182,10 @@ def fourier_surrogate(ecg: ECG, magnitude: float = 0.1, draws: Float[Tensor, "ba
     turns = torch.polar(torch.ones_like(angle), angle)[:, None]
     # On a processor a few records at a time: memory for the spectra of a whole batch costs more than the transforms.
     size = _RECORDS_IN_CACHE if ecg.device.type == "cpu" else max(len(ecg), 1)
-    made = torch.empty_like(ecg)
-    for part, turn, into in zip(ecg.split(size), turns.split(size), made.split(size), strict=True):
+    surrogate = torch.empty_like(ecg)
+    for part, turn, into in zip(ecg.split(size), turns.split(size), surrogate.split(size), strict=True):
         into.copy_(torch.fft.irfft(torch.fft.rfft(part).mul_(turn), n=time))
-    return made
+    return surrogate
 
 
 def baseline_wander(ecg: ECG, fs: float, amplitude: float = 0.2) -> ECG:

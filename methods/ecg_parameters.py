@@ -53,8 +53,8 @@ def ecg_parameters(
     beat = measure_beat(median_beat(ecg, fs), fs)
 
     def value(column: str, measured: float) -> float:
-        found = reported.get(column)
-        return float(found) if found is not None and not pd.isna(found) else measured
+        stated = reported.get(column)
+        return float(stated) if stated is not None and not pd.isna(stated) else measured
 
     woman = str(reported.get("sex", "")).lower() in ("female", "f")
     rate = value("ecg_ventricular_rate", _rate(ecg, fs))
@@ -81,7 +81,7 @@ def ecg_parameters(
         right,
         left,
     )
-    return np.array([rate, *(float(bool(found)) for found in findings)])
+    return np.array([rate, *(float(bool(present)) for present in findings)])
 
 
 def _rate(ecg: np.ndarray, fs: float) -> float:
@@ -108,10 +108,10 @@ def _st_t(beat: BeatMeasurements) -> bool:
 def _blocks(beat: BeatMeasurements, qrs: float) -> tuple[bool, bool]:
     """Right: QRS of 120 ms that ends upwards in V1 and downwards in I or V6. Left: QRS of 120 ms that ends downwards in
     V1, with R late (60 ms) and without Q in I or V6."""
-    v1, v6, one = (LEADS.index(lead) for lead in ("V1", "V6", "I"))
+    v1, v6, lead_one = (LEADS.index(lead) for lead in ("V1", "V6", "I"))
     if not qrs >= 120:
         return False, False
-    right = beat.late[v1] > 0.05 and min(beat.late[one], beat.late[v6]) < -0.02
-    late = any(beat.r_peak[lead] >= 60 and beat.q[lead] > -0.05 for lead in (one, v6))
+    right = beat.late[v1] > 0.05 and min(beat.late[lead_one], beat.late[v6]) < -0.02
+    late = any(beat.r_peak[lead] >= 60 and beat.q[lead] > -0.05 for lead in (lead_one, v6))
     left = not right and -beat.s[v1] > beat.r[v1] and late
     return bool(right), bool(left)

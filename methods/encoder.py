@@ -95,15 +95,15 @@ class Encoder(Method):
         def _identify(self) -> Encoder.Config:
             if self.path is None:
                 return self
-            found = weights_digest(self.path, self.trust)
-            if self.sha256 not in (None, found):
+            actual = weights_digest(self.path, self.trust)
+            if self.sha256 not in (None, actual):
                 raise ConfigError(
-                    f"path = {self.path}: its weights have the digest {found}, not {self.sha256}. The file is another "
+                    f"path = {self.path}: its weights have the digest {actual}, not {self.sha256}. The file is another "
                     "encoder or was changed; leave sha256 out to accept it."
                 )
-            object.__setattr__(self, "sha256", found)  # the model is frozen once it is made
+            object.__setattr__(self, "sha256", actual)  # the model is frozen once it is made
             if self.name is None:
-                object.__setattr__(self, "name", f"{_stem(self.path)[:33]}-{found[:6]}")
+                object.__setattr__(self, "name", f"{_stem(self.path)[:33]}-{actual[:6]}")
             return self
 
     @classmethod
@@ -175,6 +175,6 @@ def small_example() -> nn.Module:
 
     net = nn.Conv1d(len(LEADS), 8, 15, stride=8)
     with torch.no_grad():
-        for place, parameter in enumerate(net.parameters()):
-            parameter.copy_(torch.sin(torch.arange(parameter.numel()) * (0.37 + place)).view_as(parameter) / 10)
+        for index, parameter in enumerate(net.parameters()):
+            parameter.copy_(torch.sin(torch.arange(parameter.numel()) * (0.37 + index)).view_as(parameter) / 10)
     return net

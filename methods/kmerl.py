@@ -165,16 +165,16 @@ class KMERL(ReportContrast):
         """Both sides of the contrast; answers of the query network and the truth."""
         visible = self.masking.draw(batch.leads, self.encoder.segments)
         features = self.encoder(batch.ecg, batch.leads, visible)
-        found: dict[str, Tensor] = {}
+        embeddings: dict[str, Tensor] = {}
         if self.config.contrastive != "none":
-            found["ecg"] = self.project_ecg(features.pooled())
-            found["text"] = self.project_text(self.text.reports(batch))
+            embeddings["ecg"] = self.project_ecg(features.pooled())
+            embeddings["text"] = self.project_text(self.text.reports(batch))
         if self._labels is not None:
             # In lower case, as class names are asked for (prompts.lower): a cased encoder must not tell them apart by it.
             queries = self.text.prompts([name.lower() for name in self._entities], batch.ecg.device)
-            found["answers"] = self.query_network(queries, features)
-            found["entities"] = self._labels[batch.index.cpu()].to(batch.ecg.device, torch.float32)
-        return found
+            embeddings["answers"] = self.query_network(queries, features)
+            embeddings["entities"] = self._labels[batch.index.cpu()].to(batch.ecg.device, torch.float32)
+        return embeddings
 
     def loss_of_embeddings(self, embeddings: dict[str, Tensor]) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}

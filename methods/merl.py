@@ -106,8 +106,8 @@ class MERL(ReportContrast):
             if layers is not None:
                 values["text"] = _fields(values.get("text")) | {"trainable_layers": layers}
             if values.get("hyperparameters") == "config":
-                given = PAPER | _fields(values.get("pretrain"))
-                values["pretrain"] = given | {k: v for k, v in RELEASED.items() if given[k] == PAPER[k]}
+                pretraining = PAPER | _fields(values.get("pretrain"))
+                values["pretrain"] = pretraining | {k: v for k, v in RELEASED.items() if pretraining[k] == PAPER[k]}
             return values
 
     def build(self, config: Config) -> None:
@@ -142,9 +142,9 @@ class MERL(ReportContrast):
         """
         vit = config.encoder.startswith("vit")
         text = "text.trained.transformer." if config.text.trainable_layers else None
-        whole = ((r"lm_model\.embeddings\.position_ids$", None), (r"lm_model\.", text))
+        language_model = ((r"lm_model\.embeddings\.position_ids$", None), (r"lm_model\.", text))
         encoder = within("", "net.encoder.", MERL_VIT_ENCODER if vit else MERL_RESNET_ENCODER)
-        model = (*whole, *within("", "net.", MERL_VIT if vit else MERL_RESNET))
+        model = (*language_model, *within("", "net.", MERL_VIT if vit else MERL_RESNET))
         axes = {"net.encoder.patch_embedding.weight" if vit else "net.encoder.stem.0.weight": 1}
         return {
             "model": PublishedNames(model, MIMIC_ORDER, lead_axes=axes),

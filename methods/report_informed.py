@@ -137,10 +137,10 @@ class ReportInformed(Method):
             """The alignment says which text of the corpus is read, unless ``pretrain.text_source`` does."""
             source = {"structured": "structured", "raw": "report-english"}.get(values.get("alignment", "structured"))
             pretrain = values.get("pretrain")
-            given = pretrain.model_dump() if isinstance(pretrain, BaseModel) else dict(pretrain or {})
-            if given.get("text_source") in (None, "structured", "report-english"):
+            stated = pretrain.model_dump() if isinstance(pretrain, BaseModel) else dict(pretrain or {})
+            if stated.get("text_source") in (None, "structured", "report-english"):
                 default = cls.model_fields["pretrain"].default.model_dump()
-                return dict(values) | {"pretrain": default | given | {"text_source": source}}
+                return dict(values) | {"pretrain": default | stated | {"text_source": source}}
             return values
 
     encoder: Any
@@ -271,14 +271,14 @@ def _weighted_statements(text: str, corpus: str) -> tuple[Float[np.ndarray, " st
                 f"alone. Choose another text (--set pretrain.text_source=...), or --set alignment=raw."
             ) from None
         statements.append(statement.strip())
-    found = np.asarray(weights, np.float32)
-    if not found.sum() > 0:
-        found = np.ones_like(found)
-    return (found / found.sum() if len(found) else found), statements
+    confidences = np.asarray(weights, np.float32)
+    if not confidences.sum() > 0:
+        confidences = np.ones_like(confidences)
+    return (confidences / confidences.sum() if len(confidences) else confidences), statements
 
 
 def _superclasses(corpus: Corpus) -> Float[Tensor, "record class"]:
     if "superclass" not in corpus.records:
         raise ConfigError(f"alignment = classes reads the superclasses of PTB-XL, and {corpus.name} has none.")
-    rows = [[name in found for name in SUPERCLASSES] for found in corpus.records["superclass"]]
+    rows = [[name in record_classes for name in SUPERCLASSES] for record_classes in corpus.records["superclass"]]
     return torch.tensor(rows, dtype=torch.float32)

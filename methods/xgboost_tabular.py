@@ -116,7 +116,7 @@ def _tabular(data: LabelledData) -> np.ndarray:
 
 
 def _scores(boosters: list[Any], table: Any, rounds: int, objective: Objective) -> np.ndarray:
-    found = [booster.predict(table, iteration_range=(0, rounds)).astype(np.float64) for booster in boosters]
+    outputs = [booster.predict(table, iteration_range=(0, rounds)).astype(np.float64) for booster in boosters]
     if objective.loss_name == "cox":
-        return np.log(np.maximum(found[0], 1e-300))
-    return found[0] if objective.loss_name == "softmax" else np.stack(found, axis=1)
+        return np.log(np.maximum(outputs[0], 1e-300))
+    return outputs[0] if objective.loss_name == "softmax" else np.stack(outputs, axis=1)

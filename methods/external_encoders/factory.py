@@ -32,16 +32,16 @@ def build(path: str, trust: bool) -> nn.Module:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
-        made: Any = getattr(importlib.import_module(module_name), function)()
+        network: Any = getattr(importlib.import_module(module_name), function)()
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"path = {path}: {error}. Name a module that can be imported from here, or install it."
         ) from error
     except AttributeError as error:
         raise ConfigError(f"path = {path}: {error}.") from error
-    if not isinstance(made, nn.Module):
-        raise ConfigError(f"path = {path} returned a {type(made).__name__}; expected a torch.nn.Module.")
-    return made
+    if not isinstance(network, nn.Module):
+        raise ConfigError(f"path = {path} returned a {type(network).__name__}; expected a torch.nn.Module.")
+    return network
 
 
 @functools.lru_cache(maxsize=8)

@@ -40,17 +40,17 @@ def _joined(answers: Sequence[Any]) -> Any:
     return tuple(_joined(parts) for parts in zip(*answers, strict=True))
 
 
-def expect_shape(path: object, expected: Sequence[int | None], found: Sequence[int]) -> None:
+def expect_shape(path: object, expected: Sequence[int | None], shape: Sequence[int]) -> None:
     """Refuse signals of another shape than the model was made for; None in ``expected`` takes anything.
 
     Raises:
         ConfigError: with the options that decide the shape.
     """
-    pairs = list(zip(expected[1:], found[1:], strict=False))
-    if len(expected) == len(found) and all(want in (None, have) for want, have in pairs):
+    pairs = list(zip(expected[1:], shape[1:], strict=False))
+    if len(expected) == len(shape) and all(want in (None, have) for want, have in pairs):
         return
     shown = ", ".join("any" if size is None else str(size) for size in ("any", *expected[1:]))
     raise ConfigError(
-        f"{path} takes signals [{shown}] and would be given [any, {', '.join(map(str, found[1:]))}]. Leads come from "
+        f"{path} takes signals [{shown}] and would be given [any, {', '.join(map(str, shape[1:]))}]. Leads come from "
         f"lead_order, samples are fs x seconds, and the order of the axes is layout (lead-time, time-lead, flat, image)."
     )

@@ -67,8 +67,8 @@ class OnnxGraph(nn.Module):
             raise ConfigError(f"{path} cannot be opened as an ONNX graph: {error}") from error
         inputs = session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in TYPES:
-            found = ", ".join(f"{i.name}: {i.type}" for i in inputs)
-            raise ConfigError(f"{path} takes {found}; expected one tensor of floats, the signals.")
+            takes = ", ".join(f"{i.name}: {i.type}" for i in inputs)
+            raise ConfigError(f"{path} takes {takes}; expected one tensor of floats, the signals.")
         self.expected = [size if isinstance(size, int) else None for size in inputs[0].shape]
         self._session, self._input, self._type = session, inputs[0].name, TYPES[inputs[0].type]
         self._outputs = [output.name for output in session.get_outputs()]
@@ -78,7 +78,7 @@ class OnnxGraph(nn.Module):
         return in_fixed_batches(self._run, signals, self.expected[0])
 
     def _run(self, signals: Tensor) -> dict[str, Tensor]:
-        given: dict[str, Any] = {self._input: signals.detach().cpu().numpy().astype(self._type, copy=False)}
-        answers = self._session.run(self._outputs, given)
-        kept = {name: value for name, value in zip(self._outputs, answers, strict=True) if hasattr(value, "dtype")}
-        return {name: torch.from_numpy(value).to(signals.device) for name, value in kept.items()}
+        feeds: dict[str, Any] = {self._input: signals.detach().cpu().numpy().astype(self._type, copy=False)}
+        answers = self._session.run(self._outputs, feeds)
+        arrays = {name: value for name, value in zip(self._outputs, answers, strict=True) if hasattr(value, "dtype")}
+        return {name: torch.from_numpy(value).to(signals.device) for name, value in arrays.items()}

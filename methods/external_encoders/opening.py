@@ -31,8 +31,8 @@ def kind_of(path: str) -> Kind:
     """
     if path.startswith("hf:"):
         return "transformers"
-    place = Path(path).expanduser()
-    suffix = place.suffix.lower()
+    file = Path(path).expanduser()
+    suffix = file.suffix.lower()
     if suffix in PICKLES:
         raise ConfigError(
             f"path = {path}: a {suffix} file is a pickle, which can run code when it is opened, so it is refused. "
@@ -45,10 +45,10 @@ def kind_of(path: str) -> Kind:
             f"(transformers), or a function that builds the network and loads them: --set path=module:function --trust."
         )
     if suffix in (".pt2", ".onnx"):
-        if not place.is_file():
-            raise ConfigError(f"path = {path}: there is no file {place.absolute()}.")
+        if not file.is_file():
+            raise ConfigError(f"path = {path}: there is no file {file.absolute()}.")
         return "exported" if suffix == ".pt2" else "onnx"
-    if place.is_dir():
+    if file.is_dir():
         return "transformers"
     module, colon, function = path.partition(":")
     if colon and function.isidentifier() and all(part.isidentifier() for part in module.split(".")):
@@ -70,12 +70,12 @@ def weights_digest(path: str, trust: bool) -> str:
         return factory_digest(path, trust)
     if kind == "transformers":
         return digest([[file.name, _sha256(file)] for file in files_of(path, trust)])
-    place = Path(path).expanduser()
-    if kind == "onnx" and (external := weight_files(place)):
+    weights = Path(path).expanduser()
+    if kind == "onnx" and (external := weight_files(weights)):
         return digest(
-            [_sha256(place), *([file.relative_to(place.parent).as_posix(), _sha256(file)] for file in external)]
+            [_sha256(weights), *([file.relative_to(weights.parent).as_posix(), _sha256(file)] for file in external)]
         )
-    return _sha256(place)
+    return _sha256(weights)
 
 
 def _sha256(file: Path) -> str:

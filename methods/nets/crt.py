@@ -117,14 +117,14 @@ class CRTEncoder(nn.Module):
     def encode_domains(self, domains: Float[Tensor, "batch lead doubled"]) -> Float[Tensor, "batch dim"]:
         """The mean of the three class tokens, from domains that are computed already."""
         contents = [cnn(patches) for cnn, patches in zip(self.patch_cnns, self.patches(domains), strict=True)]
-        whole = [torch.arange(count, device=domains.device) for count in self.counts]
+        all_patches = [torch.arange(count, device=domains.device) for count in self.counts]
         if self.batch_sliced_domains:
-            tokens = self.sequence(contents, whole, mark_domains=False)
+            tokens = self.sequence(contents, all_patches, mark_domains=False)
             first, second = (self.position_of(domain) for domain in (1, 2))
             record = torch.arange(len(tokens), device=tokens.device)
             tokens = tokens + self.domain_embedding[(record >= first).long() + (record >= second).long()]
         else:
-            tokens = self.sequence(contents, whole)
+            tokens = self.sequence(contents, all_patches)
         encoded = self.transform(self.dropout(tokens))
         return encoded[:, [self.position_of(domain) for domain in range(3)]].mean(dim=1)
 

@@ -55,8 +55,8 @@ class BatchwiseDropout(nn.Module):
     def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
         if not self.training or self.rate == 0:
             return x
-        kept = torch.rand(x.shape[1:], device=x.device) >= self.rate
-        return x * kept / (1 - self.rate)
+        retained = torch.rand(x.shape[1:], device=x.device) >= self.rate
+        return x * retained / (1 - self.rate)
 
 
 class Residual(nn.Module):
@@ -230,9 +230,9 @@ class BeatDecoder(nn.Module):
     def __init__(self, samples: int, dim: int = DualAttentionEncoder.dim, as_released: bool = False):
         super().__init__()
         time = samples // 32
-        whole = FEATURES * LEADS * time
-        inner = [nn.Linear(dim, FEATURES * time), nn.Linear(FEATURES * time, whole)] if as_released else []
-        self.linear = nn.Sequential(*(inner or [nn.Linear(dim, whole)]))
+        outputs = FEATURES * LEADS * time
+        inner = [nn.Linear(dim, FEATURES * time), nn.Linear(FEATURES * time, outputs)] if as_released else []
+        self.linear = nn.Sequential(*(inner or [nn.Linear(dim, outputs)]))
         widths = (FEATURES,) * 5 if as_released else (*(FEATURES,) * 4, 1)
         blocks = [Residual(a, b, "double") for a, b in zip((FEATURES, *widths), widths, strict=False)]
         self.blocks = nn.Sequential(*blocks, *([Residual(FEATURES, 1, "same")] if as_released else []))

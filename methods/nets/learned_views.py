@@ -56,8 +56,8 @@ class LearnedViews(nn.Module):
             elif operation == "scaling":
                 changed = ecg * (1 + scaling * torch.randn(batch, leads, 1, device=ecg.device))
             elif operation == "frequency":
-                kept = 1 - self._chance(self.suppress, batch)
-                changed = torch.fft.irfft(torch.fft.rfft(ecg) * kept[:, None], n=time)
+                passed = 1 - self._chance(self.suppress, batch)
+                changed = torch.fft.irfft(torch.fft.rfft(ecg) * passed[:, None], n=time)
             elif operation == "magnitude":
                 curve = torch.randn(batch, leads, self.knots, device=ecg.device)
                 changed = ecg * (1 + magnitude * F.interpolate(curve, time, mode="linear", align_corners=True))

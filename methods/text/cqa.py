@@ -150,8 +150,8 @@ def _from_textbooks(statements: Sequence[str], config: CQAConfig) -> dict[str, s
             f"({config.textbooks_digest}, now {books.digest}). Name the store again to use its present content."
         )
     return {
-        statement: "".join(f"\n[{i}] {one.text} ({one.citation})" for i, one in enumerate(found, start=1))
-        for statement, found in books.retrieve(statements, config.passages).items()
+        statement: "".join(f"\n[{i}] {passage.text} ({passage.citation})" for i, passage in enumerate(nearest, start=1))
+        for statement, nearest in books.retrieve(statements, config.passages).items()
     }
 
 
@@ -180,16 +180,18 @@ def cqa_texts(
         records: with columns ``age`` and ``sex`` where the corpus has them (:func:`demographics`).
     """
     config = config or CQAConfig()
-    found = [statements_of(report) for report in reports]
+    statements_per_report = [statements_of(report) for report in reports]
     described: dict[str, str] = {}
     if config.waveforms:
-        described = paragraphs((one for each in found for one in each), config, knowledge, cache)
-    unknown = [None] * len(found)
+        described = paragraphs(
+            (statement for each in statements_per_report for statement in each), config, knowledge, cache
+        )
+    unknown = [None] * len(statements_per_report)
     ages = records["age"] if config.demographics and "age" in records else unknown
     sexes = records["sex"] if config.demographics and "sex" in records else unknown
     return [
-        compose(demographics(age, sex), each, [described.get(one, "") for one in each]) if each else ""
-        for each, age, sex in zip(found, ages, sexes, strict=True)
+        compose(demographics(age, sex), each, [described.get(statement, "") for statement in each]) if each else ""
+        for each, age, sex in zip(statements_per_report, ages, sexes, strict=True)
     ]
 
 

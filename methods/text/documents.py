@@ -120,7 +120,7 @@ def passages(document: Document, words: int = PASSAGE_WORDS) -> list[Passage]:
     A passage begins with the last sentence of the one before, if that is short: a criterion and what it is about often
     stand in two sentences. A heading of Markdown begins a separate passage.
     """
-    found: list[Passage] = []
+    complete: list[Passage] = []
     current: list[list[tuple[str, int]]] = []
 
     def length() -> int:
@@ -129,14 +129,14 @@ def passages(document: Document, words: int = PASSAGE_WORDS) -> list[Passage]:
     for sentence in _sentences(document.parts, words):
         heading = sentence[0][0].startswith("#")
         if current and (heading or length() + len(sentence) > words):
-            found.append(_joined(current))
+            complete.append(_joined(current))
             current = current[-1:] if len(current) > 1 and len(current[-1]) <= words // 4 and not heading else []
             if length() + len(sentence) > words:
                 current = []
         current.append(sentence)
     if current:
-        found.append(_joined(current))
-    return found
+        complete.append(_joined(current))
+    return complete
 
 
 def _sentences(parts: Sequence[str], longest: int) -> Iterator[list[tuple[str, int]]]:

@@ -36,9 +36,9 @@ class EmbeddingCache:
     def load(self, encoder: str, texts: Iterable[str]) -> dict[str, Float[np.ndarray, " dim"]]:
         """The embeddings known for ``texts``; absent ones are left out. ``encoder`` is the encoder's own digest."""
         wanted = {text_key(text): text for text in texts}
-        found: dict[str, np.ndarray] = {}
+        embeddings_by_text: dict[str, np.ndarray] = {}
         for path in sorted((self.directory / encoder).glob("*.safetensors")):
-            if len(found) == len(wanted):
+            if len(embeddings_by_text) == len(wanted):
                 break
             try:
                 with safetensors.safe_open(path, "np") as shard:
@@ -46,13 +46,13 @@ class EmbeddingCache:
                 rows = [row for row, key in enumerate(keys) if key in wanted]
                 if rows:
                     embeddings = _read_checked(path)
-                    found.update((wanted[keys[row]], embeddings[row]) for row in rows)
+                    embeddings_by_text.update((wanted[keys[row]], embeddings[row]) for row in rows)
             except FileNotFoundError:  # another process found it corrupted first
                 continue
             except (safetensors.SafetensorError, KeyError, ValueError) as error:
                 warnings.warn(f"{path}: damaged ({error}); removed, its strings will be embedded again.", stacklevel=2)
                 path.unlink(missing_ok=True)
-        return found
+        return embeddings_by_text
 
     def store(self, encoder: str, embeddings: dict[str, Float[np.ndarray, " dim"]]) -> None:
         """Adds the embeddings of some strings, as one shard."""

@@ -202,15 +202,15 @@ class TextEncoder(nn.Module):
             return torch.zeros(0, self.dim)
         distinct = list(dict.fromkeys(texts))
         digest = self.digest if self.cache is not None and (self.frozen or not self.training) else None
-        found = self.cache.load(digest, distinct) if self.cache is not None and digest else {}
-        missing = [text for text in distinct if text not in found]
+        embeddings = self.cache.load(digest, distinct) if self.cache is not None and digest else {}
+        missing = [text for text in distinct if text not in embeddings]
         by_length = self._sorted_by_length(missing)
         for start in range(0, len(by_length), _SHARD):
             computed = self._embed(by_length[start : start + _SHARD])
             if self.cache is not None and digest:
                 self.cache.store(digest, computed)
-            found.update(computed)
-        return torch.from_numpy(np.stack([found[text] for text in texts]))
+            embeddings.update(computed)
+        return torch.from_numpy(np.stack([embeddings[text] for text in texts]))
 
     def _sorted_by_length(self, texts: Sequence[str]) -> list[tuple[int, str]]:
         """Pairs of (length in tokens, text), sorted; warns about texts that are cut."""

@@ -179,9 +179,9 @@ class ChatEndpoint:
         keyed = {self._address(question): question for question in questions}
         answers: dict[str, Answer | None] = {}
         for address, question in keyed.items():
-            kept = self._kept(address, question)
-            if kept is not None:
-                answers[address] = kept
+            stored_answer = self._kept(address, question)
+            if stored_answer is not None:
+                answers[address] = stored_answer
         open_questions = iter([(a, q) for a, q in keyed.items() if a not in answers])
         self._stop.clear()
         pool = ThreadPoolExecutor(self.config.concurrency)
@@ -266,8 +266,8 @@ class ChatEndpoint:
         failure: Exception = _Unreachable("never tried")
         for attempt in range(self.config.attempts):
             if attempt:
-                asked = failure.wait if isinstance(failure, _Unreachable) else None
-                self._sleep(min(_LONGEST_WAIT, max(asked or 0.0, self.config.backoff * 2 ** (attempt - 1))))
+                requested_wait = failure.wait if isinstance(failure, _Unreachable) else None
+                self._sleep(min(_LONGEST_WAIT, max(requested_wait or 0.0, self.config.backoff * 2 ** (attempt - 1))))
                 if self._stop.is_set():
                     break
             try:
@@ -316,12 +316,12 @@ class ChatEndpoint:
                 raw = response.raw.read(LARGEST, decode_content=True)
         except (requests.RequestException, HTTPError) as error:  # refused, reset, timed out, cut off half-way
             raise _Unreachable(f"{type(error).__name__}: {error}") from error
-        code, said = response.status_code, raw[:500].decode(errors="replace").strip()
+        code, excerpt = response.status_code, raw[:500].decode(errors="replace").strip()
         if code in _RETRIED:
-            raise _Unreachable(f"HTTP {code}: {said}", _seconds(response.headers.get("Retry-After")))
+            raise _Unreachable(f"HTTP {code}: {excerpt}", _seconds(response.headers.get("Retry-After")))
         if code != 200:
             raise ConfigError(
-                f"{url} answers HTTP {code}: {said or response.reason}. Check the model name "
+                f"{url} answers HTTP {code}: {excerpt or response.reason}. Check the model name "
                 f"{self.config.model!r}, the key in ${self.config.key_variable}, and whether the endpoint knows "
                 f"response_format {self.config.structured!r} (structured=json_object or none asks for less). Redirects are "
                 f"not followed."
@@ -337,10 +337,10 @@ class ChatEndpoint:
 
 def _json_in(content: str) -> str:
     """The JSON object in an answer that may stand in a code fence or between sentences."""
-    found = re.search(r"\{.*\}", content, re.DOTALL)
-    if found is None:
+    match = re.search(r"\{.*\}", content, re.DOTALL)
+    if match is None:
         raise _Unusable(f"no JSON object in {content[:200]!r}")
-    return found.group(0)
+    return match.group(0)
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -95,13 +95,13 @@ class LexiconExtractor:
 
     def mentions(self, report: str) -> list[Mention]:
         """Everything the report mentions, with how it is meant."""
-        found: list[Mention] = []
+        mentions: list[Mention] = []
         for sentence in _SENTENCE_END.split(report):
             sentence = sentence.strip()
             if sentence not in self._read:
                 self._read[sentence] = tuple(self._mentions_of_sentence(sentence))
-            found.extend(self._read[sentence])
-        return found
+            mentions.extend(self._read[sentence])
+        return mentions
 
     def _mentions_of_sentence(self, sentence: str) -> Iterable[Mention]:
         words = fold(sentence)
@@ -265,15 +265,15 @@ class EntityMiner:
             DataError: not one report has an entity.
         """
         counts = Counter(name for names in self.entities(reports) for name in names)
-        kept = {name for name, count in counts.items() if count >= self.options.min_count}
-        if not kept:
+        frequent = {name for name, count in counts.items() if count >= self.options.min_count}
+        if not frequent:
             example = f" The first reads {reports[0][:80]!r}." if reports else ""
             raise DataError(
                 f"no entity is found in at least {self.options.min_count} of {len(reports)} reports; expected ECG "
                 f"reports in English, or PTB-XL's own.{example}"
             )
         rank = {name: position for position, name in enumerate(self.lexicon.entities)}
-        return Vocabulary(tuple(sorted(kept, key=lambda name: (rank.get(name, len(rank)), name))), self.version)
+        return Vocabulary(tuple(sorted(frequent, key=lambda name: (rank.get(name, len(rank)), name))), self.version)
 
     def label_matrix(self, reports: Sequence[str], vocabulary: Vocabulary) -> UInt8[np.ndarray, "report entity"]:
         """1 where a report has an entity of ``vocabulary``; entities outside it are left out.
@@ -327,15 +327,21 @@ def entity_labels(
     with track(f"entities by {config.endpoint.model}") as progress:
         folder = cache / "entities" if cache is not None else None
         endpoint = ChatEndpoint(config.endpoint, folder, lambda done, of: progress(done, of))
-        asked = LanguageModelExtractor(endpoint, config.verify)
-        say(f"entities by {config.endpoint.model}: {asked.estimate(reports, probe=config.endpoint.concurrency)}")
+        model_extractor = LanguageModelExtractor(endpoint, config.verify)
+        say(
+            f"entities by {config.endpoint.model}: {model_extractor.estimate(reports, probe=config.endpoint.concurrency)}"
+        )
         lexicon = None
         if config.synonyms == "endpoint":
-            found = sorted({wording for wordings in asked.extract(trained) for wording in wordings})
-            lexicon = _mined_lexicon(found, endpoint, folder)
-        labelled = _labelled(EntityMiner(config, asked, lexicon), trained, reports)
-        if asked.invented:
-            say(f"{asked.invented.total():,} answers named an entity that is not in the report; they were refused")
+            distinct_wordings = sorted(
+                {wording for wordings in model_extractor.extract(trained) for wording in wordings}
+            )
+            lexicon = _mined_lexicon(distinct_wordings, endpoint, folder)
+        labelled = _labelled(EntityMiner(config, model_extractor, lexicon), trained, reports)
+        if model_extractor.invented:
+            say(
+                f"{model_extractor.invented.total():,} answers named an entity that is not in the report; they were refused"
+            )
         return labelled
 
 

@@ -46,7 +46,7 @@ def _fields(value: Any) -> Iterator[tuple[str, Any]]:
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict):
-            yield from ((str(key), one) for key, one in item.items())
+            yield from ((str(key), field_value) for key, field_value in item.items())
             waiting += item.values()
         elif isinstance(item, list):
             waiting += item

@@ -144,9 +144,9 @@ class Lexicon:
             raise DataError(f"entity lexicon {self.path}: not YAML: {error}") from error
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
+            field = ".".join(str(part) for part in first["loc"])
             raise DataError(
-                f"entity lexicon {self.path}: {place}: {first['msg']} (found {first['input']!r})."
+                f"entity lexicon {self.path}: {field}: {first['msg']} (found {first['input']!r})."
             ) from error
 
     # Names
@@ -170,17 +170,17 @@ class Lexicon:
 
     def matches(self, words: Sequence[str]) -> list[Match]:
         """Terms and cues in a sentence's words: leftmost first, the longest at each place, none overlapping."""
-        found: list[Match] = []
+        matches: list[Match] = []
         at = 0
         while at < len(words):
             match = self._longest(words, at)
             if match is None:
                 at += 1
                 continue
-            found.extend(self._joined_locations(words, match))
-            found.append(match)
+            matches.extend(self._joined_locations(words, match))
+            matches.append(match)
             at = match.end
-        return found
+        return matches
 
     def _longest(self, words: Sequence[str], start: int) -> Match | None:
         node: dict | None = self._tree

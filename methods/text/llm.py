@@ -117,31 +117,33 @@ class LanguageModelExtractor:
                 if verdict is None:
                     del present[report]
                     continue
-                confirmed = {" ".join(fold(name)) for name, said in verdict.verdicts.items() if said == "YES"}
+                confirmed = {" ".join(fold(name)) for name, answer in verdict.verdicts.items() if answer == "YES"}
                 present[report] = tuple(name for name in present[report] if " ".join(fold(name)) in confirmed)
         self._check_failures(len(distinct) - len(present), len(distinct))
         return [present.get(report, ()) for report in reports]
 
     def _in_report(self, entities: Iterable[str], report: str) -> tuple[str, ...]:
         words = f" {' '.join(fold(report))} "
-        kept: dict[str, str] = {}
+        wordings: dict[str, str] = {}
         for entity in entities:
             wording = " ".join(fold(entity))
             if wording and f" {wording} " in words:
-                kept.setdefault(wording, " ".join(entity.split()))
+                wordings.setdefault(wording, " ".join(entity.split()))
             else:
                 self.invented[entity] += 1
-        return tuple(kept.values())
+        return tuple(wordings.values())
 
-    def _check_failures(self, failed: int, asked: int) -> None:
-        if failed > self.allowed_failures * asked:
+    def _check_failures(self, failed: int, n_reports: int) -> None:
+        if failed > self.allowed_failures * n_reports:
             raise BenchError(
-                f"{self.endpoint.config.model} gave no usable answer for {failed} of {asked} reports, more than "
+                f"{self.endpoint.config.model} gave no usable answer for {failed} of {n_reports} reports, more than "
                 f"the {self.allowed_failures:.2%} allowed. The others are kept: run again to ask for these once more, "
                 f"raise the endpoint's attempts, or use a larger model."
             )
         if failed:
-            warnings.warn(f"{failed} of {asked} reports went without a usable answer and have no entity.", stacklevel=3)
+            warnings.warn(
+                f"{failed} of {n_reports} reports went without a usable answer and have no entity.", stacklevel=3
+            )
 
 
 def mine_lexicon(wordings: Iterable[str], endpoint: ChatEndpoint, path: Path) -> Lexicon:

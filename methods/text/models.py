@@ -112,16 +112,16 @@ def find_model(model: str) -> ModelFiles:
     if known is None and "/" not in model:
         raise UnknownName("text model", model, KNOWN_MODELS)
     if known is not None and known.packaged_folder is not None:
-        found = _packaged_folder(known.source, known.packaged_folder)
+        model_folder = _packaged_folder(known.source, known.packaged_folder)
     else:
-        found = _hub_folder(known.source if known else model, known)
-    return _files_in(model, found, known)
+        model_folder = _hub_folder(known.source if known else model, known)
+    return _files_in(model, model_folder, known)
 
 
 def width(files: ModelFiles) -> int | None:
     """Numbers per token, from the config file alone; None where it names them otherwise than most models do."""
-    found = object_or_empty(files.folder / "config.json").get("hidden_size")
-    return found if isinstance(found, int) else None
+    size = object_or_empty(files.folder / "config.json").get("hidden_size")
+    return size if isinstance(size, int) else None
 
 
 def _packaged_folder(distribution: str, folder: str) -> Path:

@@ -47,10 +47,10 @@ class PromptConfig(BaseModel):
                 raise ValueError("prompts.kind is file: name the file, --set prompts.file=/path/CKEPE_prompt.json")
             if not self.file.is_file():
                 raise ValueError(f"prompts.file: no file {str(self.file)!r}")
-            found = hashlib.sha256(self.file.read_bytes()).hexdigest()
-            if self.sha256 not in (None, found):
-                raise ValueError(f"prompts.sha256 is {self.sha256}, but {str(self.file)!r} now has {found}")
-            object.__setattr__(self, "sha256", found)
+            actual = hashlib.sha256(self.file.read_bytes()).hexdigest()
+            if self.sha256 not in (None, actual):
+                raise ValueError(f"prompts.sha256 is {self.sha256}, but {str(self.file)!r} now has {actual}")
+            object.__setattr__(self, "sha256", actual)
         if "{name}" not in self.template:
             raise ValueError(f"prompts.template {self.template!r} does not contain {{name}}")
         return self
@@ -108,18 +108,18 @@ def read_prompt_file(path: Path) -> dict[str, str]:
 
 def _from_file(path: Path, names: Sequence[str], codes: Sequence[str] | None) -> list[str]:
     prompts = {_key(name): prompt for name, prompt in read_prompt_file(path).items()}
-    found: list[str] = []
+    class_prompts: list[str] = []
     for position, name in enumerate(names):
         code = codes[position] if codes is not None else getattr(name, "code", name)
-        asked = list(dict.fromkeys([code, name]))
-        prompt = next((prompts[_key(a)] for a in asked if _key(a) in prompts), None)
+        keys = list(dict.fromkeys([code, name]))
+        prompt = next((prompts[_key(a)] for a in keys if _key(a) in prompts), None)
         if prompt is None:
             raise DataError(
-                f"prompt file {path}: no prompt for class {' or '.join(repr(a) for a in asked)}; it has "
+                f"prompt file {path}: no prompt for class {' or '.join(repr(a) for a in keys)}; it has "
                 f"{len(prompts)} classes. Add it, or use --set prompts.kind=names."
             )
-        found.append(prompt)
-    return found
+        class_prompts.append(prompt)
+    return class_prompts
 
 
 def _key(name: str) -> str:

@@ -84,13 +84,13 @@ class Textbooks:
         self.folder = Path(folder)
         made_with = self._description()
         if made_with is not None:
-            kept = TextEncoderConfig.model_validate(made_with["encoder"])
-            if encoder is not None and encoder != kept:
+            stored = TextEncoderConfig.model_validate(made_with["encoder"])
+            if encoder is not None and encoder != stored:
                 raise ConfigError(
-                    f"{self.folder} was made with text encoder {kept.model!r}; asked: {encoder.model!r}. Name another "
+                    f"{self.folder} was made with text encoder {stored.model!r}; asked: {encoder.model!r}. Name another "
                     f"folder with --store, or leave the encoder as it is."
                 )
-            encoder = kept
+            encoder = stored
         self.config = encoder or TextEncoderConfig()
         if self.config.trainable_layers != 0:
             raise ConfigError("textbooks are embedded by a frozen encoder: text.trainable_layers must be 0.")
@@ -156,8 +156,8 @@ class Textbooks:
                     )
 
                 once(self.folder / SOURCES / key, make, "textbook", {"key": key})
-            kept = json.loads((self.folder / SOURCES / key / "passages.json").read_text(encoding="utf-8"))
-            ingested.append(Ingested(document.name, kept["parts"], kept["unit"], len(kept["passages"]), new))
+            content = json.loads((self.folder / SOURCES / key / "passages.json").read_text(encoding="utf-8"))
+            ingested.append(Ingested(document.name, content["parts"], content["unit"], len(content["passages"]), new))
         self._loaded = None
         return ingested
 
@@ -195,10 +195,10 @@ class Textbooks:
         if not path.exists():
             return None
         try:
-            found = read_json(path)
-            if found["schema"] != SCHEMA:
-                raise ValueError(f"schema {found['schema']}, expected {SCHEMA}")
-            return found
+            description = read_json(path)
+            if description["schema"] != SCHEMA:
+                raise ValueError(f"schema {description['schema']}, expected {SCHEMA}")
+            return description
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{path}: not a store of textbooks ({error}). Ingest the files into a new folder."
@@ -241,8 +241,8 @@ def _spelled_out(statements: Sequence[str]) -> list[str]:
     lexicon = default_lexicon()
     read = LexiconExtractor(lexicon).extract(statements)
     return [
-        ". ".join(dict.fromkeys([one, *(lexicon.entity(wording) or wording for wording in wordings)]))
-        for one, wordings in zip(statements, read, strict=True)
+        ". ".join(dict.fromkeys([statement, *(lexicon.entity(wording) or wording for wording in wordings)]))
+        for statement, wordings in zip(statements, read, strict=True)
     ]
 
 

@@ -93,24 +93,24 @@ class TextTower(nn.Module):
         if new:
             self.encoder.to(device)
             self._prompts.update(zip(new, self.encoder.encode(new), strict=True))
-        found = torch.stack([self._prompts[text] for text in texts]).to(device)
+        features = torch.stack([self._prompts[text] for text in texts]).to(device)
         if self.trained is not None and self.training:
             self._prompts.clear()
-        return found
+        return features
 
     def read(self, corpus: Corpus) -> None:
         """Keep the distinct statements of the training reports, in lower case: what was seen in pretraining."""
         trained = (text for text, used in zip(corpus.text or (), corpus.train, strict=False) if used)
-        found = (statement.lower() for text in dict.fromkeys(trained) for statement in statements_of(text))
-        self.statements = tuple(dict.fromkeys(found))
+        statements = (statement.lower() for text in dict.fromkeys(trained) for statement in statements_of(text))
+        self.statements = tuple(dict.fromkeys(statements))
 
     def nearest(self, names: Sequence[str], concepts: Sequence[str]) -> list[tuple[str, float]]:
         """For each name the nearest of ``concepts`` under this encoder, and the cosine similarity; case does not count."""
         if not concepts:
             return []
         wanted, known = (torch.nn.functional.normalize(self._encoded(texts), dim=1) for texts in (names, concepts))
-        similarity, place = (wanted @ known.T).max(dim=1)
-        return [(concepts[i], round(s, 4)) for i, s in zip(place.tolist(), similarity.tolist(), strict=True)]
+        similarity, index = (wanted @ known.T).max(dim=1)
+        return [(concepts[i], round(s, 4)) for i, s in zip(index.tolist(), similarity.tolist(), strict=True)]
 
     def _encoded(self, texts: Sequence[str]) -> Float[Tensor, "text dim"]:
         with warnings.catch_warnings():

@@ -92,16 +92,16 @@ class WaveformKnowledge:
         A finding without an entry has that of its nearest superclass ("acute inferior infarct" that of inferior
         infarction). What the statement denies is left out.
         """
-        found: dict[str, Waveform] = {}
+        waveforms: dict[str, Waveform] = {}
         for wording in self._extractor.extract([statement])[0]:
             entity = self.lexicon.entity(wording)
             if entity is None:
                 continue
             for name in (entity, *self.lexicon.ancestors(entity)):
                 if name in self._by_entity:
-                    found[name] = self._by_entity[name]
+                    waveforms[name] = self._by_entity[name]
                     break
-        return list(found.values())
+        return list(waveforms.values())
 
 
 @functools.lru_cache

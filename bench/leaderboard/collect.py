@@ -126,15 +126,21 @@ def compared(tables: Sequence[Table], results: Iterable[Result], cache: Path | N
 
 
 def _compared(table: Table, ranks: Mapping[int, Ranks]) -> Table:
-    """The table with its ranks, and with intervals whose variance over patients was computed from predictions."""
+    """The table with its ranks, and with intervals whose variance over patients was computed from predictions.
+
+    Columns that average others are averaged again, from these intervals.
+    """
     lines = list(table.lines)
-    for index, of_column in ranks.items():
-        for number, (low, high, patients, between) in of_column.intervals.items():
-            summaries = list(lines[number].summaries)
-            summary = summaries[index]
-            if summary.replicates > 1 and low is not None and high is not None:
-                summaries[index] = replace(summary, low=low, high=high, sd_patients=patients, sd_replicates=between)
-                lines[number] = replace(lines[number], summaries=summaries)
+    for number, line in enumerate(lines):
+        summaries = list(line.summaries)
+        for index, of_column in ranks.items():
+            low, high, patients = of_column.intervals.get(number, (None, None, None))
+            if summaries[index].replicates > 1 and low is not None and high is not None:
+                summaries[index] = replace(summaries[index], low=low, high=high, sd_patients=patients)
+        if summaries != line.summaries:
+            columns = zip(table.board.columns, summaries, strict=True)
+            known = {column.name: summary for column, summary in columns if not column.mean_of}
+            lines[number] = replace(line, summaries=_with_means(table.board, known))
     table = replace(table, lines=lines, ranks=ranks)
     return replace(table, mean_ranks=mean_ranks_of(table))
 
@@ -214,7 +220,12 @@ def _summaries(board: Board, row: Row, results: Sequence[Result]) -> list[Summar
     by_coordinates: dict[CellCoordinates, list[Result]] = defaultdict(list)
     for result in results:
         by_coordinates[coordinates_of(result)].append(result)
-    summaries = {c.name: _summary(board, row, c, by_coordinates) for c in board.columns if not c.mean_of}
+    return _with_means(board, {c.name: _summary(board, row, c, by_coordinates) for c in board.columns if not c.mean_of})
+
+
+def _with_means(board: Board, summaries: Mapping[str, Summary]) -> list[Summary]:
+    """The summaries of all columns, from those of the columns that average no others."""
+    summaries = dict(summaries)
     for column in board.columns:
         if column.mean_of:
             summaries[column.name] = mean([summaries[name] for name in column.mean_of], column.mean_of)

@@ -23,9 +23,10 @@ class Summary:
     """What a board shows in one place. ``value`` is None where there is nothing to show, and ``missing`` says why.
 
     ``sd`` is the standard deviation of the values that were averaged: over folds (each a mean over seeds), or seeds.
-    ``sd_patients`` is that of the mean over other test patients, ``sd_replicates`` that of one replicate around the mean of
-    all; ``one_model`` says that it is the value of one trained model (:func:`bench.leaderboard.replicates.is_one_model`), and
-    ``varied`` what differs between the results; it is None where that differs between the parts of a mean.
+    ``sd_replicates`` is that of the values of the replicates. ``sd_patients`` is that of the mean over other test patients;
+    from results without their predictions it is that of a single result, which is larger. ``one_model`` says that it is the
+    value of one trained model (:func:`bench.leaderboard.replicates.is_one_model`), and ``varied`` what differs between the
+    results; it is None where that differs between the parts of a mean.
     """
 
     value: float | None = None
@@ -52,8 +53,9 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
     One cell keeps its own bootstrap interval. Over replicates (or, with one replicate, over its seeds) the interval has the
     variance over test patients plus that of the mean over replicates (:mod:`bench.scoring.replication`). What replicates
     have in common is known from predictions alone: here the whole variance of a cell is taken for it, which is too wide, and
-    :func:`bench.leaderboard.collect.compared` replaces it. Over folds it is the corrected resampled t interval (Nadeau &
-    Bengio 2003), which allows for training sets that overlap, plus the variance of the mean over replicates.
+    :func:`bench.leaderboard.collect.compared` replaces it. The values of a class have no interval in a result, so that their
+    variance over patients is not known here, and their mean has none either. Over folds it is the corrected resampled t
+    interval (Nadeau & Bengio 2003), which allows for training sets that overlap, plus the variance over replicates.
 
     Args:
         results: of distinct (seed, fold), all scored on the same split.
@@ -180,28 +182,25 @@ def _over_replicates(units: list[list[_Reading]], scale: Any) -> dict[str, Any]:
     """Value and interval of the mean over replicates, each a mean over its seeds; over the seeds where there is one."""
     centre = math.fsum(_mean_value(unit) for unit in units) / len(units)
     runs = [run for unit in units for run in unit]
+    values = [_mean_value(unit) for unit in (units if len(units) > 1 else [[run] for run in runs])]
+    between = _variance(values) if len(values) > 1 else 0.0
+    known = {"sd_replicates": math.sqrt(between)} if len(units) > 1 else {}
     widths = [high - low for _, low, high in runs if low is not None and high is not None]
-    patients = math.fsum((width / 2 / Z) ** 2 for width in widths) / len(widths) if widths else 0.0
-    known: dict[str, Any] = {"sd_patients": math.sqrt(patients) if len(widths) == len(runs) else None}
+    if len(widths) < len(runs):
+        return {"value": centre, **known}
+    patients = math.fsum((width / 2 / Z) ** 2 for width in widths) / len(widths)
+    known["sd_patients"] = math.sqrt(patients)
     if len(runs) == 1:
         value, low, high = runs[0]
         return {"value": value, "low": low, "high": high, **known} if low != high else {"value": value}
-    values = [_mean_value(unit) for unit in (units if len(units) > 1 else [[run] for run in runs])]
-    between = _variance(values)
-    if len(units) > 1:
-        known["sd_replicates"] = math.sqrt(between)
-    if len(widths) < len(runs) and widths:
-        return {"value": centre, **known}
     return {"value": centre, **_bounds(centre, patients, [(between, len(values))], scale), **known}
 
 
-def _bounds(
-    centre: float, patients: float, replicates: list[tuple[float, int]], scale: Any, freedom: float = math.inf
-) -> dict[str, Any]:
+def _bounds(centre: float, patients: float, replicates: list[tuple[float, int]], scale: Any) -> dict[str, Any]:
     from bench.scoring.bootstrap import interval
     from bench.scoring.replication import combined
 
-    low, high = interval(centre, combined(patients, freedom, replicates), scale)
+    low, high = interval(centre, combined(patients, math.inf, replicates), scale)
     return {"low": low, "high": high} if low < high else {}
 
 
@@ -221,31 +220,25 @@ def _by_fold(readings: dict[Any, _Reading]) -> list[float]:
 
 
 def _over_folds(results: Sequence[Result], by_fold: list[list[float]]) -> dict[str, Any]:
-    """``by_fold`` is [replicate][fold]. What differs between the folds of one replicate only is not counted twice."""
-    replicates, folds = len(by_fold), len(by_fold[0])
-    of_folds = [math.fsum(column) / replicates for column in zip(*by_fold, strict=True)]
-    of_replicates = [math.fsum(row) / folds for row in by_fold]
-    centre = math.fsum(of_folds) / folds
-    trained = math.fsum(r.counts["train"] + r.counts.get("validation", 0) for r in results)
-    ratio = math.fsum(r.counts["test"] for r in results) / trained
-    common, known = _variance(of_folds), dict[str, Any]()
-    repeated = []
-    if replicates > 1:
-        rest = [
-            (value - of_replicates[i] - of_folds[k] + centre) ** 2
-            for i, row in enumerate(by_fold)
-            for k, value in enumerate(row)
-        ]
-        common = max(common - math.fsum(rest) / ((replicates - 1) * (folds - 1)) / replicates, 0.0)
-        repeated = [(_variance(of_replicates), replicates)]
-        known = {"sd_replicates": math.sqrt(repeated[0][0])}
-    patients = (1 / folds + ratio) * common
+    """``by_fold`` is [replicate][fold]."""
+    import numpy as np
+
+    from bench.scoring.replication import mean_over_folds
+
+    found = mean_over_folds(np.array(by_fold), ratio_of(results))
+    low, high = found.interval("plain")
     return {
-        "value": centre,
-        **_bounds(centre, patients, repeated, "plain", folds - 1),
-        "sd_patients": math.sqrt(patients),
-        **known,
+        "value": found.value,
+        **({"low": low, "high": high} if low < high else {}),
+        "sd_patients": math.sqrt(found.patients),
+        **({"sd_replicates": math.sqrt(found.between)} if found.count > 1 else {}),
     }
+
+
+def ratio_of(results: Sequence[Result]) -> float:
+    """Test records over those that were trained on or validated with."""
+    trained = math.fsum(r.counts["train"] + r.counts.get("validation", 0) for r in results)
+    return math.fsum(r.counts["test"] for r in results) / trained
 
 
 def _variance(values: Sequence[float]) -> float:

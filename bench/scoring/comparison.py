@@ -56,7 +56,7 @@ def paired_difference(first: Replicates, second: Replicates, level: float = 0.95
 
     Both come from :func:`bench.scoring.score.score_replicates`. Each replicate's difference is taken class by class,
     so what makes a replicate easy for both cancels. Standard error and degrees of freedom as in
-    :meth:`Replicates.spread`.
+    :meth:`Replicates.spread`. :func:`bench.scoring.replication.difference` is the same for several replicates of each method.
 
     Raises DataError where records, targets, patients, draws or classes differ.
     """

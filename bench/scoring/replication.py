@@ -26,10 +26,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from scipy.stats import t as student
 
 from bench.scoring.bootstrap import Covariance, Interval, Replicates, Scale, Spread, interval
-from bench.scoring.comparison import Difference, t_test
+from bench.scoring.comparison import Difference, paired_difference, t_test
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,7 @@ class Components:
         value: the mean.
         count: R.
         patients: P, the variance of the mean over draws of patients; with one replicate that of the one model.
-        between: variance of a single replicate around the mean of all possible ones, S less the patients' part of it,
-            not below 0; NaN with one replicate.
+        between: S, the variance between the values of the replicates; NaN with one replicate.
         spread: standard error and degrees of freedom of the mean.
         trials: as in :class:`bench.scoring.bootstrap.Replicates`, harmonic mean over parts.
     """
@@ -69,17 +69,9 @@ def components(runs: Sequence[Replicates]) -> Components:
     records = covariance.spread(np.full(count, 1 / count))
     if count == 1:
         return Components(float(values[0]), 1, records.standard_error**2, np.nan, records, trials)
-    common = _common(covariance.total)
-    between = float(np.var(values, ddof=1))
-    own = float(np.diag(covariance.total).mean())
-    return Components(
-        value=float(values.mean()),
-        count=count,
-        patients=common,
-        between=max(between - max(own - common, 0.0), 0.0),
-        spread=combined(common, records.freedom, [(between, count)]),
-        trials=trials,
-    )
+    common, between = _common(covariance.total), float(np.var(values, ddof=1))
+    spread = combined(common, records.freedom, [(between, count)])
+    return Components(float(values.mean()), count, common, between, spread, trials)
 
 
 def difference(
@@ -141,9 +133,7 @@ def _difference(
     weights = np.concatenate([np.full(one, 1 / one), np.full(other, -1 / other)])
     records = covariance.spread(weights)
     if records.standard_error**2 < _ROUNDING * np.trace(covariance.total):  # so much alike that rounding would show
-        mean = [average(runs) for runs in (first, second)]
-        apart = Replicates(mean[0].estimates - mean[1].estimates, mean[0].values - mean[1].values, first[0].support)
-        records = Covariance.of([apart]).spread(np.ones(1))
+        records = paired_difference(average(first), average(second)).spread
         common = records.standard_error**2
     else:
         across = covariance.total[:one, one:]
@@ -189,6 +179,52 @@ def combined(patients: float, freedom: float, replicates: Sequence[tuple[float, 
 _FREEDOM = np.geomspace(0.5, 1e6, 4000)
 _QUANTILES = student.ppf(0.975, _FREEDOM)
 """Of t with ``_FREEDOM``: the way back from a quantile to degrees of freedom."""
+
+
+def mean_over_folds(values: Float[np.ndarray, "replicate fold"], ratio: float) -> Components:
+    """The mean over replicates and folds, whose training sets overlap (Nadeau and Bengio, Machine Learning 2003).
+
+    The variance over folds replaces that over patients; its mean has (1 / folds + ``ratio``) of it. What differs between
+    the folds of one replicate only is in the variance between replicates too, and is taken out of that over folds.
+
+    Args:
+        ratio: test records over training records.
+    """
+    count, folds = values.shape
+    patients = (1 / folds + ratio) * _between_folds([values])
+    between = float(np.var(values.mean(axis=1), ddof=1)) if count > 1 else np.nan
+    spread = combined(patients, folds - 1, [(between, count)] if count > 1 else [])
+    return Components(float(values.mean()), count, patients, between, spread, None)
+
+
+def difference_over_folds(
+    first: Float[np.ndarray, "replicate fold"],
+    second: Float[np.ndarray, "other fold"],
+    ratio: float,
+    level: float = 0.95,
+) -> Difference:
+    """The mean of one method minus that of another on the same folds; variances as in :func:`mean_over_folds`.
+
+    With one replicate each it is :func:`bench.scoring.comparison.corrected_resampled_t`.
+    """
+    folds = first.shape[1]
+    patients = (1 / folds + ratio) * _between_folds([first, second])
+    replicates = [(float(np.var(v.mean(axis=1), ddof=1)), len(v)) for v in (first, second) if len(v) > 1]
+    return t_test(float(first.mean() - second.mean()), combined(patients, folds - 1, replicates), level)
+
+
+def _between_folds(lines: Sequence[np.ndarray]) -> float:
+    """The variance between folds of a method, or of the difference of two, without the residuals of their replicates."""
+    means = [values.mean(axis=0) for values in lines]
+    total = float(np.var(means[0] if len(means) == 1 else means[0] - means[1], ddof=1))
+    return max(total - sum(_residual(values) / len(values) for values in lines if len(values) > 1), 0.0)
+
+
+def _residual(values: np.ndarray) -> float:
+    """The variance of what neither a replicate nor a fold explains."""
+    replicates, folds = values.shape
+    rest = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()
+    return float((rest**2).sum() / ((replicates - 1) * (folds - 1)))
 
 
 def average(runs: Sequence[Replicates]) -> Replicates:

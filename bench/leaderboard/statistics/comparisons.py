@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cells.result import Result
-from bench.errors import BenchError
+from bench.errors import BenchError, DataError
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.cost_metrics import is_cost
 from bench.leaderboard.match_results import wanted_coordinates
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from bench.scoring.replication import Components
 
 LEVEL = 0.05
-VERSION = 1  # of what is kept in the cache
+VERSION = 2  # of what is stored: raised when a stored number means something else
 LOWER_IS_BETTER = ("rmse", "mae", "integrated_brier")
 ONE_MODEL = (
     "fewer than two rows have replicates; the interval of a row without them covers other test patients (and other seeds, if "
@@ -66,7 +66,7 @@ class Ranks:
         rank: line -> 1 + the number of lines significantly better.
         letters: line -> the groups it is in.
         groups: lines of which no two differ significantly, best first.
-        intervals: line -> low, high, and the standard deviations over patients and over replicates, from predictions.
+        intervals: line -> low, high, and the standard deviation over patients, from predictions.
     """
 
     test: str = ""
@@ -176,7 +176,7 @@ def _what_pairs_show(tested: Tested, margin: float, pairs: Sequence[tuple[int, i
 
     from bench.scoring.comparison import holm
 
-    known = [(pair, found) for pair, found in zip(pairs, tested.pairs(), strict=False) if found is not None]
+    known = [(pair, found) for pair, found in zip(pairs, tested.pairs(), strict=True) if found is not None]
     if not known:
         return {}
     detectable = [found.detectable(len(known)) for _, found in known]
@@ -207,7 +207,7 @@ class Tested:
         test: its name; empty where there is none, and then ``why`` says why.
         p: a p value for each pair.
         differences: of each pair the difference, its standard error and its degrees of freedom (None: infinite).
-        lines: of each line low, high and the standard deviations over patients and over replicates.
+        lines: of each line low, high and the standard deviation over patients.
     """
 
     test: str = ""
@@ -223,12 +223,17 @@ class Tested:
         shown = []
         for line in lines:
             low, high = line.interval(scale)
-            shown.append([_or_none(n) for n in (low, high, line.patients**0.5, line.between**0.5)])
+            shown.append([_or_none(n) for n in (low, high, line.patients**0.5)])
         numbers = [[_or_none(n) for n in (d.value, *d.spread)] for d in differences]
         return cls(test, [_or_none(d.p_value) for d in differences], "", numbers, shown)
 
+    def is_of(self, lines: int) -> bool:
+        """Whether there are as many numbers as a column of so many lines needs; stored tests may come from a stranger."""
+        pairs = math.comb(lines, 2) if self.test else 0
+        return len(self.p) == len(self.differences) == pairs and len(self.lines) in (0, lines)
+
     def pairs(self) -> list[Difference | None]:
-        """The differences again; None where there is no standard error. Empty for tests stored by earlier versions."""
+        """The differences again; None where there is no standard error."""
         from bench.scoring.bootstrap import Spread
         from bench.scoring.comparison import t_test
 
@@ -246,8 +251,8 @@ def _kept_tests(
     path = None
     if cache is not None:
         path = cache / f"{_name(summaries, metric, class_name)}.json"
-        if kept := read_p_values(path):
-            return Tested(**kept)
+        if (kept := read_p_values(path)) and (stored := Tested(**kept)).is_of(len(summaries)):
+            return stored
     try:
         tested = _test([[results[key] for key in s.keys] for s in summaries], metric, class_name)
     except BenchError as error:
@@ -284,7 +289,9 @@ def _test(lines: list[list[Result]], metric: str, class_name: str | None) -> Tes
     if len(folds[0]) > 1:
         return _over_folds(lines, metric, class_name)
     if any(r.folder is None for line in lines for r in line):
-        return Tested(why="predictions of some results are not available")
+        raise DataError(
+            "predictions of some results are not available"
+        )  # they may be later, so that this is not stored
     paired = [[[PairedScores.of(r) for r in group] for group in by_replicate(line).values()] for line in lines]
     ids = paired[0][0][0].records
     every = [scores for line in paired for group in line for scores in group]
@@ -324,9 +331,8 @@ def _delong(paired: list[PairedScores], column: int) -> Tested:
 def _over_folds(lines: list[list[Result]], metric: str, class_name: str | None) -> Tested:
     import numpy as np
 
-    from bench.leaderboard.summary import reading
-    from bench.scoring.comparison import corrected_resampled_t, t_test
-    from bench.scoring.replication import combined
+    from bench.leaderboard.summary import ratio_of, reading
+    from bench.scoring.replication import difference_over_folds
 
     def by_fold(line: list[Result]) -> np.ndarray:
         """[replicate, fold], each a mean over seeds."""
@@ -339,18 +345,9 @@ def _over_folds(lines: list[list[Result]], metric: str, class_name: str | None) 
             values.append([np.mean(of_fold[fold]) for fold in sorted(of_fold)])
         return np.array(values)
 
-    counts = lines[0]
-    train = sum(r.counts["train"] + r.counts.get("validation", 0) for r in counts) // len(counts)
-    test = sum(r.counts["test"] for r in counts) // len(counts)
-    differences = []
-    for first, second in itertools.combinations([by_fold(line) for line in lines], 2):
-        found = corrected_resampled_t(first.mean(axis=0) - second.mean(axis=0), train, test)
-        trainings = [(float(np.var(v.mean(axis=1), ddof=1)), len(v)) for v in (first, second) if len(v) > 1]
-        if trainings:
-            spread = combined(found.spread.standard_error**2, found.spread.freedom, trainings)
-            found = t_test(found.value, spread, 0.95)
-        differences.append(found)
-    return Tested.of("corrected resampled t", differences)
+    values, ratio = [by_fold(line) for line in lines], ratio_of(lines[0])
+    pairs = itertools.combinations(values, 2)
+    return Tested.of("corrected resampled t", [difference_over_folds(*pair, ratio) for pair in pairs])
 
 
 def _or_none(value: float) -> float | None:

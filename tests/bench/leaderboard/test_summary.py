@@ -59,6 +59,14 @@ def test_what_is_one_trained_model(make_result):
     assert not summarise([released], "macro_auroc").one_model
 
 
+def test_the_mean_of_a_class_has_no_interval_that_leaves_out_the_patients(make_result):
+    replicates = [make_result(value=v, seed=k, training=k) for k, v in enumerate([0.7, 0.72, 0.71])]
+    found = summarise(replicates, "auroc", "NORM")
+    assert found.value == pytest.approx(0.71)
+    assert (found.low, found.high, found.sd_patients) == (None, None, None)
+    assert found.sd_replicates == pytest.approx(0.01)
+
+
 def test_seeds_that_differ_widen_it(make_result):
     values = [0.78, 0.80, 0.82]
     found = summarise([make_result(value=v, width=0.03, seed=s) for s, v in enumerate(values)], "macro_auroc")
@@ -90,6 +98,20 @@ def test_folds_take_the_interval_corrected_for_overlapping_training_sets(make_re
     assert found.value == pytest.approx(np.mean(values))
     assert found.high - found.value == pytest.approx(expected, rel=1e-5)
     assert found.sd == pytest.approx(np.std(values, ddof=1))
+
+
+def test_over_folds_and_replicates_the_parts_add_up_to_the_interval(make_result):
+    values = np.random.default_rng(0).normal(0.6, 0.03, (3, 4))
+    results = [
+        make_result(value=values[i, k], fold=k, seed=i, corpus=None, metric="c_index")
+        for i in range(3)
+        for k in range(4)
+    ]
+    found = summarise(results, "c_index", folds=4)
+    assert found.value == pytest.approx(values.mean())
+    assert found.sd_replicates == pytest.approx(values.mean(axis=1).std(ddof=1))
+    half = (found.high - found.low) / 2
+    assert half > 1.96 * np.sqrt(found.sd_patients**2 + found.sd_replicates**2 / 3)  # t has few degrees of freedom
 
 
 def test_the_deviation_over_folds_is_that_of_their_means_over_seeds(make_result):

@@ -8,8 +8,14 @@ from scipy.stats import norm
 
 from bench.errors import DataError
 from bench.scoring.bootstrap import Replicates
-from bench.scoring.comparison import paired_difference
-from bench.scoring.replication import components, difference, differences_of_all_pairs
+from bench.scoring.comparison import corrected_resampled_t, paired_difference
+from bench.scoring.replication import (
+    components,
+    difference,
+    difference_over_folds,
+    differences_of_all_pairs,
+    mean_over_folds,
+)
 from bench.scoring.score import score_replicates
 
 CLASSES = ["a", "b", "c"]
@@ -124,6 +130,38 @@ def test_what_was_not_scored_on_the_same_records_is_not_averaged(targets):
     fewer = Replicates(first.estimates * [1, 1, np.nan], first.values, first.support, first.origin, first.trials)
     with pytest.raises(DataError, match="different classes"):
         difference([first], [fewer])
+
+
+# Over folds
+
+
+def test_one_replicate_each_over_folds_is_the_corrected_resampled_t():
+    first, second = np.random.default_rng(0).normal(size=(2, 1, 10))
+    found, expected = difference_over_folds(first, second, 0.5), corrected_resampled_t((first - second)[0], 20, 10)
+    assert (found.value, found.p_value) == pytest.approx((expected.value, expected.p_value))
+    low, high = mean_over_folds(first, 0.5).interval("plain")
+    alone = corrected_resampled_t(first[0], 20, 10)
+    assert (low, high) == pytest.approx((alone.low, alone.high))
+
+
+@pytest.mark.parametrize(
+    ("of_replicates", "of_folds", "residual", "most"),
+    [(0.0, 0.0, 1.0, 1.3), (0.0, 1.0, 1.0, 1.1), (1.0, 0.5, 2.0, 1.15)],
+)
+def test_over_folds_the_residual_of_replicates_is_counted_once(of_replicates, of_folds, residual, most):
+    """Training sets do not overlap here, so that the variance of the mean is known. The estimate of a part that is 0 is above
+    it, as it is not negative; counted twice, the residual would make it 2, 1.25 and 1.31 times too large."""
+    rng, means, differences = np.random.default_rng(1), [], []
+    for _ in range(2000):
+        first, second = (
+            of_replicates * rng.normal(size=(3, 1)) + of_folds * rng.normal(size=8) + residual * rng.normal(size=(3, 8))
+            for _ in range(2)
+        )
+        means.append(mean_over_folds(first, 0.0).spread.standard_error ** 2)
+        differences.append(difference_over_folds(first, second, 0.0).spread.standard_error ** 2)
+    expected = of_folds**2 / 8 + of_replicates**2 / 3 + residual**2 / 24
+    assert 0.97 < np.mean(means) / expected < most
+    assert 0.97 < np.mean(differences) / (2 * expected) < most
 
 
 # Simulated experiments: two methods alike whose trainings move the AUROC by 4 points.

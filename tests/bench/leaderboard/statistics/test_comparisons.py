@@ -111,6 +111,12 @@ def test_what_was_found_is_kept_and_predictions_are_not_read_again(tmp_path, thr
     assert table_of(board(), three, tmp_path / "cache").ranks[0].rank is None
 
 
+def test_predictions_that_are_not_here_yet_are_asked_for_again(tmp_path, three):
+    elsewhere = [replace(result, folder=None) for result in three]
+    assert "not available" in table_of(board(), elsewhere, tmp_path / "cache").ranks[0].why
+    assert table_of(board(), three, tmp_path / "cache").ranks[0].test
+
+
 def test_one_trained_model_each_is_not_tested(tmp_path, scored_result):
     single = [scored_result(tmp_path / "results", m, skill) for m, skill in (("kmerl", 2.0), ("merl", 0.4))]
     table = table_of(board(), single)
@@ -164,8 +170,30 @@ def test_intervals_over_replicates_come_from_predictions_and_are_kept(tmp_path, 
     assert (summary.replicates, summary.value) == (3, plain.value)
     assert summary.low != plain.low
     assert summary.high - summary.low < plain.high - plain.low  # what replicates do not share is not counted as shared
-    assert summary.sd_patients > 0 and summary.sd_replicates is not None
+    assert summary.sd_patients > 0 and summary.sd_replicates == plain.sd_replicates
     assert table_of(board(), three, tmp_path / "cache").lines[0].summaries[0] == summary
+
+
+def test_the_interval_of_a_class_over_replicates_covers_patients_and_comes_from_predictions(three):
+    asked = board(metric="auroc", class_name="NORM")
+    plain, summary = (table.lines[0].summaries[0] for table in (collect(asked, three)[0], table_of(asked, three)))
+    assert plain.low is None and summary.low < summary.value < summary.high
+    assert summary.high - summary.low > 3.5 * np.hypot(summary.sd_patients, summary.sd_replicates / 3**0.5)
+
+
+def test_a_column_that_averages_others_has_the_mean_of_their_intervals_from_predictions(tmp_path, scored_result):
+    results = [
+        scored_result(tmp_path / "results", m, skill, task=task, training=training)
+        for m, skill in (("kmerl", 2.0), ("merl", 1.0))
+        for task in ("ptbxl-super", "csn")
+        for training in range(3)
+    ]
+    asked = board(("ptbxl-super", "csn"))
+    mean = Column(label="Mean", mean_of=["ptbxl-super", "csn"])
+    table = table_of(asked.model_copy(update={"columns": [mean, *asked.columns]}), results)
+    averaged, *parts = table.lines[0].summaries
+    assert averaged.high - averaged.value == pytest.approx(np.mean([s.high - s.value for s in parts]))
+    assert averaged.value - averaged.low == pytest.approx(np.mean([s.value - s.low for s in parts]))
 
 
 # Over tasks

@@ -16,12 +16,13 @@ from __future__ import annotations
 import difflib
 import json
 import lzma
+import math
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench.cells.result import Result
 from bench.errors import BenchError, ConfigError, DataError
@@ -62,11 +63,8 @@ def freeze(names: Sequence[str], results: Iterable[Result], folder: Path, cache:
             f"{folder} also holds {', '.join(others)}; their cards would be lost. Name them too (--board "
             f"{','.join([*names, *others])}), delete their tables, or choose another folder."
         )
-    by_key = {result.key: result for result in results}
     chosen: dict[str, Result] = {}
     with tempfile.TemporaryDirectory() as temporary:
-        cache = cache or Path(temporary)
-        tests: dict[str, Any] = {}
         for name in names:
             board = load_board(name)
             if shows_differences(board):
@@ -78,10 +76,7 @@ def freeze(names: Sequence[str], results: Iterable[Result], folder: Path, cache:
             if not on_it:
                 raise DataError(f"no finished cell is on the board {name}. bench run --board {name} runs them.")
             chosen |= on_it
-            for table in collect(board, results):
-                if table.stamp is not None:
-                    ranks_of(table, by_key, cache)
-                    tests |= dict(_found(kept_names(table), cache))
+        tests = _tests_of(names, results, cache or Path(temporary))
     folder.mkdir(parents=True, exist_ok=True)
     _write_comparisons(folder / COMPARISONS, tests)
     ordered = sorted(chosen.values(), key=lambda r: (r.cell, r.key))
@@ -93,6 +88,8 @@ def freeze(names: Sequence[str], results: Iterable[Result], folder: Path, cache:
 def write_again(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     """Write the boards of a kept folder again from its cards and comparisons: after a change of how boards are written.
 
+    Comparisons that none of its boards reads are deleted.
+
     Args:
         names: the boards. Without: those whose tables the folder holds.
     """
@@ -100,6 +97,9 @@ def write_again(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     if not names:
         raise ConfigError(f"{folder} holds no board. Name the boards to freeze: --board BOARD.")
     results = list(read_cards(folder))
+    with tempfile.TemporaryDirectory() as cache:
+        unpack_comparisons(folder, Path(cache))
+        _write_comparisons(folder / COMPARISONS, _tests_of(names, results, Path(cache)))
     with tempfile.TemporaryDirectory() as cache:
         unpack_comparisons(folder, Path(cache))
         return [path for n in names for path in render(n, results, folder, FORMATS, compare=True, cache=Path(cache))]
@@ -122,6 +122,11 @@ def check_frozen(folder: Path) -> list[str]:
             for name in (PACK, COMPARISONS):
                 (again / name).write_bytes(read_bytes(_own(folder / name)))
             write_again(again, list(kept_boards(folder)))
+            if unread := _stored_names(folder) - _stored_names(again):
+                wrong.append(
+                    f"{folder / COMPARISONS} holds {len(unread)} tests that none of its boards reads. bench leaderboard "
+                    f"freeze {folder} --again deletes them."
+                )
             for path in sorted(p for p in again.iterdir() if p.suffix in SUFFIXES):
                 wrong += _differs(folder / path.name, path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -186,6 +191,22 @@ def first_table(source: str) -> str:
 # -- comparisons -------------------------------------------------------------------------------------------------------
 
 
+def _tests_of(names: Sequence[str], results: Sequence[Result], cache: Path) -> dict[str, Any]:
+    """The tests that these boards read, by the names under which the cache keeps them."""
+    by_key = {result.key: result for result in results}
+    tests: dict[str, Any] = {}
+    for name in names:
+        for table in collect(load_board(name), results):
+            if table.stamp is not None:
+                ranks_of(table, by_key, cache)
+                tests |= dict(_found(kept_names(table), cache))
+    return tests
+
+
+def _stored_names(folder: Path) -> set[str]:
+    return set(read_json(folder / COMPARISONS)["tests"])
+
+
 def _found(names: Iterable[str], cache: Path) -> Iterator[tuple[str, Any]]:
     """Of these p values those that were kept, which are all but those of files that could not be read."""
     for name in names:
@@ -205,14 +226,34 @@ def _write_comparisons(path: Path, tests: dict[str, Any]) -> None:
     path.write_text(f'{{"digest": "{digest(tests)}", "tests": {{\n' + ",\n".join(lines) + "\n}}\n", encoding="utf-8")
 
 
+_Number = Annotated[float, Field(allow_inf_nan=False)] | None
+_Three = Annotated[list[_Number], Field(min_length=3, max_length=3)]
+
+
 class _Comparison(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     test: str = Field(max_length=100)
     p: list[Annotated[float, Field(ge=0, le=1)] | None]
     why: str = Field(max_length=1000)
-    differences: list[list[float | None]] = []
-    lines: list[list[float | None]] = []
+    differences: list[_Three] = []
+    lines: list[_Three] = []
+
+    @model_validator(mode="after")
+    def _numbers_fit(self) -> _Comparison:
+        if self.differences and len(self.differences) != len(self.p):  # version 1 had none; such tests are not read
+            raise ValueError(f"{len(self.p)} p values have {len(self.differences)} differences")
+        if self.lines and math.comb(len(self.lines), 2) != len(self.p):
+            raise ValueError(f"{len(self.lines)} lines have {len(self.p)} pairs")
+        for _, error, freedom in self.differences:
+            if (error is not None and error < 0) or (freedom is not None and freedom <= 0):
+                raise ValueError("a standard error is below 0, or its degrees of freedom are not above 0")
+        for low, high, patients in self.lines:
+            if low is not None and high is not None and low > high:
+                raise ValueError("an interval ends before it begins")
+            if patients is not None and patients < 0:
+                raise ValueError("a standard deviation is below 0")
+        return self
 
 
 class _Comparisons(BaseModel):

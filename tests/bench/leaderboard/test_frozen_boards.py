@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from bench.cli.main import app
 from bench.errors import ConfigError, DataError
 from bench.leaderboard.cards import COMPARISONS, PACK
 from bench.leaderboard.frozen_boards import check_frozen, freeze, put_table, write_again
+from bench.storage.artifacts import digest
 
 BOARD = """\
 title: "Two methods"
@@ -70,8 +72,50 @@ def test_an_edited_card_or_p_value_is_told(folder):
     assert "edited after it was exported" in check_frozen(folder)[0]
     (folder / PACK).write_bytes(lzma.compress("\n".join(cards).encode()))
     tests = (folder / COMPARISONS).read_text()
-    (folder / COMPARISONS).write_text(tests.replace('"p":[', '"p":[0.5,'))
+    (folder / COMPARISONS).write_text(re.sub(r'"p":\[[^,\]]*', '"p":[0.5', tests))
     assert "edited after it was written" in check_frozen(folder)[0]
+
+
+def forge(folder, change):
+    """The comparisons with a change, and a digest that fits it."""
+    value = json.loads((folder / COMPARISONS).read_text())
+    change(value["tests"])
+    (folder / COMPARISONS).write_text(json.dumps(value | {"digest": digest(value["tests"])}))
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong"),
+    [
+        ("p", []),
+        ("p", [0.1, 0.2]),
+        ("differences", [[0.1, 0.2]]),
+        ("differences", [[0.1, -0.2, 5.0]]),
+        ("differences", [[0.1, 0.2, 0.0]]),
+        ("lines", [[0.5, 0.6, 0.1]]),
+        ("lines", [[0.5, 0.6], [0.5, 0.6]]),
+        ("lines", [[0.6, 0.5, 0.1], [0.5, 0.6, 0.1]]),
+        ("lines", [[0.5, 0.6, 0.1, 0.1], [0.5, 0.6, 0.1, 0.1]]),
+    ],
+)
+def test_comparisons_whose_lists_do_not_fit_are_refused_in_one_sentence(folder, part, wrong):
+    forge(folder, lambda tests: next(iter(tests.values())).update({part: wrong}))
+    (message,) = check_frozen(folder)
+    assert COMPARISONS in message and "write it again" in message
+
+
+def test_comparisons_of_another_number_of_rows_are_not_read(folder):
+    three = {"p": [0.5] * 3, "differences": [[0.1, 0.2, 9.0]] * 3, "lines": [[0.5, 0.6, 0.1]] * 3}
+    forge(folder, lambda tests: next(iter(tests.values())).update(three))
+    assert any("two.md differs" in message for message in check_frozen(folder))
+
+
+def test_comparisons_that_no_board_reads_are_reported_and_deleted(folder):
+    was = (folder / COMPARISONS).read_text()
+    forge(folder, lambda tests: tests.update({"0" * 32: next(iter(tests.values()))}))
+    (message,) = check_frozen(folder)
+    assert "holds 1 tests that none of its boards reads" in message
+    write_again(folder)
+    assert (folder / COMPARISONS).read_text() == was and check_frozen(folder) == []
 
 
 def test_a_board_whose_other_tables_were_deleted_is_still_checked(folder):

@@ -125,7 +125,7 @@ def _prepare(
                 if isinstance(recording, LeftOut) and on_bad_record != "skip":
                     raise DataError(_bad_record(dataset, files[recording.row], recording.reason))
             writer.append(chunk, [f.record_id for f in files[first : first + len(chunk)]])
-            bug = bug and all(isinstance(one, LeftOut) and one.unforeseen for one in chunk)
+            bug = bug and all(isinstance(outcome, LeftOut) and outcome.unforeseen for outcome in chunk)
             if bug and writer.done >= GIVE_UP:
                 raise DataError(f"{dataset.name}: the first {writer.done:,} recordings all failed: {writer.reasons()}")
             if progress is not None:
@@ -211,8 +211,10 @@ def read_chunks(
     waiting: deque[tuple[int, Any]] = deque()
     try:
         for first in starts:
-            asked = files[first : first + CHUNK]
-            waiting.append((first, pool.submit(_read_chunk, dataset.read, asked, first, fs, keep_doubtful, bounds)))
+            chunk_files = files[first : first + CHUNK]
+            waiting.append(
+                (first, pool.submit(_read_chunk, dataset.read, chunk_files, first, fs, keep_doubtful, bounds))
+            )
             if len(waiting) >= AHEAD * processes:
                 first, reading = waiting.popleft()
                 yield first, reading.result()

@@ -114,7 +114,7 @@ def derive(
 def code_of_transforms() -> str:
     """Digest of the code by which recordings are transformed and rounded. How stores are read and what the rest of the
     harness does is left out: a change there leaves the cached signals valid."""
-    also = [f"{one.__module__}:{one.__name__}" for one in (Transform, stored)]
+    also = [f"{definition.__module__}:{definition.__name__}" for definition in (Transform, stored)]
     without = frozenset({(SignalStore.__module__, SignalStore.__name__)})
     return source_digest(__name__, transformed.__name__, tuple(also), (__name__.rpartition(".")[0],), without)
 
@@ -130,12 +130,12 @@ def transformed(store: SignalStore, rows: np.ndarray, transform: Transform) -> l
     if transform.beat_leads == LEADS and not transform.filters:
         own = store.recorder_beats(rows)
         if own is not None:
-            for place in np.flatnonzero(np.isfinite(own[:, 0, 0])):
-                result[place] = resample(own[place], store.fs, transform.fs)
-                lengths[place] = -1
+            for position in np.flatnonzero(np.isfinite(own[:, 0, 0])):
+                result[position] = resample(own[position], store.fs, transform.fs)
+                lengths[position] = -1
     for length in np.unique(lengths[lengths >= 0]):
         alike = np.flatnonzero(lengths == length)
         done = transform(store.read(rows[alike], 0, int(length)), store.fs)
-        for place, signal in zip(alike, done, strict=True):
-            result[place] = signal
+        for position, signal in zip(alike, done, strict=True):
+            result[position] = signal
     return result

@@ -115,7 +115,7 @@ def als_baseline(
         for j in range(i, 3):
             penalty[2 - (j - i), j : time - 2 + j] += smoothness * second_difference[i] * second_difference[j]
     flat = np.ascontiguousarray(signal, np.float64).reshape(-1, time)
-    found = np.empty_like(flat)
+    baselines = np.empty_like(flat)
     for row, values in enumerate(flat):
         weights = np.ones(time)
         for _ in range(iterations):
@@ -123,8 +123,8 @@ def als_baseline(
             system[2] += weights
             baseline = solveh_banded(system, weights * values, check_finite=False)
             weights = np.where(values > baseline, asymmetry, 1 - asymmetry)
-        found[row] = baseline
-    return found.reshape(signal.shape)
+        baselines[row] = baseline
+    return baselines.reshape(signal.shape)
 
 
 def zscore_groups(

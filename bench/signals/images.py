@@ -76,16 +76,16 @@ class Images:
         Raises:
             DataError: a row without an image. DamagedStore: an image that was altered since it was stored.
         """
-        places = self.rows[rows]
-        if (places < 0).any():
-            raise DataError(f"{int((places < 0).sum())} of {len(places)} recordings of a batch have no image.")
-        for place in np.unique(places[~self.checked[places]]).tolist():
-            if _digest(self.pixels[place]) != self.digests[place].tobytes():
-                wrong = f"image {place} was altered since it was stored"
+        positions = self.rows[rows]
+        if (positions < 0).any():
+            raise DataError(f"{int((positions < 0).sum())} of {len(positions)} recordings of a batch have no image.")
+        for position in np.unique(positions[~self.checked[positions]]).tolist():
+            if _digest(self.pixels[position]) != self.digests[position].tobytes():
+                wrong = f"image {position} was altered since it was stored"
                 mark_damaged(self.folder, wrong)
                 raise DamagedStore(f"the images {self.folder} are damaged: {wrong}. {RUN_AGAIN}")
-        self.checked[places] = True
-        return np.asarray(self.pixels[places], np.float32) / np.float32(_STEPS)
+        self.checked[positions] = True
+        return np.asarray(self.pixels[positions], np.float32) / np.float32(_STEPS)
 
 
 def _digest(image: np.ndarray) -> bytes:
@@ -166,8 +166,8 @@ def altered_images(folder: Path) -> str | None:
 
 def _stamp(path: Path) -> list[int]:
     """Size and time of change: reading gigabytes to see whether they have changed would take longer than the work."""
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns]
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
 
 
 def _make(
@@ -183,30 +183,30 @@ def _make(
     pixels, flags = partial / "pixels.bin", partial / "flags.bin"
     pixels.touch()
     flags.touch()
-    one = CHANNELS * size * size * 2
+    image_bytes = CHANNELS * size * size * 2
     wanted = [file for file in files if file is not None]
     known = np.fromfile(flags, np.uint8)
     # flags are written after their pixels: what lies beyond them is of a chunk that was interrupted
-    if pixels.stat().st_size < int(known.sum()) * one:
+    if pixels.stat().st_size < int(known.sum()) * image_bytes:
         known = known[:0]
         os.truncate(flags, 0)
-    os.truncate(pixels, int(known.sum()) * one)
+    os.truncate(pixels, int(known.sum()) * image_bytes)
     bad: list[str] = []
     partial_read = functools.partial(_read, dataset.read_image, size=size)
     with track(f"reading images of {dataset.name}") as progress, _workers(workers) as every:
         for first in range(len(known), len(wanted), CHUNK):
             chunk = wanted[first : first + CHUNK]
-            found = list(every(partial_read, chunk))
-            wrong = [one_found for one_found in found if isinstance(one_found, str)]
+            images = list(every(partial_read, chunk))
+            wrong = [image for image in images if isinstance(image, str)]
             if wrong and on_bad_record == "error":
                 raise DataError(wrong[0])
             bad += wrong
             with open(pixels, "ab") as file:
-                for image in found:
+                for image in images:
                     if not isinstance(image, str):
                         file.write(image.tobytes())
             with open(flags, "ab") as file:
-                file.write(bytes(not isinstance(image, str) for image in found))
+                file.write(bytes(not isinstance(image, str) for image in images))
             progress(first + len(chunk), len(wanted))
     _finish(files, partial, size)
     if bad:
@@ -238,8 +238,8 @@ def _finish(files: Sequence[RecordFile | None], partial: Path, size: int) -> Non
         shutil.rmtree(partial)
         raise DataError("not one image could be read; run with --on-bad-record error to see why.")
     rows = np.full(len(files), -1, np.int64)
-    there = np.flatnonzero([file is not None for file in files])
-    rows[there[flags]] = np.arange(int(flags.sum()))
+    with_image = np.flatnonzero([file is not None for file in files])
+    rows[with_image[flags]] = np.arange(int(flags.sum()))
     np.save(partial / "rows.npy", rows)
     shape = (int(flags.sum()), CHANNELS, size, size)
     stored = np.memmap(partial / "pixels.bin", "<u2", "r", shape=shape)

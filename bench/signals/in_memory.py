@@ -69,7 +69,7 @@ def in_leads_order(recordings: Iterable[Any], leads: Sequence[str]) -> tuple[lis
                 f"record {i} reaches {np.abs(signal).max():g} mV; expected millivolts. Divide by 1000 if these are "
                 f"microvolts, or by the gain if they are the recorder's units."
             )
-        whole = np.zeros((len(LEADS), signal.shape[1]), np.float32)
-        whole[rows] = signal
-        arranged.append(whole)
+        twelve_leads = np.zeros((len(LEADS), signal.shape[1]), np.float32)
+        twelve_leads[rows] = signal
+        arranged.append(twelve_leads)
     return arranged, tuple(lead for lead in LEADS if lead in order)

@@ -50,7 +50,9 @@ def input_digest(spec: InputSpec, fs: float) -> str:
         chosen.add("steps")
     if designed := chosen & set(filters.FILTERS):
         chosen |= {"filters", *({"butterworth"} if designed - {"notch"} else ())}
-    passed_over = [one for name, definitions in OPTIONAL.items() if name not in chosen for one in definitions]
+    passed_over = [
+        definition for name, definitions in OPTIONAL.items() if name not in chosen for definition in definitions
+    ]
     without = frozenset(_item(definition) for definition in (*passed_over, *NO_TRANSFORM))
     return source_digest(
         windows.__name__, windows.SignalView.__name__, within=(__name__.rpartition(".")[0],), without=without

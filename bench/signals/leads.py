@@ -71,9 +71,11 @@ def lead_order(names: Sequence[str], where: str) -> list[int]:
         position[lead] = i
     missing = [lead for lead in LEADS if lead not in position]
     if missing:
-        found = f"names {len(names)} leads ({_shown(names)})" if any(names) else f"names none of its {len(names)} leads"
+        listing = (
+            f"names {len(names)} leads ({_shown(names)})" if any(names) else f"names none of its {len(names)} leads"
+        )
         raise DataError(
-            f"{where}: lead {', '.join(missing)} missing; the header {found}, expected the 12 standard ones ({ACCEPTED}). "
+            f"{where}: lead {', '.join(missing)} missing; the header {listing}, expected the 12 standard ones ({ACCEPTED}). "
             f"Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
         )
     return [position[lead] for lead in LEADS]

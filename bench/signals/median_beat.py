@@ -63,9 +63,9 @@ def median_beat(
     margin = length + slack
     extended = np.pad(signal, ((0, 0), (margin, margin)), mode="edge")
     offsets = np.arange(length) - half + margin
-    whole = (beats >= half) & (beats + length - half <= signal.shape[-1])
-    if whole.any():
-        beats = beats[whole]
+    complete = (beats >= half) & (beats + length - half <= signal.shape[-1])
+    if complete.any():
+        beats = beats[complete]
     windows = extended[:, beats[:, None] + offsets]  # [lead, beat, time]
     template = np.median(windows, axis=1)
     beats, likeness = _align(extended, beats, template, offsets, slack, round(0.15 * fs))

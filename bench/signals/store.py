@@ -171,8 +171,8 @@ class SignalStore:
             first = int(starts[0])
             block = self._signals[rows, :, first : first + length]
             missing = length - block.shape[2]
-            found = np.divide(block, self._gains[rows, :, None], dtype=np.float32)
-            return np.pad(found, ((0, 0), (0, 0), (0, missing))) if missing else found
+            signals = np.divide(block, self._gains[rows, :, None], dtype=np.float32)
+            return np.pad(signals, ((0, 0), (0, 0), (0, missing))) if missing else signals
         result = np.zeros((len(rows), len(LEADS), length), np.float32)
         for i, (row, first) in enumerate(zip(rows.tolist(), starts.tolist(), strict=True)):
             block = self._block(row)[:, first : first + length]
@@ -195,9 +195,9 @@ class SignalStore:
         if self._beats is None:
             return None
         self.check(rows)
-        found = np.asarray(self._beats[np.asarray(rows, np.int64)])
-        none = (found == NO_BEAT).all(axis=(1, 2), keepdims=True)
-        return np.where(none, np.float32(np.nan), found / np.float32(BEATS_PER_MV))
+        beats = np.asarray(self._beats[np.asarray(rows, np.int64)])
+        none = (beats == NO_BEAT).all(axis=(1, 2), keepdims=True)
+        return np.where(none, np.float32(np.nan), beats / np.float32(BEATS_PER_MV))
 
     def beats_used(self, rows: np.ndarray, leads: Sequence[str], filters: Sequence[str], whole: bool) -> dict[str, int]:
         """Whose median beats a method that asks for them gets, and for how many of ``rows``.
@@ -208,8 +208,8 @@ class SignalStore:
         rows, published = np.unique(rows), 0
         if whole and tuple(leads) == LEADS and not filters and self._beats is not None:
             published = int((self._beats[rows, 0, 0] != NO_BEAT).sum())
-        found = {self.manifest.get("median_beats_by", "the recorder"): published, "bench": len(rows) - published}
-        return {who: n for who, n in found.items() if n}
+        n_by_source = {self.manifest.get("median_beats_by", "the recorder"): published, "bench": len(rows) - published}
+        return {who: n for who, n in n_by_source.items() if n}
 
     def _stored_beat(self, row: int) -> np.ndarray | None:
         if self._beats is None or (self._beats[row] == NO_BEAT).all():

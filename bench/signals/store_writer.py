@@ -117,9 +117,9 @@ def quantise(
     a lead is 32,000 units: the error is at most 1/64,000 of that deflection, below 0.1 microvolt for an ECG under 6 mV.
     """
     if gain is not None:
-        whole = np.rint(signal) if np.issubdtype(signal.dtype, np.floating) else signal
-        if whole.dtype == np.int16 or np.abs(whole).max() <= np.iinfo(np.int16).max:
-            return whole.astype("<i2"), gain.astype(np.float32)
+        rounded = np.rint(signal) if np.issubdtype(signal.dtype, np.floating) else signal
+        if rounded.dtype == np.int16 or np.abs(rounded).max() <= np.iinfo(np.int16).max:
+            return rounded.astype("<i2"), gain.astype(np.float32)
         signal = signal / gain[:, None]
     peak = np.abs(signal).max(axis=1)
     scale = np.where(peak > 0, _PEAK / np.where(peak > 0, peak, 1), 1000).astype(np.float32)
@@ -188,8 +188,8 @@ class StoreWriter:
                     if line.pop("digest") != digest([line, part.hex()]):
                         raise ValueError("a line of the journal or of the index was altered")
                     self.done, self._records, self._samples = line["done"], line["records"], line["samples"]
-                    for name, found in self._lists.items():
-                        found += line[name]
+                    for name, entries in self._lists.items():
+                        entries += line[name]
             for name, size in self._sizes().items():
                 if (self.folder / name).stat().st_size < size:
                     raise ValueError(f"{name} was cut short")
@@ -219,35 +219,35 @@ class StoreWriter:
             recordings: what became of the next source files, in order.
             record_ids: their ids, for the lists in the manifest.
         """
-        kept = [recording for recording in recordings if isinstance(recording, StoredRecording)]
-        index = np.zeros(len(kept), _INDEX)
+        chosen = [recording for recording in recordings if isinstance(recording, StoredRecording)]
+        index = np.zeros(len(chosen), _INDEX)
         named: dict[str, list] = {name: [] for name in self._lists}
-        for entry, recording in zip(index, kept, strict=True):
+        for entry, recording in zip(index, chosen, strict=True):
             entry["row"], entry["length"], entry["gain"] = recording.row, recording.signal.shape[1], recording.gain
             entry["digest"] = np.frombuffer(recording.digest, np.uint8)
         for outcome, record_id in zip(recordings, record_ids, strict=True):
             quality = outcome.quality
-            found = {"nan": quality.n_invalid, "flat": quality.flat_leads, "dead": quality.dead}
+            problems = {"nan": quality.n_invalid, "flat": quality.flat_leads, "dead": quality.dead}
             if isinstance(outcome, LeftOut):
                 named["skipped"].append({"record_id": record_id, "reason": outcome.reason})
             elif outcome.doubt:
                 named["doubtful"].append({"record_id": record_id, "reason": outcome.doubt})
-            for name in found:
-                if found[name]:
+            for name in problems:
+                if problems[name]:
                     named[name].append(record_id)
         with _explained(self.destination):
             with open(self.folder / "signals.npy", "ab") as file:
-                for recording in kept:
+                for recording in chosen:
                     file.write(recording.signal.data)
             with open(self.folder / "index.bin", "ab") as file:
                 file.write(index.tobytes())
             if self._beat_length:
                 none = np.full((len(LEADS), self._beat_length), NO_BEAT, "<i2")
                 with open(self.folder / "beats.npy", "ab") as file:
-                    for recording in kept:
+                    for recording in chosen:
                         file.write((none if recording.beat is None else recording.beat).tobytes())
             self.done += len(recordings)
-            self._records += len(kept)
+            self._records += len(chosen)
             self._samples += int(index["length"].sum())
             line = {"done": self.done, "records": self._records, "samples": self._samples, **named}
             line["digest"] = digest([line, index.tobytes().hex()])
@@ -304,7 +304,7 @@ class StoreWriter:
                     "n_records": self._records,
                     "n_samples": self._samples,
                     "ragged": ragged,
-                    **{f"n_{name}": len(found) for name, found in self._lists.items()},
+                    **{f"n_{name}": len(entries) for name, entries in self._lists.items()},
                     **self._lists,
                     "bench_version": _bench_version(),
                 },

@@ -72,23 +72,23 @@ def _size(header: Header, file: str) -> int:
     """Bytes of a signal file that the header names."""
     path = header.path.with_name(file)
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         raise DataError(f"{path} is missing ({header.path.name} names it). {HINT}") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}. {HINT}") from error
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise DataError(f"{path} is not a file ({header.path.name} names it as the signal). {HINT}")
-    return found.st_size
+    return status.st_size
 
 
 def _expect_size(header: Header, file: str, expected: int) -> int:
     size = _size(header, file)
     if size < expected:
         path, width = header.path.with_name(file), sum(signal.file == file for signal in header.signals)
-        found = "is empty" if size == 0 else f"is truncated: {size:,} bytes"
+        problem = "is empty" if size == 0 else f"is truncated: {size:,} bytes"
         raise DataError(
-            f"{path} {found}; {header.path.name} states {width} leads of {header.n_samples or 'any number of'} "
+            f"{path} {problem}; {header.path.name} states {width} leads of {header.n_samples or 'any number of'} "
             f"samples, at least {expected:,} bytes. {HINT}"
         )
     return size
@@ -125,10 +125,10 @@ def _sums(signal: np.ndarray) -> list[int]:
 
 def _verify_checksums(header: Header, sums: list[int]) -> None:
     """Compare with the header's sums of samples, modulo 2**16 (written signed by some and unsigned by others)."""
-    for signal, found in zip(header.signals, sums, strict=True):
-        if signal.checksum is not None and signal.checksum % 65536 != found:
+    for signal, computed in zip(header.signals, sums, strict=True):
+        if signal.checksum is not None and signal.checksum % 65536 != computed:
             raise DataError(
-                f"{header.path.with_name(signal.file)}: lead {signal.lead} has checksum {found}, and "
+                f"{header.path.with_name(signal.file)}: lead {signal.lead} has checksum {computed}, and "
                 f"{header.path.name} says {signal.checksum % 65536}; these are not the samples as published. {HINT}"
             )
 
@@ -141,18 +141,18 @@ def _read_with_wfdb(record: Path, header: Header) -> Recording:
         for name in header.segments:
             if name != _GAP:
                 _verify_segment(record.with_name(name), header)
-    found = _rdrecord(record, header)
-    if found.p_signal is None or not len(found.p_signal):
+    wfdb_record = _rdrecord(record, header)
+    if wfdb_record.p_signal is None or not len(wfdb_record.p_signal):
         raise DataError(f"{header.path}: the record holds no samples. {HINT}")
-    order = lead_order([name or "" for name in found.sig_name], str(header.path))
+    order = lead_order([name or "" for name in wfdb_record.sig_name], str(header.path))
     scale = []
     for i in order:
-        unit = found.units[i] or "mV"
+        unit = wfdb_record.units[i] or "mV"
         per_mv = units_per_mv(unit)
         if per_mv is None:
             raise DataError(f"{header.path}: the unit {unit!r} is unknown; expected mV, uV, µV, nV or V. {HINT}")
         scale.append(per_mv)
-    return Recording(signal=found.p_signal.T[order] / np.array(scale)[:, None], fs=float(found.fs))
+    return Recording(signal=wfdb_record.p_signal.T[order] / np.array(scale)[:, None], fs=float(wfdb_record.fs))
 
 
 def _verify_segment(record: Path, master: Header) -> None:
@@ -175,8 +175,8 @@ def _verify_with_wfdb(record: Path, header: Header) -> None:
     if _is_plain(header.signals):
         _verify_checksums(header, _sums(_read_frames(header).T))
         return
-    found = _rdrecord(record, header, physical=False, smooth_frames=False, ignore_skew=True)
-    _verify_checksums(header, [int(np.sum(samples, dtype=np.int64)) % 65536 for samples in found.e_d_signal])
+    wfdb_record = _rdrecord(record, header, physical=False, smooth_frames=False, ignore_skew=True)
+    _verify_checksums(header, [int(np.sum(samples, dtype=np.int64)) % 65536 for samples in wfdb_record.e_d_signal])
 
 
 def _rdrecord(record: Path, header: Header, **options: Any) -> Any:

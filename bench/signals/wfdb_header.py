@@ -172,9 +172,9 @@ def _signal_line(path: Path, line: str) -> SignalLine:
     # a gain is units per physical unit: a volt-based header has 1000 times the units of a millivolt
     gain = _number(path, f"gain of {where}", calibration["gain"]) * scale if calibration else 0.0
     if not GAINS[0] <= gain <= GAINS[1]:
-        found = fields[2][:_SHOWN] if len(fields) > 2 else "absent"
+        stated = fields[2][:_SHOWN] if len(fields) > 2 else "absent"
         raise DataError(
-            f"{path}: the gain of {where} is {found}; expected units per mV from {GAINS[0]:g} to {GAINS[1]:g}, such as "
+            f"{path}: the gain of {where} is {stated}; expected units per mV from {GAINS[0]:g} to {GAINS[1]:g}, such as "
             f"1000.0(0)/mV. Without it the signal has no scale. {HINT}"
         )
     assert calibration is not None

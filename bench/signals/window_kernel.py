@@ -35,14 +35,14 @@ def scaled_windows(
         length: samples of each window that are real.
         how: a ``Normalisation``. epsilon: added to what is divided by.
     """
-    found = np.empty((len(begin), gains.shape[1], size), np.float32)
-    _fill(samples, begin, stride, gains, length, available, HOW[how], np.float32(epsilon), found)
-    return found
+    scaled = np.empty((len(begin), gains.shape[1], size), np.float32)
+    _fill(samples, begin, stride, gains, length, available, HOW[how], np.float32(epsilon), scaled)
+    return scaled
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _fill(samples, begin, stride, gains, length, available, how, epsilon, found):  # pragma: no cover - compiled
-    records, leads, _ = found.shape
+def _fill(samples, begin, stride, gains, length, available, how, epsilon, out):  # pragma: no cover - compiled
+    records, leads, _ = out.shape
     centre, scale = np.zeros(leads, np.float32), np.ones(leads, np.float32)
     for i in range(records):
         n, gain = length[i], gains[i]
@@ -53,7 +53,7 @@ def _fill(samples, begin, stride, gains, length, available, how, epsilon, found)
         elif how == 3:
             _zscore_lead(samples, begin[i], stride[i], n, gain, available, epsilon, centre, scale)
         for lead in range(leads):
-            row = found[i, lead]
+            row = out[i, lead]
             if not available[lead]:
                 row[:] = 0
                 continue

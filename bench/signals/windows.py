@@ -240,9 +240,9 @@ class SignalView:
         ecg = np.zeros((len(rows), len(LEADS), self.spec.length), np.float32)
         real = np.zeros(len(rows), np.int64)
         for i, signal in enumerate(self._examples(rows, first, length)):
-            begin, kept = self._crop(np.zeros(1, np.int64), np.array([signal.shape[1]]), rng)
-            real[i] = kept[0]
-            ecg[i, :, : kept[0]] = signal[:, begin[0] : begin[0] + kept[0]]
+            begin, real_length = self._crop(np.zeros(1, np.int64), np.array([signal.shape[1]]), rng)
+            real[i] = real_length[0]
+            ecg[i, :, : real_length[0]] = signal[:, begin[0] : begin[0] + real_length[0]]
         return ecg, real
 
     def _examples(self, rows: np.ndarray, first: np.ndarray, length: np.ndarray) -> list[np.ndarray]:

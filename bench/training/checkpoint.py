@@ -281,12 +281,12 @@ def read_concepts(folder: Path) -> list[str]:
     if not path.exists():
         return []
     try:
-        found = json.loads(_read(folder, CONCEPTS))
+        concepts = json.loads(_read(folder, CONCEPTS))
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: not readable ({said(error)}). Delete the checkpoint and pretrain again.") from error
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+    if not isinstance(concepts, list) or not all(isinstance(concept, str) for concept in concepts):
         raise DataError(f"{path}: expected a list of texts. Delete the checkpoint and pretrain again.")
-    return found
+    return concepts
 
 
 def read_config(method: type[Method], folder: Path) -> MethodConfig:

@@ -164,9 +164,9 @@ def join(devices: Devices) -> None:
 def full(value: Any) -> Any:
     """Tensors of a state in one piece, wherever they lie in parts; all processes must call it."""
     if isinstance(value, dict):
-        return {key: full(one) for key, one in value.items()}
+        return {key: full(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [full(one) for one in value]
+        return [full(part) for part in value]
     return value.full_tensor() if hasattr(value, "full_tensor") else value
 
 
@@ -176,8 +176,8 @@ def in_parts(state: dict[str, Any], optimiser: torch.optim.Optimizer) -> dict[st
 
     weights = [p for group in optimiser.param_groups for p in group["params"]]
     cut = {}
-    for place, values in state["state"].items():
-        weight = weights[place]
+    for index, values in state["state"].items():
+        weight = weights[index]
         if isinstance(weight, DTensor):
             values = {
                 name: distribute_tensor(value.to(weight.device), weight.device_mesh, weight.placements)
@@ -185,5 +185,5 @@ def in_parts(state: dict[str, Any], optimiser: torch.optim.Optimizer) -> dict[st
                 else value
                 for name, value in values.items()
             }
-        cut[place] = values
+        cut[index] = values
     return state | {"state": cut}

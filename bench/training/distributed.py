@@ -42,9 +42,9 @@ def gather_list(values: Sequence[T]) -> list[T]:
     """The values of all processes, those of the first one first."""
     if ranks() == 1:
         return list(values)
-    found: list[Any] = [None] * ranks()
-    dist.all_gather_object(found, list(values))
-    return [value for part in found for value in part]
+    gathered: list[Any] = [None] * ranks()
+    dist.all_gather_object(gathered, list(values))
+    return [value for part in gathered for value in part]
 
 
 def total(x: Tensor) -> Tensor:

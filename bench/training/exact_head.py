@@ -103,10 +103,10 @@ def exact_path(
         penalty = torch.full_like(spread, 1 / c)
         penalty[-1] = 1e-12 if loss_name == "cox" else 0.0  # the partial likelihood knows no bias: it stays zero
         start, values, passes = _minimise(design, loss, start, spread, penalty, tolerance)
-        found = start.flatten(0, 1)
-        weight = torch.zeros(n_outputs, found.shape[1] - 1, dtype=torch.float64)
-        bias = _bias_of_unlearned(loss_name, targets, n_outputs, found[:, -1])
-        weight[learned], bias[learned] = found[:, :-1], found[:, -1]
+        solution = start.flatten(0, 1)
+        weight = torch.zeros(n_outputs, solution.shape[1] - 1, dtype=torch.float64)
+        bias = _bias_of_unlearned(loss_name, targets, n_outputs, solution[:, -1])
+        weight[learned], bias[learned] = solution[:, :-1], solution[:, -1]
         yield fit(c, weight, bias, float(values.sum()), passes)
 
 
@@ -195,8 +195,8 @@ def _loss_of(loss_name: str, targets: Tensor, n_outputs: int) -> tuple[Loss, Ten
         return _binary(targets[:, learned].double()), learned, 1
     if loss_name == "cox":
         return _cox(targets.double()), torch.zeros(1, dtype=torch.int64), 1
-    learned, place = torch.unique(targets.long(), return_inverse=True)
-    return _softmax(place), learned, len(learned)
+    learned, class_index = torch.unique(targets.long(), return_inverse=True)
+    return _softmax(class_index), learned, len(learned)
 
 
 def _bias_of_unlearned(loss_name: str, targets: Tensor, n_outputs: int, known: Tensor) -> Tensor:

@@ -119,14 +119,14 @@ def _reorder_leads(
     if order == LEADS:
         return
     places = torch.tensor([order.index(lead) for lead in LEADS])
-    found = {name: axis for name, axis in names.lead_axes.items() if name in report.matched.values()}
-    if not found:
+    axes = {name: axis for name, axis in names.lead_axes.items() if name in report.matched.values()}
+    if not axes:
         raise ConfigError(
             f"{where}: the weights learned the leads in the order {', '.join(order)}, but PublishedNames.lead_axes "
             "does not state which weights read the leads, so they cannot be put into the order of this project "
             f"({', '.join(LEADS)})."
         )
-    for name, axis in found.items():
+    for name, axis in axes.items():
         own[name] = own[name].index_select(axis, places.to(own[name].device))
 
 
@@ -137,14 +137,14 @@ def imported_facts(provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refusal(path: Path, method: str, part: str, report: NameReport, fitting: list[str]) -> str:
     reasons = [
-        f"{len(found)} {what} ({', '.join(found[:3])}{', ...' if len(found) > 3 else ''})"
-        for what, found in (
+        f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+        for what, names in (
             ("unknown", report.unknown),
             ("missing", report.missing),
             ("that lead nowhere", report.left_over),
             ("of another shape", report.mismatched),
         )
-        if found
+        if names
     ]
     hint = (
         f"It fits as --part {fitting[0]}."

@@ -56,8 +56,8 @@ def _start(devices: Devices, folder: Path, work: Callable[..., None], arguments:
     from torch import multiprocessing
 
     with _environment({"TORCH_CPP_LOG_LEVEL": "ERROR"}):
-        given = (os.getpid(), devices, folder, work, arguments)
-        group = multiprocessing.spawn(_process, given, devices.per_node, join=False)
+        process_arguments = (os.getpid(), devices, folder, work, arguments)
+        group = multiprocessing.spawn(_process, process_arguments, devices.per_node, join=False)
     try:
         with contextlib.suppress(multiprocessing.ProcessExitedException, multiprocessing.ProcessRaisedException):
             while not group.join():
@@ -115,16 +115,14 @@ def _process(
 def _failure(devices: Devices, folder: Path, codes: list[int]) -> str:
     """Why they ended: what one of them says, else who crashed, else the first traceback."""
     again = "The state of the last whole epoch is kept; run the same command again and it continues from there."
-    for found in sorted(folder.glob("*.error")):
-        return found.read_text(encoding="utf-8")
+    for file in sorted(folder.glob("*.error")):
+        return file.read_text(encoding="utf-8")
     for i, code in enumerate(codes):
         if -code in CRASHES:
             why = ", as the system does for lack of memory" if -code == signal.SIGKILL else ""
             return f"process {i} of {devices.per_node} was killed by signal {-code}{why}. {again}"
-    for found in sorted(folder.glob("*.trace")):
-        return (
-            f"process {found.stem} of {devices.per_node} failed. {again}\n{redact(found.read_text(encoding='utf-8'))}"
-        )
+    for file in sorted(folder.glob("*.trace")):
+        return f"process {file.stem} of {devices.per_node} failed. {again}\n{redact(file.read_text(encoding='utf-8'))}"
     first = next((code for code in codes if code and -code != signal.SIGTERM), -signal.SIGTERM)
     return f"a process ended with code {first}. {again}"
 

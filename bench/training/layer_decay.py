@@ -23,13 +23,13 @@ def layer_factors(method: Any, example: Any, decay: float) -> list[tuple[float, 
     declared = method.layer_groups()
     if declared is not None:
         depth_of = {id(p): depth for depth, group in enumerate(declared, start=1) for p in group}
-        n, place = len(declared), {name: depth_of.get(id(p)) for name, p in method.named_parameters()}
+        n, layer_of = len(declared), {name: depth_of.get(id(p)) for name, p in method.named_parameters()}
     else:
-        n, place = _by_call_order(method, example)
+        n, layer_of = _by_call_order(method, example)
     groups: dict[int, list[nn.Parameter]] = {}
     for name, parameter in method.named_parameters():
         if parameter.requires_grad:
-            depth = place[name]
+            depth = layer_of[name]
             groups.setdefault(n + 1 if depth is None else depth, []).append(parameter)
     return [(decay ** (n + 1 - depth), groups[depth]) for depth in sorted(groups)]
 
@@ -47,17 +47,17 @@ def _by_call_order(method: nn.Module, example: Any) -> tuple[int, dict[str, int 
         inside = _within(name, blocks)
         begun = max(begun, blocks.index(inside) + 1) if inside is not None else begun
         after[name] = begun
-    place: dict[str, int | None] = {}
+    layer_of: dict[str, int | None] = {}
     for name, _ in method.named_parameters():
         inside = _within(name, blocks)
         owner = next((prefix for prefix in _prefixes(name.rpartition(".")[0]) if prefix in after), None)
         if inside is not None:
-            place[name] = blocks.index(inside) + 1
+            layer_of[name] = blocks.index(inside) + 1
         elif owner is None:
-            place[name] = None
+            layer_of[name] = None
         else:
-            place[name] = len(blocks) + 1 if after[owner] == len(blocks) else after[owner]
-    return len(blocks), place
+            layer_of[name] = len(blocks) + 1 if after[owner] == len(blocks) else after[owner]
+    return len(blocks), layer_of
 
 
 def _called(method: nn.Module, run: Callable[[], Any]) -> list[str]:

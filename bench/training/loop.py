@@ -132,9 +132,9 @@ def train(
         started, waited = time.perf_counter(), 0.0
         batches = source.shuffled(rows, batch_size, (config.seed, epoch), rank=rank(), ranks=ranks())
         for i in range(steps):
-            asked = time.perf_counter()
+            requested = time.perf_counter()
             batch = next(batches).to(fabric.device)
-            waited += time.perf_counter() - asked
+            waited += time.perf_counter() - requested
             step = epoch * steps + i
             factor = factor_at(step, total, warmup)
             for group in optimiser.param_groups:
@@ -143,10 +143,10 @@ def train(
             terms = _backward(fabric, method, model, batch, config.micro_batch)
             values = _values(terms)
             if not all(math.isfinite(v) for v in values.values()):
-                kept = f"The state of epoch {epoch} is kept in {folder}" if epoch else "Nothing was kept"
+                state_note = f"The state of epoch {epoch} is kept in {folder}" if epoch else "Nothing was kept"
                 raise BenchError(
                     f"pretraining {method.name}: the loss is not finite at epoch {epoch + 1}, step {i + 1} "
-                    f"({_show(values)}). {kept}; lower pretrain.lr "
+                    f"({_show(values)}). {state_note}; lower pretrain.lr "
                     f"(now {config.lr:g}) or set pretrain.clip_norm, which starts a separate checkpoint."
                 )
             if log.wants(step + 1, total):

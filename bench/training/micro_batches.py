@@ -67,36 +67,36 @@ def loss(method: Method, model: Model, batch: ECGBatch, size: int) -> dict[str, 
     """The terms of the whole batch, in parts, without gradient."""
     pieces = parts(batch, size)
     if method.loss_couples_records:
-        found = [model.pretraining_embeddings(piece) for piece in pieces]
-        return method.loss_of_embeddings({name: _together(found, name) for name in found[0]})
+        embeddings = [model.pretraining_embeddings(piece) for piece in pieces]
+        return method.loss_of_embeddings({name: _together(embeddings, name) for name in embeddings[0]})
     return _sum([(model.pretraining_loss(piece), len(piece) / len(batch)) for piece in pieces])
 
 
 def _added(fabric: Fabric, model: Model, pieces: list[ECGBatch], n: int) -> dict[str, Tensor]:
     """Terms that are means over records: the gradient of the whole is the weighted sum of those of the parts."""
-    found = []
+    weighted_terms = []
     for piece in pieces:
         with fabric.no_backward_sync(model.module, enabled=piece is not pieces[-1]):
             terms = model.pretraining_loss(piece)
             fabric.backward(torch.stack(list(terms.values())).sum() * (len(piece) / n))
-        found.append(({name: value.detach() for name, value in terms.items()}, len(piece) / n))
-    return _sum(found)
+        weighted_terms.append(({name: value.detach() for name, value in terms.items()}, len(piece) / n))
+    return _sum(weighted_terms)
 
 
 def _cached(fabric: Fabric, method: Method, model: Model, pieces: list[ECGBatch]) -> dict[str, Tensor]:
-    kept = [buffer.clone() for buffer in method.buffers()]
-    states, found = [], []
+    buffers_before = [buffer.clone() for buffer in method.buffers()]
+    states, embeddings = [], []
     for piece in pieces:
         states.append(_random_state())
         with torch.no_grad(), fabric.autocast():
-            found.append(method.pretraining_embeddings(piece))
+            embeddings.append(method.pretraining_embeddings(piece))
     with torch.no_grad():  # running averages follow each part once, below
-        for buffer, before in zip(method.buffers(), kept, strict=True):
+        for buffer, before in zip(method.buffers(), buffers_before, strict=True):
             buffer.copy_(before)
 
-    whole = {name: _together(found, name) for name in found[0]}
-    leaves = {name: z.requires_grad_() for name, z in whole.items() if z.is_floating_point()}
-    terms = method.loss_of_embeddings(whole)
+    joined = {name: _together(embeddings, name) for name in embeddings[0]}
+    leaves = {name: z.requires_grad_() for name, z in joined.items() if z.is_floating_point()}
+    terms = method.loss_of_embeddings(joined)
     own = [p for p in method.parameters() if p.requires_grad]  # a learnt temperature, say
     sought = [*leaves.values(), *own]
     gradients = torch.autograd.grad(torch.stack(list(terms.values())).sum(), sought, allow_unused=True)
@@ -122,8 +122,8 @@ def _cached(fabric: Fabric, method: Method, model: Model, pieces: list[ECGBatch]
     return {name: value.detach() for name, value in terms.items()}
 
 
-def _together(found: list[dict[str, Tensor]], name: str) -> Tensor:
-    z = torch.cat([one[name] for one in found])
+def _together(pieces: list[dict[str, Tensor]], name: str) -> Tensor:
+    z = torch.cat([piece[name] for piece in pieces])
     return z.float() if z.dtype in (torch.float16, torch.bfloat16) else z
 
 

@@ -126,8 +126,8 @@ def objective_for(
     kind: str, n_outputs: int, label_smoothing: float = 0.0, training_targets: np.ndarray | None = None
 ) -> Objective:
     """The objective of a kind of task."""
-    found: Objective = kinds.load(kind).load_objective()(n_outputs, label_smoothing, training_targets)
-    return found
+    objective: Objective = kinds.load(kind).load_objective()(n_outputs, label_smoothing, training_targets)
+    return objective
 
 
 class MultilabelObjective(Objective):

@@ -24,9 +24,11 @@ def read_tensors(source: Path | io.BytesIO) -> Any:
     except RuntimeError:
         archive = None  # written before torch 1.6, when it was no zip
     if archive is not None:
-        whole = sum(archive.get_record_size(name) for name in archive.get_all_records())
-        if whole > size:
-            raise ValueError(f"its parts hold {whole:,} bytes in a file of {size:,}; torch.save compresses nothing")
+        content_size = sum(archive.get_record_size(name) for name in archive.get_all_records())
+        if content_size > size:
+            raise ValueError(
+                f"its parts hold {content_size:,} bytes in a file of {size:,}; torch.save compresses nothing"
+            )
     if isinstance(source, io.BytesIO):
         source.seek(0)
     return torch.load(source, map_location="cpu", weights_only=True)

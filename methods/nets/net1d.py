@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.method.published_names import Rules, within
+from methods.nets.same_padding import SameConv
 
 KERNEL = 16
 
@@ -47,15 +48,6 @@ SMALL = Net1DSize(32, (32, 64, 64, 128, 128, 256), (1, 1, 2, 2, 2, 2), 8, 0.5)
 
 LARGE = Net1DSize(128, (128, 256, 256, 512, 512, 1024, 1024, 2048, 2048), (2, 3, 3, 4, 4, 5, 5, 6, 6), 32, 1.5)
 """CLEF large."""
-
-
-class SameConv(nn.Conv1d):
-    """A convolution that returns ``ceil(time / stride)`` positions; an odd number of zeros has one more at the end."""
-
-    def forward(self, x: Float[Tensor, "batch dim time"]) -> Float[Tensor, "batch wide position"]:
-        kernel, stride, time = self.kernel_size[0], self.stride[0], x.shape[-1]
-        zeros = max((-(-time // stride) - 1) * stride + kernel - time, 0)
-        return super().forward(F.pad(x, (zeros // 2, zeros - zeros // 2)))
 
 
 class Net1DBlock(nn.Module):

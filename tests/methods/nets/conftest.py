@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from bench.method.published_names import NameReport, PublishedNames, Rules, comp
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 FOLDER = GOLDEN / "foundation_models"
-Stage = str | tuple[str, Callable[[Tensor], Tensor]]
+Stage = str | tuple[str, Callable[[Any], Tensor]]
 
 
 class ReleasedNet:

@@ -35,7 +35,7 @@ from scipy.stats import t as student
 from bench.scoring import classification
 from bench.scoring.bootstrap import Covariance, Replicates
 from bench.scoring.comparison import paired_difference
-from bench.scoring.replication import components, difference
+from bench.scoring.replication import average, components, difference
 from bench.scoring.score import score_replicates
 
 # Test positives of PTB-XL's form task (fold 10, 880 records), and effects from an AUROC of 0.64 to one of 0.98.
@@ -201,12 +201,6 @@ def replicated(experiments: int, draws: int, only: str) -> None:
                 )
                 seconds = f"   ({time.process_time() - start:.0f} s)" if count == COUNTS[-1] else ""
                 print(f"{label:32}{count:4}{line}{100 * np.mean(widths[count]):8.1f}{errors}{seconds}", flush=True)
-
-
-def average(runs: list[Replicates]) -> Replicates:
-    first = runs[0]
-    estimates, values = np.mean([r.estimates for r in runs], axis=0), np.mean([r.values for r in runs], axis=0)
-    return Replicates(estimates, values, first.support, first.origin)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ the columns, the checked (targets, scores) of validation records or None, and th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,6 +57,7 @@ def multilabel(
     """
     thresholds = None if validation is None else classification.best_f1_thresholds(*validation)
     ranking = weighted.Ranking(targets, scores)
+    carriers = sides(targets, clusters)
     left_out = ~classification.scorable(targets)
     per_class = {"auroc": classification.auroc(targets, scores)}
     if wanted is None or "macro_auprc" in wanted:
@@ -87,13 +88,13 @@ def multilabel(
         truth=targets,
         parts={f"macro_{name}": column for name, column in per_class.items()},
         again=again,
-        carriers={f"macro_{name}": carrying_clusters(targets, clusters) for name in per_class},
+        carriers={f"macro_{name}": carriers.min(axis=0) for name in per_class},
         per_class=per_class,
         support=np.count_nonzero(targets, axis=0),
         left_out=left_out,
         thresholds=thresholds,
         notes=notes,
-        trials={"macro_auroc": pairing_trials(targets, clusters)},
+        trials={"macro_auroc": pairing_trials(carriers)},
     )
 
 
@@ -106,7 +107,7 @@ def multiclass(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *re
         "f1": classification.argmax_f1(labels, scores),
         "accuracy": classification.argmax_accuracy(labels, scores),
     }
-    carriers = carrying_clusters(truth, clusters)
+    carriers = sides(truth, clusters)
 
     def again(weights: np.ndarray, names: Sequence[str]) -> ByMetric:
         values = {}
@@ -126,11 +127,15 @@ def multiclass(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *re
             "macro_f1": per_class["f1"],
         },
         again=again,
-        carriers={"macro_auroc": carriers, "accuracy": all_clusters(clusters), "macro_f1": carriers},
+        carriers={
+            "macro_auroc": carriers.min(axis=0),
+            "accuracy": all_clusters(clusters),
+            "macro_f1": carriers.min(axis=0),
+        },
         per_class=per_class,
         support=truth.sum(axis=0),
         left_out=~classification.scorable(truth),
-        trials={"macro_auroc": pairing_trials(truth, clusters)},
+        trials={"macro_auroc": pairing_trials(carriers)},
     )
 
 
@@ -221,26 +226,20 @@ def measured_values(targets: np.ndarray, predictions: np.ndarray, clusters: np.n
     )
 
 
-def carrying_clusters(
+def sides(
     targets: Shaped[np.ndarray, "record class"], clusters: Int[np.ndarray, "record"]
-) -> Int[np.ndarray, "class"]:
-    """How many clusters have a positive record of each class, or how many have a negative one if they are fewer."""
-
-    return np.array([min(pair) for pair in _sides(targets, clusters)], dtype=np.int64)
-
-
-def pairing_trials(
-    targets: Shaped[np.ndarray, "record class"], clusters: Int[np.ndarray, "record"]
-) -> Float[np.ndarray, "class"]:
-    """4 m n / (m + n) for m clusters with a positive record of a class and n with a negative one."""
-    return np.array([4 * m * n / max(m + n, 1) for m, n in _sides(targets, clusters)])
-
-
-def _sides(targets: np.ndarray, clusters: np.ndarray) -> Iterator[tuple[int, int]]:
+) -> Int[np.ndarray, "side class"]:
     """How many clusters have a positive record of each class, and how many have a negative one."""
-    for column in targets.T:
-        positive, negative = (np.count_nonzero(np.bincount(clusters[rows])) for rows in (column != 0, column == 0))
-        yield int(positive), int(negative)
+    counts = [
+        [np.count_nonzero(np.bincount(clusters[rows])) for rows in (column != 0, column == 0)] for column in targets.T
+    ]
+    return np.array(counts, dtype=np.int64).reshape(-1, 2).T
+
+
+def pairing_trials(of_sides: Int[np.ndarray, "side class"]) -> Float[np.ndarray, "class"]:
+    """4 m n / (m + n) for m clusters with a positive record of a class and n with a negative one."""
+    m, n = of_sides
+    return 4 * m * n / np.maximum(m + n, 1)
 
 
 def all_clusters(clusters: Int[np.ndarray, "record"]) -> Int[np.ndarray, "1"]:

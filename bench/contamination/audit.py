@@ -247,16 +247,16 @@ class _Comparison:
             )
             return
         self.checked["fingerprints"] = True
-        known = {(one[0], one[4]) for one in self.found}
+        known = {(entry[0], entry[4]) for entry in self.found}
         records = store.records
         tested = set()
-        for query, found, lag, similarity in pairs:
-            record, other = str(self.ids[int(query)]), str(records.index[int(found)])
+        for query, row, lag, similarity in pairs:
+            record, other = str(self.ids[int(query)]), str(records.index[int(row)])
             tested.add(record)
             if (record, other) not in known:
                 self.found.append(
                     (record, str(self.patients[int(query)]), "fingerprint", name, other,
-                     str(records["patient_id"].iloc[int(found)]), round(float(similarity), 4), round(float(lag), 2))
+                     str(records["patient_id"].iloc[int(row)]), round(float(similarity), 4), round(float(lag), 2))
                 )  # fmt: skip
         self.reasons.append(
             f"By waveform, {_count(len(tested), 'test recording')} {'is' if len(tested) < 2 else 'are'} among the "
@@ -284,19 +284,21 @@ class _Comparison:
             24,
         )
         folder = self.source.workspace.cache / "copies" / key
-        stores = {one.path: one for one in (self.store, store)}
-        missing = sum(len(one) for one in stores.values() if not fingerprint.place(one).is_dir())
+        stores = {compared.path: compared for compared in (self.store, store)}
+        missing = sum(len(compared) for compared in stores.values() if not fingerprint.place(compared).is_dir())
         if not folder.is_dir() and not self.thorough and missing + len(rows) > CHEAP:
             return None
         workers = self.source.workers
 
-        def make(made: Path) -> None:
+        def make(partial: Path) -> None:
             if missing:
                 say(f"computing the fingerprints of {missing:,} recordings, to find test recordings in the corpus")
             queries = fingerprint.of_store(self.store, workers).take(self.rows)
             itself = self.rows if store.path == self.store.path else None
             copies = find_copies(queries, fingerprint.of_store(store, workers), rows, itself)
-            np.save(made / "pairs.npy", np.stack([copies.query, copies.found, copies.lag, copies.similarity], axis=1))
+            np.save(
+                partial / "pairs.npy", np.stack([copies.query, copies.found, copies.lag, copies.similarity], axis=1)
+            )
 
         return np.load(once(folder, make, "copies", {"key": key}) / "pairs.npy", allow_pickle=False)
 

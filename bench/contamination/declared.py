@@ -35,12 +35,12 @@ def canonical(name: str) -> str:
     return name
 
 
-def relation(one: str, other: str) -> Relation | None:
+def relation(first: str, second: str) -> Relation | None:
     """What is declared of two collections; None if nothing is."""
-    one, other = canonical(one), canonical(other)
-    if one == other:
-        return Relation("same", f"{one} itself")
-    for name, partner in ((one, other), (other, one)):
+    first, second = canonical(first), canonical(second)
+    if first == second:
+        return Relation("same", f"{first} itself")
+    for name, partner in ((first, second), (second, first)):
         declared = _of(name, "overlaps")
         if partner in declared:
             return Relation("overlap", f"{name} and {partner} share recordings: {declared[partner]}")

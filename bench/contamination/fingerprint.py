@@ -101,7 +101,7 @@ def fingerprint(signal: Float[np.ndarray, "record lead time"], fs: float) -> lis
     low, high = curve.min(axis=1, keepdims=True), curve.max(axis=1, keepdims=True)
     varies = (high - low > 1e-6)[:, 0]
     scaled = np.rint(255 * (curve - low) / np.maximum(high - low, 1e-6)).astype(np.uint8)
-    return [one if varying else one[:0] for one, varying in zip(scaled, varies, strict=True)]
+    return [values if varying else values[:0] for values, varying in zip(scaled, varies, strict=True)]
 
 
 def _energy(signal: Float32[np.ndarray, "record lead time"], fs: float) -> Float32[np.ndarray, "record out"]:
@@ -115,10 +115,10 @@ def _energy(signal: Float32[np.ndarray, "record lead time"], fs: float) -> Float
     n_out = padded // ratio.denominator * ratio.numerator
     spectrum = fft.rfft(signal - signal.mean(axis=2, keepdims=True), padded, axis=2)
     frequency = fft.rfftfreq(padded, 1 / fs)
-    kept = min(n_out // 2, spectrum.shape[2])
-    relative = (frequency[:kept] / CENTRE) ** 2
+    n_bins = min(n_out // 2, spectrum.shape[2])
+    relative = (frequency[:n_bins] / CENTRE) ** 2
     response = relative * np.exp(-relative / 2) * (n_out / padded)
-    filtered = fft.irfft(spectrum[:, :, :kept] * response.astype(np.float32), n_out, axis=2)
+    filtered = fft.irfft(spectrum[:, :, :n_bins] * response.astype(np.float32), n_out, axis=2)
     filtered = filtered[:, :, : n_in * ratio.numerator // ratio.denominator]
     squared = filtered * filtered
     power = np.abs(filtered).mean(axis=2) ** 2  # of the mean square, one artefact that is trimmed off would be much
@@ -136,16 +136,16 @@ def of_store(store: SignalStore, workers: int = 1) -> Fingerprints:
     """
     folder = place(store)
     inputs = {"store": store.signals_digest}
-    once(folder, lambda made: _write(made, _compute(store, workers)), "fingerprints", inputs)
+    once(folder, lambda partial: _write(partial, _compute(store, workers)), "fingerprints", inputs)
     try:
-        found = Fingerprints(
+        fingerprints = Fingerprints(
             np.load(folder / "values.npy", mmap_mode="r"), np.load(folder / "offsets.npy", allow_pickle=False)
         )
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{folder}: not readable as fingerprints ({error}). Delete it; it is made again.") from error
-    if len(found) != len(store):
-        raise DataError(f"{folder}: {len(found):,} fingerprints of {len(store):,} recordings. Delete it.")
-    return found
+    if len(fingerprints) != len(store):
+        raise DataError(f"{folder}: {len(fingerprints):,} fingerprints of {len(store):,} recordings. Delete it.")
+    return fingerprints
 
 
 def place(store: SignalStore) -> Path:
@@ -154,9 +154,9 @@ def place(store: SignalStore) -> Path:
     return store.path.with_name(f"{store.path.name}.fingerprints-{key}")
 
 
-def _write(folder: Path, made: Fingerprints) -> None:
-    np.save(folder / "values.npy", made.values)
-    np.save(folder / "offsets.npy", made.offsets)
+def _write(folder: Path, fingerprints: Fingerprints) -> None:
+    np.save(folder / "values.npy", fingerprints.values)
+    np.save(folder / "offsets.npy", fingerprints.offsets)
 
 
 def _compute(store: SignalStore, workers: int) -> Fingerprints:

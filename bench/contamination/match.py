@@ -83,19 +83,19 @@ class Index:
             itself: for each query, its own row in the corpus, which is not reported; -1 where it is not there.
             similarity: correlation from which a pair counts.
         """
-        query, found, lag = self._proposed(queries)
+        query, corpus_row, lag = self._proposed(queries)
         if itself is not None:
-            other = itself[query] != found
-            query, found, lag = query[other], found[other], lag[other]
+            other = itself[query] != corpus_row
+            query, corpus_row, lag = query[other], corpus_row[other], lag[other]
         shift, value = np.zeros(len(query)), np.zeros(len(query))
         for first in range(0, len(query), BLOCK):
             some = slice(first, first + BLOCK)
-            shift[some], value[some] = _correlation(queries, self.corpus, query[some], found[some], lag[some])
-        rows = np.lexsort((found, query, -value))
+            shift[some], value[some] = _correlation(queries, self.corpus, query[some], corpus_row[some], lag[some])
+        rows = np.lexsort((corpus_row, query, -value))
         rows = rows[value[rows] >= similarity]
-        _, once = np.unique(np.stack([query[rows], found[rows]]), axis=1, return_index=True)
+        _, once = np.unique(np.stack([query[rows], corpus_row[rows]]), axis=1, return_index=True)
         rows = rows[np.sort(once)]
-        return Copies(query[rows], found[rows], (lag[rows] + shift[rows]) / RATE, value[rows])
+        return Copies(query[rows], corpus_row[rows], (lag[rows] + shift[rows]) / RATE, value[rows])
 
     def _proposed(self, queries: Fingerprints) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(query row, corpus row, samples into the corpus recording at which the query begins), each once."""
@@ -115,13 +115,13 @@ class Index:
         proposed = np.unique(proposed, axis=0)
         again = np.zeros(len(proposed), bool)
         again[1:] = (np.diff(proposed[:, :2], axis=0) == 0).all(axis=1) & (np.diff(proposed[:, 2]) == 1)
-        query, found, lag = proposed[~again].T
-        return query, found, lag
+        query, corpus_row, lag = proposed[~again].T
+        return query, corpus_row, lag
 
 
-def _shared(queries: np.ndarray, found: np.ndarray, lag: np.ndarray) -> np.ndarray:
+def _shared(query_length: np.ndarray, corpus_length: np.ndarray, lag: np.ndarray) -> np.ndarray:
     """Samples that both hold if the query begins ``lag`` samples into the other."""
-    return np.minimum(found, queries + lag) - np.maximum(0, lag)
+    return np.minimum(corpus_length, query_length + lag) - np.maximum(0, lag)
 
 
 def _described(prints: Fingerprints) -> tuple[np.ndarray, np.ndarray, Float32[np.ndarray, "anchor coefficient"]]:
@@ -165,33 +165,35 @@ def _chosen(prints: Fingerprints, row: np.ndarray, at: np.ndarray) -> np.ndarray
     height = prints.values[prints.offsets[row] + at].astype(np.int64)
     order = np.lexsort((at, -height, ~safe, row))
     ordered = row[order]
-    place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
-    return np.sort(order[place < ANCHORS])
+    rank = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    return np.sort(order[rank < ANCHORS])
 
 
 def _correlation(
-    queries: Fingerprints, corpus: Fingerprints, query: np.ndarray, found: np.ndarray, lag: np.ndarray
+    queries: Fingerprints, corpus: Fingerprints, query: np.ndarray, corpus_row: np.ndarray, lag: np.ndarray
 ) -> tuple[Float[np.ndarray, " pair"], Float[np.ndarray, " pair"]]:
     """(samples beyond the lag, correlation) where two recordings agree best within a sample of the lag.
 
     The correlation as a function of the lag is smooth: between whole lags it is interpolated by a windowed sine cardinal.
     """
-    shared = _shared(queries.lengths[query], corpus.lengths[found], lag)
+    shared = _shared(queries.lengths[query], corpus.lengths[corpus_row], lag)
     time = np.arange(int(shared.max(initial=0)) + 2 * TAPS)
     first = queries.offsets[query] + np.maximum(0, -lag)
-    second = corpus.offsets[found] + np.maximum(0, lag)
+    second = corpus.offsets[corpus_row] + np.maximum(0, lag)
     width = len(time) - 2 * TAPS
     inside = time[TAPS : TAPS + width] < (shared - TAPS)[:, None]  # so that all whole lags stay within the recordings
     count = np.maximum(inside.sum(axis=1), 1)
-    one = np.where(inside, _gather(queries.values, (first + TAPS)[:, None] + time[:width]), 0)
-    one = np.where(inside, one - (one.sum(axis=1) / count)[:, None], 0).astype(np.float32)
-    other = _gather(corpus.values, second[:, None] + time)
-    whole = np.stack([np.einsum("pt,pt->p", one, other[:, s : s + width]) for s in range(2 * TAPS + 1)], axis=1)
-    spread = np.stack(
-        [_spread(np.where(inside, other[:, TAPS + s : TAPS + s + width], 0), count) for s in (-1, 0, 1)], axis=1
+    query_curve = np.where(inside, _gather(queries.values, (first + TAPS)[:, None] + time[:width]), 0)
+    query_curve = np.where(inside, query_curve - (query_curve.sum(axis=1) / count)[:, None], 0).astype(np.float32)
+    corpus_curve = _gather(corpus.values, second[:, None] + time)
+    at_whole_lags = np.stack(
+        [np.einsum("pt,pt->p", query_curve, corpus_curve[:, s : s + width]) for s in range(2 * TAPS + 1)], axis=1
     )
-    norm = _spread(one, count)[:, None] * (spread @ _WEIGHTS)
-    between = (whole @ _INTERPOLATION) / np.sqrt(np.maximum(norm, 1e-6))
+    spread = np.stack(
+        [_spread(np.where(inside, corpus_curve[:, TAPS + s : TAPS + s + width], 0), count) for s in (-1, 0, 1)], axis=1
+    )
+    norm = _spread(query_curve, count)[:, None] * (spread @ _WEIGHTS)
+    between = (at_whole_lags @ _INTERPOLATION) / np.sqrt(np.maximum(norm, 1e-6))
     best = between.argmax(axis=1)
     return _SHIFTS[best], between[np.arange(len(best)), best]
 
@@ -232,12 +234,12 @@ def find_copies(
         some = rows[first : first + AT_ONCE]
         own = None
         if itself is not None:
-            place = np.minimum(np.searchsorted(some, itself), len(some) - 1)
-            own = np.where(some[place] == itself, place, -1)
-        found = Index(corpus.take(some)).copies(queries, own)
-        parts.append(Copies(found.query, some[found.found], found.lag, found.similarity))
+            position = np.minimum(np.searchsorted(some, itself), len(some) - 1)
+            own = np.where(some[position] == itself, position, -1)
+        copies = Index(corpus.take(some)).copies(queries, own)
+        parts.append(Copies(copies.query, some[copies.found], copies.lag, copies.similarity))
     if not parts:
         return Copies(*(np.empty(0, kind) for kind in (np.int64, np.int64, float, float)))
     joined = [np.concatenate([getattr(part, name) for part in parts]) for name in Copies.__dataclass_fields__]
     order = np.lexsort((joined[1], joined[0], -joined[3]))
-    return Copies(*(one[order] for one in joined))
+    return Copies(*(values[order] for values in joined))

@@ -86,13 +86,15 @@ class ColumnRule(_Model):
     def partition(self, examples: Examples, fold: int) -> Partition:
         for column in (self.column, *([self.order] if self.order else [])):
             if column not in examples.columns:
-                found = ", ".join(map(str, examples.columns.columns))
-                raise DataError(f"the split reads the column {column!r}; the records have {found}. {self.hint}".strip())
+                columns = ", ".join(map(str, examples.columns.columns))
+                raise DataError(
+                    f"the split reads the column {column!r}; the records have {columns}. {self.hint}".strip()
+                )
         values = examples.columns[self.column]
         rows = [np.flatnonzero(values.isin(getattr(self, name))).astype(np.int64) for name in PARTITIONS]
         if self.order:
             rank = examples.columns[self.order].to_numpy(np.int64)
-            rows = [found[np.argsort(rank[found], kind="stable")] for found in rows]
+            rows = [part_rows[np.argsort(rank[part_rows], kind="stable")] for part_rows in rows]
         return Partition(*rows)
 
 
@@ -263,8 +265,8 @@ class Split:
         rows = np.arange(len(examples)) if rows is None else rows
         lines = []
         for row in rows:
-            place = "" if examples.start is None else f"@{examples.start[row]:g}"
-            lines.append(f"{examples.record_ids[row]}{place}\t{self._label(examples.targets[row])}\n")
+            start = "" if examples.start is None else f"@{examples.start[row]:g}"
+            lines.append(f"{examples.record_ids[row]}{start}\t{self._label(examples.targets[row])}\n")
         return hashlib.blake2b("".join(sorted(lines)).encode(), digest_size=16).hexdigest()
 
     def _label(self, target: Any) -> str:
@@ -313,25 +315,25 @@ class Split:
         if complete and expected is not None:
             if len(examples) != expected.records:
                 differences.append(f"{len(examples):,} examples, expected {expected.records:,}")
-            for name, whole in expected.partitions.items():
-                differences += _differences(name, facts[name], whole)
+            for name, stated in expected.partitions.items():
+                differences += _differences(name, facts[name], stated)
             if expected.digest is not None and digest != expected.digest:
                 differences.append(f"digest {digest}, expected {expected.digest}: record ids or labels differ")
         return SplitReport(self.name, complete, digest, facts, expected, differences)
 
 
-def _differences(name: str, facts: PartitionFacts, whole: PartitionFacts) -> list[str]:
+def _differences(name: str, facts: PartitionFacts, stated: PartitionFacts) -> list[str]:
     differences = []
     for unit in ("records", "patients"):
-        expected = getattr(whole, unit)
+        expected = getattr(stated, unit)
         if expected is not None and getattr(facts, unit) != expected:
             differences.append(f"{name}: {getattr(facts, unit):,} {unit}, expected {expected:,}")
-    for label, count in (whole.classes or {}).items():
+    for label, count in (stated.classes or {}).items():
         present = (facts.classes or {}).get(label)
         if present != count:
             differences.append(f"{name}: {present} positives of {label}, expected {count}")
-    if whole.digest is not None and facts.digest != whole.digest and not differences:
-        differences.append(f"{name}: the counts agree but the digest is {facts.digest}, expected {whole.digest}")
+    if stated.digest is not None and facts.digest != stated.digest and not differences:
+        differences.append(f"{name}: the counts agree but the digest is {facts.digest}, expected {stated.digest}")
     return differences
 
 

@@ -43,15 +43,15 @@ def spread_evenly(group: np.ndarray, rng: np.random.Generator) -> Int64[np.ndarr
     """A random order of examples in which the members of each group come at even distances, each group with a random phase,
     so that small groups do not all come first."""
     position = np.empty(len(group))
-    for one in np.unique(group):
-        members = rng.permutation(np.flatnonzero(group == one))
+    for label in np.unique(group):
+        members = rng.permutation(np.flatnonzero(group == label))
         position[members] = (np.arange(len(members)) + rng.random()) / len(members)
     return np.argsort(position, kind="stable")
 
 
 def hash_fraction(ids: Sequence[str], salt: str) -> np.ndarray:
     """A number in [0, 1) for each id, evenly spread, that depends on id and salt alone."""
-    digests = (hashlib.blake2b(f"{salt}\0{one}".encode(), digest_size=8).digest() for one in ids)
+    digests = (hashlib.blake2b(f"{salt}\0{identifier}".encode(), digest_size=8).digest() for identifier in ids)
     return np.array([(int.from_bytes(d, "big") >> 11) / 2**53 for d in digests], np.float64)
 
 
@@ -137,8 +137,8 @@ def _multi_hot(labels: Sequence[Sequence[str]]) -> np.ndarray:
     names = sorted({label for row in labels for label in row})
     column = {name: k for k, name in enumerate(names)}
     targets = np.zeros((len(labels), len(names) or 1), np.int64)
-    for row, found in enumerate(labels):
-        targets[row, [column[label] for label in found]] = 1
+    for row, row_labels in enumerate(labels):
+        targets[row, [column[label] for label in row_labels]] = 1
     return targets
 
 

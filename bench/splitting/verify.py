@@ -85,7 +85,7 @@ def check_split(task: str, split: Split, examples: Examples, copy: Copy) -> Spli
     except BenchError as error:
         return SplitCheck(task, split.name, "differs", words=[str(error)])
     sizes = {name: [len(getattr(fold, name)) for fold in folds] for name in PARTITIONS}
-    counts = {name: (min(found), max(found)) for name, found in sizes.items()}
+    counts = {name: (min(fold_sizes), max(fold_sizes)) for name, fold_sizes in sizes.items()}
     apart = {"patient": "recording or patient", "record": "recording", "example": "window"}[split.content.keep_apart]
     n_folds = f"In each of {len(folds)} folds no" if len(folds) > 1 else "No"
     words = [f"{n_folds} {apart} is in two partitions."]
@@ -140,13 +140,13 @@ def _agreement(version: str, partitions: dict, digest: str | None) -> str:
 
 def _too_many(partitions: dict[str, PartitionFacts], expected: dict) -> list[str]:
     excesses = []
-    for name, whole in expected.items():
+    for name, stated in expected.items():
         part = partitions.get(name)
         if part is None:
             continue
-        if part.records > whole.records:
-            excesses.append(f"{name}: {part.records:,} examples, of {whole.records:,} in all")
-        for label, count in (whole.classes or {}).items():
+        if part.records > stated.records:
+            excesses.append(f"{name}: {part.records:,} examples, of {stated.records:,} in all")
+        for label, count in (stated.classes or {}).items():
             present = (part.classes or {}).get(label, 0)
             if present > count:
                 excesses.append(f"{name}: {present:,} positives of {label}, of {count:,} in all")

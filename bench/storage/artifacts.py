@@ -124,14 +124,14 @@ def replace_file(temporary: str | Path, final: Path) -> None:
     to_disk(final.parent)
 
 
-def _exchange(one: Path, other: Path) -> bool:
+def _exchange(first: Path, second: Path) -> bool:
     """Swap the names of two folders in one step; False where the system or the file system cannot."""
     try:
         call = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError, TypeError):
         return False
     here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    return call(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
+    return call(here, os.fsencode(first), here, os.fsencode(second), exchange) == 0
 
 
 def discard(folder: Path) -> None:
@@ -192,8 +192,10 @@ def seal(folder: Path, kind: str, inputs: dict[str, Any], files: Iterable[str] |
         for name in sorted(names)
         if name != SEAL
     }
-    made = datetime.now(UTC).isoformat(timespec="seconds")
-    value = json.loads(json.dumps({"kind": kind, "inputs": inputs, "files": digests, "made": made}, default=_jsonable))
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    value = json.loads(
+        json.dumps({"kind": kind, "inputs": inputs, "files": digests, "made": created}, default=_jsonable)
+    )
     write_json(folder / SEAL, value | {"digest": digest(value)})
 
 

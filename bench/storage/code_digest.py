@@ -92,9 +92,15 @@ def mode_digest(mode: Mode, objective: str) -> str:
             import leads to. It counts for the modes that ask for an objective; what else a kind says (metrics, names) does
             not count.
     """
-    (module, name), config = ((one.__module__, one.__qualname__.partition(".")[0]) for one in (mode.run, mode.Config))
-    places = (module, config[0], objective.partition(":")[0])
-    within = ("bench.modes", "bench.training", *(place.rpartition(".")[0] or place for place in places))
+    (module, name), config = (
+        (definition.__module__, definition.__qualname__.partition(".")[0]) for definition in (mode.run, mode.Config)
+    )
+    module_names = (module, config[0], objective.partition(":")[0])
+    within = (
+        "bench.modes",
+        "bench.training",
+        *(module_name.rpartition(".")[0] or module_name for module_name in module_names),
+    )
     also: tuple[str, ...] = (":".join(config),)
     if covers(covered(module, name, also, within), "bench.training.objective", "objective_for"):
         also += (objective,)
@@ -109,7 +115,7 @@ def covered(
     without: frozenset[Item] = frozenset(),
 ) -> dict[str, set[int]]:
     """Module -> the statements of it that :func:`source_digest` covers, by their place in the module."""
-    roots = [(module, name), *((m, n) for m, _, n in (one.partition(":") for one in also))]
+    roots = [(module, name), *((m, n) for m, _, n in (entry.partition(":") for entry in also))]
     for root, wanted in roots:
         source = _source(root)
         if source is None or (wanted and wanted not in source.binds):
@@ -124,28 +130,28 @@ def covered(
     )  # a name, "" for the whole module, None for what its import runs
     seen: set[tuple[str, str | None]] = set()
     while waiting:
-        item = one, wanted_name = waiting.pop()
+        item = module_name, wanted_name = waiting.pop()
         if within:
-            outside = not any(one == package or one.startswith(f"{package}.") for package in within)
+            outside = not any(module_name == package or module_name.startswith(f"{package}.") for package in within)
         else:
-            outside = one.split(".")[0] == HARNESS and not of_harness
-        source = None if outside else _source(one)
+            outside = module_name.split(".")[0] == HARNESS and not of_harness
+        source = None if outside else _source(module_name)
         if item in seen or item in without or source is None:
             continue
         seen.add(item)
-        if one not in reached:
-            reached[one] = set()
-            waiting += [(one, None)]
+        if module_name not in reached:
+            reached[module_name] = set()
+            waiting += [(module_name, None)]
         if wanted_name is None:  # importing a module runs it and its packages
             chosen: Iterable[int] = source.always
-            waiting += [(parent, None) for parent in _parents(one)]
+            waiting += [(parent, None) for parent in _parents(module_name)]
             waiting += [(target, None) for target in source.imported]
             waiting += [(target, "") for target in source.wholes]
         else:
             chosen = source.binds.get(wanted_name, ()) if wanted_name else range(len(source.tree.body))
         for i in chosen:
             if i not in source.skipped:
-                reached[one].add(i)
+                reached[module_name].add(i)
                 waiting += source.uses(i)
     return reached
 
@@ -268,8 +274,8 @@ class Source:
         base = node.module or ""
         if node.level:
             parts = self.package.split(".")
-            kept = ".".join(parts[: len(parts) - node.level + 1])
-            base = f"{kept}.{node.module}" if node.module else kept
+            base_package = ".".join(parts[: len(parts) - node.level + 1])
+            base = f"{base_package}.{node.module}" if node.module else base_package
         for alias in node.names:
             yield "" if alias.name == "*" else (alias.asname or alias.name), base, alias.name
 
@@ -315,7 +321,7 @@ class Source:
         return self._uses[i]
 
     def _find_uses(self, statement: ast.stmt) -> Iterator[Item]:
-        local = {bound: place for bound, place in self.aliases.items() if self._followed(place[0])}
+        local = {bound: origin for bound, origin in self.aliases.items() if self._followed(origin[0])}
         for node in ast.walk(statement):
             if isinstance(node, ast.Import | ast.ImportFrom):  # inside a function
                 for _, target, name in self._targets(node):
@@ -349,14 +355,14 @@ def _resolved(module: str, name: str | None, attribute: str | None) -> Iterator[
     if name is not None and name != "*" and not _is_module(f"{module}.{name}"):
         yield module, name
         return
-    whole = module if name in (None, "*") else f"{module}.{name}"
-    source = _source(whole)
+    target = module if name in (None, "*") else f"{module}.{name}"
+    source = _source(target)
     if attribute is not None and source is not None and attribute in source.binds:
-        yield whole, attribute
-    elif attribute is not None and _is_module(f"{whole}.{attribute}"):  # import a.b; a.b.c(...)
-        yield f"{whole}.{attribute}", ""
+        yield target, attribute
+    elif attribute is not None and _is_module(f"{target}.{attribute}"):  # import a.b; a.b.c(...)
+        yield f"{target}.{attribute}", ""
     else:
-        yield whole, ""
+        yield target, ""
 
 
 @functools.cache

@@ -129,7 +129,7 @@ class SharedArtifacts:
             manifest = parse_json(self._system.cat_file(self._at(kind, name)))
             files, signed = manifest["files"], manifest["digest"]
             honest = signed == digest([kind, name, files], 64) and all(
-                _NAME.fullmatch(one) and _SHA.fullmatch(facts["sha256"]) for one, facts in files.items()
+                _NAME.fullmatch(file_name) and _SHA.fullmatch(facts["sha256"]) for file_name, facts in files.items()
             )
         except FileNotFoundError:
             return None
@@ -173,10 +173,10 @@ class SharedArtifacts:
                 continue
             sha256, size = file_digest(path), path.stat().st_size
             files[path.name] = {"sha256": sha256, "bytes": size}
-            there = self._file(sha256)
-            if replace or not (self._system.exists(there) and self._system.info(there)["size"] == size):
-                self._system.makedirs(there.rpartition("/")[0], exist_ok=True)
-                self._system.put_file(str(path), there)
+            remote = self._file(sha256)
+            if replace or not (self._system.exists(remote) and self._system.info(remote)["size"] == size):
+                self._system.makedirs(remote.rpartition("/")[0], exist_ok=True)
+                self._system.put_file(str(path), remote)
         manifest = {"files": files, "digest": digest([kind, folder.name, files], 64)}
         self._system.makedirs(f"{self._root}/{kind}", exist_ok=True)
         self._system.pipe_file(self._at(kind, folder.name), json.dumps(manifest, indent=1).encode())

@@ -45,8 +45,8 @@ def _leaves(target: ast.expr) -> Iterator[ast.expr]:
         yield target.value if isinstance(target, ast.Starred) else target
 
 
-def _only_names(places: Iterable[ast.expr]) -> bool:
-    return all(isinstance(place, ast.Name) for place in places)
+def _only_names(targets: Iterable[ast.expr]) -> bool:
+    return all(isinstance(target, ast.Name) for target in targets)
 
 
 def is_type_checking(statement: ast.stmt) -> bool:

@@ -58,11 +58,11 @@ class BatchSource:
     def sliding(self, rows: np.ndarray, seconds: float, stride: float) -> tuple[BatchSource, np.ndarray]:
         """The windows of ``rows``, see :meth:`SignalView.sliding`, and the place in ``rows`` that each belongs to."""
         view, owner = self.view.sliding(rows, seconds, stride)
-        kept = rows[owner]
-        text = None if self.text is None else [self.text[row] for row in kept]
-        targets = None if self.targets is None else self.targets[kept]
-        images = None if self.images is None else self.images.take(kept)
-        tabular = None if self.tabular is None else self.tabular[kept]
+        window_rows = rows[owner]
+        text = None if self.text is None else [self.text[row] for row in window_rows]
+        targets = None if self.targets is None else self.targets[window_rows]
+        images = None if self.images is None else self.images.take(window_rows)
+        tabular = None if self.tabular is None else self.tabular[window_rows]
         return BatchSource(view, text, targets, images, tabular), owner
 
     def in_order(self, rows: np.ndarray, batch_size: int) -> Iterator[ECGBatch]:

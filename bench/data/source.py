@@ -75,28 +75,29 @@ class DataSource:
         file = project()
         if base is None:
             base, origin = file.data_root, f"data.root of {file.path}"
-            for name, place in file.data.items():
+            for name, data_folder in file.data.items():
                 if name not in registry.entries(registry.DATASETS):
                     raise UnknownName(f"dataset in {file.path}", name, registry.entries(registry.DATASETS))
-                if not place.is_dir():
+                if not data_folder.is_dir():
                     raise ConfigError(
-                        f"{file.path}: data.{name} names {place}, which does not exist. Correct the path, or remove the line."
+                        f"{file.path}: data.{name} names {data_folder}, which does not exist. Correct the path, or "
+                        "remove the line."
                     )
-                roots.setdefault(name, place)
+                roots.setdefault(name, data_folder)
         if base is not None and not base.is_dir():
             raise ConfigError(
                 f"{origin} points at {base}, which {'is not a folder' if base.exists() else 'does not exist'}. "
                 f"Name the folder that holds one subfolder per dataset "
                 f"(ptbxl/, ...), or unset it to run on the built-in simulated cohorts."
             )
-        asked = os.environ.get("BENCH_SIMULATED_RECORDS")
-        if simulated_records is None and asked:
-            if not asked.isdecimal() or len(asked) > 9 or not MIN_SIMULATED <= int(asked) <= MAX_SIMULATED:
+        requested = os.environ.get("BENCH_SIMULATED_RECORDS")
+        if simulated_records is None and requested:
+            if not requested.isdecimal() or len(requested) > 9 or not MIN_SIMULATED <= int(requested) <= MAX_SIMULATED:
                 raise ConfigError(
-                    f"BENCH_SIMULATED_RECORDS={asked[:40]}: expected a whole number from {MIN_SIMULATED} to "
+                    f"BENCH_SIMULATED_RECORDS={requested[:40]}: expected a whole number from {MIN_SIMULATED} to "
                     f"{MAX_SIMULATED:,}."
                 )
-            simulated_records = int(asked)
+            simulated_records = int(requested)
         simulated_records = simulated_records or file.simulated_records
         return cls(workspace, base, roots, simulated_records, on_bad_record, workers or os.cpu_count() or 1)
 
@@ -112,11 +113,11 @@ class DataSource:
         """The folder of a dataset's real files, or else that of the dataset whose files it reads."""
         entry = registry.entries(registry.DATASETS).get(name)
         other = entry.attributes.get("reads_files_of") if entry else None
-        for one in (name, other):
-            if one in self.roots:
-                return self.roots[one]
-            if one is not None and self.base is not None and (self.base / one).is_dir():
-                return self.base / one
+        for candidate in (name, other):
+            if candidate in self.roots:
+                return self.roots[candidate]
+            if candidate is not None and self.base is not None and (self.base / candidate).is_dir():
+                return self.base / candidate
         return None
 
     def dataset(self, name: str, say: Callable[[str], None] = lambda message: None) -> Dataset:
@@ -265,5 +266,5 @@ def _say_skipped(store: SignalStore, say: Callable[[str], None]) -> None:
             f"{store.manifest['dataset']}: {len(skipped):,} of {store.manifest['n_source_records']:,} recordings left out "
             f"(--on-bad-record skip); all are listed in {store.path / 'manifest.json'}"
         )
-    for one in skipped[:SHOWN]:
-        say(f"  {one['record_id']}: {one['reason']}")
+    for entry in skipped[:SHOWN]:
+        say(f"  {entry['record_id']}: {entry['reason']}")

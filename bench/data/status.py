@@ -50,12 +50,12 @@ def verify(dataset: Dataset, store_path: Path, workers: int, progress: Callable[
     keep = store is not None and store.manifest["on_bad_record"] == "keep"
     rate = store.fs if store is not None else store_rate(dataset, files)
     for first, chunk in read_chunks(dataset, files, 0, rate, workers, keep):
-        for found in chunk:
-            record_id = files[found.row].record_id
-            if isinstance(found, LeftOut):
-                report.problems.append(found.reason)
-            elif record_id in known and known[record_id] != found.digest:
-                report.problems.append(f"{files[found.row].path}: the signal has changed since it was prepared.")
+        for outcome in chunk:
+            record_id = files[outcome.row].record_id
+            if isinstance(outcome, LeftOut):
+                report.problems.append(outcome.reason)
+            elif record_id in known and known[record_id] != outcome.digest:
+                report.problems.append(f"{files[outcome.row].path}: the signal has changed since it was prepared.")
             else:
                 report.n_read += 1
         progress(first + len(chunk), len(files))

@@ -79,8 +79,8 @@ def _wanted(cls: type[Dataset], also: Sequence[str]) -> list[Publication]:
         raise DataError(f"{cls.title} is not open: request access at {cls.url}. {cls.fetch}".strip())
     if cls.publication is None:
         raise DataError(f"{cls.title} cannot be downloaded by this command. {cls.fetch} See {cls.url}.")
-    companions = {one.name: one for one in cls.companions}
-    for one in also:
-        if one not in companions:
-            raise UnknownName(f"companion of {cls.name}", one, companions)
-    return [cls.publication, *(companions[one] for one in also)]
+    companions = {companion.name: companion for companion in cls.companions}
+    for name in also:
+        if name not in companions:
+            raise UnknownName(f"companion of {cls.name}", name, companions)
+    return [cls.publication, *(companions[name] for name in also)]

@@ -150,18 +150,18 @@ class _Download:
         kinds: dict[tuple[str, str], list[str]] = defaultdict(list)
         for path in missing:
             kinds[path.split("/")[0] if "/" in path else "", PurePosixPath(path).suffix].append(path)
-        asked = {kind: paths[:: max(1, len(paths) // SAMPLED)][:SAMPLED] for kind, paths in kinds.items()}
+        sampled = {kind: paths[:: max(1, len(paths) // SAMPLED)][:SAMPLED] for kind, paths in kinds.items()}
         with ThreadPoolExecutor(self.connections) as pool:
             sizes = dict(
                 zip(
-                    (path for some in asked.values() for path in some),
-                    pool.map(lambda path: self._size(path, sums[path]), (p for some in asked.values() for p in some)),
+                    (path for some in sampled.values() for path in some),
+                    pool.map(lambda path: self._size(path, sums[path]), (p for some in sampled.values() for p in some)),
                     strict=True,
                 )
             )
         total = 0.0
         for kind, paths in kinds.items():
-            known = [size for path in asked[kind] if (size := sizes[path]) is not None]
+            known = [size for path in sampled[kind] if (size := sizes[path]) is not None]
             if not known:
                 return 0
             total += sum(known) / len(known) * len(paths)
@@ -213,9 +213,9 @@ class _Download:
 
     def _settle(self, waiting: set[Future], problems: list[str]) -> set[Future]:
         done, rest = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
-        for one in done:
+        for future in done:
             try:
-                one.result()
+                future.result()
             except NotPublished as error:
                 problems.append(str(error))
             except Stopped:

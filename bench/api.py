@@ -120,8 +120,8 @@ def run(
             "board= states methods, tasks, modes, fractions and leads; leave out methods, tasks, modes, protocols, "
             "fractions and leads."
         )
-    for argument, given in (("methods", methods), ("tasks", tasks), ("modes", modes)):
-        if not board and not _names(given):
+    for argument, values in (("methods", methods), ("tasks", tasks), ("modes", modes)):
+        if not board and not _names(values):
             raise ConfigError(f"{argument} is missing: name methods, tasks and modes, or a board.")
     stand_ins = ({"pretrain.text_source": text} if text else {}) | ({"trust": True} if trust else {})
     options = RunOptions(
@@ -156,7 +156,7 @@ def run(
     if not runs:
         raise ConfigError(f"no cell of board {board} can be run here: {'; '.join(left_out)}.")
     with safe_children():
-        reports = [run_plan(one, source) for one in runs]
+        reports = [run_plan(planned, source) for planned in runs]
     table = tidy(result for report in reports for result in report.results)
     failures = {cell: message for report in reports for cell, message in report.failures.items()}
     table.attrs |= {
@@ -327,9 +327,9 @@ def _without_encoders(methods: Any) -> Any:
     if isinstance(methods, str):
         return methods
     names = []
-    for one in _list(methods):
-        name = one if isinstance(one, str) else one.method
-        if not isinstance(one, str) and registry.entries(registry.METHODS)[name].loaded is None:
+    for method in _list(methods):
+        name = method if isinstance(method, str) else method.method
+        if not isinstance(method, str) and registry.entries(registry.METHODS)[name].loaded is None:
             raise ConfigError(
                 f"methods: give the name {name!r}, with checkpoints= and settings=, instead of an encoder of it."
             )

@@ -239,12 +239,12 @@ class Dataset(ABC):
         read = {str(file.path) for file in files}
         folder = os.path.commonpath({os.path.dirname(path) for path in read}) if read else str(self.root)
         return sorted(
-            Path(place, name)
-            for place, _, names in os.walk(folder)
+            Path(directory, name)
+            for directory, _, names in os.walk(folder)
             for name in names
             if name.endswith(SIGNAL_SUFFIXES)
             and not name.startswith(".")
-            and not {os.path.join(place, name), os.path.join(place, name.rpartition(".")[0])} & read
+            and not {os.path.join(directory, name), os.path.join(directory, name.rpartition(".")[0])} & read
         )
 
     @staticmethod

@@ -156,14 +156,16 @@ def _project() -> Iterator[Finding]:
         yield Finding("project", "ok", f"{file.path}")
 
 
-def _workspace(place: Workspace) -> Iterator[Finding]:
-    folder = place.root
+def _workspace(workspace: Workspace) -> Iterator[Finding]:
+    folder = workspace.root
     while not folder.exists():
         folder = folder.parent
     if not _can_be_written(folder):
-        yield Finding("workspace", "problem", f"{place.root} cannot be written to", "Name another: --workspace FOLDER")
-    state = "ok" if place.root.is_dir() else "note"
-    yield Finding("workspace", state, f"{place.root}{'' if place.root.is_dir() else ' (created when first needed)'}")  # type: ignore[arg-type]
+        yield Finding(
+            "workspace", "problem", f"{workspace.root} cannot be written to", "Name another: --workspace FOLDER"
+        )
+    missing = "" if workspace.root.is_dir() else " (created when first needed)"
+    yield Finding("workspace", "note" if missing else "ok", f"{workspace.root}{missing}")
     free = shutil.disk_usage(folder).free
     enough = free >= ENOUGH_DISK
     hint = (
@@ -206,7 +208,7 @@ def _data(source: DataSource) -> Iterator[Finding]:
         yield Finding("data", "ok", f"{name} in {dataset.root}, {prepared}")
 
 
-def _encoders(place: Workspace) -> Iterator[Finding]:
+def _encoders(workspace: Workspace) -> Iterator[Finding]:
     for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda p: p.name):
         try:
             with foreign_code():
@@ -217,13 +219,15 @@ def _encoders(place: Workspace) -> Iterator[Finding]:
                 Finding("encoders", "warning", f"{point.name} of {package}: {error}", f"Fix or uninstall {package}.")
             ]
         yield from findings
-    made = [p.parent for p in place.checkpoints.glob("[!.]*/provenance.json")] if place.checkpoints.is_dir() else []
-    shown = f": {', '.join(sorted(p.name for p in made)[:5])}{' ...' if len(made) > 5 else ''}" if made else ""
-    yield Finding("encoders", "ok" if made else "note", f"{len(made)} pretrained checkpoints in the workspace{shown}")
+    folder = workspace.checkpoints
+    names = sorted(p.parent.name for p in folder.glob("[!.]*/provenance.json")) if folder.is_dir() else []
+    shown = f": {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}" if names else ""
+    state: State = "ok" if names else "note"
+    yield Finding("encoders", state, f"{len(names)} pretrained checkpoints in the workspace{shown}")
 
 
-def _tracking(place: Workspace) -> Iterator[Finding]:
-    uri = place.tracking_uri
+def _tracking(workspace: Workspace) -> Iterator[Finding]:
+    uri = workspace.tracking_uri
     hint = "Start the server, fix MLFLOW_TRACKING_URI, or run with --no-track; results are kept in any case."
     database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
     if database is not None and not database.exists():

@@ -96,7 +96,7 @@ class UnknownName(ConfigError):
     def __init__(self, kind: str, name: str, known: Iterable[str], fix: str = ""):
         known = sorted(known)
         near = _nearest(name, known)
-        asked = shortened(name, 60)
+        short_name = shortened(name, 60)
         hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
         command = LISTED_BY.get(kind)
         if command and len(known) > FEW:
@@ -105,7 +105,7 @@ class UnknownName(ConfigError):
             rest = " All fields of a method: bench explain METHOD."
         else:
             rest = f" Known: {', '.join(_shown(name, known)) or 'none'}."
-        super().__init__(f"unknown {kind} {asked!r}.{hint}{fix}{rest}")
+        super().__init__(f"unknown {kind} {short_name!r}.{hint}{fix}{rest}")
         self.kind, self.name, self.suggestions = kind, name, near
 
 
@@ -130,23 +130,28 @@ def _nearest(name: str, known: list[str]) -> list[str]:
     last = name.rpartition(".")[2].casefold().replace("-", "_")
     field = ALSO_CALLED.get(last, last)
     section = name.rpartition(".")[0].casefold()
-    fields = [one for one in known if one.rpartition(".")[2] == field]
-    fields.sort(key=lambda one: one.rpartition(".")[0] != section)
-    whole = {one.casefold(): one for one in known}
-    similar = [whole[match] for match in difflib.get_close_matches(name[:200].casefold(), whole, n=3, cutoff=0.5)]
+    fields = [candidate for candidate in known if candidate.rpartition(".")[2] == field]
+    fields.sort(key=lambda candidate: candidate.rpartition(".")[0] != section)
+    by_folded_name = {candidate.casefold(): candidate for candidate in known}
+    similar = [
+        by_folded_name[match]
+        for match in difflib.get_close_matches(name[:200].casefold(), by_folded_name, n=3, cutoff=0.5)
+    ]
     part = folded(name)
-    within = [one for one in known if len(part) > 2 and part in folded(one)]
+    within = [candidate for candidate in known if len(part) > 2 and part in folded(candidate)]
     return list(dict.fromkeys([*fields[:6], *similar, *within]))[: max(3, len(fields[:6]))]
 
 
 def _shown(name: str, known: list[str]) -> list[str]:
     """All names, or where fields of many sections would fill the terminal, those of the section asked for; else the
     sections."""
-    if len(known) <= MANY or not any("." in one for one in known):
+    if len(known) <= MANY or not any("." in candidate for candidate in known):
         return known
     section = name.partition(".")[0] + "."
-    same = [one for one in known if one.startswith(section)]
-    return same or sorted({one.partition(".")[0] + ".*" if "." in one else one for one in known})
+    same = [candidate for candidate in known if candidate.startswith(section)]
+    return same or sorted(
+        {candidate.partition(".")[0] + ".*" if "." in candidate else candidate for candidate in known}
+    )
 
 
 def shortened(text: str, length: int = 80) -> str:

@@ -144,22 +144,24 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
         if self.settings:
             raise ConfigError(f"{self.method} is pretrained: its config is that of its checkpoint; leave settings out.")
         folder = self._checkpoint_folder()
-        made = seeded_method(cls, read_config(cls, folder), self.seed)
-        load_weights(made, folder)
-        return made
+        method = seeded_method(cls, read_config(cls, folder), self.seed)
+        load_weights(method, folder)
+        return method
 
     def _checkpoint_folder(self) -> Path:
-        place = Workspace.at(self.workspace).checkpoints
+        checkpoints = Workspace.at(self.workspace).checkpoints
         if self.checkpoint is not None:
-            return find_checkpoint(self.checkpoint, place, f"checkpoint = {self.checkpoint}")
-        there = (
-            [file.parent for file in sorted(place.glob(f"{self.method}-*/provenance.json"))] if place.is_dir() else []
+            return find_checkpoint(self.checkpoint, checkpoints, f"checkpoint = {self.checkpoint}")
+        folders = (
+            [file.parent for file in sorted(checkpoints.glob(f"{self.method}-*/provenance.json"))]
+            if checkpoints.is_dir()
+            else []
         )
-        own = [folder for folder in there if read_provenance(folder)["method"] == self.method]
+        own = [folder for folder in folders if read_provenance(folder)["method"] == self.method]
         if not own:
             raise ConfigError(
-                f"{place} holds no checkpoint of {self.method}. Make one: bench pretrain {self.method} --corpus NAME, or "
-                f"bench checkpoints import; then name it with checkpoint=..."
+                f"{checkpoints} holds no checkpoint of {self.method}. Make one: bench pretrain {self.method} --corpus NAME, "
+                f"or bench checkpoints import; then name it with checkpoint=..."
             )
         if len(own) > 1:
             listed = ", ".join(f"{f.name} ({read_provenance(f)['corpus'].get('dataset', 'imported')})" for f in own)

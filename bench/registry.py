@@ -259,8 +259,8 @@ def _tasks_of(dataset: str) -> str:
             f"task {dataset!r}: {dataset} is a dataset without tasks; methods can pretrain on it: --corpus {dataset}."
         )
     pattern = f"{dataset}-*"
-    whole = sorted(tasks) == sorted(fnmatch.filter(entries(TASKS), pattern))
-    typed = f"'{pattern}'" if whole else ",".join(tasks)
+    all_match = sorted(tasks) == sorted(fnmatch.filter(entries(TASKS), pattern))
+    typed = f"'{pattern}'" if all_match else ",".join(tasks)
     return (
         f"task {dataset!r}: {dataset} is a dataset. Name one of its tasks ({', '.join(tasks)}), or all: --task {typed}."
     )
@@ -270,7 +270,7 @@ def _registered_as(group: str, name: str) -> str | None:
     known = entries(group)
     if name in known:
         return name
-    alike = [one for one in known if folded(one) == folded(name)]
+    alike = [candidate for candidate in known if folded(candidate) == folded(name)]
     return alike[0] if len(alike) == 1 else None
 
 
@@ -302,9 +302,9 @@ def load(group: str, name: str) -> Any:
         with foreign_code():
             return entry.load()
     except Exception as error:  # a plugin's module may do anything when it is imported
-        said = str(error) if isinstance(error, ImportError | BenchError) else f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, ImportError | BenchError) else f"{type(error).__name__}: {error}"
         raise BenchError(
-            f"{_WORD[group]} {name!r} ({entry.module} of {entry.distribution}) cannot be imported: {said}. Fix or "
+            f"{_WORD[group]} {name!r} ({entry.module} of {entry.distribution}) cannot be imported: {reason}. Fix or "
             "uninstall it; set BENCH_TRACEBACK=1 for the traceback."
         ) from error
 

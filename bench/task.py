@@ -192,12 +192,12 @@ class MultilabelTask(Task):
             for label in labels:
                 if label in position:
                     targets[row, position[label]] = 1
-        kept = np.asarray(targets.any(axis=1))
-        chosen = records[kept]
+        labelled = np.asarray(targets.any(axis=1))
+        chosen = records[labelled]
         return Examples(
             record_ids=chosen.index.to_numpy(dtype=str),
             patient_ids=chosen["patient_id"].to_numpy(dtype=str),
-            targets=targets[kept],
+            targets=targets[labelled],
             columns=chosen.reset_index(drop=True),
         )
 
@@ -214,12 +214,12 @@ class SingleLabelTask(Task):
 
         position = {name: i for i, name in enumerate(self.classes)}
         known = [[position[label] for label in labels if label in position] for labels in records[self.column]]
-        single = np.array([len(found) == 1 for found in known], bool)
+        single = np.array([len(positions) == 1 for positions in known], bool)
         chosen = records[single]
         return Examples(
             record_ids=chosen.index.to_numpy(dtype=str),
             patient_ids=chosen["patient_id"].to_numpy(dtype=str),
-            targets=np.array([found[0] for found in known if len(found) == 1], np.int64),
+            targets=np.array([positions[0] for positions in known if len(positions) == 1], np.int64),
             columns=chosen.reset_index(drop=True),
         )
 

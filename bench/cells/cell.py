@@ -55,7 +55,7 @@ class Cell:
     def to_dict(self) -> dict:
         """As JSON; the default rule is left out, and draw and training where both are 0, so that such cells keep their
         keys."""
-        value = {one.name: getattr(self, one.name) for one in fields(self)} | {"leads": list(self.leads)}
+        value = {entry.name: getattr(self, entry.name) for entry in fields(self)} | {"leads": list(self.leads)}
         if self.fraction_rule == "stratified":
             del value["fraction_rule"]
         if not (self.draw or self.training):

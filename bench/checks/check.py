@@ -79,7 +79,7 @@ def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = Fals
     ready = "it can be made ready"
     try:
         with foreign_code():
-            made = subject()
+            prepared = subject()
     except Exception as error:
         hint = "Fix this first; the other checks need it."
         yield _broken(ready, error, hint)
@@ -91,7 +91,7 @@ def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = Fals
             continue
         try:
             with foreign_code():
-                check.run(made)
+                check.run(prepared)
         except DoesNotApply as reason:
             yield Verdict(check.promise, "does not apply", str(reason))
         except Exception as error:
@@ -109,8 +109,8 @@ def _broken(promise: str, error: Exception, hint: str) -> Verdict:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if here not in Path(f.filename).parents]
     own = [f for f in frames if "site-packages" not in f.filename] or frames
     where = f" (line {own[-1].lineno} of {own[-1].filename})" if own else ""
-    said = f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
-    return Verdict(promise, "broken", f"{said}. {hint}", _without_numbers(said))
+    problem = f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
+    return Verdict(promise, "broken", f"{problem}. {hint}", _without_numbers(problem))
 
 
 def _without_numbers(text: str) -> str:

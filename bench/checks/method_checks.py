@@ -177,9 +177,9 @@ def its_loss_is_that_of_its_embeddings(subject: MethodSubject) -> None:
     subject.needs("pretraining_loss")
     if not subject.cls.implements("pretraining_embeddings"):
         raise DoesNotApply(f"{subject.cls.name} does not train in parts by its embeddings")
-    whole, composed = copy.deepcopy(subject.built).train(), copy.deepcopy(subject.built).train()
+    direct, composed = copy.deepcopy(subject.built).train(), copy.deepcopy(subject.built).train()
     with seeded(8):
-        expected = whole.pretraining_loss(subject.batch)
+        expected = direct.pretraining_loss(subject.batch)
     with seeded(8):
         embeddings = composed.pretraining_embeddings(subject.batch)
         for name, rows in embeddings.items():
@@ -200,18 +200,18 @@ def its_loss_is_that_of_its_embeddings(subject: MethodSubject) -> None:
 def encodes_any_batch_size(subject: MethodSubject) -> None:
     subject.needs("encode")
     batch, built = subject.batch, subject.built
-    whole = encode(built, batch)
-    if whole.ndim != 2 or len(whole) != len(batch):
+    together = encode(built, batch)
+    if together.ndim != 2 or len(together) != len(batch):
         raise Broken(
-            f"encode returned shape {tuple(whole.shape)} for {len(batch)} recordings; expected ({len(batch)}, dim).",
+            f"encode returned shape {tuple(together.shape)} for {len(batch)} recordings; expected ({len(batch)}, dim).",
             "Pool over time, for instance with .mean(-1).",
         )
-    if not torch.isfinite(whole).all():
+    if not torch.isfinite(together).all():
         raise Broken("encode returned a value that is not finite.", "Look for a division by a range or SD of zero.")
-    if torch.allclose(whole[0], whole[1], rtol=1e-4):
+    if torch.allclose(together[0], together[1], rtol=1e-4):
         raise Broken("two different recordings have the same representation.", "encode must read batch.ecg.")
     for rows in ([3], [5, 1, 4]):
-        if not alike(encode(built, take_rows(batch, rows)), whole[rows]):
+        if not alike(encode(built, take_rows(batch, rows)), together[rows]):
             raise Broken(
                 "a recording is encoded differently alone and in a batch.",
                 "In evaluation nothing may depend on the other recordings: use running statistics, not those of the batch.",

@@ -110,14 +110,14 @@ class Kind(ABC):
         return _named(self.measure)
 
 
-def _named(place: str) -> Any:
-    module, _, name = place.partition(":")
+def _named(reference: str) -> Any:
+    module, _, name = reference.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 def lacking(classes: Sequence[str], present: np.ndarray) -> list[str]:
     """The classes that are not present [class]."""
-    return [name for name, there in zip(classes, present, strict=True) if not there]
+    return [name for name, is_present in zip(classes, present, strict=True) if not is_present]
 
 
 def outside_classes(targets: np.ndarray, columns: int) -> tuple[np.ndarray, str]:

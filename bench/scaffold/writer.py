@@ -87,13 +87,13 @@ def write(plugin: Plugin, folder: Path, facts: dict[str, Any] | None = None) -> 
         **(facts or {}),
     }
     written = []
-    with writing(folder) as made:
+    with writing(folder) as partial:
         for part in ("common", plugin.kind):
             for template in sorted((TEMPLATES / part).rglob("*.j2")):
-                place = str(template.relative_to(TEMPLATES / part)).removesuffix(".j2")
-                path = Path(place.replace("PACKAGE", plugin.package).replace("SPLIT", plugin.name))
-                (made / path).parent.mkdir(parents=True, exist_ok=True)
+                relative = str(template.relative_to(TEMPLATES / part)).removesuffix(".j2")
+                path = Path(relative.replace("PACKAGE", plugin.package).replace("SPLIT", plugin.name))
+                (partial / path).parent.mkdir(parents=True, exist_ok=True)
                 text = environment.get_template(template.relative_to(TEMPLATES).as_posix()).render(values)
-                (made / path).write_text(text, encoding="utf-8")
+                (partial / path).write_text(text, encoding="utf-8")
                 written.append(folder / path)
     return written

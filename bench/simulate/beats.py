@@ -334,5 +334,5 @@ def frontal_axis(heart: Hearts) -> np.ndarray:
     """Mean electrical axis of QRS in degrees, [record], from the net areas of I and aVF of stacked hearts."""
     field = lead_field(heart)
     area = np.einsum("rlx,rx->rl", field[:, :2], activation(heart).area())
-    one, two = area[:, 0], area[:, 1]
-    return np.degrees(np.arctan2((two - one / 2) * 2 / np.sqrt(3), one))
+    lead_i, avf = area[:, 0], area[:, 1]
+    return np.degrees(np.arctan2((avf - lead_i / 2) * 2 / np.sqrt(3), lead_i))

@@ -54,11 +54,11 @@ def _simulate_chunk(
     # A premature beat repolarises with the QT of the rhythm that it interrupts.
     focus = ventricular_focus(heart.take(ectopic_of), focus_left[ectopic_of], focus_rotation[ectopic_of])
     ectopic = templates(focus, rr[ectopic_of], fs)
-    place = {int(r): k for k, r in enumerate(ectopic_of)}
+    ectopic_row = {int(r): k for k, r in enumerate(ectopic_of)}
     field = lead_field(heart).astype(np.float32)
     for r, (patient, rng, when) in enumerate(zip(patients, streams, timing, strict=True)):
         canvas = np.zeros((8, out.shape[-1] + 2 * round(_PAD * fs)), np.float32)
-        _lay_out(canvas, when, normal, r, ectopic, place.get(r), rr[r], fs, rng)
+        _lay_out(canvas, when, normal, r, ectopic, ectopic_row.get(r), rr[r], fs, rng)
         inside = canvas[:, round(_PAD * fs) : round(_PAD * fs) + out.shape[-1]]
         if when.fibrillation > 0:
             _add_atrial_waves(inside, when, field[r], fs, rng)

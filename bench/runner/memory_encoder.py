@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import inspect
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,13 +12,10 @@ from torch import Tensor, nn
 
 from bench import modes, registry
 from bench.batch import ECGBatch
-from bench.errors import ConfigError
+from bench.errors import ConfigError, unforeseen
 from bench.method import Method, MethodConfig
+from bench.runner.torch_module_digest import torch_module_digest
 from bench.signals.input_spec import InputSpec
-from bench.storage.artifacts import digest
-
-SIMPLE = (bool, int, float, str, tuple, type(None))
-"""Types of attributes that are part of a module's digest."""
 
 
 class MemoryEncoder(Method):
@@ -61,7 +56,8 @@ def register_module(module: nn.Module, input: InputSpec, name: str) -> type[Memo
         name: letters, digits and hyphens.
 
     Raises:
-        ConfigError: the name is malformed, or a package registers a method of that name.
+        ConfigError: the name is malformed, or a package registers a method of that name; no torch module, or one that
+            cannot be keyed or copied.
     """
     known = registry.entries(registry.METHODS)
     if not registry.PLAIN_NAME.fullmatch(name):
@@ -70,8 +66,18 @@ def register_module(module: nn.Module, input: InputSpec, name: str) -> type[Memo
         raise ConfigError(
             f"encoder name {name!r}: a method of {known[name].distribution} has that name. Choose another."
         )
-    module = copy.deepcopy(module).cpu()
-    sha256 = module_digest(module)
+    if not isinstance(module, nn.Module):
+        raise ConfigError(
+            f"encoder {name}: expected the name of a method or a torch module, not a {type(module).__name__}."
+        )
+    sha256 = torch_module_digest(module)
+    try:
+        module = copy.deepcopy(module).cpu()
+    except Exception as error:  # a module may hold anything
+        raise ConfigError(
+            f"encoder {name}: the module cannot be copied ({unforeseen(error)}). Remove attributes such as open files or "
+            f"tensors with gradients."
+        ) from error
 
     config = create_model(
         "Config",
@@ -103,43 +109,3 @@ def register_module(module: nn.Module, input: InputSpec, name: str) -> type[Memo
         loaded=cls,
     )
     return cls
-
-
-def module_digest(module: nn.Module) -> str:
-    """Digest of a module's weights, structure and code (of the classes that are not torch's).
-
-    Raises:
-        ConfigError: the source of a class cannot be read.
-    """
-    weights = {
-        name: [str(value.dtype), list(value.shape), _bytes_digest(value)] for name, value in module.state_dict().items()
-    }
-    classes = {type(part) for part in module.modules() if type(part).__module__.partition(".")[0] != "torch"}
-    code = {}
-    for cls in classes:
-        try:
-            code[cls.__qualname__] = inspect.getsource(cls)
-        except (OSError, TypeError) as error:
-            raise ConfigError(
-                f"the source of {cls.__qualname__} cannot be read, so results could not be keyed to it. Write the class in "
-                f"a file or a notebook cell."
-            ) from error
-    attributes = [
-        [
-            name,
-            {
-                k: v
-                for k, v in vars(part).items()
-                if isinstance(v, SIMPLE) and k not in ("training", "_compiled_call_impl")
-            },
-        ]
-        for name, part in module.named_modules()
-    ]
-    return digest([weights, sorted(code.items()), repr(module), attributes])
-
-
-def _bytes_digest(value: Tensor) -> str:
-    import torch
-
-    plain = value.detach().cpu().contiguous().reshape(-1)
-    return hashlib.sha256(plain.view(torch.uint8).numpy().tobytes()).hexdigest()

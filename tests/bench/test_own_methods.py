@@ -14,7 +14,6 @@ from bench.errors import ConfigError
 from bench.leaderboard.third_party_rows import OWN, row_of
 from bench.reading import method_files
 from bench.runner.executors.safe_path import safe_children
-from bench.runner.memory_encoder import module_digest
 from bench.signals.input_spec import InputSpec
 
 SPEC = InputSpec(fs=100, seconds=2.5, normalise="zscore")
@@ -36,6 +35,12 @@ def net(seed=0, **arguments) -> Net:
         return Net(**arguments)
 
 
+def with_gradient() -> Net:
+    module = net()
+    module.scale = module.conv.weight * 2
+    return module
+
+
 @pytest.fixture(autouse=True)
 def registered(monkeypatch):
     """Restore what is registered."""
@@ -49,33 +54,19 @@ def registered(monkeypatch):
     sys.path[:] = path
 
 
-def test_the_digest_of_a_module_follows_weights_structure_and_attributes():
-    assert module_digest(net()) == module_digest(net())
-    changed = net()
-    changed.power = 2.0
-    others = [net(1), net(stride=4), changed, nn.Sequential(net()), net().to(torch.float64)]
-    assert len({module_digest(other) for other in [net(), *others]}) == len(others) + 1
-
-
-def test_a_module_without_source_is_refused():
-    scope = {"nn": nn}
-    exec("class Hidden(nn.Module):\n    pass", scope)
-    scope["Hidden"].__module__ = "nowhere"
-    with pytest.raises(ConfigError, match="the source of Hidden cannot be read"):
-        module_digest(scope["Hidden"]())
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ({"name": "mine"}, "needs its input and a name"),
         ({"input": SPEC, "name": "My Net"}, "expected small letters, digits and hyphens"),
         ({"input": SPEC, "name": "kmerl"}, "a method of ecg-bench has that name"),
+        ({"input": SPEC, "name": "mine", "method": torch.relu}, "expected the name of a method or a torch module"),
+        ({"input": SPEC, "name": "mine", "method": with_gradient()}, "the module cannot be copied"),
     ],
 )
 def test_a_module_needs_an_input_and_a_free_name(arguments, words):
     with pytest.raises(ConfigError, match=words):
-        bench.encoder(net(), **arguments)
+        bench.encoder(**{"method": net()} | arguments)
 
 
 def test_a_module_is_run_and_has_a_row(workspace):

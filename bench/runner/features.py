@@ -86,16 +86,24 @@ def encode_all(method: Method, source: BatchSource, n: int, batch_size: int = BA
 
 
 def encoded_batches(method: Method, source: BatchSource, n: int, batch_size: int = BATCH) -> Iterator[np.ndarray]:
-    """``encode`` over rows 0..n-1 in evaluation mode: float32 [row of the batch, dim], batch by batch."""
+    """``encode`` over rows 0..n-1 in evaluation mode: float32 [row of the batch, dim], batch by batch.
+
+    Raises:
+        BenchError: there are no rows, or ``encode`` gave anything but one finite vector per row, all of one length.
+    """
+    if n < 1:
+        raise BenchError(f"{method.name}: there are no recordings to encode.")
     fabric = make_fabric()
     model = fabric.setup_module(method)
     model.mark_forward_method("encode")
     model.eval()
-    done = 0
+    done, dim = 0, None
     with track(f"encoding with {method.name}") as progress:
         for batch in source.in_order(np.arange(n), batch_size):
             with torch.no_grad():
-                encoded = model.encode(batch.to(fabric.device)).float().cpu().numpy()
+                vectors = model.encode(batch.to(fabric.device))
+            encoded = _checked(vectors, method.name, len(batch), dim)
+            dim = encoded.shape[1]
             if not np.isfinite(encoded).all():
                 row = done + int(np.argmin(np.isfinite(encoded).all(axis=1)))
                 raise BenchError(f"{method.name}.encode gave a value that is not finite for recording {row}.")
@@ -104,15 +112,34 @@ def encoded_batches(method: Method, source: BatchSource, n: int, batch_size: int
             progress(done, n)
 
 
+def _checked(vectors: Any, name: str, n: int, dim: int | None) -> np.ndarray:
+    """The vectors of a batch as an array.
+
+    Args:
+        n: recordings of the batch.
+        dim: length of the vectors of earlier batches.
+
+    Raises:
+        BenchError: not one vector per recording, or of another length.
+    """
+    shape = list(vectors.shape) if isinstance(vectors, torch.Tensor) else type(vectors).__name__
+    if not isinstance(shape, list) or len(shape) != 2 or shape[0] != n or (dim is not None and shape[1] != dim):
+        raise BenchError(
+            f"{name}.encode gave {shape} for a batch of {n}; expected a tensor of shape [{n}, {dim or 'dim'}]: one vector "
+            f"per recording."
+        )
+    return vectors.float().cpu().numpy()
+
+
 def joined(batches: Iterator[np.ndarray], n: int) -> np.ndarray:
     """Batches as one array [n, dim]."""
     first = next(batches)
-    every = large_array((n, first.shape[1]))
+    whole = large_array((n, first.shape[1]))
     done = 0
     for batch in itertools.chain([first], batches):
-        every[done : done + len(batch)] = batch
+        whole[done : done + len(batch)] = batch
         done += len(batch)
-    return every
+    return whole
 
 
 def write_features(path: Path, batches: Iterator[np.ndarray], n: int) -> None:

@@ -2,7 +2,7 @@
 
     python benchmarks/interval_coverage.py [--experiments 500] [--draws 200] [--only WORDS]
 
-The numbers in the openings of bench/scoring/bootstrap.py and bench/scoring/replication.py come from here. 500 experiments
+The numbers in the opening of bench/scoring/bootstrap.py and in docs/explanation/statistics.md come from here. 500 experiments
 leave a standard error of about 1 %.
 
 Table 1 is of one trained model: the plain percentile interval and ours. Scores are normal, shifted by an effect for

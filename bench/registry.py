@@ -224,12 +224,12 @@ def _add_file(name: str, known: dict[str, Entry]) -> str:
             if listed
             else ('it has no such class with name = "..."')
         )
-        raise ConfigError(f"--method {name}: {expected}.")
+        raise ConfigError(f"method {name}: {expected}.")
     (entry,) = listed
-    other = known.setdefault(entry.name, entry)
+    other = known.get(entry.name, entry)
     if (other.module, other.qualname) != (entry.module, entry.qualname):
         raise ConfigError(
-            f"--method {name}: {other.distribution} has a method named {entry.name!r}. Choose another name."
+            f"method {name}: {other.distribution} has a method named {entry.name!r}. Choose another name."
         )
     known[entry.name] = entry
     method_files.remember(method_files.absolute(name))

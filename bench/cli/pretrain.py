@@ -72,7 +72,7 @@ def pretrain_command(
     from bench.runner.session import Session
     from bench.tracking.follow import followed
     from bench.training.devices import Devices
-    from bench.training.launch import started_by_others
+    from bench.training.launch import is_first, started_by_others
 
     wanted = o.chosen_profile(profile)
     spread = Devices.of(devices, nodes, strategy)
@@ -101,8 +101,7 @@ def pretrain_command(
     default = next(iter(registry.entries(registry.DATASETS)))
     dataset = "ptbxl" if "ptbxl" in registry.entries(registry.DATASETS) else default
     many = spread.total > 1 and started_by_others()
-    first = not many or os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
-    with followed(source.workspace, first and not no_track, log_models) as log:
+    with followed(source.workspace, not no_track and (not many or is_first()), log_models) as log:
         if many:
             folder = pretrain_as_one_of_many(session, method, dataset)
         else:

@@ -47,14 +47,14 @@ def point_of(name: str, group: str) -> EntryPoint:
     file, _, cls = absolute(name).partition(".py:")
     path = Path(file.removesuffix(".py") + ".py")
     if not path.is_file():
-        raise ConfigError(f"--method {name}: no file at {path}. Expected FILE.py:CLASS, such as ./mine.py:Mine.")
+        raise ConfigError(f"method {name}: no file at {path}. Expected FILE.py:CLASS, such as ./mine.py:Mine.")
     if not path.stem.isidentifier():
-        raise ConfigError(f"--method {name}: {path.name} is no module name. Use letters, digits and underscores.")
+        raise ConfigError(f"method {name}: {path.name} is no module name. Use letters, digits and underscores.")
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
     spec = find_spec(path.stem)
     if spec is None or spec.origin is None or Path(spec.origin).resolve() != path:
         raise ConfigError(
-            f"--method {name}: Python imports {spec.origin if spec else 'nothing'} as {path.stem}. Rename {path.name}."
+            f"method {name}: Python imports {spec.origin if spec else 'nothing'} as {path.stem}. Rename {path.name}."
         )
     return EntryPoint("", f"{path.stem}:{cls}" if cls else path.stem, group)

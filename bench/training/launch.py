@@ -29,6 +29,12 @@ def started_by_others() -> bool:
     return "LOCAL_RANK" in os.environ or (SLURMEnvironment.detect() and int(os.environ.get("SLURM_NTASKS", "1")) > 1)
 
 
+def is_first() -> bool:
+    """Whether this process is the only one, or the first of those that torchrun or srun started; known before they are
+    connected."""
+    return not started_by_others() or os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
+
+
 def in_processes(devices: Devices, work: Callable[..., None], *arguments: Any) -> None:
     """``work(*arguments)`` in a process for each of ``devices``, joined; returns when all are done.
 

@@ -156,5 +156,5 @@ def test_a_class_in_a_file_is_a_method_also_of_worker_processes(tmp_path, worksp
 def test_a_file_that_is_no_method_is_refused(tmp_path, file, content, words):
     if content:
         Path(tmp_path, file.partition(":")[0]).write_text(content)
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=f"^method {tmp_path / file}: .*{words}"):  # also for users of Python
         registry.match(registry.METHODS, [f"{tmp_path / file}"])

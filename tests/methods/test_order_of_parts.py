@@ -1,4 +1,4 @@
-"""What each method pools, which norm comes before which head, and what is frozen: one answer per method.
+"""Pooling, norm before the head and frozen parts of each method: one answer per method.
 
 The answers are those of papers and releases (``methods/published``). They are compared with what the modules are given and
 give: a representation is computed again from the output of the module that the answer names, and a head must have been

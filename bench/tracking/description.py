@@ -81,24 +81,24 @@ def _result(result: Result) -> str:
 
 def _warnings(result: Result) -> list[str]:
     """What a reader of the number must know."""
-    found = []
+    notes = []
     evidence: Any = result.contamination_evidence
     if result.contamination != "none":
         reasons = "; ".join(str(reason).rstrip(".") for reason in evidence.get("reasons") or ())
-        found.append(f"contamination by pretraining: {result.contamination}" + f" ({reasons})" * bool(reasons))
+        notes.append(f"contamination by pretraining: {result.contamination}" + f" ({reasons})" * bool(reasons))
     if result.data != "real":
-        found.append("simulated recordings: the number says nothing about patients")
+        notes.append("simulated recordings: the number says nothing about patients")
     if result.profile == "smoke":
-        found.append("profile smoke: short training, not comparable with a paper's number")
+        notes.append("profile smoke: short training, not comparable with a paper's number")
     if protocol := modes.facts(result.cell.mode).released_protocol:
-        found.append(f"protocol {protocol}: epoch and thresholds are chosen on the test set")
+        notes.append(f"protocol {protocol}: epoch and thresholds are chosen on the test set")
     if not result.split.get("complete", True):
-        found.append("the split is not the complete published one")
+        notes.append("the split is not the complete published one")
     if left_out := result.score.get("left_out"):
-        found.append(f"classes without a positive test record, left out of the means: {', '.join(left_out)}")
+        notes.append(f"classes without a positive test record, left out of the means: {', '.join(left_out)}")
     for name, value in (result.provenance.get("ceiling") or {}).items():
-        found.append(f"the simulator's own risk scores {name} {value:.3f}: no method can be expected to beat it")
-    found += map(str, result.score.get("notes") or ())
+        notes.append(f"the simulator's own risk scores {name} {value:.3f}: no method can be expected to beat it")
+    notes += map(str, result.score.get("notes") or ())
     if overrides := result.provenance.get("overrides"):
-        found.append(f"settings that differ from the profile: {' '.join(map(str, overrides))}")
-    return found
+        notes.append(f"settings that differ from the profile: {' '.join(map(str, overrides))}")
+    return notes

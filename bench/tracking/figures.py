@@ -192,9 +192,9 @@ def _lines(
 ) -> Chart:
     """A chart of lines or points; limits that are None are those of the values."""
     limits = {}
-    for name, given in (("x", xlim), ("y", ylim)):
-        values = [value for one in series for value in one[name]]
-        low, high = given or (min(values), max(values))
+    for name, stated in (("x", xlim), ("y", ylim)):
+        values = [value for chart in series for value in chart[name]]
+        low, high = stated or (min(values), max(values))
         limits[f"{name}lim"] = [low, high if high > low else low + 1]
     return {"kind": "lines", "title": title, "x": x, "y": y, "series": series} | limits
 

@@ -133,8 +133,8 @@ def pull(uri: str, results: Path, experiment: str = EXPERIMENT) -> Transfer:
     refused: list[str] = []
     with failing_as(uri):
         client = client_of(uri)
-        found = client.get_experiment_by_name(experiment)
-        for run in _runs(client, found.experiment_id, "attributes.status = 'FINISHED'") if found else ():
+        stored = client.get_experiment_by_name(experiment)
+        for run in _runs(client, stored.experiment_id, "attributes.status = 'FINISHED'") if stored else ():
             key = run.data.tags.get(KEY_TAG, "")
             if _KEY.fullmatch(key) and (results / key).is_dir():
                 present += 1
@@ -206,15 +206,15 @@ def _without_finished(uri: str, experiment: str, results: dict[str, Result]) -> 
         if done is not None:
             return {key: result for key, result in results.items() if key not in done}
     client = client_of(uri)
-    found = client.get_experiment_by_name(experiment)
-    if found is None:
+    stored = client.get_experiment_by_name(experiment)
+    if stored is None:
         return results
 
     def finished(key: str) -> bool:
-        return any(run.info.status == "FINISHED" for run in runs_of(client, found.experiment_id, key))
+        return any(run.info.status == "FINISHED" for run in runs_of(client, stored.experiment_id, key))
 
     with calls(uri) as pool:
-        done = {key for key, there in zip(results, pool.map(finished, results), strict=True) if there}
+        done = {key for key, is_finished in zip(results, pool.map(finished, results), strict=True) if is_finished}
     return {key: result for key, result in results.items() if key not in done}
 
 

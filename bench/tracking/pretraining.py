@@ -67,8 +67,8 @@ class PretrainingRun:
     def end(self, client: MlflowClient) -> None:
         """Mark a pretraining that stopped early: KILLED if it can be continued, else FAILED."""
         if self.run_id and not self.model_id:
-            there = partial_folder(self.final).is_dir()
-            client.set_terminated(self.run_id, "KILLED" if there else "FAILED")
+            can_continue = partial_folder(self.final).is_dir()
+            client.set_terminated(self.run_id, "KILLED" if can_continue else "FAILED")
 
     def _open(self, client: MlflowClient, experiment: str, facts: dict[str, Any], starts: Sequence[dict]) -> bool:
         """Find or create the run; whether it is complete already."""
@@ -89,8 +89,8 @@ class PretrainingRun:
         if self.model_id:
             return True
         for name in run.data.metrics:
-            place, _, value = name.partition("/")
-            stage, _, axis = place.rpartition(".")
+            prefix, _, value = name.partition("/")
+            stage, _, axis = prefix.rpartition(".")
             if value == "loss":
                 self.sent[stage, axis] = max(m.step for m in client.get_metric_history(self.run_id, name))
         if run.info.status != "RUNNING":
@@ -176,8 +176,8 @@ def metrics_of_point(point: Point) -> dict[str, float]:
             values[name] = sum(terms.values())
         if len(terms) > 1:
             values |= {f"{name}_{term}": value for term, value in terms.items()}
-    place = f"{point.stage}.{point.axis}" if point.stage else point.axis
-    return {f"{metric_name(place)}/{metric_name(name)}": value for name, value in values.items()}
+    prefix = f"{point.stage}.{point.axis}" if point.stage else point.axis
+    return {f"{metric_name(prefix)}/{metric_name(name)}": value for name, value in values.items()}
 
 
 def _description(facts: dict[str, Any]) -> str:

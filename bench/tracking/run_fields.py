@@ -101,10 +101,10 @@ def curves_of(result: Result) -> list[tuple[str, float, int]]:
     ``curve/chosen``, the validation value at the chosen epoch. Without epochs (``solver=exact``) penalties are counted."""
     rows = result.history()
     chosen = result.selection.get("epoch")
-    steps = [int(row.get("epoch", place)) for place, row in enumerate(rows, 1)]
+    steps = [int(row.get("epoch", index)) for index, row in enumerate(rows, 1)]
     points = []
-    for place, (step, row) in enumerate(zip(steps, rows, strict=True)):
-        if place % -(-len(rows) // MAX_EPOCHS) and step not in (chosen, steps[-1]):
+    for index, (step, row) in enumerate(zip(steps, rows, strict=True)):
+        if index % -(-len(rows) // MAX_EPOCHS) and step not in (chosen, steps[-1]):
             continue
         values = {name: value for name, value in row.items() if name != "epoch"}
         if step == chosen and "validation" in row:

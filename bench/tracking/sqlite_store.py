@@ -41,15 +41,15 @@ def follow_move(database: Path) -> None:
     with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection, connection:
         if not connection.execute("SELECT name FROM sqlite_master WHERE name = 'experiments'").fetchone():
             return
-        places = {row[0] for row in connection.execute("SELECT DISTINCT artifact_location FROM experiments")}
-        for there in places:
-            if there and there != here and there.startswith("file:") and there.endswith(f"/{ARTIFACTS}"):
+        locations = {row[0] for row in connection.execute("SELECT DISTINCT artifact_location FROM experiments")}
+        for location in locations:
+            if location and location != here and location.startswith("file:") and location.endswith(f"/{ARTIFACTS}"):
                 connection.execute(
-                    "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (here, there)
+                    "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (here, location)
                 )
                 connection.execute(
                     "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE substr(artifact_uri, 1, ?) = ?",
-                    (here, len(there) + 1, len(there) + 1, f"{there}/"),
+                    (here, len(location) + 1, len(location) + 1, f"{location}/"),
                 )
 
 

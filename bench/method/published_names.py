@@ -55,7 +55,7 @@ class NameReport:
         unused: published names that nothing here has, by rule.
         unknown: published names that no rule knows.
         missing: own names that the file should give and does not.
-        left_over: published names that lead to no tensor of this method.
+        left_over: published names that lead to no tensor of this method, or to one that an earlier name gives.
         mismatched: "name is [2, 3], expected [2, 4]".
         initial: own names outside what such a file covers.
     """
@@ -112,13 +112,13 @@ def compare(
         if target is None:
             report.unused.append(name)
             continue
-        given.add(target)
-        if target not in own:
+        if target not in own or target in given:
             report.left_over.append(name)
         elif list(shape) != list(own[target]):
             report.mismatched.append(f"{name} is {list(shape)}, expected {list(own[target])}")
         else:
             report.matched[name] = target
+        given.add(target)
     for name in own:
         if not name.startswith(names.covers):
             report.initial.append(name)

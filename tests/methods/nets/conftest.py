@@ -52,7 +52,7 @@ class ReleasedNet:
 
     def ecg(self, fs: float, leads: int | None = None, samples: int | None = None) -> Tensor:
         """The recipe's two recordings ``[record, lead, time]`` before scaling."""
-        _, default_leads, default_samples = self.input_shape
+        *_, default_leads, default_samples = self.input_shape
         made = self.fm_recipe.ecg(f"{self.key}_input", 2, leads or default_leads, samples or default_samples, fs)
         return torch.from_numpy(made)
 
@@ -67,7 +67,7 @@ class ReleasedNet:
         assert report.fits, report
         matched = {own: tensors[published] for published, own in report.matched.items()}
         counters = {k: v for k, v in net.state_dict().items() if k.endswith("num_batches_tracked")}
-        net.load_state_dict(counters | matched)
+        net.load_state_dict(counters | matched, assign=True)  # a net on the device meta has no memory yet
         net.eval()
         return report
 

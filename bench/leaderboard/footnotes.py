@@ -11,6 +11,7 @@ from bench.cells.result import Result
 from bench.errors import DataError
 from bench.leaderboard.contamination import contamination_notes
 from bench.leaderboard.corrections import corrections
+from bench.leaderboard.identical_results import identical_results
 from bench.leaderboard.match_results import coordinates_of, corpus_of, latest, protocol_of
 from bench.leaderboard.replicates import Varied, by_replicate, varied
 from bench.provenance import LIBRARIES
@@ -50,6 +51,7 @@ def footnotes(used: Mapping[str, Sequence[Result]], described: Mapping[str, str]
         (10, _untrained_classes(everything)),
         (4, _refused(everything)),
         (5, _seeds(used)),
+        (5, identical_results(used)),
         (9, _corpora(used, stated)),
         (14, _prompts(used)),
         (2, _deviations(used)),

@@ -144,6 +144,21 @@ def test_numbers_that_came_about_in_several_ways_have_a_note_for_each(make_resul
     assert not any("1 to 2" in note for note in notes)
 
 
+def test_rows_that_are_one_computation_are_named(make_result):
+    def scratch(method, predictions, **keywords):
+        return replace(make_result(method, mode="scratch", corpus=None, **keywords), predictions_digest=predictions)
+
+    used = {
+        "SimCLR": [scratch("simclr", "ab"), make_result("simclr")],
+        "BYOL": [scratch("byol", "ab"), make_result("byol")],
+        "MERL": [scratch("merl", "cd")],
+        "MERL, a class": [scratch("merl", "cd")],  # two rows that show one result
+        "Other task": [scratch("simsiam", "ab", task="csn")],
+    }
+    notes = [note for note in footnotes(used) if "one computation" in note]
+    assert notes == ["ptbxl-super scratch: SimCLR and BYOL have the same predictions: one computation under 2 names."]
+
+
 def test_the_note_on_folds_says_whether_seeds_or_replicates_were_averaged(make_result):
     def note(**drawn):
         cells = [make_result(fold=k, seed=j, **dict.fromkeys(drawn, j)) for k in range(2) for j in range(2)]

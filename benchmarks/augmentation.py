@@ -45,11 +45,11 @@ def mehari_pair(x: np.ndarray) -> np.ndarray:
     window = TIME // 4
     start = RNG.integers(TIME - window)
     x = x[:, start : start + window]
-    kept = int(RNG.uniform(0.5, 1) * window)
-    start = RNG.integers(window - kept + 1)
-    inner = np.sort(RNG.choice(np.arange(window - 2) + 1, kept - 2, replace=False))
+    length = int(RNG.uniform(0.5, 1) * window)
+    start = RNG.integers(window - length + 1)
+    inner = np.sort(RNG.choice(np.arange(window - 2) + 1, length - 2, replace=False))
     places = np.concatenate([[0], inner, [window - 1]])
-    x = np.stack([np.interp(np.arange(window), places, lead[start : start + kept]) for lead in x])
+    x = np.stack([np.interp(np.arange(window), places, lead[start : start + length]) for lead in x])
     width = int(RNG.uniform(0.2, 0.4) * window)
     start = RNG.integers(window - width)
     x[:, start : start + width] = 0

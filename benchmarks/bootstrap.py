@@ -54,11 +54,11 @@ def main() -> None:
     for b, weight in enumerate(weights.T):
         drawn = np.repeat(np.arange(RECORDS), weight.astype(int))
         start = time.process_time()
-        kept = targets[drawn].any(axis=0)
-        roc_auc_score(targets[drawn][:, kept], scores[drawn][:, kept], average=None)
+        defined = targets[drawn].any(axis=0)
+        roc_auc_score(targets[drawn][:, defined], scores[drawn][:, defined], average=None)
         loop += time.process_time() - start
-        expected = roc_auc_score(targets[:, kept], scores[:, kept], average=None, sample_weight=weight)
-        largest = max(largest, float(np.abs(fast[b, kept] / expected - 1).max()))
+        expected = roc_auc_score(targets[:, defined], scores[:, defined], average=None, sample_weight=weight)
+        largest = max(largest, float(np.abs(fast[b, defined] / expected - 1).max()))
     loop *= options.replicates / loop_count
 
     block = next(bootstrap.draws(clusters, options.replicates, seed=0))

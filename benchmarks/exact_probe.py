@@ -45,8 +45,8 @@ def loop(x, y, cs, timed, **settings) -> tuple[float, np.ndarray]:
     return (time.perf_counter() - started) * y.shape[1] / timed, np.array(fits)
 
 
-def off(found: np.ndarray, exact: np.ndarray) -> float:
-    return float((np.abs(found - exact).max(-1) / np.abs(exact).max(-1)).max())
+def off(weights: np.ndarray, exact: np.ndarray) -> float:
+    return float((np.abs(weights - exact).max(-1) / np.abs(exact).max(-1)).max())
 
 
 def products_alone(x: torch.Tensor, classes: int, passes: int) -> float:
@@ -60,9 +60,9 @@ def products_alone(x: torch.Tensor, classes: int, passes: int) -> float:
             product()
         return (time.perf_counter() - started) / repeats
 
-    one = seconds(5, lambda: (x @ weight.T).T @ x)
+    one_product = seconds(5, lambda: (x @ weight.T).T @ x)
     axes = x.shape[1] if len(x) >= x.shape[1] else len(x)
-    return one * passes + 2 * seconds(1, lambda: x @ x[:axes].T)
+    return one_product * passes + 2 * seconds(1, lambda: x @ x[:axes].T)
 
 
 def main() -> None:
@@ -93,12 +93,12 @@ def main() -> None:
             ours = time.perf_counter() - started
             lbfgs, rough = loop(x, y, cs, timed, max_iter=10_000)
             newton, exact = loop(x, y, cs, timed, tol=1e-12, max_iter=1000, solver="newton-cholesky")
-            found = np.stack([fit.weight[:timed].numpy() for fit in fits])
+            weights = np.stack([fit.weight[:timed].numpy() for fit in fits])
             bound = products_alone(torch.from_numpy(x), len(learned), sum(fit.iterations for fit in fits))
             sums += lbfgs, newton, ours
             print(
                 f"{classes:>7} {fraction:>6.0%} | {lbfgs:>8.2f} {off(rough, exact):>7.0e} | {newton:>8.2f} | "
-                f"{ours:>7.2f} {off(found, exact):>7.0e} {bound:>6.2f} | {lbfgs / ours:.1f}, {newton / ours:.1f}"
+                f"{ours:>7.2f} {off(weights, exact):>7.0e} {bound:>6.2f} | {lbfgs / ours:.1f}, {newton / ours:.1f}"
             )
     print(
         f"all: {sums[0] / sums[2]:.1f} times as fast as lbfgs as it comes, {sums[1] / sums[2]:.1f} at the same optimum"

@@ -56,12 +56,13 @@ def main() -> int:
                     walls[workers].append(wall)
                     tables.add(table)
             assert len(tables) == 1, "one worker and two found different numbers"
-            one, two = (statistics.median(walls[workers]) for workers in (1, 2))
+            alone, in_pair = (statistics.median(walls[workers]) for workers in (1, 2))
             pairs = ", ".join(f"{b / a:.2f}" for a, b in zip(walls[1], walls[2], strict=True))
             print(
-                f"{executor}: one worker {one:.1f} s, two {two:.1f} s: {two / one:.2f} (by round: {pairs}; asked: 0.60)"
+                f"{executor}: one worker {alone:.1f} s, two {in_pair:.1f} s: {in_pair / alone:.2f} "
+                f"(by round: {pairs}; asked: 0.60)"
             )
-            slow = slow or two / one > 0.6
+            slow = slow or in_pair / alone > 0.6
     return int(slow)
 
 

@@ -157,17 +157,17 @@ def measure(stores: list[SignalStore], n_planted: int, n_recordings: int, rng: n
     same = pairs.similarity >= SIMILARITY
     print(f"\npairs of recordings with similarity {SIMILARITY} or more: {(once & same).sum()}")
     twins: dict[int, set[int]] = {}
-    for query, found in zip(pairs.query[same].tolist(), pairs.found[same].tolist(), strict=True):
-        twins.setdefault(query, set()).add(found)
+    for query, other_row in zip(pairs.query[same].tolist(), pairs.found[same].tolist(), strict=True):
+        twins.setdefault(query, set()).add(other_row)
     same_id = 0
-    for place in np.flatnonzero(once & same):
-        (one, row), (other, found) = own[pairs.query[place]], own[pairs.found[place]]
-        ids = one.records.index[row], other.records.index[found]
-        patients = one.records.patient_id.iloc[row], other.records.patient_id.iloc[found]
-        if one is not other and ids[0] == ids[1]:
+    for position in np.flatnonzero(once & same):
+        (first, row), (other, other_row) = own[pairs.query[position]], own[pairs.found[position]]
+        ids = first.records.index[row], other.records.index[other_row]
+        patients = first.records.patient_id.iloc[row], other.records.patient_id.iloc[other_row]
+        if first is not other and ids[0] == ids[1]:
             same_id += 1
             continue
-        print(f"  {ids[0]} and {ids[1]}: {pairs.similarity[place]:.5f}, patients {patients[0]} and {patients[1]}")
+        print(f"  {ids[0]} and {ids[1]}: {pairs.similarity[position]:.5f}, patients {patients[0]} and {patients[1]}")
     print(f"  and {same_id} of one record id in two folders")
     print(f"highest similarity below that: {pairs.similarity[~same].max(initial=0):.4f}")
 
@@ -177,9 +177,9 @@ def measure(stores: list[SignalStore], n_planted: int, n_recordings: int, rng: n
         copies = [
             plant(changes, own[i][0].read(np.array([own[i][1]]))[0].astype(float), own[i][0].fs, rng) for i in chosen
         ]
-        found = index.copies(Fingerprints.joined(copies), similarity=0.5)
+        matches = index.copies(Fingerprints.joined(copies), similarity=0.5)
         best, false = np.zeros(len(chosen)), 0
-        for query, row, value in zip(found.query, found.found, found.similarity, strict=True):
+        for query, row, value in zip(matches.query, matches.found, matches.similarity, strict=True):
             if row == chosen[query] or row in twins.get(int(chosen[query]), ()):
                 best[query] = max(best[query], value)
             else:

@@ -174,7 +174,7 @@ def replicated(experiments: int, draws: int, only: str) -> None:
             start = time.process_time()
             many = auroc_of_a_training(np.random.default_rng(1), setting[2], deviation, 10**6)
             truth = float(np.mean(many))
-            held, widths, found = defaultdict(list), defaultdict(list), defaultdict(list)
+            held, widths, significant = defaultdict(list), defaultdict(list), defaultdict(list)
             for seed in range(experiments):
                 rng = np.random.default_rng([seed, 3])
                 methods = experiment(rng, setting, deviation, draws, seed)
@@ -187,16 +187,16 @@ def replicated(experiments: int, draws: int, only: str) -> None:
                         if way == "ours":
                             widths[count].append(high - low)
                     patients = paired_difference(average(first), average(second))
-                    found[count, "patients"].append(patients.p_value < 0.05)
+                    significant[count, "patients"].append(patients.p_value < 0.05)
                     if count > 1:
-                        found[count, "ours"].append(difference(first, second).p_value < 0.05)
+                        significant[count, "ours"].append(difference(first, second).p_value < 0.05)
             for count in COUNTS:
                 label = f"{name}, sd {deviation:g}" if count == 1 else ""
                 line = "".join(
                     f"{100 * np.mean(held[count, w]):12.1f}" if (count, w) in held else f"{'':12}" for w in ways
                 )
                 errors = "".join(
-                    f"{100 * np.mean(found[count, w]):11.1f}" if (count, w) in found else f"{'':11}"
+                    f"{100 * np.mean(significant[count, w]):11.1f}" if (count, w) in significant else f"{'':11}"
                     for w in ("ours", "patients")
                 )
                 seconds = f"   ({time.process_time() - start:.0f} s)" if count == COUNTS[-1] else ""

@@ -31,13 +31,13 @@ def main() -> None:
     parser.add_argument("--timed", type=int, default=1, help="numbers of neighbours that scikit-learn is timed on")
     arguments = parser.parse_args()
     generator, config = torch.Generator().manual_seed(0), Config()
-    known, asked = (normalize(torch.randn(n, DIM, generator=generator), dim=1) for n in (KNOWN, ASKED))
+    known, queries = (normalize(torch.randn(n, DIM, generator=generator), dim=1) for n in (KNOWN, ASKED))
     labels = (torch.rand(KNOWN, arguments.classes, generator=generator) < 0.1).numpy().astype(np.uint8)
 
     started = time.perf_counter()
-    cosine, rows = nearest(asked, known, max(config.neighbours))
+    cosine, rows = nearest(queries, known, max(config.neighbours))
     answers = torch.from_numpy(labels.astype(np.float32))
-    found = {n: votes(cosine[:, :n], answers[rows[:, :n]], config.temperature) for n in config.neighbours}
+    shares_here = {n: votes(cosine[:, :n], answers[rows[:, :n]], config.temperature) for n in config.neighbours}
     ours = time.perf_counter() - started
 
     theirs = 0.0
@@ -46,14 +46,14 @@ def main() -> None:
         model = KNeighborsClassifier(
             count, weights=lambda distance: np.exp(-distance / config.temperature), metric="cosine", algorithm="brute"
         )
-        shares = model.fit(known.numpy(), labels).predict_proba(asked.numpy())
+        shares = model.fit(known.numpy(), labels).predict_proba(queries.numpy())
         theirs += time.perf_counter() - started
         shares = np.stack([share[:, 1] for share in shares], axis=1)
-        apart = np.abs(shares - found[count].numpy()).max(axis=1)
+        apart = np.abs(shares - shares_here[count].numpy()).max(axis=1)
         print(f"{count} neighbours: {np.mean(apart < 1e-5):.2%} of recordings agree to 1e-5, all to {apart.max():.0e}")
     theirs *= len(config.neighbours) / arguments.timed
     started = time.perf_counter()
-    for chunk in asked.split(2048):
+    for chunk in queries.split(2048):
         chunk @ known.T
     bound = time.perf_counter() - started
     print(

@@ -89,7 +89,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = prepare(dataset, Path(folder) / "store", rate=500)
         labels = store.records["superclass"][: arguments.records]
-        targets = np.array([[name in found for name in SUPERCLASSES] for found in labels]).astype(np.uint8)
+        targets = np.array([[name in record_labels for name in SUPERCLASSES] for record_labels in labels]).astype(
+            np.uint8
+        )
         source = BatchSource(SignalView(store, InputSpec(fs=500, seconds=10, normalise="minmax")))
         rows = np.arange(len(targets))
         validation, test, train = np.split(rows, [len(rows) // 10, len(rows) // 5])
@@ -102,7 +104,7 @@ def main() -> None:
         encoding = time.perf_counter() - started
         started = time.perf_counter()
         probe(features, targets, train, validation, 0, config)
-        one = time.perf_counter() - started
+        one_probe = time.perf_counter() - started
         started = time.perf_counter()
         for fraction in FRACTIONS:
             for seed in range(arguments.seeds):
@@ -117,7 +119,8 @@ def main() -> None:
     )
     print(f"{len(rows)} recordings, {torch.get_num_threads()} threads, MERL's ResNet18; theirs: {epoch:.1f} s an epoch")
     print(
-        f"one probe, 100 %:  theirs {their_one:.0f} s, ours {encoding + one:.1f} s: {their_one / (encoding + one):.0f}"
+        f"one probe, 100 %:  theirs {their_one:.0f} s, ours {encoding + one_probe:.1f} s: "
+        f"{their_one / (encoding + one_probe):.0f}"
     )
     n = len(FRACTIONS) * arguments.seeds
     ours = encoding + column

@@ -60,14 +60,14 @@ class Files(Dataset):
 def theirs(paths: list[str]) -> float:
     loader = DataLoader(Files(paths), BATCH, shuffle=True, num_workers=2, drop_last=True)
     started = time.perf_counter()
-    found = sum(len(batch) for batch in loader)
-    return (time.perf_counter() - started) / found
+    n_records = sum(len(batch) for batch in loader)
+    return (time.perf_counter() - started) / n_records
 
 
 def ours(source: BatchSource, rows: np.ndarray, epoch: int = 0) -> float:
     started = time.perf_counter()
-    found = sum(len(batch) for batch in source.shuffled(rows, BATCH, (epoch,)))
-    return (time.perf_counter() - started) / found
+    n_records = sum(len(batch) for batch in source.shuffled(rows, BATCH, (epoch,)))
+    return (time.perf_counter() - started) / n_records
 
 
 def waiting(source: BatchSource, rows: np.ndarray, step: float) -> float:
@@ -75,10 +75,10 @@ def waiting(source: BatchSource, rows: np.ndarray, step: float) -> float:
     waited, started = 0.0, time.perf_counter()
     batches = source.shuffled(rows, BATCH, (0,))
     while True:
-        asked = time.perf_counter()
+        requested = time.perf_counter()
         if next(batches, None) is None:
             return waited / (time.perf_counter() - started)
-        waited += time.perf_counter() - asked
+        waited += time.perf_counter() - requested
         square = torch.randn(512, 512)
         until = time.perf_counter() + step
         while time.perf_counter() < until:
@@ -127,12 +127,12 @@ def main() -> None:
         rows = np.arange(len(files))
         ours(source, rows)  # compiled, and in the page cache
         theirs([str(f.path) for f in files[:BATCH]])
-        found = []
+        rounds = []
         for i in range(arguments.rounds):
-            found.append((theirs([str(f.path) for f in files]), ours(source, np.tile(rows, 8), i), copying(BATCH)))
-            print("theirs {:.3f}, ours {:.4f}, bound {:.4f} ms a recording".format(*(1e3 * s for s in found[-1])))
-        ratio = statistics.median(a / b for a, b, _ in found)
-        bound = statistics.median(b / c for _, b, c in found)
+            rounds.append((theirs([str(f.path) for f in files]), ours(source, np.tile(rows, 8), i), copying(BATCH)))
+            print("theirs {:.3f}, ours {:.4f}, bound {:.4f} ms a recording".format(*(1e3 * s for s in rounds[-1])))
+        ratio = statistics.median(a / b for a, b, _ in rounds)
+        bound = statistics.median(b / c for _, b, c in rounds)
         print(f"ratio {ratio:.0f}; {bound:.1f} times the bound")
         many = np.tile(rows, 4)
         print(f"waiting for batches: {waiting(source, many, arguments.step):.2%} of {arguments.step:g} s steps")

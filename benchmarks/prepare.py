@@ -41,8 +41,8 @@ class Repeated(PTBXL):
         return pd.concat([once.set_axis(once.index + f".{k}") for k in range(self.times)])
 
     def files(self, records, rate=None) -> list[RecordFile]:
-        found = super().files(records, rate)
-        return [RecordFile(f.record_id, f.path, {}) for f in found]
+        files = super().files(records, rate)
+        return [RecordFile(f.record_id, f.path, {}) for f in files]
 
 
 def bare_loop(files: list[RecordFile]) -> float:
@@ -123,14 +123,16 @@ def main() -> None:
             ):
                 seconds[name].append(measure())
     bare, *_ = seconds.values()
-    for name, found in seconds.items():
-        ratios = [mine / theirs for mine, theirs in zip(found, bare, strict=True)]
+    for name, measured in seconds.items():
+        ratios = [mine / theirs for mine, theirs in zip(measured, bare, strict=True)]
         print(
-            f"{name:26} median {statistics.median(found):6.2f} s   of the bare loop {statistics.median(ratios):5.2f} "
+            f"{name:26} median {statistics.median(measured):6.2f} s   of the bare loop {statistics.median(ratios):5.2f} "
             f"({min(ratios):.2f} to {max(ratios):.2f})"
         )
-    one, two = seconds["prepare, 1 worker"], seconds["prepare, 2 workers"]
-    print(f"1 worker / 2 workers       {statistics.median(a / b for a, b in zip(one, two, strict=True)):.2f}")
+    one_worker, two_workers = seconds["prepare, 1 worker"], seconds["prepare, 2 workers"]
+    print(
+        f"1 worker / 2 workers       {statistics.median(a / b for a, b in zip(one_worker, two_workers, strict=True)):.2f}"
+    )
     for times in (1, options.times):
         for workers in (1, 2):
             own, theirs, n, took = peak_memory(options.root, times, workers)

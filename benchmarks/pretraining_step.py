@@ -59,11 +59,11 @@ class Stepper:
         self.model.train()
 
     def _next(self):
-        if (found := next(self.batches, None)) is None:
+        if (batch := next(self.batches, None)) is None:
             self.epoch += 1
             self.batches = self.source.shuffled(np.arange(len(self.source.view)), self.batch, (self.epoch,))
-            found = next(self.batches)
-        return found.to(self.fabric.device)
+            batch = next(self.batches)
+        return batch.to(self.fabric.device)
 
     def _synchronise(self) -> float:
         if self.fabric.device.type == "cuda":
@@ -158,24 +158,24 @@ def main() -> None:
             for step in kinds.values():
                 step()
                 step.waited = 0.0
-            found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
+            times: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
             text: list[tuple[float, float]] = []
             for _ in range(arguments.steps):
                 for kind, step in kinds.items():
-                    found[kind].append(step())
+                    times[kind].append(step())
                 text.append(published(arguments.batch))
-            plain = found["straightforward"]
-            alone = [1 + t[1] / own[1] for t, own in zip(text, found["ours"], strict=True)]
+            plain = times["straightforward"]
+            alone = [1 + t[1] / own[1] for t, own in zip(text, times["ours"], strict=True)]
             print(
                 f"{name:6} published        ratio {statistics.median(alone):.2f} (processor time) to ours", flush=True
             )
             for kind, step in kinds.items():
-                took = statistics.median(seconds for seconds, _ in found[kind])
+                took = statistics.median(seconds for seconds, _ in times[kind])
                 ratio, processor = (
-                    statistics.median(a[k] / b[k] for a, b in zip(plain, found[kind], strict=True)) for k in (0, 1)
+                    statistics.median(a[k] / b[k] for a, b in zip(plain, times[kind], strict=True)) for k in (0, 1)
                 )
                 share = flops / took / rates["bf16-mixed" if kind == "bf16" else "32-true"]
-                waited = step.waited / sum(seconds for seconds, _ in found[kind])
+                waited = step.waited / sum(seconds for seconds, _ in times[kind])
                 print(
                     f"{name:6} {kind:16} {took:6.2f} s a step, {arguments.batch / took:6.1f} recordings/s, "
                     f"ratio {ratio:.2f} (processor time {processor:.2f}), peak {share:.0%}, waiting {waited:.1%}",

@@ -36,38 +36,38 @@ CLASSES = ["A", "B", "C", "D", "E"]
 RECORDS = 200
 
 
-def cells(found: dict[str, Board], wanted: int) -> Iterator[Cell]:
+def cells(all_boards: dict[str, Board], wanted: int) -> Iterator[Cell]:
     """Cells that boards ask for, over and over with further seeds."""
     known = entries(TASKS)
-    asked: dict[Cell, None] = {}
-    for board in found.values():
+    wanted_cells: dict[Cell, None] = {}
+    for board in all_boards.values():
         for row, column in itertools.product(board.rows, board.columns):
             for task, mode, fraction, leads in [] if column.mean_of else wanted_coordinates(row, column):
                 if task in known and not row.config:
                     for fold in range(column.folds):
-                        asked[Cell(str(row.method), task, mode, leads, fraction, fold=fold)] = None
+                        wanted_cells[Cell(str(row.method), task, mode, leads, fraction, fold=fold)] = None
     for seed in itertools.count():
-        for cell in asked:
+        for cell in wanted_cells:
             if wanted == 0:
                 return
             wanted -= 1
             yield Cell(cell.method, cell.task, cell.mode, cell.leads, cell.fraction, seed, cell.fold)
 
 
-def made_up(results: Path, wanted: int, found: dict[str, Board]) -> int:
+def made_up(results: Path, wanted: int, all_boards: dict[str, Board]) -> int:
     """Write the cells; the truth of a task is the same for all, as it is on disk."""
     rng = np.random.default_rng(0)
     known = entries(TASKS)
     written = 0
     scored: dict[tuple, tuple] = {}
-    for cell in cells(found, wanted):
+    for cell in cells(all_boards, wanted):
         kind = str(known[cell.task].attributes.get("kind", "multilabel"))
-        place = (cell.method, cell.task, cell.mode, cell.fraction, len(cell.leads), cell.fold)
-        if place not in scored:
+        setting = (cell.method, cell.task, cell.mode, cell.fraction, len(cell.leads), cell.fold)
+        if setting not in scored:
             truth = np.random.default_rng(int(digest([cell.task, cell.fold])[:8], 16))
             skill = 0.4 + 1.4 * int(digest(cell.method)[:4], 16) / 65535 + 0.25 * np.log10(cell.fraction)
-            scored[place] = _answers(kind, truth, rng, skill)
-        scored_as, table = scored[place]
+            scored[setting] = _answers(kind, truth, rng, skill)
+        scored_as, table = scored[setting]
         result = Result(
             key=digest([cell.to_dict(), "made up"]), cell=cell, profile="paper", data="real", score=scored_as,
             counts={"train": 1000, "validation": 0, "test": RECORDS, "expected": None},
@@ -114,23 +114,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cells", type=int, default=10_000)
     parser.add_argument("--keep", type=Path, help="leave results and site in this folder")
-    asked = parser.parse_args()
-    folder = asked.keep or Path(tempfile.mkdtemp())
+    options = parser.parse_args()
+    folder = options.keep or Path(tempfile.mkdtemp())
     try:
-        found = boards()
-        count = len(list((folder / "results").glob("*"))) or made_up(folder / "results", asked.cells, found)
+        all_boards = boards()
+        count = len(list((folder / "results").glob("*"))) or made_up(folder / "results", options.cells, all_boards)
         times = []
         for compare, cache in ((False, None), (True, folder / "comparisons"), (True, folder / "comparisons")):
             began, used = time.perf_counter(), time.process_time()
-            write_site(found, read_results(folder / "results"), folder / "site", cache, compare)
+            write_site(all_boards, read_results(folder / "results"), folder / "site", cache, compare)
             times.append((time.perf_counter() - began, time.process_time() - used))
     finally:
-        if asked.keep is None:
+        if options.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
     spent = [f"{seconds:.1f} s ({used:.1f} s of the processor)" for seconds, used in times]
     print(
-        f"{len(found)} boards, {count:,} cells: {spent[2]} with comparisons kept, {spent[1]} with all of them to be made, "
-        f"{spent[0]} without"
+        f"{len(all_boards)} boards, {count:,} cells: {spent[2]} with comparisons kept, {spent[1]} with all of them to be "
+        f"made, {spent[0]} without"
     )
     return 0 if times[2][1] < 20 else 1
 

@@ -274,7 +274,7 @@ def main() -> None:
     if options.measure:
         print(json.dumps(measured(options.measure[0], int(options.measure[1]), options.folder, options)))
         return
-    chosen = [name for name in STAGES if any(name.startswith(asked) for asked in options.stages.split(","))]
+    chosen = [name for name in STAGES if any(name.startswith(prefix) for prefix in options.stages.split(","))]
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {options.threads} threads", flush=True)
     table = []
     with tempfile.TemporaryDirectory() as folder:

@@ -33,8 +33,8 @@ def main() -> None:
             started = time.perf_counter()
             subprocess.run([sys.executable, *command], check=True, capture_output=True)
             seconds[name].append(time.perf_counter() - started)
-    for name, found in seconds.items():
-        print(f"{name:20} least {min(found[1:]):.2f} s, median {statistics.median(found[1:]):.2f} s")
+    for name, times in seconds.items():
+        print(f"{name:20} least {min(times[1:]):.2f} s, median {statistics.median(times[1:]):.2f} s")
 
 
 if __name__ == "__main__":

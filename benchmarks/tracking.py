@@ -83,27 +83,27 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=2000)
     parser.add_argument("--plain-cells", type=int, default=40, help="cells of the plain way that are timed")
     parser.add_argument("--uri", help="a tracking server; default: a new SQLite store")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        os.chdir(place)
-        folder = Path(place) / "results"
-        made_up(folder, asked.cells)
-        uri = asked.uri or f"sqlite:///{place}/mlflow.db"
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        os.chdir(temporary)
+        folder = Path(temporary) / "results"
+        made_up(folder, options.cells)
+        uri = options.uri or f"sqlite:///{temporary}/mlflow.db"
         first = next(iter(read_results(folder)))
         sizes = ", ".join(str(len(fields(first))) for fields in (params_of, tags_of, metrics_of))
-        push_one = Path(place) / "one"
+        push_one = Path(temporary) / "one"
         write_result(push_one, first, first.predictions())
         push(push_one, uri, "first")  # imports and tables
         wall, processor = timed(lambda: push(folder, uri, "cells"))
         again, _ = timed(lambda: push(folder, uri, "cells"))
-        some = [result for result, _ in zip(read_results(folder), range(asked.plain_cells), strict=False)]
+        some = [result for result, _ in zip(read_results(folder), range(options.plain_cells), strict=False)]
         plain_wall, plain_processor = timed(lambda: plain(some, uri))
-    print(f"{asked.cells} cells; {sizes} params, tags and metrics; load {os.getloadavg()[0]:.1f}")
-    print(f"push {1e3 * wall / asked.cells:.1f} ms a run, processor {1e3 * processor / asked.cells:.1f} ms")
-    print(f"push of what is there {1e3 * again / asked.cells:.1f} ms a run")
+    print(f"{options.cells} cells; {sizes} params, tags and metrics; load {os.getloadavg()[0]:.1f}")
+    print(f"push {1e3 * wall / options.cells:.1f} ms a run, processor {1e3 * processor / options.cells:.1f} ms")
+    print(f"push of what is there {1e3 * again / options.cells:.1f} ms a run")
     print(
         f"one call after the other {1e3 * plain_wall / len(some):.1f} ms a run, processor "
-        f"{1e3 * plain_processor / len(some):.1f} ms: ratio {plain_processor / len(some) / processor * asked.cells:.1f}"
+        f"{1e3 * plain_processor / len(some):.1f} ms: ratio {plain_processor / len(some) / processor * options.cells:.1f}"
     )
 
 

@@ -45,12 +45,12 @@ def bert_base(folder: Path) -> None:
 def as_released(method: MERL, prompts: list[str]) -> torch.Tensor:
     """Embeddings of prompts, each in a separate pass, with the padding of MERL's script."""
     encoder = method.text.encoder
-    found = []
+    embeddings = []
     for prompt in prompts:
         tokens = encoder.tokenizer([prompt], padding="max_length", truncation=True, max_length=256, return_tensors="pt")
         states = encoder.transformer(tokens["input_ids"], attention_mask=tokens["attention_mask"])
-        found.append(states.last_hidden_state[:, 0])
-    return torch.cat(found)
+        embeddings.append(states.last_hidden_state[:, 0])
+    return torch.cat(embeddings)
 
 
 def side(name: str, folder: Path, task: str, records: int) -> None:
@@ -92,12 +92,12 @@ def main() -> None:
         side(arguments.side[0], Path(arguments.side[1]), arguments.task, arguments.records)
         return
     results = {}
-    with tempfile.TemporaryDirectory() as place:
-        bert_base(Path(place) / "bert")
+    with tempfile.TemporaryDirectory() as temporary:
+        bert_base(Path(temporary) / "bert")
         for name in ("cold", "warm", "as released"):
-            asked = ["--task", arguments.task, "--records", str(arguments.records), "--side", name, place]
-            subprocess.run([sys.executable, __file__, *asked], check=True)
-            with np.load(Path(place) / f"{name}.npz") as stored:
+            options = ["--task", arguments.task, "--records", str(arguments.records), "--side", name, temporary]
+            subprocess.run([sys.executable, __file__, *options], check=True)
+            with np.load(Path(temporary) / f"{name}.npz") as stored:
                 results[name] = (stored["scores"], stored["seconds"])
     reference, (theirs, _, _) = results["as released"][0], results["as released"][1]
     print(f"one thread, load {os.getloadavg()[0]:.1f}; {len(reference)} recordings, {reference.shape[1]} prompts")

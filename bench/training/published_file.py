@@ -90,9 +90,9 @@ def read_weights(path: Path, container: str = "") -> dict[str, Tensor]:
     tensors = {str(name): value for name, value in named.items() if isinstance(value, torch.Tensor)}
     if not tensors or len(tensors) < len(named):
         others = [printable(str(name)) for name in named if str(name) not in tensors]
-        found = f"also {', '.join(others[:4])}" if tensors else f"a {type(content).__name__} without named tensors"
+        problem = f"also {', '.join(others[:4])}" if tensors else f"a {type(content).__name__} without named tensors"
         where = f"under {container}" if container else f"at the top or under one of {', '.join(CONTAINERS)}"
-        raise DataError(f"{path}: expected names and tensors, {where}; found {found}.")
+        raise DataError(f"{path}: expected names and tensors, {where}; found {problem}.")
     return tensors
 
 

@@ -38,7 +38,7 @@ def _section(dataset: Any) -> str:
 def columns(dataset: type[Dataset]) -> str:
     """What the docstring of ``records`` says of the columns; its list of definitions as a table."""
     text = inspect.cleandoc(dataset.records.__doc__ or "") + "\n"
-    rows = [(_plain(one["terms"]), _plain(one["text"])) for one in DEFINITION.finditer(text)]
+    rows = [(_plain(match["terms"]), _plain(match["text"])) for match in DEFINITION.finditer(text)]
     before = DEFINITION.sub("", text).strip()
     return markdown(before) + "\n\n" + (table(("column", "content"), rows) if rows else "")
 

@@ -23,10 +23,10 @@ def navigation() -> list:
 
 def pages() -> dict[str, str]:
     entries = registry.entries(registry.METHODS)
-    found = {"reference/methods/index.md": _index(entries)}
+    texts = {"reference/methods/index.md": _index(entries)}
     for name, entry in entries.items():
-        found[f"reference/methods/{name}.md"] = _page(entry, entry.load())
-    return found
+        texts[f"reference/methods/{name}.md"] = _page(entry, entry.load())
+    return texts
 
 
 def _index(entries: dict[str, registry.Entry]) -> str:

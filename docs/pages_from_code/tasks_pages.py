@@ -24,11 +24,11 @@ def pages() -> dict[str, str]:
         (f"[`{name}`]({name}.md)", task.dataset, task.kind, str(len(task.classes) or ""), cell(entries[name].summary))
         for name, task in loaded.items()
     ]
-    found = {
+    texts = {
         "reference/tasks/index.md": "# Tasks\n\nWritten from the code, as `bench tasks` prints it.\n\n"
         + table(("name", "dataset", "kind", "classes", ""), rows)
     }
-    return found | {f"reference/tasks/{name}.md": _page(entries[name], task) for name, task in loaded.items()}
+    return texts | {f"reference/tasks/{name}.md": _page(entries[name], task) for name, task in loaded.items()}
 
 
 def _page(entry: registry.Entry, task: Any) -> str:

@@ -102,7 +102,7 @@ def compare(
         own: name -> shape, of the method's state dict.
     """
     report = NameReport()
-    given: set[str] = set()
+    assigned: set[str] = set()
     for name, shape in published.items():
         try:
             target = own_name(name, names.rules)
@@ -112,16 +112,16 @@ def compare(
         if target is None:
             report.unused.append(name)
             continue
-        if target not in own or target in given:
+        if target not in own or target in assigned:
             report.left_over.append(name)
         elif list(shape) != list(own[target]):
             report.mismatched.append(f"{name} is {list(shape)}, expected {list(own[target])}")
         else:
             report.matched[name] = target
-        given.add(target)
+        assigned.add(target)
     for name in own:
         if not name.startswith(names.covers):
             report.initial.append(name)
-        elif name not in given and not name.endswith("num_batches_tracked"):  # a counter that nothing reads
+        elif name not in assigned and not name.endswith("num_batches_tracked"):  # a counter that nothing reads
             report.missing.append(name)
     return report

@@ -13,11 +13,11 @@ from bench.errors import BenchError, foreign_code
 
 
 class Broken(BenchError):
-    """A promise that was not kept: what was found, and how to fix it."""
+    """A promise that was not kept: the fault, and how to fix it."""
 
-    def __init__(self, found: str, hint: str):
-        super().__init__(f"{found} {hint}")
-        self.found, self.hint = found, hint
+    def __init__(self, fault: str, hint: str):
+        super().__init__(f"{fault} {hint}")
+        self.fault, self.hint = fault, hint
 
 
 class DoesNotApply(Exception):
@@ -103,7 +103,7 @@ def judge(checks: Sequence[Check], subject: Callable[[], Any], slow: bool = Fals
 def _broken(promise: str, error: Exception, hint: str) -> Verdict:
     """A broken promise, in one line: what went wrong, where in the plugin's code, and the fix."""
     if isinstance(error, BenchError):
-        cause = error.found if isinstance(error, Broken) else str(error)
+        cause = error.fault if isinstance(error, Broken) else str(error)
         return Verdict(promise, "broken", str(error), _without_numbers(cause))
     here = Path(__file__).parent
     frames = [f for f in traceback.extract_tb(error.__traceback__) if here not in Path(f.filename).parents]

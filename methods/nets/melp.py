@@ -67,8 +67,8 @@ class MELPNet(nn.Module):
 
 def contrast_queries(shapes: Mapping[str, Sequence[int]]) -> int | None:
     """How many contrast queries a file of MELP has, by the shapes of its tensors; None if it has no such tensor."""
-    found = [shape[0] for name, shape in shapes.items() if name.endswith("attn_pool_contrast.query")]
-    return found[0] if found else None
+    counts = [shape[0] for name, shape in shapes.items() if name.endswith("attn_pool_contrast.query")]
+    return counts[0] if counts else None
 
 
 MELP_ENCODER: Rules = (

@@ -260,19 +260,34 @@ _WORDING = {
 }
 
 
+def _prompt_words(config: Mapping[str, Any]) -> str:
+    """What a method with this config asks for a class with, and on what that was chosen."""
+    prompts = config.get("prompts")
+    if not isinstance(prompts, dict):
+        return f"{_WORDING['described']}, in a method that has no settings for prompts"
+    words = _WORDING.get(prompts.get("wording", "described"), str(prompts.get("wording")))
+    if prompts.get("kind") == "file":
+        words = f"a file of prompts (sha256 {str(prompts.get('sha256'))[:12]}), chosen by the user"
+    elif prompts.get("kind") == "template":
+        words += f", in {prompts.get('template')!r}"
+    elif prompts.get("kind") == "entities":
+        words += ", as the lexicon's entities"
+    if prompts.get("lower", True) and prompts.get("kind") != "file":
+        words += ", in lower case"
+    reports = config.get("cqa")
+    if config.get("prompt_waveforms") and isinstance(reports, dict) and reports.get("waveforms"):
+        words += (
+            ", each with the description of its waveform (chosen on a simulated test split, checked on validation data)"
+        )
+    return words
+
+
 def _prompts(used: Mapping[str, Sequence[Result]]) -> list[str]:
     """What asked for the classes in zero-shot, and on what it was chosen."""
     labels: dict[str, list[str]] = defaultdict(list)
     for label, results in used.items():
-        configs = [r.config.get("method", {}).get("prompts") for r in results if modes.facts(r.cell.mode).names_classes]
-        for prompts in {digest(c): c for c in configs if isinstance(c, dict)}.values():
-            words = _WORDING.get(prompts.get("wording", "described"), str(prompts.get("wording")))
-            if prompts.get("kind") == "file":
-                words = f"a file of prompts (sha256 {str(prompts.get('sha256'))[:12]}), chosen by the user"
-            elif prompts.get("kind") == "template":
-                words += f", in {prompts.get('template')!r}"
-            elif prompts.get("kind") == "entities":
-                words += ", as the lexicon's entities"
+        configs = [r.config.get("method", {}) for r in results if modes.facts(r.cell.mode).names_classes]
+        for words in dict.fromkeys(map(_prompt_words, configs)):
             labels[words].append(label)
     return [f"Zero-shot prompts are {words}: {', '.join(rows)}." for words, rows in sorted(labels.items())]
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bench.leaderboard.board import load_board
 from bench.leaderboard.collect import collect
 from bench.leaderboard.footnotes import footnotes
@@ -16,16 +18,36 @@ def prompted(make_result, **prompts):
 
 def test_each_wording_is_stated_with_its_rows(make_result):
     used = {
-        "A": [prompted(make_result, kind="names", wording="original")],
-        "B": [prompted(make_result, kind="template", wording="described", template="this is {name}")],
+        "A": [prompted(make_result, kind="names", wording="original", lower=True)],
+        "B": [prompted(make_result, kind="template", wording="described", template="this is {name}", lower=False)],
         "C": [prompted(make_result, kind="file", sha256="12" * 32)],
         "D": [make_result("merl", mode="linear")],
     }
     stated = [note for note in footnotes(used) if note.startswith("Zero-shot prompts")]
     assert len(stated) == 3
-    assert any("that the dataset publishes: A." in note for note in stated)
+    assert any("that the dataset publishes, in lower case: A." in note for note in stated)
     assert any("validation fold 9), in 'this is {name}': B." in note for note in stated)
     assert any("a file of prompts (sha256 121212121212)" in note and note.endswith(": C.") for note in stated)
+
+
+@pytest.mark.parametrize(("reports", "described"), [({"waveforms": True}, True), ({"waveforms": False}, False)])
+def test_prompts_with_waveforms_say_so_where_reports_have_them(make_result, reports, described):
+    """ESI describes the waveform of a class only if the texts of its pretraining do."""
+    prompts = {"kind": "template", "wording": "described", "template": "ECG Findings: {name}."}
+    config = {"prompts": prompts, "prompt_waveforms": True, "cqa": reports}
+    (note,) = footnotes_on_prompts({"ESI": [make_result("esi", mode="zeroshot", config=config)]})
+    assert "in 'ECG Findings: {name}.'" in note
+    assert ("description of its waveform (chosen on a simulated test split" in note) is described
+
+
+def test_prompts_of_untrained_encoders_are_stated(make_result):
+    encoders = [make_result(name, mode="zeroshot", corpus=None) for name in ("random-resnet", "random-vit")]
+    (note,) = footnotes_on_prompts({"Random ResNet": encoders[:1], "Random ViT": encoders[1:]})
+    assert "validation fold 9), in a method that has no settings for prompts: Random ResNet, Random ViT." in note
+
+
+def footnotes_on_prompts(used):
+    return [note for note in footnotes(used) if note.startswith("Zero-shot prompts")]
 
 
 def test_a_row_with_a_default_that_is_not_the_papers_has_a_mark_and_the_reason(make_result, tmp_path):

@@ -60,7 +60,7 @@ class ETP(ReportContrast):
         )
         prompts: PromptConfig = Field(
             PromptConfig(kind="template", template="this ECG indicates {name}", lower=False),
-            description='prompt of a class; ETP 3.4, "this ECG indicates disease name"',
+            description='prompt of a class, not in lower case; ETP 3.4, "this ECG indicates disease name"',
         )
         pretrain: PretrainConfig = Field(
             PretrainConfig(

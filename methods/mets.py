@@ -60,7 +60,7 @@ class METS(ReportContrast):
         )
         prompts: PromptConfig = Field(
             PromptConfig(kind="template", template="The ECG of {name}, a type of diagnostic.", lower=False),
-            description="prompt of a class; a re-implementation",
+            description="prompt of a class, not in lower case; a re-implementation",
         )
         pretrain: PretrainConfig = Field(
             PretrainConfig(epochs=50, batch_size=128, lr=1e-3, weight_decay=1e-3, schedule="constant"),

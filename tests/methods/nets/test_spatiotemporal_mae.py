@@ -81,7 +81,9 @@ def test_the_masked_autoencoder_is_that_of_the_release(golden, recipe):
 def test_the_encoder_is_that_of_the_release(golden, closed_form, closed_form_input):
     key = "stmem_vit_small_encoder_5cls"
     made = {name: closed_form(name, tuple(shape)) for name, shape in golden("encoder_param_names.json")[key]}
-    # these outputs were made with closed-form positions; the released ones have a test above
+    # These outputs were made with closed-form values for every tensor of the release, positions included, because it keeps
+    # them as parameters. That ours are those which the release computes is held by the tests of positions and of the
+    # masked autoencoder.
     state = encoder_state(made, 12, 12) | {"positions": made["pos_embedding"]}
     dim, heads = SIZES["small"]
     net = SpatioTemporalViT(dim=dim, heads=heads).eval()
@@ -90,6 +92,15 @@ def test_the_encoder_is_that_of_the_release(golden, closed_form, closed_form_inp
         vectors = net(closed_form_input(golden("param_counts.json")[key]["input"]))
         logits = vectors.double() @ made["head.weight"].T + made["head.bias"]
     torch.testing.assert_close(logits, golden("encoder_forward.npz")[key], atol=1e-4, rtol=1e-4)
+
+
+def test_epsilons_are_those_of_the_release():
+    """1e-6 in the decoder's last norm, the default of LayerNorm in all others, blocks included."""
+    net = SpatioTemporalMAE(small(), dim=16, heads=2, depth=2)
+    norms = {name: module.eps for name, module in net.named_modules() if isinstance(module, torch.nn.LayerNorm)}
+    assert norms.pop("norm") == 1e-6
+    assert set(norms.values()) == {1e-5}
+    assert {"encoder.norm", "encoder.blocks.0.norm1", "blocks.1.norm2", "encoder.embed.0"} < set(norms)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from bench import registry
 from bench.errors import DataError
 from methods.text.prompts import PromptConfig, prompts_for, read_prompt_file
 
@@ -18,6 +19,22 @@ NAMES = ["inferior myocardial infarction", "non-specific ST changes"]
 def test_names_are_the_default_and_lower_case():
     assert prompts_for(NAMES) == ["inferior myocardial infarction", "non-specific st changes"]
     assert prompts_for(NAMES, PromptConfig(lower=False)) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("method", "asked"),
+    [
+        ("etp", "this ECG indicates non-specific ST changes"),
+        ("mets", "The ECG of non-specific ST changes, a type of diagnostic."),
+        ("esi", "ECG Findings: non-specific ST changes."),
+        ("merl", "non-specific st changes"),
+        ("kmerl", "non-specific st changes"),
+    ],
+)
+def test_prompts_are_in_the_case_of_their_papers(method, asked):
+    """Lower case is MERL's, whose released code has it, and K-MERL's after it. A cased text encoder tells them apart."""
+    config = registry.load(registry.METHODS, method).Config()
+    assert prompts_for(NAMES[1:], config.prompts) == [asked]
 
 
 def test_template():

@@ -84,7 +84,8 @@ def run(
         fractions: labelled shares of the training records, ``0.1`` or ``"10%"``.
         leads: one subset as on the command line, or a list of subsets: ``["I,II", "limb"]``.
         seeds: of what is trained downstream, with one pretraining and one draw of labels.
-        replicates: instead of seeds, that many joint draws of pretraining, labels and seed.
+        replicates: instead of seeds, that many joint draws of pretraining, labels and seed. By default a board without
+            published numbers has 5, under the profile ``smoke`` 3, and all else none.
         settings: what ``--set`` takes: ``{"pretrain.epochs": 5, "kmerl.depth": 4, "linear.lr": 0.01}``.
         text: which of the corpus's texts to pretrain on.
         checkpoints: method -> folder, or name in the workspace.

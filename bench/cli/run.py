@@ -82,7 +82,7 @@ def run_command(
             "--seed",
             metavar="NUMBERS",
             help="Seeds of what is trained downstream, with one pretraining and one draw of labels: 0,1,2 or 0-4. "
-            "[default: 0, or those of the board]",
+            "[default: 0, or those of a board with published numbers]",
         ),
     ] = None,
     replicates: Annotated[
@@ -92,7 +92,7 @@ def run_command(
             metavar="N",
             min=1,
             help="Joint draws of pretraining seed, labelled records and seed, instead of --seed. Boards need 2 or more to "
-            "compare methods, 5 are usual. [default: none]",
+            "compare methods. [default: none; of a board without published numbers 5, under the smoke profile 3]",
         ),
     ] = None,
     board: Annotated[

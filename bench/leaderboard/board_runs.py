@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bench import registry
+from bench.cells.cell import Profile
 from bench.data.source import DataSource
 from bench.errors import ConfigError
 from bench.leaderboard.board import Board
-from bench.leaderboard.statistics.inflation import both_modes
+from bench.leaderboard.cost_metrics import is_cost
+from bench.leaderboard.statistics.inflation import both_modes, shows_differences
 from bench.runner.overrides import parse_overrides
 from bench.runner.plan import RunOptions, checkpoint_method
+from bench.runner.prepare import profile_of
 from bench.signals.leads import LEADS
+
+REPLICATES: Mapping[Profile, int] = {"paper": 5, "smoke": 3}
+
+
+def default_replicates(board: Board, profile: Profile) -> int | None:
+    """The replicates of a board whose rows are compared with each other; None where it runs seeds.
+
+    A board of a paper repeats what the paper states. Costs are no sample, and differences between protocols are not tested.
+    """
+    if board.has_published or board.seeds > 1 or is_cost(board.metric) or shows_differences(board):
+        return None
+    return REPLICATES[profile]
 
 
 def board_options(board: Board, options: RunOptions, source: DataSource) -> tuple[list[RunOptions], list[str]]:
     """One run for each row and each kind of column, and what is left out with the reason.
 
-    A row's config becomes overrides of its method, a column's settings those of its mode; the user's overrides, seeds and
-    profile hold for all. The board's seeds, its corpus (where its real data are available) and its draw of labelled
-    fractions hold unless the user chose others. Rows of methods, and columns of tasks, that nobody registered are left
-    out, as are tasks whose data are not available.
+    A row's config becomes overrides of its method, a column's settings those of its mode; the user's overrides, seeds,
+    replicates and profile hold for all. The board's seeds or :func:`default_replicates`, its corpus (where its real data are
+    available) and its draw of labelled fractions hold unless the user chose others. Rows of methods, and columns of tasks,
+    that nobody registered are left out, as are tasks whose data are not available.
 
     Raises:
         ConfigError: an override or a checkpoint of a method that has no row.
@@ -44,7 +60,8 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
     if options.corpus is None and board.corpus and source.kind == "real" and source.has(board.corpus):
         options = replace(options, corpus=board.corpus)
     if not options.seeds and options.replicates is None:
-        options = replace(options, seeds=range(board.seeds))
+        number = default_replicates(board, profile_of(options, source))
+        options = replace(options, replicates=number) if number else replace(options, seeds=range(board.seeds))
     if options.fraction_rule == "stratified":
         options = replace(options, fraction_rule=board.fraction_rule)
     runs: dict[tuple, list[str]] = {}

@@ -41,6 +41,17 @@ def test_a_board_over_five_seeds_runs_them_unless_others_are_asked_for():
     assert {tuple(run.seeds) for run in runs()} == {(0,)}
 
 
+def test_a_board_without_published_numbers_runs_replicates_unless_others_are_asked_for():
+    def repeated(board, **options):
+        return {(run.replicates, tuple(run.seeds)) for run in runs(board, **options)}
+
+    assert repeated("zeroshot") == {(5, ())}
+    assert repeated("zeroshot", kind="simulated") == repeated("zeroshot", profile="smoke") == {(3, ())}
+    assert repeated("zeroshot", replicates=1) == {(1, ())}
+    assert repeated("zeroshot", seeds=(0,)) == {(None, (0,))}
+    assert repeated("kmerl_table1") == repeated("cost") == repeated("protocol_inflation") == {(None, (0,))}
+
+
 def test_a_column_may_set_its_mode_as_the_paper_does():
     """LLM-DAN IV-B: batches of 1,024 on UKB-HYP, 128 elsewhere."""
     planned = [run for run in runs("llm_dan_table2") if run.methods == ["llm-dan"]]

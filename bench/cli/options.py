@@ -133,12 +133,12 @@ def print_json(value: Any) -> None:
     from dataclasses import asdict, is_dataclass
     from pathlib import Path
 
-    def written(one: Any) -> Any:
-        if is_dataclass(one) and not isinstance(one, type):
-            return asdict(one)
-        if isinstance(one, Path):
-            return str(one)
-        raise TypeError(f"{type(one).__name__} has no form in JSON")
+    def written(item: Any) -> Any:
+        if is_dataclass(item) and not isinstance(item, type):
+            return asdict(item)
+        if isinstance(item, Path):
+            return str(item)
+        raise TypeError(f"{type(item).__name__} has no form in JSON")
 
     typer.echo(json.dumps(value, indent=2, default=written))
 

@@ -105,8 +105,8 @@ def check_command(
     if json_output:
         o.print_json(rows)
     else:
-        kept = sum(row["outcome"] == "kept" for row in rows)
-        typer.echo(f"{kept} kept, {len(broken)} broken, {len(rows) - kept - len(broken)} do not apply")
+        n_kept = sum(row["outcome"] == "kept" for row in rows)
+        typer.echo(f"{n_kept} kept, {len(broken)} broken, {len(rows) - n_kept - len(broken)} do not apply")
     if broken:
         raise typer.Exit(1)
 

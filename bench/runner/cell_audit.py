@@ -35,8 +35,8 @@ def trained_on(cell: ResolvedCell) -> TrainedOn:
     """What the weights that a cell starts from were trained on."""
     name, spec = cell.method.name, cell.spec
     if spec is None:
-        brought = cell.method.declared_corpora(cell.config)
-        corpus = declared_corpus([one for one in brought if one != UNKNOWN]) if brought else None
+        declared = cell.method.declared_corpora(cell.config)
+        corpus = declared_corpus([name for name in declared if name != UNKNOWN]) if declared else None
         return TrainedOn(name, corpus, untrained=corpus is None, by_checkpoint=False)
     return TrainedOn(
         name,

@@ -99,8 +99,8 @@ def _annotations(config: _Class) -> dict[str, tuple[str, ast.expr]]:
     return annotations
 
 
-def _is_model(one: _Class) -> bool:
-    meanings = [_meaning(one.module, base) for base in one.node.bases]
+def _is_model(owner: _Class) -> bool:
+    meanings = [_meaning(owner.module, base) for base in owner.node.bases]
     return any(meaning == MODEL or (isinstance(meaning, _Class) and _is_model(meaning)) for meaning in meanings)
 
 

@@ -198,13 +198,13 @@ def _all_found(
 
 def _finished(keys: dict[Cell, str], results: Path, shared: SharedArtifacts | None) -> dict[Cell, Path]:
     """The folders of those cells that have an unaltered result, here or among the shared artifacts."""
-    there = {entry.name for entry in os.scandir(results)} if results.is_dir() else set()
+    ours = {entry.name for entry in os.scandir(results)} if results.is_dir() else set()
     theirs = shared.names("results") & set(keys.values()) if shared else set()
-    if shared and (absent := sorted(theirs - there)):
+    if shared and (absent := sorted(theirs - ours)):
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             fetched = pool.map(lambda key: shared.fetch("results", results / key), absent)
-            there |= {key for key, came in zip(absent, fetched, strict=True) if came}
-    wanted = {cell: results / key for cell, key in keys.items() if key in there}
+            ours |= {key for key, came in zip(absent, fetched, strict=True) if came}
+    wanted = {cell: results / key for cell, key in keys.items() if key in ours}
     intact = {cell: folder for cell, folder in wanted.items() if damage(folder) is None}
     if shared and (unsent := [folder for folder in intact.values() if folder.name not in theirs]):
         with ThreadPoolExecutor(AT_A_TIME) as pool:

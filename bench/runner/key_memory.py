@@ -122,7 +122,7 @@ class KeyMemory:
 
 def code_state() -> str | None:
     """Digest of the files of all packages that register something with bench; None where that cannot be determined."""
-    files = states(_package_places())
+    files = states(_package_paths())
     return None if files is None else digest(files)
 
 
@@ -160,13 +160,13 @@ def _state(path: Path) -> Any:
     if not stat.S_ISDIR(facts.st_mode):
         small = stat.S_ISREG(facts.st_mode) and facts.st_size <= LARGE
         return file_digest(path) if small else [facts.st_size, facts.st_mtime_ns, facts.st_ino]
-    found = []
+    states_within = []
     for folder, folders, names in os.walk(path, onerror=_refuse):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
-        found += [(os.path.join(folder, name), _state(Path(folder, name))) for name in sorted(names)]
-        if len(found) > MANY:
+        states_within += [(os.path.join(folder, name), _state(Path(folder, name))) for name in sorted(names)]
+        if len(states_within) > MANY:
             raise OSError(f"{path} holds more than {MANY:,} files")
-    return digest(found)
+    return digest(states_within)
 
 
 def _refuse(error: OSError) -> None:
@@ -189,12 +189,12 @@ def _entry_points() -> Iterator[importlib.metadata.EntryPoint]:
         yield from (point for point in distribution.entry_points if point.group.startswith("bench."))
 
 
-def _package_places() -> list[str]:
+def _package_paths() -> list[str]:
     packages = {"bench", *(point.value.partition(":")[0].split(".")[0] for point in _entry_points())}
-    return [place for package in sorted(packages) for place in _places(package)]
+    return [path for package in sorted(packages) for path in _paths_of(package)]
 
 
-def _places(package: str) -> list[str]:
+def _paths_of(package: str) -> list[str]:
     """Folders of a package; of a module, its file and the data files that count as its code. Nothing is imported."""
     try:
         spec = importlib.util.find_spec(package)
@@ -224,7 +224,7 @@ def _installation_time(entry: os.DirEntry[str]) -> int:
 def _loaded_from_elsewhere() -> Iterator[str]:
     """Files of loaded modules that lie neither in those packages, nor in the interpreter's library, nor where packages are
     installed."""
-    library = (*(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")), *_package_places())
+    library = (*(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")), *_package_paths())
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")
         if isinstance(file, str) and not file.startswith(library) and not _is_installed(file):
@@ -241,7 +241,7 @@ def _named_by_configs(session: Session, cells: Iterable[Cell]) -> Iterator[str]:
         method, config = session.method(name)
         yield from _texts(config.model_dump(mode="json"))
         for chosen in method.extra_code(config):
-            yield from (p for p in _places(chosen.partition(":")[0].split(".")[0]) if not _is_installed(p))
+            yield from (p for p in _paths_of(chosen.partition(":")[0].split(".")[0]) if not _is_installed(p))
     for mode, name in dict.fromkeys((cell.mode, cell.method) for cell in cells):
         yield from _texts(session.mode_config(mode, session.method(name)[0]).model_dump(mode="json"))
 

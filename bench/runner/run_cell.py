@@ -51,14 +51,14 @@ def run_cell(cell: ResolvedCell, again: bool = False, wait: bool = True) -> tupl
     from filelock import Timeout
 
     workspace, folder = cell.session.source.workspace, cell.folder
-    if not again and (found := read_intact(folder) or _fetched(folder, workspace.shared)):
-        return found, False
+    if not again and (finished := read_intact(folder) or _fetched(folder, workspace.shared)):
+        return finished, False
     turn = workspace.locks / f"{folder.name}.lock"
     try:
         with locked(turn, timeout=-1 if wait else 0):
-            if not again and (found := read_intact(folder)):
+            if not again and (finished := read_intact(folder)):
                 turn.unlink(missing_ok=True)
-                return found, False
+                return finished, False
             if folder.is_dir() and not again:
                 say(f"{cell}: the result in {folder} was altered ({damage(folder)}); it is computed again")
             result = _compute(cell)
@@ -77,8 +77,8 @@ def read_intact(folder: Path) -> Result | None:
 
 def _fetched(folder: Path, shared: SharedArtifacts | None) -> Result | None:
     """The cell as another machine has finished it."""
-    there = shared is not None and not folder.is_dir() and shared.fetch("results", folder)
-    return read_intact(folder) if there else None
+    came = shared is not None and not folder.is_dir() and shared.fetch("results", folder)
+    return read_intact(folder) if came else None
 
 
 @dataclass(frozen=True)

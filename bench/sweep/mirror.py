@@ -58,10 +58,10 @@ def _log(
         params = [Param(field, value) for field, value in params_of_study(facts).items()]
         client.log_batch(parent.info.run_id, params=params)
     known = _runs(client, experiment, f"tags.`{STUDY_TAG}` = '{name}' AND tags.`{TYPE_TAG}` = 'trial'")
-    there = {run.data.tags.get(TRIAL_TAG) for run in known if run.info.status in ("FINISHED", "FAILED")}
+    logged = {run.data.tags.get(TRIAL_TAG) for run in known if run.info.status in ("FINISHED", "FAILED")}
     number = parent.info.run_id
     for index, trial in enumerate(trials):
-        if str(trial.number) not in there:
+        if str(trial.number) not in logged:
             _log_trial(client, experiment, name, number, index, trial)
     now = int(time.time() * 1000)
     values = metrics_of_study(len(trials), best, budget)

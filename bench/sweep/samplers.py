@@ -16,17 +16,17 @@ from optuna.trial import FrozenTrial, TrialState
 from bench.errors import ConfigError
 from bench.method.search_space import Categorical, Spaces
 from bench.seeding import derive
-from bench.sweep.trials import place
+from bench.sweep.trials import position
 
 SamplerName = Literal["tpe", "grid", "cmaes", "random"]
 PrunerName = Literal["none", "median", "hyperband"]
 
 
 class SeededByPlace(BaseSampler):
-    """A sampler that is made again for each trial, seeded by the sweep's seed and the trial's place in the study.
+    """A sampler that is made again for each trial, seeded by the sweep's seed and the trial's position in the study.
 
     A sampler seeded once proposes the same setting in every worker, and another one after a restart than it would have
-    without. The place does not count what was interrupted, so that a trial's stand-in draws what the trial drew.
+    without. The position does not count what was interrupted, so that a trial's stand-in draws what the trial drew.
     """
 
     def __init__(self, make: Callable[[int], BaseSampler], seed: int):
@@ -34,7 +34,7 @@ class SeededByPlace(BaseSampler):
         self._sampler = make(derive("sweep", seed, 0) % 2**32)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        self._sampler = self._make(derive("sweep", self._seed, place(study, trial.number)) % 2**32)
+        self._sampler = self._make(derive("sweep", self._seed, position(study, trial.number)) % 2**32)
         self._sampler.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:

@@ -20,7 +20,7 @@ from bench.progress import say
 from bench.redaction import redact
 from bench.sweep.samplers import PrunerName, SamplerName, pruner_for, sampler_for
 from bench.sweep.storage import Store
-from bench.sweep.trials import DONE, ERROR, SAME_AS, SURPLUS, WORKER, counted, done, place, retry, written
+from bench.sweep.trials import DONE, ERROR, SAME_AS, SURPLUS, WORKER, counted, done, position, retry, written
 
 POLL = 1.0
 """Seconds between looks at what other workers are at."""
@@ -109,7 +109,7 @@ class _Worker:
         """The value of the setting that the sampler proposes for a trial, computed unless it is known."""
         study, self.number = trial.study, trial.number
         trial.set_user_attr(WORKER, self.store.worker)
-        number = place(study, trial.number)
+        number = position(study, trial.number)
         if number >= self.what.trials:  # two workers took the last place at once
             trial.set_user_attr(SURPLUS, True)
             raise _Surplus

@@ -246,20 +246,20 @@ def take_part(options: SweepOptions, session: Session, planned: Planned) -> tupl
     with opened(url, options.workers, options.heartbeat) as store:
         study = search(what, store, evaluate, options.retry_failed)
         trials = done(study.get_trials(deepcopy=False))
-        found = best(trials)
+        best_trial = best(trials)
         if options.run.track:
-            mirror_study(session.source.workspace, study, trials, found, what.trials)
+            mirror_study(session.source.workspace, study, trials, best_trial, what.trials)
         states = [trial.state.name.lower() for trial in trials]
     counts = {state: states.count(state) for state in ("complete", "pruned", "fail")}
-    assert what.facts is not None and found.value is not None
-    chosen = Chosen(what.name, cell.fold, dict(found.params), found.value, what.facts["metric"], counts)
+    assert what.facts is not None and best_trial.value is not None
+    chosen = Chosen(what.name, cell.fold, dict(best_trial.params), best_trial.value, what.facts["metric"], counts)
     say(
         f"study {what.name}: chosen on validation data: {described(chosen.setting)} ({chosen.metric} {chosen.value:.4f})"
     )
     recorded = {name: what.facts[name] for name in ("space", "sampler", "pruner", "sampler_seed", "metric")}
     facts = {
         "study": what.name,
-        "trial": [trial.number for trial in trials].index(found.number),
+        "trial": [trial.number for trial in trials].index(best_trial.number),
         "setting": chosen.setting,
         "value": chosen.value,
         "trials": len(trials),

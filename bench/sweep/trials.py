@@ -36,7 +36,7 @@ def counted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     )
 
 
-def place(study: Study, number: int) -> int:
+def position(study: Study, number: int) -> int:
     """How many of the study's places were taken before the trial of this number."""
     return sum(trial.number < number for trial in counted(study.get_trials(deepcopy=False)))
 

@@ -124,9 +124,9 @@ def undone(tmp_path, monkeypatch):
 
 def test_keys_are_not_used_after_a_change(source, tmp_path, monkeypatch, undone):
     """One plan for all changes, each of which is taken back."""
-    places = key_memory._places
+    paths_of = key_memory._paths_of
     monkeypatch.setattr(  # the packages here have hundreds of files, and none of them changes
-        key_memory, "_places", lambda package: places(package) if package.startswith("tiny") else []
+        key_memory, "_paths_of", lambda package: paths_of(package) if package.startswith("tiny") else []
     )
     remembered(source)
     used_after = []

@@ -46,7 +46,7 @@ def torch_module_digest(module: nn.Module) -> str:
         raise
     except Exception as error:  # attributes and properties of the module may do anything
         raise ConfigError(
-            f"{type(module).__name__} cannot be keyed, so its results could not be distinguished from those of another module: "
+            f"{type(module).__name__} cannot be keyed, so its results could be mistaken for those of another module: "
             f"{unforeseen(error)}."
         ) from error
 

@@ -70,13 +70,32 @@ def translate():
 
 @pytest.fixture(scope="session")
 def load_published(translate):
-    """``load_published(net, state, rules)``: every tensor of a published state dict has a place, and every place a tensor."""
+    """``load_published(net, state, rules)``: every tensor of a published state dict has a place, and every place a tensor.
 
-    def load(net, state, rules):
+    What our code computes (positions, masks, constants: all that does not train, statistics of BatchNorm left out) must be
+    what is published, and is not loaded, so that no test is fed what it should compute. ``invented``: ends of the names
+    of those that were stored with values which no release has.
+    """
+
+    def load(net, state, rules, invented=()):
         counters = {name: value for name, value in net.state_dict().items() if name.endswith("num_batches_tracked")}
-        net.load_state_dict(counters | translate(state, rules))
+        named = translate(state, rules)
+        for name, ours in computed(net).items():
+            if not name.endswith(tuple(invented)):
+                torch.testing.assert_close(
+                    ours, named[name].to(ours.dtype), atol=1e-5, rtol=1e-5, msg=lambda m, n=name: f"{n}: {m}"
+                )
+                named[name] = ours
+        net.load_state_dict(counters | named)
 
     return load
+
+
+def computed(net: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Tensors of a net's state that neither train nor follow the data."""
+    learned = {name for name, parameter in net.named_parameters() if parameter.requires_grad}
+    followed = ("running_mean", "running_var", "num_batches_tracked")
+    return {n: t.detach().clone() for n, t in net.state_dict().items() if n not in learned and not n.endswith(followed)}
 
 
 @pytest.fixture(scope="session")

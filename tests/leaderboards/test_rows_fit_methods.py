@@ -21,6 +21,14 @@ def test_the_fields_a_row_asks_for_exist(board, row):
     assert set(flatten(row.config)) <= known
 
 
+@pytest.mark.parametrize(
+    "board", [b for name, b in BOARDS.items() if name.startswith(("kmerl", "etp", "esi", "llm_dan"))]
+)
+def test_a_board_of_a_paper_with_another_text_encoder_names_ours(board):
+    methods = {row.method for row in board.rows} & {"merl", "kmerl", "etp", "esi", "llm-dan"}
+    assert not methods or "MiniLM" in " ".join([board.notes, *board.footnotes])
+
+
 def test_the_text_models_that_rows_ask_for_are_known():
     from methods.text.models import KNOWN_MODELS
 

@@ -83,6 +83,15 @@ def test_every_number_is_a_setting(name):
             assert not re.search(r"\d", alone), words
 
 
+def test_a_file_can_be_read_with_at_most_one_other():
+    """No anchors, and no chain: what a file is ``like`` is complete."""
+    files = {path.stem: path.read_text() for path in (ENTRIES["etp"].path.parent / "published").glob("*.yaml")}
+    like = {name: match[1] for name, text in files.items() if (match := re.search(r"^like: (\S+)$", text, re.M))}
+    assert like
+    assert not set(like.values()) & set(like)
+    assert [name for name, text in files.items() if re.search(r"(^|[\s\[{,])[&*][a-z]", text)] == []
+
+
 def test_a_default_that_moves_away_from_its_paper_is_a_difference():
     etp = ENTRIES["etp"].load()
     config = etp.Config()

@@ -52,10 +52,11 @@ def test_etp_meets_in_512_dimensions_through_two_linear_heads(etp):
         torch.testing.assert_close(method.pretraining_loss(batch)["contrastive"], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_etp_at_paper_size_is_merls_resnet_and_adamw_at_its_settings():
+def test_etp_at_paper_size_is_merls_resnet_and_adam_at_its_settings():
     config = ETP.Config()
     assert (config.encoder, config.dim, config.temperature) == ("resnet18", 512, 0.07)
     settings = config.pretrain
+    assert settings.optimiser == "adam"
     assert (settings.epochs, settings.batch_size, settings.lr, settings.weight_decay) == (50, 128, 2e-3, 1e-5)
 
 

@@ -34,6 +34,7 @@ from bench.cli import (
     sweep,
     text,
     tracking,
+    weights,
 )
 from bench.errors import BenchError, foreign_code, of_file_system, printable
 from bench.processes.supervisor import mark_end, supervised
@@ -88,6 +89,7 @@ app.add_typer(splits.app, name="splits")
 app.command("audit", epilog=audit.EXAMPLES)(audit.audit_command)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain_command)
 app.add_typer(checkpoints.app, name="checkpoints")
+app.add_typer(weights.app, name="weights")
 app.add_typer(text.app, name="text")
 app.add_typer(artifacts.app, name="artifacts")
 app.command("replay", epilog=replay.REPLAY_EXAMPLES)(replay.replay_command)

@@ -32,6 +32,7 @@ from bench import registry
 from bench.batch import ECGBatch
 from bench.method.pretrain_config import PretrainConfig
 from bench.method.published_names import PublishedNames
+from bench.method.released import Released
 from bench.method.search_space import Spaces
 from bench.reading.finite import not_finite
 from bench.renamed import accept_old_hooks
@@ -114,6 +115,10 @@ class Method(nn.Module):
     published_corpora: ClassVar[tuple[str, ...]] = ()
     """What the authors' published weights were pretrained on, where that is not just :attr:`corpus`; an imported
     checkpoint is taken to have seen these."""
+    published_weights: ClassVar[dict[str, dict[str, Any]]] = {}
+    """Weights that its authors have published: name -> fields of :class:`bench.method.released.Released`. A config with a
+    field ``weights`` chooses one of several; otherwise the first is used. A method that has some starts from them instead
+    of from a pretraining. Written literally, so that listings read it without torch."""
     smoke: ClassVar[dict[str, Any]] = {}
     """Overrides of Config fields (dotted paths) that make the ``smoke`` profile small and quick."""
     protocols: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -317,6 +322,18 @@ class Method(nn.Module):
         leads. For ``bench checkpoints import``.
         """
         return {}
+
+    @classmethod
+    def weights_for(cls, config: Any) -> Released | None:
+        """What of :attr:`published_weights` a config chooses; None for a method whose authors' weights are not known."""
+        if not cls.published_weights:
+            return None
+        return Released(**cls.published_weights[getattr(config, "weights", next(iter(cls.published_weights)))])
+
+    @classmethod
+    def starts_from_checkpoint(cls) -> bool:
+        """Whether it starts from weights that were trained before: by its pretraining, or by its authors."""
+        return bool(cls.published_weights) or cls.implements("pretraining_loss")
 
     @classmethod
     def implements(cls, function: str) -> bool:

@@ -45,6 +45,11 @@ def method_facts(entry: registry.Entry, cls: type[Method] | None = None) -> dict
         pretraining = f"yes{f'; corpus of the paper: {cls.corpus}' if cls.corpus else ''}"
         facts["pretraining"] = pretraining if cls.implements("pretraining_loss") else "no"
         facts["input"] = input_words(cls.input)
+        facts["released weights"] = "; ".join(
+            f"{weights['file']}, licence {weights['licence']}, pretrained on {', '.join(weights['corpora'])}; "
+            f"{weights['page']}"
+            for weights in cls.published_weights.values()
+        )
     return {label: words for label, words in facts.items() if words}
 
 

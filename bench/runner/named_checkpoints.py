@@ -51,7 +51,7 @@ def refuse_unused_checkpoints(named: Iterable[str], planned: Plan, starting: Ite
     """
     for name in sorted(set(named) - set(starting)):
         method = registry.load(registry.METHODS, name)
-        if not method.implements("pretraining_loss"):
+        if not method.starts_from_checkpoint():
             why, fix = f"{name} is not pretrained", "Leave it out."
         else:
             run = ", ".join(sorted({cell.mode for cell in planned.cells if cell.method == name}))

@@ -169,8 +169,9 @@ def plan(options: RunOptions) -> Plan:
                 continue
             # Where nothing is trained neither fraction nor, with a checkpoint, the seed can matter.
             fixed = not mode.uses_labels
-            pretrained = method.implements("pretraining_loss")
-            trained = mode.uses_checkpoint and (pretrained or method.implements("combine")) and name not in given
+            pretrained = method.starts_from_checkpoint()
+            learns = method.implements("pretraining_loss") or method.implements("combine")
+            trained = mode.uses_checkpoint and learns and name not in given
             for fraction, number, fold in itertools.product(
                 (1.0,) if fixed else options.fractions, asked_seeds, folds[task.name]
             ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import modes, registry
@@ -12,7 +13,7 @@ from bench.data.source import DataSource
 from bench.errors import BenchError, ConfigError, shortened
 from bench.runner.config_source import refuse_unknown_fields
 from bench.runner.named_checkpoints import named_checkpoints, refuse_unused_checkpoints
-from bench.runner.overrides import Override, check_offer, check_overrides, parse_overrides
+from bench.runner.overrides import Override, check_offer, check_overrides, method_config, parse_overrides
 from bench.runner.plan import Plan, RunOptions, plan
 
 if TYPE_CHECKING:
@@ -48,8 +49,11 @@ class Errors:
             raise ConfigError(f"{len(self.collection)} errors:{listed}")
 
 
-def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Session]:
-    """Plan the cells and open their session; nothing is written.
+def prepare_session(options: RunOptions, source: DataSource, may_fetch: bool = True) -> tuple[Plan, Session]:
+    """Plan the cells and open their session; nothing is written but the checkpoints of released weights.
+
+    Args:
+        may_fetch: whether released weights may be fetched.
 
     Raises:
         BenchError: everything that is wrong with the options, in one message.
@@ -62,6 +66,7 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
     from bench.runner.session import Session
 
     named = named_checkpoints(options.checkpoints, source.workspace.checkpoints, planned, options.of_board)
+    named |= _released_checkpoints(planned, named, overrides, options, source, may_fetch)
     session = Session(
         source,
         profile_of(options, source),
@@ -89,7 +94,7 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
     for method, mode in dict.fromkeys((cell.method, cell.mode) for cell in planned.cells):
         with errors.collected():
             session.mode_config(mode, registry.load(registry.METHODS, method))
-    learning = {name for name in names if registry.load(registry.METHODS, name).implements("pretraining_loss")}
+    learning = {name for name in names if registry.load(registry.METHODS, name).starts_from_checkpoint()}
     starting = {
         (c.method, c.task) for c in planned.cells if modes.facts(c.mode).uses_checkpoint and c.method in learning
     }
@@ -109,6 +114,45 @@ def prepare_session(options: RunOptions, source: DataSource) -> tuple[Plan, Sess
                 source.dataset(dataset)  # says what is missing
     errors.raise_if_any()
     return planned, session
+
+
+def _released_checkpoints(
+    planned: Plan,
+    named: Collection[str],
+    overrides: Sequence[Override],
+    options: RunOptions,
+    source: DataSource,
+    may_fetch: bool,
+) -> dict[str, Path]:
+    """The checkpoints of methods that start from released weights, where none was named; a method that only a wildcard chose
+    is left out where they cannot be had.
+
+    Raises:
+        BenchError: weights of methods that were asked for by name, in one message.
+    """
+    errors, found, unable = Errors(), {}, set()
+    by_name = registry.spelled_out(registry.METHODS, options.methods)
+    starting = {cell.method for cell in planned.cells if modes.facts(cell.mode).uses_checkpoint}
+    for name in sorted(starting - set(named)):
+        method = registry.load(registry.METHODS, name)
+        if not method.published_weights:
+            continue
+        from bench.weights.checkpoint import released_checkpoint
+
+        try:
+            config = method_config(method, profile_of(options, source), overrides)
+            found[name] = released_checkpoint(method, config, source.workspace, may_fetch)
+        except BenchError as error:
+            if name in by_name:
+                errors.collection.append(error)
+            else:
+                unable.add(name)
+                planned.left_out.append(str(error).removesuffix("."))
+    errors.raise_if_any()
+    planned.cells = [c for c in planned.cells if c.method not in unable or not modes.facts(c.mode).uses_checkpoint]
+    if not planned.cells:
+        raise ConfigError("nothing to run: " + "; ".join(planned.left_out) + ".")
+    return found
 
 
 def profile_of(options: RunOptions, source: DataSource) -> Profile:

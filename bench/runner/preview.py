@@ -107,7 +107,7 @@ def preview(runs: Sequence[RunOptions], source: DataSource) -> Preview:
     effects: dict[str, dict[str, list[str]]] = {}
     in_all = set.intersection(*(set(options.overrides) for options in runs)) if runs else set()
     for options in runs:
-        planned, session = prepare_session(options, source)
+        planned, session = prepare_session(options, source, may_fetch=False)
         settings = [text for text in options.overrides if text not in in_all]
         _add(made, options, session, [PreviewedCell(cell, settings) for cell in planned.cells], listed)
         made.left_out += planned.left_out

@@ -284,7 +284,7 @@ class Session:
         Args:
             training: the number of the pretraining, added to the seed of the config. A given checkpoint has one.
         """
-        if not method.implements("pretraining_loss"):
+        if not method.starts_from_checkpoint():
             return None
         config = self.method_config(method.name)
         if method.name in self.checkpoints:

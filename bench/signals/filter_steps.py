@@ -6,6 +6,8 @@ Filters are those of :mod:`bench.signals.filters` (``highpass:0.5``). Next to th
     every sample to at most 4 times the root mean square of the recording;
 ``als:1e7:0.3:5``
     a baseline by asymmetric least squares, subtracted lead by lead: smoothness, asymmetry, iterations;
+``median:0.4``
+    the running median over 0.4 s, zeros beyond both ends, subtracted lead by lead (ECGFounder's baseline);
 ``zscore-groups``
     mean 0 and variance 1 within each of I-III, aVR-aVF and V1-V6.
 
@@ -29,7 +31,7 @@ MMCL = ("clip:4", "als:1e7:0.3:5", "zscore-groups")
 GROUPS = (slice(0, 3), slice(3, 6), slice(6, 12))
 """Of ``LEADS``: Einthoven's, Goldberger's and Wilson's leads, which MMCL scales apart (IV-A)."""
 
-_VALUES = {"clip": (1, "4"), "als": (3, "1e7:0.3:5"), "zscore-groups": (0, "")}
+_VALUES = {"clip": (1, "4"), "als": (3, "1e7:0.3:5"), "median": (1, "0.4"), "zscore-groups": (0, "")}
 """Name -> how many numbers follow it, and an example."""
 
 
@@ -75,6 +77,8 @@ def prepare_signal(
         elif kind == "als":
             smoothness, asymmetry, iterations = _numbers(name)
             result = result - als_baseline(result, smoothness, asymmetry, int(iterations))
+        elif kind == "median":
+            result = result - running_median(result, _numbers(name)[0] * fs)
         elif kind == "zscore-groups":
             result = zscore_groups(result, part)
         else:
@@ -91,6 +95,15 @@ def clip_deviations(
     """
     limit = deviations * signal[..., available, :].std(axis=(-2, -1), keepdims=True)
     return np.clip(signal, -limit, limit)
+
+
+def running_median(signal: Float[np.ndarray, "*batch time"], samples: float) -> Float[np.ndarray, "*batch time"]:
+    """The median over a window of an odd number of samples around each; beyond both ends the signal is zero."""
+    from scipy.signal import medfilt
+
+    width = int(samples) + (int(samples) + 1) % 2
+    flat = np.ascontiguousarray(signal, np.float64).reshape(-1, signal.shape[-1])
+    return np.stack([medfilt(row, width) for row in flat]).reshape(signal.shape)
 
 
 def als_baseline(

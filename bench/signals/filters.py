@@ -1,7 +1,8 @@
 """Filters by name, for ``InputSpec.filters``: ``highpass:0.5``, ``lowpass:40``, ``bandpass:0.5:40``, ``notch:50``.
 
 The numbers are Hz. All but the notch are Butterworth filters of order 2, or of another (``highpass:0.67/5``). All run
-forwards and backwards (zero phase), so that no wave moves; slopes and depths therefore count twice.
+forwards and backwards (zero phase), so that no wave moves; slopes and depths therefore count twice. ``/scipy`` at the end
+takes the short ends of ``scipy.signal.filtfilt``'s default, as released models were trained with.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ FILTERS: dict[str, tuple[int, Callable[..., np.ndarray]]] = {
 }
 """Name -> (number of frequencies, design): second-order sections from a rate, an order and frequencies in Hz."""
 
+SCIPY = "/scipy"
+
 _EXAMPLE = {1: "0.5", 2: "0.5:40"}
 
 
@@ -52,7 +55,7 @@ def design(name: str, fs: float) -> Float[np.ndarray, "section 6"]:
     Raises:
         UnknownName: there is no such filter. ConfigError: its frequencies are not numbers between 0 and fs / 2.
     """
-    text, slash, order = name.partition("/")
+    text, slash, order = name.removesuffix(SCIPY).partition("/")
     kind, *values = text.split(":")
     if kind not in FILTERS:
         raise UnknownName("filter", kind, FILTERS)
@@ -77,12 +80,14 @@ def apply_filters(
     """Run the named filters one after another along the last axis.
 
     Both ends are extended by odd reflection, three seconds or as much as the signal has: enough for a corner at 0.5 Hz
-    to settle.
+    to settle. With ``/scipy`` it is three times the number of the filter's coefficients.
     """
     from scipy.signal import sosfiltfilt
 
     result = signal.astype(np.float64)
     for name in names:
-        padding = min(round(3 * fs), signal.shape[-1] - 1)
-        result = sosfiltfilt(design(name, fs), result, axis=-1, padtype="odd", padlen=padding)
+        sections = design(name, fs)
+        coefficients = 1 + 2 * len(sections) - int((sections[:, [2, 5]] == 0).all(axis=1).sum())  # odd orders: one less
+        padding = 3 * coefficients if name.endswith(SCIPY) else round(3 * fs)
+        result = sosfiltfilt(sections, result, axis=-1, padtype="odd", padlen=min(padding, signal.shape[-1] - 1))
     return result.astype(signal.dtype)

@@ -141,6 +141,11 @@ class Workspace:
         return self.root / "checkpoints"
 
     @property
+    def weights(self) -> Path:
+        """Weight files that others published, as they came."""
+        return self.root / "weights"
+
+    @property
     def features(self) -> Path:
         return self.root / "features"
 

@@ -64,6 +64,30 @@ def import_checkpoint(
     _reorder_leads(own, report, names, order, f"{cls.name}, --part {part}")
     method.load_state_dict(own)
     digest = file_digest(path)
+    spec = imported_spec(cls, config, digest, part, corpora, order)
+    final = spec.folder(checkpoints)
+    if not final.is_dir():
+        imported = {"file": path.name, "sha256": digest, "whole": names.covers == "", "names": asdict(report)}
+        facts = {"imported": imported, "records": {}, "batch_size": None, "steps": None, "seconds": None}
+        weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
+        write_checkpoint(spec, final, method, weights, facts)
+    return final, report
+
+
+def imported_spec(
+    cls: type[Method],
+    config: MethodConfig,
+    digest: str,
+    part: str = "model",
+    corpora: str | None = None,
+    leads: Sequence[str] | None = None,
+) -> CheckpointSpec:
+    """What determines the checkpoint that a published file becomes.
+
+    Args:
+        digest: of the file. Others: as for :func:`import_checkpoint`.
+    """
+    order = _whole_order(leads or cls.published_names(config)[part].lead_order)
     corpus = {
         "dataset": corpora or "+".join(cls.published_corpora) or cls.corpus or "unknown",
         "data": "real",
@@ -75,14 +99,7 @@ def import_checkpoint(
         "part": part,
         "lead_order": list(order),
     }
-    spec = CheckpointSpec(cls, config, corpus)
-    final = spec.folder(checkpoints)
-    if not final.is_dir():
-        imported = {"file": path.name, "sha256": digest, "whole": names.covers == "", "names": asdict(report)}
-        facts = {"imported": imported, "records": {}, "batch_size": None, "steps": None, "seconds": None}
-        weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
-        write_checkpoint(spec, final, method, weights, facts)
-    return final, report
+    return CheckpointSpec(cls, config, corpus)
 
 
 def _converted(path: Path, tensors: dict[str, Tensor], names: PublishedNames) -> dict[str, Tensor]:

@@ -1,0 +1,1 @@
+"""Released weights: fetched once, checked, and imported as checkpoints."""

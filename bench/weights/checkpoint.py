@@ -1,0 +1,54 @@
+"""Released weights as the checkpoint that a method starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import ConfigError
+from bench.storage.workspace import Workspace
+from bench.training.import_checkpoint import import_checkpoint, imported_spec
+from bench.weights.files import checked, fetch, keep, present, released_weights
+
+if TYPE_CHECKING:
+    from bench.method import Method, MethodConfig
+
+
+def released_checkpoint(
+    method: type[Method], config: MethodConfig, workspace: Workspace, may_fetch: bool = True
+) -> Path:
+    """The checkpoint folder of a method's released weights, fetched and imported if need be.
+
+    Args:
+        may_fetch: whether the file may be downloaded.
+
+    Raises:
+        ConfigError: they are not here and may not be fetched, or their licence was not accepted. DataError: they cannot be
+            fetched, have changed, or do not fit the method.
+    """
+    released = released_weights(method, config)
+    file = present(method.name, released, workspace)
+    if file is None:
+        if not may_fetch:
+            raise ConfigError(
+                f"the weights of {method.name} are not here yet: bench weights fetch {method.name} (licence: "
+                f"{released.licence})."
+            )
+        file = fetch(method.name, released, workspace)
+    corpora = "+".join(released.corpora)
+    final = imported_spec(method, config, file.sha256, released.part, corpora).folder(workspace.checkpoints)
+    if final.is_dir():
+        return final
+    return import_checkpoint(method, config, checked(file).path, workspace.checkpoints, released.part, corpora)[0]
+
+
+def take(method: type[Method], config: MethodConfig, workspace: Workspace, file: Path) -> Path:
+    """The checkpoint folder of a released file that a person has fetched; the file is copied into the workspace if it fits.
+
+    Raises:
+        ConfigError: another file is there. DataError: no such file, or one that does not fit the method.
+    """
+    released = released_weights(method, config)
+    folder, _ = import_checkpoint(method, config, file, workspace.checkpoints, released.part, "+".join(released.corpora))
+    keep(method.name, released, workspace, file)
+    return folder

@@ -1,0 +1,61 @@
+"""``bench weights``, and a run of a method that starts from released weights."""
+
+import torch
+
+from bench import registry
+
+METHOD = """
+    from typing import ClassVar, Literal
+    import torch
+    from pydantic import Field
+    from bench.method import Method, MethodConfig
+    from bench.method.published_names import PublishedNames
+    from bench.signals.input_spec import InputSpec
+    from bench.signals.leads import LEADS
+    class Mine(Method):
+        '''Released. Source: this test.'''
+        name = "released"
+        input = InputSpec(fs=100, seconds=1)
+        published_weights: ClassVar = {
+            "first": {"file": "first.pth", "page": "https://example.org", "licence": "MIT", "corpora": ("mimic-iv-ecg",)},
+            "second": {"file": "second.pth", "page": "https://example.org", "licence": "CC-BY-NC-4.0", "corpora": ()},
+        }
+        class Config(MethodConfig):
+            weights: Literal["first", "second"] = Field("first", description="which file")
+        def build(self, config):
+            self.net = torch.nn.Linear(100, 3)
+        def encode(self, batch):
+            return self.net(batch.ecg).mean(1)
+        @classmethod
+        def published_names(cls, config):
+            return {"model": PublishedNames(((r"fc\\.", "net."),), LEADS)}
+"""
+
+
+def publish(path, **change):
+    tensors = {"fc.weight": torch.full((3, 100), 0.5), "fc.bias": torch.arange(3.0)} | change
+    torch.save({"state_dict": {name: value for name, value in tensors.items() if value is not None}, "epoch": 1}, path)
+    return path
+
+
+def test_a_method_starts_from_its_released_weights(plugin, bench, tmp_path):
+    plugin("releases", METHOD)
+    run = ("run", "-m", "released", "-t", "ptbxl-super", "--mode", "linear", "--no-track", "--set", "linear.epochs=1")
+    refused = bench(*run)
+    assert refused.code == 2
+    assert "published where only a person can fetch them. Fetch first.pth" in refused.err
+    wrong = bench("weights", "import", "released", str(publish(tmp_path / "short.pth", **{"fc.bias": None})))
+    assert (wrong.code, "1 missing (net.bias)" in wrong.err) == (2, True)
+    assert bench("weights", "import", "released", str(publish(tmp_path / "first.pth"))).code == 0
+    assert '"here": "yes"' in bench("weights", "list", "--json").out
+    done = bench(*run)
+    assert done.code == 0, done.err
+    assert "macro_auroc" in done.out
+    cls = registry.load(registry.METHODS, "released")
+    assert cls.weights_for(cls.Config(weights="second")).file == "second.pth"
+
+
+def test_a_dry_run_fetches_nothing(plugin, bench):
+    plugin("releases", METHOD)
+    done = bench("run", "-m", "released", "-t", "ptbxl-super", "--mode", "linear", "--dry-run")
+    assert "the weights of released are not here yet: bench weights fetch released" in done.err

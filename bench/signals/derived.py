@@ -18,7 +18,7 @@ from bench.progress import say
 from bench.signals.filter_steps import check, looks_across_leads, prepare_signal
 from bench.signals.leads import LEADS
 from bench.signals.median_beat import median_beat
-from bench.signals.resample import resample
+from bench.signals.resample import Resampling, resample
 from bench.signals.store import SignalStore
 from bench.signals.store_writer import StoreWriter, stored
 from bench.storage.artifacts import digest, get_or_make
@@ -30,6 +30,7 @@ CHUNK = 32
 @dataclass(frozen=True)
 class Transform:
     """What is done to whole recordings, in this order: resampled to ``fs``, filtered, reduced to their median beat.
+    ``filters_first`` filters at the recorded rate, before.
 
     ``beat_leads`` names the leads that are available, which alone decide where the beats are; None keeps the recording.
     ``leads`` names them for steps that look at several leads at once; without such a step it makes no difference.
@@ -39,6 +40,8 @@ class Transform:
     filters: tuple[str, ...] = ()
     beat_leads: tuple[str, ...] | None = None
     leads: tuple[str, ...] = LEADS
+    resampling: Resampling = "polyphase"
+    filters_first: bool = False
 
     def __post_init__(self) -> None:
         for name in self.filters:
@@ -54,9 +57,12 @@ class Transform:
         self, signal: Float[np.ndarray, "*batch lead time"], fs: float
     ) -> Float[np.ndarray, "*batch lead out"]:
         """Recordings of one length, in mV at ``fs`` Hz, transformed."""
-        signal = resample(signal, fs, self.fs)
-        if self.filters:
-            signal = prepare_signal(signal, self.fs, self.filters, np.array([lead in self.leads for lead in LEADS]))
+        for resampling in (False, True) if self.filters_first else (True, False):
+            if resampling:
+                signal = resample(signal, fs, self.fs, self.resampling)
+            elif self.filters:
+                rate = fs if self.filters_first else self.fs
+                signal = prepare_signal(signal, rate, self.filters, np.array([lead in self.leads for lead in LEADS]))
         return signal if self.beat_leads is None else beats(signal, self.fs, self.beat_leads)
 
 
@@ -131,7 +137,7 @@ def transformed(store: SignalStore, rows: np.ndarray, transform: Transform) -> l
         own = store.recorder_beats(rows)
         if own is not None:
             for position in np.flatnonzero(np.isfinite(own[:, 0, 0])):
-                result[position] = resample(own[position], store.fs, transform.fs)
+                result[position] = resample(own[position], store.fs, transform.fs, transform.resampling)
                 lengths[position] = -1
     for length in np.unique(lengths[lengths >= 0]):
         alike = np.flatnonzero(lengths == length)

@@ -8,6 +8,8 @@ Filters are those of :mod:`bench.signals.filters` (``highpass:0.5``). Next to th
     a baseline by asymmetric least squares, subtracted lead by lead: smoothness, asymmetry, iterations;
 ``median:0.4``
     the running median over 0.4 s, zeros beyond both ends, subtracted lead by lead (ECGFounder's baseline);
+``fir:0.05:47``
+    a band-pass of ``0.3 fs`` taps (Hamming window), forwards and backwards with scipy's short ends (HuBERT-ECG);
 ``zscore-groups``
     mean 0 and variance 1 within each of I-III, aVR-aVF and V1-V6.
 
@@ -31,7 +33,13 @@ MMCL = ("clip:4", "als:1e7:0.3:5", "zscore-groups")
 GROUPS = (slice(0, 3), slice(3, 6), slice(6, 12))
 """Of ``LEADS``: Einthoven's, Goldberger's and Wilson's leads, which MMCL scales apart (IV-A)."""
 
-_VALUES = {"clip": (1, "4"), "als": (3, "1e7:0.3:5"), "median": (1, "0.4"), "zscore-groups": (0, "")}
+_VALUES = {
+    "clip": (1, "4"),
+    "als": (3, "1e7:0.3:5"),
+    "median": (1, "0.4"),
+    "fir": (2, "0.05:47"),
+    "zscore-groups": (0, ""),
+}
 """Name -> how many numbers follow it, and an example."""
 
 
@@ -79,6 +87,8 @@ def prepare_signal(
             result = result - als_baseline(result, smoothness, asymmetry, int(iterations))
         elif kind == "median":
             result = result - running_median(result, _numbers(name)[0] * fs)
+        elif kind == "fir":
+            result = fir_bandpass(result, fs, *_numbers(name))
         elif kind == "zscore-groups":
             result = zscore_groups(result, part)
         else:
@@ -104,6 +114,21 @@ def running_median(signal: Float[np.ndarray, "*batch time"], samples: float) -> 
     width = int(samples) + (int(samples) + 1) % 2
     flat = np.ascontiguousarray(signal, np.float64).reshape(-1, signal.shape[-1])
     return np.stack([medfilt(row, width) for row in flat]).reshape(signal.shape)
+
+
+def fir_bandpass(
+    signal: Float[np.ndarray, "*batch time"], fs: float, low: float, high: float
+) -> Float[np.ndarray, "*batch time"]:
+    """A band-pass by an odd number of about ``0.3 fs`` coefficients, run both ways."""
+    from scipy.signal import filtfilt, firwin
+
+    if not low < high < fs / 2:
+        raise ConfigError(
+            f"signal step fir:{low:g}:{high:g} at {fs:g} Hz: expected two rising numbers below {fs / 2:g}."
+        )
+    taps = int(0.3 * fs) + (int(0.3 * fs) + 1) % 2
+    ends = min(3 * taps, signal.shape[-1] - 1)
+    return filtfilt(firwin(taps, [low, high], pass_zero=False, fs=fs), [1.0], signal, axis=-1, padlen=ends)
 
 
 def als_baseline(

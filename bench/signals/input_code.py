@@ -14,7 +14,7 @@ from bench.signals import filter_steps, filters, window_kernel, windows
 from bench.signals.derived import beats, derive
 from bench.signals.input_spec import InputSpec
 from bench.signals.median_beat import median_beat
-from bench.signals.resample import resample
+from bench.signals.resample import interpolated, resample
 from bench.signals.store import SignalStore
 from bench.signals.store_writer import StoreWriter, stored
 from bench.storage.code_digest import Item, source_digest
@@ -29,6 +29,9 @@ OPTIONAL: dict[str, tuple[Callable[..., Any], ...]] = {
     "clip": (filter_steps.clip_deviations,),
     "als": (filter_steps.als_baseline,),
     "zscore-groups": (filter_steps.zscore_groups,),
+    "median": (filter_steps.running_median,),
+    "fir": (filter_steps.fir_bandpass,),
+    "linear": (interpolated,),
     "filters": (filters.apply_filters, filters.design),
     "butterworth": (filters._butterworth,),
     "notch": (filters._notch,),
@@ -41,7 +44,7 @@ NO_TRANSFORM: tuple[Any, ...] = (InputSpec, SignalStore, StoreWriter, derive, st
 @functools.cache
 def input_digest(spec: InputSpec, fs: float) -> str:
     """Digest of the code that turns recordings stored at ``fs`` Hz into what ``spec`` asks for."""
-    chosen = {spec.normalise, *(step.partition(":")[0] for step in spec.filters)}
+    chosen = {spec.normalise, spec.resampling, *(step.partition(":")[0] for step in spec.filters)}
     if fs != spec.fs:
         chosen.add("resample")
     if spec.median_beat:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+from bench.signals.resample import Resampling
+
 Normalisation = Literal["none", "minmax", "zscore", "zscore-lead"]
 Modality = Literal["text", "image", "tabular"]
 
@@ -14,7 +16,10 @@ class InputSpec:
     """Rate, length, scaling and modalities of a method's input. Leads always come in ``LEADS`` order, twelve rows.
 
     Attributes:
-        fs: Hz. Other rates are resampled with an anti-aliasing polyphase filter.
+        fs: Hz. Other rates are resampled.
+        resampling: with an anti-aliasing ``polyphase`` filter, by ``fft``, or ``linear`` without a filter, as released models
+            had it done (:mod:`bench.signals.resample`).
+        filters_at: the rate at which ``filters`` work: that of the input (``fs``), or the one that was ``recorded``.
         seconds: length of the window; shorter recordings are zero-padded at the end.
         padding: ``after`` normalisation, which then takes no part in it; ``before``, so that what is padded is scaled with
             the rest, to a plateau (MERL's released loader).
@@ -45,6 +50,8 @@ class InputSpec:
     modalities: tuple[Modality, ...] = ()
     downstream: tuple[Modality, ...] = ()
     image_size: int = 210
+    resampling: Resampling = "polyphase"
+    filters_at: Literal["fs", "recorded"] = "fs"
 
     @property
     def length(self) -> int:
@@ -57,5 +64,11 @@ class InputSpec:
         return replace(self, crop="random") if self.crop == "random-in-pretraining" else self
 
     def to_dict(self) -> dict:
-        """The spec as JSON, for digests and provenance."""
-        return asdict(self)
+        """The spec as JSON, for digests and provenance. Fields of released models are left out where they are not used, so
+        that other methods keep their keys."""
+        usual = InputSpec()
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in ("resampling", "filters_at") or value != getattr(usual, name)
+        }

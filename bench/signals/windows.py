@@ -114,7 +114,12 @@ class SignalView:
         # A median beat of part of a recording is made when it is asked for; of whole recordings, once and for all.
         self._beat_leads = named if spec.median_beat and part else None
         transform = Transform(
-            float(spec.fs), tuple(spec.filters), named if spec.median_beat and not part else None, named
+            float(spec.fs),
+            tuple(spec.filters),
+            named if spec.median_beat and not part else None,
+            named,
+            spec.resampling,
+            spec.filters_at == "recorded",
         )
         self._transform = None
         self.store = self._store = store

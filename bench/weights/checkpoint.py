@@ -49,6 +49,8 @@ def take(method: type[Method], config: MethodConfig, workspace: Workspace, file:
         ConfigError: another file is there. DataError: no such file, or one that does not fit the method.
     """
     released = released_weights(method, config)
-    folder, _ = import_checkpoint(method, config, file, workspace.checkpoints, released.part, "+".join(released.corpora))
+    folder, _ = import_checkpoint(
+        method, config, file, workspace.checkpoints, released.part, "+".join(released.corpora)
+    )
     keep(method.name, released, workspace, file)
     return folder

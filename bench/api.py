@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from bench.data.source import DataSource
     from bench.dataset import OnBadRecord
     from bench.frozen_encoder import FrozenEncoder
+    from bench.runner.execute import RunReport
+    from bench.runner.plan import RunOptions
     from bench.signals.input_spec import InputSpec
     from bench.splitting.label_fractions import Rule
 
@@ -159,7 +161,7 @@ def run(
     with safe_children():
         reports = [run_plan(planned, source) for planned in runs]
     table = tidy(result for report in reports for result in report.results)
-    failures = {cell: message for report in reports for cell, message in report.failures.items()}
+    failures = _failures(runs, reports)
     table.attrs |= {
         "failures": failures,
         "left_out": list(dict.fromkeys([*left_out, *(reason for report in reports for reason in report.left_out)])),
@@ -172,6 +174,15 @@ def run(
             stacklevel=2,
         )
     return table
+
+
+def _failures(runs: Sequence[RunOptions], reports: Sequence[RunReport]) -> dict[str, str]:
+    """Label of each failed cell -> its message. Rows of a board may have cells of one label; their settings are added."""
+    failures: dict[str, str] = {}
+    for options, report in zip(runs, reports, strict=True):
+        for cell, message in report.failures.items():
+            failures[cell if cell not in failures else " · ".join([cell, *options.row])] = message
+    return failures
 
 
 def results(workspace: str | Path | None = None) -> pd.DataFrame:

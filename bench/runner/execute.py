@@ -115,11 +115,11 @@ def run(
         memory.remember(options, session, planned, keys)
     report = RunReport(left_out=planned.left_out)
     finished = {} if options.recompute else _finished(keys, workspace.results, shared)
-    _report_finished(finished, source, session.profile, on_result)
+    _report_finished(finished, source, session.profile, on_result, options.row)
     todo: list[Cell] = []
     if not options.cached_only:
         for cell, (message, trace) in unkeyed.items():
-            _failed(cell, session, "", message, trace, report)
+            _failed(cell, session, "", message, trace, report, options.row)
         todo = [cell for cell in keys if cell not in finished]
     if not options.retry_failed:
         todo = _without_failed(todo, keys, session, report)
@@ -148,14 +148,14 @@ def run(
                 outcome = replace(outcome, error=f"its result is on the machine that computed it. {NOT_SHARED}")
             if outcome.error:
                 if job.kind == "cell":
-                    _failed(job.cell, session, keys[job.cell], outcome.error, outcome.trace, report)
+                    _failed(job.cell, session, keys[job.cell], outcome.error, outcome.trace, report, options.row)
                 else:
                     say(f"failed: {job}: {outcome.error}")
                 continue
             costs.note(job.kind, job.cell, outcome.seconds, outcome.memory)
             if job.kind == "cell" and brought is not None:
                 result = read_result(brought)
-                failures.forget(job.cell, source, session.profile)
+                failures.forget(job.cell, source, session.profile, options.row)
                 finished[job.cell] = brought
                 report.computed += outcome.computed
                 mirror([result])
@@ -189,7 +189,7 @@ def _all_found(
     finished = _finished(known.keys, workspace.results, shared)
     if len(finished) < len(known.keys) and not options.cached_only:
         return None
-    _report_finished(finished, source, profile_of(options, source), on_result)
+    _report_finished(finished, source, profile_of(options, source), on_result, options.row)
     results = StoredResults(list(finished.values()))
     with _mirror(options, workspace, in_thread=False) as mirror:
         mirror(results)
@@ -225,10 +225,14 @@ def _brought(outcome: JobOutcome, results: Path, shared: SharedArtifacts | None)
 
 
 def _report_finished(
-    finished: dict[Cell, Path], source: DataSource, profile: Profile, on_result: Callable[[Result, bool], None] | None
+    finished: dict[Cell, Path],
+    source: DataSource,
+    profile: Profile,
+    on_result: Callable[[Result, bool], None] | None,
+    row: Sequence[str],
 ) -> None:
     for cell in finished:
-        failures.forget(cell, source, profile)
+        failures.forget(cell, source, profile, row)
     if len(finished) > LISTED_ONE_BY_ONE:
         say(f"{len(finished):,} cells found finished")
     elif on_result:
@@ -249,8 +253,10 @@ def _without_failed(todo: list[Cell], keys: dict[Cell, str], session: Session, r
     return left
 
 
-def _failed(cell: Cell, session: Session, key: str, message: str, trace: str, report: RunReport) -> None:
-    failures.record(cell, session.source, session.profile, key, message, trace)
+def _failed(
+    cell: Cell, session: Session, key: str, message: str, trace: str, report: RunReport, row: Sequence[str]
+) -> None:
+    failures.record(cell, session.source, session.profile, key, message, trace, row)
     report.failures[str(cell)] = message
     say(f"failed: {cell}: {message}")
 

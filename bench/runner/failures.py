@@ -15,6 +15,8 @@ from bench.redaction import redact
 from bench.storage.artifacts import digest, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.cells.cell import Profile
     from bench.data.source import DataSource
     from bench.storage.workspace import Workspace
@@ -42,20 +44,26 @@ def _of_memory(error: BaseException) -> bool:
     )
 
 
-def record(cell: Cell, source: DataSource, profile: Profile, key: str, message: str, trace: str) -> None:
-    """Keep a failure under ``failures/``, where ``bench runs --failed`` finds it."""
+def record(
+    cell: Cell, source: DataSource, profile: Profile, key: str, message: str, trace: str, row: Sequence[str] = ()
+) -> None:
+    """Keep a failure under ``failures/``, where ``bench runs --failed`` finds it.
+
+    Args:
+        row: settings of a board's row (:attr:`bench.runner.plan.RunOptions.row`); rows may share a cell.
+    """
     folder = source.workspace.failures
     value = {"cell": cell.to_dict(), "key": key, "error": message, "traceback": trace, "time": provenance.now()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / _name(cell, source, profile), value)
+        write_json(folder / _name(cell, source, profile, row), value)
     except OSError as error:  # most often what the cell failed of, too; the run goes on and tells
         say(f"warning: the failure of {cell} could not be recorded ({error.strerror or error})")
 
 
-def forget(cell: Cell, source: DataSource, profile: Profile) -> None:
+def forget(cell: Cell, source: DataSource, profile: Profile, row: Sequence[str] = ()) -> None:
     """The cell succeeded."""
-    (source.workspace.failures / _name(cell, source, profile)).unlink(missing_ok=True)
+    (source.workspace.failures / _name(cell, source, profile, row)).unlink(missing_ok=True)
 
 
 def recorded(workspace: Workspace) -> list[dict[str, Any]]:
@@ -76,6 +84,7 @@ def messages(workspace: Workspace) -> dict[str, str]:
     return {failure["key"]: failure["error"] for failure in recorded(workspace)}
 
 
-def _name(cell: Cell, source: DataSource, profile: Profile) -> str:
-    """One file for a cell of a profile and data kind."""
-    return f"{digest([cell.to_dict(), profile, source.kind], 16)}.json"
+def _name(cell: Cell, source: DataSource, profile: Profile, row: Sequence[str]) -> str:
+    """One file for a cell of a profile, data kind and row."""
+    of_row = [list(row)] if row else []
+    return f"{digest([cell.to_dict(), profile, source.kind, *of_row], 16)}.json"

@@ -54,6 +54,12 @@ class RunOptions:
     board: str = ""  # recorded with the results
     resume: InitVar[str | None] = None  # old words of retry_failed, recompute and cached_only
 
+    @property
+    def row(self) -> tuple[str, ...]:
+        """The settings that distinguish a row of a board from others of the same method."""
+        scopes = tuple(f"{name}." for name in self.methods)
+        return tuple(text for text in self.overrides if self.of_board and text.startswith(scopes))
+
     def __post_init__(self, resume: str | None) -> None:
         if resume is not None:
             field, value = renamed_resume(resume)

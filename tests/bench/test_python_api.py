@@ -13,9 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import bench
-from bench.api import COLUMNS, FailedCells
+from bench.api import COLUMNS, FailedCells, _failures
 from bench.data.source import DataSource
 from bench.errors import BenchError, ConfigError, DataError, UnknownName
+from bench.runner.execute import RunReport
+from bench.runner.plan import RunOptions
 from bench.signals.leads import LEADS
 
 QUICK = {"linear.epochs": 2, "random-resnet.width": 4}
@@ -210,3 +212,9 @@ def test_a_board_is_a_table(here):
     table = bench.board("zeroshot")
     assert "random" in " ".join(table.row.astype(str)).lower()
     assert {"column", "value", "published"} <= set(table.columns)
+
+
+def test_failures_of_two_rows_with_one_label_are_listed_separately():
+    rows = [RunOptions(["kmerl"], ["t"], ["linear"], overrides=[f"kmerl.depth={n}"], of_board=True) for n in (3, 4)]
+    failures = _failures(rows, [RunReport(failures={"a cell": "first"}), RunReport(failures={"a cell": "second"})])
+    assert failures == {"a cell": "first", "a cell · kmerl.depth=4": "second"}

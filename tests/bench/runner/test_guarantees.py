@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -192,3 +193,17 @@ def test_a_command_that_is_killed_ends_like_an_undisturbed_one(workspace, small,
     broken, whole = ({r.cell: (r.key, r.score) for r in read_results(w.results)} for w in (workspace, calm))
     assert broken == whole
     assert len(whole) == 2
+
+
+def test_rows_of_a_board_with_one_label_fail_separately(small, workspace, tmp_path):
+    (tmp_path / "how").write_text("sys.exit")
+    source = DataSource(workspace, simulated_records=120)
+    options = RunOptions(["small"], ["ptbxl-super"], ["finetune"], track=False, of_board=True)
+    rows = [[f"small.dies={tmp_path / 'how'}"], ["small.dies=''"]]
+    reports = [execute.run(replace(options, overrides=["finetune.epochs=1", *row]), source) for row in rows]
+    assert [len(report.failures) for report in reports] == [1, 0]
+    (failure,) = failures.recorded(workspace)
+    assert "called sys.exit(0)" in failure["error"]
+    (tmp_path / "how").unlink()
+    assert not execute.run(replace(options, overrides=["finetune.epochs=1", *rows[0]]), source).failures
+    assert failures.recorded(workspace) == []

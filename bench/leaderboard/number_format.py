@@ -160,8 +160,9 @@ def _what_tests_could_show(table: Table) -> Iterator[tuple[int, str]]:
         scale, decimals = scale_of(table.board, column), shown_decimals(table.board, column)
         sentence = f"{ranks.pairs} {'pair was' if ranks.pairs == 1 else 'pairs were'} tested"
         if ranks.detectable is not None:
+            sentence += "; " if ranks.pairs == 1 else "; in half of them "
             sentence += (
-                f"; in half of them a true difference of {ranks.detectable * scale:.{decimals}f} or more would be found with "
+                f"a true difference of {ranks.detectable * scale:.{decimals}f} or more would be found with "
                 f"80 % power, after correction"
             )
         equal = [" = ".join(table.name(table.lines[k]) for k in pair) for pair in ranks.equal]

@@ -12,6 +12,9 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r'^```(?:console|python title="(?P<file>[^"]+)")\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
+LINE = re.compile(
+    r"^\$ (?P<command>.*<<'(?P<end>\w+)'\n(?:.*\n)*?(?P=end)$|(?:.*\\\n)*.*)", re.MULTILINE
+)  # a here-document, or a command of one line or several
 RUN = (
     "tutorial.md",
     "how-to/sweep.md",
@@ -30,7 +33,7 @@ def script(page: str) -> str:
         if block["file"]:
             lines.append(f"cat > {block['file']} <<'END-OF-FILE'\n{block['text']}END-OF-FILE")
         else:
-            lines += re.findall(r"^\$ ((?:.*\\\n)*.*)", block["text"], re.MULTILINE)
+            lines += [line["command"] for line in LINE.finditer(block["text"])]
     return "\n".join(lines)
 
 
@@ -56,6 +59,8 @@ def run_to_the_letter(page, tmp_path):
 @pytest.mark.parametrize("page", RUN)
 def test_the_commands_run_to_the_letter(page, tmp_path):
     said = run_to_the_letter(page, tmp_path)
+    if page == "how-to/own-board.md":
+        assert "Random ViT" in (tmp_path / "bench-workspace/boards/my-board.md").read_text(encoding="utf-8")
     if page == "tutorial.md":
         assert "0 cells computed, 4 found finished" in said
         assert "Random ResNet" in (tmp_path / "bench-workspace/boards/zeroshot.md").read_text(encoding="utf-8")

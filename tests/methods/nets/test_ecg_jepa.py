@@ -16,6 +16,7 @@ def test_the_released_file_fits_and_nothing_else_does(released, refuses_damage):
         tensors = {name: torch.zeros(shape) for name, shape in stored.shapes.items()}
     refuses_damage(net, tensors, ECG_JEPA)
     assert sum(p.numel() for p in net.parameters()) == stored.parameters == 85_374_720
+    assert {norm.eps for norm in net.modules() if isinstance(norm, torch.nn.LayerNorm)} == {1e-5}
 
 
 def test_positions_and_visible_tokens_are_those_of_the_release(released):

@@ -172,8 +172,8 @@ def friedman(values: Float[np.ndarray, "column method"], level: float = 0.95) ->
     unit = np.sqrt(methods * (methods + 1) / (6.0 * columns))
     apart = np.abs(mean_ranks[:, None] - mean_ranks) / unit * np.sqrt(2)
     # The studentised range is slow to evaluate, and mean ranks take few distinct distances.
-    distances, place = np.unique(apart.round(12), return_inverse=True)
-    p_values = stats.studentized_range.sf(distances, methods, np.inf)[place].reshape(apart.shape)
+    distances, distance_index = np.unique(apart.round(12), return_inverse=True)
+    p_values = stats.studentized_range.sf(distances, methods, np.inf)[distance_index].reshape(apart.shape)
     np.fill_diagonal(p_values, 1.0)
     if (ranks == ranks[:, :1]).all():
         statistic, p_value = 0.0, 1.0
@@ -227,5 +227,5 @@ def indistinguishable(
         split = {part for group in groups if {i, j} <= group for part in (group - {i}, group - {j})}
         groups = {group for group in groups if not {i, j} <= group}
         groups |= {part for part in split if not any(part < other for other in groups | split)}
-    place = {method: k for k, method in enumerate(order)}
-    return sorted((sorted(group, key=place.__getitem__) for group in groups), key=lambda g: [place[k] for k in g])
+    rank = {method: k for k, method in enumerate(order)}
+    return sorted((sorted(group, key=rank.__getitem__) for group in groups), key=lambda g: [rank[k] for k in g])

@@ -204,7 +204,7 @@ def survival_times(
             "c_index": survival.weighted_harrell_c(times, events, log_risk, weights)[:, None]
         },
         carriers={"c_index": np.array([len(np.unique(clusters[events != 0]))])},
-        per_class={"c_index": value, **{name: np.array([one]) for name, one in secondary.items()}},
+        per_class={"c_index": value, **{name: np.array([measured]) for name, measured in secondary.items()}},
         support=np.array([np.count_nonzero(events)]),
         left_out=np.array([undefined]),
         notes=["c_index is undefined: no two records have a known order of events."] if undefined else [],

@@ -109,7 +109,7 @@ def differences_of_all_pairs(
     """
     if len(lines) < 2:
         return []
-    whole = Covariance.of([run for line in lines for run in line], near_perfect=False)
+    covariance = Covariance.of([run for line in lines for run in line], near_perfect=False)
     ends = np.cumsum([len(line) for line in lines])
     places = [list(range(end - len(line), end)) for line, end in zip(lines, ends, strict=True)]
     known = [None if drawn is None else tuple(drawn) for drawn in draws or [None] * len(lines)]
@@ -117,7 +117,7 @@ def differences_of_all_pairs(
         _difference(
             lines[i],
             lines[j],
-            whole.of_runs([*places[i], *places[j]]),
+            covariance.of_runs([*places[i], *places[j]]),
             known[i] is not None and known[i] == known[j],
             level,
         )
@@ -128,21 +128,21 @@ def differences_of_all_pairs(
 def _difference(
     first: Sequence[Replicates], second: Sequence[Replicates], covariance: Covariance, paired: bool, level: float
 ) -> Difference:
-    one, other = len(first), len(second)
-    paired = paired and one == other > 1
+    n_first, n_second = len(first), len(second)
+    paired = paired and n_first == n_second > 1
     values = [np.array([run.value for run in runs]) for runs in (first, second)]
     value = float(values[0].mean() - values[1].mean())
-    weights = np.concatenate([np.full(one, 1 / one), np.full(other, -1 / other)])
+    weights = np.concatenate([np.full(n_first, 1 / n_first), np.full(n_second, -1 / n_second)])
     records = covariance.spread(weights)
     if records.standard_error**2 < _ROUNDING * np.trace(covariance.total):  # so much alike that rounding would show
         records = paired_difference(average(first), average(second)).spread
         common = records.standard_error**2
     else:
-        across = covariance.total[:one, one:]
-        common = _common(covariance.total[:one, :one]) + _common(covariance.total[one:, one:])
-        common -= 2 * float((across.sum() - np.trace(across)) / (one * (one - 1)) if paired else across.mean())
+        across = covariance.total[:n_first, n_first:]
+        common = _common(covariance.total[:n_first, :n_first]) + _common(covariance.total[n_first:, n_first:])
+        common -= 2 * float((across.sum() - np.trace(across)) / (n_first * (n_first - 1)) if paired else across.mean())
     if paired:
-        replicates = [(float(np.var(values[0] - values[1], ddof=1)), one)]
+        replicates = [(float(np.var(values[0] - values[1], ddof=1)), n_first)]
     else:
         replicates = [(float(np.var(v, ddof=1)), len(v)) for v in values if len(v) > 1]
     return t_test(value, combined(common, records.freedom, replicates), level)

@@ -117,17 +117,17 @@ def score(
     Raises DataError for shapes that do not fit, targets outside their range, and non-finite scores; UnknownName for
     an unknown kind or metric.
     """
-    asked = kinds.load(kind)
-    measured, cluster = _measure(asked, targets, scores, classes, clusters, validation)
-    drawn = _replicates(asked, measured, _chosen(asked, metrics, measured), cluster, bootstrap, seed)
-    estimates = {name: _estimate(replicates, asked.metrics[name]) for name, replicates in drawn.items()}
+    definition = kinds.load(kind)
+    measured, cluster = _measure(definition, targets, scores, classes, clusters, validation)
+    drawn = _replicates(definition, measured, _chosen(definition, metrics, measured), cluster, bootstrap, seed)
+    estimates = {name: _estimate(replicates, definition.metrics[name]) for name, replicates in drawn.items()}
     for group, members in (groups or {}).items():
-        for name in asked.grouped_metrics:
+        for name in definition.grouped_metrics:
             if name not in drawn:
                 continue
             part = drawn[name].of_parts([list(classes).index(label) for label in members])
             if part.present.any():
-                estimates[f"{name}_{group}"] = _estimate(part, asked.metrics[name])
+                estimates[f"{name}_{group}"] = _estimate(part, definition.metrics[name])
     return Score(
         kind=kind,
         metrics=estimates,
@@ -164,9 +164,9 @@ def score_replicates(
 
     Two methods scored on the same records, clusters and seed see the same replicates: their difference is paired.
     """
-    asked = kinds.load(kind)
-    measured, cluster = _measure(asked, targets, scores, classes, clusters, validation, metrics)
-    return _replicates(asked, measured, _chosen(asked, metrics, measured), cluster, bootstrap, seed)
+    definition = kinds.load(kind)
+    measured, cluster = _measure(definition, targets, scores, classes, clusters, validation, metrics)
+    return _replicates(definition, measured, _chosen(definition, metrics, measured), cluster, bootstrap, seed)
 
 
 def _measure(

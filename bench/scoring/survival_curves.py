@@ -98,26 +98,26 @@ def secondary(
         validation records: those of training records are too well known to the model.
     """
     names = ("uno_c", "td_auc", "log_rank_p", "integrated_brier", "predicted_5y", "observed_5y")
-    found = dict.fromkeys(names, math.nan)
+    measures = dict.fromkeys(names, math.nan)
     seen = times[events != 0]
     if not len(seen):
-        return found
+        return measures
     own = (times, events)
     within = np.unique(np.quantile(seen, [0.25, 0.5, 0.75]))
     within = within[(within > times.min()) & (within < times.max())]
-    found["uno_c"] = _or_nan(lambda: uno_c(*own, *own, log_risk, tau=float(seen.max())))
-    found["log_rank_p"] = log_rank(times, events, high_risk(log_risk, events))
-    found["observed_5y"] = 1 - kaplan_meier(times, events).at(HORIZON)
+    measures["uno_c"] = _or_nan(lambda: uno_c(*own, *own, log_risk, tau=float(seen.max())))
+    measures["log_rank_p"] = log_rank(times, events, high_risk(log_risk, events))
+    measures["observed_5y"] = 1 - kaplan_meier(times, events).at(HORIZON)
     if len(within):
-        found["td_auc"] = _or_nan(lambda: time_dependent_auc(*own, *own, log_risk, within)[1])
+        measures["td_auc"] = _or_nan(lambda: time_dependent_auc(*own, *own, log_risk, within)[1])
     if baseline is None or not (baseline[1] != 0).any():
-        return found
+        return measures
     if baseline[0].max() >= HORIZON:
-        found["predicted_5y"] = float(np.mean(1 - breslow_survival(*baseline, log_risk, np.array([HORIZON]))))
+        measures["predicted_5y"] = float(np.mean(1 - breslow_survival(*baseline, log_risk, np.array([HORIZON]))))
     if len(within) > 1:
         curves = breslow_survival(*baseline, log_risk, within)
-        found["integrated_brier"] = _or_nan(lambda: integrated_brier(*own, *own, curves, within))
-    return found
+        measures["integrated_brier"] = _or_nan(lambda: integrated_brier(*own, *own, curves, within))
+    return measures
 
 
 def _or_nan(compute: Callable[[], float]) -> float:

@@ -32,11 +32,11 @@ class Ranking:
 
         weights = np.ascontiguousarray(weights, np.uint8 if weights.max(initial=0) < 256 else np.uint32)
         shape = (len(self._ranked), weights.shape[1])
-        found = {"auroc": np.full(shape, np.nan), "auprc": np.full(shape, np.nan)}
+        measures = {"auroc": np.full(shape, np.nan), "auprc": np.full(shape, np.nan)}
         for c, (order, positive, ends) in enumerate(self._ranked):
             if positive.any():
-                areas(weights, order, positive, ends, found["auroc"][c], found["auprc"][c], "auprc" in names)
-        return {name: found[name].T for name in names}
+                areas(weights, order, positive, ends, measures["auroc"][c], measures["auprc"][c], "auprc" in names)
+        return {name: measures[name].T for name in names}
 
 
 def _ranked(

@@ -167,8 +167,8 @@ def comparisons(
     if aspect == "probe protocol" and not (declared.paper.settings or declared.release.settings):
         names += [f"{mode}.{name}" for mode, fields in cls.protocols.items() for name in fields]
     for name in dict.fromkeys(names):
-        given = name in declared.paper.settings or name in declared.release.settings or name in declared.fields
-        if not given and not ours.has(name):
+        is_stated = name in declared.paper.settings or name in declared.release.settings or name in declared.fields
+        if not is_stated and not ours.has(name):
             continue
         reason = declared.why.get(name, "")
         if not reason and name in marked and same(marked[name][0], ours.value(name)):
@@ -234,8 +234,8 @@ class OurSettings:
         """The description of its field; of a nested one, that of the whole where it has one: the source of its numbers."""
         if name not in self._fields:
             return ""
-        whole = self.cls.Config.model_fields[name.split(".")[0]].description
-        return " ".join((whole or self._fields[name][1].description or "").split())
+        of_section = self.cls.Config.model_fields[name.split(".")[0]].description
+        return " ".join((of_section or self._fields[name][1].description or "").split())
 
     def _parameters(self, path: str) -> float:
         """Millions in a module of the method; ``whole``: in all of it."""

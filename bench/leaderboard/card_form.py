@@ -225,10 +225,10 @@ class Card(_Strict):
     def result(self) -> Result:
         """The result that the card is of; its predictions are elsewhere."""
         value = self.model_dump(mode="json")
-        named = {one.name for one in fields(Result)} - set(LEFT_OUT)
-        kept = {name: value[name] for name in named}
+        named = {field.name for field in fields(Result)} - set(LEFT_OUT)
+        values = {name: value[name] for name in named}
         return Result(
-            **(kept | {"cell": Cell.from_dict(self.cell)}),
+            **(values | {"cell": Cell.from_dict(self.cell)}),
             schema=self.result_schema,
             predictions_digest=self.predictions.sha256,
         )

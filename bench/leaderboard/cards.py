@@ -48,7 +48,7 @@ COMPARISONS = "comparisons.json"
 
 def card_of(result: Result) -> dict[str, Any]:
     """A result as a card. Passwords and tokens in its texts become ``***``."""
-    value = {one.name: getattr(result, one.name) for one in fields(Result) if one.name not in LEFT_OUT}
+    value = {field.name: getattr(result, field.name) for field in fields(Result) if field.name not in LEFT_OUT}
     value |= {"cell": result.cell.to_dict(), "predictions": {"sha256": result.predictions_digest}}
     plain = _redacted(json.loads(json.dumps({"card": CARD, "result_schema": result.schema} | value, default=str)))
     plain = Card.model_validate(plain | {"digest": "0" * 32}).model_dump(mode="json", exclude={"digest"})
@@ -57,9 +57,9 @@ def card_of(result: Result) -> dict[str, Any]:
 
 def _redacted(value: Any) -> Any:
     if isinstance(value, dict):
-        return {redact(name): _redacted(one) for name, one in value.items()}
+        return {redact(name): _redacted(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_redacted(one) for one in value]
+        return [_redacted(part) for part in value]
     return redact(value) if isinstance(value, str) else value
 
 
@@ -263,12 +263,12 @@ def _complete(card: Card, split: Split) -> Iterator[str]:
     """What a complete copy of the data must hold, from the split's file."""
     from bench.splitting.split import PARTITIONS
 
-    whole = split.content.complete
+    complete = split.content.complete
     if card.split.fold not in split.folds:
         yield f"split.fold: {card.split.fold}, but {split.name} has folds 0 to {split.folds[-1]}"
-    if whole is None:
+    if complete is None:
         return
-    parts = whole.partitions
+    parts = complete.partitions
     for name, facts in parts.items():
         count = getattr(card.counts, name)
         # fewer may train: a labelled fraction
@@ -281,7 +281,7 @@ def _complete(card: Card, split: Split) -> Iterator[str]:
     if test and test.patients is not None and card.score.n_clusters != test.patients:
         yield f"score.n_clusters: {card.score.n_clusters:,} patients, but {split.name} has {test.patients:,} in test"
     stated = [[name, parts[name].digest] for name in PARTITIONS if name in parts]
-    if whole.binding and len(stated) == len(PARTITIONS) and all(one for _, one in stated):
+    if complete.binding and len(stated) == len(PARTITIONS) and all(part_digest for _, part_digest in stated):
         expected = digest([split.name, stated])
         if card.split.digest != expected:
             yield f"split.digest: {card.split.digest}, but that of {split.name} is {expected}"
@@ -316,5 +316,5 @@ def _predictions(card: Card, path: Path) -> Iterator[str]:
 def _rounded(value: Any) -> Any:
     """Another machine's sums end in other digits."""
     if isinstance(value, dict):
-        return {name: _rounded(one) for name, one in value.items()}
+        return {name: _rounded(part) for name, part in value.items()}
     return float(f"{value:.6g}") if isinstance(value, float) else value

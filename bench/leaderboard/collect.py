@@ -178,8 +178,8 @@ def board_of(results: Sequence[Result]) -> Board:
             metric=next(iter(result.score["metrics"])),
             folds=max(result.cell.fold + 1, known.folds if known else 1),
         )
-    found = {result.method_name: row_of(result) for result in results}
-    rows = [row.model_copy(update={"group": ""}) for row in found.values()]
+    rows_by_method = {result.method_name: row_of(result) for result in results}
+    rows = [row.model_copy(update={"group": ""}) for row in rows_by_method.values()]
     return Board(name="results", title="Results", metric="", decimals=3, columns=list(columns.values()), rows=rows)
 
 
@@ -203,8 +203,8 @@ def _table(board: Board, stamp: Stamp, assigned: Sequence[tuple[int, Result]]) -
     table = Table(board, stamp, lines)
     used = {table.name(line): results for line, results in behind}
     described = {table.name(line): line.settings for line, _ in behind if line.settings}
-    whole = [Note(f"{table.name(one)}: {one.settings}.", 0) for one, _ in behind if one.settings != one.variant]
-    return replace(table, footnotes=[*whole, *footnotes(used, described)])
+    variants = [Note(f"{table.name(line)}: {line.settings}.", 0) for line, _ in behind if line.settings != line.variant]
+    return replace(table, footnotes=[*variants, *footnotes(used, described)])
 
 
 def _empty(board: Board, row: Row) -> Line:

@@ -71,18 +71,18 @@ def stamps_of(results: Sequence[Result]) -> dict[str, Stamp]:
         own = (int(result.score.get("n_records") or 0), started)
         size[root] = max(size.get(root, own), own)
         populations[(_kind(result), result.dataset.get("name"))].add(root)
-        for place, version in _versions(result, root):
-            versions[place][version] = max(versions[place].get(version, ""), started)
+        for axis, version in _versions(result, root):
+            versions[axis][version] = max(versions[axis].get(version, ""), started)
     position = {
         (kind, root): index
         for (kind, _), roots in populations.items()
         for index, root in enumerate(sorted(roots, key=lambda r: size[r], reverse=True))
     }
-    age = {place: sorted(sorted(found), key=found.__getitem__, reverse=True) for place, found in versions.items()}
+    age = {axis: sorted(sorted(dates), key=dates.__getitem__, reverse=True) for axis, dates in versions.items()}
     numbers: dict[Any, tuple[int, ...]] = {}
     for result in results:
         root = together.root((_kind(result), "split", *_scored(result)))
-        editions = (age[place].index(version) for place, version in _versions(result, root))
+        editions = (age[axis].index(version) for axis, version in _versions(result, root))
         numbers[result.key] = (position[(_kind(result), root)], *editions)
     ordered: dict[Any, list[tuple[int, ...]]] = {}
     for kind in {_kind(result) for result in results}:
@@ -122,5 +122,5 @@ class _Components:
             self._parent[node] = node = self._parent[self._parent[node]]
         return node
 
-    def join(self, one: Any, other: Any) -> None:
-        self._parent[self.root(one)] = self.root(other)
+    def join(self, first: Any, second: Any) -> None:
+        self._parent[self.root(first)] = self.root(second)

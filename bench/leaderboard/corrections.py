@@ -19,20 +19,20 @@ def faults(results: Sequence[Result]) -> list[tuple[str, str]]:
     day. Imported weights were trained by somebody else's code.
     """
     known = registry.entries(registry.METHODS)
-    found: dict[tuple[str, str], None] = {}
+    corrections: dict[tuple[str, str], None] = {}
     for result in results:
         entry = known.get(result.cell.method)
-        made = str(result.checkpoint.get("finished") or result.provenance.get("started", ""))[:10]
-        if entry is None or not made or not corpus_of(result) or result.checkpoint.get("imported"):
+        trained = str(result.checkpoint.get("finished") or result.provenance.get("started", ""))[:10]
+        if entry is None or not trained or not corpus_of(result) or result.checkpoint.get("imported"):
             continue
         try:
             stated = as_published(entry)
         except DataError:  # bench explain METHOD --paper reports it
             continue
         for date, fault in (stated.corrected if stated else {}).items():
-            if made < date.isoformat():
-                found[date.isoformat(), fault] = None
-    return list(found)
+            if trained < date.isoformat():
+                corrections[date.isoformat(), fault] = None
+    return list(corrections)
 
 
 def corrections(used: Mapping[str, Sequence[Result]]) -> list[str]:

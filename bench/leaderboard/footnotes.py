@@ -85,8 +85,8 @@ FEW = 10
 
 def _by_task(results: Sequence[Result]) -> dict[str, Result]:
     """A result of each task whose classes can be listed."""
-    asked = ((result, kinds.known(result.score.get("kind"))) for result in results)
-    return {result.cell.task: result for result, kind in asked if kind is not None and kind.has_classes}
+    with_kinds = ((result, kinds.known(result.score.get("kind"))) for result in results)
+    return {result.cell.task: result for result, kind in with_kinds if kind is not None and kind.has_classes}
 
 
 def _classes(results: Sequence[Result]) -> list[str]:
@@ -109,10 +109,10 @@ def _few_positives(results: Sequence[Result]) -> list[str]:
                     known[name] = min(count, known.get(name, count))
     return [
         f"{task}: under {FEW} positives in test, so that these classes say little by themselves: "
-        + ", ".join(f"{name} ({count})" for name, count in found.items())
+        + ", ".join(f"{name} ({count})" for name, count in counts.items())
         + "."
-        for task, found in sorted(fewest.items())
-        if found
+        for task, counts in sorted(fewest.items())
+        if counts
     ]
 
 
@@ -172,9 +172,11 @@ def _seeds(used: Mapping[str, Sequence[Result]]) -> list[str]:
 
 def _how(used: Mapping[str, Sequence[Result]], tasks: Sequence[str], folds: int) -> list[str]:
     counts: dict[Varied, set[int]] = defaultdict(set)
-    for place in (list(place) for results in used.values() for place in _places(results, tasks)):
-        what = varied(place)
-        counts[what].add(len(by_replicate(place)) if what == "replicates" else len({r.cell.seed for r in place}))
+    for cell_results in (list(cell_results) for results in used.values() for cell_results in _places(results, tasks)):
+        what = varied(cell_results)
+        counts[what].add(
+            len(by_replicate(cell_results)) if what == "replicates" else len({r.cell.seed for r in cell_results})
+        )
     if folds > 1:
         several = [_OF_FOLDS[what].format(n=max(counts[what])) for what in _OF_FOLDS if counts[what]]
         how = "intervals (95 %) are corrected resampled t over them, as their training sets overlap"
@@ -347,8 +349,8 @@ def _unstated(result: Result, fields: set[str]) -> list[str]:
 def set_by_hand(result: Result) -> list[str]:
     """The ``--set`` values of a result that could change it, without those that a sweep chose."""
     swept = (result.provenance.get("sweep") or {}).get("space", {})
-    given = [(text, text.partition("=")[0].strip()) for text in result.provenance.get("overrides") or ()]
-    return [text for text, path in given if path not in swept and _concerns(path, result)]
+    overrides = [(text, text.partition("=")[0].strip()) for text in result.provenance.get("overrides") or ()]
+    return [text for text, path in overrides if path not in swept and _concerns(path, result)]
 
 
 def _concerns(path: str, result: Result) -> bool:

@@ -22,14 +22,14 @@ def identical_results(used: Mapping[str, Sequence[Result]]) -> list[str]:
         by_place: dict[CellCoordinates, list[Result]] = defaultdict(list)
         for result in results:
             by_place[coordinates_of(result)].append(result)
-        for place, there in by_place.items():
-            digests = frozenset(result.predictions_digest for result in there)
+        for coordinates, cell_results in by_place.items():
+            digests = frozenset(result.predictions_digest for result in cell_results)
             if "" not in digests:
-                groups[place, digests].setdefault(frozenset(result.key for result in there), label)
+                groups[coordinates, digests].setdefault(frozenset(result.key for result in cell_results), label)
     places: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for (place, _), labels in groups.items():
+    for (coordinates, _), labels in groups.items():
         if len(labels) > 1:
-            places[tuple(labels.values())].append(_named(place))
+            places[tuple(labels.values())].append(_named(coordinates))
     return [
         f"{'; '.join(where)}: {', '.join(labels[:-1])} and {labels[-1]} have the same predictions: one computation under "
         f"{len(labels)} names."
@@ -37,8 +37,8 @@ def identical_results(used: Mapping[str, Sequence[Result]]) -> list[str]:
     ]
 
 
-def _named(place: CellCoordinates) -> str:
-    task, mode, fraction, leads = place
+def _named(coordinates: CellCoordinates) -> str:
+    task, mode, fraction, leads = coordinates
     words = [task, mode]
     if modes.facts(mode).uses_labels and fraction < 1:
         words.append(f"{100 * fraction:g}%")

@@ -54,7 +54,11 @@ def assign_results(board: Board, results: Iterable[Result]) -> list[tuple[int, R
         if not any(coordinates in wanted[index] for index, _ in of_method):
             continue
         config = flatten(result.config.get("method", {}))
-        fitting = [(len(asked), index) for index, asked in of_method if asked.items() <= _items(config, asked)]
+        fitting = [
+            (len(config_of_row), index)
+            for index, config_of_row in of_method
+            if config_of_row.items() <= _items(config, config_of_row)
+        ]
         most = max((size for size, _ in fitting), default=0)
         assigned += [(index, result) for size, index in fitting if size == most and coordinates in wanted[index]]
     return assigned
@@ -84,8 +88,8 @@ def best_board(results: Sequence[Result]) -> str | None:
     return best.name if best is not None and fit(best)[0] else None
 
 
-def _items(config: dict[str, Any], asked: dict[str, Any]) -> Any:
-    return {name: config[name] for name in asked if name in config}.items()
+def _items(config: dict[str, Any], fields: dict[str, Any]) -> Any:
+    return {name: config[name] for name in fields if name in config}.items()
 
 
 OWN_RECORDS = "the task's own training records"

@@ -70,12 +70,12 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
     if len(readings) != len(results):
         raise DataError(f"{len(results)} results share {len(readings)} places (seed, fold); a mean takes one of each.")
     seeds = sorted({seed for seed, _ in readings})
-    found = sorted({fold for _, fold in readings})
+    folds_seen = sorted({fold for _, fold in readings})
     base = Summary(
         n_records=max(int(r.score.get("n_records") or 0) for r in results),
         seeds=len(seeds),
         replicates=len(groups),
-        folds=len(found),
+        folds=len(folds_seen),
         one_model=is_one_model(results),
         varied=varied(results),
         left_out=tuple(sorted({name for r in results for name in r.score.get("left_out") or ()})),
@@ -87,18 +87,18 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
         return replace(base, missing="not recorded" if is_cost(metric) else f"{which} is undefined or was not measured")
     if difference := differing(results):
         return replace(base, missing=difference)
-    if len(found) < folds:
-        return replace(base, missing=f"{len(found)} of {folds} folds")
-    absent = [(seed, fold) for seed in seeds for fold in found if (seed, fold) not in readings]
+    if len(folds_seen) < folds:
+        return replace(base, missing=f"{len(folds_seen)} of {folds} folds")
+    absent = [(seed, fold) for seed in seeds for fold in folds_seen if (seed, fold) not in readings]
     if absent:
         (seed, *_), fold = absent[0]
         return replace(base, missing=f"seed {seed} lacks fold {fold}")
     units = [[readings[_drawn(r), r.cell.fold] for r in group] for group in groups.values()]
     if is_cost(metric):  # of a machine, not of a sample
         return replace(base, value=math.fsum(_mean_value(unit) for unit in units) / len(units))
-    if len(found) > 1:
+    if len(folds_seen) > 1:
         by_fold = [
-            [_mean_value([reading(r, metric, class_name) for r in group if r.cell.fold == k]) for k in found]
+            [_mean_value([reading(r, metric, class_name) for r in group if r.cell.fold == k]) for k in folds_seen]
             for group in groups.values()
         ]
         estimate = _over_folds(results, by_fold)
@@ -225,13 +225,13 @@ def _over_folds(results: Sequence[Result], by_fold: list[list[float]]) -> dict[s
 
     from bench.scoring.replication import mean_over_folds
 
-    found = mean_over_folds(np.array(by_fold), ratio_of(results))
-    low, high = found.interval("plain")
+    estimate = mean_over_folds(np.array(by_fold), ratio_of(results))
+    low, high = estimate.interval("plain")
     return {
-        "value": found.value,
+        "value": estimate.value,
         **({"low": low, "high": high} if low < high else {}),
-        "sd_patients": math.sqrt(found.patients),
-        **({"sd_replicates": math.sqrt(found.between)} if found.count > 1 else {}),
+        "sd_patients": math.sqrt(estimate.patients),
+        **({"sd_replicates": math.sqrt(estimate.between)} if estimate.count > 1 else {}),
     }
 
 

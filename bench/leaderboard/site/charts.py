@@ -53,13 +53,13 @@ def curves(table: Table, lines: Sequence[Line], columns: Sequence[int]) -> list[
 def _charts(
     table: Table,
     lines: Sequence[Line],
-    found: dict[tuple, list[int]],
+    columns_by_question: dict[tuple, list[int]],
     position: Callable[[Column], float],
     axis: str,
     kind: str,
 ) -> list[Chart]:
     charts = []
-    for (task, mode, _, metric), indices in found.items():
+    for (task, mode, _, metric), indices in columns_by_question.items():
         at = {i: position(table.board.columns[i]) for i in indices}
         if len(set(at.values())) < 2 or len(set(at.values())) < len(indices):
             continue
@@ -145,8 +145,8 @@ def survival_charts(table: Table, lines: Sequence[Line], columns: Sequence[int],
         traces: list[dict[str, Any]] = []
         for line in lines:
             shown = [results[key] for key in line.summaries[index].keys if key in results]
-            asked = [kinds.known(r.score.get("kind")) for r in shown]
-            if not asked or any(kind is None or not kind.follow_up for kind in asked):
+            shown_kinds = [kinds.known(r.score.get("kind")) for r in shown]
+            if not shown_kinds or any(kind is None or not kind.follow_up for kind in shown_kinds):
                 continue
             try:
                 followed = _followed(shown)

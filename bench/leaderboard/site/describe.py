@@ -119,8 +119,8 @@ def task_facts(entry: Entry) -> dict[str, Any]:
         words, kind = dict(cls.classes), cls.kind
     except Exception as error:  # whatever a plugin's module does when it is imported
         warnings.warn(f"the page of {entry.name} shows what its source says: {error}", stacklevel=2)
-    asked = kinds.known(kind)
-    metric = asked.selection_metric if asked else ""
+    definition = kinds.known(kind)
+    metric = definition.selection_metric if definition else ""
     name = str(entry.attributes.get("split"))
     facts: dict[str, Any] = {
         "name": entry.name, "about": paragraphs(entry.summary), "dataset": entry.attributes.get("dataset"), "kind": kind,
@@ -140,10 +140,10 @@ def task_facts(entry: Entry) -> dict[str, Any]:
     except BenchError as error:
         return facts | {"split_notice": str(error)}
     facts |= {"split_notice": split.description.strip(), "split_source": split.source.strip().rstrip(".")}
-    whole = split.content.complete
-    if whole is None:
+    complete = split.content.complete
+    if complete is None:
         return facts
-    facts |= {"version": whole.version, "n": whole.records, "digest": whole.digest or ""}
+    facts |= {"version": complete.version, "n": complete.records, "digest": complete.digest or ""}
     facts["partitions"] = [
         {
             "name": part,
@@ -151,9 +151,9 @@ def task_facts(entry: Entry) -> dict[str, Any]:
             "patients": "—" if partition.patients is None else f"{partition.patients:,}",
             "digest": partition.digest or "—",
         }
-        for part, partition in whole.partitions.items()
+        for part, partition in complete.partitions.items()
     ]
-    counted = {part: partition.classes for part, partition in whole.partitions.items() if partition.classes}
+    counted = {part: partition.classes for part, partition in complete.partitions.items() if partition.classes}
     facts["class_heads"] = [f"{part} positives" for part in counted]
     facts["classes"] = [
         {"name": label, "words": wording, "counts": [classes.get(label) for classes in counted.values()]}

@@ -50,8 +50,8 @@ def board_content(board: Board, tables: Sequence[Table], results: Results, cache
 
 def page(template: str, **content: Any) -> str:
     """A page from its template."""
-    made = f"Made by ecg-bench {importlib.metadata.version('ecg-bench')}"
-    return environment().get_template(template).render(made=made, **content)
+    generator = f"Made by ecg-bench {importlib.metadata.version('ecg-bench')}"
+    return environment().get_template(template).render(made=generator, **content)
 
 
 @functools.cache
@@ -59,16 +59,16 @@ def environment() -> Environment:
     """Jinja2 with this project's templates; everything that is not marked as markup is escaped."""
     import jinja2
 
-    made = jinja2.Environment(
+    jinja_environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made.globals |= {"whisker": _whisker, "inline": None, "tables": False, "charts": False}
-    made.filters["ticks"] = _ticks
-    return made
+    jinja_environment.globals |= {"whisker": _whisker, "inline": None, "tables": False, "charts": False}
+    jinja_environment.filters["ticks"] = _ticks
+    return jinja_environment
 
 
 def assets() -> dict[str, str]:

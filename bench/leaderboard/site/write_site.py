@@ -139,12 +139,12 @@ def _overview(board: Board, tables: Sequence[Table]) -> dict[str, Any]:
 def _grouped(overview: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
     """Boards by paper; those of no paper first."""
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for one in overview:
-        paper, colon, title = one["title"].partition(": ")
+    for entry in overview:
+        paper, colon, title = entry["title"].partition(": ")
         of_paper = bool(colon) and (" Table " in paper or " Figure " in paper)
         name = paper.split(" Table ")[0].split(" Figure ")[0] if of_paper else OURS
         groups[name].append(
-            one | {"title": f"{paper.removeprefix(name).strip()}: {title}" if of_paper else one["title"]}
+            entry | {"title": f"{paper.removeprefix(name).strip()}: {title}" if of_paper else entry["title"]}
         )
     return sorted(groups.items(), key=lambda item: (item[0] != OURS, item[0]))
 

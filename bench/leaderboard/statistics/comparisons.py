@@ -122,14 +122,14 @@ def _compared(table: Table, index: int) -> list[int]:
 def _asked_of(table: Table, index: int) -> tuple[list[Summary], str, str | None, str]:
     """What a column compares: its summaries, the metric, the class; and why it compares nothing."""
     column, filled = table.board.columns[index], _filled(table, index)
-    asked = {_asked(table.board, table.lines[k].row, column) for k in filled}
-    if len(asked) > 1:
+    questions = {_asked(table.board, table.lines[k].row, column) for k in filled}
+    if len(questions) > 1:
         return [], "", None, "its rows show different metrics or classes"
     if any(len(wanted_coordinates(table.lines[k].row, column)) > 1 for k in filled):
         return [], "", None, "it averages several tasks"
     if len(compared := _compared(table, index)) < 2:
         return [], "", None, ONE_MODEL
-    return [table.lines[k].summaries[index] for k in compared], *asked.pop(), ""
+    return [table.lines[k].summaries[index] for k in compared], *questions.pop(), ""
 
 
 def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ranks:
@@ -176,11 +176,13 @@ def _what_pairs_show(tested: Tested, margin: float, pairs: Sequence[tuple[int, i
 
     from bench.scoring.comparison import holm
 
-    known = [(pair, found) for pair, found in zip(pairs, tested.pairs(), strict=True) if found is not None]
+    known = [
+        (pair, difference) for pair, difference in zip(pairs, tested.pairs(), strict=True) if difference is not None
+    ]
     if not known:
         return {}
-    detectable = [found.detectable(len(known)) for _, found in known]
-    equal = holm(np.array([found.equivalence(margin) for _, found in known])) < LEVEL
+    detectable = [difference.detectable(len(known)) for _, difference in known]
+    equal = holm(np.array([difference.equivalence(margin) for _, difference in known])) < LEVEL
     return {
         "detectable": float(np.median(detectable)),
         "equal": tuple(pair for (pair, _), shown in zip(known, equal, strict=True) if shown),
@@ -251,7 +253,7 @@ def _kept_tests(
     path = None
     if cache is not None:
         path = cache / f"{_name(summaries, metric, class_name)}.json"
-        if (kept := read_p_values(path)) and (stored := Tested(**kept)).is_of(len(summaries)):
+        if (content := read_p_values(path)) and (stored := Tested(**content)).is_of(len(summaries)):
             return stored
     try:
         tested = _test([[results[key] for key in s.keys] for s in summaries], metric, class_name)
@@ -284,7 +286,7 @@ def _test(lines: list[list[Result]], metric: str, class_name: str | None) -> Tes
     import numpy as np
 
     folds = [sorted({r.cell.fold for r in line}) for line in lines]
-    if any(found != folds[0] for found in folds):
+    if any(line_folds != folds[0] for line_folds in folds):
         return Tested(why="its rows were tested on different folds")
     if len(folds[0]) > 1:
         return _over_folds(lines, metric, class_name)
@@ -314,8 +316,8 @@ def _bootstrapped(
         [average([scores.replicates(metric, class_name) for scores in group]) for group in line] for line in paired
     ]
     scale = scale_of(paired[0][0][0].result, metric, class_name)
-    found = differences_of_all_pairs(lines, draws)
-    return Tested.of("bootstrap of the paired difference", found, [components(line) for line in lines], scale)
+    differences = differences_of_all_pairs(lines, draws)
+    return Tested.of("bootstrap of the paired difference", differences, [components(line) for line in lines], scale)
 
 
 def _delong(paired: list[PairedScores], column: int) -> Tested:
@@ -323,7 +325,7 @@ def _delong(paired: list[PairedScores], column: int) -> Tested:
 
     from bench.scoring.comparison import delong
 
-    aurocs = delong(paired[0].targets[:, column], np.stack([one.scores[:, column] for one in paired]))
+    aurocs = delong(paired[0].targets[:, column], np.stack([scores.scores[:, column] for scores in paired]))
     pairs = itertools.combinations(range(len(paired)), 2)
     return Tested.of("DeLong", [aurocs.difference(i, j) for i, j in pairs])
 

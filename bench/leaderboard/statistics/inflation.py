@@ -17,7 +17,7 @@ MINUS = "-minus-"
 
 def shows_differences(board: Board) -> bool:
     """Whether the board has a place for differences between protocols."""
-    return any(MINUS in (one.mode or "") for one in (*board.columns, *board.rows))
+    return any(MINUS in (part.mode or "") for part in (*board.columns, *board.rows))
 
 
 def differences(results: Iterable[Result]) -> list[Result]:

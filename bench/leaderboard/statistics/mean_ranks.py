@@ -75,11 +75,13 @@ def mean_ranks_of(table: Table) -> MeanRanks | None:
         if len(places) != 1:
             return None  # rows of one column ask different questions
         blocks[", ".join(places.pop())][column.metric or table.board.metric].append(index)
-    asked = [index for by_metric in blocks.values() for indices in by_metric.values() for index in indices]
+    indices_used = [index for by_metric in blocks.values() for indices in by_metric.values() for index in indices]
     metrics = {metric for by_metric in blocks.values() for metric in by_metric}
     if any(map(is_cost, metrics)):
         return None
-    complete = [k for k, line in enumerate(table.lines) if all(line.summaries[i].value is not None for i in asked)]
+    complete = [
+        k for k, line in enumerate(table.lines) if all(line.summaries[i].value is not None for i in indices_used)
+    ]
     if len(complete) < FEWEST_LINES or len(blocks) < FEWEST_BLOCKS:
         return None
 
@@ -88,7 +90,9 @@ def mean_ranks_of(table: Table) -> MeanRanks | None:
         return np.array([sign * np.mean([_value(table, k, i) for i in indices]) for k in complete])
 
     each = [[under(metric, indices) for metric, indices in by_metric.items()] for by_metric in blocks.values()]
-    values = np.array([one[0] if len(one) == 1 else -np.mean([midranks(-row) for row in one], axis=0) for one in each])
+    values = np.array(
+        [block[0] if len(block) == 1 else -np.mean([midranks(-row) for row in block], axis=0) for block in each]
+    )
     tested, ranks = friedman(values), mean_rank(values)
     order = sorted(range(len(complete)), key=lambda i: ranks[i][0])
     return MeanRanks(
@@ -110,7 +114,7 @@ def _value(table: Table, line: int, column: int) -> float:
     return value
 
 
-def diagram(found: MeanRanks, form: str = "svg", ink: str = "#1b1f24") -> bytes:
+def diagram(mean_ranks: MeanRanks, form: str = "svg", ink: str = "#1b1f24") -> bytes:
     """The critical-difference diagram as ``svg`` or ``png``: mean ranks on a scale, a bar over those that do not
     differ significantly (Demsar, JMLR 2006)."""
     import matplotlib
@@ -120,9 +124,9 @@ def diagram(found: MeanRanks, form: str = "svg", ink: str = "#1b1f24") -> bytes:
     import scikit_posthocs
     from matplotlib import pyplot
 
-    names = _distinct(found.labels)
-    ranks = pd.Series(dict(zip(names, found.mean_ranks, strict=True)))
-    p_values = pd.DataFrame(found.p_values, index=names, columns=names)
+    names = _distinct(mean_ranks.labels)
+    ranks = pd.Series(dict(zip(names, mean_ranks.mean_ranks, strict=True)))
+    p_values = pd.DataFrame(mean_ranks.p_values, index=names, columns=names)
     style: dict[str, Any] = {
         "text.color": ink, "axes.edgecolor": ink, "axes.labelcolor": ink, "xtick.color": ink, "lines.color": ink,
         "svg.fonttype": "none", "svg.hashsalt": "bench", "font.size": 10, "font.family": "sans-serif",

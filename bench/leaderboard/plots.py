@@ -19,7 +19,8 @@ def plot(table: pd.DataFrame, kind: Literal["intervals", "labels"] | None = None
 
     Args:
         table: one row per metric of each cell, with the columns ``method, task, mode, fraction, metric, value, low, high``.
-            Several seeds, folds or lead subsets of one place are averaged, values and bounds alike.
+            Several seeds, folds or lead subsets of one place are averaged, values and bounds alike: bounds cover test
+            patients, not what differs between seeds. Boards have intervals for both.
         kind: ``intervals``: a panel per task and mode, a value with its 95 % interval per method (and fraction);
             ``labels``: a panel per task and mode, value against labelled fraction. None: ``labels`` where a method has
             results at several fractions.

@@ -52,11 +52,11 @@ def table(study: Study, limit: int) -> Table:
     """Trials, best first; those that were stopped, failed or are under way at the end."""
     from rich.table import Table
 
-    made = Table(box=None, header_style="bold", pad_edge=False)
+    trials_table = Table(box=None, header_style="bold", pad_edge=False)
     trials = counted(study.get_trials(deepcopy=False))
     fields = list(dict.fromkeys(field for trial in trials for field in trial.params))
     for column in ("trial", study.user_attrs.get("metric", "value"), "state", *fields, "seconds"):
-        made.add_column(column, overflow="fold", justify="right" if column != "state" else "left")
+        trials_table.add_column(column, overflow="fold", justify="right" if column != "state" else "left")
     ranked = sorted(trials, key=lambda t: (t.state != TrialState.COMPLETE, -(t.value or 0.0), t.number))
     for trial in ranked[:limit]:
         value = "-" if trial.value is None or trial.state == TrialState.PRUNED else f"{trial.value:.4f}"
@@ -67,8 +67,8 @@ def table(study: Study, limit: int) -> Table:
             state = "failed"
         seconds = trial.user_attrs.get("seconds")
         cells = [_written(trial.params[field]) if field in trial.params else "-" for field in fields]
-        made.add_row(str(trial.number), value, state, *cells, "-" if seconds is None else f"{seconds:.1f}")
-    return made
+        trials_table.add_row(str(trial.number), value, state, *cells, "-" if seconds is None else f"{seconds:.1f}")
+    return trials_table
 
 
 def _written(value: Any) -> str:

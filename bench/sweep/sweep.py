@@ -139,18 +139,18 @@ def sweep(
 
 def plan_sweep(options: SweepOptions, source: DataSource) -> tuple[list[Planned], Session]:
     """The studies, one a fold, and the session under whose overrides they vary their fields."""
-    asked, session = prepare_session(options.run, source)
+    plan, session = prepare_session(options.run, source)
     for word, values in (
-        ("method", {cell.method for cell in asked.cells}),
-        ("task", {cell.task for cell in asked.cells}),
-        ("mode", {cell.mode for cell in asked.cells}),
-        ("subset of leads", {cell.leads for cell in asked.cells}),
-        ("fraction", {cell.fraction for cell in asked.cells}),
+        ("method", {cell.method for cell in plan.cells}),
+        ("task", {cell.task for cell in plan.cells}),
+        ("mode", {cell.mode for cell in plan.cells}),
+        ("subset of leads", {cell.leads for cell in plan.cells}),
+        ("fraction", {cell.fraction for cell in plan.cells}),
     ):
         if len(values) > 1:
             named = ", ".join(str(value) for value in sorted(values))
             raise ConfigError(f"a sweep takes one {word}; got: {named}. Run one sweep for each.")
-    first = asked.cells[0]
+    first = plan.cells[0]
     method = registry.load(registry.METHODS, first.method)
     if modes.facts(first.mode).released_protocol:
         raise ConfigError(f"{first.mode} chooses on the test set, so that it cannot be swept.")
@@ -165,8 +165,8 @@ def plan_sweep(options: SweepOptions, source: DataSource) -> tuple[list[Planned]
     sampler_for(options.sampler, spaces, options.seed)
     pruner_for(options.pruner, epochs)
     planned = []
-    for fold in dict.fromkeys(cell.fold for cell in asked.cells):
-        scored = [cell for cell in asked.cells if cell.fold == fold]
+    for fold in dict.fromkeys(cell.fold for cell in plan.cells):
+        scored = [cell for cell in plan.cells if cell.fold == fold]
         facts = {
             "cell": scored[0].to_dict(),
             "profile": session.profile,
@@ -178,7 +178,7 @@ def plan_sweep(options: SweepOptions, source: DataSource) -> tuple[list[Planned]
             "sampler_seed": options.seed,
         }
         key = digest([session.resolve(scored[0]).key, facts], 12)
-        of = [f"fold{fold}"] if len(asked.cells) > len(scored) else []
+        of = [f"fold{fold}"] if len(plan.cells) > len(scored) else []
         name = "-".join([first.method, first.task, first.mode, *of, key])
         what = Search(name, spaces, trials, options.sampler, options.pruner, options.seed, epochs, facts)
         planned.append(Planned(what, scored[0], scored))
@@ -191,13 +191,13 @@ def spaces_of(options: SweepOptions, method: type[Method], mode: str) -> Spaces:
     Raises:
         ConfigError: nothing is declared, and nothing asked for.
     """
-    asked = (read_spaces(options.space_file) if options.space_file else {}) | parse_vary(options.vary)
+    stated = (read_spaces(options.space_file) if options.space_file else {}) | parse_vary(options.vary)
     declared = method.spaces.get(mode) or {
         f"{mode}.{name}": space for name, space in getattr(modes.load(mode).Config, "space", {}).items()
     }
     if method.implements("fit") and mode not in method.spaces:
         declared = {}  # a mode's rates are not those of a method that trains by itself
-    spaces = asked or declared
+    spaces = stated or declared
     if not spaces:
         raise ConfigError(
             f"{method.name} has no search space for {mode}; name the fields: --vary FIELD=log:1e-5..1e-1 or --space "
@@ -220,14 +220,16 @@ def check_spaces(spaces: Spaces, method: type[Method], mode: str, session: Sessi
             (override,) = _overrides({name: value})
             check_overrides([override], [method])
             of_method = override.scope in (None, method.name)
-            given = method.name in session.checkpoints
-            pretrains = modes.facts(mode).uses_checkpoint and method.implements("pretraining_loss") and not given
+            has_checkpoint = method.name in session.checkpoints
+            pretrains = (
+                modes.facts(mode).uses_checkpoint and method.implements("pretraining_loss") and not has_checkpoint
+            )
             if (
                 (override.scope != mode and not of_method)
                 or (override.scope is None and name not in fields_of(method.Config))
                 or (override.of_pretraining and not pretrains)
             ):
-                checkpoint = " with --checkpoint" if given and override.of_pretraining else ""
+                checkpoint = " with --checkpoint" if has_checkpoint and override.of_pretraining else ""
                 raise ConfigError(f"{name} plays no role for {method.name} in {mode}{checkpoint}.")
             tried = session.under([*session.overrides, override])
             tried.method_config(method.name)

@@ -111,6 +111,6 @@ def register_command(
 
     own = Workspace.at(workspace)
     folder = find_checkpoint(checkpoint, own.checkpoints, f"--checkpoint {checkpoint}")
-    made = register(name, folder.absolute(), own, uri or own.tracking_uri, fs, task or "")
-    say(f"registered {made.name}, version {made.version}: {made.output}")
-    say(f'open it with: mlflow.pyfunc.load_model("{made.uri}")')
+    registered = register(name, folder.absolute(), own, uri or own.tracking_uri, fs, task or "")
+    say(f"registered {registered.name}, version {registered.version}: {registered.output}")
+    say(f'open it with: mlflow.pyfunc.load_model("{registered.uri}")')

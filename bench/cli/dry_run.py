@@ -15,18 +15,18 @@ def show_preview(runs: list[Any], source: Any, json_output: bool) -> None:
     from bench.progress import time_span
     from bench.runner.preview import preview
 
-    made = preview(runs, source)
+    result = preview(runs, source)
     if json_output:
         o.print_json(
             [
                 previewed.cell.to_dict()
                 | {name: getattr(previewed, name) for name in ("settings", "finished", "state", "seconds", "error")}
-                for previewed in made.cells
+                for previewed in result.cells
             ]
         )
     else:
-        labels = Counter(str(previewed.cell) for previewed in made.cells)
-        for previewed in made.cells:
+        labels = Counter(str(previewed.cell) for previewed in result.cells)
+        for previewed in result.cells:
             label = str(previewed.cell)
             if labels[label] > 1:  # rows of a board
                 label = " · ".join([label, *previewed.settings])
@@ -34,28 +34,28 @@ def show_preview(runs: list[Any], source: Any, json_output: bool) -> None:
             if previewed.seconds is not None:
                 state = f"about {time_span(previewed.seconds)}"
             typer.echo(f"{label}{f'  ({state})' if state else ''}")
-    lines = [f"left out: {reason}" for reason in made.left_out]
-    lines += made.changes
+    lines = [f"left out: {reason}" for reason in result.left_out]
+    lines += result.changes
     seconds: dict[str, list[float]] = defaultdict(list)
-    for job in made.shared.values():
+    for job in result.shared.values():
         seconds[job.name].append(job.seconds)
     for name, each in seconds.items():
         times = f"{len(each)} times " if len(each) > 1 else ""
         lines.append(f"made first: {times}{name} (about {time_span(sum(each))})")
-    for name in made.unprepared:
+    for name in result.unprepared:
         lines.append(f"{name} is not prepared, so its finished cells are not known: bench data prepare {name}")
-    for message, number in made.errors.items():
+    for message, number in result.errors.items():
         lines.append(f"error: {o.counted(number, 'cell')} would fail: {message}")
-    states = Counter(previewed.state for previewed in made.cells)
-    summary = o.counted(len(made.cells), "cell")
+    states = Counter(previewed.state for previewed in result.cells)
+    summary = o.counted(len(result.cells), "cell")
     if states.total() > states["not known"]:
         summary += f": {states['finished']:,} finished, {states['to compute']:,} to compute"
     if states["failed before"]:
         summary += f", {states['failed before']:,} failed before and not tried again (--no-retry-failed)"
     if states["to compute"]:
-        how = "by earlier runs" if made.recorded else "a rough estimate"
-        summary += f", about {time_span(made.total)} ({how}, one job at a time)"
+        how = "by earlier runs" if result.recorded else "a rough estimate"
+        summary += f", about {time_span(result.total)} ({how}, one job at a time)"
     for line in [*lines, summary]:
         typer.echo(line, err=True)
-    if made.errors:
+    if result.errors:
         raise typer.Exit(1)

@@ -65,7 +65,7 @@ def explain_command(
             "TASK is missing: --record, --target and --out apply to the pictures of a task. bench tasks lists the "
             "tasks."
         )
-    if task is None and (without := [n for n, given in (("--set", set_), ("--profile", profile)) if given]):
+    if task is None and (without := [n for n, value in (("--set", set_), ("--profile", profile)) if value]):
         raise ConfigError(
             f"{' and '.join(without)} would have no effect: without a task, bench explain shows the defaults of the profile "
             f"paper. Leave out {' and '.join(without)}, or add TASK (bench tasks lists the tasks)."

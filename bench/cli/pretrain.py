@@ -83,11 +83,11 @@ def pretrain_command(
             "with --devices and the number of machines with --nodes."
         )
     cls = registry.load(registry.METHODS, method)
-    given = o.overrides(set_, text)
+    settings = o.overrides(set_, text)
     if o.choice(precision, "--precision", PRECISIONS) is not None:
         stages = [field for field in fields_of(cls.Config) if field.endswith("pretrain.precision")]
-        given = [*(f"{field}={precision}" for field in stages), *given]
-    overrides = parse_overrides(given, list(registry.entries(registry.METHODS)))
+        settings = [*(f"{field}={precision}" for field in stages), *settings]
+    overrides = parse_overrides(settings, list(registry.entries(registry.METHODS)))
     check_overrides(overrides, [cls], in_modes=())
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record, artifacts=artifacts)
     chosen = wanted or ("paper" if source.kind == "real" else "smoke")

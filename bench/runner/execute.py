@@ -305,8 +305,8 @@ def _in_thread(
 
     def work() -> None:
         try:
-            while (given := waiting.get()) is not None:
-                do(given)
+            while (results := waiting.get()) is not None:
+                do(results)
             end()
         except BaseException as error:
             wrong.append(error)

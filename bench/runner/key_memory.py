@@ -109,7 +109,7 @@ class KeyMemory:
     def _folder(self, options: RunOptions) -> Path:
         source = self.source
         base = source.base
-        asked = {name: value for name, value in asdict(options).items() if name not in LATER}
+        chosen = {name: value for name, value in asdict(options).items() if name not in LATER}
         data = {
             "kind": source.kind,
             "base": base and [str(base), sorted(entry.name for entry in os.scandir(base) if entry.is_dir())],
@@ -117,7 +117,7 @@ class KeyMemory:
             "simulated_records": source.simulated_records,
             "on_bad_record": source.on_bad_record,
         }
-        return source.workspace.cache / "keys" / digest([asked, data])
+        return source.workspace.cache / "keys" / digest([chosen, data])
 
 
 def code_state() -> str | None:

@@ -100,16 +100,16 @@ def _with(config: BaseModel, values: dict[str, Any], what: str) -> Any:
             inner = inner[parent]
         inner[last] = value
     try:
-        made = type(config).model_validate(data)
+        validated = type(config).model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         field = f"field {where} = {short_repr(first.get('input'))}: " if where else ""
         message = first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"{what}: {field}{message[:1].lower()}{message[1:]}.") from error
-    for where, value in not_finite(made):
+    for where, value in not_finite(validated):
         raise ConfigError(f"{what}: field {where} = {value}: expected a finite number.")
-    return made
+    return validated
 
 
 def method_config(
@@ -145,24 +145,24 @@ def mode_config(mode: str, profile: str, overrides: Sequence[Override] = (), met
     config: Any = modes.load(mode).Config
     known = set(fields_of(config))
     published = method.protocols.get(mode, {}) if method is not None else {}
-    given = {}
+    overridden = {}
     for override in overrides:
         if override.scope == mode:
             path = ".".join(override.path)
             if path not in known:
                 raise UnknownName(f"config field of mode {mode}", path, known)
-            given[path] = override.value
-    protocol = given.get("protocol", published.get("protocol"))
+            overridden[path] = override.value
+    protocol = overridden.get("protocol", published.get("protocol"))
     values = dict(getattr(config, "presets", {}).get(protocol, {})) if protocol is not None else {}
-    values |= published | (getattr(config, "smoke", {}) if profile == "smoke" else {}) | given
-    made = _with(config(), values, f"config of mode {mode}")
+    values |= published | (getattr(config, "smoke", {}) if profile == "smoke" else {}) | overridden
+    validated = _with(config(), values, f"config of mode {mode}")
     for (chooser, choice), unread in getattr(config, "unread", {}).items():
-        if getattr(made, chooser) == choice and (ignored := [name for name in given if name in unread]):
+        if getattr(validated, chooser) == choice and (ignored := [name for name in overridden if name in unread]):
             raise ConfigError(
-                f"--set {mode}.{ignored[0]}={given[ignored[0]]}: {mode} does not read {ignored[0]} with {chooser}={choice}, "
-                f"so the setting has no effect. Leave it out, or choose another {chooser}."
+                f"--set {mode}.{ignored[0]}={overridden[ignored[0]]}: {mode} does not read {ignored[0]} with "
+                f"{chooser}={choice}, so the setting has no effect. Leave it out, or choose another {chooser}."
             )
-    return made
+    return validated
 
 
 def check_overrides(

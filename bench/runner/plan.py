@@ -122,7 +122,7 @@ def plan(options: RunOptions) -> Plan:
     if options.replicates is not None and options.replicates < 1:
         raise ConfigError(f"--replicates {options.replicates}: expected a whole number from 1.")
     replicates = options.replicates is not None
-    given = {checkpoint_method(text)[0] for text in options.checkpoints}
+    with_checkpoint = {checkpoint_method(text)[0] for text in options.checkpoints}
     asked_seeds = options.seeds or range(options.replicates or 1)
     for seed in asked_seeds:
         if not 0 <= seed <= LARGEST_SEED:
@@ -177,7 +177,7 @@ def plan(options: RunOptions) -> Plan:
             fixed = not mode.uses_labels
             pretrained = method.starts_from_checkpoint()
             learns = method.implements("pretraining_loss") or method.implements("combine")
-            trained = mode.uses_checkpoint and learns and name not in given
+            trained = mode.uses_checkpoint and learns and name not in with_checkpoint
             for fraction, number, fold in itertools.product(
                 (1.0,) if fixed else options.fractions, asked_seeds, folds[task.name]
             ):

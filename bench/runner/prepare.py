@@ -242,8 +242,11 @@ def _check_corpus(session: Session, method: type[Method], task_dataset: str) -> 
     Raises:
         ConfigError: the corpus does not offer the text or partition. DataError: its files are not available.
     """
-    asked = {".".join(override.path) for override in session.overrides} & {"pretrain.text_source", "pretrain.partition"}
-    if method.name in session.checkpoints or not (session.corpus or asked):
+    options = {".".join(override.path) for override in session.overrides} & {
+        "pretrain.text_source",
+        "pretrain.partition",
+    }
+    if method.name in session.checkpoints or not (session.corpus or options):
         return
     name, wanted = session.corpus_name(method, task_dataset), session.method_config(method.name).pretrain
     check_offer(registry.load(registry.DATASETS, name), wanted.text_source, wanted.partition)

@@ -101,7 +101,7 @@ def preview(runs: Sequence[RunOptions], source: DataSource) -> Preview:
     Raises:
         BenchError: an option is wrong.
     """
-    made = Preview()
+    result = Preview()
     listed: set[str] = set()
     profiles: dict[str, None] = {}
     effects: dict[str, dict[str, list[str]]] = {}
@@ -109,28 +109,28 @@ def preview(runs: Sequence[RunOptions], source: DataSource) -> Preview:
     for options in runs:
         planned, session = prepare_session(options, source, may_fetch=False)
         settings = [text for text in options.overrides if text not in in_all]
-        _add(made, options, session, [PreviewedCell(cell, settings) for cell in planned.cells], listed)
-        made.left_out += planned.left_out
+        _add(result, options, session, [PreviewedCell(cell, settings) for cell in planned.cells], listed)
+        result.left_out += planned.left_out
         profiles |= dict.fromkeys(_of_profile(planned.cells, session))
         for override in session.overrides:
             of_text = effects.setdefault(override.text, defaultdict(list))
             for effect, name in _effects(override, planned.cells, session):
                 of_text[effect] += [name] if name not in of_text[effect] else []
-    made.left_out = list(dict.fromkeys(made.left_out))
-    made.unprepared = list(dict.fromkeys(made.unprepared))
-    made.changes = [*profiles, *(f"--set {text}: {_shown(of_text)}" for text, of_text in effects.items())]
-    return made
+    result.left_out = list(dict.fromkeys(result.left_out))
+    result.unprepared = list(dict.fromkeys(result.unprepared))
+    result.changes = [*profiles, *(f"--set {text}: {_shown(of_text)}" for text, of_text in effects.items())]
+    return result
 
 
 def _add(
-    made: Preview, options: RunOptions, session: Session, cells: Sequence[PreviewedCell], listed: set[str]
+    result: Preview, options: RunOptions, session: Session, cells: Sequence[PreviewedCell], listed: set[str]
 ) -> None:
     """Add the cells of one run, and what they share.
 
     Args:
         listed: identities of the cells of earlier runs.
     """
-    _set_keys(made, options, session, cells)
+    _set_keys(result, options, session, cells)
     workspace = session.source.workspace
     theirs = workspace.shared.names("results") if workspace.shared else set()
     failed = {} if options.retry_failed else failures.messages(workspace)
@@ -140,7 +140,7 @@ def _add(
         if identity in listed:
             continue
         listed.add(identity)
-        made.cells.append(previewed)
+        result.cells.append(previewed)
         if previewed.key is None:
             continue
         folder = workspace.results / previewed.key
@@ -151,10 +151,10 @@ def _add(
             previewed.state = "failed before"
         elif not options.cached_only:
             todo.append(previewed)
-    _estimate(made, options, session, todo[: options.limit])
+    _estimate(result, options, session, todo[: options.limit])
 
 
-def _set_keys(made: Preview, options: RunOptions, session: Session, cells: Sequence[PreviewedCell]) -> None:
+def _set_keys(result: Preview, options: RunOptions, session: Session, cells: Sequence[PreviewedCell]) -> None:
     """Set the keys of the cells whose data are prepared, or the error that computing a key raises."""
     prepared: dict[str, bool] = {}
     ready: dict[Cell, PreviewedCell] = {}
@@ -163,7 +163,7 @@ def _set_keys(made: Preview, options: RunOptions, session: Session, cells: Seque
         needed = _datasets(resolved)
         for name in needed - prepared.keys():
             prepared[name] = session.source.prepared(name)
-        made.unprepared += sorted(name for name in needed if not prepared[name])
+        result.unprepared += sorted(name for name in needed if not prepared[name])
         reads_images = "image" in resolved.method.input_for(resolved.config).modalities
         if reads_images or not all(prepared[name] for name in needed):
             previewed.state = "not known"
@@ -182,7 +182,7 @@ def _identity(resolved: ResolvedCell) -> str:
     return digest([resolved.cell.to_dict(), resolved.config, resolved.mode_config])
 
 
-def _estimate(made: Preview, options: RunOptions, session: Session, todo: Sequence[PreviewedCell]) -> None:
+def _estimate(result: Preview, options: RunOptions, session: Session, todo: Sequence[PreviewedCell]) -> None:
     """Set the time of cells to compute, or the error of those that lack a checkpoint; add what they share."""
     workspace = session.source.workspace
     costs = Costs.of(workspace.root, session.profile)
@@ -200,11 +200,11 @@ def _estimate(made: Preview, options: RunOptions, session: Session, todo: Sequen
                     by_key[lost.id].state, by_key[lost.id].error = "would fail", error
         jobs = list(schedule.jobs.values())
     for job in jobs:
-        made.recorded = made.recorded and costs.find(job.kind, job.cell) is not None
+        result.recorded = result.recorded and costs.find(job.kind, job.cell) is not None
         if job.kind == "cell":
             by_key[job.id].state, by_key[job.id].seconds = "to compute", job.seconds
         else:
-            made.shared[job.id] = SharedJob(_described(job, session), job.seconds)
+            result.shared[job.id] = SharedJob(_described(job, session), job.seconds)
 
 
 def _datasets(resolved: ResolvedCell) -> set[str]:

@@ -224,5 +224,6 @@ class ResolvedCell:
         names = ("key", "weights_sha256", "corpus", "records", "batch_size", "steps", "seconds", "parameters", "notes")
         imported = imported_facts(facts)
         source = {"imported": {k: v for k, v in imported.items() if k != "names"}} if imported else {}
-        made = {"finished": facts["finished"]} if facts.get("finished") else {}  # the mark of a correction goes by it
-        return {"name": folder.name} | {k: facts[k] for k in names} | made | source
+        # the mark of a correction goes by it
+        finished = {"finished": facts["finished"]} if facts.get("finished") else {}
+        return {"name": folder.name} | {k: facts[k] for k in names} | finished | source

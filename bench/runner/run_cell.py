@@ -225,8 +225,8 @@ def _median_beats(data: TaskData, instance: Method, cell: Cell) -> dict[str, Any
     spec = instance.input
     if not spec.median_beat:
         return {}
-    whole = data.examples.start is None and data.examples.seconds is None
-    return {"median_beats": data.store.beats_used(data.rows, cell.leads, spec.filters, whole)}
+    whole_recordings = data.examples.start is None and data.examples.seconds is None
+    return {"median_beats": data.store.beats_used(data.rows, cell.leads, spec.filters, whole_recordings)}
 
 
 def _ceiling(data: TaskData, partition: Partition) -> dict[str, Any]:

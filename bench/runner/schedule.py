@@ -178,13 +178,13 @@ def jobs_of(
     """
     jobs: dict[str, Job] = {}
 
-    def add(kind: Kind, made: str, resolved: ResolvedCell, needs: tuple[str, ...], on_gpu: bool) -> str:
-        if made not in jobs:
+    def add(kind: Kind, job_id: str, resolved: ResolvedCell, needs: tuple[str, ...], on_gpu: bool) -> str:
+        if job_id not in jobs:
             cell = resolved.cell
             seconds, memory = costs.find(kind, cell) or (_estimate(kind, resolved), MEMORY)
             resources = Resources(gpus=int(on_gpu and gpus > 0), memory=memory)
-            jobs[made] = Job(made, kind, cell, needs, seconds, resources)
-        return made
+            jobs[job_id] = Job(job_id, kind, cell, needs, seconds, resources)
+        return job_id
 
     for cell, key in cells:
         resolved = session.resolve(cell)

@@ -44,5 +44,5 @@ class TaskData:
     @property
     def expected_counts(self) -> dict[str, int] | None:
         """Records of each part of the complete publication, where they are known."""
-        whole = self.split.content.complete
-        return {name: facts.records for name, facts in whole.partitions.items()} if whole else None
+        complete = self.split.content.complete
+        return {name: facts.records for name, facts in complete.partitions.items()} if complete else None

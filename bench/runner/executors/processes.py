@@ -200,8 +200,8 @@ def stop(workers: list[Worker]) -> None:
 def cores() -> int:
     """Cores that this process may use; OMP_NUM_THREADS lowers them, as everywhere."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return min(available, int(asked)) if asked.isdigit() and int(asked) else available
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(available, int(limit)) if limit.isdigit() and int(limit) else available
 
 
 def visible_gpus() -> list[str]:

@@ -22,7 +22,8 @@ import typer.main
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes share two cores
-for name in ("BENCH_DATA", "BENCH_WORKSPACE", "BENCH_SIMULATED_RECORDS", "MLFLOW_TRACKING_URI"):
+PLACES = ("BENCH_DATA", "BENCH_WORKSPACE", "BENCH_SIMULATED_RECORDS", "MLFLOW_TRACKING_URI")
+for name in PLACES:
     os.environ.pop(name, None)
 os.environ["BENCH_TRACEBACK"] = ""
 
@@ -66,6 +67,10 @@ def forks(request):
     if any(item.get_closest_marker("slow") for item in request.session.items):  # whose processes run whole plans
         preload += ["bench.tracking.mirror", "tasks.ptbxl", "mlflow.store.tracking.sqlalchemy_store"]
     context.set_forkserver_preload(preload)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in PLACES:
+            patch.delenv(name, raising=False)
+        forkserver.ensure_running()  # its processes have the environment of this moment, whatever tests set later
     return context
 
 

@@ -56,6 +56,10 @@ def counted(folder, message):
     Path(message).write_text(f"{report.computed} {len(report.results)}")
 
 
+def environment(message):
+    Path(message).write_text(os.environ.get("MLFLOW_TRACKING_URI", "not set"))
+
+
 def slow(folder, jobs):
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs the tests may ignore it, as shells' jobs do
@@ -164,6 +168,13 @@ def test_killed_at_fifty_moments_a_run_ends_like_an_undisturbed_one(start, tmp_p
     assert table(disturbed) == table(calm)
     assert set(logged(disturbed)) >= set(table(disturbed))
     assert len(set(logged(disturbed))) == len(logged(disturbed))
+
+
+@pytest.mark.slow
+def test_processes_do_not_log_where_a_test_before_them_did(start, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////nowhere/mlflow.db")
+    assert ended(start("environment", tmp_path / "environment")) == 0
+    assert (tmp_path / "environment").read_text() == "not set"
 
 
 @pytest.mark.slow

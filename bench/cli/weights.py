@@ -33,7 +33,7 @@ def list_command(json_output: o.Json = False, workspace: o.WorkspaceOption = Non
     for name, entry in registry.entries(registry.METHODS).items():
         for variant, facts in (entry.attributes.get("published_weights") or {}).items():
             released = Released(**facts)
-            there = present(name, released, own)
+            existing = present(name, released, own)
             rows.append(
                 {
                     "method": name,
@@ -41,7 +41,7 @@ def list_command(json_output: o.Json = False, workspace: o.WorkspaceOption = Non
                     "file": released.file,
                     "licence": released.licence,
                     "pretrained on": ", ".join(released.corpora),
-                    "here": "yes" if there else "no" if released.hub or released.url else "no, by hand",
+                    "here": "yes" if existing else "no" if released.hub or released.url else "no, by hand",
                     "page": released.page,
                 }
             )

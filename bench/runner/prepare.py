@@ -130,7 +130,7 @@ def _released_checkpoints(
     Raises:
         BenchError: weights of methods that were asked for by name, in one message.
     """
-    errors, found, unable = Errors(), {}, set()
+    errors, checkpoints, unable = Errors(), {}, set()
     by_name = registry.spelled_out(registry.METHODS, options.methods)
     starting = {cell.method for cell in planned.cells if modes.facts(cell.mode).uses_checkpoint}
     for name in sorted(starting - set(named)):
@@ -141,7 +141,7 @@ def _released_checkpoints(
 
         try:
             config = method_config(method, profile_of(options, source), overrides)
-            found[name] = released_checkpoint(method, config, source.workspace, may_fetch)
+            checkpoints[name] = released_checkpoint(method, config, source.workspace, may_fetch)
         except BenchError as error:
             if name in by_name:
                 errors.collection.append(error)
@@ -152,7 +152,7 @@ def _released_checkpoints(
     planned.cells = [c for c in planned.cells if c.method not in unable or not modes.facts(c.mode).uses_checkpoint]
     if not planned.cells:
         raise ConfigError("nothing to run: " + "; ".join(planned.left_out) + ".")
-    return found
+    return checkpoints
 
 
 def profile_of(options: RunOptions, source: DataSource) -> Profile:

@@ -53,7 +53,7 @@ def resample(
 
 def interpolated(signal: Float[np.ndarray, "*batch time"], length: int) -> Float[np.ndarray, "*batch resampled"]:
     """``length`` samples on straight lines between the given ones; first and last are those of the signal."""
-    place = np.linspace(0, signal.shape[-1] - 1, length)
-    before = np.minimum(place.astype(np.int64), signal.shape[-1] - 2)
-    share = place - before
+    position = np.linspace(0, signal.shape[-1] - 1, length)
+    before = np.minimum(position.astype(np.int64), signal.shape[-1] - 2)
+    share = position - before
     return signal[..., before] * (1 - share) + signal[..., before + 1] * share

@@ -51,12 +51,12 @@ def present(method: str, released: Released, workspace: Workspace) -> WeightFile
         return None
     facts = read_json(record)
     try:
-        there = WeightFile(folder / facts["file"], facts["sha256"], facts["origin"], facts["licence"])
+        file = WeightFile(folder / facts["file"], facts["sha256"], facts["origin"], facts["licence"])
     except (KeyError, TypeError) as error:
         raise DataError(
             f"{record}: not a record of weights ({error} is missing). Delete the folder {folder}."
         ) from error
-    return there if there.path.is_file() else None
+    return file if file.path.is_file() else None
 
 
 def checked(weights: WeightFile) -> WeightFile:
@@ -83,8 +83,8 @@ def fetch(method: str, released: Released, workspace: Workspace, accept: bool = 
         ConfigError: the licence was not accepted. DataError: it cannot be had from here; the message says how a person
             gets it.
     """
-    if there := present(method, released, workspace):
-        return there
+    if existing := present(method, released, workspace):
+        return existing
     if released.needs_acceptance and not accept:
         raise ConfigError(
             f"the weights of {method} have the licence {released.licence} ({released.page}), which restricts their use. "
@@ -96,8 +96,8 @@ def fetch(method: str, released: Released, workspace: Workspace, accept: bool = 
         )
     folder = folder_of(method, released, workspace)
     with locked(folder.with_name(f".{folder.name}.lock")):
-        if there := present(method, released, workspace):
-            return there
+        if existing := present(method, released, workspace):
+            return existing
         size = f", {released.megabytes:,} MB" if released.megabytes else ""
         origin = f"hub:{released.hub}" if released.hub else released.url
         progress.say(
@@ -121,15 +121,16 @@ def keep(method: str, released: Released, workspace: Workspace, file: Path) -> W
         raise DataError(f"{file}: no such file. {by_hand(method, released)}")
     folder = folder_of(method, released, workspace)
     with locked(folder.with_name(f".{folder.name}.lock")):
-        there = present(method, released, workspace)
-        if there is not None and there.sha256 != file_digest(file):
+        existing = present(method, released, workspace)
+        if existing is not None and existing.sha256 != file_digest(file):
             raise ConfigError(
-                f"other weights of {method} lie in {folder} already (from {there.origin}). Delete the folder to replace them."
+                f"other weights of {method} lie in {folder} already (from {existing.origin}). Delete the folder to "
+                "replace them."
             )
         aside = _unfinished(folder)
         copy = aside / f"{Path(released.file).stem}{file.suffix}"
         shutil.copyfile(file, copy)
-        return there or _record(method, released, workspace, copy, "by hand")
+        return existing or _record(method, released, workspace, copy, "by hand")
 
 
 def by_hand(method: str, released: Released) -> str:

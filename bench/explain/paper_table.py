@@ -47,7 +47,7 @@ WITHOUT_SETTINGS = {
 
 OWN_RECORDINGS = "the task's own training recordings"
 SILENT, NO_RELEASE, UNKNOWN, UNREAD = "silent", "none published", "not stated here", "not read by us"
-SECOND_HAND = "what is stated of it comes from its abstract, its code or other papers"
+SECOND_HAND = "what is stated of it comes from other sources"
 _MISSING = object()
 
 

@@ -16,8 +16,8 @@ A file names the paper and the release, and for each aspect the settings that ei
 A setting is a field of the method's Config (``pretrain.lr``), of a mode's (``linear.epochs``), of its input
 (``input.seconds``), ``corpus``, or ``parameters.MODULE`` in millions. What a paper does not state is left out, and read as
 silence, unless the file has ``read: false``: the paper's full text was not read, and what is given comes from its abstract,
-its code or other papers. ``release: unknown`` is a release that was not read. ``like: NAME`` takes what is not given from
-another method's file, aspect by aspect. ``corrected`` maps a date to what was wrong before it.
+its code, other papers or memory. ``release: unknown`` is a release that was not read. ``like: NAME`` takes what is not given
+from another method's file, aspect by aspect. ``corrected`` maps a date to what was wrong before it.
 """
 
 from __future__ import annotations

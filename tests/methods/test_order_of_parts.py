@@ -284,6 +284,20 @@ def test_what_each_head_is_given(name):
     assert not wrong
 
 
+@pytest.mark.parametrize(
+    ("name", "head"), [("etp", "project_text"), ("merl", "net.text_projector"), ("kmerl", "project_text")]
+)
+def test_a_head_of_texts_is_given_what_the_text_encoder_pools(name, head):
+    method, batch = made(name, ANSWERS[name])
+    watched = Watched(method.train())
+    with seeded(0):
+        method.pretraining_loss(batch)
+    (given,) = watched.given[head]
+    assert close(given, method.text.reports(batch))
+    alone = torch.cat([method.text.encoder.encode([text]) for text in batch.text])
+    assert close(given, alone)  # whatever else is in the batch: padding is not pooled
+
+
 @pytest.mark.parametrize("name", ANSWERS)
 def test_what_is_frozen(name):
     method, _ = made(name)

@@ -8,7 +8,8 @@
 
 A row without replicates is not tested where another training would give another model: the test would compare two models
 and not two methods. A rank is one plus the number of lines that are significantly better; lines that share a letter do not
-differ significantly. A column that averages others, or several tasks, is not tested: its parts are.
+differ significantly. Two lines with the same predictions are one computation: no pair is counted or corrected for. A column
+that averages others, or several tasks, is not tested: its parts are.
 """
 
 from __future__ import annotations
@@ -146,7 +147,10 @@ def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ra
     filled = _compared(table, index)
     count = len(filled)
     pairs = list(itertools.combinations(range(count), 2))
-    adjusted = holm(np.array([np.nan if p is None else p for p in tested.p]))
+    digests = [sorted(results[key].predictions_digest for key in s.keys) for s in summaries]
+    identical = [digests[i] == digests[j] and "" not in digests[i] for i, j in pairs]
+    compared = [np.nan if p is None or same else p for p, same in zip(tested.p, identical, strict=True)]
+    adjusted = holm(np.array(compared))
     different = np.zeros((count, count), bool)
     for (i, j), p in zip(pairs, adjusted, strict=True):
         different[i, j] = different[j, i] = bool(p < LEVEL)
@@ -159,7 +163,7 @@ def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ra
         test=tested.test,
         one_model=tuple(k for k in _filled(table, index) if k not in filled),
         pairs=int(np.count_nonzero(~np.isnan(adjusted))),
-        **_what_pairs_show(tested, table.board.margin, [(filled[i], filled[j]) for i, j in pairs]),
+        **_what_pairs_show(tested, identical, table.board.margin, [(filled[i], filled[j]) for i, j in pairs]),
         intervals={k: tuple(numbers) for k, numbers in zip(filled, tested.lines, strict=False)},
         lines=tuple(filled[i] for i in order),
         rank={
@@ -170,15 +174,16 @@ def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ra
     )
 
 
-def _what_pairs_show(tested: Tested, margin: float, pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    """The smallest detectable difference of the pairs, and those shown to be equal."""
+def _what_pairs_show(
+    tested: Tested, identical: Sequence[bool], margin: float, pairs: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
+    """The smallest detectable difference of the pairs, and those shown to be equal; identical ones left out."""
     import numpy as np
 
     from bench.scoring.comparison import holm
 
-    known = [
-        (pair, difference) for pair, difference in zip(pairs, tested.pairs(), strict=True) if difference is not None
-    ]
+    each = zip(pairs, tested.pairs(), identical, strict=True)
+    known = [(pair, difference) for pair, difference, same in each if difference is not None and not same]
     if not known:
         return {}
     detectable = [difference.detectable(len(known)) for _, difference in known]

@@ -164,6 +164,17 @@ def test_a_column_states_its_pairs_what_it_could_detect_and_what_is_equal(three)
     assert f"a true difference of {ranks.detectable:.3f} or more would be found" in note
 
 
+def test_two_rows_that_are_one_computation_are_no_pair(three):
+    twice = [
+        replace(r, cell=replace(r.cell, method="etp"), key=digest(r.key)) for r in three if r.cell.method == "merl"
+    ]
+    table = table_of(board(), [*(r for r in three if r.cell.method != "etp"), *twice])
+    ranks = table.ranks[0]
+    assert (ranks.pairs, ranks.equal) == (2, ())
+    assert ranks.letters == {0: "a", 1: "b", 2: "b"}
+    assert any("merl and etp have the same predictions" in note for note in table.footnotes)
+
+
 def test_intervals_over_replicates_come_from_predictions_and_are_kept(tmp_path, three):
     plain = collect(board(), three)[0].lines[0].summaries[0]
     table = table_of(board(), three, tmp_path / "cache")

@@ -240,12 +240,16 @@ def deviations(results: Sequence[Result]) -> list[str]:
     return list(stated)
 
 
+_OF_PRETRAINING = ("text", "cqa", "entities")
+
+
 def _matters(field: str, result: Result) -> bool:
     """Whether a field of the method's config has a part in a result: nothing of pretraining where there was none."""
     scope = field.partition(".")[0]
+    asks = modes.facts(result.cell.mode).names_classes
     if scope == "prompts":
-        return modes.facts(result.cell.mode).names_classes
-    return bool(result.checkpoint) or not scope.endswith("pretrain")
+        return asks
+    return asks or bool(result.checkpoint) or not (scope in _OF_PRETRAINING or scope.endswith("pretrain"))
 
 
 def _deviations(used: Mapping[str, Sequence[Result]]) -> list[str]:

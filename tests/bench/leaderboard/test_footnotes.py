@@ -82,6 +82,7 @@ def test_a_mark_of_a_methods_file_counts_where_its_setting_has_a_part(make_resul
         "pretrained": [make_result("mae", config=base_rate)],
         "from scratch": [make_result("mae", mode="scratch", corpus=None, config=base_rate)],
         "another rate": [make_result("mae", config={"pretrain": {"lr": 0.001}})],
+        "no text": [make_result("llm-dan", mode="scratch", corpus=None, config={"text": {"model": "minilm"}})],
     }
     prompts, rate = (note for note in footnotes(used) if note.startswith("§"))
     assert "the authors' file in the paper" in prompts

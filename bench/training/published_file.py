@@ -55,7 +55,8 @@ _MAPPINGS = {
 
 
 def read_weights(path: Path, container: str = "") -> dict[str, Tensor]:
-    """The tensors of a published file by name: safetensors, or what ``torch.save`` wrote, without running any of it.
+    """The tensors of a published file by name: safetensors, Keras's HDF5, or what ``torch.save`` wrote, without running any
+    of it.
 
     Objects of an allow list of harmless classes, by exact name, are replaced by empty ones; those of any other class are
     refused by name.
@@ -75,11 +76,17 @@ def read_weights(path: Path, container: str = "") -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             content: Any = load_file(path)
+        elif path.suffix in (".h5", ".hdf5"):
+            from bench.training.keras_file import read_keras_tensors
+
+            content = read_keras_tensors(path)
         else:
             allowed: list[Any] = [(_Inert, name) for name in _PLAIN_OBJECTS]
             allowed += [(kind, name) for name, kind in _MAPPINGS.items()]
             with torch.serialization.safe_globals(allowed):
                 content = read_tensors(path)
+    except DataError:
+        raise
     except Exception as error:  # a damaged zip, a pickle of code, a truncated header: many classes, one meaning
         raise DataError(f"{path}: {_why_not(path, error)}") from error
     for name in (container,) if container else CONTAINERS:

@@ -6,12 +6,14 @@ Sources: Ribeiro et al., "Automatic diagnosis of the 12-lead ECG using a deep ne
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from bench.method.published_names import Rules
-from methods.nets.keras_layers import layers_by_number
 from methods.nets.same_padding import SameConv, same_max_pool
 
 KERNEL = 16
@@ -92,6 +94,20 @@ _VARIABLES = {
 }
 
 
+def layers_by_number(names: Iterable[str], kind: str) -> list[str]:
+    """Layers of one kind in the order in which the model made them.
+
+    Keras numbers them from a count of the session, so that the first may be ``conv1d``, ``conv1d_1`` or ``conv1d_13``;
+    HDF5 lists them by the alphabet. The order of the numbers is always that of the model.
+    """
+    numbers = {
+        match[0]: int(match[1] or 0)
+        for name in names
+        if (match := re.fullmatch(rf"{kind}(?:_(\d+))?", name.split("/")[0]))
+    }
+    return sorted(numbers, key=numbers.__getitem__)
+
+
 def convert(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Keras's layers by their place in the network, and its kernels (kernel, in, out) in torch's order.
 
@@ -99,7 +115,7 @@ def convert(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     convolution. Tensors of other layers keep their names.
 
     Args:
-        tensors: ``LAYER/VARIABLE`` -> tensor, of :func:`methods.nets.keras_layers.read_keras_tensors`.
+        tensors: ``LAYER/VARIABLE`` -> tensor, of :func:`bench.training.keras_file.read_keras_tensors`.
     """
     places = {}
     for number, layer in enumerate(layers_by_number(tensors, "conv1d")):

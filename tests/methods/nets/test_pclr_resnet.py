@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.errors import ConfigError
-from methods.nets.keras_layers import layers_by_number, read_keras_tensors
-from methods.nets.pclr_resnet import PCLR, RIBEIRO, STRIDES, KerasResNet, convert
+from bench.errors import DataError
+from bench.training.keras_file import read_keras_tensors
+from methods.nets.pclr_resnet import PCLR, RIBEIRO, STRIDES, KerasResNet, convert, layers_by_number
 
 NETS = {
     "pclr": (KerasResNet, {}, PCLR, 409.6),
@@ -117,11 +117,11 @@ def test_keras_files_are_read_in_their_layout(released, tmp_path, root):
 def test_files_that_keras_did_not_write_are_refused(tmp_path):
     path = tmp_path / "model.h5"
     path.write_text("no HDF5")
-    with pytest.raises(ConfigError, match="not readable as HDF5"):
+    with pytest.raises(DataError, match="not readable as HDF5"):
         read_keras_tensors(path)
     with h5py.File(path, "w"):
         pass
-    with pytest.raises(ConfigError, match="no weights"):
+    with pytest.raises(DataError, match="no weights"):
         read_keras_tensors(path)
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["kernel:0"] = np.ones(3, np.float32)
@@ -140,5 +140,5 @@ def test_files_that_keras_did_not_write_are_refused(tmp_path):
                 group["kernel:0"] = "text"
             else:
                 group["kernel:0"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "kernel:0")
-        with pytest.raises(ConfigError, match="as Keras writes it|no weights"):
+        with pytest.raises(DataError, match="as Keras writes it|no weights"):
             read_keras_tensors(path)

@@ -126,9 +126,7 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
             cls = registry.load(registry.METHODS, self.method)
             if not cls.implements("encode"):
                 raise ConfigError(f"{self.method} has no encoder (it offers {', '.join(cls.modes())}).")
-            self._loaded: Method = (
-                self._pretrained(cls) if cls.implements("pretraining_loss") else self._unpretrained(cls)
-            )
+            self._loaded: Method = self._pretrained(cls) if cls.starts_from_checkpoint() else self._unpretrained(cls)
         return self._loaded
 
     def _unpretrained(self, cls: type[Method]) -> Method:

@@ -87,7 +87,7 @@ def apply_filters(
     result = signal.astype(np.float64)
     for name in names:
         sections = design(name, fs)
-        coefficients = 1 + 2 * len(sections) - int((sections[:, [2, 5]] == 0).all(axis=1).sum())  # odd orders: one less
+        coefficients = 1 + 2 * len(sections) - int((sections[:, [2, 5]] == 0).sum(axis=0).min())  # odd orders: one less
         padding = 3 * coefficients if name.endswith(SCIPY) else round(3 * fs)
         result = sosfiltfilt(sections, result, axis=-1, padtype="odd", padlen=min(padding, signal.shape[-1] - 1))
     return result.astype(signal.dtype)

@@ -1,6 +1,8 @@
 """Released models as methods: what goes into their nets is what their authors prepare."""
 
+import argparse
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -10,9 +12,11 @@ import torch
 
 from bench import registry
 from bench.data.batches import BatchSource
+from bench.frozen_encoder import FrozenEncoder
 from bench.signals.in_memory import ArrayStore
 from bench.signals.windows import SignalView
 from bench.training.import_checkpoint import import_checkpoint
+from methods import ecg_jepa, st_mem_released
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -55,32 +59,95 @@ def test_ecgfounder_is_given_what_its_readme_asks_for(recipe, authors):
     assert np.abs(prepared("ecgfounder", swapped, 500)[:, ::25] - authors["ecgfounder_filtered_zscored"]).max() > 0.1
 
 
+def test_the_leads_samples_and_filters_of_the_others_are_their_authors(recipe, authors):
+    recording = recipe.ecg("preproc_input", 1, 12, 5000, 500)[0]
+    jepa = prepared("ecg-jepa", recording, 500)[ecg_jepa.READ]
+    np.testing.assert_allclose(jepa[:, ::25], authors["ecg_jepa_input"], atol=1e-4)
+    words = prepared("heartlang", recording, 500)
+    np.testing.assert_allclose(words[:, ::25], authors["heartlang_100hz_filtered"], atol=1e-4)
+    pclr = torch.from_numpy(prepared("pclr", recording, 500))[None]
+    lines = torch.nn.functional.interpolate(pclr, 4096, mode="linear", align_corners=True)[0].T
+    np.testing.assert_allclose(lines[::25], authors["pclr_input"], atol=1e-4)
+    st_mem = torch.from_numpy(prepared("st-mem-released", recording, 500))[None]
+    every = torch.ones(1, 12, dtype=torch.bool)
+    for number, start in ((0, 0), (2, 250)):
+        crop = st_mem_released.crop(st_mem, every, start)[0]
+        np.testing.assert_allclose(crop[:, ::25], authors[f"st_mem_crop{number}"], atol=1e-4)
+
+
+def test_a_lead_that_is_missing_takes_no_part_in_the_scale_of_a_crop(recipe):
+    recording = torch.from_numpy(recipe.ecg("preproc_input", 1, 12, 2500, 250))
+    some = torch.tensor([[True, True] + [False] * 10])
+    crop = st_mem_released.crop(recording * some[..., None], some, 0)
+    alone = st_mem_released.crop(recording[:, :2], some[:, :2], 0)
+    np.testing.assert_allclose(crop[:, :2], alone, atol=1e-6)
+    assert not crop[:, 2:].any()
+
+
+def filled(recipe, name, shape):
+    """The recipe's weights; Keras's kernels are (kernel, in, out)."""
+    kinds = {"gamma": "gain", "beta": "bias", "moving_mean": "mean", "moving_variance": "var"}
+    variable = name.rpartition("/")[2]
+    if variable == "kernel":
+        return recipe.fill_fm(name, shape, kind="bias") * np.float32(20 * np.sqrt(3 / np.prod(shape[:-1])))
+    return recipe.fill_fm(name, shape, kind=kinds.get(variable))
+
+
+def keras(tensors, path):
+    """A file as ``model.save`` writes it."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for name, value in tensors.items():
+            layer, variable = name.split("/")
+            file[f"model_weights/{layer}/{layer}/{variable}:0"] = value.numpy()
+
+
 LAYOUTS = {
-    "ecgfounder": ("ecgfounder_12lead", lambda t: {"epoch": 1, "state_dict": t, "val_auroc": np.float64(0.9)}),
+    "ecgfounder": ("ecgfounder_12lead", {}, lambda t: {"epoch": 1, "state_dict": t, "val_auroc": np.float64(0.9)}),
     "clef-small": (
         "clef_small",
+        {},
         lambda t: {"state_dict": {f"backbone.{k}": v for k, v in t.items()}, "hyper_parameters": {}, "callbacks": {}},
     ),
+    "ecg-jepa": ("ecg_jepa", {}, lambda t: {"encoder": t, "epoch": 100}),
+    "heartlang": ("heartlang", {}, lambda t: {"model": t, "epoch": 200, "args": argparse.Namespace(lr=1.0)}),
+    "st-mem-released": ("st_mem_vit_base", {}, lambda t: {"model": t, "epoch": 1, "config": {"a": "b"}}),
+    "st-mem-released, full": ("st_mem_full", {"weights": "full"}, lambda t: {"model": t, "epoch": 1}),
+    "ecg-cpc": ("ecg_cpc", {}, lambda t: {"state_dict": t, "hyper_parameters": {}}),
+    "pclr": ("pclr", {}, None),
+    "pclr-lead-ii": ("pclr_lead_II", {}, None),
+    "c3po-pclr": ("c3po_pclr", {}, None),
+    "ribeiro-resnet": ("ribeiro_resnet", {}, None),
 }
+QUICK = ("clef-small", "pclr-lead-ii", "ecg-cpc")
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
-def test_a_file_in_the_authors_layout_becomes_a_checkpoint(name, recipe, tmp_path):
-    import json
-
-    key, layout = LAYOUTS[name]
+@pytest.mark.parametrize(
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in LAYOUTS]
+)
+def test_a_file_in_the_authors_layout_becomes_a_checkpoint_that_encodes(case, recipe, tmp_path):
+    key, settings, layout = LAYOUTS[case]
     shapes = json.loads((GOLDEN / "foundation_models" / f"{key}.json").read_text())["tensors"]
     tensors = {
         tensor: torch.zeros(shape, dtype=torch.int64)
         if tensor.endswith("num_batches_tracked")
-        else torch.from_numpy(recipe.fill_fm(tensor, tuple(shape)))
+        else torch.from_numpy(filled(recipe, tensor, tuple(shape)))
         for tensor, shape in shapes.items()
     }
-    torch.save(layout(tensors), tmp_path / "released.pth")
-    cls = registry.load(registry.METHODS, name)
-    config = cls.Config()
+    path = tmp_path / ("released.h5" if layout is None else "released.pth")
+    if layout is None:
+        keras(tensors, path)
+    else:
+        torch.save(layout(tensors), path)
+    cls = registry.load(registry.METHODS, case.partition(",")[0])
+    config = cls.Config(**settings)
     part = cls.weights_for(config).part
-    folder, report = import_checkpoint(cls, config, tmp_path / "released.pth", tmp_path / "checkpoints", part)
+    folder, report = import_checkpoint(cls, config, path, tmp_path / "checkpoints", part)
     assert report.fits
     assert not report.initial
-    assert (folder / "model.safetensors").is_file()
+    encoder = FrozenEncoder(cls.name, fs=500, checkpoint=folder)
+    features = encoder.transform(recipe.ecg("preproc_input", 2, 12, 5000, 500))
+    assert features.shape == (2, encoder._load().net.dim)
+    assert np.isfinite(features).all()
+    assert np.abs(features[0] - features[1]).max() > 1e-3

@@ -64,3 +64,17 @@ def test_an_unknown_filter_suggests_the_nearest():
 def test_frequencies_that_cannot_be_are_refused(name):
     with pytest.raises(ConfigError, match="expected"):
         apply_filters(np.ones((1, 100)), FS, [name])
+
+
+@pytest.mark.parametrize("kind", ["highpass", "lowpass", "bandpass"])
+@pytest.mark.parametrize("order", [1, 2, 4, 5])
+def test_scipys_short_ends_are_scipys(kind, order):
+    from scipy.signal import butter, filtfilt
+
+    signal = np.random.default_rng(order).normal(size=(2, 600)).cumsum(axis=-1)
+    corners = {"highpass": [0.67], "lowpass": [40], "bandpass": [0.67, 40]}[kind]
+    expected = filtfilt(*butter(order, corners if len(corners) > 1 else corners[0], kind, fs=250), signal)
+    got = apply_filters(signal, 250, (f"{kind}:{':'.join(map(str, corners))}/{order}/scipy",))
+    np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
+    longer = apply_filters(signal, 250, (f"{kind}:{':'.join(map(str, corners))}/{order}",))
+    assert np.abs(longer - got).max() > 0

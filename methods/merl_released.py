@@ -1,0 +1,63 @@
+"""MERL's released encoders."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from bench.batch import ECGBatch
+from bench.method import Method, MethodConfig
+from bench.method.published_names import PublishedNames, within
+from bench.signals.input_spec import InputSpec
+from bench.signals.leads import MIMIC_ORDER
+from methods.nets.backbones import backbone
+from methods.nets.checkpoint_names import MERL_RESNET_ENCODER, MERL_VIT_ENCODER
+
+
+class MERLReleased(Method):
+    """MERL's ECG encoder with the authors' weights: the representation without text. Zero-shot needs the whole model:
+    ``bench checkpoints import merl FILE``.
+
+    Source: Liu et al., "Zero-Shot ECG Classification with Multimodal Learning and Test-time Clinical Knowledge Enhancement",
+    ICML 2024, and its released code. The weights learned the leads in MIMIC-IV-ECG's order (aVF before aVL); on import they
+    are put into the order of this project.
+    """
+
+    name = "merl-released"
+    family = "report"
+    input = InputSpec(fs=500, seconds=10, normalise="minmax", padding="before")
+    published_weights: ClassVar = {
+        "resnet18": {
+            "file": "res18_best_encoder.pth",
+            "page": "https://github.com/cheliu-computation/MERL-ICML2024",
+            "licence": "unknown",
+            "corpora": ("mimic-iv-ecg",),
+            "reference": "Liu et al., ICML 2024",
+        },
+        "vit-tiny": {
+            "file": "vit_tiny_best_encoder.pth",
+            "page": "https://github.com/cheliu-computation/MERL-ICML2024",
+            "licence": "unknown",
+            "corpora": ("mimic-iv-ecg",),
+            "reference": "Liu et al., ICML 2024",
+        },
+    }
+
+    class Config(MethodConfig):
+        weights: Literal["resnet18", "vit-tiny"] = Field("resnet18", description="which released encoder")
+
+    def build(self, config: Config) -> None:
+        self.net = backbone(config.weights, self.input.length)
+
+    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
+        return self.net(batch.ecg)
+
+    @classmethod
+    def published_names(cls, config: Config) -> dict[str, PublishedNames]:
+        vit = config.weights == "vit-tiny"
+        rules = within("", "net.", MERL_VIT_ENCODER if vit else MERL_RESNET_ENCODER)
+        axes = {"net.patch_embedding.weight" if vit else "net.stem.0.weight": 1}
+        return {"model": PublishedNames(rules, MIMIC_ORDER, lead_axes=axes)}

@@ -5,7 +5,6 @@ import importlib.util
 import itertools
 import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,6 +97,22 @@ def test_the_order_of_a_set_does_not_count():
     assert len(set(digests(net(x=one), net(x=other)))) == 1
 
 
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """``load(code)``: the class ``Net`` of a new file with this code."""
+
+    def net_of(code: str) -> type[nn.Module]:
+        path = tmp_path / f"own_net_{next(NUMBERS)}.py"
+        path.write_text(code)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, path.stem, module)
+        spec.loader.exec_module(module)
+        return module.Net
+
+    return net_of
+
+
 CODE = """
 from torch import nn
 LIMIT = 1
@@ -128,19 +143,15 @@ class Net(Base):
     ],
     ids=["base class", "function of a function", "constant", "class"],
 )
-def test_code_that_the_module_reaches_counts(tmp_path, before, after):
-    def module(code: str) -> nn.Module:
-        path = Path(tmp_path, f"own_net_{next(NUMBERS)}.py")
-        path.write_text(code)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        loaded = importlib.util.module_from_spec(spec)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(sys.modules, path.stem, loaded)
-            spec.loader.exec_module(loaded)
-            return torch_module_digest(loaded.Net())
+def test_code_that_the_module_reaches_counts(load, before, after):
+    same, other, changed = digests(*(load(code)() for code in (CODE, CODE, CODE.replace(before, after))))
+    assert same == other != changed
 
-    assert module(CODE) == module(CODE)
-    assert module(CODE) != module(CODE.replace(before, after))
+
+def test_two_classes_of_one_name_both_count(load):
+    first, second, third = (load(CODE.replace("LIMIT = 1", f"LIMIT = {limit}")) for limit in (1, 2, 3))
+    modules = [nn.Sequential(*parts) for parts in ((first(), second()), (first(), third()), (third(), second()))]
+    assert len(set(digests(*modules))) == 3
 
 
 def test_a_module_that_holds_itself_has_a_digest():

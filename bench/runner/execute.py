@@ -16,6 +16,7 @@ from bench.cells.cell import Cell, Profile
 from bench.cells.result import Result, StoredResults, read_result
 from bench.data.source import DataSource
 from bench.errors import foreign_code
+from bench.processes.interruption import noticed, stop_if_asked
 from bench.progress import running, say
 from bench.runner import failures
 from bench.runner.job_estimates import Costs
@@ -137,11 +138,13 @@ def run(
     )
     results = list(finished.values())
     with (
+        noticed(),
         running(len(todo), {job.id: job.seconds for job in planned_jobs.values()}) as clock,
         _mirror(options, workspace, in_thread=executor.shares) as mirror,
         contextlib.closing(executor.run(schedule, session, options.recompute)) as outcomes,
     ):
         for job, outcome in outcomes:
+            stop_if_asked()
             clock.finish((job.id, *planned_jobs[job.id].needs), cells=job.kind == "cell")
             brought = _brought(outcome, workspace.results, shared)
             if not outcome.error and outcome.folder is not None and brought is None:

@@ -31,7 +31,7 @@ OPTIONAL: dict[str, tuple[Callable[..., Any], ...]] = {
     "zscore-groups": (filter_steps.zscore_groups,),
     "median": (filter_steps.running_median,),
     "fir": (filter_steps.fir_bandpass,),
-    "linear": (interpolated,),
+    "interpolate": (interpolated,),
     "filters": (filters.apply_filters, filters.design),
     "butterworth": (filters._butterworth,),
     "notch": (filters._notch,),

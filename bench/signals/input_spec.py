@@ -17,8 +17,8 @@ class InputSpec:
 
     Attributes:
         fs: Hz. Other rates are resampled.
-        resampling: with an anti-aliasing ``polyphase`` filter, by ``fft``, or ``linear`` without a filter, as released models
-            had it done (:mod:`bench.signals.resample`).
+        resampling: with an anti-aliasing ``polyphase`` filter; by ``fft`` or straight lines (``interpolate``), as released
+            models had it done (:mod:`bench.signals.resample`).
         filters_at: the rate at which ``filters`` work: that of the input (``fs``), or the one that was ``recorded``.
         seconds: length of the window; shorter recordings are zero-padded at the end.
         padding: ``after`` normalisation, which then takes no part in it; ``before``, so that what is padded is scaled with

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-Resampling = Literal["polyphase", "fft", "linear"]
+Resampling = Literal["polyphase", "fft", "interpolate"]
 
 
 def resampled_length(length: int, from_fs: float, to_fs: float) -> int:
@@ -21,11 +21,11 @@ def resample(
 ) -> Float[np.ndarray, "*batch resampled"]:
     """Resample along the last axis, all the others at once.
 
-    ``fft`` is ``scipy.signal.resample``, which takes the recording for one period; ``linear`` interpolates between first
-    and last sample, both included, without a filter. The polyphase filter is ``scipy.signal.resample_poly``'s: zero-phase
-    FIR (Kaiser window, beta 5) with its cut-off at the lower of the two Nyquist frequencies. A line through the first and
-    last sample is taken off and put back, so that an offset or a slow drift rings at neither end. The first samples of
-    both signals coincide in time.
+    ``fft`` is ``scipy.signal.resample``, which takes the recording for one period; ``interpolate`` draws straight lines
+    between first and last sample, both included, without a filter. The polyphase filter is
+    ``scipy.signal.resample_poly``'s: zero-phase FIR (Kaiser window, beta 5) with its cut-off at the lower of the two Nyquist
+    frequencies. A line through the first and last sample is taken off and put back, so that an offset or a slow drift rings
+    at neither end. The first samples of both signals coincide in time.
 
     Args:
         signal: any floating type, which is kept.
@@ -43,7 +43,7 @@ def resample(
         return signal[..., :length]
     if kind == "fft":
         return np.ascontiguousarray(resample_by_fft(signal, length, axis=-1), dtype=signal.dtype)
-    if kind == "linear":
+    if kind == "interpolate":
         return interpolated(signal, length).astype(signal.dtype)
     result = resample_poly(signal, ratio.numerator, ratio.denominator, axis=-1, padtype="line")
     if result.shape[-1] < length:

@@ -124,32 +124,33 @@ def _released_checkpoints(
     source: DataSource,
     may_fetch: bool,
 ) -> dict[str, Path]:
-    """The checkpoints of methods that start from released weights, where none was named; a method that only a wildcard chose
-    is left out where they cannot be had.
+    """The checkpoints of methods that start from released weights, where none was named. What only a wildcard chose is not
+    fetched: it is left out where its weights are not here.
 
     Raises:
         BenchError: weights of methods that were asked for by name, in one message.
     """
-    errors, checkpoints, unable = Errors(), {}, set()
+    errors, checkpoints, absent = Errors(), {}, []
     by_name = registry.spelled_out(registry.METHODS, options.methods)
     starting = {cell.method for cell in planned.cells if modes.facts(cell.mode).uses_checkpoint}
     for name in sorted(starting - set(named)):
         method = registry.load(registry.METHODS, name)
         if not method.published_weights:
             continue
-        from bench.weights.checkpoint import released_checkpoint
+        from bench.weights.checkpoint import NotHere, released_checkpoint
 
-        try:
+        with errors.collected():
             config = method_config(method, profile_of(options, source), overrides)
-            checkpoints[name] = released_checkpoint(method, config, source.workspace, may_fetch)
-        except BenchError as error:
-            if name in by_name:
-                errors.collection.append(error)
-            else:
-                unable.add(name)
-                planned.left_out.append(str(error).removesuffix("."))
+            try:
+                checkpoints[name] = released_checkpoint(method, config, source.workspace, may_fetch and name in by_name)
+            except NotHere:
+                if name in by_name:
+                    raise
+                absent.append(name)
     errors.raise_if_any()
-    planned.cells = [c for c in planned.cells if c.method not in unable or not modes.facts(c.mode).uses_checkpoint]
+    if absent:
+        planned.left_out.append(f"the weights of {', '.join(absent)} are not here (bench weights fetch NAME)")
+    planned.cells = [c for c in planned.cells if c.method not in absent or not modes.facts(c.mode).uses_checkpoint]
     if not planned.cells:
         raise ConfigError("nothing to run: " + "; ".join(planned.left_out) + ".")
     return checkpoints

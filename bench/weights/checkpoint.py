@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from bench.method import Method, MethodConfig
 
 
+class NotHere(ConfigError):
+    """Released weights are not in the workspace, and may not be fetched."""
+
+
 def released_checkpoint(
     method: type[Method], config: MethodConfig, workspace: Workspace, may_fetch: bool = True
 ) -> Path:
@@ -23,14 +27,14 @@ def released_checkpoint(
         may_fetch: whether the file may be downloaded.
 
     Raises:
-        ConfigError: they are not here and may not be fetched, or their licence was not accepted. DataError: they cannot be
-            fetched, have changed, or do not fit the method.
+        NotHere: they are not here and may not be fetched. ConfigError: their licence was not accepted. DataError: they
+            cannot be fetched, have changed, or do not fit the method.
     """
     released = released_weights(method, config)
     file = present(method.name, released, workspace)
     if file is None:
         if not may_fetch:
-            raise ConfigError(
+            raise NotHere(
                 f"the weights of {method.name} are not here yet: bench weights fetch {method.name} (licence: "
                 f"{released.licence})."
             )

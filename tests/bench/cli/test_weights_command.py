@@ -1,5 +1,6 @@
 """``bench weights``, and a run of a method that starts from released weights."""
 
+import pytest
 import torch
 
 from bench import registry
@@ -59,3 +60,14 @@ def test_a_dry_run_fetches_nothing(plugin, bench):
     plugin("releases", METHOD)
     done = bench("run", "-m", "released", "-t", "ptbxl-super", "--mode", "linear", "--dry-run")
     assert "the weights of released are not here yet: bench weights fetch released" in done.err
+
+
+def test_what_a_wildcard_chose_is_not_fetched(plugin, bench, monkeypatch):
+    plugin("releases", METHOD)
+    monkeypatch.setattr("bench.weights.checkpoint.fetch", lambda *_: pytest.fail("fetched"))
+    run = ("run", "-t", "ptbxl-super", "--no-track", "--set", "linear.epochs=1", "--mode", "linear")
+    alone = bench(*run, "-m", "rel?ased")
+    assert (alone.code, "nothing to run: the weights of released are not here" in alone.err) == (2, True)
+    done = bench(*run, "-m", "rel?ased,random-vit", "--set", "random-vit.depth=1")
+    assert done.code == 0, done.err
+    assert "the weights of released are not here (bench weights fetch NAME)" in done.err

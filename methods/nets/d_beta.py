@@ -51,5 +51,7 @@ D_BETA: Rules = (
     (r"multi_modal_language_proj\.", None),
     (r"multi_modal_(?:ecg|language)_(?:layers|pooler)\.", None),
     (r"unimodal_language_pooler\.", None),
+    (r"modality_type_embeddings\.", None),
+    (r"(?:mlm|mim|itm)_head\.", None),
 )
-"""D-BETA's whole model, of which the ECG side is used. The names of its pretraining heads are not known here."""
+"""D-BETA's whole model, of which the ECG side is used."""

@@ -1,0 +1,79 @@
+"""MELP: a released encoder that learned from recordings and reports of MIMIC-IV-ECG."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import ClassVar
+
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from bench.batch import ECGBatch
+from bench.method import Method, MethodConfig
+from bench.method.published_names import PublishedNames, within
+from bench.signals.input_spec import InputSpec
+from bench.signals.leads import MIMIC_ORDER
+from methods.nets import melp as nets
+
+
+class MELP(Method):
+    """A wav2vec-like network for 10 s of 12 leads, pooled by learned queries, with the authors' weights.
+
+    Its features are those that the authors probe, before the projection for zero-shot classification. The weights learned the
+    leads in the order of MIMIC-IV-ECG's files and are put into the order of this project.
+
+    Source: Wang et al., ICML 2025, and its released code and encoder.
+    """
+
+    name = "melp"
+    family = "report"
+    input = InputSpec(fs=500, seconds=10, normalise="minmax", padding="before")
+    published_weights: ClassVar = {
+        "encoder": {
+            "file": "model.safetensors",
+            "page": "https://huggingface.co/fuyingw/MELP_Encoder",
+            "hub": "fuyingw/MELP_Encoder",
+            "licence": "Apache-2.0",
+            "corpora": ("mimic-iv-ecg",),
+            "megabytes": 131,
+            "reference": "Wang et al., ICML 2025",
+        }
+    }
+
+    class Config(MethodConfig):
+        queries: int = Field(
+            nets.QUERIES,
+            ge=1,
+            description="contrast queries; other files than the released encoder have 10, 12 or 13",
+        )
+
+    def build(self, config: Config) -> None:
+        self.net = nets.MELPNet(config.queries)
+
+    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
+        return self.net(batch.ecg)
+
+    @classmethod
+    def published_names(cls, config: Config) -> dict[str, PublishedNames]:
+        """The encoder alone, or the ECG side of the whole model; their names cannot be taken for each other."""
+        return {
+            "model": PublishedNames(
+                within("", "net.", (*nets.MELP, *nets.MELP_ENCODER)),
+                MIMIC_ORDER,
+                lead_axes={"net.trunk.feature_extractor.conv_layers.0.conv.weight": 1},
+                convert=partial(_with_queries, config.queries),
+            )
+        }
+
+
+def _with_queries(expected: int, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as they are, if the file has the expected number of queries.
+
+    Raises:
+        ValueError: it has another one; the message names the setting.
+    """
+    queries = nets.contrast_queries({name: tensor.shape for name, tensor in tensors.items()})
+    if queries not in (None, expected):
+        raise ValueError(f"it has {queries} contrast queries, not {expected}: --set melp.queries={queries}")
+    return tensors

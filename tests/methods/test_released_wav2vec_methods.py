@@ -1,0 +1,329 @@
+"""ECG-FM, MELP, D-BETA and HuBERT-ECG as methods: their files, what goes into their nets, and what comes out."""
+
+import importlib.util
+import json
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from scipy.signal import decimate, filtfilt, firwin
+from torch import Tensor, nn
+
+from bench import registry
+from bench.batch import ECGBatch
+from bench.contamination.declared import declared_corpus, relation
+from bench.data.batches import BatchSource
+from bench.errors import DataError
+from bench.method.published_names import PublishedNames, Rules, compare
+from bench.signals.in_memory import ArrayStore
+from bench.signals.windows import SignalView
+from bench.training.checkpoint import load_weights
+from bench.training.import_checkpoint import import_checkpoint
+from methods.nets.d_beta import D_BETA, DBETANet
+from methods.nets.ecg_fm import ECG_FM_PRETRAINED, ECGFMNet
+from methods.nets.hubert_ecg import HUBERT_ECG, FlatLeads, HuBERTECGNet
+from methods.nets.melp import MELP, MELPNet
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+FLAT_STEP, STEP = 7, 25
+"""Of the stored signals every so many samples are kept."""
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    """The closed-form recordings of ``tests/golden/fm_recipe.py``."""
+    sys.path.insert(0, str(GOLDEN))
+    try:
+        spec = importlib.util.spec_from_file_location("fm_recipe", GOLDEN / "fm_recipe.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(GOLDEN))
+    return module
+
+
+@pytest.fixture(scope="module")
+def authors():
+    """Their own preparation of the recipe's recordings."""
+    with np.load(GOLDEN / "foundation_models" / "fm_preprocessing.npz") as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture(scope="module")
+def at_500(recipe):
+    return recipe.ecg("preproc_input", 1, 12, 5000, 500)[0]
+
+
+@pytest.fixture(scope="module")
+def at_400(recipe):
+    return recipe.ecg("preproc_input_400", 1, 12, 4096, 400)[0]
+
+
+def batch_of(name: str, recording: np.ndarray, fs: float, seconds: float = 10) -> ECGBatch:
+    """What the method is given for one recording, or would be given if it read another length."""
+    cls = registry.load(registry.METHODS, name)
+    spec = replace(cls.input_for(cls.Config()), seconds=seconds)
+    (batch,) = BatchSource(SignalView(ArrayStore([recording], fs), spec)).in_order(np.arange(1), 1)
+    return batch
+
+
+def prepared(name: str, recording: np.ndarray, fs: float) -> np.ndarray:
+    """Of the whole recording, as the authors' stored signals."""
+    return batch_of(name, recording, fs, recording.shape[1] / fs).ecg[0].numpy()
+
+
+def flat_leads(recording: np.ndarray, fs: float) -> np.ndarray:
+    return FlatLeads()(batch_of("hubert-ecg-small", recording, fs).ecg)[0].numpy()
+
+
+def swapped(recording: np.ndarray) -> np.ndarray:
+    """aVL and aVF exchanged: from the order of this project to MIMIC-IV-ECG's, and back."""
+    return recording[[0, 1, 2, 3, 5, 4, *range(6, 12)]]
+
+
+def standardised(recording: np.ndarray) -> np.ndarray:
+    wide = recording.astype(np.float64)
+    return (wide - wide.mean(1, keepdims=True)) / wide.std(1, keepdims=True)
+
+
+def test_ecg_fm_is_given_leads_standardised_before_they_are_cut(at_400, authors):
+    got = prepared("ecg-fm", at_400, 400)
+    np.testing.assert_allclose(got[:, ::STEP], authors["ecg_fm_400_standardised"], atol=1e-4)
+    np.testing.assert_allclose(got[:, 2500:5000:STEP], authors["ecg_fm_segment1"], atol=1e-4)
+    assert np.abs(prepared("ecg-fm", at_400, 500)[:, :2500:STEP] - got[:, :2500:STEP]).max() > 0.1
+    assert np.abs(prepared("ecg-fm", swapped(at_400), 400) - got).max() > 0.1
+
+
+def test_hubert_ecg_reads_the_leads_as_one_signal(at_500, at_400, authors):
+    flat = flat_leads(at_500, 500)[::FLAT_STEP]
+    np.testing.assert_allclose(flat, authors["hubert_input"], atol=1e-4)
+    assert np.abs(flat - authors["NOTREF_hubert_decimated_lead_by_lead"]).max() > 0.1
+    assert np.abs(flat_leads(swapped(at_500), 500)[::FLAT_STEP] - authors["hubert_input"]).max() > 0.1
+    for recording, fs, key in ((at_500, 500, "hubert_500hz"), (at_400, 400, "hubert_400_to_500hz")):
+        got, stored = prepared("hubert-ecg-small", recording, fs), authors[key]
+        low, high = got.min(1, keepdims=True), got.max(1, keepdims=True)
+        np.testing.assert_allclose((2 * (got - low) / (high - low) - 1)[:, ::STEP], stored, atol=1e-4)
+
+
+def test_flat_leads_are_decimated_as_by_scipy_and_pass_gradients():
+    ecg = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 12, 5000)).astype(np.float32)).requires_grad_(True)
+    flat = FlatLeads()(ecg)
+    wide = ecg.detach().double()
+    low, high = wide.amin(-1, keepdim=True), wide.amax(-1, keepdim=True)
+    expected = decimate((2 * (wide - low) / (high - low) - 1)[..., :2500].flatten(1).numpy(), 5)
+    np.testing.assert_allclose(flat.detach().numpy(), expected, atol=1e-5)
+    flat.square().sum().backward()
+    assert ecg.grad[..., :2500].abs().sum(-1).min() > 0
+
+
+def test_a_lead_without_signal_does_not_become_nan():
+    assert FlatLeads()(torch.zeros(1, 12, 5000)).isfinite().all()
+
+
+@dataclass(frozen=True)
+class Released:
+    """A released model.
+
+    Attributes:
+        key: of its names and shapes.
+        layout: the content of its file, of tensors under the names of the stored list.
+        net, rules: the network alone, and the names of its files.
+        signals: what the authors give it for a recording at 500 Hz, [segment, ...].
+    """
+
+    key: str
+    layout: Callable[[dict[str, Tensor]], dict]
+    net: Callable[[], nn.Module]
+    rules: Rules
+    signals: Callable[[np.ndarray, dict[str, np.ndarray]], np.ndarray]
+
+
+def hubert_layout(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """With both heads, which the released files have."""
+    return tensors | {"final_proj.0.weight": torch.ones(256, 4), "label_embedding.0.weight": torch.ones(500, 256)}
+
+
+def melp_layout(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix("ecg_encoder."): value.bfloat16() for name, value in tensors.items()}
+
+
+def fairseq_layout(tensors: dict[str, Tensor]) -> dict:
+    state = {
+        "criterion": None,
+        "optimizer_history": [{"num_updates": 1}],
+        "task_state": {},
+        "extra_state": {"epoch": 1},
+    }
+    return {
+        "args": None,
+        "cfg": {"model": {"_name": "wav2vec2_cmsc"}},
+        "model": tensors,
+        "last_optimizer_state": {},
+    } | state
+
+
+def d_beta_layout(tensors: dict[str, Tensor]) -> dict:
+    others = (
+        "ecg_encoder.mask_emb", "language_encoder.shared.weight", "modality_type_embeddings.weight",
+        "multi_modal_ecg_pooler.dense.bias", "mlm_head.bias", "mim_head.mask_token", "itm_head.fc.bias",
+    )  # fmt: skip
+    return {"model": tensors | {name: torch.ones(4) for name in others}}
+
+
+def hubert_signals(recording: np.ndarray, authors: dict[str, np.ndarray]) -> np.ndarray:
+    taps = firwin(151, [0.05, 47], pass_zero=False, fs=500)
+    filtered = filtfilt(taps, [1.0], recording.astype(np.float64), axis=1, padlen=3 * 151)
+    low, high = filtered.min(1, keepdims=True), filtered.max(1, keepdims=True)
+    flat = decimate((2 * (filtered - low) / (high - low + 1e-8) - 1)[:, :2500].ravel(), 5)
+    np.testing.assert_allclose(flat[::FLAT_STEP], authors["hubert_input"], atol=1e-5)
+    return flat[None]
+
+
+def hubert(size: str) -> Released:
+    return Released(f"hubert_ecg_{size}", hubert_layout, lambda: HuBERTECGNet(size), HUBERT_ECG, hubert_signals)
+
+
+def melp_signals(recording: np.ndarray, authors: dict[str, np.ndarray]) -> np.ndarray:
+    low, high = recording.min(), recording.max()
+    return swapped((recording - low) / (high - low + 1e-8))[None]
+
+
+RELEASED = {
+    "hubert-ecg-small": hubert("small"),
+    "hubert-ecg-base": hubert("base"),
+    "hubert-ecg-large": hubert("large"),
+    "ecg-fm": Released(
+        "ecg_fm", fairseq_layout, ECGFMNet, ECG_FM_PRETRAINED,
+        lambda recording, authors: np.stack(np.split(standardised(recording), 2, axis=1)),
+    ),
+    "melp": Released("melp", melp_layout, MELPNet, MELP, melp_signals),
+    "d-beta": Released("d_beta", d_beta_layout, DBETANet, D_BETA, lambda recording, authors: recording[None]),
+}  # fmt: skip
+QUICK = ("hubert-ecg-small",)
+NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in RELEASED]
+
+
+def filled(recipe, released: Released) -> dict[str, Tensor]:
+    """Its tensors by the recipe, which knows weight norm by the older names."""
+    shapes = json.loads((GOLDEN / "foundation_models" / f"{released.key}.json").read_text())["tensors"]
+    older = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+
+    def tensor(name: str, shape: list[int]) -> Tensor:
+        if name.endswith("num_batches_tracked"):
+            return torch.zeros(shape, dtype=torch.int64)
+        known = re.sub("|".join(map(re.escape, older)), lambda match: older[match[0]], name)
+        kind = "embed" if name.endswith(".query") else None
+        return torch.from_numpy(recipe.fill_fm(known, tuple(shape), kind=kind))
+
+    return {name: tensor(name, shape) for name, shape in shapes.items()}
+
+
+def publish(name: str, tensors: dict, folder: Path) -> Path:
+    """A file under its published name."""
+    cls = registry.load(registry.METHODS, name)
+    path = folder / cls.weights_for(cls.Config()).file
+    save_file(tensors, path) if path.suffix == ".safetensors" else torch.save(tensors, path)
+    return path
+
+
+def imported(name: str, path: Path, folder: Path, **settings):
+    cls = registry.load(registry.METHODS, name)
+    config = cls.Config(**settings)
+    return import_checkpoint(cls, config, path, folder, cls.weights_for(config).part)
+
+
+def direct(net: nn.Module, tensors: dict[str, Tensor], rules: Rules, signals: np.ndarray) -> Tensor:
+    """What the network alone, with the weights as published, makes of prepared signals."""
+    own = net.state_dict()
+    shapes, own_shapes = ({name: value.shape for name, value in state.items()} for state in (tensors, own))
+    report = compare(shapes, own_shapes, PublishedNames(rules, ()))
+    assert report.fits, report
+    net.load_state_dict({ours: tensors[theirs] for theirs, ours in report.matched.items()})
+    with torch.no_grad():
+        return net.eval()(torch.from_numpy(signals.astype(np.float32))).mean(0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_imported_file_gives_what_the_network_makes_of_the_authors_signal(name, recipe, authors, at_500, tmp_path):
+    released = RELEASED[name]
+    tensors = filled(recipe, released)
+    path = publish(name, released.layout(tensors), tmp_path)
+    folder, report = imported(name, path, tmp_path / "checkpoints")
+    assert report.fits
+    assert not report.initial
+    weights = load_file(folder / "model.safetensors")
+    assert {value.dtype for value in weights.values()} == {torch.float32}
+    if name == "melp":
+        tensors = {k: v.bfloat16().to(v.dtype) for k, v in tensors.items()}
+    method = registry.load(registry.METHODS, name)().eval()
+    load_weights(method, folder)
+    with torch.no_grad():
+        features = method.encode(batch_of(name, at_500, 500))[0]
+        other = method.encode(batch_of(name, swapped(at_500), 500))[0]
+    expected = direct(released.net(), tensors, released.rules, released.signals(at_500, authors))
+    torch.testing.assert_close(features, expected, atol=1e-4, rtol=0)
+    assert (other - expected).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("queries", [10, 13])
+def test_a_file_of_melp_with_other_queries_is_refused_with_the_setting(queries, tmp_path):
+    path = publish("melp", {"attn_pool_contrast.query": torch.zeros(queries, 256)}, tmp_path)
+    with pytest.raises(DataError, match=rf"{queries} contrast queries, not 14: --set melp\.queries={queries}"):
+        imported("melp", path, tmp_path)
+    with pytest.raises(DataError, match=r"does not fit melp.* 1 tensors match"):
+        imported("melp", path, tmp_path, queries=queries)
+
+
+@pytest.mark.slow
+def test_the_whole_model_of_melp_is_read_as_its_encoder(recipe, tmp_path):
+    tensors = filled(recipe, RELEASED["melp"])
+    torch.save({"state_dict": tensors, "hyper_parameters": {"lr": np.float64(1e-4)}}, tmp_path / "melp.ckpt")
+    assert imported("melp", tmp_path / "melp.ckpt", tmp_path / "checkpoints")[1].fits
+
+
+@pytest.mark.slow
+def test_fine_tuned_weights_of_ecg_fm_are_read(recipe, tmp_path):
+    tensors = {f"encoder.{name}": value for name, value in filled(recipe, RELEASED["ecg-fm"]).items()}
+    tensors |= {"proj.weight": torch.zeros(17, 768), "proj.bias": torch.zeros(17)}
+    torch.save(fairseq_layout(tensors), tmp_path / "finetuned.pt")
+    _, report = imported("ecg-fm", tmp_path / "finetuned.pt", tmp_path / "checkpoints", weights="finetuned")
+    assert report.fits
+
+
+def test_a_half_without_signal_takes_no_part_in_ecg_fms_mean(monkeypatch):
+    class Means(nn.Module):
+        def forward(self, ecg: Tensor) -> Tensor:
+            assert ecg.shape[1:] == (12, 2500)
+            return ecg.mean(2) + 1
+
+    cls = registry.load(registry.METHODS, "ecg-fm")
+    monkeypatch.setattr(sys.modules[cls.__module__], "ECGFMNet", Means)
+    ecg = torch.zeros(3, 12, 5000)
+    ecg[0], ecg[1, :, :2500] = torch.cat([torch.ones(2500), torch.full((2500,), 3.0)]), 1
+    features = cls().encode(ECGBatch(ecg, torch.ones(3, 12, dtype=torch.bool), torch.arange(3)))
+    assert features[:, 0].tolist() == [3, 2, 1]
+
+
+def test_collections_that_released_weights_have_seen_are_related_to_the_tasks():
+    def seen(name: str, dataset: str) -> bool:
+        cls = registry.load(registry.METHODS, name)
+        corpora = cls.weights_for(cls.Config()).corpora
+        assert declared_corpus(corpora)
+        return any(relation(corpus, dataset) for corpus in corpora)
+
+    for name in ("ecg-fm", "hubert-ecg-small", "hubert-ecg-base", "hubert-ecg-large"):
+        assert all(seen(name, dataset) for dataset in ("ptbxl", "cpsc2018", "csn", "chapman", "mimic-iv-ecg"))
+    for name in ("melp", "d-beta"):
+        assert [seen(name, dataset) for dataset in ("ptbxl", "cpsc2018", "csn", "mimic-iv-ecg")] == [False] * 3 + [True]
+
+
+@pytest.mark.parametrize("name", [name for name in RELEASED if name.startswith(("d-beta", "hubert"))])
+def test_non_commercial_licences_are_accepted_first(name):
+    cls = registry.load(registry.METHODS, name)
+    assert cls.weights_for(cls.Config()).needs_acceptance

@@ -150,6 +150,8 @@ def paper_table(entry: registry.Entry) -> PaperTable:
         declared = _aspect(stated, aspect)
         if compared or declared != Aspect():
             table.rows.append(_row(aspect, declared, compared, stated))
+        elif stated is None:
+            table.rows.append(Row(aspect, UNKNOWN, UNKNOWN, UNKNOWN))
         else:
             table.rows.append(Row(aspect, "—", "—", WITHOUT_SETTINGS.get(aspect, "that of each mode")))
     return table

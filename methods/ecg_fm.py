@@ -29,7 +29,7 @@ class ECGFM(Method):
 
     name = "ecg-fm"
     family = "masked"
-    input = InputSpec(fs=500, seconds=10, normalise="zscore-lead", resampling="linear")
+    input = InputSpec(fs=500, seconds=10, normalise="zscore-lead", resampling="interpolate")
     published_weights: ClassVar = {
         "pretrained": {
             "file": "mimic_iv_ecg_physionet_pretrained.pt",

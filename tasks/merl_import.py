@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.errors import DataError
+from bench.reading.publisher_csv import read_table
 from bench.splitting.released_partitions import write_imported
 from bench.splitting.split import ColumnRule, Split, load_split
 from bench.task import Examples
-from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,13 +11,13 @@ import numpy as np
 
 from bench.dataset import Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
+from bench.reading.publisher_csv import read_table
 from bench.splitting.stratify import stratified_folds, stratified_parts
 from tasks.cpsc2018 import CLASSES
 from tasks.datasets.challenge_files import clean_age, clean_sex, read_notes, records_below
 from tasks.datasets.file_constants import CPSC2018_FS, CPSC2018_NUMBERS, CPSC2018_SNOMED
 from tasks.datasets.pretraining_rows import outside_every_test
 from tasks.datasets.sentences import DatasetWithStatements
-from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
     import pandas as pd

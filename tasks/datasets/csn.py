@@ -12,13 +12,13 @@ import numpy as np
 
 from bench.dataset import Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
+from bench.reading.publisher_csv import read_table
 from bench.splitting.stratify import stratified_parts
 from tasks.csn import CLASSES, substring_labels, whole_labels
 from tasks.datasets.challenge_files import read_notes, records_below
 from tasks.datasets.file_constants import CSN_CONDITIONS
 from tasks.datasets.pretraining_rows import outside_every_test
 from tasks.datasets.sentences import DatasetWithStatements
-from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
     import pandas as pd

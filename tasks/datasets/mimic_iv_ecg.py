@@ -11,10 +11,10 @@ import numpy as np
 
 from bench.dataset import Dataset, Publication, RecordFile, Recording, path_inside
 from bench.errors import ConfigError, DataError
+from bench.reading.publisher_csv import our_headings
 from bench.splitting.stratify import hash_fraction
 from tasks.datasets.file_constants import MIMIC_MEASUREMENTS, MIMIC_RECORD_LIST, MIMIC_REPORTS
 from tasks.datasets.mimic_reports import MINIMUM_WORDS, merl_report, merl_words, sentences
-from tasks.publisher_csv import our_headings
 
 if TYPE_CHECKING:
     import pandas as pd

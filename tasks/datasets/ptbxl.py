@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.dataset import Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
+from bench.reading.publisher_csv import read_table
 from tasks.datasets.file_constants import PTBXL_WITHDRAWN
 from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
 from tasks.datasets.ptbxl_statements import (
@@ -24,7 +25,6 @@ from tasks.datasets.ptbxl_statements import (
 )
 from tasks.datasets.report_language import language_of
 from tasks.datasets.sentences import DatasetWithStatements, sentences
-from tasks.publisher_csv import read_table
 
 if TYPE_CHECKING:
     import numpy as np

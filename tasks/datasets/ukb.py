@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.dataset import RecordFile, Recording
 from bench.errors import ConfigError, DataError
+from bench.reading.publisher_csv import read_table
 from bench.splitting.stratify import stratified_parts
 from tasks.datasets.file_constants import UKB_TRUE_RISKS, UKB_TRUTH
 from tasks.datasets.sentences import DatasetWithStatements
@@ -21,7 +22,6 @@ from tasks.datasets.ukb_phenotypes import FILE as PHENOTYPES_FILE
 from tasks.datasets.ukb_phenotypes import PHENOTYPES, read_phenotypes
 from tasks.datasets.ukb_table import MainTable, read_main, table_files
 from tasks.datasets.ukb_withdrawals import NAMES, read_withdrawn, withdrawal_lists
-from tasks.publisher_csv import read_table
 from tasks.ukb_endpoints import VISIT_DATE, endpoint_files, first_dates, read_endpoint
 
 if TYPE_CHECKING:

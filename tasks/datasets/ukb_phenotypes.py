@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import DataError
-from tasks.publisher_csv import folded, our_headings, read_table
+from bench.reading.publisher_csv import folded, our_headings, read_table
 
 if TYPE_CHECKING:
     import pandas as pd

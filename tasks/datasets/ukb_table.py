@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.errors import DataError
+from bench.reading.publisher_csv import folded
 from tasks.datasets.ukb_withdrawals import is_list
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _RAP = re.compile(r"^p(\d+)(?:_i(\d+))?(?:_a(\d+))?$")
 _DISPENSARY = re.compile(r"^(?:f\.)?(\d+)[-.](\d+)\.(\d+)$")
+_EID = ("eid", "f.eid", "neid")
 LARGEST = 1e6
 """No age, height or weight is larger."""
 SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".parquet")
@@ -225,7 +227,7 @@ def read_main(files: Iterable[Path], fields: Iterable[int], eids_wanted: set[str
     eids: pd.Index = pd.Index([], dtype=object)
     for path in files:
         names = header(path)
-        key = next((n for n in names if _bare(n) in ("eid", "f.eid", "n_eid")), None)
+        key = next((n for n in names if folded(n).removeprefix("participant.") in _EID), None)
         if key is None:
             raise DataError(f"{path}: no eid column; found {', '.join(names[:5])}, ... Export the table with eid.")
         chosen = {name: column for name in names if (column := Column.parse(name)) and column.field in wanted}

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import DataError
-from tasks.publisher_csv import read_table
+from bench.reading.publisher_csv import read_table
 
 HINT = "Fetch it again."
 

@@ -166,6 +166,11 @@ def _words(stated: str | Iterable[str]) -> Iterable[str]:
     return (stated,) if isinstance(stated, str) else stated
 
 
+def functions_of_modes() -> set[str]:
+    """The functions of a method that some mode needs."""
+    return {name for mode in entries(MODES).values() for name in _words(mode.attributes.get("needs_one_of", ()))}
+
+
 def modes_offered(defines: Callable[[str], bool], only: Container[str] | None) -> list[str]:
     """The modes of which a method ``defines`` what they need, of ``only`` these where it says so. A mode that repeats a
     released protocol goes with the mode that it replaces."""

@@ -344,7 +344,8 @@ class Method(nn.Module):
     @classmethod
     def modes(cls) -> tuple[str, ...]:
         """The modes this method offers."""
-        return tuple(registry.modes_offered(cls.implements, cls.only_modes))
+        defined = set(filter(cls.implements, registry.functions_of_modes()))
+        return tuple(registry.modes_offered(defined.__contains__, cls.only_modes))
 
 
 accept_old_hooks(Method)

@@ -90,7 +90,7 @@ def run(
             published numbers has 5, under the profile ``smoke`` 3, and all else none.
         settings: what ``--set`` takes: ``{"pretrain.epochs": 5, "kmerl.depth": 4, "linear.lr": 0.01}``.
         text: which of the corpus's texts to pretrain on.
-        checkpoints: method -> folder, or name in the workspace.
+        checkpoints: method -> folder, name in the workspace, or published file, which is imported.
         retry_failed: compute failed cells again; else skip those that have not changed.
         recompute: compute finished cells again.
         cached_only: compute nothing; the table holds the finished cells.

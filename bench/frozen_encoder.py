@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from bench import registry
 from bench.data.batches import BatchSource
 from bench.errors import ConfigError, DataError
-from bench.method import Method
+from bench.method import Method, MethodConfig
 from bench.runner.features import encode_all
 from bench.runner.overrides import check_overrides, method_config, parse_overrides
 from bench.signals.in_memory import ArrayStore, in_leads_order
@@ -22,7 +22,8 @@ from bench.signals.leads import LEADS, canonical_lead
 from bench.signals.windows import SignalView
 from bench.storage.workspace import Workspace
 from bench.training.checkpoint import load_weights, read_config, read_provenance, seeded_method
-from bench.training.find_checkpoint import find_checkpoint
+from bench.training.find_checkpoint import find_checkpoint, published_file
+from bench.weights.checkpoint import checkpoint_of_file
 
 Recordings = Any
 """numpy [record, lead, time]; a sequence of [lead, time] of any lengths; or a DataFrame with one row per record and one
@@ -37,9 +38,10 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
         method: a registered name.
         fs: Hz of the signals that will be given.
         leads: which leads their rows are, in that order; a DataFrame names its own.
-        checkpoint: a folder, or the name of one in the workspace; None takes the only one of this method there is.
-        settings: config fields (``{"depth": 4, "encoder.path": "model.pt2"}``) of a method that is not pretrained; a
-            checkpoint brings its own.
+        checkpoint: a folder, the name of one in the workspace, or a published file, which is imported; None takes the only
+            one of this method there is.
+        settings: config fields (``{"depth": 4, "encoder.path": "model.pt2"}``) of a method that is not pretrained or of a
+            published file; a checkpoint folder brings its own.
         profile: ``paper`` or ``smoke``, likewise.
         seed: of initial weights, where there is no checkpoint.
         batch_size: recordings at once; changes speed alone.
@@ -130,18 +132,28 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
         return self._loaded
 
     def _unpretrained(self, cls: type[Method]) -> Method:
+        return seeded_method(cls, self._config(cls, self.profile), self.seed)
+
+    def _config(self, cls: type[Method], profile: str) -> MethodConfig:
+        """The method's config with the user's settings."""
         texts = [
             f"{self.method}.{k.removeprefix(f'{self.method}.')}={json.dumps(v)}"
             for k, v in (self.settings or {}).items()
         ]
         overrides = parse_overrides(texts, [self.method])
         check_overrides(overrides, [cls])
-        return seeded_method(cls, method_config(cls, self.profile, overrides), self.seed)
+        return method_config(cls, profile, overrides)
 
     def _pretrained(self, cls: type[Method]) -> Method:
-        if self.settings:
+        option = f"checkpoint = {self.checkpoint}"
+        if self.checkpoint is not None and (file := published_file(self.checkpoint, option)) is not None:
+            workspace = Workspace.at(self.workspace)
+            workspace.ensure_writable()
+            folder = checkpoint_of_file(cls, self._config(cls, "paper"), workspace.checkpoints, file)
+        elif self.settings:
             raise ConfigError(f"{self.method} is pretrained: its config is that of its checkpoint; leave settings out.")
-        folder = self._checkpoint_folder()
+        else:
+            folder = self._checkpoint_folder()
         method = seeded_method(cls, read_config(cls, folder), self.seed)
         load_weights(method, folder)
         return method
@@ -149,7 +161,7 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
     def _checkpoint_folder(self) -> Path:
         checkpoints = Workspace.at(self.workspace).checkpoints
         if self.checkpoint is not None:
-            return find_checkpoint(self.checkpoint, checkpoints, f"checkpoint = {self.checkpoint}")
+            return find_checkpoint(self.checkpoint, checkpoints, f"checkpoint = {self.checkpoint}", or_file=True)
         folders = (
             [file.parent for file in sorted(checkpoints.glob(f"{self.method}-*/provenance.json"))]
             if checkpoints.is_dir()

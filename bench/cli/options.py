@@ -101,7 +101,8 @@ CheckpointOption = Annotated[
     typer.Option(
         "--checkpoint",
         metavar="METHOD=FOLDER",
-        help="Use this checkpoint and its config: a name in this workspace, or a folder. Repeatable.",
+        help="Use this checkpoint and its config: a name in this workspace, or a folder. METHOD=FILE imports a published "
+        "file. Repeatable.",
     ),
 ]
 NoPretrain = Annotated[

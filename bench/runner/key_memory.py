@@ -32,8 +32,9 @@ from typing import TYPE_CHECKING, Any
 from bench.cells.cell import Cell
 from bench.errors import BenchError
 from bench.project_file import project
-from bench.runner.plan import Plan, RunOptions
+from bench.runner.plan import Plan, RunOptions, checkpoint_method
 from bench.storage.artifacts import digest, file_digest, read_sealed, seal, write_json, writing
+from bench.training.find_checkpoint import published_file
 
 if TYPE_CHECKING:
     from bench.data.source import DataSource
@@ -90,7 +91,8 @@ class KeyMemory:
         if self._code is None or stores is None or set(keys) != set(planned.cells):
             return
         loaded = list(_loaded_from_elsewhere())
-        named = [*_named_by_configs(session, planned.cells), *session.checkpoints.values()]
+        given = [published_file(checkpoint_method(text)[1], text) for text in options.checkpoints]
+        named = [*_named_by_configs(session, planned.cells), *session.checkpoints.values(), *filter(None, given)]
         files = states([*loaded, *map(str, named), str(self.source.workspace.splits)])
         changed = any(_changed_since(Path(path), self._started) for path in loaded)
         if files is None or changed or code_state() != self._code:

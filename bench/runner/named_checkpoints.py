@@ -1,4 +1,4 @@
-"""The checkpoints of ``--checkpoint METHOD=FOLDER``."""
+"""The checkpoints of ``--checkpoint METHOD=FOLDER`` and ``METHOD=FILE``."""
 
 from __future__ import annotations
 
@@ -7,20 +7,27 @@ from pathlib import Path
 
 from bench import modes, registry
 from bench.errors import ConfigError
+from bench.runner.overrides import Override, method_config
 from bench.runner.plan import Plan, checkpoint_method
-from bench.training.find_checkpoint import find_checkpoint
+from bench.training.find_checkpoint import find_checkpoint, published_file
 
 
 def named_checkpoints(
-    texts: Sequence[str], checkpoints: Path, planned: Plan, of_board: bool = False
+    texts: Sequence[str],
+    checkpoints: Path,
+    planned: Plan,
+    of_board: bool = False,
+    overrides: Sequence[Override] = (),
 ) -> dict[str, Path]:
-    """Method -> folder of each ``METHOD=FOLDER``; a folder of the workspace goes by its name alone.
+    """Method -> folder of each ``METHOD=FOLDER``; a folder of the workspace goes by its name alone. A published file is
+    imported.
 
     Args:
         of_board: a checkpoint may be of another row's method.
+        overrides: settings under which a file is imported; those of pretraining play no role.
 
     Raises:
-        ConfigError: not of that form, no such folder, or a method that is not run.
+        ConfigError: not of that form, no such folder, or a method that is not run. DataError: a file that does not fit.
     """
     from bench.training.checkpoint import check_readable
 
@@ -33,8 +40,17 @@ def named_checkpoints(
         if method not in run:
             if of_board:
                 continue
-            raise ConfigError(f"--checkpoint {text}: expected METHOD=FOLDER with one of {', '.join(sorted(run))}.")
-        named[method] = find_checkpoint(written, checkpoints, f"--checkpoint {text}")
+            raise ConfigError(
+                f"--checkpoint {text}: expected METHOD=FOLDER or METHOD=FILE with one of {', '.join(sorted(run))}."
+            )
+        if (file := published_file(written, f"--checkpoint {text}")) is not None:
+            from bench.weights.checkpoint import checkpoint_of_file
+
+            cls = registry.load(registry.METHODS, method)
+            config = method_config(cls, "paper", [o for o in overrides if not o.of_pretraining])
+            named[method] = checkpoint_of_file(cls, config, checkpoints, file)
+        else:
+            named[method] = find_checkpoint(written, checkpoints, f"--checkpoint {text}", or_file=True)
         check_readable(named[method])
     return named
 

@@ -38,7 +38,7 @@ class RunOptions:
     profile: Profile | None = None
     overrides: Sequence[str] = ()
     corpus: str | None = None
-    checkpoints: Sequence[str] = ()  # METHOD=FOLDER
+    checkpoints: Sequence[str] = ()  # METHOD=FOLDER, or METHOD=FILE
     allow_pretraining: bool = True
     retry_failed: bool = True  # compute again the cells that failed and have not changed since
     recompute: bool = False  # compute finished cells again
@@ -84,14 +84,17 @@ def renamed_resume(word: str) -> tuple[str, bool]:
 
 
 def checkpoint_method(text: str) -> tuple[str, str]:
-    """The method of ``METHOD=FOLDER``, as it is registered, and the folder as written.
+    """The method of ``METHOD=FOLDER``, as it is registered, and the folder or file as written.
 
     Raises:
         ConfigError: not of that form. UnknownName: a method nobody registered.
     """
     method, equals, folder = text.partition("=")
     if not equals:
-        raise ConfigError(f"--checkpoint {text}: expected METHOD=FOLDER, with the folder of a checkpoint or its name.")
+        raise ConfigError(
+            f"--checkpoint {text}: expected METHOD=FOLDER, with the folder of a checkpoint or its name, or "
+            "METHOD=FILE, with a published file."
+        )
     return registry.named(registry.METHODS, method), folder
 
 

@@ -50,7 +50,7 @@ class Errors:
 
 
 def prepare_session(options: RunOptions, source: DataSource, may_fetch: bool = True) -> tuple[Plan, Session]:
-    """Plan the cells and open their session; nothing is written but the checkpoints of released weights.
+    """Plan the cells and open their session; nothing is written but the checkpoints of published weights.
 
     Args:
         may_fetch: whether released weights may be fetched.
@@ -65,7 +65,7 @@ def prepare_session(options: RunOptions, source: DataSource, may_fetch: bool = T
     planned = plan(options)
     from bench.runner.session import Session
 
-    named = named_checkpoints(options.checkpoints, source.workspace.checkpoints, planned, options.of_board)
+    named = named_checkpoints(options.checkpoints, source.workspace.checkpoints, planned, options.of_board, overrides)
     named |= _released_checkpoints(planned, named, overrides, options, source, may_fetch)
     session = Session(
         source,

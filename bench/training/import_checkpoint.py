@@ -74,6 +74,35 @@ def import_checkpoint(
     return final, report
 
 
+def fitting_part(cls: type[Method], config: MethodConfig, path: Path) -> str:
+    """Which of the files that the method's authors publish this one is; where it is none, the most similar.
+
+    Raises:
+        ConfigError: no published names of this method are known. DataError: the file cannot be read.
+    """
+    kinds = cls.published_names(config)
+    if not kinds:
+        raise ConfigError(f"{path}: {cls.name}: no layout of published checkpoints is known (Method.published_names).")
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    own = {name: tensor.shape for name, tensor in seeded_method(cls, config, config.pretrain.seed).state_dict().items()}
+    matches: dict[str, int] = {}
+    errors: list[DataError] = []
+    for part, names in kinds.items():
+        try:
+            tensors = _converted(path, read_weights(path, names.container), names)
+        except DataError as error:
+            errors.append(error)
+            continue
+        report = compare({name: tensor.shape for name, tensor in tensors.items()}, own, names)
+        if report.fits:
+            return part
+        matches[part] = len(report.matched)
+    if not matches:
+        raise errors[0]
+    return max(matches, key=matches.__getitem__)
+
+
 def imported_spec(
     cls: type[Method],
     config: MethodConfig,

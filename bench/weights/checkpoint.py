@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import ConfigError
+from bench.progress import say
+from bench.storage.artifacts import file_digest
 from bench.storage.workspace import Workspace
-from bench.training.import_checkpoint import import_checkpoint, imported_spec
+from bench.training.import_checkpoint import fitting_part, import_checkpoint, imported_spec
 from bench.weights.files import checked, fetch, keep, present, released_weights
 
 if TYPE_CHECKING:
@@ -57,4 +59,26 @@ def take(method: type[Method], config: MethodConfig, workspace: Workspace, file:
         method, config, file, workspace.checkpoints, released.part, "+".join(released.corpora)
     )
     keep(method.name, released, workspace, file)
+    return folder
+
+
+def checkpoint_of_file(method: type[Method], config: MethodConfig, checkpoints: Path, file: Path) -> Path:
+    """The checkpoint folder of a published file, imported unless it is there. Where the authors publish several parts, the
+    part that fits is taken.
+
+    Args:
+        checkpoints: where checkpoint folders lie.
+
+    Raises:
+        ConfigError: no layout of the method's published files is known. DataError: the file does not fit whole.
+    """
+    released = method.weights_for(config)
+    corpora = "+".join(released.corpora) if released is not None else None
+    digest = file_digest(file)
+    for part in method.published_names(config):
+        final = imported_spec(method, config, digest, part, corpora).folder(checkpoints)
+        if final.is_dir():
+            return final
+    folder, report = import_checkpoint(method, config, file, checkpoints, fitting_part(method, config, file), corpora)
+    say(f"imported {file}: {len(report.matched)} tensors, checkpoint {folder.name}")
     return folder

@@ -4,8 +4,11 @@ import importlib.util
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+
+from bench.frozen_encoder import FrozenEncoder
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 RUN = ("run", "-m", "merl", "-t", "ptbxl-super", "--no-track", "--json")
@@ -72,6 +75,23 @@ def test_an_encoder_is_imported_accounted_for_and_probed_but_not_asked_zero_shot
     assert result["config"]["method"]["width"] is None  # the checkpoint's own config, not that of the smoke profile
     assert "pretrain" not in probe.err.replace("pretrained", "")
 
+    on_the_fly = bench(
+        *RUN,
+        "--mode",
+        "linear",
+        "--set",
+        "linear.epochs=2",
+        "--set",
+        "merl.fs=100",
+        "--checkpoint",
+        f"merl={encoder_file}",
+    )
+    assert on_the_fly.code == 0, on_the_fly.err
+    (same,) = json.loads(on_the_fly.out)  # the part that fits was taken, and the import that was there
+    assert same["checkpoint"] == result["checkpoint"]
+    frozen = FrozenEncoder("merl", checkpoint=encoder_file, settings={"fs": 100}, workspace=workspace.root)
+    assert frozen.transform(np.ones((1, 12, 5000), np.float32)).shape[0] == 1
+
     refused = bench(*RUN, "--mode", "zeroshot", "--checkpoint", f"merl={folder}")
     assert refused.code == 1
     assert "imported from an encoder alone" in " ".join(bench("runs", "--failed").out.split())
@@ -104,7 +124,7 @@ def test_a_whole_model_needs_its_text_encoder_and_then_answers_zero_shot(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("kmerl=somewhere", "expected METHOD=FOLDER with one of merl"),
+        ("kmerl=somewhere", "expected METHOD=FOLDER or METHOD=FILE with one of merl"),
         ("merl", "expected METHOD=FOLDER"),
         ("merl=nowhere", "no checkpoint at nowhere or "),
         ("merl=", "--checkpoint merl=: the path is empty"),

@@ -19,6 +19,7 @@ from bench.storage.artifacts import SEAL
 from bench.training.checkpoint import CheckpointSpec, load_weights, read_config, read_provenance, seeded_method
 from bench.training.import_checkpoint import import_checkpoint
 from bench.training.published_file import read_weights
+from bench.weights.checkpoint import checkpoint_of_file
 
 ENCODER = ((r"conv\.", "0."), (r"bn\.", "1."), (r"classifier\.", None))
 
@@ -40,6 +41,10 @@ class Small(Method):
             "model": PublishedNames((*within("backbone.", "encoder.", ENCODER), (r"proj\.", "projector.")), LEADS),
             "encoder": PublishedNames(within("", "encoder.", ENCODER), LEADS, covers="encoder."),
         }
+
+
+class Unpublished(Method):
+    name = "unpublished"
 
 
 def encoder_file() -> dict[str, torch.Tensor]:
@@ -103,6 +108,24 @@ def test_an_encoder_alone_is_imported_only_as_such(tmp_path):
     assert torch.equal(kept(folder).encoder[0].bias, encoder_file()["conv.bias"])
 
 
+def test_a_file_named_in_place_of_a_checkpoint_is_imported_as_the_part_that_fits(tmp_path):
+    checkpoints = tmp_path / "checkpoints"
+    for file, state, part in (("m.pth", model_file(), "model"), ("e.pth", encoder_file(), "encoder")):
+        path = save(tmp_path / file, state)
+        folder = checkpoint_of_file(Small, Small.Config(), checkpoints, path)
+        assert read_provenance(folder)["corpus"]["part"] == part
+        assert checkpoint_of_file(Small, Small.Config(), checkpoints, path) == folder
+        assert import_checkpoint(Small, Small.Config(), path, checkpoints, part)[0] == folder
+    path = save(tmp_path / "cut.pth", {n: t for n, t in encoder_file().items() if n != "conv.bias"})
+    with pytest.raises(DataError, match=r"does not fit small as --part encoder: 5 tensors match, 1 missing"):
+        checkpoint_of_file(Small, Small.Config(), checkpoints, path)
+    with pytest.raises(DataError, match=r"absent"):
+        checkpoint_of_file(Small, Small.Config(), checkpoints, save(tmp_path / "absent.pth", {"a": 1}))
+    with pytest.raises(ConfigError, match=r"m\.pth: unpublished: no layout"):
+        checkpoint_of_file(Unpublished, Unpublished.Config(), checkpoints, tmp_path / "m.pth")
+    assert len([f for f in checkpoints.iterdir() if not f.name.startswith(".")]) == 2
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -162,9 +185,6 @@ def test_safetensors_are_read_too(tmp_path):
 
 
 def test_methods_without_published_names_and_unknown_parts(tmp_path):
-    class Unpublished(Method):
-        name = "unpublished"
-
     with pytest.raises(ConfigError, match="no layout of published checkpoints"):
         import_checkpoint(Unpublished, Unpublished.Config(), tmp_path / "a", tmp_path)
     with pytest.raises(UnknownName, match="Did you mean 'encoder'"):

@@ -79,7 +79,11 @@ def read_phenotypes(path: Path) -> pd.DataFrame:
     named = set(map(folded, table.columns))
     missing = [name for name in PHENOTYPES if folded(name) not in named]
     if missing:
-        raise DataError(f"{path}: {len(missing)} of 61 phenotypes are missing ({', '.join(missing[:5])}, ...). {HINT}")
+        other = [name for name in table.columns if folded(name) not in {"eid", *map(folded, PHENOTYPES)}]
+        raise DataError(
+            f"{path}: {len(missing)} of 61 phenotypes are missing ({_first(missing)}); found columns with other "
+            f"names: {_first(other) or 'none'}. {HINT}"
+        )
     table = table.rename(columns=our_headings(path, table.columns, list(PHENOTYPES), HINT))
     if table["eid"].duplicated().any():
         raise DataError(f"{path}: eid {table['eid'][table['eid'].duplicated()].iloc[0]} is there twice. {HINT}")
@@ -93,3 +97,7 @@ def read_phenotypes(path: Path) -> pd.DataFrame:
             f"{path}: eid {eid}, {column}: {str(values.loc[eid, column])[:40]!r} is not a number up to {LARGEST:,}. {HINT}"
         )
     return numbers.astype("float64")
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join([*names[:5], *(["..."] if len(names) > 5 else [])])

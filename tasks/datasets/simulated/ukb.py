@@ -80,7 +80,7 @@ def simulate_ukb(
                     measured.append((eid, phenotypes_of(person, rng)))
         _write_main(root, rows, spelling)
         _write_csv(root / UKB_TRUTH, ("eid", *UKB_TRUE_RISKS), truths)
-        header = ("eid", *PHENOTYPES)
+        header = ("eid", *(f"{name} {words[words.rindex('(') :]}" for name, words in PHENOTYPES.items()))  # LVEDV (mL)
         _write_csv(root / PHENOTYPES_FILE, header, [(e, *(f"{p[n]:.4f}" for n in PHENOTYPES)) for e, p in measured])
 
 

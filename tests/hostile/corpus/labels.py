@@ -154,7 +154,7 @@ CASES = [
     *(
         Case(
             f"phenotypes-{plain(value)}",
-            ukb("phenotypes.csv", field("LVEF", value)),
+            ukb("phenotypes.csv", field("LVEF (%)", value)),
             words=("phenotypes.csv", "LVEF", "is not a number"),
         )
         for value in NUMBERS

@@ -197,6 +197,9 @@ class Dataset(ABC):
     truths: ClassVar[tuple[str, ...]] = ()
     """Columns of the records that only the simulated cohort has: what its simulator drew outcomes from. Tasks may score
     them as the ceiling (:attr:`bench.task.Examples.truth`); no method is ever shown them, in pretraining either."""
+    owns_root: ClassVar[bool] = False
+    """Whether every signal file below the root is of this dataset. :meth:`unread_files` then looks at all of them, and
+    otherwise below the folder that the files read have in common."""
     simulated_records: ClassVar[int] = 2000
     """How many recordings the built-in simulated cohort has."""
     format_version: ClassVar[int] = 1
@@ -234,10 +237,12 @@ class Dataset(ABC):
         """Where the signals of ``records`` lie, in that order, at ``rate`` Hz (default: the best rate available)."""
 
     def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
-        """Signal files next to or below those of ``files`` that belong to none of them: a sign of renamed or half-copied
-        files, which ``prepare`` reports. A dataset that leaves recordings out on purpose overrides this."""
+        """Signal files next to or below those of ``files`` (:attr:`owns_root`: below the root) that belong to none of them:
+        a sign of renamed or half-copied files, which ``prepare`` reports. A dataset that leaves recordings out on purpose
+        overrides this."""
         read = {str(file.path) for file in files}
-        folder = os.path.commonpath({os.path.dirname(path) for path in read}) if read else str(self.root)
+        shared = read and not self.owns_root
+        folder = os.path.commonpath({os.path.dirname(path) for path in read}) if shared else str(self.root)
         return sorted(
             Path(directory, name)
             for directory, _, names in os.walk(folder)

@@ -157,8 +157,8 @@ def _remark_unread(dataset: Dataset, files: Sequence[RecordFile]) -> None:
     if unread:
         names = [os.path.relpath(path, dataset.root) for path in unread[:SHOWN_UNREAD]]
         dataset.findings.remark(
-            f"not read, since no record has their name: {len(unread):,} signal file{'' if len(unread) == 1 else 's'} in "
-            f"{dataset.root}; check whether files were renamed or only partly copied",
+            f"not read, since no record has them: {len(unread):,} signal file{'' if len(unread) == 1 else 's'} in "
+            f"{dataset.root}; check whether files were renamed, only partly copied, or are copies in another format",
             names,
         )
 

@@ -59,6 +59,7 @@ class MIMICIVECG(Dataset):
     overlaps: ClassVar = {"mimic-iv-ecg-ext-icd": "discharge diagnoses of the same recordings"}
     rates = (500,)
     largest_mv = 165.0  # int16 in units of 5 microvolts
+    owns_root = True
     text_sources = ("cleaned", "statements")
     partition_rules = ("patient", "merl")
     simulated_records = 2000

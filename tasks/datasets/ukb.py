@@ -20,7 +20,7 @@ from tasks.datasets.ukb_cine import SUFFIXES, read_three_phases
 from tasks.datasets.ukb_ecg_xml import COLUMNS, read_facts, read_resting_ecg
 from tasks.datasets.ukb_phenotypes import FILE as PHENOTYPES_FILE
 from tasks.datasets.ukb_phenotypes import PHENOTYPES, read_phenotypes
-from tasks.datasets.ukb_table import MainTable, read_main, table_files
+from tasks.datasets.ukb_table import MainTable, read_main, table_files, tables
 from tasks.datasets.ukb_withdrawals import NAMES, read_withdrawn, withdrawal_lists
 from tasks.ukb_endpoints import VISIT_DATE, endpoint_files, first_dates, read_endpoint
 
@@ -130,6 +130,7 @@ class UKBiobank(DatasetWithStatements):
         fields = fields.union(*(endpoint.fields() for endpoint in endpoints.values()))
         table = read_main(table_files(self.root), fields, {eid for eid, _ in recordings})
         withdrawn = self._withdrawn(recordings)
+        self._remark_tables()
         rows = [(eid, instance) for eid, instance in sorted(recordings) if eid not in withdrawn]
         unknown = [eid for eid, _ in rows if eid not in table.eids]
         if unknown:
@@ -172,8 +173,14 @@ class UKBiobank(DatasetWithStatements):
         ]
 
     def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
-        """Files of field 20205 whose names are not UK Biobank's."""
-        return sorted(path for path in self.root.rglob("*_20205_*") if path.is_file() and not _XML.match(path.name))
+        """Files of field 20205 whose names are not UK Biobank's, and further ones of a visit, of which the first is read;
+        none of participants who have withdrawn."""
+        known, withdrawn = set(self._recordings().values()), read_withdrawn(withdrawal_lists(self.root))
+        return sorted(
+            path
+            for path in self.root.rglob("*_20205_*")
+            if path.is_file() and path not in known and path.name.partition("_")[0] not in withdrawn
+        )
 
     @staticmethod
     def read(file: RecordFile) -> Recording:
@@ -232,6 +239,15 @@ class UKBiobank(DatasetWithStatements):
                 f"that UK Biobank mailed to your project there"
             )
         return withdrawn
+
+    def _remark_tables(self) -> None:
+        read = set(self.index_files())
+        names = [path.relative_to(self.root).as_posix() for path in tables(self.root) if path not in read]
+        if names:
+            self.findings.remark(
+                f"not read, since no heading is a field such as 31-0.0 or p31: {len(names):,} tables in {self.root}",
+                names,
+            )
 
     def _people(
         self, table: MainTable, eids: list[str], instances: np.ndarray, taken: list[Any]

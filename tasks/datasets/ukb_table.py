@@ -180,14 +180,18 @@ def table_files(root: Path) -> list[Path]:
     Raises:
         DataError: a table that cannot be read.
     """
-    candidates = [
+    return [path for path in tables(root) if any(Column.parse(name) for name in header(path))]
+
+
+def tables(root: Path) -> list[Path]:
+    """All tables directly in ``root`` or in ``root/main``, lists of withdrawn participants left out."""
+    return [
         path
         for folder in (root / "main", root)
         if folder.is_dir()
         for path in sorted(folder.iterdir())
         if path.is_file() and path.name.endswith(SUFFIXES) and not is_list(path.name)
     ]
-    return [path for path in candidates if any(Column.parse(name) for name in header(path))]
 
 
 def header(path: Path) -> list[str]:

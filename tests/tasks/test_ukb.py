@@ -1,5 +1,6 @@
 """The simulated UK Biobank through its real reader, and the six tasks on it."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -355,3 +356,21 @@ def test_a_recording_under_another_name_is_reported_as_unread(copy):
     assert dataset.unread_files([]) == []
     path.rename(path.with_suffix(".XML"))
     assert dataset.unread_files([]) == [path.with_suffix(".XML")]
+
+
+def test_a_second_recording_of_a_visit_is_reported_as_unread_unless_its_participant_has_withdrawn(copy):
+    first, other = sorted(copy.rglob("*_20205_*.xml"))[:2]
+    second = [shutil.copy(path, path.with_stem(path.stem[:-1] + "1")) for path in (first, other)]
+    assert UKBiobank(copy).unread_files([]) == second
+    (copy / "w12345_20240101.csv").write_text(first.name.partition("_")[0])
+    assert UKBiobank(copy).unread_files([]) == second[1:]
+
+
+def test_a_table_without_fields_is_reported_as_unread(copy):
+    lines = (copy / "ukb00000.csv").read_text().splitlines()
+    (copy / "titles.csv").write_text(f"Participant ID,Sex\n{lines[1].partition(',')[0]},Male\n")
+    dataset = UKBiobank(copy)
+    dataset.records()
+    assert [(remark.words, remark.records) for remark in dataset.findings.remarks] == [
+        (f"not read, since no heading is a field such as 31-0.0 or p31: 1 tables in {copy}", ("titles.csv",))
+    ]

@@ -229,3 +229,23 @@ def test_files_that_no_record_reads_are_named_whatever_the_dataset(copy, tmp_pat
     manifest = prepare(cls(root), tmp_path / "store").manifest
     (remark,) = (remark for remark in manifest["remarks"] if "not read" in remark["words"])
     assert remark["records"] == sorted(str(path.relative_to(root)) for path in stray)
+
+
+@pytest.mark.parametrize("name", ["cpsc2018", "cpsc2018-native", "csn", "mimic-iv-ecg"])
+def test_files_in_a_folder_apart_that_no_record_reads_are_named(pristine, tmp_path, name):
+    root = shutil.copytree(pristine / name, tmp_path / name)
+    dataset, pattern, _ = FORMATS[name]
+    (root / "part-2").mkdir()
+    stray = shutil.copy(next(root.glob(pattern)), root / "part-2" / f"renamed{pattern[-4:]}")
+    found = registry.load(registry.DATASETS, dataset)(root)
+    assert found.unread_files(found.files(found.records())) == [stray]
+
+
+def test_of_two_layouts_of_cpsc2018_the_one_that_is_not_read_is_named(pristine, tmp_path):
+    root = tmp_path / "both"
+    for name in ("cpsc2018", "cpsc2018-native"):
+        shutil.copytree(pristine / name, root / name)
+    manifest = prepare(registry.load(registry.DATASETS, "cpsc2018")(root), tmp_path / "store").manifest
+    (remark,) = manifest["remarks"]
+    assert f"not read, since no record has them: {N} signal files in {root}" in remark["words"]
+    assert {path.partition("/")[0] for path in remark["records"]} == {"cpsc2018-native"}

@@ -64,6 +64,7 @@ def prepare_session(options: RunOptions, source: DataSource, may_fetch: bool = T
         refuse_unknown_fields(overrides, methods, registry.match(registry.MODES, options.modes))
     planned = plan(options)
     from bench.runner.session import Session
+    from bench.runner.trial import refuse_unusable_encoder
 
     named = named_checkpoints(options.checkpoints, source.workspace.checkpoints, planned, options.of_board, overrides)
     named |= _released_checkpoints(planned, named, overrides, options, source, may_fetch)
@@ -90,7 +91,10 @@ def prepare_session(options: RunOptions, source: DataSource, may_fetch: bool = T
         with errors.collected():
             _refuse_in_workers(name, options)
         with errors.collected():
-            registry.load(registry.METHODS, name).input_for(session.method_config(name))
+            cls, config = registry.load(registry.METHODS, name), session.method_config(name)
+            cls.input_for(config)
+            trains = {c.mode for c in planned.cells if c.method == name and modes.facts(c.mode).trains}
+            refuse_unusable_encoder(cls, config, bool(trains))
     for method, mode in dict.fromkeys((cell.method, cell.mode) for cell in planned.cells):
         with errors.collected():
             session.mode_config(mode, registry.load(registry.METHODS, method))

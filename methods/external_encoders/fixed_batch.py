@@ -23,9 +23,15 @@ def in_fixed_batches(run: Callable[[Tensor], Any], signals: Tensor, size: int | 
     return _joined(answers)
 
 
+def shows_batch_of_one(answer: dict[str, Tensor], n: int) -> bool:
+    """Whether an answer for ``n`` recordings has the first axis of an answer for one, as where a batch of one was built into
+    the graph."""
+    return n > 1 and any(value.ndim > 1 and len(value) == 1 for value in answer.values())
+
+
 def _first(answer: Any, n: int) -> Any:
     if isinstance(answer, Tensor):
-        return answer[:n]
+        return answer[:n] if answer.ndim else answer
     if isinstance(answer, dict):
         return {name: _first(value, n) for name, value in answer.items()}
     return tuple(_first(value, n) for value in answer)
@@ -34,7 +40,7 @@ def _first(answer: Any, n: int) -> Any:
 def _joined(answers: Sequence[Any]) -> Any:
     first = answers[0]
     if isinstance(first, Tensor):
-        return torch.cat(list(answers))
+        return torch.cat(list(answers)) if first.ndim else torch.stack(list(answers))
     if isinstance(first, dict):
         return {name: _joined([answer[name] for answer in answers]) for name in first}
     return tuple(_joined(parts) for parts in zip(*answers, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.errors import ConfigError
-from methods.external_encoders.fixed_batch import expect_shape, in_fixed_batches
+from bench.errors import ConfigError, printable
+from methods.external_encoders.fixed_batch import expect_shape, in_fixed_batches, shows_batch_of_one
 
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 
@@ -45,6 +46,9 @@ def weight_files(path: Path) -> list[Path]:
 class OnnxGraph(nn.Module):
     """A graph with one input, the signals; on a GPU where onnxruntime has it.
 
+    A number of recordings that is built in is kept to: that of the input, else that of the outputs; and one where the graph
+    answers several recordings with one vector, or only recordings one by one.
+
     Raises:
         ConfigError: onnxruntime is not installed, the file is no ONNX graph, or it takes anything else than one tensor.
     """
@@ -61,10 +65,11 @@ class OnnxGraph(nn.Module):
             raise ConfigError(f"{path} needs onnxruntime; install it with: pip install 'ecg-bench[onnx]'") from error
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = torch.get_num_threads()
+        settings.log_severity_level = 4  # errors are raised; its own log would say them again
         try:
             session = onnxruntime.InferenceSession(str(path), settings, onnxruntime.get_available_providers())
         except Exception as error:  # onnxruntime's own exceptions share no base
-            raise ConfigError(f"{path} cannot be opened as an ONNX graph: {error}") from error
+            raise ConfigError(f"{path} cannot be opened as an ONNX graph: {_one_line(error)}") from error
         inputs = session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in TYPES:
             takes = ", ".join(f"{i.name}: {i.type}" for i in inputs)
@@ -72,13 +77,36 @@ class OnnxGraph(nn.Module):
         self.expected = [size if isinstance(size, int) else None for size in inputs[0].shape]
         self._session, self._input, self._type = session, inputs[0].name, TYPES[inputs[0].type]
         self._outputs = [output.name for output in session.get_outputs()]
+        built_in = {o.shape[0] for o in session.get_outputs() if len(o.shape) > 1 and isinstance(o.shape[0], int)}
+        self._batch = self.expected[0] or (built_in.pop() if len(built_in) == 1 else None)
 
     def forward(self, signals: Tensor) -> dict[str, Tensor]:
         expect_shape(self.path, self.expected, signals.shape)
-        return in_fixed_batches(self._run, signals, self.expected[0])
+        if self._batch is not None or len(signals) == 1:
+            return in_fixed_batches(self._run, signals, self._batch)
+        try:
+            answer = self._run(signals)
+        except RuntimeError:
+            answer = in_fixed_batches(self._run, signals, 1)  # raises again where the batch is not the reason
+            self._batch = 1
+            return answer
+        if shows_batch_of_one(answer, len(signals)):
+            self._batch = 1
+            return in_fixed_batches(self._run, signals, 1)
+        return answer
 
     def _run(self, signals: Tensor) -> dict[str, Tensor]:
         feeds: dict[str, Any] = {self._input: signals.detach().cpu().numpy().astype(self._type, copy=False)}
-        answers = self._session.run(self._outputs, feeds)
-        arrays = {name: value for name, value in zip(self._outputs, answers, strict=True) if hasattr(value, "dtype")}
+        try:
+            answers = self._session.run(self._outputs, feeds)
+        except Exception as error:  # onnxruntime's own exceptions share no base
+            raise RuntimeError(_one_line(error)) from error
+        named = zip(self._outputs, answers, strict=True)
+        arrays = {name: value for name, value in named if isinstance(value, np.ndarray) and value.dtype.kind in "fiub"}
         return {name: torch.from_numpy(value).to(signals.device) for name, value in arrays.items()}
+
+
+def _one_line(error: Exception) -> str:
+    """What onnxruntime says, without its codes and line breaks."""
+    text = " ".join(printable(str(error)).split())
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text) or type(error).__name__

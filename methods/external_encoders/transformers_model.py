@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from bench.errors import ConfigError
+from bench.errors import ConfigError, printable
+from bench.reading.json_file import read_json_object
 from methods.text.hub_folder import refuse_code_and_other_folders
 from methods.text.torchvision_operators import declare_missing_operators
 
@@ -68,6 +69,7 @@ class TransformersModel(nn.Module):
         folder = folder_of(path, trust)
         if not trust:
             refuse_code_and_other_folders(folder)
+            _refuse_unknown_type(path, folder)
         try:
             self.model: Any = AutoModel.from_pretrained(
                 folder, trust_remote_code=trust, use_safetensors=True, local_files_only=True
@@ -82,3 +84,27 @@ class TransformersModel(nn.Module):
 
     def forward(self, signals: Tensor) -> Any:
         return self.model(**{self.input_name: signals}, return_dict=True)
+
+
+def _refuse_unknown_type(path: str, folder: Path) -> None:
+    """Refuse a model type that only the author's code knows.
+
+    Raises:
+        ConfigError: with the fix.
+    """
+    from transformers import CONFIG_MAPPING, __version__
+
+    config = read_json_object(folder / "config.json")
+    kind = printable(str(config.get("model_type", "")))
+    if kind in CONFIG_MAPPING or not (kind or config.get("auto_map")):
+        return
+    named = f"model type {kind!r}, which transformers {__version__} does not have" if kind else "no model type"
+    if config.get("auto_map"):
+        raise ConfigError(
+            f"{path} has {named}. Its author published Python code for it, which will run with your rights. If you trust it, "
+            "add --set trust=true (or --trust)."
+        )
+    raise ConfigError(
+        f"{path} has {named}, and its config.json names no code for it (auto_map). If you have the code, write a "
+        "function that returns the network: --set path=module:function --set trust=true."
+    )

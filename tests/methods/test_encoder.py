@@ -1,8 +1,8 @@
 """Encoders that others made: opened, fed as they declare, pooled to vectors, and never trusted with more than tensors."""
 
+import json
 import sys
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,7 +10,6 @@ from torch import nn
 from bench.checks.synthetic_corpus import synthetic_corpus
 from bench.errors import BenchError, ConfigError
 from methods.encoder import Encoder
-from methods.external_encoders import weights_digest
 from methods.text.torchvision_operators import declare_missing_operators
 
 LENGTH = 1000
@@ -139,72 +138,6 @@ def test_a_factory_runs_if_trusted_and_its_weights_are_part_of_the_key(tmp_path,
         made(path="collections:OrderedDict", trust=True)
 
 
-def test_an_onnx_graph_answers_by_name(tmp_path):
-    onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    from onnx import TensorProto, helper, numpy_helper
-
-    weights = np.random.default_rng(0).standard_normal((8, 12, 15)).astype(np.float32) / 10
-    nodes = [
-        helper.make_node("Conv", ["ecg", "w"], ["maps"], strides=[8]),
-        helper.make_node("GlobalAveragePool", ["maps"], ["pooled"]),
-        helper.make_node("Flatten", ["pooled"], ["embedding"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "net",
-        [helper.make_tensor_value_info("ecg", TensorProto.FLOAT, ["record", 12, LENGTH])],
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in ("maps", "embedding")],
-        [numpy_helper.from_array(weights, "w")],
-    )
-    path = tmp_path / "model.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
-    method = made(path=str(path))  # "embedding" is one of the usual names
-    batch = batch_for(method)
-    expected = nn.functional.conv1d(batch.ecg, torch.from_numpy(weights), stride=8)
-    torch.testing.assert_close(method.encode(batch), expected.mean(-1), atol=1e-5, rtol=1e-4)
-    maps = made(path=str(path), output="maps", channels="first", pool="max")
-    torch.testing.assert_close(maps.encode(batch), expected.amax(-1), atol=1e-5, rtol=1e-4)
-    with pytest.raises(ConfigError, match=r"takes signals \[any, 12, 1000\]"):
-        half = made(path=str(path), seconds=5.0)
-        half.encode(batch_for(half))
-
-
-@pytest.mark.parametrize("location", ["weights.bin", "below/weights.bin"])
-def test_tensors_next_to_an_onnx_graph_are_part_of_its_digest(tmp_path, location):
-    graph = tmp_path / "model.onnx"
-    graph.write_bytes(b"\x0a\x08location\x12" + bytes([len(location)]) + location.encode())
-    (tmp_path / location).parent.mkdir(exist_ok=True)
-    digests = []
-    for content in (b"1", b"other"):
-        (tmp_path / location).write_bytes(content)
-        digests.append(weights_digest(str(graph), trust=False))
-    assert digests[0] != digests[1]
-
-
-def test_an_onnx_graph_reads_no_file_outside_its_folder(tmp_path):
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    from onnx import TensorProto, helper
-
-    (tmp_path / "secret.bin").write_bytes(np.ones((1000, 4), np.float32).tobytes())
-    (tmp_path / "net").mkdir()
-    for location in ("../secret.bin", str(tmp_path / "secret.bin")):
-        weights = TensorProto(name="w", dims=[1000, 4], data_type=1, data_location=TensorProto.EXTERNAL)
-        weights.external_data.add(key="location", value=location)
-        graph = helper.make_graph(
-            [helper.make_node("MatMul", ["x", "w"], ["y"])],
-            "net",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["record", 12, LENGTH])],
-            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-            [weights],
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-        (tmp_path / "net" / "model.onnx").write_bytes(model.SerializeToString())
-        with pytest.raises(ConfigError, match="cannot be opened as an ONNX graph: .*[Ee]xternal data path"):
-            made(path=str(tmp_path / "net" / "model.onnx"))
-
-
 def test_a_transformers_model_from_a_folder(tmp_path):
     declare_missing_operators()
     from transformers import HubertConfig, HubertModel
@@ -227,6 +160,17 @@ def test_a_transformers_model_from_a_folder(tmp_path):
     (tmp_path / "net" / "config.json").unlink()
     with pytest.raises(ConfigError, match="holds no config.json"):
         made(path=str(tmp_path / "net"))
+
+
+def test_a_model_type_of_the_authors_own_needs_trust(tmp_path):
+    config = {"model_type": "hubert_ecg", "auto_map": {"AutoModel": "hubert_ecg.HuBERTECG"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigError, match="model type 'hubert_ecg', which transformers .*--set trust=true") as refused:
+        made(path=str(tmp_path))
+    assert "pgrade" not in str(refused.value)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "hubert_ecg"}))
+    with pytest.raises(ConfigError, match="names no code for it .*module:function"):
+        made(path=str(tmp_path))
 
 
 def test_without_a_network_the_hub_is_answered_with_the_cure(monkeypatch):
@@ -261,6 +205,29 @@ def test_from_the_command_line_to_a_row(exported, tmp_path):
     assert result.title == f"{exported.stem}-{sha256[:6]} · ptbxl-super · linear · 100% · seed 0"
     with pytest.raises(BenchError, match="method encoder cannot answer zeroshot; it offers finetune, knn, linear"):
         run(RunOptions(["encoder"], ["ptbxl-super"], ["zeroshot"], overrides=settings), source)
+
+
+@pytest.mark.parametrize(
+    ("settings", "mode", "words"),
+    [
+        (["trained_on=ptbxl,mimc-iv-ecg"], "linear", "'mimc-iv-ecg'. Did you mean 'mimic-iv-ecg'"),
+        (["seconds=5"], "linear", "takes signals [any, 12, 1000] and would be given [any, 12, 500]"),
+        (["output=features"], "knn", "output = 'features': the model returns 0"),
+        ([], "finetune", "is frozen as it was exported"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_simulated(exported, tmp_path, settings, mode, words):
+    from bench.data.source import DataSource
+    from bench.runner.execute import run
+    from bench.runner.plan import RunOptions
+    from bench.storage.workspace import Workspace
+
+    source = DataSource(Workspace(tmp_path / "workspace"), simulated_records=60)
+    settings = [f"encoder.{setting}" for setting in (f"path={exported}", "fs=100", *settings)]
+    with pytest.raises(BenchError) as refused:
+        run(RunOptions(["encoder"], ["ptbxl-super"], [mode], overrides=settings, track=False), source)
+    assert words in str(refused.value)
+    assert not (tmp_path / "workspace").exists()
 
 
 def test_an_encoder_is_named_after_its_file_or_by_the_user(exported):

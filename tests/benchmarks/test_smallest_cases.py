@@ -31,3 +31,13 @@ def test_the_benchmark_for_gpus_runs_its_smallest_case(tmp_path):
     assert lines[0].startswith("no GPU: the smallest case on the processor")
     assert sum("recordings/s" in line for line in lines) == 6
     assert any(line.startswith("linear table: 2 cells on 120 recordings") for line in lines)
+
+
+@pytest.mark.slow
+def test_a_released_model_runs_from_the_authors_file_to_a_board(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "benchmarks/released_models.py", "--methods", "clef-small"],
+        cwd=ROOT, env=os.environ | {"TMPDIR": str(tmp_path)}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert done.stdout.splitlines()[3].split()[:2] == ["clef-small", "0.5"]

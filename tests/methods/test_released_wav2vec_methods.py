@@ -1,8 +1,6 @@
 """ECG-FM, MELP, D-BETA and HuBERT-ECG as methods: their files, what goes into their nets, and what comes out."""
 
-import importlib.util
-import json
-import re
+import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from scipy.signal import decimate, filtfilt, firwin
 from torch import Tensor, nn
 
@@ -35,17 +33,19 @@ FLAT_STEP, STEP = 7, 25
 """Of the stored signals every so many samples are kept."""
 
 
+def golden_module(name: str):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(GOLDEN)
+        return importlib.import_module(name)
+
+
+LAYOUTS = golden_module("released_files").LAYOUTS
+
+
 @pytest.fixture(scope="module")
 def recipe():
     """The closed-form recordings of ``tests/golden/fm_recipe.py``."""
-    sys.path.insert(0, str(GOLDEN))
-    try:
-        spec = importlib.util.spec_from_file_location("fm_recipe", GOLDEN / "fm_recipe.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(GOLDEN))
-    return module
+    return golden_module("fm_recipe")
 
 
 @pytest.fixture(scope="module")
@@ -131,49 +131,13 @@ class Released:
     """A released model.
 
     Attributes:
-        key: of its names and shapes.
-        layout: the content of its file, of tensors under the names of the stored list.
         net, rules: the network alone, and the names of its files.
         signals: what the authors give it for a recording at 500 Hz, [segment, ...].
     """
 
-    key: str
-    layout: Callable[[dict[str, Tensor]], dict]
     net: Callable[[], nn.Module]
     rules: Rules
     signals: Callable[[np.ndarray, dict[str, np.ndarray]], np.ndarray]
-
-
-def hubert_layout(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """With both heads, which the released files have."""
-    return tensors | {"final_proj.0.weight": torch.ones(256, 4), "label_embedding.0.weight": torch.ones(500, 256)}
-
-
-def melp_layout(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix("ecg_encoder."): value.bfloat16() for name, value in tensors.items()}
-
-
-def fairseq_layout(tensors: dict[str, Tensor]) -> dict:
-    state = {
-        "criterion": None,
-        "optimizer_history": [{"num_updates": 1}],
-        "task_state": {},
-        "extra_state": {"epoch": 1},
-    }
-    return {
-        "args": None,
-        "cfg": {"model": {"_name": "wav2vec2_cmsc"}},
-        "model": tensors,
-        "last_optimizer_state": {},
-    } | state
-
-
-def d_beta_layout(tensors: dict[str, Tensor]) -> dict:
-    others = (
-        "ecg_encoder.mask_emb", "language_encoder.shared.weight", "modality_type_embeddings.weight",
-        "multi_modal_ecg_pooler.dense.bias", "mlm_head.bias", "mim_head.mask_token", "itm_head.fc.bias",
-    )  # fmt: skip
-    return {"model": tensors | {name: torch.ones(4) for name in others}}
 
 
 def hubert_signals(recording: np.ndarray, authors: dict[str, np.ndarray]) -> np.ndarray:
@@ -186,7 +150,7 @@ def hubert_signals(recording: np.ndarray, authors: dict[str, np.ndarray]) -> np.
 
 
 def hubert(size: str) -> Released:
-    return Released(f"hubert_ecg_{size}", hubert_layout, lambda: HuBERTECGNet(size), HUBERT_ECG, hubert_signals)
+    return Released(lambda: HuBERTECGNet(size), HUBERT_ECG, hubert_signals)
 
 
 def melp_signals(recording: np.ndarray, authors: dict[str, np.ndarray]) -> np.ndarray:
@@ -199,37 +163,14 @@ RELEASED = {
     "hubert-ecg-base": hubert("base"),
     "hubert-ecg-large": hubert("large"),
     "ecg-fm": Released(
-        "ecg_fm", fairseq_layout, ECGFMNet, ECG_FM_PRETRAINED,
+        ECGFMNet, ECG_FM_PRETRAINED,
         lambda recording, authors: np.stack(np.split(standardised(recording), 2, axis=1)),
     ),
-    "melp": Released("melp", melp_layout, MELPNet, MELP, melp_signals),
-    "d-beta": Released("d_beta", d_beta_layout, DBETANet, D_BETA, lambda recording, authors: recording[None]),
+    "melp": Released(MELPNet, MELP, melp_signals),
+    "d-beta": Released(DBETANet, D_BETA, lambda recording, authors: recording[None]),
 }  # fmt: skip
 QUICK = ("hubert-ecg-small",)
 NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in RELEASED]
-
-
-def filled(recipe, released: Released) -> dict[str, Tensor]:
-    """Its tensors by the recipe, which knows weight norm by the older names."""
-    shapes = json.loads((GOLDEN / "foundation_models" / f"{released.key}.json").read_text())["tensors"]
-    older = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
-
-    def tensor(name: str, shape: list[int]) -> Tensor:
-        if name.endswith("num_batches_tracked"):
-            return torch.zeros(shape, dtype=torch.int64)
-        known = re.sub("|".join(map(re.escape, older)), lambda match: older[match[0]], name)
-        kind = "embed" if name.endswith(".query") else None
-        return torch.from_numpy(recipe.fill_fm(known, tuple(shape), kind=kind))
-
-    return {name: tensor(name, shape) for name, shape in shapes.items()}
-
-
-def publish(name: str, tensors: dict, folder: Path) -> Path:
-    """A file under its published name."""
-    cls = registry.load(registry.METHODS, name)
-    path = folder / cls.weights_for(cls.Config()).file
-    save_file(tensors, path) if path.suffix == ".safetensors" else torch.save(tensors, path)
-    return path
 
 
 def imported(name: str, path: Path, folder: Path, **settings):
@@ -250,10 +191,10 @@ def direct(net: nn.Module, tensors: dict[str, Tensor], rules: Rules, signals: np
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_imported_file_gives_what_the_network_makes_of_the_authors_signal(name, recipe, authors, at_500, tmp_path):
+def test_an_imported_file_gives_what_the_network_makes_of_the_authors_signal(name, authors, at_500, tmp_path):
     released = RELEASED[name]
-    tensors = filled(recipe, released)
-    path = publish(name, released.layout(tensors), tmp_path)
+    tensors = LAYOUTS[name].tensors()
+    path = LAYOUTS[name].write(tmp_path, tensors)
     folder, report = imported(name, path, tmp_path / "checkpoints")
     assert report.fits
     assert not report.initial
@@ -273,7 +214,7 @@ def test_an_imported_file_gives_what_the_network_makes_of_the_authors_signal(nam
 
 @pytest.mark.parametrize("queries", [10, 13])
 def test_a_file_of_melp_with_other_queries_is_refused_with_the_setting(queries, tmp_path):
-    path = publish("melp", {"attn_pool_contrast.query": torch.zeros(queries, 256)}, tmp_path)
+    path = LAYOUTS["melp"].write(tmp_path, {"attn_pool_contrast.query": torch.zeros(queries, 256)})
     with pytest.raises(DataError, match=rf"{queries} contrast queries, not 14: --set melp\.queries={queries}"):
         imported("melp", path, tmp_path)
     with pytest.raises(DataError, match=r"does not fit melp.* 1 tensors match"):
@@ -281,17 +222,17 @@ def test_a_file_of_melp_with_other_queries_is_refused_with_the_setting(queries, 
 
 
 @pytest.mark.slow
-def test_the_whole_model_of_melp_is_read_as_its_encoder(recipe, tmp_path):
-    tensors = filled(recipe, RELEASED["melp"])
+def test_the_whole_model_of_melp_is_read_as_its_encoder(tmp_path):
+    tensors = LAYOUTS["melp"].tensors()
     torch.save({"state_dict": tensors, "hyper_parameters": {"lr": np.float64(1e-4)}}, tmp_path / "melp.ckpt")
     assert imported("melp", tmp_path / "melp.ckpt", tmp_path / "checkpoints")[1].fits
 
 
 @pytest.mark.slow
-def test_fine_tuned_weights_of_ecg_fm_are_read(recipe, tmp_path):
-    tensors = {f"encoder.{name}": value for name, value in filled(recipe, RELEASED["ecg-fm"]).items()}
+def test_fine_tuned_weights_of_ecg_fm_are_read(tmp_path):
+    tensors = {f"encoder.{name}": value for name, value in LAYOUTS["ecg-fm"].tensors().items()}
     tensors |= {"proj.weight": torch.zeros(17, 768), "proj.bias": torch.zeros(17)}
-    torch.save(fairseq_layout(tensors), tmp_path / "finetuned.pt")
+    torch.save(LAYOUTS["ecg-fm"].content(tensors), tmp_path / "finetuned.pt")
     _, report = imported("ecg-fm", tmp_path / "finetuned.pt", tmp_path / "checkpoints", weights="finetuned")
     assert report.fits
 

@@ -56,8 +56,14 @@ def builds_at_published_size(subject: MethodSubject) -> None:
     chosen = {name: getattr(subject.config, name) for name in subject.cls.example_config(Path())}
     method = subject.cls(subject.cls.Config(**chosen))
     trains = subject.cls.implements("encode") or subject.cls.implements("pretraining_loss")
-    if trains and not any(parameter.requires_grad for parameter in method.parameters()):
-        raise Broken("no parameter can be trained.", "Create the modules in build, as attributes of self.")
+    weights = list(method.parameters())
+    if not weights and subject.cls.only_modes is not None:  # statistics of a recording: nothing to fine-tune
+        return
+    if trains and not any(parameter.requires_grad for parameter in weights):
+        raise Broken(
+            "no parameter can be trained.",
+            "Create the modules in build, as attributes of self. A method without weights lists its modes in only_modes.",
+        )
 
 
 @collected(

@@ -28,7 +28,7 @@ def methods_command(
             "--family",
             metavar="NAMES",
             help="Only methods of these families: contrastive, masked, report, multimodal, supervised, tabular, "
-            "untrained, ...",
+            "features, untrained, ...",
         ),
     ] = None,
     mode: Annotated[

@@ -133,7 +133,7 @@ def _seen(
     """The pictures of what the method looked at: this record, and the groups with low and high scores."""
     method = predictions.method
     method.eval()
-    device = next(method.parameters()).device
+    device = next((p.device for p in method.parameters()), torch.device("cpu"))  # statistics have no weights
     source = _with_images(cell.batches(predictions.data.examples.targets), cell.session, method, predictions)
     head = as_function(predictions.output.head, device)
 

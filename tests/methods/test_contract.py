@@ -8,7 +8,12 @@ import torch
 from bench import registry
 from bench.checks import check_method
 from bench.checks.check import Broken, Check, DoesNotApply
-from bench.checks.method_checks import CHECKS, MethodSubject, every_trainable_weight_gets_a_gradient
+from bench.checks.method_checks import (
+    CHECKS,
+    MethodSubject,
+    builds_at_published_size,
+    every_trainable_weight_gets_a_gradient,
+)
 from bench.method import Method
 from bench.runner.overrides import method_config
 from bench.signals.input_spec import InputSpec
@@ -59,6 +64,26 @@ def test_declared_deviations_are_those_of_the_defaults(name):
     assert {field: defaults[field] for field in cls.deviations} == {
         f: value for f, (value, _) in cls.deviations.items()
     }
+
+
+def test_a_method_without_weights_names_its_modes(tmp_path):
+    class Loudness(Method):
+        """Of each lead. Source: this test."""
+
+        name = "loudness"
+        input = InputSpec(fs=50, seconds=1)
+
+        def encode(self, batch):
+            return batch.ecg.std(dim=-1)
+
+    class Frozen(Loudness):
+        """Read as it is. Source: this test."""
+
+        only_modes: ClassVar = ("linear", "knn")
+
+    with pytest.raises(Broken, match="no parameter can be trained"):
+        builds_at_published_size(MethodSubject.of(Loudness, tmp_path))
+    builds_at_published_size(MethodSubject.of(Frozen, tmp_path))
 
 
 def test_a_layer_that_the_loss_does_not_reach_is_named_unless_listed_with_a_reason(tmp_path):

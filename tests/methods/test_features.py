@@ -1,0 +1,96 @@
+"""Feature extractors without a network: known answers, and better than chance on the simulated cohort."""
+
+import numpy as np
+import pytest
+import torch
+
+from bench import registry
+from bench.batch import ECGBatch
+from bench.cells.cell import Cell
+from bench.data.source import DataSource
+from bench.modes.linear import Config, run
+from bench.modes.mode_io import ModeInput
+from bench.runner.features import encode_all
+from bench.runner.session import Session
+from bench.scoring.score import score
+from bench.storage.workspace import Workspace
+from methods.simple_statistics import FLOOR, SimpleStatistics, heart_rate, lead_statistics
+
+FS = 100
+TIME = torch.arange(10 * FS) / FS
+
+
+def batch_of(ecg, leads=None):
+    leads = torch.ones(len(ecg), 12, dtype=torch.bool) if leads is None else leads
+    return ECGBatch(ecg, leads, torch.arange(len(ecg)))
+
+
+def beating(rate):
+    """Twelve leads of narrow bumps, ``rate`` a minute."""
+    phase = (TIME - 0.5) % (60 / rate)
+    bumps = torch.exp(-((torch.minimum(phase, 60 / rate - phase) / 0.02) ** 2))
+    return bumps.expand(12, -1).clone()
+
+
+def test_statistics_of_a_sine_are_known():
+    wave = 0.5 + torch.sin(2 * torch.pi * 5 * TIME)
+    mean, sd, low, high, slope, *bands = lead_statistics(wave.expand(1, 12, -1), FS, 20, 40.0)[0, 3].tolist()
+    assert mean == pytest.approx(0.5, abs=1e-5)
+    assert sd == pytest.approx(0.5**0.5, rel=1e-4)
+    assert low == pytest.approx(0.5 - np.sin(0.45 * np.pi), abs=0.05)
+    assert high == pytest.approx(0.5 + np.sin(0.45 * np.pi), abs=0.05)
+    assert slope == pytest.approx(4 * 5 / FS, rel=0.05)  # a sine of 5 Hz goes up and down by 20 in a second
+    assert np.argmax(bands) == 2  # from 4 to 6 Hz
+    assert np.exp(bands[2]) == pytest.approx(0.5, rel=1e-3)  # the power of a sine
+    assert bands[10] == pytest.approx(np.log(FLOOR), abs=0.1)
+
+
+def test_heart_rate_is_that_of_the_beats_and_0_without_beats():
+    ecg = torch.stack([beating(60), beating(120), torch.zeros(12, 1000)])
+    rates = heart_rate(ecg, torch.ones(3, 12, dtype=torch.bool), FS)
+    torch.testing.assert_close(rates[:, 0], torch.tensor([1.0, 2.0, 0.0]), atol=0.02, rtol=0)
+    assert rates[:, 1].max() < 0.02
+
+
+def test_an_absent_lead_has_zeros_and_a_recording_of_noise_is_finite():
+    leads = torch.ones(2, 12, dtype=torch.bool)
+    leads[:, 6:] = False
+    torch.manual_seed(0)
+    features = SimpleStatistics().encode(batch_of(torch.randn(2, 12, 1000), leads))
+    assert features.shape == (2, 12 * 25 + 2)
+    assert features.isfinite().all()
+    assert not features[:, 6 * 25 : 12 * 25].any()
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """A simulated PTB-XL that is large enough for an interval to exclude chance."""
+    source = DataSource(Workspace(tmp_path_factory.mktemp("workspace")), simulated_records=400)
+    return Session(source, "smoke")
+
+
+def macro_auroc(session, name, shuffle=False):
+    """Of a linear probe on the test records of PTB-XL's superclasses, with its interval."""
+    cell = session.resolve(Cell(name, "ptbxl-super", "linear"))
+    part, examples = cell.partition, cell.data.examples
+    targets = examples.targets.copy()
+    if shuffle:
+        known = np.concatenate([part.train, part.validation])
+        targets[known] = targets[np.random.default_rng(0).permutation(known)]
+    method = registry.load(registry.METHODS, name)(cell.config)
+    features = encode_all(method, cell.batches(targets), len(targets))
+    output = run(
+        ModeInput(
+            method=method, task=cell.data.task, mode="linear", config=Config(solver="exact"), source=None,
+            targets=targets, train=part.train, validation=part.validation, test=part.test, features=lambda: features,
+            seed=0, progress=lambda *_: None,
+        )
+    )  # fmt: skip
+    scored = score("multilabel", targets[part.test], output.test, list(cell.data.task.classes), None)
+    return scored.metrics["macro_auroc"]
+
+
+def test_simple_statistics_beat_chance_and_with_shuffled_labels_do_not(session):
+    assert macro_auroc(session, "simple-statistics").low > 0.55
+    shuffled = macro_auroc(session, "simple-statistics", shuffle=True)
+    assert shuffled.low < 0.5 < shuffled.high

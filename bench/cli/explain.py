@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli import options as o
 
+if TYPE_CHECKING:
+    from bench.data.source import DataSource
+
 EXAMPLES = o.examples(
-    "bench explain llm-dan --paper", "bench explain llm-dan ukb-hyp-hf --record 1000123_2_0 --out pictures"
+    "bench explain llm-dan --paper",
+    "bench explain ecgfounder --input",
+    "bench explain llm-dan ukb-hyp-hf --record 1000123_2_0 --out pictures",
 )
 
 
@@ -24,9 +29,17 @@ def explain_command(
         bool,
         typer.Option("--paper", help="Compare the settings with those of paper and release; without a task."),
     ] = False,
+    input_: Annotated[
+        bool,
+        typer.Option("--input", help="Print and draw what goes into the network, step by step."),
+    ] = False,
     record: Annotated[
         str | None,
-        typer.Option("--record", metavar="ID", help="A test record. [default: the one with the highest score]"),
+        typer.Option(
+            "--record",
+            metavar="ID",
+            help="A test record; with --input any record. [default: the one with the highest score; with --input the first]",
+        ),
     ] = None,
     target: Annotated[
         str | None,
@@ -40,7 +53,9 @@ def explain_command(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FOLDER", help="Folder for the pictures. [default: explained/METHOD-TASK in the workspace]"
+            "--out",
+            metavar="FOLDER",
+            help="Folder for the pictures. [default: explained/METHOD-TASK in the workspace; with --input explained/METHOD]",
         ),
     ] = None,
     data_root: o.DataRoot = None,
@@ -53,13 +68,22 @@ def explain_command(
     ] = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Without a task: describe the method (source, modes, input, config fields), or compare it with its paper.
+    """Without a task: describe the method (source, modes, input, config fields), compare it with its paper, or show the steps
+    of its input on one recording.
 
     With a task: train the cell again and draw the ECG with activation, attention, risk groups, survival or phenotypes, as
     PNG and SVG."""
     from bench import modes
     from bench.errors import ConfigError
 
+    if input_:
+        unread = [n for n, value in (("--paper", paper), ("--target", target), ("--profile", profile)) if value]
+        if unread:
+            raise ConfigError(
+                f"{' and '.join(unread)} would have no effect with --input. Leave out {' and '.join(unread)}."
+            )
+        source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
+        return _show_input(method, task, record, out, set_, source)
     if task is None and (record or target or out):
         raise ConfigError(
             "TASK is missing: --record, --target and --out apply to the pictures of a task. bench tasks lists the "
@@ -114,6 +138,34 @@ def _describe(method: str) -> None:
     registry.load(registry.METHODS, method)
     for line in describe_method(registry.entries(registry.METHODS)[method]):
         typer.echo(line)
+
+
+def _show_input(
+    method: str, task: str | None, record: str | None, out: Path | None, set_: list[str] | None, source: DataSource
+) -> None:
+    from bench import registry
+    from bench.explain.figure import save
+    from bench.explain.input_picture import draw_steps, input_steps, recording_of
+    from bench.explain.input_words import input_words
+    from bench.progress import say
+    from bench.runner.overrides import check_overrides, method_config, parse_overrides
+
+    cls = registry.load(registry.METHODS, method)
+    overrides = o.overrides(set_, None)
+    parsed = parse_overrides(overrides, list(registry.entries(registry.METHODS)))
+    check_overrides(parsed, [cls], in_modes=())
+    config = method_config(cls, "paper", parsed)
+    for line in input_words(registry.entries(registry.METHODS)[method], cls, config):
+        typer.echo(line)
+    source.workspace.ensure_writable()
+    dataset = registry.load(registry.TASKS, task).dataset if task else None
+    store, row, name = recording_of(source, dataset, record, say)
+    simulated = ", simulated data" if source.kind == "simulated" else ""
+    figure = draw_steps(
+        input_steps(store, row, cls.input_for(config)), f"{method}: input from record {name}{simulated}"
+    )
+    files = save(figure, out or source.workspace.root / "explained" / method, "input")
+    typer.echo(f"record {name}: {files[0]}")
 
 
 def _compare_with_paper(method: str) -> None:

@@ -17,7 +17,8 @@ A setting is a field of the method's Config (``pretrain.lr``), of a mode's (``li
 (``input.seconds``), ``corpus``, or ``parameters.MODULE`` in millions. What a paper does not state is left out, and read as
 silence, unless the file has ``read: false``: the paper's full text was not read, and what is given comes from its abstract,
 its code, other papers or memory. ``release: unknown`` is a release that was not read. ``like: NAME`` takes what is not given
-from another method's file, aspect by aspect. ``corrected`` maps a date to what was wrong before it.
+from another method's file, aspect by aspect. ``corrected`` maps a date to what was wrong before it. ``encode`` lists what the
+method's ``encode`` does with its input before the network (``bench explain NAME --input``).
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Aspect(_Strict):
 
 
 UNKNOWN_RELEASE = "unknown"
-_OWN = ("marked", "corrected")
+_OWN = ("marked", "corrected", "encode")
 
 
 class AsPublished(_Strict):
@@ -94,6 +95,10 @@ class AsPublished(_Strict):
         default={}, description="a default that is not the paper's: field -> its value, and the footnote of a row"
     )
     corrected: dict[datetime.date, str] = {}
+    encode: list[str] = Field(
+        default=[],
+        description="what encode does with its input before the network, in order; for bench explain --input",
+    )
 
     @model_validator(mode="before")
     @classmethod

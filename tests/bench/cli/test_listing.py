@@ -88,6 +88,15 @@ def test_explain_without_a_task_describes_the_method(bench):
     assert "TASK is missing" in bench("explain", "kmerl", "--record", "1").err
 
 
+def test_explain_input_prints_and_draws_the_steps(bench, workspace):
+    done = bench("explain", "ecg-jepa", "--input")
+    assert done.code == 0, done.err
+    assert "before the network: eight leads in this order: I, II, V1" in done.out
+    assert "record 1 of ptbxl:" in done.out
+    assert (workspace.root / "explained" / "ecg-jepa" / "input.png").stat().st_size > 10_000
+    assert "--paper would have no effect with --input" in bench("explain", "ecg-jepa", "--input", "--paper").err
+
+
 def test_explain_paper_shows_every_aspect_and_marks_what_differs(bench):
     out = bench("explain", "etp", "--paper").out
     aspects = [line.removesuffix(" §") for line in out.splitlines()[1:] if not line.startswith(" ")]

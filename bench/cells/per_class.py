@@ -15,7 +15,8 @@ def class_values(result: Result) -> list[dict[str, Any]]:
     validation data), and of a zero-shot result ``seen``, ``nearest`` and ``similarity``; None where there is no value.
 
     Every row has the same columns. In multilabel tasks ``f1`` and ``accuracy`` are of the decisions score >= threshold;
-    in multiclass tasks of the highest score, each class against the rest.
+    in multiclass tasks of the highest score, each class against the rest. Where labels are unknown, ``known`` is the number
+    of those that count.
     """
     score = result.score
     names = list(dict.fromkeys(name for values in score["per_class"].values() for name in values))

@@ -57,6 +57,9 @@ class Kind(ABC):
     scored_as: ClassVar[str | None] = None
     """The type to which targets are converted before they are scored; None for as they are."""
 
+    unknown_targets: ClassVar[bool] = False
+    """Whether single targets may be unknown (NaN) when they are scored."""
+
     least_classes: ClassVar[int] = 0
     """The fewest classes that a task must list."""
     has_classes: ClassVar[bool] = False

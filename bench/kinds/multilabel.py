@@ -21,11 +21,14 @@ class Multilabel(Kind):
     measure = "bench.scoring.kinds:multilabel"
     targets = "uint8 [example, class]"
     target_dimensions, target_letter = 2, "u"
+    unknown_targets = True
     least_classes = 1
     has_classes = several_at_once = True
 
     def wrong_targets(self, targets: np.ndarray, columns: int) -> tuple[np.ndarray, str]:
-        return (targets != 0) & (targets != 1), "0 or 1"
+        import numpy as np
+
+        return (targets != 0) & (targets != 1) & ~np.isnan(targets), "0 or 1"
 
     def absent_classes(self, classes: Sequence[str], targets: np.ndarray) -> list[str]:
         return lacking(classes, targets.sum(axis=0) > 0)

@@ -1,7 +1,8 @@
 """Metrics of classification: AUROC, average precision, F1 and accuracy, per class and as macro means.
 
 Arrays are [record, class]. A class without a positive, or without a negative, has no value here: it is NaN, and
-:func:`macro` leaves it out. Inputs are trusted (finite, {0, 1}); :func:`bench.scoring.score.score` checks them.
+:func:`macro` leaves it out. A target of NaN is unknown, and its record does not count for that class. Inputs are trusted
+(scores finite, targets 0, 1 or NaN); :func:`bench.scoring.score.score` checks them.
 """
 
 from __future__ import annotations
@@ -21,10 +22,19 @@ def midranks(values: Real[np.ndarray, "record"]) -> Float[np.ndarray, "record"]:
     return ranks
 
 
+def known(targets: Shaped[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
+    """Which targets are known: those that are not NaN."""
+    return ~np.isnan(targets)
+
+
+def positives(targets: Shaped[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
+    """Which targets are known to be positive."""
+    return (targets != 0) & known(targets)
+
+
 def scorable(targets: Shaped[np.ndarray, "record class"]) -> Bool[np.ndarray, "class"]:
     """The classes that have both a positive and a negative record, the only ones a metric can be computed for."""
-    positives = np.count_nonzero(targets, axis=0)
-    return (positives > 0) & (positives < len(targets))
+    return positives(targets).any(axis=0) & (targets == 0).any(axis=0)
 
 
 def macro(per_class: Float[np.ndarray, "*stack class"]) -> Float[np.ndarray, "*stack"]:
@@ -45,9 +55,10 @@ def auroc(
     """
     result = np.full(scores.shape[1], np.nan)
     for c in np.flatnonzero(scorable(targets)):
-        positive = targets[:, c] != 0
+        rows = known(targets[:, c])
+        positive = targets[rows, c] != 0
         m = np.count_nonzero(positive)
-        rank_sum = midranks(scores[:, c])[positive].sum()
+        rank_sum = midranks(scores[rows, c])[positive].sum()
         result[c] = (rank_sum - m * (m + 1) / 2.0) / (m * float(len(positive) - m))
     return result
 
@@ -61,7 +72,8 @@ def average_precision(
     """
     result = np.full(scores.shape[1], np.nan)
     for c in np.flatnonzero(scorable(targets)):
-        _, true_positives, predicted = cumulative_counts(targets[:, c], scores[:, c])
+        rows = known(targets[:, c])
+        _, true_positives, predicted = cumulative_counts(targets[rows, c], scores[rows, c])
         gained = np.diff(true_positives, prepend=0)
         result[c] = np.sum(gained * (true_positives / predicted)) / true_positives[-1]
     return result
@@ -73,8 +85,8 @@ def f1(
     thresholds: Float[np.ndarray, "class"],
 ) -> Float[np.ndarray, "class"]:
     """F1 of the decisions ``score >= threshold``; NaN also for a class whose threshold is NaN."""
-    positive = targets != 0
-    predicted = scores >= thresholds
+    positive = positives(targets)
+    predicted = (scores >= thresholds) & known(targets)
     true_positives = np.count_nonzero(positive & predicted, axis=0)
     result = 2.0 * true_positives / np.maximum(np.count_nonzero(positive, axis=0) + predicted.sum(axis=0), 1)
     return np.where(scorable(targets) & ~np.isnan(thresholds), result, np.nan)
@@ -86,7 +98,9 @@ def decision_accuracy(
     thresholds: Float[np.ndarray, "class"],
 ) -> Float[np.ndarray, "class"]:
     """The share of records that ``score >= threshold`` puts on the right side of each class; NaN as in :func:`f1`."""
-    right = np.mean((targets != 0) == (scores >= thresholds), axis=0)
+    counted = known(targets)
+    right = np.count_nonzero(((targets != 0) == (scores >= thresholds)) & counted, axis=0)
+    right = right / np.maximum(np.count_nonzero(counted, axis=0), 1)
     return np.where(scorable(targets) & ~np.isnan(thresholds), right, np.nan)
 
 
@@ -100,8 +114,9 @@ def best_f1_thresholds(
     for a class without a positive, where no threshold is better than another.
     """
     result = np.full(scores.shape[1], np.nan)
-    for c in np.flatnonzero(np.count_nonzero(targets, axis=0)):
-        candidates, true_positives, predicted = cumulative_counts(targets[:, c], scores[:, c])
+    for c in np.flatnonzero(positives(targets).any(axis=0)):
+        rows = known(targets[:, c])
+        candidates, true_positives, predicted = cumulative_counts(targets[rows, c], scores[rows, c])
         quality = 2.0 * true_positives / (predicted + true_positives[-1])
         # Candidates descend, so the lowest of the best is the last; equal F1 are equal floats, being one division.
         result[c] = candidates[len(quality) - 1 - np.argmax(quality[::-1])]

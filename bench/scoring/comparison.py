@@ -17,7 +17,7 @@ from scipy import stats
 
 from bench.errors import DataError
 from bench.scoring.bootstrap import Interval, Replicates, Spread, interval, require_same_origin
-from bench.scoring.classification import midranks
+from bench.scoring.classification import known, midranks
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,10 @@ def delong(target: Shaped[np.ndarray, "record"], scores: Real[np.ndarray, "metho
 
     Computed from midranks in O(n log n) (Sun and Xu, IEEE Signal Process Lett 2014). Records count as independent:
     where patients have several recordings use :func:`paired_difference`. NaN with fewer than two positives or
-    negatives.
+    negatives. Records of unknown target (NaN) are left out.
     """
-    positive = target != 0
+    rows = known(target)
+    scores, positive = scores[:, rows], target[rows] != 0
     m, n = int(positive.sum()), int((~positive).sum())
     methods = len(scores)
     if m < 2 or n < 2:

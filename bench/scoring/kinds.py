@@ -53,6 +53,7 @@ def multilabel(
 ) -> Measured:
     """Thresholds are chosen on validation data and stay fixed in every replicate; without such data, no decisions.
 
+    Where targets are unknown (NaN), ``per_class`` also has the number of ``known`` ones.
     Of ``wanted`` metrics, average precision is left out where it is not among them: it takes as long as all others.
     """
     thresholds = None if validation is None else classification.best_f1_thresholds(*validation)
@@ -76,6 +77,15 @@ def multilabel(
             for c in np.flatnonzero(np.isnan(thresholds) & ~left_out).tolist()
         ]
 
+    parts = {f"macro_{name}": column for name, column in per_class.items()}
+    counted = classification.known(targets)
+    if not counted.all():
+        per_class["known"] = np.count_nonzero(counted, axis=0).astype(float)
+        notes.append(
+            f"{np.count_nonzero(~counted):,} of {counted.size:,} labels are unknown and count for no metric; known ones of "
+            "each class: known in per_class."
+        )
+
     def again(weights: np.ndarray, names: Sequence[str]) -> ByMetric:
         values = ranking.measure(weights, tuple(n for n in ("auroc", "auprc") if f"macro_{n}" in names))
         if thresholds is not None and "macro_f1" in names:
@@ -86,11 +96,11 @@ def multilabel(
 
     return Measured(
         truth=targets,
-        parts={f"macro_{name}": column for name, column in per_class.items()},
+        parts=parts,
         again=again,
-        carriers={f"macro_{name}": carriers.min(axis=0) for name in per_class},
+        carriers={name: carriers.min(axis=0) for name in parts},
         per_class=per_class,
-        support=np.count_nonzero(targets, axis=0),
+        support=np.count_nonzero(classification.positives(targets), axis=0),
         left_out=left_out,
         thresholds=thresholds,
         notes=notes,
@@ -231,7 +241,8 @@ def sides(
 ) -> Int[np.ndarray, "side class"]:
     """How many clusters have a positive record of each class, and how many have a negative one."""
     counts = [
-        [np.count_nonzero(np.bincount(clusters[rows])) for rows in (column != 0, column == 0)] for column in targets.T
+        [np.count_nonzero(np.bincount(clusters[rows])) for rows in (classification.positives(column), column == 0)]
+        for column in targets.T
     ]
     return np.array(counts, dtype=np.int64).reshape(-1, 2).T
 

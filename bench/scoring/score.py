@@ -2,15 +2,16 @@
 
 | kind | targets | scores | metrics |
 |---|---|---|---|
-| multilabel | {0, 1} [record, class] | any real [record, class] | macro_auroc, macro_auprc, macro_f1, macro_accuracy |
+| multilabel | {0, 1, NaN} [record, class] | any real [record, class] | macro_auroc, macro_auprc, macro_f1, macro_accuracy |
 | multiclass | class index [record] | probabilities [record, class] | macro_auroc, accuracy, macro_f1 |
 | identification | class index [record] | [record, class] | accuracy, macro_auroc |
 | survival | time (years), event [record, 2] | log-risk [record] | c_index |
 | regression | [record, target] | [record, target] | pearson_r, r2, rmse, mae |
 
 A class without a positive (or without a negative) among the records is left out of macro means and named in
-``left_out``. Every value carries a 95 % interval from a bootstrap over clusters (patients); how it is made of the
-replicates, and why not of their percentiles: see :mod:`bench.scoring.bootstrap`.
+``left_out``. A multilabel target of NaN is unknown: the record does not count for that class, in thresholds either, and
+``per_class`` has the number of ``known`` ones. Every value carries a 95 % interval from a bootstrap over clusters
+(patients); how it is made of the replicates, and why not of their percentiles: see :mod:`bench.scoring.bootstrap`.
 """
 
 from __future__ import annotations
@@ -240,7 +241,14 @@ def _checked(
             raise DataError(f"{part} {what} are of type {array.dtype}; expected numbers.")
     names = kind.target_columns(classes)
     _refuse(~np.isfinite(scores), scores, f"{part} score", list(classes), "a finite number; look for NaN in the model")
-    _refuse(~np.isfinite(targets), targets, f"{part} target", names, "a finite number; drop records without a target")
+    unknown = np.isnan(targets) if kind.unknown_targets else np.zeros(targets.shape, bool)
+    _refuse(
+        ~np.isfinite(targets) & ~unknown,
+        targets,
+        f"{part} target",
+        names,
+        "a finite number; drop records without a target",
+    )
     if (wrong := kind.wrong_targets(targets, columns)) is not None:
         _refuse(wrong[0], targets, f"{part} target", names, wrong[1])
     if kind.scored_as:

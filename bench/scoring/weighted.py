@@ -3,7 +3,8 @@
 A bootstrap replicate draws records with replacement, so it is a weight for each record: how often it was drawn.
 Every function here takes ``weights`` [record, replicate] and answers for all replicates. Scores are sorted once, not
 once a replicate; counts are sums of integers in float64 and therefore exact. The plain formula each one must equal is
-in :mod:`bench.scoring.classification`, :mod:`bench.scoring.survival` and :mod:`bench.scoring.regression`.
+in :mod:`bench.scoring.classification`, :mod:`bench.scoring.survival` and :mod:`bench.scoring.regression`. A multilabel
+target of NaN is unknown, and its record does not count for that class.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real, Shaped
 
-from bench.scoring.classification import one_hot
+from bench.scoring.classification import known, one_hot, positives
 
 Weights = Float[np.ndarray, "record replicate"]
 
@@ -20,7 +21,7 @@ class Ranking:
     """Multilabel scores sorted once; :meth:`measure` then passes once over the ranked records of each class."""
 
     def __init__(self, targets: Shaped[np.ndarray, "record class"], scores: Real[np.ndarray, "record class"]):
-        self._ranked = [_ranked(targets[:, c] != 0, scores[:, c]) for c in range(scores.shape[1])]
+        self._ranked = [_ranked(targets[:, c], scores[:, c]) for c in range(scores.shape[1])]
 
     def auroc(self, weights: Weights) -> Float[np.ndarray, "replicate class"]:
         """AUROC of each class; NaN where a replicate drew no positive, or no negative, of the class."""
@@ -40,24 +41,31 @@ class Ranking:
 
 
 def _ranked(
-    positive: Bool[np.ndarray, "record"], score: Real[np.ndarray, "record"]
-) -> tuple[Int[np.ndarray, "record"], Bool[np.ndarray, "record"], Bool[np.ndarray, "record"]]:
-    """Records by falling score, which of them are positive, and which are the last of their score."""
-    order = np.argsort(score, kind="stable")[::-1]
+    target: Shaped[np.ndarray, "record"], score: Real[np.ndarray, "record"]
+) -> tuple[Int[np.ndarray, "known"], Bool[np.ndarray, "known"], Bool[np.ndarray, "known"]]:
+    """Records of known target by falling score, which of them are positive, and which are the last of their score."""
+    rows = np.flatnonzero(known(target))
+    order = rows[np.argsort(score[rows], kind="stable")[::-1]]
     ranked = score[order]
-    return np.ascontiguousarray(order), positive[order], np.append(ranked[1:] != ranked[:-1], True)
+    ends = np.append(ranked[1:] != ranked[:-1], True) if len(order) else np.zeros(0, bool)
+    return np.ascontiguousarray(order), target[order] != 0, ends
+
+
+def _drawn(targets: Shaped[np.ndarray, "record class"], weights: Weights) -> Float[np.ndarray, "replicate _"]:
+    """How many records of known target a replicate drew, of each class; [replicate, 1] where all are known."""
+    counted = known(targets)
+    return weights.sum(axis=0)[:, None] if counted.all() else weights.T @ counted.astype(float)
 
 
 def f1(
     targets: Shaped[np.ndarray, "record class"], predicted: Bool[np.ndarray, "record class"], weights: Weights
 ) -> Float[np.ndarray, "replicate class"]:
     """F1 of fixed decisions; NaN where a replicate drew no positive, or no negative, of the class."""
-    truth = (targets != 0).astype(float)
-    positives = weights.T @ truth
-    total = weights.sum(axis=0)[:, None]
+    truth = positives(targets).astype(float)
+    drawn_positives = weights.T @ truth
     both = 2.0 * (weights.T @ (truth * predicted))
-    either = positives + weights.T @ predicted.astype(float)
-    scored = (positives > 0) & (positives < total)
+    either = drawn_positives + weights.T @ (predicted & known(targets)).astype(float)
+    scored = (drawn_positives > 0) & (drawn_positives < _drawn(targets, weights))
     return np.divide(both, either, out=np.full(both.shape, np.nan), where=scored)
 
 
@@ -65,11 +73,11 @@ def decision_accuracy(
     targets: Shaped[np.ndarray, "record class"], predicted: Bool[np.ndarray, "record class"], weights: Weights
 ) -> Float[np.ndarray, "replicate class"]:
     """The share of records on the right side of each class; NaN where a replicate drew no positive, or no negative."""
-    truth = targets != 0
-    positives = weights.T @ truth.astype(float)
-    total = weights.sum(axis=0)[:, None]
-    right = weights.T @ (truth == predicted).astype(float)
-    scored = (positives > 0) & (positives < total)
+    truth = positives(targets)
+    drawn_positives = weights.T @ truth.astype(float)
+    total = _drawn(targets, weights)
+    right = weights.T @ ((truth == predicted) & known(targets)).astype(float)
+    scored = (drawn_positives > 0) & (drawn_positives < total)
     return np.divide(right, total, out=np.full(right.shape, np.nan), where=scored)
 
 

@@ -19,7 +19,8 @@ from bench.storage.code_digest import method_digest
 from bench.storage.large_array import large_array
 from bench.training.loop import make_fabric
 
-BATCH = 128
+BATCH, BATCH_ON_CPU = 128, 32
+"""Recordings encoded at once. A CPU is no faster with more, and activations of large models would take over 3 GiB."""
 
 
 def features_folder(resolved: ResolvedCell) -> tuple[Path, dict[str, Any], bool]:
@@ -80,13 +81,16 @@ def features(resolved: ResolvedCell, method: Callable[[], Method], fresh: bool =
     return np.take(encoded, data.rows, axis=0, out=large_array((len(data.rows), encoded.shape[1])), mode="clip")
 
 
-def encode_all(method: Method, source: BatchSource, n: int, batch_size: int = BATCH) -> np.ndarray:
+def encode_all(method: Method, source: BatchSource, n: int, batch_size: int | None = None) -> np.ndarray:
     """``encode`` over rows 0..n-1 in evaluation mode, float32 [row, dim]."""
     return joined(encoded_batches(method, source, n, batch_size), n)
 
 
-def encoded_batches(method: Method, source: BatchSource, n: int, batch_size: int = BATCH) -> Iterator[np.ndarray]:
+def encoded_batches(method: Method, source: BatchSource, n: int, batch_size: int | None = None) -> Iterator[np.ndarray]:
     """``encode`` over rows 0..n-1 in evaluation mode: float32 [row of the batch, dim], batch by batch.
+
+    Args:
+        batch_size: default: what suits the device.
 
     Raises:
         BenchError: there are no rows, or ``encode`` gave anything but one finite vector per row, all of one length.
@@ -97,9 +101,10 @@ def encoded_batches(method: Method, source: BatchSource, n: int, batch_size: int
     model = fabric.setup_module(method)
     model.mark_forward_method("encode")
     model.eval()
+    size = batch_size or (BATCH_ON_CPU if fabric.device.type == "cpu" else BATCH)
     done, dim = 0, None
     with track(f"encoding with {method.name}") as progress:
-        for batch in source.in_order(np.arange(n), batch_size):
+        for batch in source.in_order(np.arange(n), size):
             with torch.no_grad():
                 vectors = model.encode(batch.to(fabric.device))
             encoded = _checked(vectors, method.name, len(batch), dim)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
+from collections.abc import Iterator
 
 from bench.method import Method
 from bench.signals.leads import LEADS
@@ -41,8 +43,7 @@ def cost_of(method: Method) -> dict[str, float]:
         )
 
     try:
-        idle = copy.deepcopy(method).cpu().eval()
-        with torch.random.fork_rng(), torch.inference_mode():
+        with _on_cpu(method) as idle, torch.random.fork_rng(), torch.no_grad():
             with FlopCounterMode(display=False) as counter:
                 idle.encode(batch(1))
             began = time.perf_counter()
@@ -55,3 +56,17 @@ def cost_of(method: Method) -> dict[str, float]:
         {"gflops": round(operations, 4)} if operations else {}
     )
     return dict(_known[name])
+
+
+@contextlib.contextmanager
+def _on_cpu(method: Method) -> Iterator[Method]:
+    """The method in evaluation mode on the CPU: itself if it is there, since a copy of a large one takes a gigabyte."""
+    if any(tensor.device.type != "cpu" for tensor in method.state_dict().values()):
+        yield copy.deepcopy(method).cpu().eval()
+        return
+    training = [module for module in method.modules() if module.training]
+    try:
+        yield method.eval()
+    finally:
+        for module in training:
+            module.training = True

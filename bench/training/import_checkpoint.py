@@ -63,6 +63,7 @@ def import_checkpoint(
     order = _whole_order(leads or names.lead_order)
     _reorder_leads(own, report, names, order, f"{cls.name}, --part {part}")
     method.load_state_dict(own)
+    del own, published  # a large model takes a gigabyte
     digest = file_digest(path)
     spec = imported_spec(cls, config, digest, part, corpora, order)
     final = spec.folder(checkpoints)

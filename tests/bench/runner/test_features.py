@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 from bench.data.batches import BatchSource
 from bench.errors import BenchError
@@ -26,7 +27,7 @@ class Own(Method):
         return self.answer(batch)
 
 
-def encoded(answer, n: int = 5, batch_size: int = 2) -> np.ndarray:
+def encoded(answer, n: int = 5, batch_size: int | None = 2) -> np.ndarray:
     method = Own(Own.Config())
     method.answer = answer
     signals = [np.random.default_rng(0).normal(size=(12, 100)).astype(np.float32)] * max(n, 1)
@@ -35,6 +36,12 @@ def encoded(answer, n: int = 5, batch_size: int = 2) -> np.ndarray:
 
 def test_one_vector_per_recording():
     assert encoded(lambda batch: batch.ecg.mean(-1)).shape == (5, 12)
+
+
+def test_the_memory_of_activations_is_bounded_on_a_cpu(monkeypatch):
+    monkeypatch.setattr("bench.runner.features.make_fabric", lambda: Fabric(accelerator="cpu"))
+    sizes = encoded(lambda batch: torch.full((len(batch), 1), len(batch)), n=70, batch_size=None)[:, 0]
+    assert sizes.tolist() == [32] * 64 + [6] * 6
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from bench.runner.features import encode_all
 from bench.runner.session import Session
 from bench.scoring.score import score
 from bench.storage.workspace import Workspace
+from methods.random_kernels import RandomKernels, dilations
 from methods.simple_statistics import FLOOR, SimpleStatistics, heart_rate, lead_statistics
 
 FS = 100
@@ -62,6 +63,22 @@ def test_an_absent_lead_has_zeros_and_a_recording_of_noise_is_finite():
     assert not features[:, 6 * 25 : 12 * 25].any()
 
 
+def test_random_kernels_give_what_aeon_gives_with_its_biases_and_leads(golden, closed_form_input):
+    """aeon itself needs an older numba than ours."""
+    stored = golden("minirocket.npz")
+    method = RandomKernels(RandomKernels.Config(features=840, dilations=5))
+    method.dilations, method.per_dilation = dilations(200, 840, 5)
+    assert method.dilations == stored["dilations"].tolist()
+    assert method.per_dilation == stored["per_dilation"].tolist()
+    method.groups = torch.zeros(5, 84, 12, dtype=torch.float64)
+    groups = stored["channels"].long().split(stored["counts"].tolist())
+    for row, group in zip(method.groups.view(-1, 12), groups, strict=True):
+        row[group] = 1
+    method.biases = stored["biases"]
+    features = method.encode(batch_of(closed_form_input([3, 12, 200])))
+    torch.testing.assert_close(features, stored["features"], atol=1e-6, rtol=0)
+
+
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
     """A simulated PTB-XL that is large enough for an interval to exclude chance."""
@@ -88,6 +105,10 @@ def macro_auroc(session, name, shuffle=False):
     )  # fmt: skip
     scored = score("multilabel", targets[part.test], output.test, list(cell.data.task.classes), None)
     return scored.metrics["macro_auroc"]
+
+
+def test_random_kernels_beat_chance(session):
+    assert macro_auroc(session, "random-kernels").low > 0.55
 
 
 def test_simple_statistics_beat_chance_and_with_shuffled_labels_do_not(session):

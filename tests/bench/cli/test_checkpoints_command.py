@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -75,20 +76,14 @@ def test_an_encoder_is_imported_accounted_for_and_probed_but_not_asked_zero_shot
     assert result["config"]["method"]["width"] is None  # the checkpoint's own config, not that of the smoke profile
     assert "pretrain" not in probe.err.replace("pretrained", "")
 
-    on_the_fly = bench(
-        *RUN,
-        "--mode",
-        "linear",
-        "--set",
-        "linear.epochs=2",
-        "--set",
-        "merl.fs=100",
-        "--checkpoint",
-        f"merl={encoder_file}",
-    )
+    file = shutil.copy(encoder_file, workspace.root / encoder_file.name)
+    settings = ("--set", "linear.epochs=2", "--set", "merl.fs=100", "--checkpoint", f"merl={file}")
+    on_the_fly = bench(*RUN, "--mode", "linear", *settings)
     assert on_the_fly.code == 0, on_the_fly.err
     (same,) = json.loads(on_the_fly.out)  # the part that fits was taken, and the import that was there
     assert same["checkpoint"] == result["checkpoint"]
+    file.write_bytes(b"another")  # of the same name: what was known of the run no longer holds
+    assert f"{file}: " in bench(*RUN, "--mode", "linear", *settings).err
     frozen = FrozenEncoder("merl", checkpoint=encoder_file, settings={"fs": 100}, workspace=workspace.root)
     assert frozen.transform(np.ones((1, 12, 5000), np.float32)).shape[0] == 1
 

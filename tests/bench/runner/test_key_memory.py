@@ -164,6 +164,19 @@ def test_what_changes_while_keys_are_computed_is_not_remembered(source, tmp_path
     assert KeyMemory(source).recall(OPTIONS) is None
 
 
+def test_keys_are_not_used_after_a_published_file_has_changed(source, tmp_path):
+    file = tmp_path / "weights.pth"
+    file.write_bytes(b"one")
+    memory = KeyMemory(source)
+    planned, session = execute.prepare_session(OPTIONS, source)
+    keys, _ = execute.keyed(planned.cells, session)
+    options = RunOptions(**(vars(OPTIONS) | {"checkpoints": [f"tiny={file}"]}))
+    memory.remember(options, session, planned, keys)
+    assert KeyMemory(source).recall(options) is not None
+    file.write_bytes(b"two")
+    assert KeyMemory(source).recall(options) is None
+
+
 def test_a_folder_counts_with_all_that_is_in_it(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()

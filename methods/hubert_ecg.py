@@ -20,7 +20,7 @@ class HuBERTECGSmall(Method):
 
     Leads are scaled over 10 s, put one after the other and decimated as one signal, as in pretraining, so that each rings
     into the next (:class:`methods.nets.hubert_ecg.FlatLeads`). The collections of its pretraining are not listed in the
-    abstract; those declared are the ones that its code prepares.
+    abstract; those declared are an assumption, from the collections that its code can prepare.
 
     Source: Coppola et al., medRxiv 2024.11.14.24317328, and its released code.
     """

@@ -13,7 +13,7 @@ from bench.method import Method, MethodConfig
 from bench.method.published_names import PublishedNames, within
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import MIMIC_ORDER
-from methods.nets.backbones import backbone
+from methods.nets.backbones import backbone, code_of
 from methods.nets.checkpoint_names import MERL_RESNET_ENCODER, MERL_VIT_ENCODER
 
 
@@ -48,6 +48,10 @@ class MERLReleased(Method):
 
     class Config(MethodConfig):
         weights: Literal["resnet18", "vit-tiny"] = Field("resnet18", description="which released encoder")
+
+    @classmethod
+    def extra_code(cls, config: Config) -> tuple[str, ...]:
+        return code_of(config.weights)
 
     def build(self, config: Config) -> None:
         self.net = backbone(config.weights, self.input.length)

@@ -65,19 +65,11 @@ def fetch_command(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Fetch a method's released weights into the workspace, check that they fit, and import them as a checkpoint."""
-    from bench.progress import say
     from bench.weights.checkpoint import released_checkpoint
     from bench.weights.files import fetch, released_weights
 
     cls, config, own = _chosen(method, set_, workspace)
-    released = released_weights(cls, config)
-    if released.needs_acceptance and not accept:
-        import sys
-
-        if sys.stdin.isatty():
-            say(f"The weights of {cls.name} have the licence {released.licence}: {released.page}")
-            accept = typer.confirm("Do you accept it?")
-    fetch(cls.name, released, own, accept)
+    fetch(cls.name, released_weights(cls, config), own, _accepted(cls, config, accept))
     _imported(cls.name, released_checkpoint(cls, config, own))
 
 
@@ -85,6 +77,7 @@ def fetch_command(
 def import_command(
     method: o.MethodName,
     file: Annotated[Path, typer.Argument(help="The file as the authors publish it.")],
+    accept: Annotated[bool, typer.Option("--accept-licence", help=_ACCEPT)] = False,
     set_: o.SetOption = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
@@ -93,7 +86,21 @@ def import_command(
     from bench.weights.checkpoint import take
 
     cls, config, own = _chosen(method, set_, workspace)
-    _imported(cls.name, take(cls, config, own, file))
+    _imported(cls.name, take(cls, config, own, file, _accepted(cls, config, accept)))
+
+
+def _accepted(cls: type[Method], config: MethodConfig, accept: bool) -> bool:
+    """Whether the user accepts the licence: by option, or when asked at a terminal."""
+    import sys
+
+    from bench.progress import say
+    from bench.weights.files import released_weights
+
+    released = released_weights(cls, config)
+    if accept or not released.needs_acceptance or not sys.stdin.isatty():
+        return accept
+    say(f"The weights of {cls.name} have the licence {released.licence}: {released.page}")
+    return typer.confirm("Do you accept it?")
 
 
 def _chosen(method: str, set_: list[str] | None, workspace: str | None) -> tuple[type[Method], MethodConfig, Workspace]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
+
+from bench.errors import UnknownName
 
 Resampling = Literal["polyphase", "fft", "interpolate"]
 
@@ -41,6 +43,8 @@ def resample(
     ratio = Fraction(to_fs / from_fs).limit_denominator(1000)
     if ratio == 1:
         return signal[..., :length]
+    if kind not in get_args(Resampling):
+        raise UnknownName("kind of resampling", kind, get_args(Resampling))
     if kind == "fft":
         return np.ascontiguousarray(resample_by_fft(signal, length, axis=-1), dtype=signal.dtype)
     if kind == "interpolate":

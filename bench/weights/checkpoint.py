@@ -10,7 +10,7 @@ from bench.progress import say
 from bench.storage.artifacts import file_digest
 from bench.storage.workspace import Workspace
 from bench.training.import_checkpoint import fitting_part, import_checkpoint, imported_spec
-from bench.weights.files import checked, fetch, keep, present, released_weights
+from bench.weights.files import checked, fetch, keep, present, refuse_unaccepted, released_weights
 
 if TYPE_CHECKING:
     from bench.method import Method, MethodConfig
@@ -48,13 +48,19 @@ def released_checkpoint(
     return import_checkpoint(method, config, checked(file).path, workspace.checkpoints, released.part, corpora)[0]
 
 
-def take(method: type[Method], config: MethodConfig, workspace: Workspace, file: Path) -> Path:
+def take(method: type[Method], config: MethodConfig, workspace: Workspace, file: Path, accept: bool = False) -> Path:
     """The checkpoint folder of a released file that a person has fetched; the file is copied into the workspace if it fits.
 
+    Args:
+        accept: the user accepts the licence, where it restricts use.
+
     Raises:
-        ConfigError: another file is there. DataError: no such file, or one that does not fit the method.
+        ConfigError: another file is there, or the licence was not accepted. DataError: no such file, or one that does not
+            fit the method.
     """
     released = released_weights(method, config)
+    if present(method.name, released, workspace) is None:
+        refuse_unaccepted(method.name, released, accept, f"bench weights import {method.name} {file}")
     folder, _ = import_checkpoint(
         method, config, file, workspace.checkpoints, released.part, "+".join(released.corpora)
     )

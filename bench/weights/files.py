@@ -85,11 +85,7 @@ def fetch(method: str, released: Released, workspace: Workspace, accept: bool = 
     """
     if existing := present(method, released, workspace):
         return existing
-    if released.needs_acceptance and not accept:
-        raise ConfigError(
-            f"the weights of {method} have the licence {released.licence} ({released.page}), which restricts their use. "
-            f"If you accept it: bench weights fetch {method} --accept-licence"
-        )
+    refuse_unaccepted(method, released, accept, f"bench weights fetch {method}")
     if not released.hub and not released.url:
         raise DataError(
             f"the weights of {method} are published where only a person can fetch them. {by_hand(method, released)}"
@@ -109,6 +105,19 @@ def fetch(method: str, released: Released, workspace: Workspace, accept: bool = 
         except DataError as error:
             raise DataError(f"{error} {by_hand(method, released)}") from error
         return _record(method, released, workspace, path, origin)
+
+
+def refuse_unaccepted(method: str, released: Released, accept: bool, command: str) -> None:
+    """Refuse weights whose licence restricts their use and was not accepted.
+
+    Args:
+        command: what the user repeats with ``--accept-licence``.
+    """
+    if released.needs_acceptance and not accept:
+        raise ConfigError(
+            f"the weights of {method} have the licence {released.licence} ({released.page}), which restricts their use. "
+            f"If you accept it: {command} --accept-licence"
+        )
 
 
 def keep(method: str, released: Released, workspace: Workspace, file: Path) -> WeightFile:
@@ -138,6 +147,8 @@ def by_hand(method: str, released: Released) -> str:
     return (
         f"Fetch {released.file} from {released.page} in a browser or on a machine with a connection (licence: "
         f"{released.licence}), then: bench weights import {method} {released.file}"
+        + " --accept-licence"
+        * released.needs_acceptance
     )
 
 

@@ -1,6 +1,9 @@
 """A key covers the code that a method runs and no other code; checked on everything registered, none named here."""
 
+import contextlib
+
 import pytest
+import torch
 
 from bench import registry
 from bench.runner.overrides import method_config
@@ -18,7 +21,8 @@ def keyed(request, tmp_path_factory):
     example = cls.example_config(tmp_path_factory.mktemp("example")) if hasattr(cls, "example_config") else {}
     if example:
         config = type(config).model_validate(config.model_dump() | example)
-    with seeded(0):
+    shapes_alone = torch.device("meta") if cls.published_weights else contextlib.nullcontext()  # up to 296 M weights
+    with seeded(0), shapes_alone:
         built = cls(config)
     root = cls.__module__.split(".")[0]
     parts = {(type(m).__module__, type(m).__qualname__.split(".")[0]) for m in built.modules()}

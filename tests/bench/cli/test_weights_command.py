@@ -52,6 +52,16 @@ def test_a_method_starts_from_its_released_weights(plugin, bench, tmp_path):
     done = bench(*run)
     assert done.code == 0, done.err
     assert "macro_auroc" in done.out
+    second = (
+        "weights",
+        "import",
+        "released",
+        str(publish(tmp_path / "second.pth")),
+        "--set",
+        "released.weights=second",
+    )
+    assert "bench weights import released" in (unaccepted := bench(*second)).err
+    assert (unaccepted.code, bench(*second, "--accept-licence").code) == (2, 0)
     cls = registry.load(registry.METHODS, "released")
     assert cls.weights_for(cls.Config(weights="second")).file == "second.pth"
 

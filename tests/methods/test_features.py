@@ -1,6 +1,10 @@
 """Feature extractors without a network: known answers, and better than chance on the simulated cohort."""
 
+import importlib.util
+import sys
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -8,6 +12,8 @@ from bench import registry
 from bench.batch import ECGBatch
 from bench.cells.cell import Cell
 from bench.data.source import DataSource
+from bench.errors import ConfigError
+from bench.method import LabelledData
 from bench.modes.linear import Config, run
 from bench.modes.mode_io import ModeInput
 from bench.runner.features import encode_all
@@ -16,6 +22,7 @@ from bench.scoring.score import score
 from bench.storage.workspace import Workspace
 from methods.random_kernels import RandomKernels, dilations
 from methods.simple_statistics import FLOOR, SimpleStatistics, heart_rate, lead_statistics
+from methods.xgboost_statistics import XGBoostStatistics
 
 FS = 100
 TIME = torch.arange(10 * FS) / FS
@@ -77,6 +84,28 @@ def test_random_kernels_give_what_aeon_gives_with_its_biases_and_leads(golden, c
     method.biases = stored["biases"]
     features = method.encode(batch_of(closed_form_input([3, 12, 200])))
     torch.testing.assert_close(features, stored["features"], atol=1e-6, rtol=0)
+
+
+def sines(n, seed):
+    """Recordings of noise; those of the class have a faint wave of 5 Hz."""
+    rng = np.random.default_rng(seed)
+    ill = rng.integers(0, 2, (n, 1))
+    ecg = rng.normal(0, 0.2, (n, 12, 1000)) + 0.1 * ill[:, :, None] * np.sin(2 * np.pi * 5 * TIME.numpy())
+    return LabelledData(ill, pd.DataFrame(index=range(n)), [batch_of(torch.from_numpy(ecg).float())], "multilabel", 1)
+
+
+def test_boosted_trees_on_statistics_learn_a_wave():
+    pytest.importorskip("xgboost")
+    method = XGBoostStatistics(XGBoostStatistics.Config(rounds=20, depths=3)).fit(sines(60, 0), sines(30, 1))
+    test = sines(40, 2)
+    assert ((method.predict(test) > 0.5) == test.targets).mean() > 0.9
+
+
+def test_boosted_trees_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"xgboost-statistics needs XGBoost: pip install 'ecg-bench\[xgboost\]'"):
+        XGBoostStatistics().fit(sines(4, 0), sines(4, 1))
 
 
 @pytest.fixture(scope="module")

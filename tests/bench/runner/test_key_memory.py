@@ -164,8 +164,8 @@ def test_what_changes_while_keys_are_computed_is_not_remembered(source, tmp_path
     assert KeyMemory(source).recall(OPTIONS) is None
 
 
-def test_keys_are_not_used_after_a_published_file_has_changed(source, tmp_path):
-    file = tmp_path / "weights.pth"
+def test_keys_are_not_used_after_a_published_file_has_changed(source, tmp_path_factory):
+    file = tmp_path_factory.mktemp("published") / "weights.pth"  # not next to the plugin, whose folder counts
     file.write_bytes(b"one")
     memory = KeyMemory(source)
     planned, session = execute.prepare_session(OPTIONS, source)

@@ -23,7 +23,7 @@ from bench.signals.windows import SignalView
 from bench.storage.workspace import Workspace
 from bench.training.checkpoint import load_weights, read_config, read_provenance, seeded_method
 from bench.training.find_checkpoint import find_checkpoint, published_file
-from bench.weights.checkpoint import checkpoint_of_file
+from bench.weights.checkpoint import checkpoint_of_file, released_checkpoint
 
 Recordings = Any
 """numpy [record, lead, time]; a sequence of [lead, time] of any lengths; or a DataFrame with one row per record and one
@@ -38,8 +38,8 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
         method: a registered name.
         fs: Hz of the signals that will be given.
         leads: which leads their rows are, in that order; a DataFrame names its own.
-        checkpoint: a folder, the name of one in the workspace, or a published file, which is imported; None takes the only
-            one of this method there is.
+        checkpoint: a folder, the name of one in the workspace, or a published file, which is imported; None takes the
+            authors' released weights where they are known, else the only checkpoint of this method there is.
         settings: config fields (``{"depth": 4, "encoder.path": "model.pt2"}``) of a method that is not pretrained or of a
             published file; a checkpoint folder brings its own.
         profile: ``paper`` or ``smoke``, likewise.
@@ -150,6 +150,10 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
             workspace = Workspace.at(self.workspace)
             workspace.ensure_writable()
             folder = checkpoint_of_file(cls, self._config(cls, "paper"), workspace.checkpoints, file)
+        elif self.checkpoint is None and cls.published_weights:
+            workspace = Workspace.at(self.workspace)
+            workspace.ensure_writable()
+            folder = released_checkpoint(cls, self._config(cls, self.profile), workspace)
         elif self.settings:
             raise ConfigError(f"{self.method} is pretrained: its config is that of its checkpoint; leave settings out.")
         else:

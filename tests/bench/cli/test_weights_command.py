@@ -1,9 +1,11 @@
 """``bench weights``, and a run of a method that starts from released weights."""
 
+import numpy as np
 import pytest
 import torch
 
 from bench import registry
+from bench.frozen_encoder import FrozenEncoder
 
 METHOD = """
     from typing import ClassVar, Literal
@@ -81,3 +83,17 @@ def test_what_a_wildcard_chose_is_not_fetched(plugin, bench, monkeypatch):
     done = bench(*run, "-m", "rel?ased,random-vit", "--set", "random-vit.depth=1")
     assert done.code == 0, done.err
     assert "the weights of released are not here (bench weights fetch NAME)" in done.err
+
+
+def test_a_frozen_encoder_has_the_released_weights(plugin, bench, tmp_path, monkeypatch):
+    plugin("releases", METHOD)
+    monkeypatch.setenv("BENCH_WORKSPACE", str(tmp_path / "own"))
+    assert (
+        bench(
+            "weights", "import", "released", str(publish(tmp_path / "first.pth")), "--workspace", str(tmp_path / "own")
+        ).code
+        == 0
+    )
+    encoder = FrozenEncoder("released", fs=100, workspace=tmp_path / "own")
+    signals = np.ones((2, 12, 100), np.float32)
+    np.testing.assert_allclose(encoder.transform(signals), [[50.0, 51.0, 52.0]] * 2)

@@ -57,12 +57,17 @@ def _unread(method: Any) -> tuple[str, ...]:
 
 def gradient_activation(
     method: Any, batch: ECGBatch, score: Score, smooth: float = 0.05
-) -> Float[Tensor, "record lead time"]:
-    """Gradient times input, where it raises the score, averaged over ``smooth`` seconds (Shrikumar et al. 2016)."""
+) -> Float[Tensor, "record lead time"] | None:
+    """Gradient times input, where it raises the score, averaged over ``smooth`` seconds (Shrikumar et al. 2016). None of a
+    method through which no gradient passes, such as counts of samples above a threshold."""
     ecg = batch.ecg.clone().requires_grad_(True)
     with torch.enable_grad():
         value = score(method.encode(replace(batch, ecg=ecg)).float()).sum()
-        (gradient,) = torch.autograd.grad(value, ecg)
+        if not value.requires_grad:
+            return None
+        (gradient,) = torch.autograd.grad(value, ecg, allow_unused=True)
+    if gradient is None:  # its weights have one, and what it reads of the recording has none
+        return None
     width = max(1, round(smooth * method.input.fs)) // 2 * 2 + 1
     contribution = F.relu(gradient * batch.ecg)
     return F.avg_pool1d(contribution, width, stride=1, padding=width // 2, count_include_pad=False).detach()

@@ -45,3 +45,20 @@ def test_attributions_of_a_method_are_kept_and_completed():
     image = Reads()
     image.input = replace(image.input, downstream=("image",))
     assert attributions(image, batch(), lambda z: z[:, 0]).activation is None
+
+
+def test_a_method_without_a_gradient_has_no_activation():
+    class Counts(Reads):
+        def encode(self, batch):
+            return (batch.ecg > 0.5).float().mean((1, 2))[:, None]
+
+    class CountsThenWeighs(Counts):
+        def __init__(self):
+            super().__init__()
+            self.net = torch.nn.Linear(1, 1)
+
+        def encode(self, batch):
+            return self.net(super().encode(batch))
+
+    for method in (Counts(), CountsThenWeighs()):
+        assert attributions(method, batch(), lambda z: z[:, 0]).activation is None

@@ -103,7 +103,8 @@ def line(case: str, layout, data: list[str], epochs: int, workspace: Path) -> st
     settings = [part for name, value in layout.settings.items() for part in ("--set", f"{method}.{name}={value}")]
     with tempfile.TemporaryDirectory(dir=workspace) as folder:
         written = layout.write(Path(folder))
-        imported = bench("weights", "import", method, str(written), *settings, workspace=workspace, log=log)
+        own = (*settings, "--accept-licence")  # of weights that were made here
+        imported = bench("weights", "import", method, str(written), *own, workspace=workspace, log=log)
     cells = ("--method", method, "--task", TASK, "--mode", ",".join(MODES), "--set", f"linear.epochs={epochs}")
     ran = bench("run", *cells, *settings, *data, "--json", workspace=workspace, log=log)
     results = {

@@ -108,10 +108,20 @@ def test_fractions_are_shares_or_per_cents(fractions, message):
         bench.run(methods="random-resnet", tasks="ptbxl-super", modes="linear", fractions=fractions)
 
 
-def test_failed_cells_warn_and_are_told(here):
-    settings = {"encoder.path": "methods.encoder:small_example", "encoder.fs": 100, "encoder.seconds": 0.1}
+FAILS = """
+    from bench.method import Method
+    class Fails(Method):
+        '''Takes no signals. Source: this test.'''
+        name = "fails"
+        def encode(self, batch):
+            raise RuntimeError("the net does not take signals")
+"""
+
+
+def test_failed_cells_cause_a_warning_and_are_named(here, plugin):
+    plugin("failing", FAILS)
     with pytest.warns(FailedCells, match="1 of the cells failed"):
-        table = bench.run("encoder", "ptbxl-super", "linear", settings=settings, trust=True, track=False)
+        table = bench.run("fails", "ptbxl-super", "linear", track=False)
     assert table.empty
     assert "does not take signals" in next(iter(table.attrs["failures"].values()))
 

@@ -14,6 +14,7 @@ import torch
 from bench import modes, registry
 from bench.checks.synthetic_corpus import synthetic_corpus
 from bench.leaderboard.board import Board, boards
+from bench.leaderboard.statistics.inflation import MINUS
 from bench.runner.overrides import check_overrides, method_config, mode_config, parse_overrides
 from bench.seeding import seeded
 from methods.text import models
@@ -81,8 +82,11 @@ def faults(board: Board, profile: str) -> list[str]:
         cls = registry.load(registry.METHODS, row.method)
         fields = (ENDPOINT if "entities.model" in row.config else {}) | row.config
         own = parse_overrides([f"{row.method}.{f}={json.dumps(v)}" for f, v in fields.items()], list(METHODS))
-        asked = frozenset({row.mode} if row.mode else {column.mode for column in board.columns if column.mode})
+        in_columns = {mode for column in board.columns if column.mode for mode in column.mode.split(MINUS)}
+        offered = {name for name in in_columns if modes.facts(name).honest in cls.modes()}
+        asked = frozenset({row.mode} if row.mode else offered)
         try:
+            assert asked, f"none of {', '.join(sorted(in_columns))} is offered"
             check_overrides(own, [cls])
             for mode in asked:
                 assert modes.facts(mode).name == mode

@@ -110,7 +110,7 @@ class MMCLCLOCS(OnMMCLTransformer, CLOCS):
     name = "mmcl-clocs"
     input = OnMMCLTransformer.input
     smoke: ClassVar = {"fs": 100, "width": 96, "hidden": 128, "pretrain.epochs": 8, "pretrain.warmup_epochs": 1,
-                       "pretrain.batch_size": 64, "pretrain.lr": 3e-3}  # fmt: skip
+                       "pretrain.batch_size": 64, "pretrain.lr": 1e-3}  # fmt: skip
 
     class Config(OnMMCLTransformer.Config, CLOCS.Config):
         contrast: Literal["cmsc"] = Field("cmsc", description="what differs between views: time; MMCL's code")

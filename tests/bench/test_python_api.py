@@ -119,7 +119,7 @@ FAILS = """
 
 
 def test_failed_cells_cause_a_warning_and_are_named(here, plugin):
-    plugin("failing", FAILS)
+    plugin("takes_no_signals", FAILS)
     with pytest.warns(FailedCells, match="1 of the cells failed"):
         table = bench.run("fails", "ptbxl-super", "linear", track=False)
     assert table.empty

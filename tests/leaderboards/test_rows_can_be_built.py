@@ -86,7 +86,7 @@ def faults(board: Board, profile: str) -> list[str]:
         offered = {name for name in in_columns if modes.facts(name).honest in cls.modes()}
         asked = frozenset({row.mode} if row.mode else offered)
         try:
-            assert asked, f"none of {', '.join(sorted(in_columns))} is offered"
+            assert asked or not in_columns, f"none of {', '.join(sorted(in_columns))} is offered"
             check_overrides(own, [cls])
             for mode in asked:
                 assert modes.facts(mode).name == mode

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,27 @@ def our_headings(
     return ours
 
 
+@contextlib.contextmanager
+def failing_as_csv(path: Path, hint: str) -> Iterator[None]:
+    """What pandas raises when it reads a file in the block is a DataError that names the file.
+
+    Args:
+        hint: the fix; ends every message.
+    """
+    import pandas as pd
+
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 ({error.object[error.start]:#04x}); it has another encoding or is damaged. {hint}"
+        ) from error
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing. {hint}") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
+        raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {hint}") from error
+
+
 def read_table(
     path: Path, required: Sequence[str], hint: str, keep_default_na: bool = True, optional: Sequence[str] = ()
 ) -> pd.DataFrame:
@@ -79,16 +101,8 @@ def read_table(
     """
     import pandas as pd
 
-    try:
+    with failing_as_csv(path, hint):
         table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=keep_default_na)
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 ({error.object[error.start]:#04x}); it has another encoding or is damaged. {hint}"
-        ) from error
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing. {hint}") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {hint}") from error
     table = table.rename(columns=our_headings(path, table.columns, required, hint, optional))
     if not len(table):
         raise DataError(f"{path} has no rows. {hint}")

@@ -28,8 +28,7 @@ MERL_RESNET_ENCODER: Rules = (
 )
 """MERL's encoder-only checkpoints with a ResNet."""
 
-MERL_VIT_ENCODER: Rules = (
-    (r"to_patch_embedding\.", "patch_embedding."),
+VIT_BLOCKS: Rules = (
     (r"pos_embedding$", "positions"),
     (r"block(\d+)\.attn\.norm\.", r"blocks.\1.norm1."),
     (r"block(\d+)\.attn\.fn\.to_qkv\.", r"blocks.\1.attn.qkv."),
@@ -38,6 +37,12 @@ MERL_VIT_ENCODER: Rules = (
     (r"block(\d+)\.ff\.fn\.net\.0\.", r"blocks.\1.mlp.fc1."),
     (r"block(\d+)\.ff\.fn\.net\.3\.", r"blocks.\1.mlp.fc2."),
     (r"norm\.", "norm."),
+)
+"""The transformer behind the patches, in MERL's and ST-MEM's files."""
+
+MERL_VIT_ENCODER: Rules = (
+    (r"to_patch_embedding\.", "patch_embedding."),
+    *VIT_BLOCKS,
 )
 """MERL's encoder-only checkpoints with a ViT."""
 

@@ -11,19 +11,13 @@ import torch
 from torch import Tensor
 
 from bench.method.published_names import Rules, within
+from methods.nets.checkpoint_names import VIT_BLOCKS
 
 ENCODER: Rules = (
     *((rf"to_patch_embedding\.{i + 1}\.", f"embed.{i}.") for i in range(3)),
-    (r"pos_embedding$", "positions"),
     (r"sep_embedding$", "separator"),
     (r"lead_embeddings$", "lead_embedding"),
-    (r"block(\d+)\.attn\.norm\.", r"blocks.\1.norm1."),
-    (r"block(\d+)\.attn\.fn\.to_qkv\.", r"blocks.\1.attn.qkv."),
-    (r"block(\d+)\.attn\.fn\.to_out\.0\.", r"blocks.\1.attn.proj."),
-    (r"block(\d+)\.ff\.norm\.", r"blocks.\1.norm2."),
-    (r"block(\d+)\.ff\.fn\.net\.0\.", r"blocks.\1.mlp.fc1."),
-    (r"block(\d+)\.ff\.fn\.net\.3\.", r"blocks.\1.mlp.fc2."),
-    (r"norm\.", "norm."),
+    *VIT_BLOCKS,
 )
 """The encoder alone, after :func:`convert`."""
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.dataset import Dataset, Publication, RecordFile, Recording, path_inside
 from bench.errors import ConfigError, DataError
-from bench.reading.publisher_csv import our_headings
+from bench.reading.publisher_csv import failing_as_csv, our_headings
 from bench.splitting.stratify import hash_fraction
 from tasks.datasets.file_constants import MIMIC_MEASUREMENTS, MIMIC_RECORD_LIST, MIMIC_REPORTS
 from tasks.datasets.mimic_reports import MINIMUM_WORDS, merl_report, merl_words, sentences
@@ -200,7 +200,7 @@ class MIMICIVECG(Dataset):
         import pandas as pd
 
         path = self.root / name
-        try:
+        with failing_as_csv(path, self.fetch):
             header = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
             ours = our_headings(path, header, required, self.fetch)
             # all columns: with some of them alone, pandas would not notice a line of too many fields
@@ -209,14 +209,5 @@ class MIMICIVECG(Dataset):
             for chunk in some:
                 empty = empty and not len(chunk)
                 yield chunk.rename(columns=ours)[list(required)]
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"{path} is not UTF-8 ({error.object[error.start]:#04x}); it has another encoding or is damaged. "
-                f"{self.fetch}"
-            ) from error
-        except FileNotFoundError:
-            raise DataError(f"{path} is missing. {self.fetch}") from None
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
-            raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}. {self.fetch}") from error
         if empty:
             raise DataError(f"{path} has no rows. {self.fetch}")

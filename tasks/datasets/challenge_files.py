@@ -13,14 +13,22 @@ import shutil
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
+from bench.dataset import Recording
 from bench.errors import DataError
 from bench.signals.leads import LEADS
-from bench.signals.wfdb_header import read_header_text
+from bench.signals.wfdb_header import parse_header, read_header_text
 from bench.storage.artifacts import folder_next_to
+
+SLIPPED = "S23074"
+"""How CinC 2021 calls JS23074: in the name of its header, or of both its files."""
+
+CSN_PATTERN = "JS[0-9][0-9][0-9][0-9][0-9]"
+"""The names of CSN's records."""
 
 _SNOMED_CT = re.compile(r"[0-9]{6,18}")
 _COUNT = re.compile(r"[0-9]{1,9}")
@@ -118,6 +126,38 @@ def records_below(root: Path, pattern: str, suffix: str) -> dict[str, Path]:
                 "one of the copies, or name the folder that holds a single copy of the dataset."
             )
     return dict(sorted(paths.items()))
+
+
+def csn_records_below(root: Path) -> dict[str, Path]:
+    """Record id -> its path without extension, for records of CSN anywhere below ``root``; S23074 is record JS23074.
+
+    Raises:
+        DataError: one id in two places, or that record under both names.
+    """
+    paths = records_below(root, "*" + CSN_PATTERN.removeprefix("J"), ".hea")
+    slipped, record = paths.get(SLIPPED), f"J{SLIPPED}"
+    if slipped is not None and record in paths:
+        raise DataError(
+            f"{root}: {record} is there twice, as {paths[record]}.hea and {slipped}.hea; expected one of them."
+        )
+    named = {record if record_id == SLIPPED else record_id: path for record_id, path in paths.items()}
+    return {record_id: named[record_id] for record_id in sorted(named) if fnmatchcase(record_id, CSN_PATTERN)}
+
+
+def read_slipped(path: Path) -> Recording:
+    """The record whose header CinC 2021 calls S23074 (``path`` ends in it), over a signal file of either name.
+
+    Raises:
+        DataError: as :func:`bench.signals.wfdb_files.read_recording`.
+    """
+    from bench.signals.wfdb_files import read_recording
+
+    header = path.with_name(path.name + ".hea")
+    slipped, signals = f"{SLIPPED}.mat", f"J{SLIPPED}.mat"
+    if path.with_name(slipped).is_file() or not path.with_name(signals).is_file():
+        return read_recording(path)
+    text = re.sub(rf"(?m)^{slipped}", signals, read_header_text(header))
+    return read_recording(path, parse_header(header, text))
 
 
 def write_challenge_record(

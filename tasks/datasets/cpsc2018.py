@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +15,7 @@ from bench.splitting.stratify import stratified_folds, stratified_parts
 from tasks.cpsc2018 import CLASSES
 from tasks.datasets.challenge_files import clean_age, clean_sex, read_notes, records_below
 from tasks.datasets.file_constants import CPSC2018_FS, CPSC2018_NUMBERS, CPSC2018_SNOMED
+from tasks.datasets.folds import age_group, fold_roles
 from tasks.datasets.pretraining_rows import outside_every_test
 from tasks.datasets.sentences import DatasetWithStatements
 
@@ -123,7 +123,7 @@ class CPSC2018(DatasetWithStatements):
         )
         records["partition"] = parts.astype(str)
         balanced = [
-            [*record_labels, sex or "sex unknown", _age_group(age)]
+            [*record_labels, sex or "sex unknown", age_group(age)]
             for record_labels, sex, age in zip(labels, records["sex"], records["age"], strict=True)
         ]
         records["fold"] = stratified_folds(ids, balanced, 10, "icbeb")
@@ -149,7 +149,7 @@ class CPSC2018(DatasetWithStatements):
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
         """Records on which no available partition tests: ours, the ten folds, and those that a user imported."""
-        roles = [records["partition"], *(_fold_roles(records[c]) for c in ("fold", "released_fold") if c in records)]
+        roles = [records["partition"], *(fold_roles(records[c]) for c in ("fold", "released_fold") if c in records)]
         if "merl_partition" in records:
             roles.append(records["merl_partition"])
         return outside_every_test(roles)
@@ -288,15 +288,3 @@ def read_structure(path: Path) -> dict[str, Any]:
         "age": clean_age(age[0]) if len(age) else float("nan"),
         "sex": clean_sex(sex[0]) if len(sex) else "",
     }
-
-
-def _age_group(age: float) -> str:
-    """Strodthoff's groups: below 20, then by twenty years up to 80."""
-    if math.isnan(age):
-        return "age unknown"
-    return f"age group {min(int(age) // 20, 4)}"
-
-
-def _fold_roles(fold: pd.Series) -> pd.Series:
-    """Folds 1-8 train, 9 validates, 10 tests; 0 is in none."""
-    return fold.map(lambda k: {0: "", 9: "validation", 10: "test"}.get(int(k), "train"))

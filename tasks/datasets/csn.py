@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,7 +14,7 @@ from bench.errors import DataError
 from bench.reading.publisher_csv import read_table
 from bench.splitting.stratify import stratified_parts
 from tasks.csn import CLASSES, substring_labels, whole_labels
-from tasks.datasets.challenge_files import read_notes, records_below
+from tasks.datasets.challenge_files import CSN_PATTERN, SLIPPED, csn_records_below, read_notes, read_slipped
 from tasks.datasets.file_constants import CSN_CONDITIONS
 from tasks.datasets.pretraining_rows import outside_every_test
 from tasks.datasets.sentences import DatasetWithStatements
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CONDITION_COLUMNS = ("Acronym Name", "Full Name", "Snomed_CT")
-PATTERN = "JS[0-9][0-9][0-9][0-9][0-9]"
-SLIPPED = "S23074"
-"""How CinC 2021 calls JS23074: in the name of its header, or of both its files."""
-
 SIZES = {"train": 16546, "validation": 1860, "test": 4620}
 """Sizes of MERL's random partition, which ours has too."""
 
@@ -79,9 +74,9 @@ class CSN(DatasetWithStatements):
         path = self.root / CSN_CONDITIONS
         if not path.is_file():
             raise DataError(f"{path} is missing. {self.fetch}")
-        if next(self.root.rglob(PATTERN + ".hea"), None) is None:
+        if next(self.root.rglob(CSN_PATTERN + ".hea"), None) is None:
             raise DataError(
-                f"{self.root} holds no header {PATTERN}.hea, neither next to {CSN_CONDITIONS} nor below WFDBRecords/. "
+                f"{self.root} holds no header {CSN_PATTERN}.hea, neither next to {CSN_CONDITIONS} nor below WFDBRecords/. "
                 f"{self.fetch}"
             )
 
@@ -172,14 +167,10 @@ class CSN(DatasetWithStatements):
 
         path = file.path.with_name(file.path.name + ".hea")
         text = read_header_text(path)
-        slipped, signals = f"{SLIPPED}.mat", f"J{SLIPPED}.mat"
-        if path.stem == SLIPPED and not path.with_name(slipped).is_file() and path.with_name(signals).is_file():
-            text = re.sub(rf"(?m)^{slipped}", signals, text)
-            return read_recording(file.path, parse_header(path, text))
         first, _, rest = text.partition("\n")
         slip = _MERGED_LINES.fullmatch(first.strip())
         if slip is None:
-            return read_recording(file.path)
+            return read_slipped(file.path) if path.stem == SLIPPED else read_recording(file.path)
         name, n_leads, fs, samples, tail = slip.groups()
         repaired = f"{name} {n_leads} {fs} {samples}\n{name}.mat 16+24 1000/mV {tail}\n{rest}"
         return read_recording(file.path, parse_header(path, repaired))
@@ -197,14 +188,7 @@ class CSN(DatasetWithStatements):
 
     def _paths(self) -> dict[str, Path]:
         """Record id -> its path without extension."""
-        paths = records_below(self.root, "*" + PATTERN.removeprefix("J"), ".hea")
-        slipped, record = paths.get(SLIPPED), f"J{SLIPPED}"
-        if slipped is not None and record in paths:
-            raise DataError(
-                f"{self.root}: {record} is there twice, as {paths[record]}.hea and {slipped}.hea; expected one of them."
-            )
-        named = {record if record_id == SLIPPED else record_id: path for record_id, path in paths.items()}
-        return {record_id: named[record_id] for record_id in sorted(named) if fnmatchcase(record_id, PATTERN)}
+        return csn_records_below(self.root)
 
     def _conditions(self) -> tuple[dict[str, str], dict[str, str]]:
         """(code -> acronym, acronym -> words)."""

@@ -21,6 +21,7 @@ QUICK = ["pretrain.epochs=1", "linear.epochs=2"]
         ("csn", "macro_auroc"),
         ("csn-merl", "macro_auroc"),
         ("ptbxl-single", "macro_auroc"),
+        ("georgia", "macro_auroc"),
         ("icbeb-identification", "accuracy"),
         ("ptbxl-identification", "accuracy"),
     ],

@@ -15,7 +15,7 @@ from bench.storage.workspace import Workspace
 
 KINDS = (
     "simulated", "store", "fingerprints", "signals", "images", "text", "other cache", "checkpoint", "features", "result",
-    "unfinished",
+    "corrupted", "unfinished",
 )  # fmt: skip
 """``unfinished`` is an artifact that a process is writing, or was writing when it ended."""
 
@@ -70,6 +70,7 @@ def _found(workspace: Workspace) -> Iterator[Artifact]:
         (workspace.checkpoints, "checkpoint"),
         (workspace.features, "features"),
         (workspace.results, "result"),
+        (workspace.corrupted, "corrupted"),
     ]
     known = {"signals": "signals", "images": "images", "text": "text"}
     if cache.is_dir():

@@ -27,6 +27,7 @@ from bench.cli import (
     plugins,
     pretrain,
     replay,
+    robustness,
     run,
     runs,
     setup,
@@ -95,6 +96,7 @@ app.add_typer(artifacts.app, name="artifacts")
 app.command("replay", epilog=replay.REPLAY_EXAMPLES)(replay.replay_command)
 app.command("rescore", epilog=replay.RESCORE_EXAMPLES)(replay.rescore_command)
 app.command("recompute", hidden=True)(replay.recompute_command)
+app.command("robustness", epilog=robustness.EXAMPLES)(robustness.robustness_command)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(tracking.app, name="tracking")
 app.add_typer(runs.app, name="runs")

@@ -8,6 +8,7 @@ import typer
 
 from bench.cli import options as o
 from bench.cli.dry_run import show_preview
+from bench.cli.robustness import Corrupt, NoiseFolder
 from bench.errors import ConfigError
 from bench.project_file import MAX_JOBS
 
@@ -170,6 +171,8 @@ def run_command(
             help="Print the cells, which are finished, the time they may take, what the options change, and errors; then stop.",
         ),
     ] = False,
+    corrupt: Corrupt = None,
+    noise: NoiseFolder = None,
     notes: o.Notes = False,
     json_output: o.Json = False,
     simulated_records: o.SimulatedRecords = None,
@@ -191,6 +194,16 @@ def run_command(
     if address and executor != "ray":
         raise ConfigError("--address is the address of a Ray cluster; it needs --executor ray.")
     o.choice(fraction_rule, "--fraction-rule", RULES)
+    if corrupt:
+        from bench.corruptions import parse_conditions
+
+        parse_conditions(o.split_commas(corrupt))  # a wrong name is found before anything is computed
+        if board or json_output:
+            raise ConfigError(
+                "--corrupt needs --method, --task and --mode, and prints tables: leave out --board and --json."
+            )
+    elif noise:
+        raise ConfigError("--noise is the noise of --corrupt; add --corrupt all, or leave it out.")
     if board and (method or task or mode or protocol or fraction or leads):
         raise ConfigError(
             "--board states methods, tasks, modes, fractions and leads; leave out --method, --task, --mode, "
@@ -242,6 +255,10 @@ def run_command(
     report = _execute(options, source, KeyMemory(source), json_output, notes)
     if json_output:
         _print_json([report])
+    if corrupt and report.results:
+        from bench.cli.robustness import score_and_show
+
+        score_and_show(report, options, source, o.split_commas(corrupt), noise)
     if report.failures:
         raise typer.Exit(1)
     return None

@@ -154,6 +154,11 @@ class Workspace:
         return self.root / "results"
 
     @property
+    def corrupted(self) -> Path:
+        """Scores of finished cells under corrupted recordings (``bench run --corrupt``)."""
+        return self.root / "corrupted"
+
+    @property
     def sweeps(self) -> Path:
         """Journals of the studies that ``bench sweep`` keeps here, and their pictures."""
         return self.root / "sweeps"

@@ -1,0 +1,166 @@
+"""``bench robustness``: show finished cells under corrupted recordings; and ``bench run --corrupt``, which scores them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.cli import options as o
+from bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bench.leaderboard.corrupted import CorruptedScores, CorruptedTable
+
+EXAMPLES = o.examples(
+    "bench robustness",
+    "bench robustness --reference random-resnet --format csv --out corrupted.csv",
+    "bench robustness --task ptbxl-super --format plot --out corrupted.svg",
+)
+
+Corrupt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--corrupt",
+        metavar="NAMES",
+        help="Then score the test records under corruptions: all, or names separated by commas, each with all its levels or "
+        "one (mains:3). bench robustness lists and shows them.",
+    ),
+]
+NoiseFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--noise",
+        metavar="FOLDER",
+        help="With --corrupt: the MIT-BIH Noise Stress Test Database (bw, ma, em) in place of models of its three noises.",
+    ),
+]
+
+
+def robustness_command(
+    task: Annotated[
+        list[str] | None, o.names_option("bench.tasks", "--task", "-t", metavar="NAMES", help="Only these tasks.")
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="METHOD",
+            help="The method that the mean corruption error is relative to. [default: none, and no such error]",
+        ),
+    ] = None,
+    format_: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="table, csv or plot. csv has every level.")
+    ] = "table",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Where to write. [default: csv to standard output; plot: corrupted.svg]"
+        ),
+    ] = None,
+    corruptions_: Annotated[
+        bool, typer.Option("--corruptions", help="List the corruptions and their levels, and stop.")
+    ] = False,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Show how finished cells do on corrupted recordings (bench run --corrupt): encoders and heads are those of clean ones."""
+    from bench.cells.result import read_results
+    from bench.leaderboard.corrupted import corrupted_tables, kept_scores, table_csv
+    from bench.storage.workspace import Workspace
+
+    if corruptions_:
+        return _list()
+    o.choice(format_, "--format", ("table", "csv", "plot"))
+    if out is not None and format_ == "table":
+        raise ConfigError("--out FILE needs --format csv or --format plot; the table goes to the terminal.")
+    space = Workspace.at(workspace)
+    wanted = o.split_commas(task)
+    results = [result for result in read_results(space.results) if not wanted or result.cell.task in wanted]
+    scored = [scores for result in results if (scores := kept_scores(space.corrupted, result)) is not None]
+    if not scored:
+        raise ConfigError(
+            f"no scores under corruptions in {space.corrupted}{' for these tasks' if wanted else ''}. Make them with: bench run "
+            f"--method NAMES --task NAMES --mode linear --corrupt all"
+        )
+    tables = corrupted_tables(scored, reference)
+    if format_ == "table":
+        return show_tables(tables)
+    if format_ == "csv":
+        text = table_csv(tables)
+        if out is None:
+            return typer.echo(text, nl=False)
+        out.write_text(text, encoding="utf-8")
+    else:
+        from bench.leaderboard.corrupted_plot import draw_corrupted
+
+        out = out or Path("corrupted.svg")
+        draw_corrupted(tables).savefig(out, dpi=150)
+    return typer.echo(f"written: {out}")
+
+
+def score_and_show(report: Any, options: Any, source: Any, names: list[str], noise: Path | None) -> None:
+    """Score the cells of a finished run under corruptions, and print the tables."""
+    from bench.corruptions import parse_conditions
+    from bench.leaderboard.corrupted import corrupted_tables
+    from bench.progress import say
+    from bench.robustness.corrupted_scores import score_corrupted
+    from bench.runner.prepare import prepare_session
+
+    conditions = parse_conditions(names)
+    _, session = prepare_session(options, source)
+    scored: list[CorruptedScores] = []
+    for result in report.results:
+        try:
+            scored.append(score_corrupted(session.resolve(result.cell), result, conditions, noise))
+        except ConfigError as error:
+            say(f"left out: {error}")
+    if not scored:
+        raise ConfigError("--corrupt: no cell of this run can be scored on corrupted recordings.")
+    show_tables(corrupted_tables(scored))
+
+
+def _list() -> None:
+    from rich import box
+    from rich.table import Table
+
+    from bench.cli.terminal import console
+    from bench.corruptions import LEVELS, corruptions
+
+    table = Table("corruption", "levels 1 to 5", "what happens", box=box.SIMPLE_HEAD, header_style="bold")
+    for corruption in corruptions().values():
+        table.add_row(corruption.name, ", ".join(corruption.at(level) for level in LEVELS), corruption.summary)
+    console().print(table)
+
+
+def show_tables(tables: list[CorruptedTable]) -> None:
+    """Print a line per method: clean, mean over all conditions, worst corruption, and the error relative to the reference."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from bench.cli.terminal import console
+
+    for table in tables:
+        shown = Table(
+            box=box.SIMPLE_HEAD, header_style="bold", title=f"{table.title}: {table.metric}", title_justify="left"
+        )
+        for name in ("method", "clean", "corrupted", "worst corruption", *(["error"] if table.reference else [])):
+            shown.add_column(name, justify="left" if name in ("method", "worst corruption") else "right")
+        for row in table.rows:
+            cells = [row.method, _estimate(*row.clean, 3), _estimate(*row.mean, 3)]
+            cells.append(f"{row.worst} {row.of_corruption(row.worst):.3f}")
+            if row.error is not None:
+                cells.append(_estimate(*row.error, 0))
+            shown.add_row(*(Text(cell) for cell in cells))
+        console().print(shown)
+        noise = "" if table.noise == "model" else f" Recorded noise: {table.noise}."
+        relative = f" error: relative to {table.reference}, which has 100." if table.reference else ""
+        typer.echo(
+            f"corrupted: mean over {o.counted(len(table.conditions), 'condition')} of "
+            f"{o.counted(len(table.corruptions), 'corruption')}, 95 % interval over patients.{relative}{noise}"
+        )
+
+
+def _estimate(value: float, interval: Any, digits: int) -> str:
+    return f"{value:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"

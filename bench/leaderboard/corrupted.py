@@ -1,0 +1,216 @@
+"""ECG-C: finished cells under corrupted recordings, as tables.
+
+:mod:`bench.robustness` makes the scores; this reads what is kept and summarises it over levels and seeds.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.cells.result import Result
+from bench.corruptions import Condition, corruptions
+from bench.errors import ConfigError, DataError
+from bench.leaderboard.statistics.paired_scores import PairedScores
+from bench.storage.artifacts import damage, sealed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.scoring.bootstrap import Interval, Replicates
+
+CLEAN = "clean"
+
+
+@dataclass(frozen=True)
+class CorruptedScores:
+    """Scores of a result's test records under each condition that was computed.
+
+    Attributes:
+        scores: condition -> float32 [record, ...]; ``Condition()`` is the recordings as they are.
+        noise: where the noise of three corruptions came from: ``model`` or ``nstdb``.
+    """
+
+    result: Result
+    scores: dict[Condition, np.ndarray]
+    noise: str
+
+
+@dataclass(frozen=True)
+class CorruptedRow:
+    """A method under corruptions, over its seeds.
+
+    Attributes:
+        conditions: condition -> value and interval of the metric.
+        mean: over all conditions but the clean one.
+        error: the mean corruption error relative to the reference and its interval; None without a reference.
+    """
+
+    method: str
+    seeds: int
+    conditions: dict[Condition, tuple[float, Interval]]
+    mean: tuple[float, Interval]
+    error: tuple[float, Interval] | None
+
+    @property
+    def clean(self) -> tuple[float, Interval]:
+        return self.conditions[Condition()]
+
+    def of_corruption(self, name: str) -> float:
+        """The metric under a corruption, mean over its levels."""
+        values = [value for condition, (value, _) in self.conditions.items() if condition.corruption == name]
+        return sum(values) / len(values)
+
+    @property
+    def worst(self) -> str:
+        """The corruption under which the metric is lowest."""
+        return min((c.corruption for c in self.conditions if c.corruption), key=self.of_corruption)
+
+
+@dataclass(frozen=True)
+class CorruptedTable:
+    """Methods on one task, mode, labelled share and lead subset; the best mean first.
+
+    Attributes:
+        title: what all rows share.
+        noise: where the noise came from.
+        reference: the method that errors are relative to.
+    """
+
+    title: str
+    metric: str
+    noise: str
+    reference: str | None
+    rows: list[CorruptedRow]
+
+    @property
+    def conditions(self) -> list[Condition]:
+        return [condition for condition in self.rows[0].conditions if condition.corruption]
+
+    @property
+    def corruptions(self) -> list[str]:
+        return list(dict.fromkeys(condition.corruption for condition in self.conditions if condition.corruption))
+
+
+def kept_scores(corrupted_folder: Path, result: Result) -> CorruptedScores | None:
+    """What is kept of a result's scores under corruptions; None where nothing is. Altered files are left out."""
+    import numpy as np
+
+    scores: dict[Condition, np.ndarray] = {}
+    noises = set()
+    for folder in sorted(corrupted_folder.glob(f"{result.key}-*")):
+        inputs = (sealed(folder) or {}).get("inputs")
+        if inputs is None or damage(folder) is not None:
+            continue
+        values = np.load(folder / "scores.npy", allow_pickle=False)
+        name = None if inputs["corruption"] == CLEAN else inputs["corruption"]
+        noises.add(inputs["noise"])
+        scores |= {Condition(name, level): part for level, part in zip(inputs["levels"], values, strict=True)}
+    noise = " and ".join(sorted(noises - {"none"})) or "model"
+    return CorruptedScores(result, scores, noise) if Condition() in scores and len(scores) > 1 else None
+
+
+def corrupted_tables(scored: Iterable[CorruptedScores], reference: str | None = None) -> list[CorruptedTable]:
+    """A table per task, mode, labelled share and lead subset.
+
+    Args:
+        reference: a method; its row is the unit of the mean corruption error. A table without it has no such error.
+
+    Raises:
+        ConfigError: no table has the reference.
+    """
+    groups: dict[str, list[CorruptedScores]] = {}
+    for scores in scored:
+        cell = scores.result.cell
+        parts = str(replace(cell, method="", seed=0, draw=0, training=0)).split(" · ")
+        shared = " · ".join(part for part in parts if part and part != "seed 0")
+        title = f"{shared}, {scores.result.profile} profile, {scores.result.data} data"
+        groups.setdefault(title, []).append(scores)
+    names = {scores.result.method_name for group in groups.values() for scores in group}
+    if reference is not None and reference not in names:
+        raise ConfigError(
+            f"--reference {reference}: it has no scores under corruptions; those that have: {', '.join(sorted(names))}."
+        )
+    return [_table(title, group, reference) for title, group in groups.items()]
+
+
+def _table(title: str, group: Sequence[CorruptedScores], reference: str | None) -> CorruptedTable:
+    by_method: dict[str, list[CorruptedScores]] = {}
+    for scores in group:
+        by_method.setdefault(scores.result.method_name, []).append(scores)
+    order = list(corruptions())
+    shared = set.intersection(*(set(scores.scores) for scores in group))
+    conditions = sorted(shared, key=lambda c: (order.index(c.corruption) if c.corruption else -1, c.level))
+    if len(conditions) < 2:
+        raise DataError(
+            f"{title}: no corruption was computed for all of {', '.join(by_method)}. Repeat bench run --corrupt."
+        )
+    metric = next(iter(group[0].result.score["metrics"]))
+    drawn = {name: _replicates(scores, conditions, metric) for name, scores in by_method.items()}
+    unit = _by_corruption(drawn[reference]) if reference in drawn else None
+    rows = [_row(name, len(by_method[name]), runs, unit) for name, runs in drawn.items()]
+    noise = " and ".join(sorted({scores.noise for scores in group}))
+    rows.sort(key=lambda row: -row.mean[0])
+    return CorruptedTable(title, metric, noise, reference if unit else None, rows)
+
+
+def _replicates(
+    scored: Sequence[CorruptedScores], conditions: Sequence[Condition], metric: str
+) -> dict[Condition, list[Replicates]]:
+    """The metric in each draw of patients, per condition and seed."""
+    drawn: dict[Condition, list[Replicates]] = {condition: [] for condition in conditions}
+    for scores in scored:
+        paired = PairedScores.of(scores.result)
+        for condition in conditions:
+            values = scores.scores[condition].astype(float)
+            drawn[condition].append(replace(paired, scores=values).replicates(metric, None))
+    return drawn
+
+
+def _by_corruption(drawn: dict[Condition, list[Replicates]]) -> dict[str, list[Replicates]]:
+    runs: dict[str, list[Replicates]] = {}
+    for condition, replicates in drawn.items():
+        if condition.corruption:
+            runs.setdefault(condition.corruption, []).extend(replicates)
+    return runs
+
+
+def _row(
+    name: str, seeds: int, drawn: dict[Condition, list[Replicates]], unit: dict[str, list[Replicates]] | None
+) -> CorruptedRow:
+    from bench.scoring.corruption_error import mean_corruption_error, mean_value
+
+    own = _by_corruption(drawn)
+    mean = mean_value([run for runs in own.values() for run in runs])
+    error = mean_corruption_error(own, unit) if unit else None
+    return CorruptedRow(name, seeds, {condition: mean_value(runs) for condition, runs in drawn.items()}, mean, error)
+
+
+def table_csv(tables: Sequence[CorruptedTable]) -> str:
+    """One line per method and condition, and one per method for all of them."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    head = ["table", "method", "seeds", "corruption", "level", "setting", "noise", "metric", "value", "low", "high"]
+    writer.writerow([*head, "mean_corruption_error", "error_low", "error_high", "reference"])
+    known = corruptions()
+    for table in tables:
+        for row in table.rows:
+            error = ["", "", ""] if row.error is None else [_number(n) for n in (row.error[0], *row.error[1])]
+            start = [table.title, row.method, row.seeds]
+            for condition, (value, interval) in row.conditions.items():
+                setting = known[condition.corruption].at(condition.level) if condition.corruption else ""
+                what = [condition.corruption or CLEAN, condition.level, setting, table.noise, table.metric]
+                writer.writerow([*start, *what, *(_number(n) for n in (value, *interval)), "", "", "", ""])
+            value, interval = row.mean
+            what = ["all", "", "", table.noise, table.metric]
+            numbers = [_number(n) for n in (value, *interval)]
+            writer.writerow([*start, *what, *numbers, *error, table.reference or ""])
+    return buffer.getvalue()
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"

@@ -1,0 +1,1 @@
+"""Scores of finished cells under corrupted recordings; encoders and heads stay as they were trained on clean ones."""

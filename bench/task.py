@@ -97,7 +97,8 @@ class Examples:
         record_ids: str [example], into the store; a record may serve several examples (windows of one recording).
         patient_ids: str [example], the clusters of every interval and the unit no split may cut.
         targets: multilabel uint8 [example, class]; multiclass and identification int64 [example]; survival float64
-            [example, 2] = (years, event); regression float64 [example, target].
+            [example, 2] = (years, event); regression float64 [example, target]. Single targets of multilabel (then float32)
+            and regression tasks may be unknown, NaN: they take no part in training, selection and scores.
         start: seconds into the recording where the example begins, float [example], or None for the whole recording.
         seconds: the length of each example, or None for what the method's InputSpec asks.
         columns: the record's columns that the split rule reads (folds, dates), one row an example.

@@ -87,8 +87,11 @@ class XGBoostTabular(Method):
                 settings["num_class"] = self.objective.n_outputs
             boosters = []
             for column in columns:
-                known.set_label(column)
-                boosters.append(xgboost.train(settings, known, max(config.rounds)))
+                rows = np.flatnonzero(~np.isnan(column))  # known ones; with none, every record counts as 0
+                column, rows = (column, rows) if len(rows) else (np.zeros_like(column), np.arange(len(column)))
+                labelled = known if len(rows) == len(column) else known.slice(rows)
+                labelled.set_label(column[rows])
+                boosters.append(xgboost.train(settings, labelled, max(config.rounds)))
             for rounds in config.rounds:
                 value = self.objective.selection_value(
                     validation.targets, _scores(boosters, held, rounds, self.objective)

@@ -17,7 +17,8 @@ import numpy as np
 from bench.errors import DataError
 from bench.reading.publisher_csv import read_table
 from bench.splitting.released_partitions import write_imported
-from bench.splitting.split import ColumnRule, Split, load_split
+from bench.splitting.rules import ColumnRule
+from bench.splitting.split import Split, load_split
 from bench.task import Examples
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from bench import kinds, registry
 from bench.checks.check import Broken, Check, DoesNotApply, collected
 from bench.data.source import DataSource
 from bench.dataset import Dataset
-from bench.errors import ConfigError
+from bench.errors import ConfigError, DataError
 from bench.splitting.released_partitions import with_imported
 from bench.splitting.split import Split, load_split, split_of
 from bench.storage.workspace import Workspace
@@ -87,24 +87,11 @@ def its_split_is_registered(subject: TaskSubject) -> None:
 def targets_have_the_shape_of_its_kind(subject: TaskSubject) -> None:
     examples, _ = subject.asked()
     kind = kinds.load(subject.task.kind)
-    targets, n = examples.targets, len(subject.task.classes)
-    if (
-        targets.ndim != kind.target_dimensions
-        or targets.dtype.kind != kind.target_letter
-        or len(targets) != len(examples)
-    ):
-        raise Broken(
-            f"targets are {targets.dtype} {list(targets.shape)} for {len(examples)} examples.",
-            f"Make them {kind.targets}.",
-        )
-    if n and targets.shape != kind.target_shape(len(examples), n):
-        raise Broken(f"targets have {targets.shape[1]} columns for {n} classes.", f"Make them {kind.targets}.")
-    if n and (wrong := kind.wrong_targets(targets, n)) is not None and wrong[0].any():
-        raise Broken(
-            f"targets lie between {targets.min()} and {targets.max()} for {n} classes.", f"Expected: {wrong[1]}."
-        )
-    if targets.dtype.kind == "f" and not np.isfinite(targets).all():
-        raise Broken("a target is not finite.", "Leave rows without a target out of the examples.")
+    classes = list(subject.task.classes)
+    try:
+        kind.check_targets(examples.targets, len(classes), examples.record_ids, kind.target_columns(classes))
+    except DataError as error:
+        raise Broken(str(error), f"Make them {kind.targets}.") from error
 
 
 @collected(CHECKS, "examples are recordings of the dataset", "record_ids must come from the index of the records.")
@@ -116,7 +103,8 @@ def examples_are_recordings_of_the_dataset(subject: TaskSubject) -> None:
     if len(examples.patient_ids) != len(examples) or len(examples.columns) != len(examples):
         raise Broken("patient_ids, columns and record_ids have different lengths.", "Give each one row per example.")
     again = subject.task.examples(subject.records)
-    if not (np.array_equal(again.record_ids, examples.record_ids) and np.array_equal(again.targets, examples.targets)):
+    same_targets = np.array_equal(again.targets, examples.targets, equal_nan=examples.targets.dtype.kind == "f")
+    if not (np.array_equal(again.record_ids, examples.record_ids) and same_targets):
         raise Broken("two calls of examples() differ.", "examples() must depend on the records alone.")
 
 

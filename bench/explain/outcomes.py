@@ -62,7 +62,8 @@ def draw_predicted_measured(
     title: str,
     shown: int = 500,
 ) -> Any:
-    """One panel per target: ``shown`` records, the regression line of all of them, and Pearson's r (MMCL, Figure 4)."""
+    """One panel per target: ``shown`` records, the regression line of all of them, and Pearson's r (MMCL, Figure 4). Records
+    whose value is unknown (NaN) are left out."""
     columns = min(5, len(names))
     rows = -(-len(names) // columns)
     figure = new_figure(2.15 * columns + 0.5, 2.15 * rows + 0.6)
@@ -72,8 +73,13 @@ def draw_predicted_measured(
         if i >= len(names):
             panel.set_visible(False)
             continue
-        x, y = measured[:, i], predicted[:, i]
-        panel.plot(x[some], y[some], ".", color=LOW, ms=3.5, alpha=0.55, mew=0)
+        known = ~np.isnan(measured[:, i])
+        panel.set_title(names[i], fontsize=8.5, loc="left")
+        if not known.any():
+            continue
+        x, y = measured[known, i], predicted[known, i]
+        drawn = some[known[some]]
+        panel.plot(measured[drawn, i], predicted[drawn, i], ".", color=LOW, ms=3.5, alpha=0.55, mew=0)
         span = np.quantile(np.concatenate([x, y]), (0.002, 0.998))
         pad = 0.05 * max(float(np.diff(span)[0]), 1e-9)
         limits = (span[0] - pad, span[1] + pad)
@@ -85,7 +91,6 @@ def draw_predicted_measured(
             r = float(np.corrcoef(x, y)[0, 1])
         panel.set(xlim=limits, ylim=limits, aspect="equal")
         panel.locator_params(nbins=4)
-        panel.set_title(names[i], fontsize=8.5, loc="left")
         panel.text(0.97, 0.04, f"r = {r:.2f}", transform=panel.transAxes, ha="right", fontsize=8, color=INK)
     figure.supxlabel("measured", fontsize=9)
     figure.supylabel("predicted", fontsize=9)

@@ -7,10 +7,15 @@ from abc import ABC
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from bench.errors import DataError
+
 if TYPE_CHECKING:
     import numpy as np
 
     from bench.scoring.bootstrap import Scale
+
+CHUNK = 65_536
+"""Examples whose targets are looked at together."""
 
 
 class Kind(ABC):
@@ -53,12 +58,13 @@ class Kind(ABC):
     """What :attr:`bench.task.Examples.targets` holds, in words."""
     target_dimensions: ClassVar[int]
     target_letter: ClassVar[Literal["u", "i", "f"]]
-    """NumPy's letter for the type of the targets."""
+    """NumPy's letter for the type of the targets. Targets of which some are unknown are floats in any case."""
     scored_as: ClassVar[str | None] = None
     """The type to which targets are converted before they are scored; None for as they are."""
 
     unknown_targets: ClassVar[bool] = False
-    """Whether single targets may be unknown (NaN) when they are scored."""
+    """Whether single targets may be unknown (NaN): training, selection and scores leave them out one by one. A recording
+    whose only target is unknown takes no part, and its task leaves it out."""
 
     least_classes: ClassVar[int] = 0
     """The fewest classes that a task must list."""
@@ -99,6 +105,44 @@ class Kind(ABC):
     def wrong_targets(self, targets: np.ndarray, columns: int) -> tuple[np.ndarray, str] | None:
         """Where targets of the right shape have values that no such task can have, and what is expected in words."""
         return None
+
+    def check_targets(
+        self, targets: np.ndarray, columns: int, examples: Sequence[str] | np.ndarray, names: Sequence[str]
+    ) -> None:
+        """Refuse targets that no such task can have.
+
+        Args:
+            targets: of all examples.
+            columns: classes or values; 0 where the task names none.
+            examples: the record of each example, and ``names``, of the columns of the targets: for the message.
+
+        Raises:
+            DataError: a wrong type or shape, or the first wrong value.
+        """
+        import numpy as np
+
+        letters = {self.target_letter, "f"} if self.unknown_targets else {self.target_letter}
+        if targets.dtype.kind not in letters or targets.ndim != self.target_dimensions or len(targets) != len(examples):
+            raise DataError(
+                f"targets are {targets.dtype} {list(targets.shape)} for {len(examples)} examples; expected {self.targets}."
+            )
+        if columns and targets.shape != self.target_shape(len(examples), columns):
+            raise DataError(f"targets have {targets.shape[1]} columns for {columns} classes; expected {self.targets}.")
+        for first in range(0, len(targets), CHUNK):
+            part = targets[first : first + CHUNK]
+            wrong, expected = np.zeros(part.shape, bool), ""
+            if columns and (refused := self.wrong_targets(part, columns)) is not None:
+                wrong, expected = refused
+            if part.dtype.kind == "f" and not wrong.any():
+                wrong = np.isinf(part) if self.unknown_targets else ~np.isfinite(part)
+                expected = "a finite number" + (", or NaN where it is unknown" if self.unknown_targets else "")
+            if wrong.any():
+                at = tuple(int(k) for k in np.argwhere(wrong)[0])
+                column = f", {names[at[1]]}" if len(at) > 1 and at[1] < len(names) else ""
+                raise DataError(
+                    f"the target of record {examples[first + at[0]]}{column} is {part[at]}; expected {expected}. "
+                    f"Leave examples whose only target is unknown out."
+                )
 
     def absent_classes(self, classes: Sequence[str], targets: np.ndarray) -> list[str]:
         """The classes that none of the training targets has."""

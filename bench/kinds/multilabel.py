@@ -19,7 +19,7 @@ class Multilabel(Kind):
     grouped_metrics = ("macro_auroc",)
     objective = "bench.training.objective:MultilabelObjective"
     measure = "bench.scoring.kinds:multilabel"
-    targets = "uint8 [example, class]"
+    targets = "uint8 [example, class], or floats that are NaN where a label is unknown"
     target_dimensions, target_letter = 2, "u"
     unknown_targets = True
     least_classes = 1
@@ -28,7 +28,10 @@ class Multilabel(Kind):
     def wrong_targets(self, targets: np.ndarray, columns: int) -> tuple[np.ndarray, str]:
         import numpy as np
 
-        return (targets != 0) & (targets != 1) & ~np.isnan(targets), "0 or 1"
+        wrong = (targets != 0) & (targets != 1)
+        return wrong & ~np.isnan(targets) if targets.dtype.kind == "f" else wrong, "0 or 1, or NaN where it is unknown"
 
     def absent_classes(self, classes: Sequence[str], targets: np.ndarray) -> list[str]:
-        return lacking(classes, targets.sum(axis=0) > 0)
+        import numpy as np
+
+        return lacking(classes, np.nanmax(targets, axis=0, initial=0) > 0)

@@ -15,6 +15,6 @@ class Regression(Kind):
     grouped_metrics = ("pearson_r", "r2")
     objective = "bench.training.objective:RegressionObjective"
     measure = "bench.scoring.kinds:measured_values"
-    targets = "float64 [example, target]"
+    targets = "float64 [example, target], NaN where a value is unknown"
     target_dimensions, target_letter, scored_as = 2, "f", "float64"
-    measured_values = True
+    unknown_targets = measured_values = True

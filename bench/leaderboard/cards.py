@@ -261,7 +261,7 @@ def _task(card: Card, entry: Any) -> Iterator[str]:
 
 def _complete(card: Card, split: Split) -> Iterator[str]:
     """What a complete copy of the data must hold, from the split's file."""
-    from bench.splitting.split import PARTITIONS
+    from bench.splitting.rules import PARTITIONS
 
     complete = split.content.complete
     if card.split.fold not in split.folds:

@@ -42,23 +42,23 @@ def footnotes(used: Mapping[str, Sequence[Result]], described: Mapping[str, str]
     """
     with_older, used = used, {label: latest(results) for label, results in used.items()}
     everything = [result for results in used.values() for result in results]
-    stated = described or {}
     ranked: list[tuple[int, list[str]]] = [
         (8, _ceilings(everything)),
         (15, _classes(everything)),
         (7, _left_out(everything)),
         (13, _few_positives(everything)),
+        (7, _unknown(everything)),
         (10, _untrained_classes(everything)),
         (4, _refused(everything)),
         (5, _seeds(used)),
         (5, identical_results(used)),
-        (9, _corpora(used, stated)),
+        (9, _corpora(used, described or {})),
         (14, _prompts(used)),
         (2, _deviations(used)),
         (1, corrections(used)),
         (1, contamination_notes(used)),
-        (6, _protocols(used, stated)),
-        (3, _overrides(used, stated)),
+        (6, _protocols(used, described or {})),
+        (3, _overrides(used, described or {})),
         (3, _sweeps(used)),
         (11, _libraries(everything)),
         (12, _superseded(with_older)),
@@ -92,7 +92,7 @@ def _by_task(results: Sequence[Result]) -> dict[str, Result]:
 def _classes(results: Sequence[Result]) -> list[str]:
     notes = []
     for task, result in sorted(_by_task(results).items()):
-        absent = set(result.score.get("left_out") or ())
+        absent = result.score.get("left_out") or ()
         names = [name for name in result.score.get("per_class") or {} if name not in absent]
         if len(names) > 1:
             notes.append(f"{task}: macro means are over {len(names)} classes: {', '.join(names)}.")
@@ -107,13 +107,9 @@ def _few_positives(results: Sequence[Result]) -> list[str]:
                 if 0 < count < FEW:
                     known = fewest[result.cell.task]
                     known[name] = min(count, known.get(name, count))
-    return [
-        f"{task}: under {FEW} positives in test, so that these classes say little by themselves: "
-        + ", ".join(f"{name} ({count})" for name, count in counts.items())
-        + "."
-        for task, counts in sorted(fewest.items())
-        if counts
-    ]
+    listed = {task: ", ".join(f"{name} ({n})" for name, n in counts.items()) for task, counts in sorted(fewest.items())}
+    words = f"under {FEW} positives in test, so that these classes say little by themselves:"
+    return [f"{task}: {words} {names}." for task, names in listed.items() if names]
 
 
 def _left_out(results: Sequence[Result]) -> list[str]:
@@ -125,6 +121,18 @@ def _left_out(results: Sequence[Result]) -> list[str]:
         for task, names in sorted(absent.items())
         if names
     ]
+
+
+def _unknown(results: Sequence[Result]) -> list[str]:
+    noted = {}
+    for result in results:
+        total, per_class = result.score.get("n_records"), (result.score.get("per_class") or {}).items()
+        known = {label: values["known"] for label, values in per_class if values.get("known", total) != total}
+        if listed := ", ".join(f"{label} {n:,.0f}" for label, n in known.items()):
+            noted[result.cell.task] = (
+                f"labels that are known of the {total:,} test records: {listed}; only these count."
+            )
+    return [f"{task}: {words}" for task, words in sorted(noted.items())]
 
 
 def _untrained_classes(results: Sequence[Result]) -> list[str]:

@@ -50,6 +50,14 @@ def votes(
     return torch.einsum("ac,aco->ao", weight, answers.double())
 
 
+def _voters(answers: Float[Tensor, "known output"]) -> tuple[list[Int[Tensor, " voter"]], Int[Tensor, " output"]]:
+    """Sets of recordings that vote, and the set of each output: outputs that are known of the same recordings share one."""
+    if not answers.isnan().any():
+        return [torch.arange(len(answers))], torch.zeros(answers.shape[1], dtype=torch.int64)
+    masks, pattern = torch.unique(~answers.isnan(), dim=1, return_inverse=True)
+    return [torch.nonzero(mask)[:, 0] for mask in masks.T], pattern
+
+
 def run(cell: ModeInput) -> ModeOutput:
     """Standardise by the labelled recordings, find neighbours once, choose their number on validation data."""
     config: Any = cell.config
@@ -62,13 +70,29 @@ def run(cell: ModeInput) -> ModeOutput:
     answers = objective.votes(cell.targets[cell.train])
     counts = sorted({min(count, len(cell.train)) for count in config.neighbours})
 
-    def scores(neighbours: tuple[Tensor, Tensor], count: int) -> np.ndarray:
-        cosine, rows = neighbours[0][:, :count], neighbours[1][:, :count]
-        parts = zip(cosine.split(CHUNK), rows.split(CHUNK), strict=True)
-        voted = torch.cat([votes(c, answers[r], config.temperature) for c, r in parts])
+    voters, pattern = _voters(answers)
+
+    def neighbours_of(part: str, count: int) -> list[tuple[Tensor, Tensor]]:
+        """Cosines and rows of the training part, for each set of voters."""
+        asked, known = unit[part], unit["train"]
+        sets = (
+            nearest(asked, known if len(rows) == len(known) else known[rows], min(count, len(rows))) for rows in voters
+        )
+        return [(cosine, rows[nth]) for rows, (cosine, nth) in zip(voters, sets, strict=True)]
+
+    def scores(neighbours: list[tuple[Tensor, Tensor]], count: int) -> np.ndarray:
+        asked = len(neighbours[0][0])
+        voted = torch.full((asked, answers.shape[1]), 0.5, dtype=torch.float64)  # of outputs without a voter
+        for k, (cosine, rows) in enumerate(neighbours):
+            outputs = torch.nonzero(pattern == k)[:, 0]
+            if not len(voters[k]):
+                continue
+            votes_of = answers if len(outputs) == answers.shape[1] else answers[:, outputs]
+            parts = zip(cosine[:, :count].split(CHUNK), rows[:, :count].split(CHUNK), strict=True)
+            voted[:, outputs] = torch.cat([votes(c, votes_of[r], config.temperature) for c, r in parts])
         return objective.voted_scores(voted.numpy())
 
-    neighbours = nearest(unit["validation"], unit["train"], counts[-1])
+    neighbours = neighbours_of("validation", counts[-1])
     best: dict[str, Any] = {"value": -np.inf, "neighbours": counts[-1]}
     history = []
     for i, count in enumerate(counts):
@@ -78,7 +102,7 @@ def run(cell: ModeInput) -> ModeOutput:
             best = {"value": value, "neighbours": count}
         cell.progress(i + 1, len(counts), f"{count} neighbours: validation {cell.task.metric} {value:.3f}")
     validation = scores(neighbours, best["neighbours"])
-    test = scores(nearest(unit["test"], unit["train"], best["neighbours"]), best["neighbours"])
+    test = scores(neighbours_of("test", best["neighbours"]), best["neighbours"])
     chosen = {"metric": cell.task.metric, **best, "value": best["value"] if np.isfinite(best["value"]) else None}
     return ModeOutput(validation, test, chosen, history)
 
@@ -88,6 +112,7 @@ class KNN(Mode):
 
     Similarity is the cosine between standardised representations; a neighbour's vote weighs exp(cosine / temperature), as in
     Wu et al., CVPR 2018, whose evaluation this is. The number of neighbours is the one that does best on validation data.
+    Where labels are unknown, the neighbours of a class are the nearest recordings whose label is known.
     """
 
     name = "knn"

@@ -45,10 +45,15 @@ def run(cell: ModeInput) -> ModeOutput:
     """Train the head for all epochs; keep the scores of the epoch with the best macro AUROC on the test set.
 
     Raises:
-        ConfigError: not a multilabel task, which is what MERL's code is for.
+        ConfigError: not a multilabel task, which is what MERL's code is for, or one with unknown labels.
     """
     if not kinds.load(cell.task.kind).several_at_once:
         raise ConfigError(f"--protocol {PROTOCOL}: for multilabel tasks only; {cell.task.name} is {cell.task.kind}.")
+    if any(np.isnan(targets).any() for targets in (cell.targets, cell.test_targets) if targets is not None):
+        raise ConfigError(
+            f"--protocol {PROTOCOL}: {cell.task.name} has unknown labels, which MERL's code cannot leave out. Run the mode "
+            "linear without --protocol."
+        )
     assert cell.test_targets is not None, "the harness hands them to this mode"
     config: Any = cell.config
     reader = _Fixed(cell) if config.batch_statistics == "fixed" else _Moving(cell)

@@ -21,7 +21,7 @@ from bench.signals.images import Images
 from bench.signals.input_code import input_digest
 from bench.signals.input_spec import InputSpec
 from bench.signals.windows import SignalView
-from bench.splitting.split import Partition
+from bench.splitting.rules import Partition
 from bench.storage.artifacts import digest
 from bench.storage.code_digest import module_digest, source_digest
 from bench.training.checkpoint import CheckpointSpec, load_weights, read_provenance, seeded_method

@@ -25,7 +25,7 @@ from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.task_data import TaskData
 from bench.scoring.score import score, score_replicates
 from bench.splitting.label_fractions import labelled_subset
-from bench.splitting.split import Partition
+from bench.splitting.rules import Partition
 from bench.storage.artifacts import damage, locked
 from bench.storage.large_array import large_array
 from bench.storage.object_store import SharedArtifacts

@@ -18,7 +18,7 @@ from bench.method import Corpus, Method, MethodConfig
 from bench.progress import say
 from bench.runner.overrides import Override, check_offer, method_config, mode_config
 from bench.runner.resolved_cell import ResolvedCell
-from bench.runner.task_data import TaskData
+from bench.runner.task_data import TaskData, check_targets
 from bench.signals.images import Images, prepare_images
 from bench.signals.leads import LEADS
 from bench.signals.windows import SignalView
@@ -131,6 +131,7 @@ class Session:
                 raise DataError(
                     f"task {name}: none of the {len(store.records):,} recordings of {task.dataset} has a label."
                 )
+            check_targets(task, examples)
             if examples.cohort is not None:
                 say("\n".join(examples.cohort.lines()))
             split = split_of(task, examples)

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.splitting.split import Partition, Split
+from bench import kinds
+from bench.errors import DataError
+from bench.splitting.rules import Partition
+from bench.splitting.split import Split
 from bench.storage.artifacts import digest
 from bench.task import Examples, Task
 
@@ -46,3 +49,16 @@ class TaskData:
         """Records of each part of the complete publication, where they are known."""
         complete = self.split.content.complete
         return {name: facts.records for name, facts in complete.partitions.items()} if complete else None
+
+
+def check_targets(task: Task, examples: Examples) -> None:
+    """Refuse examples whose targets the task's kind cannot have, before anything is trained on them.
+
+    Raises:
+        DataError: the first of them, by record and class.
+    """
+    kind, classes = kinds.load(task.kind), list(task.classes)
+    try:
+        kind.check_targets(examples.targets, len(classes), examples.record_ids, kind.target_columns(classes))
+    except DataError as error:
+        raise DataError(f"task {task.name}: {error}") from error

@@ -81,10 +81,7 @@ def multilabel(
     counted = classification.known(targets)
     if not counted.all():
         per_class["known"] = np.count_nonzero(counted, axis=0).astype(float)
-        notes.append(
-            f"{np.count_nonzero(~counted):,} of {counted.size:,} labels are unknown and count for no metric; known ones of "
-            "each class: known in per_class."
-        )
+        notes += unknown_note(counted, "labels", "class")
 
     def again(weights: np.ndarray, names: Sequence[str]) -> ByMetric:
         values = ranking.measure(weights, tuple(n for n in ("auroc", "auprc") if f"macro_{n}" in names))
@@ -222,18 +219,28 @@ def survival_times(
 
 
 def measured_values(targets: np.ndarray, predictions: np.ndarray, clusters: np.ndarray, *rest: object) -> Measured:
-    """Regression: each metric per target, then its mean over the targets."""
+    """Regression: each metric per target, over the records whose value is known, then its mean over the targets."""
     once = {name: v[0] for name, v in regression.weighted(targets, predictions, np.ones((len(targets), 1))).items()}
-    carriers = np.repeat(all_clusters(clusters), targets.shape[1])
+    counted = classification.known(targets)
+    support = np.count_nonzero(counted, axis=0)
+    carriers = np.array([len(np.unique(clusters[rows])) for rows in counted.T])
+    unknown: ByMetric = {} if counted.all() else {"known": support.astype(float)}
     return Measured(
         truth=targets,
         parts=once,
         again=lambda weights, names: regression.weighted(targets, predictions, weights),
         carriers=dict.fromkeys(once, carriers),
-        per_class=once,
-        support=np.full(targets.shape[1], len(targets)),
+        per_class=once | unknown,
+        support=support,
         left_out=np.isnan(once["r2"]),
+        notes=unknown_note(counted, "values", "target") if unknown else [],
     )
+
+
+def unknown_note(counted: Bool[np.ndarray, "record class"], what: str, column: str) -> list[str]:
+    """How many targets are unknown, for readers of the score."""
+    unknown = f"{np.count_nonzero(~counted):,} of {counted.size:,} {what} are unknown"
+    return [f"{unknown} and count for no metric; known ones of each {column}: known in per_class."]
 
 
 def sides(

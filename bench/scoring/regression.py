@@ -1,7 +1,8 @@
 """Metrics of regression, per target: Pearson r, R2, RMSE and MAE.
 
 Arrays are [record, target], in the target's own unit. A target that does not vary over the records has neither r nor
-R2 (NaN); nor has r one whose predictions do not vary.
+R2 (NaN); nor has r one whose predictions do not vary. A target value of NaN is unknown, and its record does not count for
+that target.
 """
 
 from __future__ import annotations
@@ -38,8 +39,19 @@ def mae(targets: Values, predictions: Values) -> Float[np.ndarray, "target"]:
 def weighted(
     targets: Values, predictions: Values, weights: Float[np.ndarray, "record replicate"]
 ) -> dict[str, Float[np.ndarray, "replicate target"]]:
-    """All four metrics for every replicate, from weighted moments."""
+    """All four metrics for every replicate, from weighted moments; NaN where a replicate drew no known value."""
+    unknown = np.isnan(targets)
+    if unknown.any():
+        columns = [~unknown[:, k] for k in range(targets.shape[1])]
+        parts = [
+            weighted(targets[rows, k : k + 1], predictions[rows, k : k + 1], weights[rows])
+            if rows.any()
+            else dict.fromkeys(("pearson_r", "r2", "rmse", "mae"), np.full((weights.shape[1], 1), np.nan))
+            for k, rows in enumerate(columns)
+        ]
+        return {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
     total = weights.sum(axis=0)[:, None]
+    total = np.where(total > 0, total, np.nan)
 
     def mean(values: Values) -> Float[np.ndarray, "replicate target"]:
         return (weights.T @ values) / total

@@ -6,12 +6,13 @@
 | multiclass | class index [record] | probabilities [record, class] | macro_auroc, accuracy, macro_f1 |
 | identification | class index [record] | [record, class] | accuracy, macro_auroc |
 | survival | time (years), event [record, 2] | log-risk [record] | c_index |
-| regression | [record, target] | [record, target] | pearson_r, r2, rmse, mae |
+| regression | [record, target], NaN | [record, target] | pearson_r, r2, rmse, mae |
 
 A class without a positive (or without a negative) among the records is left out of macro means and named in
-``left_out``. A multilabel target of NaN is unknown: the record does not count for that class, in thresholds either, and
-``per_class`` has the number of ``known`` ones. Every value carries a 95 % interval from a bootstrap over clusters
-(patients); how it is made of the replicates, and why not of their percentiles: see :mod:`bench.scoring.bootstrap`.
+``left_out``. A multilabel or regression target of NaN is unknown: the record does not count for that class or value, in
+thresholds either, and ``per_class`` has the number of ``known`` ones. Every value carries a 95 % interval from a
+bootstrap over clusters (patients); how it is made of the replicates, and why not of their percentiles: see
+:mod:`bench.scoring.bootstrap`.
 """
 
 from __future__ import annotations

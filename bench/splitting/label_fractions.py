@@ -13,7 +13,7 @@ from jaxtyping import Int64
 
 from bench.errors import ConfigError
 from bench.renamed import renamed_attribute
-from bench.splitting.stratify import spread_evenly, strata
+from bench.splitting.stratify import are_labels, spread_evenly, strata
 
 Rule = Literal["stratified", "merl", "mmcl"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -88,9 +88,12 @@ def _order(targets: np.ndarray, seed: int) -> np.ndarray:
 
 def _one_of_each_class(targets: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Rows, the earliest in ``order``, that hold a positive of every class; none for targets that are not classes."""
-    if not np.issubdtype(targets.dtype, np.integer):
+    if are_labels(targets):
+        positive = targets > 0
+    elif np.issubdtype(targets.dtype, np.integer):
+        positive = targets[:, None] == np.unique(targets)[None]
+    else:
         return np.empty(0, np.int64)
-    positive = targets > 0 if targets.ndim == 2 else targets[:, None] == np.unique(targets)[None]
     taken: list[int] = []
     for column in np.argsort(positive.sum(axis=0), kind="stable"):
         members = order[positive[order, column]]

@@ -32,107 +32,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from jaxtyping import Int64
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench import registry
 from bench.errors import ConfigError, DataError, UnknownName
 from bench.reading.text_file import said
 from bench.reading.yaml_file import read_yaml
-from bench.splitting.stratify import strata
+from bench.splitting.rules import ColumnRule, Partition, RepeatedStratifiedCV
+from bench.splitting.stratify import are_labels
 
 if TYPE_CHECKING:
     from bench.task import Examples, Task
 
 GROUP = "bench.splits"
-PARTITIONS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Partition:
-    """Rows of the task's examples, ascending unless the rule orders them."""
-
-    train: Int64[np.ndarray, " train"]
-    validation: Int64[np.ndarray, " validation"]
-    test: Int64[np.ndarray, " test"]
-
-    def items(self) -> list[tuple[str, Int64[np.ndarray, " rows"]]]:
-        return [(name, getattr(self, name)) for name in PARTITIONS]
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ColumnRule(_Model):
-    """Partitions named by the values of one column."""
-
-    kind: Literal["column"]
-    column: str
-    train: list[int | str]
-    validation: list[int | str]
-    test: list[int | str]
-    order: str | None = Field(None, description="column that orders the rows of a partition, as released subsets need")
-    hint: str = Field(
-        "",
-        validation_alias=AliasChoices("hint", "cure"),
-        description="how to get the column; shown where it is missing",
-    )
-
-    @property
-    def n_folds(self) -> int:
-        return 1
-
-    def partition(self, examples: Examples, fold: int) -> Partition:
-        for column in (self.column, *([self.order] if self.order else [])):
-            if column not in examples.columns:
-                columns = ", ".join(map(str, examples.columns.columns))
-                raise DataError(
-                    f"the split reads the column {column!r}; the records have {columns}. {self.hint}".strip()
-                )
-        values = examples.columns[self.column]
-        rows = [np.flatnonzero(values.isin(getattr(self, name))).astype(np.int64) for name in PARTITIONS]
-        if self.order:
-            rank = examples.columns[self.order].to_numpy(np.int64)
-            rows = [part_rows[np.argsort(rank[part_rows], kind="stable")] for part_rows in rows]
-        return Partition(*rows)
-
-
-class RepeatedStratifiedCV(_Model):
-    """R x K cross-validation; fold ``r * folds + k`` tests on part k of repeat r."""
-
-    kind: Literal["repeated-stratified-cv"]
-    folds: int = Field(ge=2)
-    seeds: list[int] = Field(min_length=1, description="one a repeat")
-    validation: float = Field(0.2, gt=0, lt=1, description="share of the training part")
-
-    @property
-    def n_folds(self) -> int:
-        return self.folds * len(self.seeds)
-
-    def partition(self, examples: Examples, fold: int) -> Partition:
-        seed, part = self.seeds[fold // self.folds], fold % self.folds
-        rows = np.arange(len(examples))
-        rest, test = _stratified_fold(rows, examples, self.folds, seed, part)
-        train, validation = _stratified_fold(rest, examples, round(1 / self.validation), seed, 0)
-        return Partition(train, validation, test)
-
-
-def _stratified_fold(
-    rows: np.ndarray, examples: Examples, n_parts: int, seed: int, part: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """(all other rows, the rows of one part) of a stratified cut that keeps patients whole."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    patients = examples.patient_ids[rows]
-    if len(np.unique(patients)) < n_parts:
-        raise DataError(f"{len(np.unique(patients))} patients cannot be cut into {n_parts} parts; more are needed.")
-    group = strata(examples.targets[rows], minimum=n_parts)
-    if np.bincount(group).max() < n_parts:
-        group = np.zeros_like(group)
-    cuts = StratifiedGroupKFold(n_parts, shuffle=True, random_state=seed).split(rows, group, patients)
-    rest, chosen = list(cuts)[part]
-    return np.sort(rows[rest]).astype(np.int64), np.sort(rows[chosen]).astype(np.int64)
 
 
 class PartitionFacts(_Model):
@@ -142,6 +58,7 @@ class PartitionFacts(_Model):
     patients: int | None = None
     digest: str | None = None
     classes: dict[str, int] | None = Field(None, description="positives of each class")
+    known: dict[str, int] | None = Field(None, description="records in which each class is known, where some are not")
 
 
 class CompleteFacts(_Model):
@@ -261,34 +178,46 @@ class Split:
 
     def digest(self, examples: Examples, rows: np.ndarray | None = None) -> str:
         """BLAKE2b over the sorted (record id, labels) of the examples; neither their order nor that of the classes
-        counts."""
+        counts. A label that is unknown is marked, ``?MI``."""
         rows = np.arange(len(examples)) if rows is None else rows
+        labels = examples.targets.ndim == 1 or are_labels(examples.targets)
         lines = []
         for row in rows:
             start = "" if examples.start is None else f"@{examples.start[row]:g}"
-            lines.append(f"{examples.record_ids[row]}{start}\t{self._label(examples.targets[row])}\n")
+            lines.append(f"{examples.record_ids[row]}{start}\t{self._label(examples.targets[row], labels)}\n")
         return hashlib.blake2b("".join(sorted(lines)).encode(), digest_size=16).hexdigest()
 
-    def _label(self, target: Any) -> str:
+    def _label(self, target: Any, labels: bool) -> str:
         """Classes by name; by column where the split, being about no labels, names none."""
-        if np.issubdtype(np.asarray(target).dtype, np.integer):
+        if labels and np.issubdtype(np.asarray(target).dtype, np.integer):
             columns = [int(target)] if np.ndim(target) == 0 else np.flatnonzero(target)
-            return ",".join(sorted(self.content.classes[i] if self.content.classes else str(i) for i in columns))
+            return ",".join(sorted(self._class_name(int(i)) for i in columns))
+        if labels and np.ndim(target):
+            marks = [("" if target[i] > 0 else "?") + self._class_name(int(i)) for i in np.flatnonzero(target)]
+            return ",".join(sorted(marks))
         return ",".join(f"{value:.9g}" for value in np.atleast_1d(target))
+
+    def _class_name(self, column: int) -> str:
+        return self.content.classes[column] if self.content.classes else str(column)
 
     def facts(self, examples: Examples, rows: np.ndarray) -> PartitionFacts:
         """Counts and digest of some rows."""
-        targets, classes = examples.targets[rows], None
-        if self.content.classes and np.issubdtype(targets.dtype, np.integer):
-            counts = (
-                targets.sum(axis=0) if targets.ndim == 2 else np.bincount(targets, minlength=len(self.content.classes))
-            )
-            classes = dict(zip(self.content.classes, counts.tolist(), strict=True))
+        names, classes, known = self.content.classes, None, None
+        labels, single = are_labels(examples.targets), examples.targets.ndim == 1
+        if names and single and np.issubdtype(examples.targets.dtype, np.integer):
+            counts = np.bincount(examples.targets[rows], minlength=len(names))
+            classes = dict(zip(names, counts.tolist(), strict=True))
+        elif names and labels:
+            columns = [examples.targets[:, k][rows] for k in range(examples.targets.shape[1])]
+            classes = {name: np.count_nonzero(column > 0) for name, column in zip(names, columns, strict=True)}
+            if examples.targets.dtype.kind == "f":
+                known = {name: np.count_nonzero(column >= 0) for name, column in zip(names, columns, strict=True)}
         return PartitionFacts(
             records=len(rows),
             patients=len(np.unique(examples.patient_ids[rows])),
             digest=self.digest(examples, rows),
             classes=classes,
+            known=known,
         )
 
     def verify(self, examples: Examples, complete: bool) -> SplitReport:
@@ -302,8 +231,7 @@ class Split:
             DataError: partitions share a record or patient. ConfigError: the classes are not those of the task.
         """
         n_classes = len(self.content.classes)
-        multilabel = examples.targets.ndim == 2 and np.issubdtype(examples.targets.dtype, np.integer)
-        if multilabel and n_classes and examples.targets.shape[1] != n_classes:
+        if are_labels(examples.targets) and n_classes and examples.targets.shape[1] != n_classes:
             raise ConfigError(
                 f"split {self.name} lists {n_classes} classes and the task has {examples.targets.shape[1]}; they must "
                 f"be the same, in the same order."
@@ -328,10 +256,12 @@ def _differences(name: str, facts: PartitionFacts, stated: PartitionFacts) -> li
         expected = getattr(stated, unit)
         if expected is not None and getattr(facts, unit) != expected:
             differences.append(f"{name}: {getattr(facts, unit):,} {unit}, expected {expected:,}")
-    for label, count in (stated.classes or {}).items():
-        present = (facts.classes or {}).get(label)
-        if present != count:
-            differences.append(f"{name}: {present} positives of {label}, expected {count}")
+    for what in ("classes", "known"):
+        words = "positives" if what == "classes" else "known labels"
+        for label, count in (getattr(stated, what) or {}).items():
+            present = (getattr(facts, what) or {}).get(label)
+            if present != count:
+                differences.append(f"{name}: {present} {words} of {label}, expected {count}")
     if stated.digest is not None and facts.digest != stated.digest and not differences:
         differences.append(f"{name}: the counts agree but the digest is {facts.digest}, expected {stated.digest}")
     return differences

@@ -13,19 +13,26 @@ import numpy as np
 from jaxtyping import Int64
 
 
+def are_labels(targets: np.ndarray) -> bool:
+    """Whether targets [example, class] are labels: integers, or floats that are 0, 1 or unknown (NaN)."""
+    if np.issubdtype(targets.dtype, np.integer):
+        return targets.ndim == 2
+    return targets.ndim == 2 and bool(((targets == 0) | (targets == 1) | np.isnan(targets)).all())
+
+
 def strata(targets: np.ndarray, minimum: int = 1) -> Int64[np.ndarray, " example"]:
     """Number the strata of examples.
 
-    Multilabel targets (integer, two axes): the rarest label of an example is its stratum, so that rare classes are
-    spread as well as common ones; examples without a label share one. Classes (integer, one axis): the class. Survival
-    (float [example, 2] whose second column is 0 or 1): whether the event came. Other float targets: deciles of the
-    first column.
+    Multilabel targets (:func:`are_labels`): the rarest label of an example is its stratum, so that rare classes are
+    spread as well as common ones; examples without a label, unknown ones included, share one. Classes (integer, one axis):
+    the class. Survival (float [example, 2] whose second column is 0 or 1): whether the event came. Other float targets:
+    deciles of the first column, and one stratum where it is unknown.
 
     Args:
         minimum: strata with fewer examples are merged into one.
     """
     targets = np.asarray(targets)
-    if targets.ndim == 2 and np.issubdtype(targets.dtype, np.integer):
+    if are_labels(targets):
         group = _rarest_label(targets)
     elif np.issubdtype(targets.dtype, np.integer):
         group = targets.astype(np.int64)
@@ -33,7 +40,9 @@ def strata(targets: np.ndarray, minimum: int = 1) -> Int64[np.ndarray, " example
         group = targets[:, 1].astype(np.int64)
     else:
         first = targets.reshape(len(targets), -1)[:, 0]
-        group = np.searchsorted(np.quantile(first, np.arange(0.1, 1.0, 0.1)), first)
+        known = first[~np.isnan(first)]
+        cuts = np.quantile(known, np.arange(0.1, 1.0, 0.1)) if len(known) else np.zeros(0)
+        group = np.where(np.isnan(first), len(cuts) + 1, np.searchsorted(cuts, first))
     _, group, sizes = np.unique(group, return_inverse=True, return_counts=True)
     group = np.where(sizes[group] < minimum, len(sizes), group)
     return np.unique(group, return_inverse=True)[1].astype(np.int64)
@@ -128,9 +137,11 @@ def stratified_folds(
 
 def _rarest_label(targets: np.ndarray) -> np.ndarray:
     """The column of each row's rarest label, the first of equally rare ones; the number of columns for rows without."""
-    frequency = targets.sum(axis=0)
-    rarest = np.where(targets > 0, frequency, np.iinfo(np.int64).max).argmin(axis=1)
-    return np.where(targets.any(axis=1), rarest, targets.shape[1])
+    order = np.argsort([np.count_nonzero(column > 0) for column in targets.T], kind="stable")
+    rarest = np.full(len(targets), targets.shape[1])
+    for column in order[::-1]:
+        rarest[targets[:, column] > 0] = column
+    return rarest
 
 
 def _multi_hot(labels: Sequence[Sequence[str]]) -> np.ndarray:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from bench.errors import BenchError
-from bench.splitting.split import PARTITIONS, ColumnRule, PartitionFacts, Split, load_split
+from bench.splitting.rules import PARTITIONS, ColumnRule
+from bench.splitting.split import PartitionFacts, Split, load_split
 
 if TYPE_CHECKING:
     from bench.runner.session import Session

@@ -80,7 +80,8 @@ def _forest(result: Result) -> Iterator[Chart]:
     for name, values in (result.score.get("per_class") or {}).items():
         if (value := values.get("auroc")) is not None:
             positives = int(support.get(name) or 0)
-            low, high = hanley_mcneil(value, positives, total - positives)
+            known = total if values.get("known") is None else int(values["known"])
+            low, high = hanley_mcneil(value, positives, known - positives)
             rows.append({"name": name, "value": value, "low": low, "high": high, "n": positives})
     if rows:
         rows = sorted(rows, key=lambda row: -row["n"])[:_MATRIX]

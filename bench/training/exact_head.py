@@ -21,6 +21,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from bench.errors import BenchError, DataError
+from bench.training.objective import SEPARATE
 
 MEMORY = 10
 """Pairs that L-BFGS remembers; scikit-learn's and scipy's number."""
@@ -64,7 +65,8 @@ def exact_path(
 
     Args:
         features: any float type, finite; computed in float64. A copy of them is held.
-        targets: classes as [record], (years, event) as [record, 2], others as [record, output].
+        targets: classes as [record], (years, event) as [record, 2], others as [record, output], NaN where unknown: an
+            output is then the optimum over the records in which it is known.
         loss_name: of :class:`bench.training.objective.Objective`.
         n_outputs: classes or values. Labels of which all records have the same value, and classes that no record has, are
             not learned: weight zero, and the bias of half a record's chance.
@@ -73,6 +75,9 @@ def exact_path(
     Raises:
         DataError: survival without an event. BenchError: an optimum was not reached.
     """
+    if loss_name in SEPARATE and targets.is_floating_point() and targets.isnan().any():
+        yield from _over_known(features, targets, loss_name, cs, tolerance)
+        return
     mean = features.double().mean(0)
     centred = features.double() - mean
     axes = _axes(centred)
@@ -108,6 +113,30 @@ def exact_path(
         bias = _bias_of_unlearned(loss_name, targets, n_outputs, solution[:, -1])
         weight[learned], bias[learned] = solution[:, :-1], solution[:, -1]
         yield fit(c, weight, bias, float(values.sum()), passes)
+
+
+def _over_known(
+    features: Float[Tensor, "record dim"],
+    targets: Float[Tensor, "record output"],
+    loss_name: str,
+    cs: Sequence[float],
+    tolerance: float,
+) -> Iterator[Fit]:
+    """:func:`exact_path` where targets are unknown: outputs that are known in the same records are solved together. One that
+    is known in none has weight and bias zero."""
+    masks, pattern = torch.unique(~targets.isnan(), dim=1, return_inverse=True)
+    groups = [(torch.nonzero(pattern == k)[:, 0], masks[:, k]) for k in range(masks.shape[1]) if masks[:, k].any()]
+    paths = [
+        exact_path(features[rows], targets[rows][:, outputs], loss_name, len(outputs), cs, tolerance)
+        for outputs, rows in groups
+    ]
+    for c in sorted(cs):
+        weight = torch.zeros(targets.shape[1], features.shape[1], dtype=torch.float64)
+        bias = torch.zeros(targets.shape[1], dtype=torch.float64)
+        fits = [next(path) for path in paths]
+        for (outputs, _), fit in zip(groups, fits, strict=True):
+            weight[outputs], bias[outputs] = fit.weight, fit.bias
+        yield Fit(c, weight, bias, sum(fit.loss for fit in fits), sum(fit.iterations for fit in fits))
 
 
 def _axes(centred: Float[Tensor, "record dim"]) -> Float[Tensor, "dim axis"]:

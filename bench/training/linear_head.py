@@ -20,6 +20,9 @@ from bench.errors import BenchError
 LOSSES = {"binary": 0, "softmax": 1, "squared": 2, "cox": 3}
 """The losses of :class:`bench.training.objective.Objective`, means as it takes them, and their numbers in compiled code."""
 
+UNKNOWN = {0: 4, 2: 5}
+"""Their numbers where some targets are unknown (NaN): means over the known ones of a batch."""
+
 BLOCK = 64 * 2**20
 """Bytes of targets that are converted at a time: all targets of a thousand classes as float32 may exceed the memory."""
 
@@ -53,7 +56,8 @@ class LinearHead:
         """One pass over the records in ``order``, the last batch smaller if need be; the mean loss per record.
 
         Args:
-            features: float32. targets: classes as [record], (years, event) as [record, 2], others as [record, output].
+            features: float32. targets: classes as [record], (years, event) as [record, 2], others as [record, output], NaN
+                where unknown.
             rates: the learning rate of each step.
 
         Raises:
@@ -66,8 +70,9 @@ class LinearHead:
             of_block = rates[start // batch_size :][: -(-len(rows) // batch_size)]
             classes = targets[rows].astype(np.int64) if self._loss == 1 else np.zeros(1, np.int64)
             values = np.zeros((1, 1), np.float32) if self._loss == 1 else targets[rows].astype(np.float32)
+            loss = UNKNOWN.get(self._loss, self._loss) if np.isnan(values).any() else self._loss
             total += _steps(  # type: ignore[call-arg]  # numba's types know a dispatcher of one argument
-                features, classes, values, rows, self._loss, self.weight, self.bias, *self._moments,
+                features, classes, values, rows, loss, self.weight, self.bias, *self._moments,
                 np.asarray(of_block, np.float64), self._steps, batch_size, weight_decay,
             )  # fmt: skip
             self._steps += len(of_block)
@@ -123,9 +128,36 @@ def _loss_and_gradient(loss, outputs, classes, values, gradient):  # pragma: no 
                 off = outputs[i, c] - values[i, c]
                 gradient[i, c] = off * share
                 total += off * off / width
+    elif loss > 3:
+        total = n * _known_only(loss, outputs, values, gradient)
     else:
         total = n * _cox(outputs, values, gradient)
     return total
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _known_only(loss, outputs, values, gradient):  # pragma: no cover - compiled
+    """Mean loss of a batch over its known targets, and its gradient; 0 without any."""
+    n, width = outputs.shape
+    known = 0
+    for i in range(n):
+        for c in range(width):
+            known += not np.isnan(values[i, c])
+    share, total = np.float32(1.0 / max(known, 1)), 0.0
+    for i in range(n):
+        for c in range(width):
+            z, y = outputs[i, c], values[i, c]
+            if np.isnan(y):
+                gradient[i, c] = 0
+            elif loss == 4:
+                small = np.exp(-abs(z))
+                certain = np.float32(1) / (np.float32(1) + small)
+                gradient[i, c] = ((certain if z >= 0 else np.float32(1) - certain) - y) * share
+                total += max(z, np.float32(0)) - z * y + np.log1p(small)
+            else:
+                gradient[i, c] = np.float32(2) * (z - y) * share
+                total += (z - y) * (z - y)
+    return total / max(known, 1)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

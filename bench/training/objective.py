@@ -18,6 +18,9 @@ from bench.scoring.survival import harrell_c
 
 LossName = Literal["binary", "softmax", "squared", "cox"]
 
+SEPARATE = ("binary", "squared")
+"""Losses that are means over outputs as well as records, so that a single unknown target (NaN) can be left out."""
+
 
 def cox_loss(log_risk: Float[Tensor, " record"], years: Float[Tensor, " record"], event: Tensor) -> Float[Tensor, ""]:
     """Negative log partial likelihood, Breslow's handling of ties, mean over the events of the batch; 0 without events."""
@@ -80,8 +83,12 @@ class Objective(ABC):
         self.label_smoothing = label_smoothing
 
     def loss(self, outputs: Float[Tensor, "record output"], targets: Tensor) -> Float[Tensor, ""]:
-        """Mean loss of a batch."""
+        """Mean loss of a batch, over its known targets; 0 without any."""
         learned = self.learned(targets)
+        if self.loss_name in SEPARATE and learned.is_floating_point() and (unknown := learned.isnan()).any():
+            outputs, learned = outputs[~unknown], learned[~unknown]
+            if not len(learned):
+                return outputs.sum() * 0.0
         if self.loss_name == "binary":
             smoothed = learned.to(outputs.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
             return functional.binary_cross_entropy_with_logits(outputs, smoothed)
@@ -114,7 +121,7 @@ class Objective(ABC):
         return None
 
     def votes(self, targets: Shaped[np.ndarray, "known ..."]) -> Float[Tensor, "known output"]:
-        """What each labelled record votes for as a neighbour."""
+        """What each labelled record votes for as a neighbour; NaN where that is unknown."""
         return torch.from_numpy(targets.astype(np.float32))
 
     def voted_scores(self, votes: Float[np.ndarray, "record output"]) -> Float[np.ndarray, "record ..."]:
@@ -142,7 +149,7 @@ class MultilabelObjective(Objective):
         return float(classification.macro(classification.auroc(targets, scores)))
 
     def strata(self, targets: np.ndarray) -> np.ndarray | None:
-        return targets.reshape(-1) if targets.shape[1] == 1 else None
+        return np.nan_to_num(targets.reshape(-1), nan=2) if targets.shape[1] == 1 else None
 
 
 class MulticlassObjective(Objective):
@@ -206,7 +213,8 @@ class SurvivalObjective(Objective):
 
 
 class RegressionObjective(Objective):
-    """Values, learned in standard deviations from their mean over the training records and given in their units again.
+    """Values, learned in standard deviations from their mean over the training records in which they are known, and given in
+    their units again.
 
     Otherwise their units would decide which of them is learned (millilitres before litres a minute).
     """
@@ -215,9 +223,11 @@ class RegressionObjective(Objective):
 
     def __init__(self, n_outputs: int, label_smoothing: float = 0.0, training_targets: np.ndarray | None = None):
         super().__init__(n_outputs, label_smoothing, training_targets)
-        known = np.zeros((1, n_outputs)) if training_targets is None else np.asarray(training_targets, np.float64)
-        deviation = known.std(axis=0)
-        self._mean = torch.from_numpy(known.mean(axis=0))
+        values = np.zeros((1, n_outputs)) if training_targets is None else np.asarray(training_targets, np.float64)
+        if (never := np.isnan(values).all(axis=0)).any():
+            values = np.where(never, 0.0, values)
+        deviation = np.nanstd(values, axis=0)
+        self._mean = torch.from_numpy(np.nanmean(values, axis=0))
         self._scale = torch.from_numpy(np.where(deviation > 0, deviation, 1.0))
 
     def learned(self, targets: Tensor) -> Tensor:
@@ -228,7 +238,7 @@ class RegressionObjective(Objective):
         return (_double(outputs) * self._scale + self._mean).numpy()
 
     def selection_value(self, targets: np.ndarray, scores: np.ndarray) -> float:
-        return float(np.nanmean(regression.pearson_r(targets, scores)))
+        return float(classification.macro(regression.pearson_r(targets, scores)))
 
 
 def _double(outputs: Tensor) -> Tensor:

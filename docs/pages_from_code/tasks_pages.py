@@ -7,7 +7,8 @@ from typing import Any
 from words import cell, code_cell, markdown, table
 
 from bench import registry
-from bench.splitting.split import PARTITIONS, load_split
+from bench.splitting.rules import PARTITIONS
+from bench.splitting.split import load_split
 
 TITLE = {"regression": "Targets", "survival": "Event"}
 

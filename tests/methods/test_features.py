@@ -102,6 +102,28 @@ def test_boosted_trees_on_statistics_learn_a_wave():
     assert ((method.predict(test) > 0.5) == test.targets).mean() > 0.9
 
 
+def test_boosted_trees_of_a_class_are_those_of_its_known_recordings():
+    pytest.importorskip("xgboost")
+
+    def labelled(data, targets, rows):
+        ecg = next(iter(data.batches)).ecg[torch.from_numpy(rows)]
+        return LabelledData(
+            targets, pd.DataFrame(index=range(len(rows))), [batch_of(ecg)], "multilabel", targets.shape[1]
+        )
+
+    train, held = sines(60, 0), sines(30, 1)
+    targets = np.repeat(train.targets.astype(float), 3, axis=1)
+    targets[::3, 1] = np.nan
+    targets[:, 2] = np.nan
+    config = XGBoostStatistics.Config(rounds=5, depths=3, subsamples=1.0)
+    validation = labelled(held, np.repeat(held.targets, 3, axis=1), np.arange(30))
+    whole = XGBoostStatistics(config).fit(labelled(train, targets, np.arange(60)), validation).predict(validation)
+    rows = np.flatnonzero(~np.isnan(targets[:, 1]))
+    alone = XGBoostStatistics(config).fit(labelled(train, targets[rows, 1:2], rows), held).predict(held)
+    np.testing.assert_array_equal(whole[:, 1], alone[:, 0])
+    assert len(np.unique(whole[:, 2])) == 1  # never known
+
+
 def test_boosted_trees_say_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

@@ -1,4 +1,4 @@
-"""Unknown multilabel targets (NaN): every number is that of the known records of a class alone."""
+"""Unknown targets (NaN): every number is that of the known records of a class alone."""
 
 import numpy as np
 import pytest
@@ -103,7 +103,7 @@ def test_other_values_and_other_kinds_are_still_refused(data):
     with pytest.raises(DataError, match=r"target of record index 5, class 'a' is inf"):
         score("multilabel", targets, scores, CLASSES, None)
     with pytest.raises(DataError, match=r"target .* is nan; expected a finite number"):
-        score("regression", data[0][:, 1:], scores[:, 1:], CLASSES[1:], None)
+        score("survival", data[0][:, 1:], scores[:, 0], ["event"], None)
 
 
 def test_delongs_covariance_is_of_the_known_records(data):
@@ -112,3 +112,24 @@ def test_delongs_covariance_is_of_the_known_records(data):
     whole, part = delong(targets[:, 2], scores.T), delong(targets[rows, 2], scores[rows].T)
     np.testing.assert_array_equal(whole.aurocs, part.aurocs)
     np.testing.assert_array_equal(whole.covariance, part.covariance)
+
+
+def test_values_of_a_regression_are_scored_over_the_known_records(data):
+    unknown = np.isnan(data[0])
+    rng = np.random.default_rng(1)
+    values, scores = rng.normal(5, 2, (400, 3)), rng.normal(5, 2, (400, 3))
+    patients = rng.integers(0, 150, 400).astype(str)
+    targets = np.where(unknown, np.nan, values)
+    result = score("regression", targets, scores, CLASSES, patients, bootstrap=100)
+    for c, name in enumerate(CLASSES):
+        rows = ~unknown[:, c]
+        alone = score("regression", values[rows, c : c + 1], scores[rows, c : c + 1], [name], None, bootstrap=0)
+        assert {k: v for k, v in result.per_class[name].items() if k != "known"} == pytest.approx(alone.per_class[name])
+        assert result.per_class[name]["known"] == result.support[name] == rows.sum()
+    pearson = result.metrics["pearson_r"]
+    assert pearson.low < pearson.value < pearson.high
+    assert result.notes == [
+        f"{unknown.sum()} of 1,200 values are unknown and count for no metric; known ones of each target: known in per_class."
+    ]
+    targets[:, 0] = np.nan
+    assert score("regression", targets, scores, CLASSES, patients, bootstrap=20).left_out == ["a"]

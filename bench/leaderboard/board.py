@@ -97,6 +97,10 @@ class Row(Coordinates):
     method: str | None = Field(default=None, description="registered method; empty for a row that only the paper has")
     config: dict[str, Any] = Field(default={}, description="config fields (dotted paths) of this row")
     published: list[Annotated[Published | None, BeforeValidator(_published)]] = []
+    untrained: str = Field(
+        default="",
+        description="group and label of the row with the same network and input untrained; bench run --untrained needs none",
+    )
     note: str = ""
 
     @property
@@ -158,6 +162,12 @@ class Board(_Strict):
             twice = sorted({n for n in names if names.count(n) > 1})
             if twice:
                 raise ValueError(f"two {what}s are named {twice[0]!r}")
+        row_names = {row.name for row in self.rows}
+        for row in self.rows:
+            if row.untrained and row.untrained not in row_names - {row.name}:
+                raise ValueError(
+                    f"row {row.name!r} has untrained: {row.untrained!r}, which is no other row; expected group and label"
+                )
         columns = {c.name for c in self.columns}
         for column in self.columns:
             unknown = sorted(set(column.mean_of) - columns)

@@ -11,15 +11,13 @@ from bench import modes
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.comparability import Stamp, stamps_of
-from bench.leaderboard.corrections import faults
-from bench.leaderboard.footnotes import Note, deviations, footnotes
+from bench.leaderboard.footnotes import Note, footnotes
+from bench.leaderboard.lines import Filled, Line, arranged, name_of, variants
 from bench.leaderboard.match_results import (
     CellCoordinates,
     assign_results,
     coordinates_of,
     latest,
-    short_names,
-    split_by_config,
     wanted_coordinates,
 )
 from bench.leaderboard.statistics.comparisons import Ranks, ranks_of
@@ -30,43 +28,7 @@ from bench.leaderboard.third_party_rows import row_of, with_third_party_rows
 from bench.signals.leads import LEADS, name_leads
 
 NOT_RUN = Summary(missing="not run")
-LABEL_LENGTH = 40
-"""Characters that the label of a line may have, unless the board's author gave its row a longer one."""
-MIN_VARIANT = 12
 PUBLISHED_ONLY = Summary(missing="published only")
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a table: a row, or one of several variants found for it.
-
-    Attributes:
-        variant: what sets it apart, short enough for a label of :data:`LABEL_LENGTH` characters.
-        deviates: from the paper of its method, as the method states it.
-        outdated: made before a fault of its method was corrected.
-        settings: what sets it apart, whole.
-    """
-
-    row: Row
-    variant: str
-    summaries: list[Summary]
-    deviates: bool = False
-    outdated: bool = False
-    settings: str = ""
-
-    @property
-    def label(self) -> str:
-        return f"{self.row.label} ({self.variant})" if self.variant else self.row.label
-
-    @property
-    def marked_label(self) -> str:
-        """The label as a reader sees it: § where a footnote says how it differs from its paper, ¶ which fault it has."""
-        return " ".join([self.label, *("§" * self.deviates), *("¶" * self.outdated)])
-
-    @property
-    def found(self) -> bool:
-        """Whether anything of it was run."""
-        return any(summary.keys or summary.value is not None for summary in self.summaries)
 
 
 @dataclass(frozen=True)
@@ -89,8 +51,7 @@ class Table:
 
     def name(self, line: Line) -> str:
         """The line's label, with its group where another line has the same label: unique within the table."""
-        twice = sum(other.label == line.label for other in self.lines) > 1
-        return f"{line.label} ({line.row.group})" if twice and line.row.group else line.label
+        return name_of(line, self.lines)
 
 
 def collect(board: Board, results: Iterable[Result]) -> list[Table]:
@@ -187,24 +148,24 @@ def _table(board: Board, stamp: Stamp, assigned: Sequence[tuple[int, Result]]) -
     by_row: dict[int, list[Result]] = defaultdict(list)
     for index, result in assigned:
         by_row[index].append(result)
+    filled: list[Filled] = []
+    for index, row in enumerate(board.rows):
+        filled += list(variants(row, by_row.get(index, []))) or [Filled(_empty(board, row), [])]
     lines: list[Line] = []
     behind: list[tuple[Line, list[Result]]] = []
-    for index, row in enumerate(board.rows):
-        groups = split_by_config(by_row.get(index, []))
-        room = max(LABEL_LENGTH - len(f"{row.label} ()"), MIN_VARIANT)
-        for name, (settings, results) in zip(short_names(list(groups), room), groups.items(), strict=True):
-            shown = latest(results)
-            marks = bool(deviations(shown)), bool(faults(shown))
-            line = Line(row, name, _summaries(board, row, shown), *marks, settings)
-            behind.append((line, results))
-            lines.append(line)
-        if not groups:
-            lines.append(_empty(board, row))
+    for each in arranged(filled):
+        line = each.line
+        if each.results:
+            line = replace(line, summaries=_summaries(board, line.row, latest(each.results)))
+            behind.append((line, each.results))
+        lines.append(line)
     table = Table(board, stamp, lines)
     used = {table.name(line): results for line, results in behind}
     described = {table.name(line): line.settings for line, _ in behind if line.settings}
-    variants = [Note(f"{table.name(line)}: {line.settings}.", 0) for line, _ in behind if line.settings != line.variant]
-    return replace(table, footnotes=[*variants, *footnotes(used, described)])
+    variants_noted = [
+        Note(f"{table.name(line)}: {line.settings}.", 0) for line, _ in behind if line.settings != line.variant
+    ]
+    return replace(table, footnotes=[*variants_noted, *footnotes(used, described)])
 
 
 def _empty(board: Board, row: Row) -> Line:

@@ -32,7 +32,8 @@ from bench.leaderboard.cards import COMPARISONS, PACK, card_of, read_cards
 from bench.leaderboard.collect import collect
 from bench.leaderboard.match_results import assign_results
 from bench.leaderboard.render import render
-from bench.leaderboard.statistics.comparisons import kept_names, ranks_of, read_p_values
+from bench.leaderboard.statistics.column_tests import read_p_values
+from bench.leaderboard.statistics.comparisons import kept_names, ranks_of
 from bench.leaderboard.statistics.inflation import shows_differences
 from bench.leaderboard.third_party_rows import with_third_party_rows
 from bench.reading.json_file import read_json

@@ -9,6 +9,7 @@ from typing import Any
 from bench import modes, registry
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row, boards
+from bench.runner.overrides import is_of_pretraining
 from bench.signals.leads import LEADS
 from bench.storage.artifacts import digest
 from bench.tracking.run_fields import flatten
@@ -232,13 +233,26 @@ def _replaced(config: dict[str, Any], path: Sequence[str], value: Any) -> dict[s
     return config | {first: _replaced(config.get(first, {}), rest, value) if rest else value}
 
 
+def is_untrained(result: Result) -> bool:
+    """Whether it starts from the initial weights of a network that its method pretrains: no epoch of pretraining."""
+    pretrain = (result.config.get("method") or {}).get("pretrain")
+    never = isinstance(pretrain, Mapping) and pretrain.get("epochs") == 0
+    return bool(never and result.checkpoint and not result.checkpoint.get("imported"))
+
+
+def config_without_pretraining(result: Result) -> dict[str, Any]:
+    """The fields of the method's config that the network and its input read; not those of pretraining alone."""
+    config = flatten(stated_config(result).get("method", {}))
+    return {name: value for name, value in config.items() if not is_of_pretraining(None, name.split("."))}
+
+
 def corpus_of(result: Result) -> dict[str, Any]:
     """What the checkpoint was pretrained on, as a reader would put it; empty for an untrained encoder.
 
     The task's own training records count as one corpus whatever the task, so that a row may span tasks.
     """
     corpus = result.checkpoint.get("corpus") or {}
-    if not corpus:
+    if not corpus or is_untrained(result):
         return {}
     if corpus.get("dataset") == result.dataset.get("name"):
         return {"pretrained on": OWN_RECORDS}

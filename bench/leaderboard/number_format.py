@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from bench.leaderboard.board import Board, Column, Published, Row
 from bench.leaderboard.collect import Line, Table
 from bench.leaderboard.contamination import marks
@@ -80,11 +78,36 @@ def format_cell(table: Table, line: Line, index: int) -> str:
     printed = format_published(table.board, column, published(line.row, index)) if table.shows_published else ""
     if table.stamp is None:
         return printed or MISSING
+    if same := same_as(table, line, index):
+        return f"= {same}"
     summary = line.summaries[index]
     text = format_result(table.board, column, summary)
     if summary.value is not None:
         text += marks(summary.contamination)
     return f"{text} ({printed})" if printed else text
+
+
+def same_as(table: Table, line: Line, index: int) -> str:
+    """The label of an earlier line with the same predictions in this column, whose number is shown once; else empty.
+
+    Next to published numbers each line shows its number.
+    """
+    own = line.summaries[index].predictions
+    if not own or line.summaries[index].value is None or table.shows_published:
+        return ""
+    asked = _asked(table, line, index)
+    for other in table.lines:
+        if other is line:
+            return ""
+        summary = other.summaries[index]
+        if summary.predictions == own and summary.value is not None and _asked(table, other, index) == asked:
+            return table.name(other)
+    return ""
+
+
+def _asked(table: Table, line: Line, index: int) -> tuple[str, str | None]:
+    column = table.board.columns[index]
+    return line.row.metric or column.metric or table.board.metric, line.row.class_name or column.class_name
 
 
 def visible(table: Table) -> tuple[list[Line], list[int], list[str], list[str]]:
@@ -149,65 +172,3 @@ def rank(table: Table, line: Line, index: int) -> int | None:
     if ranks is None or ranks.rank is None:
         return None
     return ranks.rank.get(next(k for k, other in enumerate(table.lines) if other is line))
-
-
-def _what_tests_could_show(table: Table) -> Iterator[tuple[int, str]]:
-    """Of each tested column the pairs, the smallest detectable difference, what is equal, and what was not tested."""
-    for index, ranks in table.ranks.items():
-        if not ranks.pairs:
-            continue
-        column = table.board.columns[index]
-        scale, decimals = scale_of(table.board, column), shown_decimals(table.board, column)
-        sentence = f"{ranks.pairs} {'pair was' if ranks.pairs == 1 else 'pairs were'} tested"
-        if ranks.detectable is not None:
-            sentence += "; " if ranks.pairs == 1 else "; in half of them "
-            sentence += (
-                f"a true difference of {ranks.detectable * scale:.{decimals}f} or more would be found with "
-                f"80 % power, after correction"
-            )
-        equal = [" = ".join(table.name(table.lines[k]) for k in pair) for pair in ranks.equal]
-        if ranks.detectable is not None:
-            margin = f"{table.board.margin * scale:.{decimals}f}"
-            sentence += f"; shown to be equal up to {margin} (two one-sided tests): {', '.join(equal) or 'none'}"
-        if ranks.one_model:
-            names = ", ".join(table.name(table.lines[k]) for k in ranks.one_model)
-            sentence += f"; not tested, having no replicates: {names}"
-        yield index, f"{sentence}."
-
-
-def comparison_notes(table: Table) -> list[str]:
-    """What the letters mean, which columns have none and why, and the mean ranks over tasks."""
-    notes = []
-    tests: dict[str, list[str]] = {}
-    for index, ranks in table.ranks.items():
-        name = table.board.columns[index].name
-        if ranks.test and len(ranks.groups) < 2:
-            tests.setdefault(f"no two rows differ significantly ({ranks.test}, Holm over the column, 5 %)", []).append(
-                name
-            )
-        elif ranks.test and len(ranks.groups) > MANY_GROUPS:
-            meaning = (
-                f"the raised number is one plus the number of rows that are significantly better ({ranks.test}, Holm over "
-                f"the column, 5 %); the CSV lists the groups of rows that do not differ significantly"
-            )
-            tests.setdefault(meaning, []).append(name)
-        elif ranks.test:
-            meaning = f"rows that share a letter do not differ significantly ({ranks.test}, Holm over the column, 5 %)"
-            tests.setdefault(meaning, []).append(name)
-        else:
-            tests.setdefault(f"rows are not tested against each other: {ranks.why}", []).append(name)
-    power = dict(_what_tests_could_show(table))
-    for meaning, names in tests.items():
-        where = ", ".join(names) if len(tests) > 1 or len(names) < len(table.ranks) else ""
-        notes.append(f"{where}: {meaning}." if where else f"{meaning[0].upper()}{meaning[1:]}.")
-    notes += [f"{table.board.columns[index].name}: {sentence}" for index, sentence in power.items()]
-    if table.mean_ranks is not None:
-        ranking = table.mean_ranks
-        notes.append(ranking.sentence())
-        each = zip(ranking.labels, ranking.mean_ranks, ranking.intervals, strict=True)
-        notes.append(
-            "Mean rank [95 % interval over tasks]: "
-            + "; ".join(f"{label} {mean:.2f} [{low:.2f}, {high:.2f}]" for label, mean, (low, high) in each)
-            + "."
-        )
-    return notes

@@ -6,16 +6,20 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
-from bench import kinds
+from bench import kinds, modes
 from bench.cells.result import Result
 from bench.errors import DataError
 from bench.leaderboard.contamination import differing
 from bench.leaderboard.cost_metrics import cost, is_cost
+from bench.leaderboard.match_results import is_untrained
 from bench.leaderboard.replicates import Varied, by_replicate, is_one_model, varied
 
 Z = 1.959964  # normal quantile of a 95 % interval
+
+
+Learned = Literal["pretraining", "labels", ""]
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Summary:
     ``sd_replicates`` is that of the values of the replicates. ``sd_patients`` is that of the mean over other test patients;
     from results without their predictions it is that of a single result, which is larger. ``one_model`` says that it is the
     value of one trained model (:func:`bench.leaderboard.replicates.is_one_model`), and ``varied`` what differs between the
-    results; it is None where that differs between the parts of a mean.
+    results; it is None where that differs between the parts of a mean. ``predictions`` are the digests of the predictions,
+    empty where some are not known. ``learned`` says what the weights come from: pretraining, or the labels alone.
     """
 
     value: float | None = None
@@ -45,6 +50,15 @@ class Summary:
     keys: tuple[str, ...] = ()
     contamination: tuple[str, ...] = ()
     missing: str = ""
+    predictions: tuple[str, ...] = ()
+    learned: Learned = ""
+
+
+def learned_from(result: Result) -> Learned:
+    """What the weights of a network come from; empty for an untrained one, and where features are not learned."""
+    if modes.facts(result.cell.mode).uses_checkpoint:
+        return "pretraining" if result.checkpoint and not is_untrained(result) else ""
+    return "labels"
 
 
 def summarise(results: Sequence[Result], metric: str, class_name: str | None = None, folds: int = 1) -> Summary:
@@ -81,6 +95,8 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
         left_out=tuple(sorted({name for r in results for name in r.score.get("left_out") or ()})),
         keys=tuple(sorted(r.key for r in results)),
         contamination=tuple(sorted({r.contamination for r in results})),
+        predictions=digests if all(digests := tuple(sorted(r.predictions_digest for r in results))) else (),
+        learned=learned_from(results[0]),
     )
     if any(value is None for value, _, _ in readings.values()):
         which = f"{metric} of {class_name}" if class_name else metric

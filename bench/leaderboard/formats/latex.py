@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from bench.leaderboard import number_format
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Line, Table
+from bench.leaderboard.comparison_notes import comparison_notes
+from bench.leaderboard.contrast_tables import contrast_tables
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -30,7 +32,8 @@ def _table(board: Board, table: Table) -> Iterator[str]:
     caption = f"{board.title}. " + (str(table.stamp) if table.stamp else f"Published numbers ({board.source})") + "."
     if table.shows_published and table.stamp:
         caption += f" Ours [95 % interval] (published: {board.source})."
-    yield rf"\caption{{{_text(' '.join([caption, *number_format.comparison_notes(table), *table.footnotes]))}}}"
+    keys = [f"Differences: {contrasts.key}." for contrasts in contrast_tables(table)[:1]]
+    yield rf"\caption{{{_text(' '.join([caption, *keys, *comparison_notes(table), *table.footnotes]))}}}"
     yield rf"\begin{{tabular}}{{l{'r' * len(columns)}}}"
     yield r"\toprule"
     groups = [(g, len(list(i))) for g, i in itertools.groupby(columns, key=lambda i: board.columns[i].group)]
@@ -53,13 +56,22 @@ def _table(board: Board, table: Table) -> Iterator[str]:
     if table.stamp is not None:
         yield r"\midrule"
         yield " & ".join(["records scored", *[_text(number_format.records(table, i)) for i in columns]]) + r" \\"
+    for contrasts in contrast_tables(table):
+        yield r"\midrule"
+        yield rf"\multicolumn{{{len(columns) + 1}}}{{l}}{{\emph{{{_text(contrasts.title)}}}}} \\"
+        if contrasts.references:
+            shown = dict(zip(contrasts.columns, contrasts.references, strict=True))
+            yield " & ".join(["reference", *[_text(shown.get(i, "")) for i in columns]]) + r" \\"
+        for label, texts in contrasts.rows:
+            shown = dict(zip(contrasts.columns, texts, strict=True))
+            yield " & ".join([_text(label), *[_text(shown.get(i) or number_format.MISSING) for i in columns]]) + r" \\"
     yield r"\bottomrule"
     yield r"\end{tabular}"
     yield r"\end{table}"
 
 
 def _place(table: Table, line: Line, index: int) -> str:
-    letters = number_format.superscript(table, line, index)
+    letters = "" if number_format.same_as(table, line, index) else number_format.superscript(table, line, index)
     return _text(number_format.format_cell(table, line, index)) + (f"$^{{{letters}}}$" if letters else "")
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from bench.leaderboard import number_format
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Line, Table
+from bench.leaderboard.comparison_notes import comparison_notes
+from bench.leaderboard.contrast_tables import ContrastTable, contrast_tables
 
 WIDE = 8
 """A table of more columns is cut at its column groups, so that it can be read without scrolling sideways."""
@@ -50,7 +52,12 @@ def _table(table: Table) -> Iterator[str]:
         if group:
             yield f"### {_cell(group)}"
         yield _grid(table, lines, indices, bool(group))
-    notes = [*number_format.comparison_notes(table), *table.footnotes]
+    for contrasts in contrast_tables(table):
+        yield f"### {contrasts.title}"
+        for _, indices in _cut(table, contrasts.columns):
+            yield _contrasts(table, contrasts, indices)
+        yield f"{contrasts.key}."
+    notes = [*comparison_notes(table), *table.footnotes]
     if absent_rows:
         notes.append(f"Not run: {', '.join(absent_rows)}.")
     if absent_columns:
@@ -101,8 +108,19 @@ def _grid(table: Table, lines: Sequence[Line], columns: Sequence[int], grouped: 
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
+def _contrasts(table: Table, contrasts: ContrastTable, columns: Sequence[int]) -> str:
+    chosen = [contrasts.columns.index(i) for i in columns]
+    rows = [["", *(_cell(table.board.columns[i].name) for i in columns)], ["---", *["---:"] * len(columns)]]
+    if contrasts.references:
+        rows.append(["*reference*", *(f"*{_cell(contrasts.references[k])}*" for k in chosen)])
+    for label, texts in contrasts.rows:
+        shown = [_cell(texts[k] or number_format.MISSING).replace("*", "\\*") for k in chosen]
+        rows.append([_cell(label), *shown])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
 def _place(table: Table, line: Line, index: int) -> str:
-    letters = number_format.superscript(table, line, index)
+    letters = "" if number_format.same_as(table, line, index) else number_format.superscript(table, line, index)
     return _cell(number_format.format_cell(table, line, index)) + (f" <sup>{letters}</sup>" if letters else "")
 
 

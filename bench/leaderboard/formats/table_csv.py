@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bench.leaderboard import number_format
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Table
+from bench.leaderboard.lines import Line
+from bench.leaderboard.statistics.contrasts import Kind
 
 FIELDS = (
     "board", "data", "profile", "complete", "protocol", "population", "row_group", "row", "variant", "column_group", "column",
     "value", "low", "high", "sd", "sd_patients", "sd_replicates", "records", "seeds", "replicates", "folds", "contamination",
-    "missing", "published", "published_sd", "rank", "not_told_apart_group", "results",
+    "missing", "published", "published_sd", "same_as", "untrained_difference", "untrained_low", "untrained_high",
+    "untrained_p", "untrained_equal", "supervised_difference", "supervised_low", "supervised_high", "supervised_p",
+    "supervised_equal", "supervised_reference", "contrasts", "contrast_detectable", "pairs", "pair_detectable", "rank",
+    "not_told_apart_group", "results",
 )  # fmt: skip
+KINDS: tuple[Kind, ...] = ("untrained", "supervised")
 
 
 DIGITS = 8
@@ -38,7 +44,7 @@ def write(board: Board, tables: Sequence[Table]) -> str:
                 scale = number_format.scale_of(board, column)
                 names = ("value", "low", "high", "sd", "sd_patients", "sd_replicates")
                 numbers = [getattr(summary, name) for name in names]
-                scaled = ["" if number is None else repr(float(f"{number * scale:.{DIGITS}g}")) for number in numbers]
+                scaled = ["" if number is None else _number(number * scale) for number in numbers]
                 writer.writerow(
                     (
                         board.name, *where, *map(_text, (line.row.group, line.row.label, line.settings)),
@@ -48,12 +54,42 @@ def write(board: Board, tables: Sequence[Table]) -> str:
                         _text(", ".join(summary.contamination)), _text(summary.missing),
                         "" if printed is None else printed.value,
                         "" if printed is None or printed.sd is None else printed.sd,
+                        _text("; ".join(filter(None, (*line.same_as, number_format.same_as(table, line, index))))),
+                        *_contrasts(table, line, index, scale), *_could_show(table, index, scale),
                         "" if (rank := number_format.rank(table, line, index)) is None else rank,
                         number_format.letters(table, line, index),
                         " ".join(summary.keys),
                     )
                 )  # fmt: skip
     return text.getvalue()
+
+
+def _contrasts(table: Table, line: Line, index: int, scale: float) -> Iterator[str]:
+    ranks = table.ranks.get(index)
+    number = next(k for k, other in enumerate(table.lines) if other is line)
+    for kind in KINDS:
+        contrast = ranks.contrasts.of(kind, number) if ranks is not None else None
+        if contrast is None:
+            yield from ("",) * 5
+        else:
+            yield from (_number(value * scale) for value in (contrast.value, contrast.low, contrast.high))
+            yield from (_number(contrast.p), str(contrast.equal))
+    supervised = ranks.contrasts.supervised if ranks is not None else None
+    yield _text(table.name(table.lines[supervised[0]])) if supervised is not None else ""
+
+
+def _could_show(table: Table, index: int, scale: float) -> Iterator[str]:
+    """How many contrasts and pairs of the column were tested, and what half of each would detect."""
+    ranks = table.ranks.get(index)
+    for tested in () if ranks is None else (ranks.contrasts, ranks):
+        yield str(tested.pairs or "")
+        yield "" if tested.detectable is None else _number(tested.detectable * scale)
+    if ranks is None:
+        yield from ("",) * 4
+
+
+def _number(value: float) -> str:
+    return repr(float(f"{value:.{DIGITS}g}"))
 
 
 def _text(text: str) -> str:

@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.leaderboard import number_format
 from bench.leaderboard.board import Column
 from bench.leaderboard.match_results import latest
-from bench.leaderboard.statistics.comparisons import Results
+from bench.leaderboard.statistics.column_tests import Results
 from bench.leaderboard.statistics.paired_scores import matrix
 from bench.signals.leads import LEADS
 

@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Table
 from bench.leaderboard.site.view_models import CellView, about_published, table_views
-from bench.leaderboard.statistics.comparisons import Results
+from bench.leaderboard.statistics.column_tests import Results
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -12,10 +12,13 @@ from typing import Any
 from bench.leaderboard import number_format
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Line, Table
+from bench.leaderboard.comparison_notes import comparison_notes
 from bench.leaderboard.contamination import marks
+from bench.leaderboard.contrast_tables import ContrastTable, contrast_tables
 from bench.leaderboard.formats.markdown import heading, mismatches, why_not
 from bench.leaderboard.site.charts import curves, survival_charts
-from bench.leaderboard.statistics.comparisons import Results, lower_is_better
+from bench.leaderboard.statistics.column_tests import Results
+from bench.leaderboard.statistics.comparisons import lower_is_better
 from bench.leaderboard.statistics.mean_ranks import diagram
 from bench.leaderboard.third_party_rows import OWN
 from bench.storage.artifacts import digest
@@ -65,6 +68,7 @@ class TableView:
     charts: list[dict[str, Any]] = field(default_factory=list)
     diagram: str = ""
     raised: str = ""  # the meaning of superscript letters and ranks
+    contrasts: list[ContrastTable] = field(default_factory=list)
 
 
 def table_views(board: Board, tables: Sequence[Table], results: Results, cache: Path | None = None) -> list[TableView]:
@@ -91,7 +95,7 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
         )
     elif not table.shows_published and board.has_published:
         notice = f"No published numbers are shown next to these: {why_not(table)}."
-    notes = [*number_format.comparison_notes(table), *table.footnotes]
+    notes = [*comparison_notes(table), *table.footnotes]
     notes += [f"Not run: {', '.join(absent_rows)}."] if absent_rows else []
     notes += [f"Columns not run: {', '.join(absent_columns)}."] if absent_columns else []
     notes += [f"{reason}." for reason in number_format.reasons(table)]
@@ -119,6 +123,7 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
         charts=[*curves(table, lines, columns), *survival_charts(table, lines, columns, results)],
         diagram=_diagram(table, cache),
         raised="; ".join(_raised(table)),
+        contrasts=contrast_tables(table),
     )
 
 
@@ -172,6 +177,8 @@ def _cell(table: Table, line: Line, index: int, span: tuple[float, float] | None
     if summary.value is None:
         order = printed.value if printed is not None and table.stamp is None else None
         return CellView(missing=summary.missing, order=order, **common)
+    if same := number_format.same_as(table, line, index):
+        return CellView(value=f"= {same}", order=summary.value, **common)
     bounds = [None if v is None else v * scale for v in (summary.low, summary.high)]
     interval = "" if None in bounds else f"{bounds[0]:.{decimals}f} to {bounds[1]:.{decimals}f}"
     spread = "; ".join(part for part in (number_format.deviation(board, column, summary), interval) if part)

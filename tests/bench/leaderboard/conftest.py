@@ -70,7 +70,8 @@ def scored_result(make_result):
             validation=(targets[half[0]], scores[half[0]]),
         )
         base = make_result(method, n_records=records, **keywords)
-        inputs = {"method": digest(method), "data": "0" * 32}
+        config = keywords.get("config")
+        inputs = {"method": digest([method, config] if config else method), "data": "0" * 32}
         cell = base.cell
         key = digest([SCHEMA, list(cell.to_dict().values()), base.profile, base.data, list(inputs.values())])
         result = replace(

@@ -8,8 +8,10 @@ import pytest
 from bench.leaderboard import number_format
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.collect import collect, compared
+from bench.leaderboard.comparison_notes import comparison_notes
 from bench.leaderboard.render import render
-from bench.leaderboard.statistics.comparisons import ranks_of, read_p_values
+from bench.leaderboard.statistics.column_tests import read_p_values
+from bench.leaderboard.statistics.comparisons import ranks_of
 from bench.leaderboard.statistics.mean_ranks import diagram
 from bench.leaderboard.summary import summarise
 from bench.scoring.comparison import corrected_resampled_t, holm
@@ -99,7 +101,7 @@ def test_altered_predictions_are_told_and_nothing_is_ranked(three):
         file.write(b"x")
     table = table_of(board(), three)
     assert "altered" in table.ranks[0].why
-    assert any("not tested against each other" in note for note in number_format.comparison_notes(table))
+    assert any("not tested against each other" in note for note in comparison_notes(table))
 
 
 def test_what_was_found_is_kept_and_predictions_are_not_read_again(tmp_path, three):
@@ -122,7 +124,7 @@ def test_one_trained_model_each_is_not_tested(tmp_path, scored_result):
     table = table_of(board(), single)
     assert "two trained models, not two methods" in table.ranks[0].why
     assert [number_format.superscript(table, line, 0) for line in table.lines[:2]] == ["", ""]
-    assert any("--replicates 5" in note for note in number_format.comparison_notes(table))
+    assert any("--replicates 5" in note for note in comparison_notes(table))
     assert number_format.variance_split(table.board, table.board.columns[0], table.lines[0].summaries[0]).endswith(
         "one trained model"
     )
@@ -149,7 +151,7 @@ def test_a_row_of_one_trained_model_is_left_out_of_the_tests_of_the_others(three
     table = table_of(board(), [r for r in three if r.cell.method != "etp" or r.cell.training == 0])
     assert table.ranks[0].lines == (0, 1)
     assert table.ranks[0].one_model == (2,)
-    (note,) = (n for n in number_format.comparison_notes(table) if "not tested, having no replicates: etp" in n)
+    (note,) = (n for n in comparison_notes(table) if "not tested, having no replicates: etp" in n)
     assert "1 pair was tested; a true difference of" in note
 
 
@@ -160,7 +162,7 @@ def test_a_column_states_its_pairs_what_it_could_detect_and_what_is_equal(three)
     assert ranks.equal == ()  # not significant, and with 200 records not shown to be equal either
     wide = board().model_copy(update={"margin": 0.4})
     assert (1, 2) in table_of(wide, three).ranks[0].equal
-    (note,) = (n for n in number_format.comparison_notes(table_of(wide, three)) if "3 pairs were tested" in n)
+    (note,) = (n for n in comparison_notes(table_of(wide, three)) if "3 pairs were tested" in n)
     assert f"a true difference of {ranks.detectable:.3f} or more would be found" in note
 
 
@@ -170,9 +172,8 @@ def test_two_rows_that_are_one_computation_are_no_pair(three):
     ]
     table = table_of(board(), [*(r for r in three if r.cell.method != "etp"), *twice])
     ranks = table.ranks[0]
-    assert (ranks.pairs, ranks.equal) == (2, ())
-    assert ranks.letters == {0: "a", 1: "b", 2: "b"}
-    assert any("merl and etp have the same predictions" in note for note in table.footnotes)
+    assert [line.label for line in table.lines] == ["kmerl", "merl = etp"]
+    assert (ranks.pairs, ranks.letters) == (1, {0: "a", 1: "b"})
 
 
 def test_intervals_over_replicates_come_from_predictions_and_are_kept(tmp_path, three):
@@ -280,7 +281,7 @@ def test_where_letters_would_be_too_many_a_rank_stands(three, monkeypatch):
     monkeypatch.setattr(number_format, "MANY_GROUPS", 1)
     assert [number_format.superscript(table, line, 0) for line in table.lines] == ["1", "2", "2"]
     assert [number_format.letters(table, line, 0) for line in table.lines] == ["a", "b", "b"]  # for the CSV
-    assert any("one plus the number of rows" in note for note in number_format.comparison_notes(table))
+    assert any("one plus the number of rows" in note for note in comparison_notes(table))
 
 
 def test_classes_are_listed_and_rare_ones_flagged(make_result):

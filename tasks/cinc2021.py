@@ -8,13 +8,7 @@ after ``bench splits import ecgbench``. Labels are what each hospital coded: Nin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from bench.task import Examples, Task
-from tasks.label_columns import multi_hot
-
-if TYPE_CHECKING:
-    import pandas as pd
+from tasks.label_columns import CodedTask
 
 SOURCE = "Reyna et al., Physiological Measurement 43:084001, 2022; classes as in ecg-fm-benchmarking"
 
@@ -180,44 +174,31 @@ NINGBO = {
 """``LBBB`` joins 164909002 with 733534002 (complete left bundle branch block), which the challenge scores as one."""
 
 
-class CohortLabels(Task):
-    """Every recording with a code; its labels among the classes."""
-
-    kind = "multilabel"
-    source = SOURCE
-
-    def examples(self, records: pd.DataFrame) -> Examples:
-        coded = records[records["codes"].str.len().gt(0).to_numpy(bool)]
-        return Examples(
-            record_ids=coded.index.to_numpy(dtype=str),
-            patient_ids=coded["patient_id"].to_numpy(dtype=str),
-            targets=multi_hot(coded["labels"], self.classes),
-            columns=coded.reset_index(drop=True),
-        )
-
-
-class GeorgiaLabels(CohortLabels):
+class GeorgiaLabels(CodedTask):
     """50 rhythm, conduction and waveform diagnoses of the Georgia cohort."""
 
     name = "georgia"
     dataset = "georgia"
     split = "georgia"
     classes = GEORGIA
+    source = SOURCE
 
 
-class CPSCExtraLabels(CohortLabels):
+class CPSCExtraLabels(CodedTask):
     """33 diagnoses of CPSC-Extra; this cohort has hardly a normal recording."""
 
     name = "cpsc-extra"
     dataset = "cpsc-extra"
     split = "cpsc-extra"
     classes = CPSC_EXTRA
+    source = SOURCE
 
 
-class NingboLabels(CohortLabels):
+class NingboLabels(CodedTask):
     """68 diagnoses of the Ningbo cohort, which has 7,615 recordings coded flutter and none coded fibrillation."""
 
     name = "ningbo"
     dataset = "ningbo"
     split = "ningbo"
     classes = NINGBO
+    source = SOURCE

@@ -1,10 +1,16 @@
-"""Targets from list-valued columns of records."""
+"""Multilabel tasks in which a recording without any of the classes is a negative of all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+
+from bench.task import Examples, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def multi_hot(labels: Iterable[Iterable[str]], classes: Mapping[str, str]) -> np.ndarray:
@@ -15,3 +21,22 @@ def multi_hot(labels: Iterable[Iterable[str]], classes: Mapping[str, str]) -> np
     for row, columns in enumerate(rows):
         targets[row, columns] = 1
     return targets
+
+
+class CodedTask(Task):
+    """Classes read from a list-valued column, for every recording of which something is stated."""
+
+    kind: ClassVar[str] = "multilabel"
+    column: ClassVar[str] = "labels"
+    """The records' column that lists the classes of each recording."""
+    stated: ClassVar[str] = "codes"
+    """The records' column that lists what the publisher states; a recording with an empty list takes no part."""
+
+    def examples(self, records: pd.DataFrame) -> Examples:
+        chosen = records[records[self.stated].str.len().gt(0).to_numpy(bool)]
+        return Examples(
+            record_ids=chosen.index.to_numpy(dtype=str),
+            patient_ids=chosen["patient_id"].to_numpy(dtype=str),
+            targets=multi_hot(chosen[self.column], self.classes),
+            columns=chosen.reset_index(drop=True),
+        )

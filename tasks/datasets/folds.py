@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -48,3 +49,43 @@ def balanced_folds(records: pd.DataFrame, labels: Sequence[Iterable[str]], salt:
 def fold_roles(fold: pd.Series) -> pd.Series:
     """Folds 1-8 train, 9 validates, 10 tests; 0 is in none."""
     return fold.map(lambda k: {0: "", 9: "validation", 10: "test"}.get(int(k), "train"))
+
+
+def rarest_label(labels: Sequence[Sequence[str]], pooled: int) -> list[str]:
+    """The rarest label of each record, the first by name of several; ``rare`` for those of fewer than ``pooled`` records."""
+    counts = Counter(label for some in labels for label in some)
+    rarest = [min(some, key=lambda label: (counts[label], label)) for some in labels]
+    return [label if counts[label] >= pooled else "rare" for label in rarest]
+
+
+def ecgbench_folds(labels: Sequence[str], patients: Sequence[str], seed: int = 42) -> np.ndarray:
+    """Folds 1 to 10 of ECGBench, int64 [record]: those of scikit-learn's ``StratifiedGroupKFold(10, shuffle=True)``.
+
+    The same folds in a tenth of the time, independent of scikit-learn's version: all folds that a patient may join are
+    weighed at once. Tests compare them with scikit-learn's and with published digests.
+
+    Args:
+        labels: one stratum per record.
+        patients: of each record; folds keep them whole.
+    """
+    _, stratum, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
+    _, patient = np.unique(np.asarray(patients), return_inverse=True)
+    counts = np.zeros((patient.max() + 1, len(sizes)))
+    np.add.at(counts, (patient, stratum), 1)
+    order = np.arange(len(counts))
+    np.random.RandomState(seed).shuffle(order)
+    order = order[np.argsort(-np.std(counts[order], axis=1), kind="stable")]
+    per_fold = np.zeros((N_FOLDS, len(sizes)))
+    joins = np.eye(N_FOLDS)[:, :, None]  # [candidate, fold, 1]
+    fold_of = np.zeros(len(counts), np.int64)
+    for member in order:
+        spread = np.std((per_fold + joins * counts[member]) / sizes, axis=1).mean(axis=1)
+        records = per_fold.sum(axis=1)
+        best, least, fewest = 0, np.inf, np.inf
+        for k in range(N_FOLDS):
+            equal = abs(spread[k] - least) <= 1e-8 + 1e-5 * abs(least)
+            if spread[k] < least or (equal and records[k] < fewest):
+                best, least, fewest = k, spread[k], records[k]
+        per_fold[best] += counts[member]
+        fold_of[member] = best + 1
+    return fold_of[patient]

@@ -22,6 +22,7 @@ QUICK = ["pretrain.epochs=1", "linear.epochs=2"]
         ("csn-merl", "macro_auroc"),
         ("ptbxl-single", "macro_auroc"),
         ("georgia", "macro_auroc"),
+        ("sph", "macro_auroc"),
         ("icbeb-identification", "accuracy"),
         ("ptbxl-identification", "accuracy"),
     ],

@@ -35,6 +35,8 @@ PUBLISHED = [
             "SCP-ECG Statement Description,AHA code,aECG REFID,CDISC Code,DICOM Code"
         ),
     ),
+    ("sph", "metadata.csv", "ECG_ID,AHA_Code,Patient_ID,Age,Sex,N,Date"),
+    ("sph", "code.csv", "Category,Code,Description"),
     ("cpsc2018", "REFERENCE.csv", "Recording,First_label,Second_label,Third_label"),
     ("mimic-iv-ecg", "record_list.csv", "subject_id,study_id,file_name,ecg_time,path"),
     (

@@ -1,0 +1,141 @@
+"""Further questions of PTB-XL: age, sex, and form, rhythm and subclass without their rarest classes, as in ecg-fix.
+
+ecg-fix ("PTBXL_C") leaves out thirteen classes that have few positives in the test fold, and then the recordings that are
+left without a class. Labels, folds and prompts are those of the tasks with all classes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from bench.task import Examples, MultilabelTask, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ECG_FIX = "ecg-fix, tasks PTBXL_C: the classes with enough positives in the test fold"
+
+SUBCLASSES_19 = {
+    "AMI": "anterior myocardial infarction",
+    "LAFB/LPFB": "left anterior or left posterior fascicular block",
+    "LVH": "left ventricular hypertrophy",
+    "STTC": "ST/T change",
+    "IMI": "inferior myocardial infarction",
+    "CRBBB": "complete right bundle branch block",
+    "LAO/LAE": "left atrial overload or enlargement",
+    "NORM": "normal ECG",
+    "AVB": "atrioventricular block",
+    "RAO/RAE": "right atrial overload or enlargement",
+    "ISC": "non-specific ischemia",
+    "LMI": "lateral myocardial infarction",
+    "ISCI": "ischemia in inferior leads",
+    "ISCA": "ischemia in anterior leads",
+    "NST": "non-specific ST changes",
+    "CLBBB": "complete left bundle branch block",
+    "IRBBB": "incomplete right bundle branch block",
+    "RVH": "right ventricular hypertrophy",
+    "IVCD": "non-specific intraventricular conduction disturbance",
+}
+
+FORM_15 = {
+    "PAC": "atrial premature complex",
+    "DIG": "digitalis effect",
+    "STD": "non-specific ST depression",
+    "LPR": "prolonged PR interval",
+    "QWAVE": "Q waves present",
+    "VCLVH": "voltage criteria for left ventricular hypertrophy",
+    "NDT": "non-diagnostic T abnormalities",
+    "LOWT": "low amplitude T-waves",
+    "ABQRS": "abnormal QRS",
+    "LNGQT": "long QT interval",
+    "NT": "non-specific T-wave changes",
+    "NST": "non-specific ST changes",
+    "PVC": "ventricular premature complex",
+    "INVT": "inverted T-waves",
+    "LVOLT": "low QRS voltages in the frontal and horizontal leads",
+}
+
+RHYTHM_7 = {
+    "SVARR": "supraventricular arrhythmia",
+    "STACH": "sinus tachycardia",
+    "SARRH": "sinus arrhythmia",
+    "SBRAD": "sinus bradycardia",
+    "AFIB": "atrial fibrillation",
+    "SR": "sinus rhythm",
+    "PACE": "normal functioning artificial pacemaker",
+}
+
+
+class PTBXLSubclass19(MultilabelTask):
+    """19 diagnostic subclasses of PTB-XL: without ILBBB, PMI, WPW and SEHYP."""
+
+    name = "ptbxl-sub-19"
+    dataset = "ptbxl"
+    split = "ptbxl-sub-19"
+    column = "subclass"
+    classes = SUBCLASSES_19
+    source = ECG_FIX
+
+
+class PTBXLForm15(MultilabelTask):
+    """15 statements on the form of the ECG in PTB-XL: without HVOLT, PRC(S), STE and TAB."""
+
+    name = "ptbxl-form-15"
+    dataset = "ptbxl"
+    split = "ptbxl-form-15"
+    column = "form"
+    classes = FORM_15
+    source = ECG_FIX
+
+
+class PTBXLRhythm7(MultilabelTask):
+    """Seven rhythm statements of PTB-XL: without AFLT, BIGU, PSVT, SVTAC and TRIGU."""
+
+    name = "ptbxl-rhythm-7"
+    dataset = "ptbxl"
+    split = "ptbxl-rhythm-7"
+    column = "rhythm"
+    classes = RHYTHM_7
+    source = ECG_FIX
+
+
+class PTBXLAge(Task):
+    """Age in years, from recordings of patients up to 89; PTB-XL writes 300 for any age above."""
+
+    name = "ptbxl-age"
+    kind = "regression"
+    dataset = "ptbxl"
+    split = "ptbxl-age"
+    classes: ClassVar[dict[str, str]] = {"age": "age in years"}
+    source = "Wagner et al., Scientific Data 7:154, 2020; BenchECG asks for age too, on other datasets"
+
+    def examples(self, records: pd.DataFrame) -> Examples:
+        chosen = records[records["age"].between(0, 89).to_numpy(bool)]
+        return Examples(
+            record_ids=chosen.index.to_numpy(dtype=str),
+            patient_ids=chosen["patient_id"].to_numpy(dtype=str),
+            targets=chosen[["age"]].to_numpy(np.float64),
+            columns=chosen.reset_index(drop=True),
+        )
+
+
+class PTBXLSex(Task):
+    """Sex as PTB-XL records it, male or female."""
+
+    name = "ptbxl-sex"
+    kind = "multiclass"
+    dataset = "ptbxl"
+    split = "ptbxl-sex"
+    classes: ClassVar[dict[str, str]] = {"male": "ECG of a man", "female": "ECG of a woman"}
+    source = "Wagner et al., Scientific Data 7:154, 2020 (0 male, 1 female)"
+
+    def examples(self, records: pd.DataFrame) -> Examples:
+        chosen = records[records["sex"].isin((0, 1)).to_numpy(bool)]
+        return Examples(
+            record_ids=chosen.index.to_numpy(dtype=str),
+            patient_ids=chosen["patient_id"].to_numpy(dtype=str),
+            targets=chosen["sex"].to_numpy(np.int64),
+            columns=chosen.reset_index(drop=True),
+        )

@@ -23,6 +23,7 @@ QUICK = ["pretrain.epochs=1", "linear.epochs=2"]
         ("ptbxl-single", "macro_auroc"),
         ("georgia", "macro_auroc"),
         ("sph", "macro_auroc"),
+        ("ptbdb-mi", "macro_auroc"),
         ("icbeb-identification", "accuracy"),
         ("ptbxl-identification", "accuracy"),
     ],

@@ -158,7 +158,10 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
             raise ConfigError(f"{self.method} is pretrained: its config is that of its checkpoint; leave settings out.")
         else:
             folder = self._checkpoint_folder()
-        method = seeded_method(cls, read_config(cls, folder), self.seed)
+        config = read_config(cls, folder)
+        if config.input_fields and self.settings:  # one checkpoint serves all their values
+            config = config.model_copy(update=self._config(cls, "paper").model_dump(include=set(config.input_fields)))
+        method = seeded_method(cls, config, self.seed)
         load_weights(method, folder)
         return method
 

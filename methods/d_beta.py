@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from bench.batch import ECGBatch
-from bench.method import Method, MethodConfig
 from bench.method.published_names import PublishedNames, within
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
 from methods.nets.d_beta import D_BETA, DBETANet
+from methods.released_model import ReleasedModel
 
 
-class DBETA(Method):
+class DBETA(ReleasedModel):
     """A wav2vec-like network with a class token for 10 s of 12 leads in mV, with the authors' weights.
 
     The release does not state in which order the weights learned the leads; the standard order is assumed, in which its
@@ -34,20 +33,21 @@ class DBETA(Method):
             "licence": "CC-BY-NC-4.0",
             "corpora": ("mimic-iv-ecg",),
             "reference": "Pham et al., ICML 2025",
+            "assumed": "that the weights learned the leads in the standard order, in which the release's example feeds them: "
+            "no order is stated, and the corpus, MIMIC-IV-ECG, has aVF before aVL",
         }
     }
 
-    class Config(MethodConfig):
-        pass
-
-    def build(self, config: Config) -> None:
+    def build(self, config: ReleasedModel.Config) -> None:
         self.net = DBETANet()
 
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        return self.net(batch.ecg)
+    def encode_window(
+        self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
+    ) -> Float[Tensor, "record dim"]:
+        return self.net(ecg)
 
     @classmethod
-    def published_names(cls, config: Config) -> dict[str, PublishedNames]:
+    def published_names(cls, config: ReleasedModel.Config) -> dict[str, PublishedNames]:
         return {
             "model": PublishedNames(
                 within("", "net.", D_BETA),

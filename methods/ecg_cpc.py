@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from bench.batch import ECGBatch
-from bench.method import Method, MethodConfig
 from bench.method.published_names import PublishedNames, within
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
 from methods.nets.ecg_cpc import ECG_CPC, ECGCPCEncoder
+from methods.released_model import ReleasedModel
 
 
-class ECGCPC(Method):
+class ECGCPC(ReleasedModel):
     """Four causal S4 layers on twelve leads, with the authors' weights.
 
     Source: arXiv 2509.25095 (ICLR 2026), and its released code. It reads millivolts at 240 Hz, as it was pretrained: ten
@@ -35,15 +34,14 @@ class ECGCPC(Method):
         }
     }
 
-    class Config(MethodConfig):
-        pass
-
-    def build(self, config: Config) -> None:
+    def build(self, config: ReleasedModel.Config) -> None:
         self.net = ECGCPCEncoder()
 
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        return self.net(batch.ecg)
+    def encode_window(
+        self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
+    ) -> Float[Tensor, "record dim"]:
+        return self.net(ecg)
 
     @classmethod
-    def published_names(cls, config: Config) -> dict[str, PublishedNames]:
+    def published_names(cls, config: ReleasedModel.Config) -> dict[str, PublishedNames]:
         return {"model": PublishedNames(within("", "net.", ECG_CPC), LEADS)}

@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
-from bench.batch import ECGBatch
-from bench.method import Method, MethodConfig
 from bench.method.published_names import PublishedNames, within
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
 from methods.nets.net1d import ECGFOUNDER, MEDIUM, Net1D
+from methods.released_model import ReleasedModel
 
 FILTERED = ("notch:50/scipy", "bandpass:0.67:40/4/scipy", "median:0.4")
 
 
-class ECGFounder(Method):
+class ECGFounder(ReleasedModel):
     """A supervised network for 12 leads at 500 Hz, with the authors' weights.
 
     Source: Li et al., "An Electrocardiogram Foundation Model Built on over 10 Million Recordings", NEJM AI 2(7), 2025, and
@@ -30,18 +29,21 @@ class ECGFounder(Method):
     name = "ecgfounder"
     family = "supervised"
     input = InputSpec(fs=500, seconds=10, normalise="zscore", filters=FILTERED)
+    published_facts: ClassVar = {
+        "hub": "PKUDigitalHealth/ECGFounder",
+        "licence": "MIT",
+        "corpora": ("other:heedb",),
+        "reference": "Li et al., NEJM AI 2(7), 2025",
+    }
     published_weights: ClassVar = {
         "12-lead": {
             "file": "12_lead_ECGFounder.pth",
-            "page": "https://huggingface.co/PKUDigitalHealth/ECGFounder",
-            "hub": "PKUDigitalHealth/ECGFounder",
-            "licence": "MIT",
-            "corpora": ("other:heedb",),
-            "reference": "Li et al., NEJM AI 2(7), 2025",
         }
     }
 
-    class Config(MethodConfig):
+    class Config(ReleasedModel.Config):
+        input_fields = ReleasedModel.Config.input_fields | {"preparation"}
+
         preparation: Literal["filtered", "unfiltered"] = Field(
             "filtered",
             description="filtered: notch 50 Hz, band-pass 0.67-40 Hz and a running median, as the README asks; unfiltered: "
@@ -49,14 +51,16 @@ class ECGFounder(Method):
         )
 
     @classmethod
-    def input_for(cls, config: Any) -> InputSpec:
+    def trained_input(cls, config: Any) -> InputSpec:
         return cls.input if config.preparation == "filtered" else replace(cls.input, filters=())
 
     def build(self, config: Config) -> None:
         self.net = Net1D(MEDIUM)
 
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        return self.net(batch.ecg)
+    def encode_window(
+        self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
+    ) -> Float[Tensor, "record dim"]:
+        return self.net(ecg)
 
     @classmethod
     def published_names(cls, config: Config) -> dict[str, PublishedNames]:
@@ -75,16 +79,13 @@ class ECGFounderOneLead(ECGFounder):
     published_weights: ClassVar = {
         "1-lead": {
             "file": "1_lead_ECGFounder.pth",
-            "page": "https://huggingface.co/PKUDigitalHealth/ECGFounder",
-            "hub": "PKUDigitalHealth/ECGFounder",
-            "licence": "MIT",
-            "corpora": ("other:heedb",),
-            "reference": "Li et al., NEJM AI 2(7), 2025",
         }
     }
 
     def build(self, config: ECGFounder.Config) -> None:
         self.net = Net1D(MEDIUM, leads=1)
 
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        return self.net(batch.ecg[:, :1])
+    def encode_window(
+        self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
+    ) -> Float[Tensor, "record dim"]:
+        return self.net(ecg[:, :1])

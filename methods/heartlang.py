@@ -6,19 +6,18 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from bench.batch import ECGBatch
-from bench.method import Method, MethodConfig
 from bench.method.published_names import PublishedNames, within
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
 from methods.nets.heartlang import HEARTLANG, HeartLangEncoder
 from methods.nets.heartlang_words import sentence
+from methods.released_model import ReleasedModel
 
 
-class HeartLang(Method):
+class HeartLang(ReleasedModel):
     """A transformer over the heartbeats of all leads, with the authors' weights.
 
     Source: Jin et al., "Reading Your Heart: Learning ECG Words and Sentences via Pre-training ECG Language Model", ICLR 2025,
@@ -39,18 +38,17 @@ class HeartLang(Method):
         }
     }
 
-    class Config(MethodConfig):
-        pass
-
-    def build(self, config: Config) -> None:
+    def build(self, config: ReleasedModel.Config) -> None:
         self.net = HeartLangEncoder()
 
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        device = batch.ecg.device
-        read = [sentence(recording) for recording in batch.ecg.detach().float().cpu().numpy()]
+    def encode_window(
+        self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
+    ) -> Float[Tensor, "record dim"]:
+        device = ecg.device
+        read = [sentence(recording) for recording in ecg.detach().float().cpu().numpy()]
         words, leads, seconds = (torch.from_numpy(np.stack(part)).to(device) for part in zip(*read, strict=True))
         return self.net(words, leads, seconds)
 
     @classmethod
-    def published_names(cls, config: Config) -> dict[str, PublishedNames]:
+    def published_names(cls, config: ReleasedModel.Config) -> dict[str, PublishedNames]:
         return {"model": PublishedNames(within("", "net.", HEARTLANG), LEADS)}

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from bench.batch import ECGBatch
-from bench.method import Method, MethodConfig
 from bench.method.published_names import PublishedNames, within
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
-from methods.nets.hubert_ecg import HUBERT_ECG, FlatLeads, HuBERTECGNet, Size
+from methods.nets.hubert_ecg import HUBERT_ECG, FlatLeads, HuBERTECGNet, Size, min_max
+from methods.released_model import Inputs, ReleasedModel
 
 
-class HuBERTECGSmall(Method):
+class HuBERTECGSmall(ReleasedModel):
     """HuBERT-ECG with 30 million parameters, with the authors' weights; it reads the first 5 s at 100 Hz.
 
     Leads are scaled over 10 s, put one after the other and decimated as one signal, as in pretraining, so that each rings
@@ -28,31 +28,55 @@ class HuBERTECGSmall(Method):
     name = "hubert-ecg-small"
     family = "masked"
     input = InputSpec(fs=500, seconds=10, filters=("fir:0.05:47",), filters_at="recorded", resampling="fft")
+    net_fs = 100
+    net_samples = 500
     size: ClassVar[Size] = "small"
+    published_facts: ClassVar = {
+        "licence": "CC-BY-NC-4.0",
+        "corpora": ("cinc2021", "mimic-iv-ecg", "other:code"),
+        "reference": "Coppola et al., medRxiv 2024.11.14.24317328",
+        "assumed": "that it was pretrained on PhysioNet 2021, MIMIC-IV-ECG and CODE, whose preparation is in its code: the "
+        "abstract lists no collections, and the paper was not read",
+    }
     published_weights: ClassVar = {
         "small": {
             "file": "model.safetensors",
-            "page": "https://huggingface.co/Edoardo-BS/hubert-ecg-small",
             "hub": "Edoardo-BS/hubert-ecg-small",
-            "licence": "CC-BY-NC-4.0",
-            "corpora": ("cinc2021", "mimic-iv-ecg", "other:code"),
             "megabytes": 122,
-            "reference": "Coppola et al., medRxiv 2024.11.14.24317328",
         }
     }
 
-    class Config(MethodConfig):
-        pass
-
-    def build(self, config: Config) -> None:
+    def build(self, config: ReleasedModel.Config) -> None:
         self.flat_leads = FlatLeads()
         self.net = HuBERTECGNet(self.size)
 
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        return self.net(self.flat_leads(batch.ecg))
+    def encode_as_trained(
+        self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
+    ) -> Float[Tensor, "record dim"]:
+        return self.net(self.flat_leads(ecg))
+
+    def encode_window(
+        self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
+    ) -> Float[Tensor, "record dim"]:
+        return self.net(ecg.flatten(1))
+
+    def scaled(
+        self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
+    ) -> Float[Tensor, "record lead time"]:
+        """Each lead of a window from -1 to 1."""
+        return min_max(ecg)
+
+    def scales(self, inputs: Inputs) -> bool:
+        return super().scales(inputs) or inputs == "ecg-fm-benchmarking"
 
     @classmethod
-    def published_names(cls, config: Config) -> dict[str, PublishedNames]:
+    def input_for(cls, config: Any) -> InputSpec:
+        """In ecg-fm-benchmarking it keeps its filter, which there works at 100 Hz."""
+        spec = super().input_for(config)
+        return replace(spec, filters=cls.input.filters) if config.inputs == "ecg-fm-benchmarking" else spec
+
+    @classmethod
+    def published_names(cls, config: ReleasedModel.Config) -> dict[str, PublishedNames]:
         return {"model": PublishedNames(within("", "net.", HUBERT_ECG), LEADS)}
 
 
@@ -67,12 +91,8 @@ class HuBERTECGBase(HuBERTECGSmall):
     published_weights: ClassVar = {
         "base": {
             "file": "model.safetensors",
-            "page": "https://huggingface.co/Edoardo-BS/hubert-ecg-base",
             "hub": "Edoardo-BS/hubert-ecg-base",
-            "licence": "CC-BY-NC-4.0",
-            "corpora": ("cinc2021", "mimic-iv-ecg", "other:code"),
             "megabytes": 372,
-            "reference": "Coppola et al., medRxiv 2024.11.14.24317328",
         }
     }
 
@@ -88,11 +108,7 @@ class HuBERTECGLarge(HuBERTECGSmall):
     published_weights: ClassVar = {
         "large": {
             "file": "model.safetensors",
-            "page": "https://huggingface.co/Edoardo-BS/hubert-ecg-large",
             "hub": "Edoardo-BS/hubert-ecg-large",
-            "licence": "CC-BY-NC-4.0",
-            "corpora": ("cinc2021", "mimic-iv-ecg", "other:code"),
             "megabytes": 755,
-            "reference": "Coppola et al., medRxiv 2024.11.14.24317328",
         }
     }

@@ -5,19 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
-from bench.batch import ECGBatch
-from bench.method import Method, MethodConfig
 from bench.method.published_names import PublishedNames, within
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import MIMIC_ORDER
 from methods.nets import melp as nets
+from methods.released_model import ReleasedModel
 
 
-class MELP(Method):
+class MELP(ReleasedModel):
     """A wav2vec-like network for 10 s of 12 leads, pooled by learned queries, with the authors' weights.
 
     Its features are those that the authors probe, before the projection for zero-shot classification. The weights learned the
@@ -32,7 +31,6 @@ class MELP(Method):
     published_weights: ClassVar = {
         "encoder": {
             "file": "model.safetensors",
-            "page": "https://huggingface.co/fuyingw/MELP_Encoder",
             "hub": "fuyingw/MELP_Encoder",
             "licence": "Apache-2.0",
             "corpora": ("mimic-iv-ecg",),
@@ -41,7 +39,7 @@ class MELP(Method):
         }
     }
 
-    class Config(MethodConfig):
+    class Config(ReleasedModel.Config):
         queries: int = Field(
             nets.QUERIES,
             ge=1,
@@ -51,8 +49,10 @@ class MELP(Method):
     def build(self, config: Config) -> None:
         self.net = nets.MELPNet(config.queries)
 
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        return self.net(batch.ecg)
+    def encode_window(
+        self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
+    ) -> Float[Tensor, "record dim"]:
+        return self.net(ecg)
 
     @classmethod
     def published_names(cls, config: Config) -> dict[str, PublishedNames]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from bench.batch import ECGBatch
-from bench.method import Method, MethodConfig
 from bench.method.published_names import PublishedNames, within
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
 from methods.nets.pclr_resnet import PCLR as PCLR_NAMES
 from methods.nets.pclr_resnet import RIBEIRO, STRIDES, KerasResNet, convert
+from methods.released_model import ReleasedModel
 
 
-class PCLR(Method):
+class PCLR(ReleasedModel):
     """A ResNet that tells patients apart, with the authors' weights.
 
     Source: Diamant et al., "Patient contrastive learning", PLOS Computational Biology 2022 (arXiv 2104.04569), and its
@@ -28,33 +27,38 @@ class PCLR(Method):
     name = "pclr"
     family = "contrastive"
     input = InputSpec(fs=500, seconds=10)
+    any_rate = True
     samples: ClassVar[int] = 4096
-    leads: ClassVar[tuple[int, ...]] = tuple(range(12))
+    net_leads: ClassVar[tuple[int, ...]] = tuple(range(12))
     stem_norm: ClassVar[bool] = True
+    published_facts: ClassVar = {
+        "page": "https://github.com/broadinstitute/ml4h/tree/master/model_zoo/PCLR",
+        "licence": "GPL-3.0 (of the repository)",
+        "corpora": ("other:mgh",),
+        "reference": "Diamant et al., PLOS Computational Biology 2022",
+    }
     published_weights: ClassVar = {
         "pclr": {
             "file": "PCLR.h5",
-            "page": "https://github.com/broadinstitute/ml4h/tree/master/model_zoo/PCLR",
-            "licence": "GPL-3.0 (of the repository)",
-            "corpora": ("other:mgh",),
-            "reference": "Diamant et al., PLOS Computational Biology 2022",
         }
     }
 
-    class Config(MethodConfig):
-        pass
+    def build(self, config: ReleasedModel.Config) -> None:
+        self.net = KerasResNet(len(self.net_leads), STRIDES[self.samples], self.stem_norm)
 
-    def build(self, config: Config) -> None:
-        self.net = KerasResNet(len(self.leads), STRIDES[self.samples], self.stem_norm)
-
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        ecg = batch.ecg[:, self.leads]
-        if ecg.shape[-1] != self.samples:
-            ecg = F.interpolate(ecg, self.samples, mode="linear", align_corners=True)
+    def encode_window(
+        self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
+    ) -> Float[Tensor, "record dim"]:
+        """The net on a recording of 10 s at any rate, or on a part of one at 500 Hz."""
+        ecg = ecg[:, self.net_leads]
+        whole = ecg.shape[-1] == self.input.length
+        samples = self.samples if whole else round(ecg.shape[-1] * self.samples / self.input.length)
+        if ecg.shape[-1] != samples:
+            ecg = F.interpolate(ecg, samples, mode="linear", align_corners=True)
         return self.net(ecg.transpose(1, 2))
 
     @classmethod
-    def published_names(cls, config: Config) -> dict[str, PublishedNames]:
+    def published_names(cls, config: ReleasedModel.Config) -> dict[str, PublishedNames]:
         return {"model": PublishedNames(within("", "net.", PCLR_NAMES), LEADS, convert=convert)}
 
 
@@ -66,15 +70,11 @@ class PCLRLeadII(PCLR):
 
     name = "pclr-lead-ii"
     samples: ClassVar[int] = 2500
-    leads: ClassVar[tuple[int, ...]] = (1,)
+    net_leads: ClassVar[tuple[int, ...]] = (1,)
     stem_norm: ClassVar[bool] = False
     published_weights: ClassVar = {
         "pclr-lead-ii": {
             "file": "PCLR_lead_II.h5",
-            "page": "https://github.com/broadinstitute/ml4h/tree/master/model_zoo/PCLR",
-            "licence": "GPL-3.0 (of the repository)",
-            "corpora": ("other:mgh",),
-            "reference": "Diamant et al., PLOS Computational Biology 2022",
         }
     }
 
@@ -91,9 +91,6 @@ class C3POPCLR(PCLR):
     published_weights: ClassVar = {
         "c3po-pclr": {
             "file": "c3po_pclr.h5",
-            "page": "https://github.com/broadinstitute/ml4h/tree/master/model_zoo/PCLR",
-            "licence": "GPL-3.0 (of the repository)",
-            "corpora": ("other:mgh",),
             "reference": "ml4h model zoo",
         }
     }
@@ -110,6 +107,7 @@ class RibeiroResNet(PCLR):
     name = "ribeiro-resnet"
     family = "supervised"
     input = InputSpec(fs=400, seconds=10.24)
+    any_rate = False
     published_weights: ClassVar = {
         "code": {
             "file": "model.hdf5",
@@ -121,9 +119,17 @@ class RibeiroResNet(PCLR):
         }
     }
 
-    def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
-        return self.net((10 * batch.ecg).transpose(1, 2))
+    def scaled(
+        self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
+    ) -> Float[Tensor, "record lead time"]:
+        """In tenths of a millivolt."""
+        return 10 * ecg
+
+    def encode_window(
+        self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
+    ) -> Float[Tensor, "record dim"]:
+        return self.net(ecg.transpose(1, 2))
 
     @classmethod
-    def published_names(cls, config: PCLR.Config) -> dict[str, PublishedNames]:
+    def published_names(cls, config: ReleasedModel.Config) -> dict[str, PublishedNames]:
         return {"model": PublishedNames(within("", "net.", RIBEIRO), LEADS, convert=convert)}

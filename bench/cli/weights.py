@@ -24,15 +24,14 @@ def list_command(json_output: o.Json = False, workspace: o.WorkspaceOption = Non
     """List the methods with released weights: file, licence, what the weights have seen, and whether the file is here."""
     from bench import registry
     from bench.cli.terminal import console
-    from bench.method.released import Released
+    from bench.method.released import released_files
     from bench.storage.workspace import Workspace
     from bench.weights.files import present
 
     own = Workspace.at(workspace)
     rows = []
     for name, entry in registry.entries(registry.METHODS).items():
-        for variant, facts in (entry.attributes.get("published_weights") or {}).items():
-            released = Released(**facts)
+        for variant, released in released_files(entry.attributes).items():
             existing = present(name, released, own)
             rows.append(
                 {
@@ -41,6 +40,7 @@ def list_command(json_output: o.Json = False, workspace: o.WorkspaceOption = Non
                     "file": released.file,
                     "licence": released.licence,
                     "pretrained on": ", ".join(released.corpora),
+                    "assumed": released.assumed,
                     "here": "yes" if existing else "no" if released.hub or released.url else "no, by hand",
                     "page": released.page,
                 }
@@ -51,7 +51,7 @@ def list_command(json_output: o.Json = False, workspace: o.WorkspaceOption = Non
         for row in rows:
             console().print(
                 f"{row['method']} ({row['file']}): licence {row['licence']}; pretrained on {row['pretrained on']}; "
-                f"here: {row['here']}\n  {row['page']}",
+                f"here: {row['here']}\n  {row['page']}" + f"\n  assumed: {row['assumed']}" * bool(row["assumed"]),
                 highlight=False,
                 soft_wrap=True,
             )

@@ -80,6 +80,11 @@ class Column(Coordinates):
     settings: dict[str, Any] = Field(
         default={}, description="fields of modes that the paper sets for this column alone"
     )
+    change: dict[str, Any] = Field(
+        default={},
+        description="fields of the method's config with other values than in the board's config; the column shows the "
+        "paired difference that they make",
+    )
     mean_of: list[str] = Field(default=[], description="names of the columns that this one averages")
     folds: int = Field(default=1, ge=1, description="folds over all repeats; a mean over fewer is refused")
     decimals: int | None = Field(default=None, ge=0, le=15)
@@ -167,6 +172,11 @@ class Board(_Strict):
             if row.untrained and row.untrained not in row_names - {row.name}:
                 raise ValueError(
                     f"row {row.name!r} has untrained: {row.untrained!r}, which is no other row; expected group and label"
+                )
+        for column in self.columns:
+            if unknown := sorted(set(column.change) - set(self.config)):
+                raise ValueError(
+                    f"column {column.name!r} changes {unknown[0]!r}, which the board's config does not state for all rows"
                 )
         columns = {c.name for c in self.columns}
         for column in self.columns:

@@ -70,7 +70,6 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
         if row.method not in methods:
             left_out[f"row {row.name}: {f'no method {row.method}' if row.method else 'only the paper has it'}"] = None
             continue
-        of_row = tuple(f"{row.method}.{field}={json.dumps(value)}" for field, value in row.config.items())
         for column in board.columns:
             mode = row.mode or column.mode
             if column.mean_of or mode is None:
@@ -80,18 +79,21 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
             coordinates = (
                 row.method,
                 of_mode,
-                of_row,
                 mode,
                 row.leads or column.leads or LEADS,
                 row.fraction or column.fraction,
             )
+            configs = [row.config, row.config | column.change] if column.change else [row.config]
+            of_rows = [tuple(f"{row.method}.{k}={json.dumps(v)}" for k, v in config.items()) for config in configs]
             for name in named:
                 if name not in tasks:
                     left_out[f"column {column.name}: no task {name}"] = None
                 elif not source.has(str(tasks[name].attributes["dataset"])):
                     left_out[f"column {column.name}: {tasks[name].attributes['dataset']} is not available"] = None
-                elif name not in runs.setdefault(coordinates, []):
-                    runs[coordinates].append(name)
+                else:
+                    for of_row in of_rows:
+                        wanted = runs.setdefault((*coordinates, of_row), [])
+                        wanted += [name] * (name not in wanted)
     return [
         replace(
             options,
@@ -104,6 +106,6 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
             of_board=True,
             board=board.name,
         )
-        for (method, of_mode, of_row, mode, leads, fraction), names in runs.items()
+        for (method, of_mode, mode, leads, fraction, of_row), names in runs.items()
         if names
     ], list(left_out)

@@ -63,7 +63,7 @@ def collect(board: Board, results: Iterable[Result]) -> list[Table]:
     """
     results = list(results)
     if shows_differences(board):
-        results += differences(results)
+        results += differences(results, board)
     board = with_third_party_rows(board, results)
     assigned = assign_results(board, results)
     stamps = stamps_of([result for _, result in assigned])

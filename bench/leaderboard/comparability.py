@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench import modes
 from bench.cells.result import Result
 
 
@@ -18,7 +19,7 @@ class Stamp:
         data: ``real`` or ``simulated``.
         profile: ``paper`` or ``smoke``.
         complete: whether the complete published split was scored, or a subset of it.
-        protocol: of released code that chose on the test set; empty for the protocols of this benchmark.
+        protocol: of released code; empty for the protocols of this benchmark.
         population: 0, or the number of a further set of records (another subset, an earlier version) of the same tasks.
     """
 
@@ -46,7 +47,7 @@ class Stamp:
             words = ["real data, complete splits" if self.complete else "real data, a subset of the published splits"]
         words.append(f"profile {self.profile}")
         if self.protocol:
-            words.append(f"protocol {self.protocol}, chosen on the test set")
+            words.append(f"protocol {self.protocol}" + ", chosen on the test set" * modes.looks_at_test(self.protocol))
         if self.population:
             words.append(f"other records, or an earlier version of them ({self.population + 1})")
         return " · ".join(words)

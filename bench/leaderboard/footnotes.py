@@ -55,6 +55,7 @@ def footnotes(used: Mapping[str, Sequence[Result]], described: Mapping[str, str]
         (9, _corpora(used, described or {})),
         (14, _prompts(used)),
         (2, _deviations(used)),
+        (2, _assumptions(used)),
         (1, corrections(used)),
         (1, contamination_notes(used)),
         (6, _protocols(used, described or {})),
@@ -77,6 +78,16 @@ def _ceilings(results: Sequence[Result]) -> list[str]:
         f"the same test records{f', mean of {len(at)} folds' if len(at) > 1 else ''}: no method can be expected to pass it."
         for (task, metric), at in sorted(ceilings.items())
     ]
+
+
+def _assumptions(used: Mapping[str, Sequence[Result]]) -> list[str]:
+    """What the releases of imported weights do not state and their methods assume."""
+    lines: dict[str, dict[str, None]] = defaultdict(dict)
+    for label, results in used.items():
+        for result in results:
+            if assumed := (result.checkpoint.get("imported") or {}).get("assumed"):
+                lines[assumed][label] = None
+    return [f"{', '.join(labels)}: it is assumed {assumed}." for assumed, labels in lines.items()]
 
 
 FEW = 10

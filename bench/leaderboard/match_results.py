@@ -9,6 +9,7 @@ from typing import Any
 from bench import modes, registry
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row, boards
+from bench.leaderboard.statistics.inflation import changed_mode
 from bench.runner.overrides import is_of_pretraining
 from bench.signals.leads import LEADS
 from bench.storage.artifacts import digest
@@ -25,6 +26,7 @@ def wanted_coordinates(row: Row, column: Column) -> list[CellCoordinates]:
     if not mode or not row.method:
         return []
     fraction = (row.fraction or column.fraction or 1.0) if modes.facts(mode).uses_labels else 1.0
+    mode = changed_mode(mode, column.change) if column.change else mode
     return [(task, mode, fraction, row.leads or column.leads or LEADS) for task in tasks]
 
 

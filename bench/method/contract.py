@@ -32,7 +32,7 @@ from bench import registry
 from bench.batch import ECGBatch
 from bench.method.pretrain_config import PretrainConfig
 from bench.method.published_names import PublishedNames
-from bench.method.released import Released
+from bench.method.released import Released, released_files
 from bench.method.search_space import Spaces
 from bench.reading.finite import not_finite
 from bench.renamed import accept_old_hooks
@@ -55,6 +55,9 @@ class MethodConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     after_training: ClassVar[frozenset[str]] = frozenset()
     """Fields that only decide how a trained method answers (its prompts): a checkpoint serves all their values."""
+    input_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields that only decide what goes into released weights: one imported checkpoint serves all their values. Keys of
+    features and results cover them."""
 
     pretrain: PretrainConfig = Field(PretrainConfig(), description="optimisation of pretraining")
 
@@ -119,6 +122,8 @@ class Method(nn.Module):
     """Weights that its authors have published: name -> fields of :class:`bench.method.released.Released`. A config with a
     field ``weights`` chooses one of several; otherwise the first is used. A method that has some starts from them instead
     of from a pretraining. Written literally, so that listings read it without torch."""
+    published_facts: ClassVar[dict[str, Any]] = {}
+    """Fields that all of :attr:`published_weights` share, also those of subclasses; written literally."""
     smoke: ClassVar[dict[str, Any]] = {}
     """Overrides of Config fields (dotted paths) that make the ``smoke`` profile small and quick."""
     protocols: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -324,11 +329,17 @@ class Method(nn.Module):
         return {}
 
     @classmethod
+    def weight_files(cls) -> dict[str, Released]:
+        """The weight files of its authors, by the names of :attr:`published_weights`."""
+        return released_files({"published_weights": cls.published_weights, "published_facts": cls.published_facts})
+
+    @classmethod
     def weights_for(cls, config: Any) -> Released | None:
         """What of :attr:`published_weights` a config chooses; None for a method whose authors' weights are not known."""
         if not cls.published_weights:
             return None
-        return Released(**cls.published_weights[getattr(config, "weights", next(iter(cls.published_weights)))])
+        every = cls.weight_files()
+        return every[getattr(config, "weights", next(iter(every)))]
 
     @classmethod
     def starts_from_checkpoint(cls) -> bool:

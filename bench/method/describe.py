@@ -46,9 +46,9 @@ def method_facts(entry: registry.Entry, cls: type[Method] | None = None) -> dict
         facts["pretraining"] = pretraining if cls.implements("pretraining_loss") else "no"
         facts["input"] = input_words(cls.input)
         facts["released weights"] = "; ".join(
-            f"{weights['file']}, licence {weights['licence']}, pretrained on {', '.join(weights['corpora'])}; "
-            f"{weights['page']}"
-            for weights in cls.published_weights.values()
+            f"{weights.file}, licence {weights.licence}, pretrained on {', '.join(weights.corpora)}; {weights.page}"
+            + f" (assumed: {weights.assumed})" * bool(weights.assumed)
+            for weights in cls.weight_files().values()
         )
     return {label: words for label, words in facts.items() if words}
 

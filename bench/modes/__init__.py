@@ -17,7 +17,7 @@ from bench.errors import BenchError, ConfigError
 from bench.modes.mode import Mode
 from bench.renamed import renamed_attribute
 
-__all__ = ["OURS", "Mode", "facts", "load", "modes_under", "names"]
+__all__ = ["OURS", "Mode", "facts", "load", "looks_at_test", "modes_under", "names"]
 
 OURS = "ours"
 
@@ -41,6 +41,12 @@ def load(name: str) -> Mode:
             f"and run, as in docs/how-to/new-mode.md."
         )
     return mode()
+
+
+def looks_at_test(protocol: str) -> bool:
+    """Whether a released protocol chooses on the test set; True of one that nobody registered here."""
+    known = [mode for mode in map(facts, registry.entries(registry.MODES)) if mode.released_protocol == protocol]
+    return not known or any(mode.looks_at_test for mode in known)
 
 
 @functools.cache

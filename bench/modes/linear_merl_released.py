@@ -169,6 +169,7 @@ class LinearMerlReleased(Mode):
     reads_features = True
     needs_several_at_once = True
     released_protocol = PROTOCOL
+    looks_at_test = True
     replaces = "linear"
     Config = Config
     run = staticmethod(run)

@@ -37,8 +37,10 @@ class Mode:
     gives_head: ClassVar[bool] = False
     """Whether it returns the trained head, through which ``bench explain`` follows a score back to the recording."""
     released_protocol: ClassVar[str | None] = None
-    """The released protocol that it repeats, looking at the test set as that code does: ``--protocol`` asks for it. Such a
-    mode is given the test targets, no other is; its results are stamped and never share a table with others."""
+    """The released protocol that it repeats: ``--protocol`` asks for it. Its results are stamped and never share a table with
+    others."""
+    looks_at_test: ClassVar[bool] = False
+    """Whether the released protocol chooses on the test set. Such a mode is given the test targets, no other is."""
     replaces: ClassVar[str | None] = None
     """The mode whose place it takes under that protocol."""
 

@@ -44,6 +44,8 @@ def features_folder(resolved: ResolvedCell) -> tuple[Path, dict[str, Any], bool]
         "leads": list(resolved.cell.leads),
         "windows": digest(windows),
     }
+    if spec is not None and config.input_fields:  # the key of the checkpoint does not cover them
+        inputs["fed"] = config.model_dump(mode="json", include=set(config.input_fields))
     folder = resolved.session.source.workspace.features / f"{name}-{digest(inputs)[:16]}"
     return folder, inputs, windows is None
 

@@ -150,7 +150,11 @@ def plan(options: RunOptions) -> Plan:
             planned.left_out.append(str(error).removesuffix("."))
             continue
         offered = method.modes()
-        answers = [mode for mode in wanted_modes if mode.honest in offered]
+        answers = [
+            mode
+            for mode in wanted_modes
+            if mode.honest in offered and (mode.replaces is None or any(map(method.implements, mode.needs_one_of)))
+        ]
         missing = [mode.name for mode in wanted_modes if mode not in answers]
         if not answers and name in by_name:
             raise ConfigError(

@@ -37,7 +37,7 @@ def rescored(result: Result, table: pd.DataFrame | None = None) -> dict[str, Any
         scores,
         names,
         parts["test"].patient_id.to_numpy(str),
-        validation=values["test" if modes.facts(result.cell.mode).released_protocol else "validation"],
+        validation=values["test" if modes.facts(result.cell.mode).looks_at_test else "validation"],
         bootstrap=BOOTSTRAP,
         groups={**task.groups, **SeenClasses(result.seen.get("classes", {})).groups},
     ).to_dict()

@@ -135,7 +135,7 @@ def _compute(resolved: ResolvedCell) -> Result:
 
     targets = data.examples.targets
     validation = (targets[partition.validation], output.validation) if len(output.validation) else None
-    if resolved.mode.released_protocol:  # which also takes its thresholds from the test set
+    if resolved.mode.looks_at_test:  # also for its thresholds
         validation = (targets[partition.test], output.test)
     seen = SeenClasses()
     if spec is not None and resolved.mode.names_classes:
@@ -274,9 +274,7 @@ def _predict(
                 seed=resolved.seed,
                 progress=progress,
                 prompts=task.class_names,
-                test_targets=resolved.data.examples.targets[partition.test]
-                if resolved.mode.released_protocol
-                else None,
+                test_targets=resolved.data.examples.targets[partition.test] if resolved.mode.looks_at_test else None,
                 report=report,
             )
         )

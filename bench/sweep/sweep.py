@@ -153,7 +153,8 @@ def plan_sweep(options: SweepOptions, source: DataSource) -> tuple[list[Planned]
     first = plan.cells[0]
     method = registry.load(registry.METHODS, first.method)
     if modes.facts(first.mode).released_protocol:
-        raise ConfigError(f"{first.mode} chooses on the test set, so that it cannot be swept.")
+        why = "chooses on the test set" if modes.facts(first.mode).looks_at_test else "repeats a released protocol"
+        raise ConfigError(f"{first.mode} {why}, so that it cannot be swept.")
     if method.implements("combine"):
         raise ConfigError(f"{first.method} trains nothing; sweep its members.")
     spaces = spaces_of(options, method, first.mode)

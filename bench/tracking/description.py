@@ -90,8 +90,10 @@ def _warnings(result: Result) -> list[str]:
         notes.append("simulated recordings: the number says nothing about patients")
     if result.profile == "smoke":
         notes.append("profile smoke: short training, not comparable with a paper's number")
-    if protocol := modes.facts(result.cell.mode).released_protocol:
-        notes.append(f"protocol {protocol}: epoch and thresholds are chosen on the test set")
+    mode = modes.facts(result.cell.mode)
+    if mode.released_protocol:
+        chosen = ": epoch and thresholds are chosen on the test set" if mode.looks_at_test else ""
+        notes.append(f"protocol {mode.released_protocol}{chosen}")
     if not result.split.get("complete", True):
         notes.append("the split is not the complete published one")
     if left_out := result.score.get("left_out"):

@@ -68,7 +68,9 @@ class CheckpointSpec:
             "method": self.method.name,
             "source": method_digest(self.method, self.config),
             "loop": [module_digest(f"bench.training.{name}") for name in LOOP],
-            "config": self.config.model_dump(mode="json", exclude=set(self.config.after_training)),
+            "config": self.config.model_dump(
+                mode="json", exclude=set(self.config.after_training | self.config.input_fields)
+            ),
             "input": wanted.to_dict() | {"downstream": ()},  # read after pretraining
             "transforms": None if self.fs is None else input_digest(wanted, self.fs),
             "corpus": self.corpus,

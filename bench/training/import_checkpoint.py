@@ -69,6 +69,8 @@ def import_checkpoint(
     final = spec.folder(checkpoints)
     if not final.is_dir():
         imported = {"file": path.name, "sha256": digest, "whole": names.covers == "", "names": asdict(report)}
+        if (released := cls.weights_for(config)) is not None and released.assumed:
+            imported["assumed"] = released.assumed
         facts = {"imported": imported, "records": {}, "batch_size": None, "steps": None, "seconds": None}
         weights = {name: value.detach().cpu().contiguous() for name, value in method.state_dict().items()}
         write_checkpoint(spec, final, method, weights, facts)
@@ -129,7 +131,8 @@ def imported_spec(
         "part": part,
         "lead_order": list(order),
     }
-    return CheckpointSpec(cls, config, corpus)
+    defaults = {name: type(config).model_fields[name].default for name in config.input_fields}
+    return CheckpointSpec(cls, config.model_copy(update=defaults), corpus)
 
 
 def _converted(path: Path, tensors: dict[str, Tensor], names: PublishedNames) -> dict[str, Tensor]:

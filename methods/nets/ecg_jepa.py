@@ -91,18 +91,19 @@ class ECGJEPAEncoder(nn.Module):
         """Normalised tokens, lead by lead.
 
         Args:
-            ecg: recordings of 2500 samples.
+            ecg: recordings of 2500 samples; shorter ones have the first positions.
             leads: which of the eight leads the rows are; all in their order, by default.
         """
         rows = list(range(LEADS)) if leads is None else leads
-        if ecg.shape[1:] != (len(rows), PATCHES * PATCH):
+        patches, rest = divmod(ecg.shape[2], PATCH)
+        if ecg.shape[1] != len(rows) or rest or not 1 <= patches <= PATCHES:
             raise ConfigError(
-                f"ECG-JEPA reads {len(rows)} leads of {PATCHES * PATCH} samples and received {list(ecg.shape[1:])}; "
-                f"choose I, II, V1 to V6 and resample 10 s to 250 Hz."
+                f"ECG-JEPA reads {len(rows)} leads of {PATCHES * PATCH} samples, or of a smaller multiple of {PATCH}, and "
+                f"received {list(ecg.shape[1:])}; choose I, II, V1 to V6 and resample 10 s to 250 Hz."
             )
-        positions = self.positions.unflatten(0, (LEADS, PATCHES))[rows].flatten(0, 1)
-        mask = visible_tokens(len(rows), PATCHES).to(ecg.device)
-        x = self.embed(ecg.unflatten(-1, (PATCHES, PATCH)).flatten(1, 2))
+        positions = self.positions.unflatten(0, (LEADS, PATCHES))[rows, :patches].flatten(0, 1)
+        mask = visible_tokens(len(rows), patches).to(ecg.device)
+        x = self.embed(ecg.unflatten(-1, (patches, PATCH)).flatten(1, 2))
         for block in self.blocks:
             x = block(x + positions, mask)
         return self.norm(x)

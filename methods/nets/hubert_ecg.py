@@ -48,6 +48,12 @@ class HuBERTECGNet(nn.Module):
         return self.trunk(ecg[:, None]).mean(1)
 
 
+def min_max(ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch lead time"]:
+    """Each lead from -1, its minimum, to 1, its maximum."""
+    low, high = ecg.amin(-1, keepdim=True), ecg.amax(-1, keepdim=True)
+    return 2 * (ecg - low) / (high - low + 1e-8) - 1
+
+
 class FlatLeads(nn.Module):
     """What the network reads: each lead scaled to [-1, 1], and of the first half every 5th sample, lead after lead.
 
@@ -67,9 +73,7 @@ class FlatLeads(nn.Module):
         self.register_buffer("response", torch.from_numpy(response), persistent=False)
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch flat"]:
-        low, high = ecg.amin(-1, keepdim=True), ecg.amax(-1, keepdim=True)
-        scaled = 2 * (ecg - low) / (high - low + 1e-8) - 1
-        return self.decimated(scaled[..., : ecg.shape[-1] // 2].flatten(1))
+        return self.decimated(min_max(ecg)[..., : ecg.shape[-1] // 2].flatten(1))
 
     def decimated(self, flat: Float[Tensor, "batch time"]) -> Float[Tensor, "batch decimated"]:
         """Every ``factor``-th sample of a signal of at least ``ends`` samples, a multiple of ``factor``."""

@@ -93,6 +93,7 @@ def faults(board: Board, profile: str) -> list[str]:
                 for column in board.columns:
                     settings = [f"{f}={json.dumps(v)}" for f, v in column.settings.items() if f.startswith(f"{mode}.")]
                     mode_config(mode, profile, parse_overrides(settings, list(METHODS)), cls)
+                    cls.Config.model_validate(method_config(cls, profile, own).model_dump() | column.change)
             one_step(row.method, method_config(cls, profile, own).model_dump_json(), asked)
         except Exception as error:
             wrong.append(f"{row.name}: {type(error).__name__}: {error}")

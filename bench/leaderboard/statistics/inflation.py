@@ -1,9 +1,10 @@
-"""Inflation: the increase of a score by a released protocol that chooses on the test set, for the same cell."""
+"""Differences between results of one cell: what a protocol that chooses on the test set adds, and what another input does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from bench import modes
 from bench.cells.result import Result
@@ -16,45 +17,85 @@ MINUS = "-minus-"
 
 
 def shows_differences(board: Board) -> bool:
-    """Whether the board has a place for differences between protocols."""
-    return any(MINUS in (part.mode or "") for part in (*board.columns, *board.rows))
+    """Whether the board has a place for differences between protocols, or between inputs of one method."""
+    return any(MINUS in (part.mode or "") for part in (*board.columns, *board.rows)) or any(
+        column.change for column in board.columns
+    )
 
 
-def differences(results: Iterable[Result]) -> list[Result]:
-    """Released minus honest for each cell that was run under both, as results of the mode ``RELEASED-minus-HONEST``.
+def differences(results: Iterable[Result], board: Board | None = None) -> list[Result]:
+    """Differences between results of one cell: between protocols, and between the configs that a board's columns name.
 
-    The interval is that of the paired difference on the same test records; there is none where predictions are not available.
-    Such a result has no separate protocol: it states what a protocol adds, and so may stand where neither would by itself.
+    ``RELEASED-minus-HONEST`` is a released protocol that chooses on the test set less ours; the mode of a column with
+    ``change`` is that of :func:`changed_mode`. The interval is that of the paired difference on the same test records; there
+    is none where predictions are not available. Such a result has no separate protocol: it states what a protocol or an input
+    adds, and so may stand where neither would by itself.
     """
-    results = list(results)
-    honest = {
-        (r.cell, r.profile, r.data, r.split.get("digest")): r for r in results if not r.provenance.get("protocol")
-    }
+    results = sorted(results, key=lambda result: str(result.provenance.get("started", "")))  # the newest counts
+    honest = {_cell(result): result for result in results if not result.provenance.get("protocol")}
     pairs = []
     for released in results:
-        if not released.provenance.get("protocol"):
+        if not _chose_on_test(released):
             continue
-        cell = replace(released.cell, mode=modes.facts(released.cell.mode).honest)
-        ours = honest.get((cell, released.profile, released.data, released.split.get("digest")))
-        if ours is None or released.config.get("method") != ours.config.get("method"):
-            continue
-        mode = f"{released.cell.mode}{MINUS}{cell.mode}"
-        metrics = {
-            name: _difference(released, ours, name)
-            for name in ours.score["metrics"]
-            if name in released.score["metrics"]
-        }
-        pairs.append(
-            replace(
-                ours,
-                key=digest([released.key, ours.key]),
-                cell=replace(cell, mode=mode),
-                score=ours.score | {"metrics": metrics, "per_class": {}},
-                config={"method": ours.config.get("method", {}), mode: released.config.get(released.cell.mode, {})},
-                folder=None,
-            )
-        )
+        ours = honest.get(_cell(released, modes.facts(released.cell.mode).honest))
+        if ours is not None and released.config.get("method") == ours.config.get("method"):
+            pairs.append(_pair(released, ours, f"{released.cell.mode}{MINUS}{ours.cell.mode}"))
+    changes = {tuple(column.change.items()): column.change for column in board.columns} if board is not None else {}
+    for change in filter(None, changes.values()):
+        pairs += _changed(results, board, change)
     return pairs
+
+
+def changed_mode(mode: str, change: Mapping[str, Any]) -> str:
+    """The mode under which the difference that a change of the method's config makes is shown."""
+    return f"{mode}[{', '.join(f'{name}={value}' for name, value in change.items())}]{MINUS}{mode}"
+
+
+def _changed(results: Sequence[Result], board: Board | None, change: Mapping[str, Any]) -> list[Result]:
+    """Results with a change less those of the rows, which have the values that the board states for all rows."""
+    stated = {name: board.config.get(name) for name in change} if board is not None else {}
+    whole: dict[Any, Result] = {}
+    for result in results:
+        config = result.config.get("method", {})
+        if all(config.get(name) == value for name, value in stated.items()):
+            whole[_cell(result), _others(result, change)] = result
+    pairs = {}
+    for result in results:
+        ours = whole.get((_cell(result), _others(result, change)))
+        config = result.config.get("method", {})
+        if ours is not None and all(config.get(name) == value for name, value in change.items()):
+            pairs[ours.key] = _pair(result, ours, changed_mode(ours.cell.mode, change))
+    return list(pairs.values())
+
+
+def _others(result: Result, change: Mapping[str, Any]) -> str:
+    """Everything that is stated of how a result was made, without the fields that a change names."""
+    config = {name: value for name, value in result.config.get("method", {}).items() if name not in change}
+    protocol = result.provenance.get("protocol")
+    return digest([config, result.config.get(result.cell.mode), result.checkpoint.get("weights_sha256"), protocol])
+
+
+def _cell(result: Result, mode: str | None = None) -> tuple[Any, ...]:
+    cell = result.cell if mode is None else replace(result.cell, mode=mode)
+    return cell, result.profile, result.data, result.split.get("digest")
+
+
+def _chose_on_test(result: Result) -> bool:
+    protocol = result.provenance.get("protocol")
+    return bool(protocol) and modes.looks_at_test(str(protocol))
+
+
+def _pair(first: Result, ours: Result, mode: str) -> Result:
+    """The first result less ours, as a result of another mode."""
+    metrics = {name: _difference(first, ours, name) for name in ours.score["metrics"] if name in first.score["metrics"]}
+    return replace(
+        ours,
+        key=digest([first.key, ours.key]),
+        cell=replace(ours.cell, mode=mode),
+        score=ours.score | {"metrics": metrics, "per_class": {}},
+        config={"method": ours.config.get("method", {}), mode: first.config.get(first.cell.mode, {})},
+        folder=None,
+    )
 
 
 def _difference(released: Result, ours: Result, metric: str) -> dict[str, float | None]:
@@ -93,7 +134,7 @@ def inflation(results: Iterable[Result]) -> list[str]:
         protocol = released.provenance.get("protocol")
         cell = replace(released.cell, mode=modes.facts(released.cell.mode).honest)
         ours = honest.get((cell, released.profile, released.data))
-        if not protocol or ours is None:
+        if not _chose_on_test(released) or ours is None:
             continue
         metric = next(iter(ours.score["metrics"]))
         theirs_value, our_value = released.metric(metric)["value"], ours.metric(metric)["value"]

@@ -99,3 +99,45 @@ def test_what_an_encoder_costs_is_counted_without_a_copy(monkeypatch):
     assert found["recordings_per_second"] > 0
     assert method.training
     assert not method.weights.training
+
+
+def inputs_board(**change):
+    columns = [
+        Column(label="as trained", task="ptbxl-super", mode="linear"),
+        Column(label="change", task="ptbxl-super", mode="linear", change=change),
+    ]
+    config = {"inputs": "as-trained"}
+    rows = [Row(label="m", method="kmerl")]
+    return Board.model_validate(
+        {"name": "b", "title": "B", "metric": "macro_auroc", "config": config, "columns": columns, "rows": rows}
+    )
+
+
+def fed(tmp_path, scored_result, skill, inputs, **others):
+    result = scored_result(tmp_path / inputs, "kmerl", skill)
+    result.config["method"] = {"inputs": inputs} | others
+    return result
+
+
+def test_a_column_of_a_change_shows_the_paired_difference_to_the_row(tmp_path, scored_result):
+    trained, windows = (fed(tmp_path, scored_result, s, i) for s, i in ((2.0, "as-trained"), (0.5, "windows")))
+    other = fed(tmp_path, scored_result, 0.1, "zscore")
+    found = [trained, windows, other]
+    (table,) = compared(collect(inputs_board(inputs="windows"), found), found)
+    whole, change = table.lines[0].summaries
+    assert whole.keys == (trained.key,)
+    added = windows.metric("macro_auroc")["value"] - trained.metric("macro_auroc")["value"]
+    assert change.value == pytest.approx(added)
+    assert change.low < added < change.high < 0
+
+
+def test_results_that_differ_in_more_than_the_change_have_no_difference(tmp_path, scored_result):
+    trained = fed(tmp_path, scored_result, 2.0, "as-trained", weights="a")
+    found = [trained, fed(tmp_path, scored_result, 0.5, "windows", weights="b")]
+    (table,) = collect(inputs_board(inputs="windows"), found)
+    assert table.lines[0].summaries[1].value is None
+
+
+def test_a_change_of_what_the_board_does_not_state_is_refused():
+    with pytest.raises(ValueError, match=r"'change' changes 'weights', which the board's config does not state"):
+        inputs_board(weights="b")

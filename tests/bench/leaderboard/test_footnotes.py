@@ -189,3 +189,10 @@ def test_the_note_on_folds_says_whether_seeds_or_replicates_were_averaged(make_r
 
     assert "up to 2 seeds on one pretraining" in note() and "cover them" not in note()
     assert "up to 2 replicates (pretraining" in note(training=True) and "intervals cover them" in note(training=True)
+
+
+def test_what_a_release_does_not_state_is_a_footnote_of_its_rows(make_result):
+    result = make_result("d-beta")
+    result.checkpoint["imported"] = {"file": "sample.pt", "assumed": "that leads come in the standard order"}
+    notes = footnotes({"D-BETA": [result], "MERL": [make_result("merl")]})
+    assert "D-BETA: it is assumed that leads come in the standard order." in notes

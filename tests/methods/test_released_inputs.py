@@ -1,4 +1,4 @@
-"""What released models are fed instead of what they were trained on (``inputs``)."""
+"""Alternative inputs of released models (``inputs``), and the protocol that needs one."""
 
 import numpy as np
 import pytest

@@ -24,7 +24,7 @@ def test_both_protocols_stand_in_tables_of_their_own_and_the_difference_is_told(
 
 
 def test_a_protocol_that_fits_no_mode(bench):
-    assert "expected one of ours, merl-released" in bench(*RUN, "--protocol", "merl").err
+    assert "expected one of ours, ecg-fm-benchmarking, merl-released" in bench(*RUN, "--protocol", "merl").err
     zeroshot = ("run", "-m", "random-resnet", "-t", "ptbxl-super", "--mode", "zeroshot", "--no-track")
     done = bench(*zeroshot, "--protocol", "merl-released")
     assert done.code == 2

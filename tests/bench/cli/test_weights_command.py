@@ -1,5 +1,7 @@
 """``bench weights``, and a run of a method that starts from released weights."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -97,3 +99,61 @@ def test_a_frozen_encoder_has_the_released_weights(plugin, bench, tmp_path, monk
     encoder = FrozenEncoder("released", fs=100, workspace=tmp_path / "own")
     signals = np.ones((2, 12, 100), np.float32)
     np.testing.assert_allclose(encoder.transform(signals), [[50.0, 51.0, 52.0]] * 2)
+
+
+FED = """
+    from typing import ClassVar
+    import torch
+    from bench.method.published_names import PublishedNames
+    from bench.signals.input_spec import InputSpec
+    from bench.signals.leads import LEADS
+    from methods.released_model import ReleasedModel
+    class Mine(ReleasedModel):
+        '''Released. Source: this test.'''
+        name = "fed"
+        input = InputSpec(fs=100, seconds=10, normalise="zscore")
+        published_facts: ClassVar = {"page": "https://example.org", "licence": "MIT", "assumed": "that it works"}
+        published_weights: ClassVar = {"first": {"file": "first.pth", "corpora": ("mimic-iv-ecg",)}}
+        def build(self, config):
+            self.net = torch.nn.Linear(12, 12)
+        def encode_window(self, ecg, leads):
+            return self.net(ecg.square().mean(2))
+        @classmethod
+        def published_names(cls, config):
+            return {"model": PublishedNames(((r"fc\\.", "net."),), LEADS)}
+"""
+BOARD = """
+title: Fed
+metric: macro_auroc
+config: {inputs: as-trained}
+columns:
+  - {label: trained, task: ptbxl-super, mode: linear}
+  - {label: windows, task: ptbxl-super, mode: linear, change: {inputs: raw-windows}}
+rows:
+  - {label: Mine, method: fed}
+"""
+
+
+def test_inputs_of_a_released_model_share_its_weights_and_not_their_results(plugin, bench, tmp_path):
+    plugin("feeds", FED)
+    torch.save({"fc.weight": torch.eye(12), "fc.bias": torch.zeros(12)}, tmp_path / "first.pth")
+    assert bench("weights", "import", "fed", str(tmp_path / "first.pth")).code == 0
+    assert '"assumed": "that it works"' in bench("weights", "list", "--json").out
+    board = tmp_path / "fed.yaml"
+    board.write_text(BOARD)
+    ran = bench("run", "--board", str(board), "--no-track", "--set", "linear.epochs=2")
+    assert ran.code == 0, ran.err
+    page = Path(bench("leaderboard", "render", str(board)).out.strip())
+    shown = page.read_text()
+    assert "it is assumed that it works" in shown
+    row = next(line for line in shown.splitlines() if line.startswith("| Mine"))
+    assert row.count("[") == 2, row  # a value and a difference, each with its interval
+    assert len(list((page.parents[1] / "checkpoints").glob("fed-*"))) == 1
+    assert len(list((page.parents[1] / "features").glob("fed-*"))) == 2
+    protocol = ("run", "-m", "fed", "-t", "ptbxl-super", "--mode", "linear", "--protocol", "ecg-fm-benchmarking")
+    short = ("--no-track", "--set", "linear-ecg-fm-benchmarking.epochs=2", "--set", "fed.inputs=ecg-fm-benchmarking")
+    stamped = bench(*protocol, *short, "--json")
+    assert stamped.code == 0, stamped.err
+    assert '"protocol": "ecg-fm-benchmarking"' in stamped.out
+    bench("leaderboard", "render", str(board))
+    assert page.read_text() == shown

@@ -33,7 +33,7 @@ class ECGFM(ReleasedModel):
     published_facts: ClassVar = {
         "hub": "wanglab/ecg-fm",
         "licence": "MIT",
-        "corpora": ("mimic-iv-ecg", "ptbxl", "cpsc2018", "chapman", "ningbo", "other:georgia", "other:cpsc-extra"),
+        "corpora": ("mimic-iv-ecg", "ptbxl", "cpsc2018", "chapman", "ningbo", "georgia", "cpsc-extra"),
         "reference": "McKeen et al., arXiv 2408.05178, 2024",
     }
     published_weights: ClassVar = {

@@ -65,13 +65,15 @@ class Recording:
 
     ``signal`` is either physical (float, mV, ``gain`` None) or the publisher's integers with ``gain`` in units per mV
     (one per lead, baseline already subtracted), which the store then keeps without loss. Samples that the publisher
-    marks invalid are NaN, in which case the integers come as floats.
+    marks invalid are NaN, in which case the integers come as floats. Leads that were not recorded are named in ``absent``,
+    and their rows mean nothing: a flat lead was recorded, an absent one was not.
     """
 
     signal: np.ndarray  # [lead, time]
     fs: float  # Hz
     gain: np.ndarray | None = None  # [lead], units per mV
     median_beat: np.ndarray | None = None  # [lead, time], mV at fs, as the recorder computed it
+    absent: tuple[str, ...] = ()  # names from LEADS
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,10 @@ class RecordFile:
     """Where one record's signal lies: what ``prepare`` hands to its workers. Plain data, so that it can be pickled."""
 
     record_id: str
-    path: Path  # without extension where the format has several files
+    path: Path  # without extension where the format has several files; of a file of many records, that file
     facts: dict = field(default_factory=dict)
-    """Whatever else the reader needs. ``rate`` (Hz), where it is there, is the one rate that the recording may have."""
+    """Whatever else the reader needs. ``rate`` (Hz), where it is there, is the one rate that the recording may have;
+    ``row``, its place in a file of many records (:mod:`bench.signals.array_rows`)."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,10 @@ class Dataset(ABC):
     rates: ClassVar[tuple[int, ...]] = (500,)
     """Sampling rates (Hz) at which the publisher offers the signals, best first: the first is that of a store, unless the
     ``facts["rate"]`` of all files (``files``) is another. A recording at none of them is refused as damaged."""
+    unit: str = "mV"
+    """The unit of the signals, as far as it is known from the files: ``mV``, or ``z-score`` where the publisher scaled each
+    lead to mean 0 and SD 1 and the inverse is not known. Methods that read millivolts refuse another one
+    (:attr:`bench.signals.input_spec.InputSpec.needs_mv`); ``typical_mv`` and ``largest_mv`` are then in that unit."""
     largest_mv: ClassVar[float] = 200.0
     """The largest \\|sample\\| (mV) that the published format can hold; a recording beyond it has a wrong unit or gain."""
     typical_mv: ClassVar[tuple[float, float]] = (0.0005, 10.0)

@@ -103,7 +103,7 @@ def prepare(
     store = source.store(dataset, rate, say)
     facts = store.manifest
     typer.echo(f"{store.path}: {len(store.records):,} recordings of {dataset} {facts['version']} at {store.fs:g} Hz")
-    for key in ("n_skipped", "n_doubtful", "n_nan", "n_flat", "n_dead"):
+    for key in ("n_skipped", "n_doubtful", "n_nan", "n_flat", "n_dead", "n_absent"):
         if facts.get(key):
             typer.echo(f"  {key.removeprefix('n_')}: {facts[key]:,} (listed in manifest.json)")
 

@@ -175,6 +175,8 @@ def _compute(resolved: ResolvedCell) -> Result:
         | ({} if data.examples.cohort is None else {"cohort": data.examples.cohort.to_dict()}),
         dataset={"name": data.task.dataset, "version": data.store.manifest["version"], "digest": data.store.digest}
         | {k: data.store.manifest[k] for k in ("fs", "n_skipped", "n_nan", "n_flat") if k in data.store.manifest}
+        | ({"n_absent": absent_leads} if (absent_leads := data.store.manifest.get("n_absent")) else {})
+        | ({"unit": data.store.unit} if data.store.unit != "mV" else {})
         | ({"n_doubtful": doubtful} if (doubtful := data.store.manifest.get("n_doubtful")) else {}),
         checkpoint=resolved.checkpoint_facts(),
         config={

@@ -11,7 +11,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from bench.dataset import UNUSABLE, Dataset, OnBadRecord, RecordFile, Recording
 from bench.errors import BenchError, DataError, unforeseen
 from bench.processes.parent_watch import end_with_parent
 from bench.signals.bounds import CHOICE, HINT, Bounds
+from bench.signals.leads import LEADS
 from bench.signals.median_beat import SECONDS as BEAT_SECONDS
 from bench.signals.quality import repair
 from bench.signals.resample import resample
@@ -30,6 +31,7 @@ from bench.signals.store_writer import (
     StoredRecording,
     StoreWriter,
     stored,
+    without,
 )
 from bench.storage.artifacts import get_or_make
 
@@ -140,6 +142,8 @@ def _prepare(
             "on_bad_record": on_bad_record,
             "source": source,
         }
+        if dataset.unit != "mV":
+            manifest["unit"] = dataset.unit
         if dataset.findings.remarks:
             manifest["remarks"] = [asdict(remark) for remark in dataset.findings.remarks]
         if dataset.has_recorder_beats:
@@ -257,8 +261,14 @@ def _read_one(
         raise DataError(reason)
     recording = read(file)
     bounds.check(recording, file)
-    signal, quality = repair(recording.signal, recording.fs)
-    gain = recording.gain
+    gain, absent = recording.gain, np.isin(LEADS, recording.absent)
+    if absent.any():
+        signal = np.zeros_like(recording.signal)
+        signal[~absent], quality = repair(recording.signal[~absent], recording.fs)
+        quality = replace(quality, absent=int(absent.sum()))
+        gain = None if gain is None else np.where(absent, 1000.0, gain)
+    else:
+        signal, quality = repair(recording.signal, recording.fs)
     doubt = bounds.doubt(signal, gain, file)
     if doubt and not keep_doubtful:
         return LeftOut(row, f"{doubt} {CHOICE}", quality)
@@ -266,7 +276,8 @@ def _read_one(
         in_mv = signal if gain is None else signal / np.asarray(gain)[:, None]
         signal, gain = resample(in_mv.astype(np.float64), recording.fs, fs), None
     beat = _beat_of(recording, fs)
-    return stored(row, signal, None if gain is None else np.asarray(gain), quality, beat, doubt)
+    outcome = stored(row, signal, None if gain is None else np.asarray(gain), quality, beat, doubt)
+    return without(outcome, absent) if absent.any() else outcome
 
 
 def _beat_of(recording: Recording, fs: float) -> np.ndarray | None:

@@ -6,8 +6,8 @@ code that did it; it appears whole or not at all, and can be deleted at any time
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,14 @@ class Transform:
             check(name, self.fs)  # a step that cannot be taken is refused before anything is read
         if not looks_across_leads(self.filters):
             object.__setattr__(self, "leads", LEADS)  # one cached store serves every choice of leads
+
+    def without(self, absent: Sequence[int]) -> Transform:
+        """The same for recordings that lack some leads [lead]."""
+        if not any(absent):
+            return self
+        present = tuple(lead for lead, lacks in zip(LEADS, absent, strict=True) if not lacks and lead in self.leads)
+        beat = self.beat_leads and tuple(lead for lead in self.beat_leads if lead in present)
+        return replace(self, leads=present, beat_leads=beat)
 
     def changes(self, fs: float) -> bool:
         """Whether recordings at ``fs`` Hz come out different."""
@@ -139,9 +147,10 @@ def transformed(store: SignalStore, rows: np.ndarray, transform: Transform) -> l
             for position in np.flatnonzero(np.isfinite(own[:, 0, 0])):
                 result[position] = resample(own[position], store.fs, transform.fs, transform.resampling)
                 lengths[position] = -1
-    for length in np.unique(lengths[lengths >= 0]):
-        alike = np.flatnonzero(lengths == length)
-        done = transform(store.read(rows[alike], 0, int(length)), store.fs)
+    absent = np.zeros((len(rows), len(LEADS)), bool) if store.absent is None else store.absent[rows]
+    for length, *lacks in np.unique(np.column_stack([lengths, absent])[lengths >= 0], axis=0).tolist():
+        alike = np.flatnonzero((lengths == length) & (absent == lacks).all(axis=1))
+        done = transform.without(lacks)(store.read(rows[alike], 0, int(length)), store.fs)
         for position, signal in zip(alike, done, strict=True):
             result[position] = signal
     return result

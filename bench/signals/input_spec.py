@@ -59,6 +59,11 @@ class InputSpec:
         return round(self.fs * self.seconds)
 
     @property
+    def needs_mv(self) -> bool:
+        """Whether the unit of the signals makes a difference: it does not after scaling."""
+        return self.normalise == "none" and not any(name.startswith("zscore") for name in self.filters)
+
+    @property
     def in_pretraining(self) -> InputSpec:
         """The input as pretraining reads it."""
         return replace(self, crop="random") if self.crop == "random-in-pretraining" else self

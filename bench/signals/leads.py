@@ -52,11 +52,14 @@ def canonical_lead(name: str) -> str:
     return lead
 
 
-def lead_order(names: Sequence[str], where: str) -> list[int]:
+def lead_order(names: Sequence[str], where: str, may_lack: Iterable[str] = ()) -> list[int]:
     """Positions of the twelve standard leads among a file's own ``names``, so that ``signal[order]`` is in LEADS order.
 
+    Args:
+        may_lack: leads that the file need not have; those that it lacks are left out of the answer.
+
     Raises:
-        DataError: when a standard lead is missing or named twice; ``where`` names the file.
+        DataError: when another standard lead is missing, or one is named twice; ``where`` names the file.
     """
     position: dict[str, int] = {}
     for i, name in enumerate(names):
@@ -69,7 +72,7 @@ def lead_order(names: Sequence[str], where: str) -> list[int]:
                 f"record again from the publisher, or leave it out with --on-bad-record skip."
             )
         position[lead] = i
-    missing = [lead for lead in LEADS if lead not in position]
+    missing = [lead for lead in LEADS if lead not in position and lead not in may_lack]
     if missing:
         listing = (
             f"names {len(names)} leads ({_shown(names)})" if any(names) else f"names none of its {len(names)} leads"
@@ -78,7 +81,7 @@ def lead_order(names: Sequence[str], where: str) -> list[int]:
             f"{where}: lead {', '.join(missing)} missing; the header {listing}, expected the 12 standard ones ({ACCEPTED}). "
             f"Fetch the record again from the publisher, or leave it out with --on-bad-record skip."
         )
-    return [position[lead] for lead in LEADS]
+    return [position[lead] for lead in LEADS if lead in position]
 
 
 def _shown(names: Sequence[str]) -> str:

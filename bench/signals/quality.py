@@ -29,6 +29,7 @@ class Quality:
     n_zeroed: int = 0  # of those, samples in gaps too long to fill
     flat_leads: int = 0
     dead: bool = False
+    absent: int = 0  # leads that were not recorded; they are not among the flat ones
 
 
 def repair(signal: Shaped[np.ndarray, "lead time"], fs: float) -> tuple[Shaped[np.ndarray, "lead time"], Quality]:

@@ -65,6 +65,7 @@ class SignalStore:
         manifest: what it holds and where that came from.
         fs: Hz.
         lengths: int64 [record], samples in each recording.
+        absent: bool [record, lead], leads that were not recorded, which read as zeros; None if every recording has all.
         digest: identifies signals and metadata together; ``signals_digest`` the signals alone.
     """
 
@@ -75,12 +76,15 @@ class SignalStore:
         self.signals_digest: str = manifest["signals_digest"]
         try:
             self._signals = np.load(path / "signals.npy", mmap_mode="r")
-            self._gains = np.load(path / "gains.npy")
+            self._stored_gains = np.load(path / "gains.npy")
             self._offsets = np.load(path / "offsets.npy") if manifest["ragged"] else None
             beats = path / "beats.npy"
             self._beats = np.load(beats, mmap_mode="r") if beats.is_file() else None
         except Exception as error:  # numpy evaluates a header as Python: damaged ones raise many kinds of error
             raise DamagedStore(f"the store {path} is damaged: {error}") from error
+        absent = np.isnan(self._stored_gains)
+        self.absent = absent if absent.any() else None
+        self._gains = np.where(absent, np.float32(1), self._stored_gains) if absent.any() else self._stored_gains
         count, shape = manifest["n_records"], self._signals.shape
         if manifest["ragged"]:
             fits = shape == (manifest["n_samples"] * len(LEADS),)
@@ -121,6 +125,11 @@ class SignalStore:
         return len(self._gains)
 
     @property
+    def unit(self) -> str:
+        """Of the signals: ``mV`` but for the datasets that state another one (:attr:`bench.dataset.Dataset.unit`)."""
+        return str(self.manifest.get("unit", "mV"))
+
+    @property
     def uniform_length(self) -> int | None:
         """Samples in every recording, or None where lengths differ."""
         return None if self._offsets is not None else int(self._signals.shape[2])
@@ -152,7 +161,7 @@ class SignalStore:
     def read(
         self, rows: np.ndarray, start: int | np.ndarray | None = None, length: int | None = None
     ) -> Float32[np.ndarray, "row lead time"]:
-        """Signals in mV.
+        """Signals in mV (:attr:`unit`).
 
         Args:
             rows: int [row].
@@ -248,7 +257,7 @@ class SignalStore:
         return [self._name(row) for row in range(len(self)) if self._altered(row)]
 
     def _altered(self, row: int) -> bool:
-        now = recording_digest(self._block(row), self._gains[row], self._stored_beat(row))
+        now = recording_digest(self._block(row), self._stored_gains[row], self._stored_beat(row))
         return now != self.recording_digests[row].tobytes()
 
     def _name(self, row: int) -> str:

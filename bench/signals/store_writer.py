@@ -8,7 +8,7 @@ Layout of a store::
 
     signals.npy     int16 [record, lead, time], or [sample] where lengths differ: one [lead, time] block a record
     offsets.npy     int64 [record + 1], only where lengths differ: the sample (per lead) at which each record begins
-    gains.npy       float32 [record, lead], units per mV
+    gains.npy       float32 [record, lead], units per mV; NaN for a lead that was not recorded, whose samples are 0
     beats.npy       int16 [record, lead, time], only where recorders computed median beats: units of 1 microvolt, all of
                     a record -32768 if it has none
     digests.npy     uint8 [record, 16], BLAKE2b of each record's samples, gains and median beat
@@ -26,12 +26,12 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float32, Int16
+from jaxtyping import Bool, Float32, Int16
 
 from bench.errors import DataError
 from bench.progress import say
@@ -93,6 +93,12 @@ def stored(
     if beat is not None:
         beat = np.clip(np.rint(beat * BEATS_PER_MV), -32_767, 32_767).astype("<i2")
     return StoredRecording(row, values, scale, recording_digest(values, scale, beat), quality or Quality(), beat, doubt)
+
+
+def without(recording: StoredRecording, absent: Bool[np.ndarray, " lead"]) -> StoredRecording:
+    """The recording with some leads marked as not recorded."""
+    gain = np.where(absent, np.float32(np.nan), recording.gain)
+    return replace(recording, gain=gain, digest=recording_digest(recording.signal, gain, recording.beat))
 
 
 def recording_digest(
@@ -159,7 +165,7 @@ class StoreWriter:
         self._plan = digest(plan)
         self._journal = self.folder / "journal.jsonl"
         self.done = self._records = self._samples = 0
-        self._lists: dict[str, list] = {"nan": [], "flat": [], "dead": [], "skipped": [], "doubtful": []}
+        self._lists: dict[str, list] = {"nan": [], "flat": [], "dead": [], "absent": [], "skipped": [], "doubtful": []}
         with _explained(destination):
             if not self._resume():
                 self._begin()
@@ -227,7 +233,12 @@ class StoreWriter:
             entry["digest"] = np.frombuffer(recording.digest, np.uint8)
         for outcome, record_id in zip(recordings, record_ids, strict=True):
             quality = outcome.quality
-            problems = {"nan": quality.n_invalid, "flat": quality.flat_leads, "dead": quality.dead}
+            problems = {
+                "nan": quality.n_invalid,
+                "flat": quality.flat_leads,
+                "dead": quality.dead,
+                "absent": quality.absent,
+            }
             if isinstance(outcome, LeftOut):
                 named["skipped"].append({"record_id": record_id, "reason": outcome.reason})
             elif outcome.doubt:

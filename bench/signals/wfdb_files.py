@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.dataset import Recording
 from bench.errors import DataError
-from bench.signals.leads import lead_order
+from bench.signals.leads import LEADS, canonical_lead, lead_order
 from bench.signals.wfdb_header import HINT, Header, SignalLine, read_header, units_per_mv
 
 _MATLAB_4 = b"\x1e\0\0\0"
@@ -27,12 +27,13 @@ _BITS = {"8": 8, "80": 8, "212": 12, "310": 10, "311": 10, "16": 16, "61": 16, "
 _GAP = "~"
 
 
-def read_recording(record: Path, header: Header | None = None) -> Recording:
+def read_recording(record: Path, header: Header | None = None, may_lack: tuple[str, ...] = ()) -> Recording:
     """Read a WFDB record as twelve leads in ``LEADS`` order, whatever their order in the file.
 
     Args:
         record: path of the record, without extension.
         header: its header, where the caller has read it already.
+        may_lack: leads that some records of the dataset do not have; they are then absent from the recording.
 
     Returns:
         The publisher's integers with their gain, baselines subtracted; where samples are marked invalid, the same
@@ -45,10 +46,10 @@ def read_recording(record: Path, header: Header | None = None) -> Recording:
     signals = header.signals
     if header.segments is not None or not _is_plain(signals):
         return _read_with_wfdb(record, header)
-    order = lead_order(header.leads, str(header.path))
+    order = lead_order(header.leads, str(header.path), may_lack)
     signal = np.ascontiguousarray(_read_frames(header).T)
     _verify_checksums(header, _sums(signal))
-    if list(order) != list(range(len(signal))):
+    if order != list(range(len(signal))):
         signal = signal[order]
     invalid = signal == np.iinfo(signal.dtype).min
     baseline = np.array([signals[i].baseline for i in order])
@@ -58,7 +59,17 @@ def read_recording(record: Path, header: Header | None = None) -> Recording:
         signal[invalid] = np.nan
     elif baseline.any():
         signal = signal.astype(np.int64) - baseline[:, None]
+    if len(order) < len(LEADS):
+        return _of_some_leads(signal, header, gain, [canonical_lead(header.leads[i]) for i in order])
     return Recording(signal=np.ascontiguousarray(signal), fs=header.fs, gain=gain)
+
+
+def _of_some_leads(signal: np.ndarray, header: Header, gain: np.ndarray, present: list[str]) -> Recording:
+    rows = [LEADS.index(lead) for lead in present]
+    every = np.zeros((len(LEADS), signal.shape[1]), signal.dtype)
+    gains = np.full(len(LEADS), 1000.0)
+    every[rows], gains[rows] = signal, gain
+    return Recording(every, header.fs, gains, absent=tuple(lead for lead in LEADS if lead not in present))
 
 
 def _is_plain(signals: tuple[SignalLine, ...]) -> bool:

@@ -22,7 +22,7 @@ def scaled_windows(
     gains: Float32[np.ndarray, "record lead"],
     length: Int64[np.ndarray, " record"],
     size: int,
-    available: Bool[np.ndarray, " lead"],
+    available: Bool[np.ndarray, "record lead"],
     how: str,
     epsilon: float,
 ) -> Float32[np.ndarray, "record lead size"]:
@@ -47,14 +47,14 @@ def _fill(samples, begin, stride, gains, length, available, how, epsilon, out): 
     for i in range(records):
         n, gain = length[i], gains[i]
         if how == 1:
-            _minmax(samples, begin[i], stride[i], n, gain, available, epsilon, centre, scale)
+            _minmax(samples, begin[i], stride[i], n, gain, available[i], epsilon, centre, scale)
         elif how == 2:
-            _zscore(samples, begin[i], stride[i], n, gain, available, epsilon, centre, scale)
+            _zscore(samples, begin[i], stride[i], n, gain, available[i], epsilon, centre, scale)
         elif how == 3:
-            _zscore_lead(samples, begin[i], stride[i], n, gain, available, epsilon, centre, scale)
+            _zscore_lead(samples, begin[i], stride[i], n, gain, available[i], epsilon, centre, scale)
         for lead in range(leads):
             row = out[i, lead]
-            if not available[lead]:
+            if not available[i, lead]:
                 row[:] = 0
                 continue
             part = samples[begin[i] + lead * stride[i] : begin[i] + lead * stride[i] + n]

@@ -90,7 +90,8 @@ class SignalView:
         progress: called with (done, all) while transformed recordings are computed.
 
     Raises:
-        DataError: an example lies outside its recording. ConfigError: no lead, or a filter that cannot be.
+        DataError: an example lies outside its recording, or has none of the leads. ConfigError: no lead, a filter that
+            cannot be, or a spec in mV on signals in another unit.
     """
 
     def __init__(
@@ -106,9 +107,20 @@ class SignalView:
     ):
         if not leads:
             raise ConfigError("no lead is available; name at least one with --leads.")
+        if store.unit != "mV" and spec.needs_mv:
+            raise ConfigError(
+                f"the recordings of {store.manifest.get('dataset', store.path)} are in {store.unit}, and this method reads "
+                "millivolts (its input is not normalised). Use a method whose input is scaled (bench explain METHOD "
+                "--input), or another dataset."
+            )
         self.spec = spec
         self.rows = np.arange(len(store)) if rows is None else np.asarray(rows, np.int64)
         self._available = np.array([lead in leads for lead in LEADS])
+        if store.absent is not None and (none := store.absent[self.rows][:, self._available].all(axis=1)).any():
+            raise DataError(
+                f"{int(none.sum()):,} recordings have none of the leads {', '.join(leads)} (the first is row "
+                f"{self.rows[int(none.argmax())]} of {store.path}). Choose other leads, or leave them out of the task."
+            )
         named = tuple(lead for lead in LEADS if lead in leads)
         part = start is not None or seconds is not None
         # A median beat of part of a recording is made when it is asked for; of whole recordings, once and for all.
@@ -201,25 +213,29 @@ class SignalView:
         """
         positions = np.asarray(positions, np.int64)
         rows, first, length = self.rows[positions], self._first[positions], self._length[positions]
-        available = self._available
-        leads = np.repeat(available[None], len(positions), axis=0)
+        leads = np.repeat(self._available[None], len(positions), axis=0)
+        if self.store.absent is not None:
+            leads &= ~self.store.absent[rows]
         if self._transform is None and self._beat_leads is None:
             first, length = self._crop(first, length, rng)
             if self._compiles and (self.spec.padding == "after" or (length == self.spec.length).all()):
-                return self._scaled(rows, first, length), leads
+                return self._scaled(rows, first, length, leads), leads
             ecg, real = self._stored(rows, first, length), length
         else:
             ecg, real = self._computed(rows, first, length, rng)
         lengths = real if self.spec.padding == "after" else None
-        if available.all():
-            ecg = normalise(ecg, self.spec.normalise, lengths)
-        else:
-            scaled = normalise(ecg[:, available], self.spec.normalise, lengths)
-            ecg = np.zeros_like(ecg)
-            ecg[:, available] = scaled
-        return ecg, leads
+        if leads.all():
+            return normalise(ecg, self.spec.normalise, lengths), leads
+        scaled = np.zeros_like(ecg)
+        for available in np.unique(leads, axis=0):
+            alike = np.flatnonzero((leads == available).all(axis=1))
+            part = normalise(
+                ecg[np.ix_(alike, available)], self.spec.normalise, None if lengths is None else lengths[alike]
+            )
+            scaled[np.ix_(alike, available)] = part
+        return scaled, leads
 
-    def _scaled(self, rows: np.ndarray, first: np.ndarray, length: np.ndarray) -> np.ndarray:
+    def _scaled(self, rows: np.ndarray, first: np.ndarray, length: np.ndarray, leads: np.ndarray) -> np.ndarray:
         """Windows of a store of integers, read and scaled in one compiled pass."""
         from bench.signals.window_kernel import scaled_windows
 
@@ -227,9 +243,7 @@ class SignalView:
         samples, begin, gains = self._store.samples
         spec, stride = self.spec, self._store.lengths[rows]
         begin = begin[rows] + first
-        return scaled_windows(
-            samples, begin, stride, gains[rows], length, spec.length, self._available, spec.normalise, EPSILON
-        )
+        return scaled_windows(samples, begin, stride, gains[rows], length, spec.length, leads, spec.normalise, EPSILON)
 
     def _stored(self, rows: np.ndarray, first: np.ndarray, length: np.ndarray) -> np.ndarray:
         """Windows in mV, zero beyond their real lengths."""

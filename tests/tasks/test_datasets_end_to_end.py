@@ -24,6 +24,7 @@ QUICK = ["pretrain.epochs=1", "linear.epochs=2"]
         ("georgia", "macro_auroc"),
         ("sph", "macro_auroc"),
         ("ptbdb-mi", "macro_auroc"),
+        ("zzu-disease", "macro_auroc"),
         ("icbeb-identification", "accuracy"),
         ("ptbxl-identification", "accuracy"),
     ],

@@ -35,6 +35,14 @@ PUBLISHED = [
             "SCP-ECG Statement Description,AHA code,aECG REFID,CDISC Code,DICOM Code"
         ),
     ),
+    (
+        "zzu-pecg",
+        "AttributesDictionary.csv",
+        (
+            "Filename,ECG_ID,Patient_ID,Age,Gender,Acquisition_date,Sampling_point,Lead,AHA_code,CHN_code,ICD-10 code,pSQI,"
+            "basSQI,bSQI"
+        ),
+    ),
     ("sph", "metadata.csv", "ECG_ID,AHA_Code,Patient_ID,Age,Sex,N,Date"),
     ("sph", "code.csv", "Category,Code,Description"),
     ("cpsc2018", "REFERENCE.csv", "Recording,First_label,Second_label,Third_label"),

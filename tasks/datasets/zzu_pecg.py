@@ -1,0 +1,195 @@
+"""ZZU pECG, a paediatric ECG database of Zhengzhou, as its authors publish it on figshare: WFDB records, one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from bench.dataset import RecordFile, Recording, path_inside
+from bench.errors import DataError
+from bench.reading.publisher_csv import read_table
+from tasks.datasets.challenge_files import clean_sex, records_below
+from tasks.datasets.folds import balanced_folds, fold_roles
+from tasks.datasets.pretraining_rows import outside_every_test
+from tasks.datasets.sentences import DatasetWithStatements
+from tasks.zzu_pecg import DISEASES, FINDINGS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ATTRIBUTES, SIGNALS = "AttributesDictionary.csv", "Child_ecg"
+COLUMNS = ("Filename", "ECG_ID", "Patient_ID", "Age", "Gender", "Acquisition_date", "Lead", "AHA_code", "ICD-10 code")
+PATTERN = "P[0-9][0-9][0-9][0-9][0-9]_E[0-9]*"
+DAYS_PER_YEAR = 365.0  # the authors' conversion
+
+_CODE = re.compile(r"[A-Z][0-9]{1,3}|Suggests[0-9]{1,3}")
+_ICD = re.compile(r"[A-Z][0-9]{2}(\.[0-9]+)?")
+_GROUPS = {"Q2": "CHD", "M30.3": "KD", "I42": "CM", "I40": "MYO", "I41": "MYO", "I51.4": "MYO"}
+"""Beginning of an ICD-10 code -> disease group."""
+
+
+class ZZUPECG(DatasetWithStatements):
+    """14,190 recordings of 5 to 120 s of 11,643 children; those of twelve leads are read (ZZU pECG)."""
+
+    # Tan et al., Scientific Data 2025. 1,856 recordings have nine leads (I II III aVR aVL aVF V1 V3 V5) and are left out
+    # by name: those children are ill more often (50.3 % against 22.6 %).
+    name = "zzu-pecg"
+    title = "ZZU pECG (children)"
+    url = "https://doi.org/10.6084/m9.figshare.27078763"
+    access = "open"
+    license = "CC BY 4.0"
+    citation = """@article{tan2025zzu,
+  title = {A pediatric {ECG} database with disease diagnosis covering 11643 children},
+  author = {Tan and others},
+  journal = {Scientific Data},
+  year = {2025},
+  doi = {10.6084/m9.figshare.27078763}
+}"""
+    fetch = (
+        "Get AttributesDictionary.csv, Child_ecg.zip and Child_ecg.z01 from https://doi.org/10.6084/m9.figshare.27078763, "
+        "join the two parts of the archive with: zip -s 0 Child_ecg.zip --out whole.zip, and unpack it with: unzip whole.zip"
+    )
+    full_size: ClassVar[dict[str, int]] = {"1": 14_190}
+    aliases: ClassVar[tuple[str, ...]] = ("zzu", "zzu-ecg")
+    rates = (500,)
+    largest_mv = 60.0  # 11.8 % of the recordings saturate at 26.6 mV
+    owns_root = True
+    text_sources = ("statements",)
+    simulated_records = 1000
+
+    def check(self) -> None:
+        path = self.root / ATTRIBUTES
+        if not path.is_file():
+            raise DataError(f"{path} is missing. {self.fetch}")
+        if not (self.root / SIGNALS).is_dir():
+            raise DataError(f"{self.root} has no folder {SIGNALS}/ with the signals. {self.fetch}")
+
+    def index_files(self) -> list[Path]:
+        return [self.root / ATTRIBUTES]
+
+    def version(self) -> str:
+        n_records = len(self._table())
+        return "1" if n_records == self.full_size["1"] else f"1 ({n_records:,} records of it)"
+
+    def records(self) -> pd.DataFrame:
+        """Metadata of the recordings of twelve leads, index ``record_id`` (``P00001_E01``).
+
+        ``ecg_id``, ``patient_id``, ``age``, ``age_days``, ``sex``, ``date``
+            as published; the child; age in years and in days, NaN if unknown; ``male``, ``female`` or ``""``; as published.
+        ``entries``
+            findings as published: ``L145+Modifier362``, ``Suggests208``, or words where the AHA list has no code.
+        ``codes``
+            the same without modifiers, each once: ``L145``, ``Suggests208``, words in small letters.
+        ``statements``
+            findings in words.
+        ``icd10``, ``diseases``
+            codes of the stay as published, with the study's prefixes; their groups (``CHD``, ``MYO``, ``KD``, ``CM``).
+        ``path``
+            of the record.
+        ``fold``
+            1 to 10: ours, of children, balanced by finding, disease, sex and age.
+        """
+        import pandas as pd
+
+        table, paths = self._table(), records_below(self.root, PATTERN, ".hea")
+        rows = []
+        for row in table.to_dict("records"):
+            record = _bare(row["Filename"]).replace("\\", "/").rpartition("/")[2].removesuffix(".hea")
+            entries, icd = _split(row["AHA_code"]), _split(row["ICD-10 code"])
+            codes = list(dict.fromkeys(_without_modifiers(entry) for entry in entries))
+            found_groups = [_group(code) for code in icd]
+            days = re.fullmatch(r"(\d+)\s*d?", _bare(row["Age"]))
+            path = paths.get(record, self.root / SIGNALS / record[:3] / record[:6] / record)
+            rows.append(
+                {
+                    "record_id": record,
+                    "ecg_id": _bare(row["ECG_ID"]),
+                    "patient_id": _bare(row["Patient_ID"]),
+                    "age": int(days[1]) / DAYS_PER_YEAR if days else float("nan"),
+                    "age_days": float(days[1]) if days else float("nan"),
+                    "sex": clean_sex(_bare(row["Gender"])),
+                    "date": _bare(row["Acquisition_date"]),
+                    "entries": entries,
+                    "codes": codes,
+                    "statements": [FINDINGS.get(code, code) for code in codes],
+                    "icd10": icd,
+                    "diseases": [group for group in DISEASES if group in found_groups],
+                    "path": path.relative_to(self.root).as_posix(),
+                    "leads": _bare(row["Lead"]),
+                }
+            )
+        records = pd.DataFrame(rows).set_index("record_id")
+        if records.index.has_duplicates:
+            twice = records.index[records.index.duplicated()][0]
+            raise DataError(f"{self.root / ATTRIBUTES}: record {twice} is in two rows; expected one. {self.fetch}")
+        balanced = [[*codes, *groups] for codes, groups in zip(records["codes"], records["diseases"], strict=True)]
+        records["fold"] = balanced_folds(records, balanced, self.name)
+        fewer = records.index[records["leads"] != "12"].tolist()
+        if fewer:
+            self.findings.remark(
+                f"{len(fewer):,} recordings have nine leads instead of twelve and are left out; "
+                f"{_share_ill(records, fewer):.1%} of them have a studied disease, of the others "
+                f"{_share_ill(records, records.index.difference(fewer).tolist()):.1%}",
+                fewer,
+            )
+        return records.drop(index=fewer).drop(columns="leads")
+
+    def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
+        return [
+            RecordFile(record, path_inside(self.root, path, f"{self.root / ATTRIBUTES}: record {record}"))
+            for record, path in zip(records.index, records["path"], strict=True)
+        ]
+
+    def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
+        """Without the recordings of nine leads, which a remark names."""
+        listed = {_bare(name).rpartition("/")[2] for name in self._table()["Filename"]}
+        return [path for path in super().unread_files(files) if path.stem not in listed]
+
+    @staticmethod
+    def read(file: RecordFile) -> Recording:
+        from bench.signals.wfdb_files import read_recording
+
+        return read_recording(file.path)
+
+    @classmethod
+    def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Folds 1-8 train and 9 validates; fold 10 is never seen."""
+        return outside_every_test([fold_roles(records["fold"])])
+
+    @classmethod
+    def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
+        from tasks.datasets.simulated.zzu_pecg import simulate_zzu
+
+        simulate_zzu(destination, n_records=n_records, seed=seed)
+
+    def _table(self) -> pd.DataFrame:
+        return read_table(self.root / ATTRIBUTES, COLUMNS, self.fetch, keep_default_na=False)
+
+
+def _bare(text: object) -> str:
+    """A value without the quotes that the table has around texts."""
+    return str(text).strip().strip("'\"").strip()
+
+
+def _split(text: str) -> list[str]:
+    return [part for part in (_bare(part) for part in _bare(text).split(";")) if part and part.lower() != "null"]
+
+
+def _without_modifiers(entry: str) -> str:
+    """``L145`` of ``L145+Modifier362``; words stay whole, in small letters."""
+    head = entry.split("+")[0].strip()
+    return head if _CODE.fullmatch(head) else " ".join(entry.lower().split())
+
+
+def _group(icd: str) -> str:
+    """The disease group of a code such as ``(FO) Q21.1``; ``""`` for another."""
+    match = _ICD.search(re.sub(r"^\([^)]*\)", "", icd))
+    return next((group for start, group in _GROUPS.items() if match and match[0].startswith(start)), "")
+
+
+def _share_ill(records: pd.DataFrame, ids: list[str]) -> float:
+    return float(records["diseases"][ids].str.len().gt(0).mean()) if ids else 0.0

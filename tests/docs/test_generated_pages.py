@@ -24,7 +24,9 @@ def pages(monkeypatch):
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize("name", ["ptbxl", "cpsc2018", "csn", "mimic-iv-ecg", "georgia", "sph", "ptbdb", "zzu-pecg"])
+@pytest.mark.parametrize(
+    "name", ["ptbxl", "cpsc2018", "csn", "mimic-iv-ecg", "georgia", "sph", "ptbdb", "zzu-pecg", "incart"]
+)
 def test_every_column_of_the_records_is_described(pages, name, tmp_path):
     dataset = registry.load(registry.DATASETS, name)
     dataset.simulate(tmp_path / "copy", 30, 0)

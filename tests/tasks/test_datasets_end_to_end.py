@@ -25,6 +25,7 @@ QUICK = ["pretrain.epochs=1", "linear.epochs=2"]
         ("sph", "macro_auroc"),
         ("ptbdb-mi", "macro_auroc"),
         ("zzu-disease", "macro_auroc"),
+        ("incart-rhythm", "macro_auroc"),
         ("icbeb-identification", "accuracy"),
         ("ptbxl-identification", "accuracy"),
     ],

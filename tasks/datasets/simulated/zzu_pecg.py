@@ -18,10 +18,8 @@ from tasks.datasets.simulated.people import draw_person, patient_with
 
 FS = 500
 NINE = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V3", "V5")
-_HEADING = ",".join(
-    ("Filename", "ECG_ID", "Patient_ID", "Age", "Gender", "Acquisition_date", "Sampling_point", "Lead", "AHA_code")
-    + ("CHN_code", "ICD-10 code", "pSQI", "basSQI", "bSQI")
-)
+_CODES, _QUALITY = "AHA_code,CHN_code,ICD-10 code", "pSQI,basSQI,bSQI"
+_HEADING = f"Filename,ECG_ID,Patient_ID,Age,Gender,Acquisition_date,Sampling_point,Lead,{_CODES},{_QUALITY}"
 
 # Entry -> (share, conditions)
 _FINDINGS: dict[str, tuple[float, tuple[str, ...]]] = {

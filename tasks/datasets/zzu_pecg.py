@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,6 +25,9 @@ COLUMNS = ("Filename", "ECG_ID", "Patient_ID", "Age", "Gender", "Acquisition_dat
 PATTERN = "P[0-9][0-9][0-9][0-9][0-9]_E[0-9]*"
 DAYS_PER_YEAR = 365.0  # the authors' conversion
 
+NOT_IN_NINE = ("V2", "V4", "V6")
+"""The leads that 1,856 recordings lack: these have I, II, III, aVR, aVL, aVF, V1, V3 and V5, so that row 7 is V3."""
+
 _CODE = re.compile(r"[A-Z][0-9]{1,3}|Suggests[0-9]{1,3}")
 _ICD = re.compile(r"[A-Z][0-9]{2}(\.[0-9]+)?")
 _GROUPS = {"Q2": "CHD", "M30.3": "KD", "I42": "CM", "I40": "MYO", "I41": "MYO", "I51.4": "MYO"}
@@ -33,10 +35,9 @@ _GROUPS = {"Q2": "CHD", "M30.3": "KD", "I42": "CM", "I40": "MYO", "I41": "MYO", 
 
 
 class ZZUPECG(DatasetWithStatements):
-    """14,190 recordings of 5 to 120 s of 11,643 children; those of twelve leads are read (ZZU pECG)."""
+    """14,190 recordings of 5 to 120 s of 11,643 children, of twelve leads or nine (ZZU pECG)."""
 
-    # Tan et al., Scientific Data 2025. 1,856 recordings have nine leads (I II III aVR aVL aVF V1 V3 V5) and are left out
-    # by name: those children are ill more often (50.3 % against 22.6 %).
+    # Tan et al., Scientific Data 2025. Children with nine leads are ill more often (50.3 % against 22.6 %).
     name = "zzu-pecg"
     title = "ZZU pECG (children)"
     url = "https://doi.org/10.6084/m9.figshare.27078763"
@@ -76,7 +77,7 @@ class ZZUPECG(DatasetWithStatements):
         return "1" if n_records == self.full_size["1"] else f"1 ({n_records:,} records of it)"
 
     def records(self) -> pd.DataFrame:
-        """Metadata of the recordings of twelve leads, index ``record_id`` (``P00001_E01``).
+        """Metadata, index ``record_id`` (``P00001_E01``).
 
         ``ecg_id``, ``patient_id``, ``age``, ``age_days``, ``sex``, ``date``
             as published; the child; age in years and in days, NaN if unknown; ``male``, ``female`` or ``""``; as published.
@@ -88,6 +89,8 @@ class ZZUPECG(DatasetWithStatements):
             findings in words.
         ``icd10``, ``diseases``
             codes of the stay as published, with the study's prefixes; their groups (``CHD``, ``MYO``, ``KD``, ``CM``).
+        ``n_leads``
+            12, or 9 (without V2, V4 and V6).
         ``path``
             of the record.
         ``fold``
@@ -119,7 +122,7 @@ class ZZUPECG(DatasetWithStatements):
                     "icd10": icd,
                     "diseases": [group for group in DISEASES if group in found_groups],
                     "path": path.relative_to(self.root).as_posix(),
-                    "leads": _bare(row["Lead"]),
+                    "n_leads": 9 if _bare(row["Lead"]) == "9" else 12,
                 }
             )
         records = pd.DataFrame(rows).set_index("record_id")
@@ -128,32 +131,30 @@ class ZZUPECG(DatasetWithStatements):
             raise DataError(f"{self.root / ATTRIBUTES}: record {twice} is in two rows; expected one. {self.fetch}")
         balanced = [[*codes, *groups] for codes, groups in zip(records["codes"], records["diseases"], strict=True)]
         records["fold"] = balanced_folds(records, balanced, self.name)
-        fewer = records.index[records["leads"] != "12"].tolist()
+        fewer = records.index[records["n_leads"] == 9].tolist()
         if fewer:
             self.findings.remark(
-                f"{len(fewer):,} recordings have nine leads instead of twelve and are left out; "
-                f"{_share_ill(records, fewer):.1%} of them have a studied disease, of the others "
-                f"{_share_ill(records, records.index.difference(fewer).tolist()):.1%}",
+                f"{len(fewer):,} recordings have nine leads instead of twelve; {_share_ill(records, fewer):.1%} of them have "
+                f"a studied disease, of the others {_share_ill(records, records.index.difference(fewer).tolist()):.1%}",
                 fewer,
             )
-        return records.drop(index=fewer).drop(columns="leads")
+        return records
 
     def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
         return [
-            RecordFile(record, path_inside(self.root, path, f"{self.root / ATTRIBUTES}: record {record}"))
-            for record, path in zip(records.index, records["path"], strict=True)
+            RecordFile(
+                record,
+                path_inside(self.root, path, f"{self.root / ATTRIBUTES}: record {record}"),
+                {"n_leads": int(n_leads)},
+            )
+            for record, path, n_leads in zip(records.index, records["path"], records["n_leads"], strict=True)
         ]
-
-    def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
-        """Without the recordings of nine leads, which a remark names."""
-        listed = {_bare(name).rpartition("/")[2] for name in self._table()["Filename"]}
-        return [path for path in super().unread_files(files) if path.stem not in listed]
 
     @staticmethod
     def read(file: RecordFile) -> Recording:
         from bench.signals.wfdb_files import read_recording
 
-        return read_recording(file.path)
+        return read_recording(file.path, may_lack=NOT_IN_NINE if file.facts["n_leads"] == 9 else ())
 
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:

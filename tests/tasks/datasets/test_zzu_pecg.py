@@ -12,7 +12,7 @@ import wfdb
 from bench.errors import DataError
 from bench.signals.build_store import prepare
 from tasks.datasets.zzu_pecg import ZZUPECG
-from tasks.zzu_pecg import ZZUDiseases, ZZUFindings
+from tasks.zzu_pecg import ZZUDiseases, ZZUFindings, ZZUFindingsOfTwelveLeads
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +56,24 @@ def test_findings_count_with_modifiers_and_in_words(simulated, tmp_path):
     assert diseases.targets.tolist() == [[1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
 
 
-def test_recordings_of_nine_leads_are_left_out_by_name_with_their_share_of_disease(simulated, tmp_path):
+def test_nine_leads_are_read_by_name_and_reported_with_their_share_of_disease(simulated, tmp_path):
     dataset = ZZUPECG(simulated)
+    records = dataset.records()
+    nine = records.index[records["n_leads"] == 9].tolist()
+    (file, *_) = dataset.files(records.loc[nine])
+    recording, truth = dataset.read(file), wfdb.rdrecord(str(file.path))
+    assert recording.absent == ("V2", "V4", "V6")
+    assert truth.sig_name[7] == "V3"
+    np.testing.assert_allclose(recording.signal[8] / recording.gain[8], truth.p_signal[:, 7], atol=1e-9)
     store = prepare(dataset, tmp_path / "store")
     assert len(store) == 40
-    (remark,) = store.manifest["remarks"]
-    assert remark["words"].startswith("4 recordings have nine leads instead of twelve and are left out;")
-    assert re.search(r"[\d.]+% of them have a studied disease, of the others [\d.]+%", remark["words"])
-    assert len(remark["records"]) == 4
+    remark = next(r for r in store.manifest["remarks"] if "nine leads" in r["words"])
+    assert re.search(
+        r"4 recordings have nine.* [\d.]+% of them have a studied disease, of the others [\d.]+%", remark["words"]
+    )
+    assert remark["records"] == nine
+    assert len(ZZUFindings().examples(records)) == 40
+    assert not set(ZZUFindingsOfTwelveLeads().examples(records).record_ids) & set(nine)
 
 
 def test_gains_and_baselines_of_each_lead_are_read_as_wfdb_reads_them(simulated):

@@ -28,7 +28,7 @@ class ArrayStore(SignalStore):
         self.path, self.manifest, self.fs = Path("memory"), {}, float(fs)
         self.digest = self.signals_digest = ""
         self._gains = np.ones((len(signals), len(LEADS)), np.float32)
-        self._beats = self.absent = None
+        self._beats = None
         self._checked = np.ones(len(signals), bool)
         self.lengths = np.array([signal.shape[1] for signal in signals], np.int64)
         if len(set(self.lengths.tolist())) == 1:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float32, Int64, Shaped
+from jaxtyping import Bool, Float32, Int64, Shaped
 
 from bench.dataset import Dataset
 from bench.errors import DataError
@@ -67,10 +67,15 @@ class SignalStore:
         lengths: int64 [record], samples in each recording.
         absent: bool [record, lead], leads that were not recorded, which read as zeros; None if every recording has all.
         digest: identifies signals and metadata together; ``signals_digest`` the signals alone.
+        unit: of the signals, ``mV`` but for datasets that state another one (:attr:`bench.dataset.Dataset.unit`).
     """
+
+    absent: Bool[np.ndarray, "record lead"] | None = None
+    unit: str = "mV"
 
     def __init__(self, path: Path, manifest: dict[str, Any]):
         self.path, self.manifest = path, manifest
+        self.unit = manifest.get("unit", "mV")
         self.fs: float = manifest["fs"]
         self.digest: str = manifest["digest"]
         self.signals_digest: str = manifest["signals_digest"]
@@ -123,11 +128,6 @@ class SignalStore:
 
     def __len__(self) -> int:
         return len(self._gains)
-
-    @property
-    def unit(self) -> str:
-        """Of the signals: ``mV`` but for the datasets that state another one (:attr:`bench.dataset.Dataset.unit`)."""
-        return str(self.manifest.get("unit", "mV"))
 
     @property
     def uniform_length(self) -> int | None:

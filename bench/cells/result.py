@@ -53,6 +53,8 @@ class Result:
             ``unknown`` (:mod:`bench.contamination.audit`); results older than this field are ``unknown``.
         contamination_evidence: the corpus, the reasons, what could be checked, counts, and the first records found.
         provenance: versions, git commit, device, seeds, input spec, source digest, the command, start time, seconds by phase.
+        level: the level of proof of a result that came as a card (:mod:`bench.leaderboard.validation.verdict`); empty for
+            one of this workspace. It is not stored.
         seen: of a zero-shot result, which classes pretraining had named (:mod:`bench.cells.seen_classes`); empty if unknown.
     """
 
@@ -75,6 +77,7 @@ class Result:
     predictions_digest: str = ""
     schema: int = SCHEMA
     folder: Path | None = field(default=None, compare=False)
+    level: str = field(default="", compare=False)
 
     @property
     def own_name(self) -> str | None:
@@ -99,14 +102,14 @@ class Result:
         """The per-record predictions; refuses a file whose bytes changed since the cell was finished."""
         import pandas as pd
 
-        return pd.read_parquet(io.BytesIO(self._checked_bytes()))
+        return pd.read_parquet(io.BytesIO(self.prediction_bytes()))
 
     def prediction_columns(self) -> dict[str, np.ndarray]:
         """The same as an array for each column, ten times as fast: a board compares thousands of results."""
         import pyarrow
         from pyarrow import parquet
 
-        table = parquet.ParquetFile(pyarrow.BufferReader(self._checked_bytes())).read(use_threads=False)
+        table = parquet.ParquetFile(pyarrow.BufferReader(self.prediction_bytes())).read(use_threads=False)
         return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
 
     def history(self) -> list[dict[str, float]]:
@@ -116,7 +119,8 @@ class Result:
         with open(self.folder / HISTORY, newline="", encoding="utf-8") as file:
             return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
 
-    def _checked_bytes(self) -> bytes:
+    def prediction_bytes(self) -> bytes:
+        """The predictions as they are stored; refuses bytes that changed since the cell was finished."""
         if self.folder is None:
             raise DataError(f"result {self.key} was not read from a folder, so its predictions cannot be found.")
         path = self.folder / "predictions.parquet"
@@ -148,7 +152,7 @@ def write_result(
         if history:
             _write_history(folder / HISTORY, history)
             value["provenance"] = value["provenance"] | {"files": {HISTORY: file_digest(folder / HISTORY)}}
-        del value["folder"]
+        del value["folder"], value["level"]
         write_json(folder / "result.json", value)
         seal(folder, "result", {"key": result.key} | result.inputs)
     return read_result(final)

@@ -27,6 +27,14 @@ Cards = Annotated[
     ),
 ]
 
+WithPredictions = Annotated[
+    bool,
+    typer.Option(
+        "--with-predictions",
+        help="Also write the predictions, which hold record ids and labels; others can then compute the metrics again.",
+    ),
+]
+
 app = typer.Typer(
     no_args_is_help=True, help="Write boards, a site and result cards from stored results. Nothing is run."
 )
@@ -116,6 +124,7 @@ def export(
             "--output", metavar="FOLDER", help="Folder to write to. [default: boards/results/ in the workspace]"
         ),
     ] = None,
+    with_predictions: WithPredictions = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Write a result card for each finished cell of a board: metrics, digests, versions, provenance; predictions by digest."""
@@ -125,7 +134,8 @@ def export(
     from bench.storage.workspace import Workspace
 
     current = Workspace.at(workspace)
-    written = export_cards(load_board(board), read_results(current.results), output or current.boards / "results")
+    destination = output or current.boards / "results"
+    written = export_cards(load_board(board), read_results(current.results), destination, with_predictions)
     typer.echo(f"{len(written)} cards in {written[0].parent}")
 
 
@@ -154,9 +164,10 @@ def freeze(
             dir_okay=False,
         ),
     ] = None,
+    with_predictions: WithPredictions = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Freeze boards in a folder: cards, p values, and the boards as Markdown, CSV and LaTeX, without predictions.
+    """Freeze boards in a folder: cards, p values, and the boards as Markdown, CSV and LaTeX.
     `bench leaderboard validate FOLDER` then reports any edit."""
     from bench.cells.result import read_results
     from bench.errors import ConfigError
@@ -169,7 +180,9 @@ def freeze(
         written = write_again(folder, names)
     elif names:
         current = Workspace.at(workspace)
-        written = freeze_boards(names, read_results(current.results), folder, current.cache / "comparisons")
+        written = freeze_boards(
+            names, read_results(current.results), folder, current.cache / "comparisons", with_predictions
+        )
     else:
         raise ConfigError("--board is missing: name the boards to freeze. bench leaderboard list lists them.")
     for path in written:
@@ -192,47 +205,79 @@ def validate(
         Path | None,
         typer.Option(
             "--predictions",
-            help="The predictions of a card; its metrics are then computed again.",
+            help="The predictions of a card; its metrics are then computed again. [default: the card's name with .parquet]",
             exists=True,
             dir_okay=False,
         ),
     ] = None,
+    data_root: o.DataRoot = None,
+    simulated_records: o.SimulatedRecords = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print every check of every card.")] = False,
+    workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Check result cards: form, digests, key, split, counts and, with predictions, every metric. Compare frozen boards with
-    the numbers of their cards."""
-    from bench.errors import BenchError, ConfigError, printable
-    from bench.leaderboard.cards import check, read_card
-    from bench.leaderboard.frozen_boards import check_frozen
+    """Check result cards: form, digests, key, split, method, profile, contamination and, with predictions, records, labels
+    and every metric. Print the checks and the level of proof. Generate frozen boards again and compare.
 
-    paths = [path for named in cards for path in _cards_in(named)]
-    if predictions is not None and len(paths) > 1:
-        raise ConfigError(f"--predictions belongs to one card; {len(paths)} were named.")
-    rejected = unscored = 0
-    for path in paths:
-        try:
-            wrong = check_frozen(path) if path.is_dir() else check(read_card(path), predictions)
-        except BenchError as error:
-            wrong = [str(error)]
-        rejected += bool(wrong)
-        typer.echo(f"{path}: {'rejected' if wrong else 'accepted'}")
-        for line in wrong:
-            typer.echo(f"  {printable(line)}")
-        unscored += not wrong and predictions is None and not path.is_dir()
-    if unscored:
-        typer.echo(
-            f"of {o.counted(unscored, 'card')} the metrics were not computed again, because --predictions is not given"
-        )
+    The predictions of CARD.json are CARD.parquet next to it, unless --predictions names them. Records and labels are
+    compared with the split's file, or with the data if they are prepared in the workspace.
+    """
+    from bench.errors import ConfigError, printable
+    from bench.leaderboard.cards import judge_card, judge_cards
+    from bench.leaderboard.frozen_boards import judge_frozen
+    from bench.leaderboard.validation.validate import compared_with_each_other
+
+    if predictions is not None and (len(cards) > 1 or cards[0].is_dir()):
+        raise ConfigError("--predictions belongs to one card; name that card alone.")
+    source = o.data_source(data_root, workspace, simulated_records, "error")
+    judged, rejected = [], 0
+    for named in cards:
+        if not named.is_dir():
+            judged.append(judge_card(named, predictions, source))
+        elif not is_frozen(named):
+            judged += judge_cards(named, source)
+        else:
+            frozen = judge_frozen(named, source)
+            rejected += bool(frozen.problems)
+            typer.echo(f"{named}: {'rejected' if frozen.problems else 'accepted'}{_levels(frozen.cards)}")
+            for line in frozen.problems:
+                typer.echo(f"  {printable(line)}")
+            for line in frozen.unchecked:
+                typer.echo(f"  not checked  {printable(line)}")
+    judged = compared_with_each_other(judged)
+    for entry in judged:
+        verdict = entry.verdict
+        rejected += not verdict.accepted
+        outcome = f"accepted, level {verdict.level}" if verdict.accepted else "rejected"
+        typer.echo(f"{printable(entry.name)}: {outcome}")
+        for check in verdict.checks:
+            if verbose or len(judged) <= IN_FULL or check.outcome == "differs":
+                detail = f": {printable(check.detail)}" if check.detail else ""
+                typer.echo(f"  {check.outcome:11}  {check.name}{detail}")
+    if len(judged) > IN_FULL:
+        typer.echo(f"{o.counted(len(judged), 'card')}{_levels(judged)}; --verbose prints every check")
     if rejected:
         typer.echo("Rejected cards are not shown. Their author can export them again: bench leaderboard export.")
         raise typer.Exit(1)
 
 
-def _cards_in(path: Path) -> list[Path]:
-    """The cards of a folder that ``export`` wrote; a card, or a folder of frozen boards, itself."""
+IN_FULL = 3
+"""Cards of which every check is printed."""
+
+
+def _levels(judged: list[Any]) -> str:
+    """How many of the accepted cards have each level of proof."""
+    from bench.leaderboard.validation.verdict import LEVELS
+
+    numbers = {level: sum(entry.verdict.level == level for entry in judged) for level in LEVELS}
+    shown = ", ".join(f"{number} {level}" for level, number in numbers.items() if number)
+    return f" ({shown})" if shown else ""
+
+
+def is_frozen(folder: Path) -> bool:
+    """Whether a folder holds frozen boards or packed cards rather than loose cards."""
     from bench.leaderboard.cards import PACK
 
-    loose = path.is_dir() and not (path / PACK).exists()
-    return (sorted(path.glob("*.json")) if loose else []) or [path]
+    return (folder / PACK).exists() or not any(folder.glob("*.json"))
 
 
 def _results(workspace: Any, cards: Path | None) -> list[Any]:

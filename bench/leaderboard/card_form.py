@@ -50,11 +50,18 @@ def _path_part(text: str) -> str:
     return text
 
 
+def _file_name(text: str) -> str:
+    """A user may name the folder of a checkpoint freely; the name leads nowhere else."""
+    if text in ("", ".", "..") or set(text) & {"/", "\\"} or len(text) > 255:
+        raise ValueError("expected the name of a folder, without the folders above it")
+    return text
+
+
 Name = Annotated[str, AfterValidator(_path_part)]
 Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 
 HEX = r"^[0-9a-f]{32}$"
-LEFT_OUT = ("schema", "folder", "predictions_digest")
+LEFT_OUT = ("schema", "folder", "predictions_digest", "level")
 """Fields of a result that a card says otherwise, or not at all."""
 
 
@@ -135,11 +142,16 @@ class _DatasetForm(_Loose):
 class _CorpusForm(_Loose):
     dataset: str | None = None
     store: str | None = None
+    data: Literal["real", "simulated"] | None = None
 
 
 class _CheckpointForm(_Loose):
+    name: Annotated[str, AfterValidator(_file_name)] | None = None
+    key: str | None = None
+    weights_sha256: str | None = None
     corpus: _CorpusForm | None = None
     seconds: float | None = None
+    finished: str | None = None
 
 
 class _ConfigForm(_Loose):
@@ -165,6 +177,7 @@ class _SweepForm(_Loose):
 
 class _ProvenanceForm(_Loose):
     started: str = ""
+    git_commit: str | None = None
     protocol: str | None = None
     overrides: list[str] | None = None
     sweep: _SweepForm | None = None

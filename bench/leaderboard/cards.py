@@ -1,15 +1,14 @@
 """Result cards: finished cells as small JSON files that can be sent to others and checked against what they state.
 
-A card is a result without its predictions, which it names by their digest. :func:`check` is what a CI needs to accept one by
-pull request: it recomputes whatever can be recomputed from the card, the registered task and its split file, and with the
-predictions every metric. What it cannot tell is whether the predictions came from the method; ``bench replay`` can.
+A card is a result without its predictions, which it names by their digest. :mod:`bench.leaderboard.validation` is what a CI
+needs to accept one by pull request. What it cannot tell is whether the predictions came from the method; ``bench replay``
+can.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -17,15 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bench import kinds, registry
-from bench.cells.cell import Cell
-from bench.cells.result import SCHEMA, Result
-from bench.errors import BenchError, ConfigError, DataError
+from bench.cells.result import Result
+from bench.errors import ConfigError, DataError
 from bench.leaderboard.board import Board
 from bench.leaderboard.card_form import LEFT_OUT, Card, unfit
 from bench.leaderboard.match_results import assign_results
 from bench.leaderboard.statistics.inflation import shows_differences
 from bench.leaderboard.third_party_rows import with_third_party_rows
+from bench.leaderboard.validation.validate import (
+    LONGEST,
+    SHOWN,
+    Judged,
+    compared_with_each_other,
+    unreadable,
+    validate,
+)
 from bench.reading.json_file import parse_json, read_json
 from bench.reading.packed_file import read_packed
 from bench.reading.path_part import path_part
@@ -34,15 +39,15 @@ from bench.redaction import redact
 from bench.storage.artifacts import digest, write_json
 
 if TYPE_CHECKING:
-    from bench.splitting.split import Split
+    from bench.data.source import DataSource
 
 CARD = 1
-SHOWN, LONGEST = 20, 300
-"""Reasons that are named, and characters of each: a card chooses both."""
 PACK = "cards.jsonl.xz"
 """The cards of a folder in one file, a line each: a board has hundreds, and they differ little."""
 COMPARISONS = "comparisons.json"
 """A file next to cards that is not a card: p values of paired tests (:mod:`bench.leaderboard.frozen_boards`)."""
+PREDICTIONS = "predictions"
+"""The folder of a packed file's predictions, ``KEY.parquet`` each, where they were kept."""
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
@@ -55,6 +60,12 @@ def card_of(result: Result) -> dict[str, Any]:
     return plain | {"digest": digest(plain)}
 
 
+def keep_predictions(result: Result, path: Path) -> None:
+    """Copy the predictions of a result, unchanged; they hold record ids and labels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(result.prediction_bytes())
+
+
 def _redacted(value: Any) -> Any:
     if isinstance(value, dict):
         return {redact(name): _redacted(part) for name, part in value.items()}
@@ -63,8 +74,11 @@ def _redacted(value: Any) -> Any:
     return redact(value) if isinstance(value, str) else value
 
 
-def export(board: Board, results: Iterable[Result], destination: Path) -> list[Path]:
+def export(board: Board, results: Iterable[Result], destination: Path, with_predictions: bool = False) -> list[Path]:
     """Write a card for each result on a board, those of other packages' methods included.
+
+    Args:
+        with_predictions: also write the predictions of each card, under its name with ``.parquet``.
 
     Raises:
         DataError: none of the results is on it. ConfigError: it shows differences between cells, which have no card.
@@ -87,6 +101,8 @@ def export(board: Board, results: Iterable[Result], destination: Path) -> list[P
         )
         path = destination / name
         write_json(path, card_of(result))
+        if with_predictions:
+            keep_predictions(result, path.with_suffix(".parquet"))
         written.append(path)
     return written
 
@@ -122,199 +138,67 @@ def _card(content: Any, path: Path) -> Card:
     )
 
 
-def read_cards(folder: Path) -> Iterator[Result]:
-    """The results of all cards in a folder, packed ones among them.
+def judge_cards(folder: Path, source: DataSource | None = None) -> list[Judged]:
+    """A verdict on each card of a folder, packed ones among them; the predictions of ``NAME.json`` are ``NAME.parquet``.
+
+    A card that cannot be read has a verdict too, so that it does not end the check of the others.
+
+    Args:
+        source: data that may be prepared in the workspace (:func:`bench.leaderboard.validation.validate.validate`).
+    """
+    judged = []
+    for path in sorted(folder.glob("*.json")):
+        if path.name != COMPARISONS:
+            judged.append(judge_card(path, source=source))
+    for position, line in enumerate(_packed(folder / PACK), 1):
+        name = Path(f"{folder / PACK}")
+        try:
+            card = _card(parse_json(line), name)
+            predictions = folder / PREDICTIONS / card.key / "predictions.parquet"
+            verdict = validate(card, predictions if predictions.is_file() else None, source)
+        except Exception as error:  # a stranger's file
+            judged.append(unreadable(Path(f"{name} line {position}"), error))
+        else:
+            judged.append(Judged(name, card, verdict, predictions if predictions.is_file() else None))
+    return compared_with_each_other(judged)
+
+
+def judge_card(path: Path, predictions: Path | None = None, source: DataSource | None = None) -> Judged:
+    """A verdict on one card.
+
+    Args:
+        predictions: of the card; by default the ``.parquet`` of its name, where there is one.
+    """
+    neighbour = path.with_suffix(".parquet")
+    try:
+        card = read_card(path)
+        table = predictions or (neighbour if neighbour.is_file() and not neighbour.is_symlink() else None)
+        return Judged(path, card, validate(card, table, source), table)
+    except Exception as error:  # a stranger's file, which must not end the check of the others
+        return unreadable(path, error)
+
+
+def read_cards(folder: Path, source: DataSource | None = None) -> Iterator[Result]:
+    """The results of all cards in a folder, packed ones among them, each with its level of proof.
 
     Raises:
-        DataError: one of them does not hold what :func:`check` asks.
+        DataError: one of them does not hold what :func:`judge_cards` asks.
     """
-    cards = itertools.chain(
-        ((path, read_card(path)) for path in sorted(folder.glob("*.json")) if path.name != COMPARISONS),
-        ((folder / PACK, card) for card in _packed(folder / PACK)),
-    )
-    for path, card in cards:
-        if wrong := check(card):
-            raise DataError(f"{path}: {card.key}: {'; '.join(wrong)}. bench leaderboard validate reports the same.")
-        yield card.result()
+    judged = judge_cards(folder, source)
+    for entry in judged:
+        if problems := entry.verdict.problems:
+            raise DataError(f"{entry.name}: {'; '.join(problems)}. bench leaderboard validate reports the same.")
+    for entry in judged:
+        yield entry.result()
 
 
-def _packed(path: Path) -> Iterator[Card]:
-    """The cards of a compressed file, one a line; none where there is no such file."""
+def _packed(path: Path) -> list[str]:
+    """The lines of a compressed file of cards; none where there is no such file."""
     if not path.exists():
-        return
+        return []
     try:
-        for line in read_packed(path).splitlines():
-            yield _card(parse_json(line), path)
+        return read_packed(path).splitlines()
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read: {said(error)}. Ask its author to write it again (bench leaderboard freeze)."
         ) from error
-
-
-def check(card: Card, predictions: Path | None = None) -> list[str]:
-    """What does not hold of a card, in words; empty if everything that can be recomputed agrees.
-
-    Args:
-        predictions: the file that the card names, of whose metrics each is then recomputed.
-    """
-    wrong = [*_digests(card), *_counts(card), *_scores(card)]
-    entry = registry.entries(registry.TASKS).get(str(card.cell.get("task")))
-    if entry is None:
-        wrong.append(f"cell.task: {card.cell.get('task')!r} is not registered, so that its split cannot be checked")
-    else:
-        wrong += _task(card, entry)
-    if predictions is not None and not wrong:
-        wrong += _predictions(card, predictions)
-    return [line[:LONGEST] for line in wrong[:SHOWN]] + (
-        [f"and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
-    )
-
-
-def _digests(card: Card) -> Iterator[str]:
-    plain = card.model_dump(mode="json")
-    stated = plain.pop("digest")
-    if digest(plain) != stated:
-        yield f"digest: {stated} is not that of the card ({digest(plain)}): it was edited after it was exported"
-    if card.result_schema != SCHEMA:
-        yield f"result_schema: {card.result_schema}, expected {SCHEMA}; run the cell again and export it"
-    try:
-        cell = Cell.from_dict(card.cell)
-    except (TypeError, KeyError) as error:
-        yield f"cell: not a cell ({error})"
-        return
-    key = digest([SCHEMA, list(cell.to_dict().values()), card.profile, card.data, list(card.inputs.values())])
-    if not card.inputs:
-        yield "inputs: empty, so that the key cannot be checked; run the cell again with this version"
-    elif key != card.key:
-        yield f"key: {card.key} is not the digest of cell, profile, data and inputs ({key})"
-    if cell.fold != card.split.fold:
-        yield f"split.fold: {card.split.fold}, but the cell's is {cell.fold}"
-
-
-def _counts(card: Card) -> Iterator[str]:
-    score, counts = card.score, card.counts
-    if score.n_records != counts.test:
-        yield f"score.n_records: {score.n_records:,}, but counts.test is {counts.test:,}"
-    if score.n_clusters > score.n_records:
-        yield f"score.n_clusters: {score.n_clusters:,} patients in {score.n_records:,} records"
-    for name, n in score.support.items():
-        if not 0 <= n <= score.n_records:
-            yield f"score.support: {n:,} positives of {name} in {score.n_records:,} records"
-    kind = kinds.load(score.kind)
-    if kind.one_class_each and sum(score.support.values()) != score.n_records:
-        yield f"score.support: {sum(score.support.values()):,} in all, but {score.n_records:,} records"
-    absent = {name for name, n in score.support.items() if n == 0}
-    if kind.has_classes and not absent <= set(score.left_out):
-        yield f"score.left_out: lacks {', '.join(sorted(absent - set(score.left_out)))}, which have no positive"
-    if card.split.complete and card.data == "real" and counts.expected:
-        for part in ("validation", "test"):
-            if part in counts.expected and getattr(counts, part) != counts.expected[part]:
-                yield f"counts.{part}: {getattr(counts, part):,} of a complete split that has {counts.expected[part]:,}"
-
-
-RANGES = {"pearson_r": (-1.0, 1.0), "r2": (-math.inf, 1.0), "rmse": (0.0, math.inf), "mae": (0.0, math.inf)}
-"""Of the metrics that are not shares of one."""
-MEANS = {"macro_auroc": "auroc", "macro_auprc": "auprc", "pearson_r": "pearson_r", "r2": "r2"}
-"""Metrics that are means of per-class values."""
-
-
-def _scores(card: Card) -> Iterator[str]:
-    for name, estimate in card.score.metrics.items():
-        low, high = next((span for m, span in RANGES.items() if name.startswith(m)), (0.0, 1.0))
-        for part in ("value", "low", "high"):
-            value = getattr(estimate, part)
-            bounded = part == "value" or name in MEANS or name == "c_index"
-            if value is not None and bounded and not low - 1e-9 <= value <= high + 1e-9:
-                yield f"score.metrics.{name}.{part}: {value:g} is not within {low:g} and {high:g}"
-        if None not in (estimate.value, estimate.low, estimate.high) and not (
-            estimate.low - 1e-9 <= estimate.value <= estimate.high + 1e-9  # type: ignore[operator]
-        ):
-            yield f"score.metrics.{name}: {estimate.value:g} is outside its interval [{estimate.low:g}, {estimate.high:g}]"
-        if name not in MEANS or estimate.value is None:
-            continue
-        each = [v.get(MEANS[name]) for label, v in card.score.per_class.items() if label not in card.score.left_out]
-        known = [v for v in each if v is not None]
-        if known and len(known) == len(each) and abs(math.fsum(known) / len(known) - estimate.value) > 1e-6:
-            mean = math.fsum(known) / len(known)
-            yield f"score.metrics.{name}.value: {estimate.value:.6g}, but the classes' values average {mean:.6g}"
-
-
-def _task(card: Card, entry: Any) -> Iterator[str]:
-    from bench.splitting.split import load_split
-
-    known = entry.attributes
-    if card.score.kind != kinds.of_entry(entry):
-        yield f"score.kind: {card.score.kind}, but {entry.name} is {kinds.of_entry(entry)}"
-    if card.dataset.get("name") != known.get("dataset"):
-        yield f"dataset.name: {card.dataset.get('name')}, but {entry.name} is on {known.get('dataset')}"
-    if card.split.name not in (known.get("split"), known.get("released_split")):
-        yield f"split.name: {card.split.name}, but {entry.name} is split by {known.get('split')}"
-        return
-    try:
-        split = load_split(card.split.name)
-    except BenchError as error:
-        yield f"split.name: {error}"
-        return
-    if card.data == "real" and card.split.complete:
-        yield from _complete(card, split)
-
-
-def _complete(card: Card, split: Split) -> Iterator[str]:
-    """What a complete copy of the data must hold, from the split's file."""
-    from bench.splitting.rules import PARTITIONS
-
-    complete = split.content.complete
-    if card.split.fold not in split.folds:
-        yield f"split.fold: {card.split.fold}, but {split.name} has folds 0 to {split.folds[-1]}"
-    if complete is None:
-        return
-    parts = complete.partitions
-    for name, facts in parts.items():
-        count = getattr(card.counts, name)
-        # fewer may train: a labelled fraction
-        if (count != facts.records and name != "train") or count > facts.records:
-            yield f"counts.{name}: {count:,}, but {split.name} has {facts.records:,}"
-    test = parts.get("test")
-    for label, n in (test.classes or {}).items() if test else ():
-        if card.score.support.get(label, n) != n:
-            yield f"score.support: {card.score.support[label]:,} positives of {label}, but {split.name} has {n:,} in test"
-    if test and test.patients is not None and card.score.n_clusters != test.patients:
-        yield f"score.n_clusters: {card.score.n_clusters:,} patients, but {split.name} has {test.patients:,} in test"
-    stated = [[name, parts[name].digest] for name in PARTITIONS if name in parts]
-    if complete.binding and len(stated) == len(PARTITIONS) and all(part_digest for _, part_digest in stated):
-        expected = digest([split.name, stated])
-        if card.split.digest != expected:
-            yield f"split.digest: {card.split.digest}, but that of {split.name} is {expected}"
-
-
-def _predictions(card: Card, path: Path) -> Iterator[str]:
-    """Every metric again, from the predictions."""
-    from bench.reading.parquet_file import read_parquet
-    from bench.runner.rescore import differences, rescored
-    from bench.storage.artifacts import file_digest
-
-    digest = file_digest(path)
-    if digest != card.predictions.sha256:
-        yield f"predictions: SHA-256 {digest} of {path.name} is not the card's ({card.predictions.sha256})"
-        return
-    try:
-        table = read_parquet(path)
-        test = int((table.partition == "test").sum())
-        if test != card.counts.test:
-            yield f"predictions: {test:,} test records, but counts.test is {card.counts.test:,}"
-            return
-        now = rescored(card.result(), table)
-    except Exception as error:  # of a stranger's file: whatever pandas, pyarrow and numpy make of it
-        yield f"predictions: {path.name} cannot be scored ({said(error)}); expected the predictions.parquet of the result"
-        return
-    stored = card.score.model_dump(mode="json")
-    for name in [name for name in now if name != "notes"]:
-        for line in differences(_rounded(stored[name]), _rounded(now[name]), f"score.{name}"):
-            yield f"{line} when it is computed from the predictions"
-
-
-def _rounded(value: Any) -> Any:
-    """Another machine's sums end in other digits."""
-    if isinstance(value, dict):
-        return {name: _rounded(part) for name, part in value.items()}
-    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -6,9 +6,11 @@ A kept folder holds
 |---|---|
 | ``cards.jsonl.xz`` | the result card of every finished cell on its boards, a line each |
 | ``comparisons.json`` | p values of the paired tests, which need predictions and are kept in their place |
-| ``BOARD.md``, ``BOARD.csv``, ``BOARD.tex`` | the boards, written from these two alone |
+| ``predictions/KEY/`` | the predictions of each card, where they were asked for |
+| ``BOARD.md``, ``BOARD.csv``, ``BOARD.tex`` | the boards, written from cards and comparisons alone |
 
-:func:`check_frozen` holds the cards to what cards are held to, writes the boards again in memory and compares.
+:func:`judge_frozen` holds the cards to what cards are held to, writes the boards again in memory and compares, and computes
+the tests again where it has the predictions.
 """
 
 from __future__ import annotations
@@ -17,10 +19,12 @@ import difflib
 import json
 import lzma
 import math
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -28,7 +32,15 @@ from bench.cells.result import Result
 from bench.errors import BenchError, ConfigError, DataError
 from bench.leaderboard.board import boards, load_board
 from bench.leaderboard.card_form import HEX
-from bench.leaderboard.cards import COMPARISONS, PACK, card_of, read_cards
+from bench.leaderboard.cards import (
+    COMPARISONS,
+    PACK,
+    PREDICTIONS,
+    card_of,
+    judge_cards,
+    keep_predictions,
+    read_cards,
+)
 from bench.leaderboard.collect import collect
 from bench.leaderboard.match_results import assign_results
 from bench.leaderboard.render import render
@@ -40,19 +52,30 @@ from bench.reading.json_file import read_json
 from bench.reading.text_file import read_bytes, read_text, said
 from bench.storage.artifacts import digest, write_json
 
+if TYPE_CHECKING:
+    from bench.data.source import DataSource
+    from bench.leaderboard.validation.validate import Judged
+
 FORMATS = ("markdown", "csv", "latex")
 SUFFIXES = (".md", ".csv", ".tex")
 DIGITS = 4
 """Significant digits of a kept p value."""
 
 
-def freeze(names: Sequence[str], results: Iterable[Result], folder: Path, cache: Path | None = None) -> list[Path]:
+def freeze(
+    names: Sequence[str],
+    results: Iterable[Result],
+    folder: Path,
+    cache: Path | None = None,
+    with_predictions: bool = False,
+) -> list[Path]:
     """Write cards, comparisons and boards into ``folder``.
 
     Args:
         names: the boards. Each must have a finished cell.
         results: finished cells with their predictions on disk; those on none of the boards are left out.
         cache: a folder with p values that are known already (:func:`bench.leaderboard.statistics.comparisons.ranks_of`).
+        with_predictions: also keep the predictions of each card, with record ids and labels.
 
     Raises:
         UnknownName: there is no such board. DataError: one of them has no finished cell. ConfigError: the folder keeps
@@ -83,6 +106,9 @@ def freeze(names: Sequence[str], results: Iterable[Result], folder: Path, cache:
     ordered = sorted(chosen.values(), key=lambda r: (r.cell, r.key))
     lines = [json.dumps(card_of(result), separators=(",", ":"), ensure_ascii=False) for result in ordered]
     (folder / PACK).write_bytes(lzma.compress("\n".join([*lines, ""]).encode()))
+    shutil.rmtree(folder / PREDICTIONS, ignore_errors=True)
+    for result in ordered if with_predictions else ():
+        keep_predictions(result, folder / PREDICTIONS / result.key / "predictions.parquet")
     return write_again(folder, names)
 
 
@@ -114,32 +140,88 @@ def kept_boards(folder: Path) -> Iterator[str]:
             yield name
 
 
+@dataclass(frozen=True)
+class FrozenVerdict:
+    """What was found of a kept folder: a verdict on each card, what does not hold, and what could not be checked."""
+
+    cards: list[Judged] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+
+
 def check_frozen(folder: Path) -> list[str]:
     """What does not hold of a kept folder, in words; empty if its boards are what its cards give."""
-    wrong: list[str] = []
+    return judge_frozen(folder).problems
+
+
+def judge_frozen(folder: Path, source: DataSource | None = None) -> FrozenVerdict:
+    """Judge every card of a kept folder, generate its boards again, and, from predictions, its comparisons."""
+    verdict = FrozenVerdict()
     try:
-        with tempfile.TemporaryDirectory() as folder_name:
-            again = Path(folder_name)
-            for name in (PACK, COMPARISONS):
-                (again / name).write_bytes(read_bytes(_own(folder / name)))
-            write_again(again, list(kept_boards(folder)))
-            if unread := _stored_names(folder) - _stored_names(again):
-                wrong.append(
-                    f"{folder / COMPARISONS} holds {len(unread)} tests that none of its boards reads. bench leaderboard "
-                    f"freeze {folder} --again deletes them."
-                )
-            for path in sorted(p for p in again.iterdir() if p.suffix in SUFFIXES):
-                wrong += _differs(folder / path.name, path.read_text(encoding="utf-8"))
+        read_bytes(_own(folder / PACK))  # there, and no link
+        verdict.cards.extend(judge_cards(folder, source))
+        for entry in verdict.cards:
+            if problems := entry.verdict.problems:
+                verdict.problems.append(f"{entry.name}: {'; '.join(problems)}")
+        if not verdict.problems:
+            verdict.problems.extend(_boards_differ(folder))
+            _compare_tests(folder, verdict)
     except (OSError, ValueError) as error:
-        return [
+        verdict.problems[:] = [
             (
                 f"{folder} is not a folder of frozen boards ({said(error)}). Name a folder that bench leaderboard "
                 "freeze wrote."
             )
         ]
     except BenchError as error:
-        return [str(error)]
-    return wrong
+        verdict.problems.append(str(error))
+    return verdict
+
+
+def _boards_differ(folder: Path) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder_name:
+        again = Path(folder_name)
+        for name in (PACK, COMPARISONS):
+            (again / name).write_bytes(read_bytes(_own(folder / name)))
+        if (folder / PREDICTIONS).is_dir():
+            shutil.copytree(folder / PREDICTIONS, again / PREDICTIONS, copy_function=shutil.copyfile)
+        write_again(again, list(kept_boards(folder)))
+        if unread := _stored_names(folder) - _stored_names(again):
+            yield (
+                f"{folder / COMPARISONS} holds {len(unread)} tests that none of its boards reads. bench leaderboard "
+                f"freeze {folder} --again deletes them."
+            )
+        for path in sorted(p for p in again.iterdir() if p.suffix in SUFFIXES):
+            yield from _differs(folder / path.name, path.read_text(encoding="utf-8"))
+
+
+def _compare_tests(folder: Path, verdict: FrozenVerdict) -> None:
+    """Compute the comparisons again from the predictions of the folder, and compare with those that it states."""
+    results = [entry.result() for entry in verdict.cards]
+    if any(result.folder is None for result in results):
+        verdict.unchecked.append(
+            f"{folder / COMPARISONS}: the tests need predictions, which the folder does not hold (bench leaderboard freeze "
+            "--with-predictions)"
+        )
+        return
+    stated = read_json(folder / COMPARISONS)["tests"]
+    with tempfile.TemporaryDirectory() as cache:
+        computed = _tests_of(list(kept_boards(folder)), results, Path(cache))
+    for name in stated.keys() | computed.keys():
+        if name not in stated or name not in computed or not _alike(stated[name], computed[name]):
+            verdict.problems.append(f"{folder / COMPARISONS}: a test is not what the predictions give ({name[:12]})")
+
+
+def _alike(stated: Any, computed: Any) -> bool:
+    """Whether two tests agree to the digits that are kept; another machine's sums end in other digits."""
+    if isinstance(stated, dict) and isinstance(computed, dict):
+        names = stated.keys() | computed.keys()
+        return all(_alike(stated.get(name), computed.get(name)) for name in names if name not in ("why", "test"))
+    if isinstance(stated, list) and isinstance(computed, list):
+        return len(stated) == len(computed) and all(map(_alike, stated, computed))
+    if isinstance(stated, int | float) and isinstance(computed, int | float):
+        return math.isclose(stated, computed, rel_tol=10.0 ** (1 - DIGITS), abs_tol=1e-9)
+    return bool(stated == computed)
 
 
 def _own(path: Path) -> Path:

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bench import registry
 from bench.cells.result import SCHEMA
+from bench.signals.input_code import input_digest
 from bench.storage.artifacts import digest
-from bench.storage.code_digest import method_digest, mode_digest
+from bench.storage.code_digest import method_digest, mode_digest, module_digest, source_digest
 
 if TYPE_CHECKING:
+    from bench.kinds.kind import Kind
+    from bench.method import Method, MethodConfig
+    from bench.modes.mode import Mode
     from bench.runner.resolved_cell import ResolvedCell
+    from bench.signals.input_spec import InputSpec
+    from bench.task import Task
+
+IMAGES = "bench.signals.images"
 
 PARTS = {
     "code": "the method's code",
@@ -28,29 +37,50 @@ PARTS = {
 """Names of the parts of a key; the key also covers the cell's coordinates, the profile and the kind of data."""
 
 
+def method_parts(method: type[Method], config: MethodConfig) -> dict[str, Any]:
+    """Digests of the code and config of a method."""
+    return {"code": method_digest(method, config), "config": digest([config, method.input_for(config).to_dict()])}
+
+
+def mode_part(mode: Mode, kind: Kind, config: Any) -> str:
+    """Digest of the code and settings of a mode for a kind of task."""
+    return digest([mode_digest(mode, kind.objective), config])
+
+
+def data_part(task: Task, split_digest: str, store_digest: str) -> str:
+    """Digest of a task, its labelled partition and the prepared recordings."""
+    names = [(name.code, name, name.original) for name in task.class_names]
+    return digest([task.version, names, split_digest, store_digest])
+
+
+def transforms_part(spec: InputSpec, fs: float, dataset: str) -> str:
+    """Digest of the code that recordings stored at ``fs`` Hz pass on their way into a method."""
+    image_code = None
+    if "image" in spec.downstream:
+        module = registry.load(registry.DATASETS, dataset).__module__
+        image_code = [module_digest(IMAGES), source_digest(module)]
+    return digest([input_digest(spec, fs), image_code])
+
+
 def cell_inputs(resolved: ResolvedCell) -> dict[str, Any]:
     """The digest of each part of what determines a cell's predictions; a part that plays no role is None."""
     cell, session = resolved.cell, resolved.session
     remembered = session.remembered
 
-    def method_parts() -> dict[str, Any]:
-        return {
-            "code": method_digest(resolved.method, resolved.config),
-            "config": digest([resolved.config, resolved.input.to_dict()]),
-        }
-
-    def mode_part() -> str:
-        return digest([mode_digest(resolved.mode, resolved.kind.objective), resolved.mode_config])
-
-    def data_part() -> str:
-        data, task = resolved.data, resolved.data.task
-        names = [(name.code, name, name.original) for name in task.class_names]
-        return digest([task.version, names, data.split_digest(cell.fold), data.store.digest])
+    def of_data() -> str:
+        data = resolved.data
+        return data_part(data.task, data.split_digest(cell.fold), data.store.digest)
 
     return {
-        **remembered(("method", cell.method, resolved.mode.uses_checkpoint), method_parts),
-        "mode": remembered(("mode", cell.mode, cell.method, resolved.data.task.kind), mode_part),
-        "data": remembered(("data", cell.task, cell.fold), data_part),
+        **remembered(
+            ("method", cell.method, resolved.mode.uses_checkpoint),
+            lambda: method_parts(resolved.method, resolved.config),
+        ),
+        "mode": remembered(
+            ("mode", cell.mode, cell.method, resolved.data.task.kind),
+            lambda: mode_part(resolved.mode, resolved.kind, resolved.mode_config),
+        ),
+        "data": remembered(("data", cell.task, cell.fold), of_data),
         "transforms": resolved.transforms,
         "checkpoint": resolved.spec.key if resolved.spec else None,
         "members": [member.key for member in resolved.members] or None,

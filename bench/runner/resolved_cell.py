@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench import kinds, modes, registry
+from bench import kinds, modes
 from bench.cells.cell import Cell
 from bench.data.batches import BatchSource
 from bench.errors import ConfigError, DataError
 from bench.method import Method, MethodConfig
-from bench.runner.keys import cell_inputs, key_of
+from bench.runner.keys import cell_inputs, key_of, transforms_part
 from bench.runner.task_data import TaskData
 from bench.seeding import derive
-from bench.signals.images import Images
-from bench.signals.input_code import input_digest
 from bench.signals.input_spec import InputSpec
 from bench.signals.windows import SignalView
 from bench.splitting.rules import Partition
-from bench.storage.artifacts import digest
-from bench.storage.code_digest import module_digest, source_digest
 from bench.training.checkpoint import CheckpointSpec, load_weights, read_provenance, seeded_method
 from bench.training.import_checkpoint import imported_facts
 
@@ -148,14 +144,10 @@ class ResolvedCell:
     def transforms(self) -> str:
         """Digest of the code that the recordings pass on their way into the method."""
 
-        def make() -> str:
-            image_code = None
-            if "image" in self.input.downstream:
-                module = registry.load(registry.DATASETS, self.dataset).__module__
-                image_code = [module_digest(Images.__module__), source_digest(module)]
-            return digest([input_digest(self.input, self.data.store.fs), image_code])
-
-        return self.session.remembered(("transforms", self.cell.method, self.dataset), make)
+        return self.session.remembered(
+            ("transforms", self.cell.method, self.dataset),
+            lambda: transforms_part(self.input, self.data.store.fs, self.dataset),
+        )
 
     # -- what it reads and starts from --------------------------------------------------------------------------------
 

@@ -70,14 +70,21 @@ def labelled_subset(
     rows = np.asarray(rows, np.int64)
     if fraction == 1 or not len(rows):
         return rows
-    # 0.07 * 100 is 7.000000000000001 and 0.29 * 100 is 28.999999999999996: neither is meant
-    exact = round(fraction * len(rows), 9)
-    size = max(1, min(round(float(f"{exact:.2g}")), len(rows)) if rule == "mmcl" else int(np.floor(exact)))
+    size = subset_size(len(rows), fraction, rule)
     if rule == "merl":
         from sklearn.model_selection import train_test_split
 
         return train_test_split(rows, train_size=size, random_state=MERL_SEED)[0]
     return rows[np.sort(_order(targets[rows], seed)[:size])]
+
+
+def subset_size(records: int, fraction: float, rule: Rule = "stratified") -> int:
+    """How many of so many training records a fraction leaves."""
+    if fraction == 1:
+        return records
+    # 0.07 * 100 is 7.000000000000001 and 0.29 * 100 is 28.999999999999996: neither is meant
+    exact = round(fraction * records, 9)
+    return max(1, min(round(float(f"{exact:.2g}")), records) if rule == "mmcl" else int(np.floor(exact)))
 
 
 def _order(targets: np.ndarray, seed: int) -> np.ndarray:

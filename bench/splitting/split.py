@@ -57,8 +57,16 @@ class PartitionFacts(_Model):
     records: int
     patients: int | None = None
     digest: str | None = None
+    patients_digest: str | None = Field(None, description="over the sorted (record id, patient id)")
     classes: dict[str, int] | None = Field(None, description="positives of each class")
     known: dict[str, int] | None = Field(None, description="records in which each class is known, where some are not")
+
+
+def patients_digest(examples: Examples) -> str:
+    """BLAKE2b over the sorted (record id, patient id) of some examples."""
+    pairs = zip(examples.record_ids, examples.patient_ids, strict=True)
+    lines = sorted(f"{record}\t{patient}\n" for record, patient in pairs)
+    return hashlib.blake2b("".join(lines).encode(), digest_size=16).hexdigest()
 
 
 class CompleteFacts(_Model):

@@ -62,25 +62,37 @@ class CheckpointSpec:
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        wanted = self.method.input_for(self.config)
-        determined_by = {
-            "schema": SCHEMA,
-            "method": self.method.name,
-            "source": method_digest(self.method, self.config),
-            "loop": [module_digest(f"bench.training.{name}") for name in LOOP],
-            "config": self.config.model_dump(
-                mode="json", exclude=set(self.config.after_training | self.config.input_fields)
-            ),
-            "input": wanted.to_dict() | {"downstream": ()},  # read after pretraining
-            "transforms": None if self.fs is None else input_digest(wanted, self.fs),
-            "corpus": self.corpus,
-        }
-        if self.given is not None:  # whatever made it, these are its weights
-            determined_by["weights"] = read_provenance(self.given)["weights_sha256"]
-        object.__setattr__(self, "key", digest(determined_by))
+        # whatever made a given checkpoint, these are its weights
+        weights = read_provenance(self.given)["weights_sha256"] if self.given is not None else None
+        object.__setattr__(self, "key", checkpoint_key(self.method, self.config, self.corpus, self.fs, weights))
 
     def folder(self, checkpoints: Path) -> Path:
         return self.given or checkpoints / f"{self.method.name}-{self.key[:16]}"
+
+
+def checkpoint_key(
+    method: type[Method], config: MethodConfig, corpus: dict[str, Any], fs: float | None, weights: str | None = None
+) -> str:
+    """Digest of what determines a checkpoint.
+
+    Args:
+        fs: Hz, of the corpus's store; None for a given checkpoint.
+        weights: SHA-256 of the weights of a checkpoint that was given, whatever made it.
+    """
+    wanted = method.input_for(config)
+    determined_by = {
+        "schema": SCHEMA,
+        "method": method.name,
+        "source": method_digest(method, config),
+        "loop": [module_digest(f"bench.training.{name}") for name in LOOP],
+        "config": config.model_dump(mode="json", exclude=set(config.after_training | config.input_fields)),
+        "input": wanted.to_dict() | {"downstream": ()},  # read after pretraining
+        "transforms": None if fs is None else input_digest(wanted, fs),
+        "corpus": corpus,
+    }
+    if weights is not None:
+        determined_by["weights"] = weights
+    return digest(determined_by)
 
 
 def seeded_method(method: type[Method], config: MethodConfig, seed: int) -> Method:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bench.errors import BenchError
-from bench.leaderboard.cards import Card, check
+from bench.leaderboard.card_form import Card
+from bench.leaderboard.validation.validate import check
 from bench.signals.wfdb_header import Header, parse_header
 
 from .shared import Shared

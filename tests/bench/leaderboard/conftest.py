@@ -71,11 +71,14 @@ def scored_result(make_result):
         )
         base = make_result(method, n_records=records, **keywords)
         config = keywords.get("config")
-        inputs = {"method": digest([method, config] if config else method), "data": "0" * 32}
+        name = digest([method, config] if config else method)
+        inputs = {"method": name, "data": "0" * 32, "checkpoint": base.checkpoint.get("key")}
+        corpus = (base.checkpoint.get("corpus") or {}).get("dataset")
         cell = base.cell
         key = digest([SCHEMA, list(cell.to_dict().values()), base.profile, base.data, list(inputs.values())])
         result = replace(
             base, key=key, inputs=inputs, score=message.to_dict(), split=base.split | {"name": "ptbxl-super"},
+            contamination_evidence={"corpus": corpus, "tested": records, "test_records": 0},
             counts={"train": 400, "validation": records, "test": records, "expected": None},
         )  # fmt: skip
         table = {"record_id": ids, "patient_id": who, "partition": ["validation"] * records + ["test"] * records}

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from bench.errors import BenchError, DataError
 from bench.leaderboard.board import Board, Column, Row
-from bench.leaderboard.cards import card_of, check, export, read_card
+from bench.leaderboard.cards import card_of, export, read_card
 from bench.leaderboard.collect import collect
 from bench.leaderboard.formats import latex, markdown, table_csv
+from bench.leaderboard.validation.validate import check
 from bench.storage.artifacts import digest
 
 BOARD = Board(

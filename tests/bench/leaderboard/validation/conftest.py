@@ -46,11 +46,11 @@ class Honest:
         return self.result.predictions()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def honest(simulated_workspace, tmp_path_factory):
     """SimCLR, linear, on recordings that are named as real data, with a split whose file states all of them.
 
-    The split stays replaced until the tests of this folder are over.
+    The split stays replaced until the tests of the module are over.
     """
     folder = tmp_path_factory.mktemp("contributed")
     files = DataSource(simulated_workspace, simulated_records=120).simulated_root("ptbxl")

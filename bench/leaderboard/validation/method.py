@@ -151,9 +151,8 @@ def _derived_keys(card: Card, cls: type[Method], config: MethodConfig) -> Iterat
         seeded = config.pretrain.model_copy(update={"seed": config.pretrain.seed + training})
         config = config.model_copy(update={"pretrain": seeded})
     corpus = card.checkpoint.get("corpus") or {}
-    rates = list(_rates(str(corpus.get("dataset"))))
-    if corpus.get("dataset") == card.dataset.get("name"):
-        rates.insert(0, card.dataset.get("fs"))
+    same = corpus.get("dataset") == card.dataset.get("name")
+    rates = [*([card.dataset.get("fs")] if same else []), *_rates(str(corpus.get("dataset")))]
     yield from (checkpoint_key(cls, config, corpus, float(fs)) for fs in dict.fromkeys(rates) if fs)
 
 

@@ -127,7 +127,7 @@ def _columns(table: pd.DataFrame, prefix: str, task: Task) -> list[str]:
     """The columns that a result of the task has: one, one per class or target, or, without names, numbered ones."""
     if prefix in table:
         return [prefix]
-    names = kinds.load(task.kind).target_columns(task.classes)
+    names = kinds.load(task.kind).target_columns(list(task.classes))
     present = sum(str(name).startswith(f"{prefix}_") for name in table)
     if present != len(names):
         names = [str(i) for i in range(present)]

@@ -1,1 +1,1 @@
-"""What a result card of others proves: checks against the task, the method, the split and its predictions."""
+"""Validation of result cards: checks against the task, the method, the split and the predictions."""

@@ -114,7 +114,7 @@ def _form(card: Card, scored: Scored) -> Iterator[str]:
         yield f"predictions: no validation records, which {card.cell['mode']} scores too"
     split = load_split(card.split.name)
     parts = {name: scored.part(name) for name in PARTS}
-    if split.content.keep_apart != "example":  # windows of a recording are examples of their own
+    if split.content.keep_apart != "example":  # otherwise windows of a recording are separate examples
         for name, examples in parts.items():
             if len(np.unique(examples.record_ids)) < len(examples):
                 yield f"predictions: a {name} record occurs twice"

@@ -1,4 +1,4 @@
-"""Which cards this workspace has replayed (``bench replay CARD``): a record here, never a claim of the card."""
+"""Record which cards this workspace has replayed (``bench replay CARD``); a card cannot claim it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was checked of a card, what could not be, and the level of proof that follows."""
+"""The verdict on a card: its checks, and the level of proof that follows."""
 
 from __future__ import annotations
 

@@ -23,17 +23,15 @@ class ETP(ReportContrast):
     """CLIP for ECG and report: a trained ResNet, a frozen clinical language model, and a linear head on each.
 
     Source: Liu et al., "ETP: Learning Transferable ECG Representations via ECG-Text Pre-training", ICASSP 2024. No code
-    is published. Deviations: the packaged MiniLM replaces BioClinicalBERT (``--set text.model=bioclinicalbert``);
-    PTB-XL's statements in English are read where the paper has its reports, German for the most part
-    (``--set etp.pretrain.text_source=report``). What the paper leaves open is settled in the field descriptions; scaling
-    and the ResNet's stem are those of MERL, by the same authors.
+    is published. Deviation: the packaged MiniLM replaces BioClinicalBERT (``--set text.model=bioclinicalbert``). What the
+    paper leaves open is settled in the field descriptions; scaling and the ResNet's stem are those of MERL, by the same
+    authors.
     """
 
     name = "etp"
     corpus = "ptbxl"
     deviations: ClassVar = {
         "text.model": ("minilm", "the text encoder is the packaged MiniLM, BioClinicalBERT in the paper"),
-        "pretrain.text_source": (None, "texts are the first of the corpus (PTB-XL: statements), reports in the paper"),
     }
     protocols: ClassVar = {"linear": {"batch_size": 32}}
     """ETP 3.2: downstream batches of 32."""

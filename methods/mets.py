@@ -25,16 +25,14 @@ class METS(ReportContrast):
     """A ResNet and one linear layer, trained towards the embeddings of a frozen language model.
 
     Source: Li et al., "Frozen Language Model Helps ECG Zero-Shot Learning", MIDL 2023. No code is published; what
-    its abstract does not say is taken from re-implementations by others, and marked so below. Deviations: the packaged
-    MiniLM replaces ClinicalBERT (``--set text.model=bioclinicalbert``); PTB-XL's statements in English are read
-    where the paper has its reports (``--set mets.pretrain.text_source=report``).
+    its abstract does not say is taken from re-implementations by others, and marked so below. Deviation: the packaged
+    MiniLM replaces ClinicalBERT (``--set text.model=bioclinicalbert``).
     """
 
     name = "mets"
     corpus = "ptbxl"
     deviations: ClassVar = {
         "text.model": ("minilm", "the text encoder is the packaged MiniLM, ClinicalBERT in the paper"),
-        "pretrain.text_source": (None, "texts are the first of the corpus (PTB-XL: statements), reports in the paper"),
     }
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 25, "pretrain.batch_size": 64}
 

@@ -51,7 +51,8 @@ class Result:
         inputs: the digest of each part of the key (:mod:`bench.runner.keys`).
         contamination: whether what was tested on was pretrained on: ``none``, ``same dataset``, ``test records`` or
             ``unknown`` (:mod:`bench.contamination.audit`); results older than this field are ``unknown``.
-        contamination_evidence: the corpus, the reasons, what could be checked, counts, and the first records found.
+        contamination_evidence: the corpus, the reasons, what could be checked, counts, and the first records found; where
+            pretraining read texts, ``text_ceiling`` (:mod:`bench.contamination.text_ceiling`).
         provenance: versions, git commit, device, seeds, input spec, source digest, the command, start time, seconds by phase.
         level: the level of proof of a result that came as a card (:mod:`bench.leaderboard.validation.verdict`); empty for
             one of this workspace. It is not stored.

@@ -1,26 +1,51 @@
-"""``bench audit``: find test recordings in the pretraining corpus."""
+"""``bench audit``: find test recordings in the pretraining corpus, and labels in its texts."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.core
 
 from bench.cli import options as o
 
 if TYPE_CHECKING:
     from bench.contamination.audit import Audit
+    from bench.contamination.text_ceiling import TextCeiling
 
 EXAMPLES = o.examples(
     "bench audit kmerl ptbxl-super",
     "bench audit merl cpsc2018 --checkpoint merl=merl-3f2a --data-root ~/ecg --csv leaked.csv",
     "Exit codes: 0 no test recording was found in the corpus, 3 test recordings were found, 2 bad input.",
 )
+TEXT_EXAMPLES = o.examples(
+    "bench audit text ptbxl ptbxl-super",
+    "bench audit text ptbxl ptbxl-rhythm --text report --data-root ~/ecg",
+)
 FOUND = 3
 SHOWN = 10
+METHOD = "method"
 
 
+class _MethodFirst(typer.core.TyperGroup):
+    """``bench audit METHOD TASK`` is short for ``bench audit method METHOD TASK``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = [METHOD, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_MethodFirst,
+    no_args_is_help=True,
+    help="Find test recordings in a pretraining corpus (bench audit METHOD TASK), and labels in its texts (bench audit text).",
+    epilog=EXAMPLES,
+)
+
+
+@app.command(METHOD, epilog=EXAMPLES)
 def audit_command(
     method: o.MethodName,
     task: o.TaskName,
@@ -104,3 +129,62 @@ def _show(method: str, task: str, audit: Audit, csv: Path | None) -> None:
         say(f"and {more:,} more; all of them with --csv FILE")
     if csv is not None:
         say(f"written: {csv}")
+
+
+@app.command("text", epilog=TEXT_EXAMPLES)
+def text_command(
+    corpus: Annotated[str, o.name_argument("bench.datasets", "The corpus whose texts are read.")],
+    task: o.TaskName,
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="SOURCE", help="One of the corpus's texts. [default: all of them]"),
+    ] = None,
+    data_root: o.DataRoot = None,
+    json_output: o.Json = False,
+    simulated_records: o.SimulatedRecords = None,
+    on_bad_record: o.OnBadRecord = "error",
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Report how well a corpus's texts predict a task's labels without an ECG: macro AUROC of a regularised bag of words,
+    fitted on the texts of the training recordings and scored on those of the test recordings.
+
+    Above 0.95 the text states the labels: a method pretrained on it has read the labels of all training recordings.
+    Texts and labels must be of the same recordings; otherwise the ceiling cannot be computed.
+    """
+    from bench import progress, registry
+    from bench.errors import ConfigError, UnknownName
+    from bench.runner.cell_text import ceiling
+    from bench.runner.session import Session
+
+    progress.set_quiet(json_output)
+    name, task_name = registry.load(registry.DATASETS, corpus).name, registry.load(registry.TASKS, task).name
+    offered = registry.load(registry.DATASETS, name).text_sources
+    if not offered:
+        raise ConfigError(f"{name} has no texts. bench data status lists the texts of each dataset.")
+    if text is not None and text not in offered:
+        raise UnknownName(f"text of {name}", text, offered)
+    source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
+    source.workspace.ensure_writable()
+    session = Session(source, "smoke")
+    ceilings = [ceiling(session, name, chosen, task_name) for chosen in ([text] if text else offered)]
+    if json_output:
+        value = {"corpus": name, "task": task_name, "data": source.kind}
+        o.print_json(value | {"texts": [c.to_dict() | {"states_labels": c.states_labels} for c in ceilings]})
+        return
+    _show_ceilings(name, task_name, ceilings)
+
+
+def _show_ceilings(corpus: str, task: str, ceilings: list[TextCeiling]) -> None:
+    typer.echo(f"{corpus} on {task}: macro AUROC of a bag of words of the text, without an ECG")
+    if len({c.missing for c in ceilings}) == 1 and ceilings[0].missing:
+        typer.echo(f"cannot be computed: {ceilings[0].missing}")
+        return
+    width = max(len(c.text) for c in ceilings)
+    for c in ceilings:
+        if c.value is None:
+            typer.echo(f"{c.text:<{width}}  cannot be computed: {c.missing}")
+            continue
+        interval = "" if c.low is None or c.high is None else f" [{c.low:.3f}, {c.high:.3f}]"
+        mark = "  text states the labels" if c.states_labels else ""
+        records = f"{c.train:,} training and {c.test:,} test recordings"
+        typer.echo(f"{c.text:<{width}}  {c.value:.3f}{interval}  ({records}){mark}")

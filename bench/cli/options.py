@@ -83,8 +83,8 @@ TextOption = Annotated[
     typer.Option(
         "--text",
         metavar="SOURCE",
-        help="The text of the corpus to pretrain on (bench data status lists the texts). For ptbxl: statements, "
-        "likelihoods, report (as written, mostly German), english, report-english, report-german. Same as --set "
+        help="The text of the corpus to pretrain on (bench data status lists the texts). For ptbxl: report (as "
+        "written, mostly German), statements, likelihoods, english, report-english, report-german. Same as --set "
         "pretrain.text_source. [default: the corpus's first]",
     ),
 ]

@@ -21,7 +21,7 @@ import numpy as np
 
 from bench import registry
 from bench.contamination import fingerprint
-from bench.contamination.declared import OTHER, collections, relation
+from bench.contamination.declared import OTHER, collections, files_of, relation
 from bench.contamination.match import find_copies
 from bench.progress import say
 from bench.storage.artifacts import digest, once
@@ -212,7 +212,7 @@ class _Comparison:
             self.reasons.append(f"{related.why[0].upper()}{related.why[1:]}.")
         if corpus is None and related is not None:
             self.unchecked.append(f"Which recordings of {name} were trained on is not recorded with the checkpoint.")
-        same_ids = name == dataset or (self.source.kind == "real" and _files_of(name) == _files_of(dataset))
+        same_ids = name == dataset or (self.source.kind == "real" and files_of(name) == files_of(dataset))
         if corpus is not None and same_ids:
             self._by_ids(name, corpus)
         if corpus is not None or related is None or related.kind == "overlap":
@@ -310,12 +310,6 @@ class _Comparison:
         if (offending.by != "patient id").any():
             status = "test records"
         return Audit(status, corpus, self.reasons + self.unchecked, len(self.ids), list(self.checked), offending)
-
-
-def _files_of(name: str) -> str:
-    """The dataset whose files, and hence record ids, a dataset has."""
-    entry = registry.entries(registry.DATASETS).get(name)
-    return str((entry.attributes.get("reads_files_of") if entry else None) or name)
 
 
 def _count(n: int, what: str) -> str:

@@ -78,6 +78,12 @@ def collections(corpus: str | None) -> list[str]:
     return [] if not corpus or corpus == UNKNOWN else corpus.split(JOINED)
 
 
+def files_of(name: str) -> str:
+    """The dataset whose files, and hence record ids, a dataset has."""
+    entry = registry.entries(registry.DATASETS).get(name)
+    return str((entry.attributes.get("reads_files_of") if entry else None) or name)
+
+
 def _of(name: str, attribute: str) -> dict[str, str]:
     """What a registered dataset declares itself, as a mapping; inherited declarations describe another dataset."""
     if name not in registry.entries(registry.DATASETS):

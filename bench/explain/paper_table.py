@@ -230,7 +230,10 @@ class OurSettings:
             return self._parameters(rest)
         if rest and scope in registry.entries(registry.MODES):
             return getattr(mode_config(scope, "paper", (), self.cls), rest)
-        return self._fields[name][0]
+        value = self._fields[name][0]
+        if name == "pretrain.text_source" and value is None and self.cls.corpus in registry.entries(registry.DATASETS):
+            return next(iter(registry.load(registry.DATASETS, self.cls.corpus).text_sources), None)
+        return value
 
     def description(self, name: str) -> str:
         """The description of its field; of a nested one, that of the whole where it has one: the source of its numbers."""

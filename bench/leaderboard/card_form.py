@@ -158,9 +158,22 @@ class _ConfigForm(_Loose):
     __pydantic_extra__: dict[str, dict[str, Any]]
 
 
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class _TextCeilingForm(_Loose):
+    corpus: str
+    text: str | None = None
+    value: Fraction | None = None
+    low: Fraction | None = None
+    high: Fraction | None = None
+    missing: str | None = None
+
+
 class _EvidenceForm(_Loose):
     tested: Count | None = None
     test_records: Count | None = None
+    text_ceiling: _TextCeilingForm | None = None
 
     @model_validator(mode="after")
     def _both(self) -> Self:

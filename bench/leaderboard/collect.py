@@ -24,6 +24,7 @@ from bench.leaderboard.statistics.comparisons import Ranks, ranks_of
 from bench.leaderboard.statistics.inflation import differences, shows_differences
 from bench.leaderboard.statistics.mean_ranks import MeanRanks, mean_ranks_of
 from bench.leaderboard.summary import Summary, mean, summarise
+from bench.leaderboard.text_ceilings import SECTION, in_words
 from bench.leaderboard.third_party_rows import row_of, with_third_party_rows
 from bench.signals.leads import LEADS, name_leads
 
@@ -151,10 +152,13 @@ def _table(board: Board, stamp: Stamp, assigned: Sequence[tuple[int, Result]]) -
     filled: list[Filled] = []
     for index, row in enumerate(board.rows):
         filled += list(variants(row, by_row.get(index, []))) or [Filled(_empty(board, row), [])]
+    filled.sort(key=lambda each: in_words(each.line.text_ceilings))  # labels in words are apart, below
     lines: list[Line] = []
     behind: list[tuple[Line, list[Result]]] = []
     for each in arranged(filled):
         line = each.line
+        if in_words(line.text_ceilings):
+            line = replace(line, row=line.row.model_copy(update={"group": SECTION}))
         if each.results:
             line = replace(line, summaries=_summaries(board, line.row, latest(each.results)))
             behind.append((line, each.results))

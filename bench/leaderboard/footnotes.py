@@ -14,6 +14,7 @@ from bench.leaderboard.corrections import corrections
 from bench.leaderboard.identical_results import identical_results
 from bench.leaderboard.match_results import coordinates_of, corpus_of, latest, protocol_of
 from bench.leaderboard.replicates import Varied, by_replicate, varied
+from bench.leaderboard.text_ceilings import text_notes
 from bench.provenance import LIBRARIES
 from bench.reading import as_published
 from bench.runner.overrides import is_of_pretraining, scope_and_field
@@ -58,6 +59,7 @@ def footnotes(used: Mapping[str, Sequence[Result]], described: Mapping[str, str]
         (2, _assumptions(used)),
         (1, corrections(used)),
         (1, contamination_notes(used)),
+        (0, text_notes(used)),
         (6, _protocols(used, described or {})),
         (3, _overrides(used, described or {})),
         (3, _sweeps(used)),

@@ -42,6 +42,7 @@ from bench.leaderboard.cards import (
     read_cards,
 )
 from bench.leaderboard.collect import collect
+from bench.leaderboard.formats.markdown import LABELS_USED
 from bench.leaderboard.match_results import assign_results
 from bench.leaderboard.render import render
 from bench.leaderboard.statistics.column_tests import read_p_values
@@ -264,11 +265,12 @@ def put_table(text: str, board: str, source: str) -> str:
 
 
 def first_table(source: str) -> str:
-    """The first table of a markdown text, without its line of record counts."""
+    """The first table of a markdown text, without its lines of record and label counts."""
     lines = source.splitlines()
     start = next((i for i, line in enumerate(lines) if line.startswith("|")), len(lines))
     stop = next((i for i in range(start, len(lines)) if not lines[i].startswith("|")), len(lines))
-    return "\n".join(line for line in lines[start:stop] if not line.startswith("| *records scored*"))
+    counts = ("| *records scored*", f"| {LABELS_USED}")
+    return "\n".join(line for line in lines[start:stop] if not line.startswith(counts))
 
 
 # -- comparisons -------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bench.cells.result import Result
 from bench.leaderboard.board import Row
@@ -20,6 +20,7 @@ from bench.leaderboard.match_results import (
     split_by_config,
 )
 from bench.leaderboard.summary import Summary
+from bench.leaderboard.text_ceilings import MARK, Ceilings, ceilings_of, in_words
 
 LABEL_LENGTH = 40
 """Characters that the label of a line may have, unless the board's author gave its row a longer one."""
@@ -38,6 +39,7 @@ class Line:
         settings: what sets it apart, whole.
         same_as: labels of further rows whose results are the same computation in every column; they have no line.
         twin: number of the line that shows the same network untrained.
+        text_ceilings: how well the texts it was pretrained on predict the labels, by task.
     """
 
     row: Row
@@ -48,6 +50,7 @@ class Line:
     settings: str = ""
     same_as: tuple[str, ...] = ()
     twin: int | None = None
+    text_ceilings: Ceilings = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -57,8 +60,10 @@ class Line:
 
     @property
     def marked_label(self) -> str:
-        """The label as a reader sees it: § where a footnote says how it differs from its paper, ¶ which fault it has."""
-        return " ".join([self.label, *("§" * self.deviates), *("¶" * self.outdated)])
+        """The label as a reader sees it: § where a footnote says how it differs from its paper, ¶ which fault it has, ≡ that
+        its texts state the labels."""
+        stated = MARK * in_words(self.text_ceilings)
+        return " ".join([self.label, *("§" * self.deviates), *("¶" * self.outdated), *stated])
 
     @property
     def found(self) -> bool:
@@ -84,7 +89,8 @@ def variants(row: Row, results: Sequence[Result]) -> Iterator[Filled]:
             shown = latest(of_group)
             variant = ", ".join(filter(None, [UNTRAINED * untrained, name]))
             whole = ", ".join(filter(None, [UNTRAINED * untrained, settings]))
-            yield Filled(Line(row, variant, [], bool(deviations(shown)), bool(faults(shown)), whole), of_group)
+            marks = bool(deviations(shown)), bool(faults(shown))
+            yield Filled(Line(row, variant, [], *marks, whole, text_ceilings=ceilings_of(shown)), of_group)
 
 
 def arranged(filled: Sequence[Filled]) -> list[Filled]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from bench.leaderboard.board import Board, Column, Published, Row
 from bench.leaderboard.collect import Line, Table
 from bench.leaderboard.contamination import marks
+from bench.leaderboard.match_results import wanted_coordinates
 from bench.leaderboard.summary import Summary
 
 MISSING = "—"
@@ -132,6 +136,23 @@ def records(table: Table, index: int) -> str:
     if not counts:
         return MISSING
     return f"{max(counts):,}" if len(counts) == 1 else f"{min(counts):,}–{max(counts):,}"
+
+
+def labels(table: Table, index: int) -> str:
+    """The labels of training and validation recordings that a column's rows were trained with: ``12 + 160``; a range where
+    rows differ, and empty where none was read."""
+    pairs = [labels for line in table.lines if (labels := line.summaries[index].labels)]
+    if not pairs:
+        return ""
+    parts = [sorted({pair[part] for pair in pairs}) for part in (0, 1)]
+    return " + ".join(f"{p[0]:,}" if len(p) == 1 else f"{p[0]:,}–{p[-1]:,}" for p in parts)
+
+
+def text_ceiling(table: Table, line: Line, index: int) -> Mapping[str, Any]:
+    """The text ceiling of the only task behind a position; empty where there is none, or several."""
+    tasks = {task for task, *_ in wanted_coordinates(line.row, table.board.columns[index])}
+    ceilings = [ceiling for task, ceiling in line.text_ceilings.items() if task in tasks]
+    return ceilings[0] if len(ceilings) == 1 and len(tasks) == 1 else {}
 
 
 def reasons(table: Table) -> list[str]:

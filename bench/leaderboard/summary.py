@@ -15,6 +15,7 @@ from bench.leaderboard.contamination import differing
 from bench.leaderboard.cost_metrics import cost, is_cost
 from bench.leaderboard.match_results import is_untrained
 from bench.leaderboard.replicates import Varied, by_replicate, is_one_model, varied
+from bench.leaderboard.text_ceilings import labels_used
 
 Z = 1.959964  # normal quantile of a 95 % interval
 
@@ -32,6 +33,7 @@ class Summary:
     value of one trained model (:func:`bench.leaderboard.replicates.is_one_model`), and ``varied`` what differs between the
     results; it is None where that differs between the parts of a mean. ``predictions`` are the digests of the predictions,
     empty where some are not known. ``learned`` says what the weights come from: pretraining, or the labels alone.
+    ``labels`` are the labels that training read, of training and of validation recordings.
     """
 
     value: float | None = None
@@ -49,6 +51,7 @@ class Summary:
     left_out: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     contamination: tuple[str, ...] = ()
+    labels: tuple[int, int] | None = None
     missing: str = ""
     predictions: tuple[str, ...] = ()
     learned: Learned = ""
@@ -97,6 +100,7 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
         contamination=tuple(sorted({r.contamination for r in results})),
         predictions=digests if all(digests := tuple(sorted(r.predictions_digest for r in results))) else (),
         learned=learned_from(results[0]),
+        labels=max((labels for r in results if (labels := labels_used(r))), default=None),
     )
     if any(value is None for value, _, _ in readings.values()):
         which = f"{metric} of {class_name}" if class_name else metric
@@ -158,6 +162,7 @@ def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:
         left_out=tuple(sorted({name for s in summaries for name in s.left_out})),
         keys=tuple(sorted({key for s in summaries for key in s.keys})),
         contamination=tuple(sorted({status for s in summaries for status in s.contamination})),
+        labels=summaries[0].labels if len({s.labels for s in summaries}) == 1 else None,
     )
 
 

@@ -19,6 +19,7 @@ from bench.method import Method
 from bench.modes.mode_io import ModeInput, ModeOutput, unreported
 from bench.progress import say, track
 from bench.runner.cell_audit import contamination_of
+from bench.runner.cell_text import ceiling_of
 from bench.runner.features import features
 from bench.runner.inference_cost import cost_of
 from bench.runner.resolved_cell import ResolvedCell
@@ -185,7 +186,7 @@ def _compute(resolved: ResolvedCell) -> Result:
         },
         selection=output.selection,
         contamination=stamp.contamination,
-        contamination_evidence=stamp.evidence(),
+        contamination_evidence=stamp.evidence() | ({"text_ceiling": text} if (text := ceiling_of(resolved)) else {}),
         seen=seen.to_dict(),
         inputs=resolved.inputs,
         provenance={

@@ -201,12 +201,14 @@ class Session:
         known = registry.entries(registry.DATASETS)
         if method.corpus in known and self.source.has(method.corpus) and self.source.kind == "real":
             return method.corpus
-        if method.corpus in known and self.source.kind == "simulated" and not self._has_text_for(method, task_dataset):
-            return method.corpus
+        if method.corpus in known and self.source.kind == "simulated":
+            of_task, of_paper = (self._has_text_for(method, name) for name in (task_dataset, method.corpus))
+            if of_paper and not of_task:
+                return method.corpus
         return task_dataset
 
     def _has_text_for(self, method: type[Method], dataset: str) -> bool:
-        """Whether a dataset has the text that the method learns from, if it learns from text.
+        """Whether a dataset has the text that the method learns from, if it learns from text; the one asked for, if any.
 
         A config that leaves the text out (LLM-DAN without alignment) is compared with the published one, and shares its
         corpus.

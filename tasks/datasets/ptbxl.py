@@ -94,7 +94,7 @@ class PTBXL(DatasetWithStatements):
     }
     rates = (500, 100)
     largest_mv = 33.0  # int16 in units of 1 microvolt
-    text_sources = ("statements", "likelihoods", "report", "english", "report-english", "report-german", "structured")
+    text_sources = ("report", "statements", "likelihoods", "english", "report-english", "report-german", "structured")
     format_version = 2
 
     def __init__(self, root: Path):
@@ -250,9 +250,10 @@ class PTBXL(DatasetWithStatements):
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:
         """The texts of :attr:`text_sources`.
 
-        - ``statements``: descriptions of the SCP statements, in English, diagnostic ones first, as sentences;
-        - ``likelihoods``: the same, each with its likelihood in percent where the publisher states one;
         - ``report``: as written, 71 % of them German, 28 % English, 1 % Swedish;
+        - ``statements``: descriptions of the SCP statements, in English, diagnostic ones first, as sentences. The labels are
+          made of the same statements (``bench audit text ptbxl TASK``);
+        - ``likelihoods``: the same, each with its likelihood in percent where the publisher states one;
         - ``english``: the report where it is in English, else ``statements``: every recording, in one language;
         - ``report-english``, ``report-german``: reports in that language; other recordings have none, and are not
           pretrained on. No translation is published;

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.cells.result import Result
-from bench.leaderboard import number_format
+from bench.contamination.text_ceiling import states_labels
+from bench.leaderboard import number_format, text_ceilings
 from bench.leaderboard.collect import Table, collect_all
 
 if TYPE_CHECKING:
@@ -82,7 +83,10 @@ def _wide(table: Table) -> RichTable:
 
     view = RichTable(box=box.SIMPLE_HEAD)
     lines, columns, _, _ = number_format.visible(table)
+    texts = any(line.text_ceilings for line in lines)
     view.add_column("method")
+    if texts:
+        view.add_column("text\nceiling", justify="right")
     for index in columns:
         column = table.board.columns[index]
         metric = column.metric or table.board.metric
@@ -90,7 +94,10 @@ def _wide(table: Table) -> RichTable:
         view.add_column(Text(head), justify="right", footer=Text(f"n = {number_format.records(table, index)}"))
     view.show_footer = True
     for line in lines:
-        view.add_row(Text(table.name(line)), *[Text(number_format.format_cell(table, line, i)) for i in columns])
+        ceiling = [Text(text_ceilings.shown(line.text_ceilings))] * texts
+        view.add_row(
+            Text(table.name(line)), *ceiling, *[Text(number_format.format_cell(table, line, i)) for i in columns]
+        )
     return view
 
 
@@ -112,6 +119,8 @@ def _long(table: Table) -> RichTable:
             summary = line.summaries[index]
             if summary.keys:
                 shown = Text(number_format.format_cell(table, line, index))
-                view.add_row(Text(f"  {table.name(line)}"), shown, f"{summary.n_records:,}")
+                ceiling = number_format.text_ceiling(table, line, index)
+                name = f"{table.name(line)} {text_ceilings.MARK}" if states_labels(dict(ceiling)) else table.name(line)
+                view.add_row(Text(f"  {name}"), shown, f"{summary.n_records:,}")
         view.add_section()
     return view

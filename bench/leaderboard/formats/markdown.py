@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from bench.leaderboard import number_format
+from bench.leaderboard import number_format, text_ceilings
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Line, Table
 from bench.leaderboard.comparison_notes import comparison_notes
@@ -15,6 +15,7 @@ from bench.leaderboard.contrast_tables import ContrastTable, contrast_tables
 WIDE = 8
 """A table of more columns is cut at its column groups, so that it can be read without scrolling sideways."""
 MAX_REASONS = 12
+LABELS_USED = "*labels used (training + validation)*"
 
 
 def write(board: Board, tables: Sequence[Table]) -> str:
@@ -96,15 +97,22 @@ def _cut(table: Table, columns: Sequence[int]) -> list[tuple[str, list[int]]]:
 def _grid(table: Table, lines: Sequence[Line], columns: Sequence[int], grouped: bool) -> str:
     board = table.board
     heads = [board.columns[i].label if grouped else board.columns[i].name for i in columns]
-    rows = [["", *map(_cell, heads)], ["---", *["---:"] * len(columns)]]
+    texts = any(line.text_ceilings for line in lines)
+    heads = [*(["Text ceiling"] * texts), *heads]
+    rows = [["", *map(_cell, heads)], ["---", *["---:"] * len(heads)]]
     group = None
     for line in lines:
         if line.row.group != group and line.row.group:
-            rows.append([f"**{_cell(line.row.group)}**", *[""] * len(columns)])
+            rows.append([f"**{_cell(line.row.group)}**", *[""] * len(heads)])
         group = line.row.group
-        rows.append([_cell(line.marked_label), *[_place(table, line, i) for i in columns]])
+        ceiling = [text_ceilings.shown(line.text_ceilings)] * texts
+        rows.append([_cell(line.marked_label), *ceiling, *[_place(table, line, i) for i in columns]])
     if table.stamp is not None:
-        rows.append(["*records scored*", *[f"*{_cell(number_format.records(table, i))}*" for i in columns]])
+        blank = [""] * texts
+        rows.append(["*records scored*", *blank, *[f"*{_cell(number_format.records(table, i))}*" for i in columns]])
+        labels = [number_format.labels(table, i) for i in columns]
+        if any(labels):
+            rows.append([LABELS_USED, *blank, *[f"*{_cell(text)}*" if text else "" for text in labels]])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 

@@ -14,9 +14,9 @@ from bench.leaderboard.statistics.contrasts import Kind
 
 FIELDS = (
     "board", "data", "profile", "complete", "protocol", "population", "row_group", "row", "variant", "column_group", "column",
-    "value", "low", "high", "sd", "sd_patients", "sd_replicates", "records", "seeds", "replicates", "folds", "contamination",
-    "missing", "published", "published_sd", "same_as", "untrained_difference", "untrained_low", "untrained_high",
-    "untrained_p", "untrained_equal", "supervised_difference", "supervised_low", "supervised_high", "supervised_p",
+    "value", "low", "high", "sd", "sd_patients", "sd_replicates", "records", "labels_training", "labels_validation", "seeds",
+    "replicates", "folds", "contamination", "text_ceiling", "text_ceiling_low", "text_ceiling_high", "missing", "published",
+    "published_sd", "same_as", "untrained_difference", "untrained_low", "untrained_high", "untrained_p", "untrained_equal", "supervised_difference", "supervised_low", "supervised_high", "supervised_p",
     "supervised_equal", "supervised_reference", "contrasts", "contrast_detectable", "pairs", "pair_detectable", "rank",
     "not_told_apart_group", "results",
 )  # fmt: skip
@@ -44,14 +44,17 @@ def write(board: Board, tables: Sequence[Table]) -> str:
                 scale = number_format.scale_of(board, column)
                 names = ("value", "low", "high", "sd", "sd_patients", "sd_replicates")
                 numbers = [getattr(summary, name) for name in names]
+                ceiling = number_format.text_ceiling(table, line, index) if summary.keys else {}
                 scaled = ["" if number is None else _number(number * scale) for number in numbers]
                 writer.writerow(
                     (
                         board.name, *where, *map(_text, (line.row.group, line.row.label, line.settings)),
                         *map(_text, (column.group, column.label)),
-                        *scaled, summary.n_records or "", summary.seeds or "", summary.replicates or "",
-                        summary.folds or "",
-                        _text(", ".join(summary.contamination)), _text(summary.missing),
+                        *scaled, summary.n_records or "", *(summary.labels or ("", "")), summary.seeds or "",
+                        summary.replicates or "", summary.folds or "",
+                        _text(", ".join(summary.contamination)),
+                        *("" if (end := ceiling.get(part)) is None else repr(end) for part in ("value", "low", "high")),
+                        _text(summary.missing),
                         "" if printed is None else printed.value,
                         "" if printed is None or printed.sd is None else printed.sd,
                         _text("; ".join(filter(None, (*line.same_as, number_format.same_as(table, line, index))))),

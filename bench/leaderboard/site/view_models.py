@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.leaderboard import number_format
+from bench.leaderboard import number_format, text_ceilings
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Line, Table
 from bench.leaderboard.comparison_notes import comparison_notes
@@ -52,11 +52,12 @@ class LineView:
     note: str
     cells: list[CellView]
     settings: str = ""  # the whole of what the label abbreviates
+    text_ceiling: str = ""
 
 
 @dataclass(frozen=True)
 class TableView:
-    """One table of a board's page; ``columns`` have ``label, group, metric, task, records``."""
+    """One table of a board's page; ``columns`` have ``label, group, metric, task, records, labels``."""
 
     heading: str
     notice: str
@@ -116,6 +117,7 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
                 note=line.row.note,
                 cells=[_cell(table, line, i, scales[i]) for i in columns],
                 settings="" if line.settings == line.variant else line.settings,
+                text_ceiling=text_ceilings.shown(line.text_ceilings),
             )
             for line in lines
         ],
@@ -144,6 +146,7 @@ def _column(table: Table, index: int) -> dict[str, Any]:
         "metric": metric,
         "task": column.task,
         "records": number_format.records(table, index) if table.stamp else "",
+        "labels": number_format.labels(table, index) if table.stamp else "",
         "ascending": lower_is_better(metric),
     }
 

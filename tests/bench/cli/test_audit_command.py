@@ -37,3 +37,25 @@ def test_help_teaches(bench):
     done = bench("audit", "--help")
     assert "bench audit kmerl ptbxl-super" in " ".join(done.out.split())
     assert "3 test recordings were found" in " ".join(done.out.split())
+
+
+def test_the_text_ceiling_of_each_text_is_printed(bench):
+    done = bench("audit", "text", "ptbxl", "ptbxl-super", "--text", "statements")
+    assert done.code == 0
+    assert "statements  1.000 [" in done.out
+    assert "text states the labels" in done.out
+    done = bench("audit", "text", "ptbxl", "ptbxl-super", "--json")
+    assert {text["text"]: text["states_labels"] for text in json.loads(done.out)["texts"]}["statements"] is True
+
+
+def test_texts_of_other_records_cannot_be_compared(bench):
+    done = bench("audit", "text", "mimic-iv-ecg", "ptbxl-super")
+    assert done.code == 0
+    assert "cannot be computed: the texts of mimic-iv-ecg and the labels of ptbxl" in done.out
+    assert bench("audit", "text", "ptbxl", "ptbxl-super", "--text", "reprot").code == 2
+
+
+def test_the_word_method_may_be_left_out(bench):
+    assert bench("audit", "method", "simclr", "ptbxl-super", "--json").out == bench(
+        "audit", "simclr", "ptbxl-super", "--json"
+    ).out  # fmt: skip

@@ -137,7 +137,7 @@ def test_features_are_computed_once_for_every_fraction_seed_and_task(bench, smal
         (("--set", "pretrain.epoch=3"), "unknown config field 'pretrain.epoch'. Did you mean 'pretrain.epochs'"),
         (("--set", "kmerl.depht=3"), "unknown config field of kmerl 'depht'. Did you mean 'depth'"),
         (("--set", "merl.fs=100"), "merl is not run, so the setting has no effect (methods: kmerl). Add merl to"),
-        (("--text", "french", "--corpus", "ptbxl"), "'french': ptbxl offers statements, likelihoods, report, english"),
+        (("--text", "french", "--corpus", "ptbxl"), "'french': ptbxl offers report, statements, likelihoods, english"),
         (("--set", "kmerl.pretrain.partition=mrl"), "'mrl': ptbxl offers one way only"),
         (("--set", "pretrain.epochs=none"), "field pretrain.epochs = 'none': input should be a valid integer"),
         (("--set", "depth"), "expected FIELD=VALUE"),

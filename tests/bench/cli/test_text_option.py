@@ -16,4 +16,11 @@ def test_the_text_is_chosen_and_kept_with_the_checkpoint(bench, tiny_text, works
 def test_a_text_that_is_not_there_is_answered_with_those_that_are(bench):
     done = bench("pretrain", "etp", "--text", "french")
     assert done.code == 2
-    assert "ptbxl offers statements, likelihoods, report, english" in done.err
+    assert "ptbxl offers report, statements, likelihoods, english" in done.err
+
+
+def test_a_wrong_text_is_answered_with_the_texts_of_the_corpus_in_use(bench):
+    done = bench("run", "-m", "merl", "-t", "ptbxl-super", "--mode", "zeroshot", "--text", "german", "--dry-run")
+    assert done.code == 2
+    assert "ptbxl offers report, statements" in done.err
+    assert "mimic" not in done.err

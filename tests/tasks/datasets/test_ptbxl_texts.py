@@ -56,7 +56,7 @@ def test_texts_are_as_they_are_called(source, texts):
 
 
 def test_no_other_text_is_made_up():
-    with pytest.raises(ConfigError, match=r"likelihoods, report, english"):
+    with pytest.raises(ConfigError, match=r"report, statements, likelihoods, english"):
         PTBXL.text(RECORDS, "french")
 
 

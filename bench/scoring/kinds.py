@@ -219,7 +219,8 @@ def survival_times(
 
 
 def measured_values(targets: np.ndarray, predictions: np.ndarray, clusters: np.ndarray, *rest: object) -> Measured:
-    """Regression: each metric per target, over the records whose value is known, then its mean over the targets."""
+    """Regression: each metric per target, over the records whose value is known, then its mean over the targets. Errors of
+    several targets have no mean, because each is in the unit of its target."""
     once = {name: v[0] for name, v in regression.weighted(targets, predictions, np.ones((len(targets), 1))).items()}
     counted = classification.known(targets)
     support = np.count_nonzero(counted, axis=0)
@@ -227,7 +228,7 @@ def measured_values(targets: np.ndarray, predictions: np.ndarray, clusters: np.n
     unknown: ByMetric = {} if counted.all() else {"known": support.astype(float)}
     return Measured(
         truth=targets,
-        parts=once,
+        parts=once if targets.shape[1] == 1 else {name: once[name] for name in once if name not in regression.IN_UNITS},
         again=lambda weights, names: regression.weighted(targets, predictions, weights),
         carriers=dict.fromkeys(once, carriers),
         per_class=once | unknown,

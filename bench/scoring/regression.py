@@ -12,6 +12,9 @@ from jaxtyping import Float
 
 Values = Float[np.ndarray, "record target"]
 
+IN_UNITS = ("rmse", "mae")
+"""Metrics in the target's unit: of several targets they have no mean."""
+
 #: A sum of squares this small next to the squared magnitudes is rounding error of a constant column.
 _CONSTANT = 1e-24
 

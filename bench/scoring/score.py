@@ -8,6 +8,8 @@
 | survival | time (years), event [record, 2] | log-risk [record] | c_index |
 | regression | [record, target], NaN | [record, target] | pearson_r, r2, rmse, mae |
 
+``rmse`` and ``mae`` of several targets are in ``per_class`` alone: a mean over units means nothing.
+
 A class without a positive (or without a negative) among the records is left out of macro means and named in
 ``left_out``. A multilabel or regression target of NaN is unknown: the record does not count for that class or value, in
 thresholds either, and ``per_class`` has the number of ``known`` ones. Every value carries a 95 % interval from a

@@ -72,7 +72,10 @@ def uno_c(
     """Uno's concordance, which weights pairs by the training set's censoring and so does not depend on it.
 
     ``tau`` (years) truncates the follow-up; without it, all times must lie within the training set's. Uno et al.,
-    Stat Med 2011, as scikit-survival computes it.
+    Stat Med 2011, as scikit-survival computes it, also with ties: a record censored at the time of an event counts as later
+    than it; two events at one time are not compared; risks within ``TIED_RISK`` count half. An event at t weighs
+    1 / G(t)², where G, the Kaplan-Meier estimate of being uncensored, includes censorings at t itself, and at one time
+    events come before censorings.
     """
     from sksurv.metrics import concordance_index_ipcw
 

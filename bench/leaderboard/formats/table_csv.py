@@ -16,8 +16,9 @@ FIELDS = (
     "board", "data", "profile", "complete", "protocol", "population", "row_group", "row", "variant", "column_group", "column",
     "value", "low", "high", "sd", "sd_patients", "sd_replicates", "records", "labels_training", "labels_validation", "seeds",
     "replicates", "folds", "contamination", "text_ceiling", "text_ceiling_low", "text_ceiling_high", "missing", "published",
-    "published_sd", "same_as", "untrained_difference", "untrained_low", "untrained_high", "untrained_p", "untrained_equal", "supervised_difference", "supervised_low", "supervised_high", "supervised_p",
-    "supervised_equal", "supervised_reference", "contrasts", "contrast_detectable", "pairs", "pair_detectable", "rank",
+    "published_sd", "same_as", "untrained_difference", "untrained_low", "untrained_high", "untrained_p",
+    "untrained_equal", "supervised_difference", "supervised_low", "supervised_high", "supervised_p", "supervised_equal",
+    "supervised_reference", "contrasts", "contrast_detectable", "pairs", "pair_detectable", "rank",
     "not_told_apart_group", "results",
 )  # fmt: skip
 KINDS: tuple[Kind, ...] = ("untrained", "supervised")

@@ -17,6 +17,7 @@ from sksurv.util import Surv
 
 from bench.errors import DataError
 from bench.scoring import regression, survival
+from bench.scoring.score import score
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
@@ -146,3 +147,21 @@ def test_pearson_keeps_its_digits_far_from_zero():
     p = y + rng.normal(size=(500, 1))
     shifted = regression.pearson_r(y + 1e6, p + 1e6)[0]
     assert shifted == pytest.approx(regression.pearson_r(y, p)[0], abs=1e-8)
+
+
+def test_errors_in_different_units_have_no_mean():
+    draw = np.random.default_rng(0)
+    targets = draw.normal(size=(40, 2)) * [100, 1]
+    predictions = targets + draw.normal(size=(40, 2))
+    both = score("regression", targets, predictions, ["volume", "fraction"], None, bootstrap=20)
+    assert set(both.metrics) == {"pearson_r", "r2"}
+    assert both.per_class["volume"]["rmse"] > 0
+    alone = score("regression", targets[:, :1], predictions[:, :1], ["volume"], None, bootstrap=20)
+    assert alone.metrics["rmse"].value == pytest.approx(both.per_class["volume"]["rmse"])
+
+
+def test_unos_c_counts_ties_as_its_documentation_says():
+    times, events = np.array([1.0, 1.0, 1.0, 2.0]), np.array([1, 1, 0, 0])
+    risks = np.array([1.0, 0.5, 1.0, 0.0])  # pairs (0, 2) half, (0, 3) right, (1, 2) wrong, (1, 3) right
+    training = np.arange(1.0, 5.0), np.ones(4, int)  # nobody censored: all weights are 1
+    assert survival.uno_c(*training, times, events, risks) == pytest.approx(2.5 / 4)

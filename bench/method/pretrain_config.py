@@ -61,6 +61,13 @@ class PretrainConfig(BaseModel):
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
         "auto", description="auto is bf16-mixed on a GPU that has it and 32-true elsewhere"
     )
+    threads: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="threads of a process that pretrains. Another number makes weights that differ as with another seed. "
+        "The number is fixed, so that --jobs and the number of cores change nothing. Without a GPU, more are faster",
+    )
     text_source: str | None = Field(
         None, description="the text of the corpus to learn from (bench data status lists the texts); default: its first"
     )

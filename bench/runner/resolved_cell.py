@@ -218,4 +218,5 @@ class ResolvedCell:
         source = {"imported": {k: v for k, v in imported.items() if k != "names"}} if imported else {}
         # the mark of a correction goes by it
         finished = {"finished": facts["finished"]} if facts.get("finished") else {}
-        return {"name": folder.name} | {k: facts[k] for k in names} | finished | source
+        ran_on = {"ran_on": facts["ran_on"]} if facts.get("ran_on") else {}
+        return {"name": folder.name} | {k: facts[k] for k in names} | ran_on | finished | source

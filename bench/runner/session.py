@@ -34,6 +34,7 @@ from bench.training.checkpoint import (
 )
 from bench.training.devices import Devices, make_fabric
 from bench.training.distributed import ranks
+from bench.training.made_elsewhere import made_elsewhere
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -319,7 +320,7 @@ class Session:
             return final
         if spec.key in self._failed:  # fifty cells that want it need not try fifty times
             raise self._failed[spec.key]
-        if not self.has_checkpoint(final):
+        if not self.has_checkpoint(final, spec):
             try:
                 with foreign_code():
                     self._pretrained(spec, final)
@@ -330,13 +331,25 @@ class Session:
             self.remembered(("sent", final), lambda: shared.publish("checkpoints", final))
         return final
 
-    def has_checkpoint(self, final: Path) -> bool:
-        """Whether a checkpoint is here and unaltered, or has come from the object store."""
+    def has_checkpoint(self, final: Path, spec: CheckpointSpec | None = None) -> bool:
+        """Whether a checkpoint is here and unaltered, or has come from the object store.
+
+        Args:
+            spec: what the checkpoint is made from, to report one that was made on other hardware.
+        """
         if final.is_dir() and (("intact", final) in self._remembered or discard_if_altered(final)):
             self._remembered["intact", final] = True
             return True
         shared = self.source.workspace.shared
-        return shared is not None and shared.fetch("checkpoints", final)
+        fetched = shared is not None and shared.fetch("checkpoints", final)
+        if fetched and spec is not None:
+            different = made_elsewhere(read_provenance(final), spec.config.pretrain.precision, self.devices)
+            if different:
+                say(
+                    f"{final.name} from the object store was made with {different}: weights made here would differ from it "
+                    f"as with another seed"
+                )
+        return fetched
 
     def _pretrained(self, spec: CheckpointSpec, final: Path) -> Path:
         workspace = self.source.workspace

@@ -37,6 +37,7 @@ from bench.storage.artifacts import (
     writing,
 )
 from bench.storage.code_digest import method_digest, module_digest
+from bench.training.threads import fixed_threads, unused_cores
 
 if TYPE_CHECKING:
     from bench.data.batches import BatchSource
@@ -151,9 +152,11 @@ def _make(
     from bench.training.state_file import discard_if_damaged
     from bench.training.training_log import LOG, TrainingLog
 
-    method = seeded_method(spec.method, spec.config, spec.config.pretrain.seed)
-    with first_alone():
-        method.prepare_corpus(corpus)
+    threads = spec.config.pretrain.threads
+    with fixed_threads(threads):
+        method = seeded_method(spec.method, spec.config, spec.config.pretrain.seed)
+        with first_alone():
+            method.prepare_corpus(corpus)
     history: list[dict[str, Any]] = []
     stages, records = method.stages(spec.config), {"train": len(rows), "validation": len(validation_rows)}
     file = partial / LOG if rank() == 0 else None
@@ -169,15 +172,18 @@ def _make(
             + (f", stage {stage}" if stage else "")
             + f": {len(rows):,} recordings, {config.epochs} epochs of {len(rows) // batch} steps of {batch}"
             + (f" (not batch_size={config.batch_size}: the corpus is small)" if batch < config.batch_size else "")
+            + unused_cores(config.threads)
         )
         method.begin_stage(stage)
         with track(f"pretraining {method.name}") as progress:
             log = TrainingLog(file, stage)
-            entries = train(method, source, rows, validation_rows, config, folder, progress, devices, log)
+            with fixed_threads(config.threads):
+                entries = train(method, source, rows, validation_rows, config, folder, progress, devices, log)
         history += [({"stage": stage} if stage else {}) | entry for entry in entries]
     weights = {name: full(value).detach().cpu().contiguous() for name, value in method.state_dict().items()}
     if rank() == 0:
-        _write(spec, final, method, weights, history, records, devices, partial / LOG)
+        with fixed_threads(threads):  # what it records of the machine
+            _write(spec, final, method, weights, history, records, devices, partial / LOG)
     agreed("written")
 
 
@@ -198,7 +204,7 @@ def _write(
     facts = {
         "records": records,
         "batch_size": batches[-1],
-        "ran_on": ran_on(stages[-1].precision, devices),
+        "ran_on": ran_on(stages[-1].precision, devices) | {"threads": stages[-1].threads},
         "steps": sum(c.epochs * (records["train"] // batch) for c, batch in zip(stages, batches, strict=True)),
         "seconds": sum(entry["seconds"] for entry in history),
     }

@@ -3,6 +3,7 @@
 import fsspec
 import pytest
 
+from bench import provenance
 from bench.cli.options import data_source
 from bench.data.source import DataSource
 from bench.errors import ConfigError
@@ -123,6 +124,21 @@ def test_a_checkpoint_that_was_altered_here_is_fetched_and_not_pretrained_again(
     monkeypatch.setattr("bench.runner.session.pretrain", None)
     assert run(one, seeds=[1], modes=["finetune"], overrides=["finetune.epochs=1"]).computed == 1
     assert weights.read_bytes() == written
+
+
+@pytest.mark.parametrize("url", ["memory"], indirect=True)
+def test_a_checkpoint_made_on_other_hardware_is_reported(machine, url, monkeypatch):
+    heard = []
+    monkeypatch.setattr("bench.runner.session.say", heard.append)
+    one = machine("one", url)
+    run(one, seeds=[0])
+    run(machine("two", url), seeds=[2])
+    assert not any("object store was made with" in text for text in heard)
+    here = provenance.machine()
+    monkeypatch.setattr("bench.provenance.machine", lambda: here | {"processor": "another"})
+    run(machine("three", url), seeds=[3])
+    (told,) = [text for text in heard if "object store was made with" in text]
+    assert f"processor {here['processor']} (here another)" in told
 
 
 @pytest.mark.parametrize("url", ["memory"], indirect=True)

@@ -1,5 +1,6 @@
 """Pretraining in stages: each begins with the weights of the one before, and an interrupted one is taken up again."""
 
+import json
 import shutil
 import struct
 import zipfile
@@ -67,6 +68,34 @@ def test_stages_follow_each_other_and_are_told_apart(run):
     history = pd.read_csv(folder / "history.csv")
     assert list(history["stage"]) == ["first"] * 2 + ["second"] * 3
     assert history["second"].dropna().iloc[0] < history["first"].dropna().iloc[0]  # it goes on where the first ended
+
+
+def test_weights_are_made_on_the_threads_of_the_config_whatever_the_process_has(run, monkeypatch):
+    used = set()
+    loss = TwoStages.pretraining_loss
+    monkeypatch.setattr(
+        TwoStages,
+        "pretraining_loss",
+        lambda self, batch: used.add((self.stage, torch.get_num_threads())) or loss(self, batch),
+    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)  # as a worker of --jobs would have another number
+    try:
+        folder = run()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert used == {("first", 1), ("second", 1)}
+    facts = json.loads((folder / "provenance.json").read_text())
+    assert (facts["machine"]["threads"], facts["ran_on"]["threads"]) == (1, 1)
+
+
+def test_another_number_of_threads_is_another_checkpoint():
+    def key(threads):
+        config = TwoStages.Config(pretrain=PretrainConfig(threads=threads))
+        return CheckpointSpec(TwoStages, config, {"dataset": "made-up", "store": "abc"}).key
+
+    assert key(1) != key(2)
 
 
 def test_an_interrupted_second_stage_is_taken_up_again(run, monkeypatch, tmp_path):

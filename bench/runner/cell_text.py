@@ -1,4 +1,4 @@
-"""What the text of a cell's pretraining gives away of its task's labels: computed once per text and split, and kept."""
+"""Compute the text ceiling of a cell: how much the text of its pretraining says of the labels, once per text and split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well texts predict labels without an ECG, and where that cannot be computed."""
+"""The text ceiling: measured on made-up texts, kept in the workspace, and refused where it cannot be computed."""
 
 import numpy as np
 import pytest

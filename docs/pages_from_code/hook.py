@@ -18,11 +18,12 @@ import datasets_pages
 import methods_pages
 import settings_pages
 import tasks_pages
+import their_tasks_page
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
-SOURCES = (command_line, cost_pages, datasets_pages, methods_pages, settings_pages, tasks_pages)
+SOURCES = (command_line, cost_pages, datasets_pages, methods_pages, settings_pages, tasks_pages, their_tasks_page)
 ROLE = re.compile(r":(?:class|func|meth|mod|data|attr|exc):(?=<code>|<a |<autoref )")
 
 

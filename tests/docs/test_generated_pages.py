@@ -18,9 +18,10 @@ def pages(monkeypatch):
     import cost_pages
     import datasets_pages
     import methods_pages
+    import their_tasks_page
 
-    yield {"cost": cost_pages, "datasets": datasets_pages, "methods": methods_pages}
-    for name in ("cost_pages", "datasets_pages", "methods_pages", "settings_pages", "words"):
+    yield {"cost": cost_pages, "datasets": datasets_pages, "methods": methods_pages, "theirs": their_tasks_page}
+    for name in ("cost_pages", "datasets_pages", "methods_pages", "their_tasks_page", "settings_pages", "words"):
         sys.modules.pop(name, None)
 
 
@@ -47,6 +48,20 @@ def test_the_page_of_a_method_compares_it_with_its_paper(pages, name):
     assert marked == set(re.findall(r"^- § ([a-z ]+): ", text, re.M))
     assert ("silent" in text) == (name == "etp")
     assert ("not read by us" in text) == (name == "mets")
+
+
+def test_every_task_of_the_other_benchmarks_is_next_to_ours(pages):
+    theirs = pages["theirs"]
+    sizes = {name: len(rows) for name, rows in theirs.their_tasks().items()}
+    # 26 where mortality and ICU are parts of deterioration; BenchECG's without one lead and PPG
+    assert sizes == {"ecg-fm-benchmarking": 28, "ecg-fix": 10, "BenchECG": 8}
+    text = theirs.pages()["reference/their-tasks.md"]
+    assert "| Georgia | [`georgia`](tasks/georgia.md) | multilabel 50 | " in text
+    assert "published (theirs)" in text and "in the order of a directory" in text and "copied cells" in text
+    linked = set(re.findall(r"\(tasks/([a-z0-9-]+)\.md\)", text))
+    assert linked <= set(registry.entries(registry.TASKS))
+    pending = set(re.findall(r"`([a-z0-9-]+)` \(not yet\)", text))
+    assert not pending & set(registry.entries(registry.TASKS))
 
 
 def test_the_pages_have_their_tables(pages):

@@ -180,6 +180,7 @@ class GeorgiaLabels(CodedTask):
     name = "georgia"
     dataset = "georgia"
     split = "georgia"
+    released_split = "georgia-ecgbench"
     classes = GEORGIA
     source = SOURCE
 
@@ -190,6 +191,7 @@ class CPSCExtraLabels(CodedTask):
     name = "cpsc-extra"
     dataset = "cpsc-extra"
     split = "cpsc-extra"
+    released_split = "cpsc-extra-ecgbench"
     classes = CPSC_EXTRA
     source = SOURCE
 
@@ -200,5 +202,6 @@ class NingboLabels(CodedTask):
     name = "ningbo"
     dataset = "ningbo"
     split = "ningbo"
+    released_split = "ningbo-ecgbench"
     classes = NINGBO
     source = SOURCE

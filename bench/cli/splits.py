@@ -64,7 +64,7 @@ def verify(
 
 @app.command("import", epilog="Example:  bench splits import merl ~/MERL-ICML2024/finetune/data_split")
 def import_command(
-    source: Annotated[str, typer.Argument(help="Source of the files: merl.")],
+    source: Annotated[str, typer.Argument(help="Source of the files: merl or ecgbench.")],
     folder: Annotated[Path, typer.Argument(help="The folder that contains the files, at any depth.")],
     workspace: o.WorkspaceOption = None,
 ) -> None:

@@ -17,17 +17,17 @@ not there yet. **Published numbers are theirs**, on their splits and pipelines, 
 """
 
 BEFORE = {
-    "ecg-fm-benchmarking": """Numbers (theirs): macro AUROC of ECGFounder / ECG-JEPA / ECG-CPC frozen with an attention head; S4
-from scratch. Lower is better where they say MAE.
+    "ecg-fm-benchmarking": """Numbers (theirs): macro AUROC of ECGFounder / ECG-JEPA / ECG-CPC frozen with an attention head;
+S4 from scratch. Lower is better where they say MAE.
 """,
     "ecg-fix": "Logistic regression on 1, 10 and 100 % of the training part.\n",
     "BenchECG": "Sleep apnoea and atrial fibrillation from PPG have no twelve-lead ECG and are left out.\n",
 }
 
 AFTER = {
-    "ecg-fm-benchmarking": """Errors in their published table that a comparison should know: HuBERT-ECG's fine-tuned values on
-MIMIC equal its linear ones in all eleven rows, and ECG-FM's fine-tuned value on EchoNext its frozen one (copied cells); all 16
-points outside their own interval are ZZU's. Their intervals resample recordings, not patients.
+    "ecg-fm-benchmarking": """Errors in their published table that a comparison should know: HuBERT-ECG's fine-tuned values
+on MIMIC equal its linear ones in all eleven rows, and ECG-FM's fine-tuned value on EchoNext its frozen one (copied cells); all
+16 points outside their own interval are ZZU's. Their intervals resample recordings, not patients.
 """,
 }
 

@@ -26,8 +26,8 @@ S4 from scratch. Lower is better where they say MAE.
 
 AFTER = {
     "ecg-fm-benchmarking": """Errors in their published table that a comparison should know: HuBERT-ECG's fine-tuned values
-on MIMIC equal its linear ones in all eleven rows, and ECG-FM's fine-tuned value on EchoNext its frozen one (copied cells); all
-16 points outside their own interval are ZZU's. Their intervals resample recordings, not patients.
+on MIMIC equal its linear ones in all eleven rows, and ECG-FM's fine-tuned value on EchoNext its frozen one (copied
+cells); all 16 points outside their own interval are ZZU's. Their intervals resample recordings, not patients.
 """,
 }
 

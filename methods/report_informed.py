@@ -233,6 +233,10 @@ class ReportInformed(Method):
         alpha = self.config.alpha
         return alpha * F.mse_loss(self.decoder(encoded), target) + (1 - alpha) * task_loss
 
+    @classmethod
+    def label_columns(cls, config: Config) -> tuple[str, ...]:
+        return ("superclass",) if config.alignment == "classes" else ()
+
     def checkpoint_metadata(self) -> dict[str, Any]:
         return {"text": self.text.notes()} if self.config.alignment in ("structured", "raw") else {}
 

@@ -72,7 +72,10 @@ class MethodConfig(BaseModel):
 class Corpus:
     """What a method may look at before pretraining begins: the records, in the order of ``ECGBatch.index``.
 
-    ``train`` marks the rows that are trained on; statistics and vocabularies come from those alone.
+    ``records`` has the patient, age, sex and the columns that the dataset declares as tabular variables or measurements; a
+    column with labels only if :meth:`Method.label_columns` names it. Rows that are neither trained on nor validated with are
+    blank there and in ``text``: they may be tested on. ``train`` marks the rows that are trained on; statistics and
+    vocabularies come from those alone.
     """
 
     name: str
@@ -183,6 +186,12 @@ class Method(nn.Module):
 
     def build(self, config: Any) -> None:
         """Create the modules. Weights are drawn from torch's global generator, which the harness has seeded."""
+
+    @classmethod
+    def label_columns(cls, config: Any) -> tuple[str, ...]:
+        """Columns with labels that pretraining reads, of training and validation records. The corpus has no others, and the
+        checkpoint states them. The code of this function is not part of keys."""
+        return ()
 
     def prepare_corpus(self, corpus: Corpus) -> None:
         """Compute once what pretraining looks up at every step (text embeddings, entity labels), before the first step."""

@@ -169,7 +169,7 @@ class ResolvedCell:
             DataError: a row has no image. ConfigError: the dataset has no images, or no tabular data.
         """
         view = SignalView(
-            self.data.store,
+            self.session.shown_store(self.dataset),
             self.input,
             leads=self.cell.leads,
             rows=rows,

@@ -12,6 +12,7 @@ import numpy as np
 from bench import modes, registry
 from bench.cells.cell import Cell, Profile
 from bench.data.batches import BatchSource
+from bench.data.shown_records import shown_columns, shown_records
 from bench.data.source import DataSource
 from bench.errors import ConfigError, DataError, foreign_code
 from bench.method import Corpus, Method, MethodConfig
@@ -61,9 +62,7 @@ class Session:
     _stores: dict[str, SignalStore] = field(default_factory=dict)
     _tasks: dict[str, TaskData] = field(default_factory=dict)
     _methods: dict[tuple[str, bool], tuple[type[Method], MethodConfig]] = field(default_factory=dict)
-    _corpora: dict[tuple[str, str | None, int | None, str | None], tuple[Corpus, dict[str, Any]]] = field(
-        default_factory=dict
-    )
+    _corpora: dict[tuple, tuple[Corpus, dict[str, Any]]] = field(default_factory=dict)
     _images: dict[tuple[str, int], Images] = field(default_factory=dict)
     audits: dict[tuple[str, str, int], Audit] = field(
         default_factory=dict
@@ -113,6 +112,11 @@ class Session:
     def stores_read(self) -> dict[str, str] | None:
         """The digest of each store that was opened, by dataset; None where images were read too."""
         return None if self._images else {name: store.digest for name, store in self._stores.items()}
+
+    def shown_store(self, name: str) -> SignalStore:
+        """The store as the code of methods gets it: its records have no columns with labels."""
+        columns = shown_columns(registry.load(registry.DATASETS, name))
+        return self.remembered(("shown store", name), lambda: self.store(name).with_columns(columns))
 
     def records(self, name: str) -> pd.DataFrame:
         """The metadata of a store, with the partitions that the user imported for it."""
@@ -223,9 +227,17 @@ class Session:
         return bool(offered) and config.pretrain.text_source in (None, *offered)
 
     def corpus_data(
-        self, name: str, text_source: str | None, image_size: int | None = None, rule: str | None = None
+        self,
+        name: str,
+        text_source: str | None,
+        image_size: int | None = None,
+        rule: str | None = None,
+        labels: tuple[str, ...] = (),
     ) -> tuple[Corpus, dict[str, Any]]:
         """The records that may be pretrained on, with their text, and the facts that identify them.
+
+        Columns with labels are left out, but for those of ``labels``; outside training and validation every value and text
+        is blank.
 
         With an ``image_size``, only those that have an image. ``rule`` names the way to cut them, where there are several.
         """
@@ -233,8 +245,9 @@ class Session:
         check_offer(cls, text_source, rule)
         store = self.store(name)
         chosen = text_source or next(iter(cls.text_sources), None)
-        if (name, chosen, image_size, rule) in self._corpora:
-            return self._corpora[name, chosen, image_size, rule]
+        known = (name, chosen, image_size, rule, labels)
+        if known in self._corpora:
+            return self._corpora[known]
         records = self.records(name)
         text = cls.text(records, chosen) if chosen else None
         masks = cls.pretraining_partition(records) if rule is None else cls.pretraining_partition(records, rule=rule)
@@ -253,10 +266,10 @@ class Session:
         partition = np.where(masks["train"], 1, np.where(masks["validation"], 2, 0)).astype(np.uint8)
         corpus = Corpus(
             name=name,
-            records=records.drop(columns=list(cls.truths), errors="ignore"),
+            records=shown_records(records, cls, partition > 0, labels),
             train=masks["train"],
             validation=masks["validation"],
-            text=text,
+            text=None if text is None else [t if part else "" for t, part in zip(text, partition, strict=True)],
             cache=self.source.workspace.cache,
             device=str(make_fabric().device),
         )
@@ -267,8 +280,9 @@ class Session:
             "store": store.digest,
             "text": chosen,
             "partition": digest(partition.tobytes().hex()),
-        } | ({} if images is None else {"images": images.key})
-        self._corpora[name, chosen, image_size, rule] = (corpus, facts)
+        }
+        facts |= ({} if images is None else {"images": images.key}) | ({"labels": list(labels)} if labels else {})
+        self._corpora[known] = (corpus, facts)
         return corpus, facts
 
     def pretrained_on(self, spec: CheckpointSpec) -> Corpus | None:
@@ -279,7 +293,8 @@ class Session:
             return None
         wanted = spec.method.input_for(spec.config)
         image_size = wanted.image_size if "image" in wanted.modalities else None
-        corpus, now = self.corpus_data(name, facts.get("text"), image_size, spec.config.pretrain.partition)
+        labels = tuple(spec.method.label_columns(spec.config))
+        corpus, now = self.corpus_data(name, facts.get("text"), image_size, spec.config.pretrain.partition, labels)
         return corpus if now == facts else None
 
     def checkpoint_spec(self, method: type[Method], task_dataset: str, training: int = 0) -> CheckpointSpec | None:
@@ -300,7 +315,8 @@ class Session:
         spec = method.input_for(config)
         image_size = spec.image_size if "image" in spec.modalities else None
         name, wanted = self.corpus_name(method, task_dataset), config.pretrain
-        _, facts = self.corpus_data(name, wanted.text_source, image_size, wanted.partition)
+        labels = tuple(method.label_columns(config))
+        _, facts = self.corpus_data(name, wanted.text_source, image_size, wanted.partition, labels)
         if "text" in spec.modalities and facts["text"] is None:
             raise ConfigError(
                 f"{method.name} learns from reports, and {facts['dataset']} has none. "
@@ -366,14 +382,15 @@ class Session:
         name, wanted = spec.corpus["dataset"], spec.method.input_for(spec.config)
         image_size = wanted.image_size if "image" in wanted.modalities else None
         settings = spec.config.pretrain
-        corpus, _ = self.corpus_data(name, settings.text_source, image_size, settings.partition)
+        labels = tuple(spec.method.label_columns(spec.config))
+        corpus, _ = self.corpus_data(name, settings.text_source, image_size, settings.partition, labels)
         rows = np.arange(len(corpus.records))
         modalities: dict[str, Any] = {}
         if image_size is not None:
             modalities["images"] = self.images(name, image_size)
         if "tabular" in wanted.modalities:
             modalities["tabular"] = self.tabular(name)
-        view = SignalView(self.store(name), wanted.in_pretraining, leads=LEADS, rows=rows, cache=workspace.cache)
+        view = SignalView(self.shown_store(name), wanted.in_pretraining, leads=LEADS, rows=rows, cache=workspace.cache)
         say(f"{spec.method.name} has no checkpoint for this config and corpus yet: it is pretrained first")
         batch_size, n_train = spec.config.pretrain.batch_size, int(corpus.train.sum())
         if self.profile == "paper" and spec.config.pretrain.batch_for(n_train) < batch_size:

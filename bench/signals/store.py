@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import hashlib
 import json
@@ -140,6 +141,12 @@ class SignalStore:
         import pandas as pd
 
         return pd.read_parquet(self.path / "records.parquet")
+
+    def with_columns(self, columns: Sequence[str]) -> SignalStore:
+        """The same store, whose records have these columns alone; what it does not have is left out."""
+        view = copy.copy(self)
+        view.records = self.records[[name for name in columns if name in self.records]]
+        return view
 
     def rows(self, record_ids: Sequence[str] | np.ndarray) -> Int64[np.ndarray, " id"]:
         """Where recordings lie in the store.

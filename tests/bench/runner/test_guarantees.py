@@ -38,7 +38,7 @@ SPY = '''
             if Spy.fails:
                 raise RuntimeError("the spy was asked to fail")
             Spy.seen += [train.targets.copy(), validation.targets.copy()]
-            Spy.columns |= {*train.records.columns}
+            Spy.columns |= {*train.records.columns, *train.batches.source.view.store.records.columns}
             return self
 
         def predict(self, data):
@@ -46,6 +46,30 @@ SPY = '''
             return np.random.default_rng(len(data.targets)).random(data.targets.shape)
 '''
 
+CURIOUS = '''
+    from torch import nn
+    from bench.method import Method
+    from bench.signals.input_spec import InputSpec
+
+    class Curious(Method):
+        """Keeps the corpus that it was shown."""
+        name = "curious"
+        input = InputSpec(fs=100, seconds=1, modalities=("text",))
+        smoke = {"pretrain.epochs": 1, "pretrain.batch_size": 16}
+        corpora = []
+
+        def build(self, config):
+            self.net = nn.Linear(100, 4)
+
+        def prepare_corpus(self, corpus):
+            Curious.corpora.append(corpus)
+
+        def pretraining_loss(self, batch):
+            return {"size": self.encode(batch).square().mean()}
+
+        def encode(self, batch):
+            return self.net(batch.ecg.mean(1))
+'''
 
 WORDED = '''
     from torch import nn
@@ -91,6 +115,37 @@ def test_no_mode_ever_sees_a_test_target(workspace, spy):
     assert not test.any()  # blanked: it has labels, as the stored predictions show
     table = result.predictions()
     assert table.loc[table.partition == "test", "target_NORM"].any()
+
+
+def test_a_corpus_holds_no_labels_and_nothing_of_the_recordings_that_are_tested_on(workspace, plugin):
+    plugin("curious_plugin", CURIOUS)
+    run(workspace, methods=["curious"], modes=["linear"], overrides=["linear.epochs=1"], corpus="ptbxl")
+    corpus = registry.load(registry.METHODS, "curious").corpora[0]
+    assert set(corpus.records) == {"patient_id", "age", "sex"}
+    outside = ~(corpus.train | corpus.validation)
+    assert outside.any()
+    assert not any(text for text, out in zip(corpus.text, outside, strict=True) if out)
+    assert all(text for text, out in zip(corpus.text, outside, strict=True) if not out)
+    assert set(corpus.records.patient_id[outside]) == {""}
+    assert corpus.records.age[outside].isin([0]).all() or corpus.records.age[outside].isna().all()
+    assert corpus.records.patient_id[corpus.train].str.len().all()
+
+
+def test_a_label_that_a_method_states_to_read_is_there_for_training_alone(workspace, plugin):
+    states = """
+        @classmethod
+        def label_columns(cls, config):
+            return ("superclass",)
+    """
+    plugin("stating_plugin", CURIOUS.replace("curious", "stating") + states)
+    (result,) = run(
+        workspace, methods=["stating"], modes=["linear"], overrides=["linear.epochs=1"], corpus="ptbxl"
+    ).results
+    corpus = registry.load(registry.METHODS, "stating").corpora[0]
+    outside = ~(corpus.train | corpus.validation)
+    assert corpus.records.superclass[corpus.train].str.len().any()
+    assert not corpus.records.superclass[outside].str.len().any()
+    assert result.checkpoint["corpus"]["labels"] == ["superclass"]
 
 
 def test_a_failure_is_recorded_never_cached_and_stops_nothing_else(workspace, spy, small):

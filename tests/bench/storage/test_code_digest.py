@@ -71,6 +71,7 @@ def test_what_can_change_a_number_changes_the_key(key, changes):
         {"hub": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from keyed.far import f\n" + HUB},
         {"far": "def f():\n    return 2\n"},
         {"main": MAIN.replace("x = 1", "x = 2")},
+        {"main": MAIN.replace("class Other", "    def label_columns(cls, config):\n        return ()\nclass Other")},
     ],
 )
 def test_what_cannot_leaves_it(key, changes):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli import options as o
+
+if TYPE_CHECKING:
+    from bench.storage.workspace import Workspace
 
 app = typer.Typer(no_args_is_help=True, help="Import published weights, and register checkpoints as models of MLflow.")
 
@@ -82,7 +85,12 @@ def register_command(
     name: Annotated[str, typer.Argument(help="Name of the registered model; a new one or that of earlier versions.")],
     checkpoint: Annotated[
         str,
-        typer.Option("--checkpoint", metavar="FOLDER", help="A checkpoint: a folder, or its name in the workspace."),
+        typer.Option(
+            "--checkpoint",
+            metavar="FOLDER|METHOD=FILE",
+            help="A checkpoint: a folder, its name in the workspace, or a method and a file that its authors published, which "
+            "is imported.",
+        ),
     ],
     task: Annotated[
         str | None,
@@ -110,7 +118,22 @@ def register_command(
     from bench.training.find_checkpoint import find_checkpoint
 
     own = Workspace.at(workspace)
-    folder = find_checkpoint(checkpoint, own.checkpoints, f"--checkpoint {checkpoint}")
+    folder = _of_file(checkpoint, own) or find_checkpoint(checkpoint, own.checkpoints, f"--checkpoint {checkpoint}")
     registered = register(name, folder.absolute(), own, uri or own.tracking_uri, fs, task or "")
     say(f"registered {registered.name}, version {registered.version}: {registered.output}")
     say(f'open it with: mlflow.pyfunc.load_model("{registered.uri}")')
+
+
+def _of_file(checkpoint: str, workspace: Workspace) -> Path | None:
+    """The checkpoint folder of ``METHOD=FILE``, imported with the method's default settings; None for a folder."""
+    from bench import registry
+    from bench.training.find_checkpoint import published_file
+    from bench.weights.checkpoint import checkpoint_of_file
+
+    method, separator, written = checkpoint.partition("=")
+    file = published_file(written, f"--checkpoint {checkpoint}") if separator and written else None
+    if file is None:
+        return None
+    workspace.ensure_writable()
+    cls = registry.load(registry.METHODS, registry.named(registry.METHODS, method))
+    return checkpoint_of_file(cls, cls.Config(), workspace.checkpoints, file)

@@ -85,9 +85,9 @@ def read_weights(path: Path, container: str = "") -> dict[str, Tensor]:
             allowed += [(kind, name) for name, kind in _MAPPINGS.items()]
             with torch.serialization.safe_globals(allowed):
                 content = read_tensors(path)
-    except DataError:
-        raise
     except Exception as error:  # a damaged zip, a pickle of code, a truncated header: many classes, one meaning
+        if isinstance(error, DataError) and not _other_kind(path):
+            raise
         raise DataError(f"{path}: {_why_not(path, error)}") from error
     for name in (container,) if container else CONTAINERS:
         if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
@@ -117,6 +117,23 @@ def _why_not(path: Path, error: Exception) -> str:
             "them could run code of the file, so that nothing was read. Load the file in its own project, and save its "
             "state_dict() with safetensors.torch.save_file."
         )
+    if kind := _other_kind(path):
+        return f"{kind}, not a file of weights. Fetch the file again from its authors' page."
     lines = str(error).strip().splitlines()
     reason = printable(lines[0]) if lines else "no details"
     return f"not readable as weights ({type(error).__name__}: {reason}). If the file was downloaded, fetch it again."
+
+
+def _other_kind(path: Path) -> str:
+    """What a file is by its first bytes, if it is something that weights are often mistaken for or none of their formats."""
+    with open(path, "rb") as file:
+        head = file.read(64)
+    if not head:
+        return "the file is empty"
+    if head.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS"
+    if head.lstrip().startswith((b"<", b"{")):
+        return "it is a web page or text"
+    if path.suffix == ".safetensors" or head.startswith((b"PK", b"\x80", b"\x89HDF")):
+        return ""
+    return f"it begins with the bytes {head[:8].hex(' ')}, which no format of weights does"

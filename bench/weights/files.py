@@ -206,7 +206,7 @@ def _from_url(released: Released, folder: Path) -> Path:
     from bench.data.download.one_file import Remote, fetch
 
     path = folder / Path(released.file).name
-    remote = Remote(released.url, released.sha256 or None, folder / f".{path.name}.partial", path)
+    remote = Remote(released.url, released.sha256 or None, folder / f".{path.name}.partial", path, continues=True)
     with progress.track(f"fetching {path.name}", "bytes") as shown, requests.Session() as http:
         total = 1_000_000 * released.megabytes
         received = [0]

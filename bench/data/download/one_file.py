@@ -54,12 +54,20 @@ class Remote:
         sha256: lower-case hex; None for the list of checksums itself.
         partial: where it grows.
         final: the name it gets when it is whole and verified.
+        continues: whether what arrived of a large file is kept when the connection or the command ends, and the rest is asked
+            for by the next attempt, if the server still has the same version.
     """
 
     url: str
     sha256: str | None
     partial: Path
     final: Path
+    continues: bool = False
+
+    @property
+    def version(self) -> Path:
+        """The file that states which version ``partial`` is of: the server's ETag or date of change."""
+        return self.partial.with_name(f"{self.partial.name}.version")
 
 
 class _TryAgain(Exception):
@@ -106,8 +114,10 @@ def fetch(
             if remote.sha256 in (None, digest):
                 remote.final.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(remote.partial, remote.final)
+                remote.version.unlink(missing_ok=True)
                 return size
             received(-size)
+            _discard(remote)
             wrong += 1
             if wrong > 1:  # once may be an accident
                 raise NotPublished(
@@ -121,7 +131,13 @@ def fetch(
             f"run the same command again; it continues where it stopped."
         ) from error
     finally:
-        remote.partial.unlink(missing_ok=True)
+        if not remote.continues:
+            _discard(remote)
+
+
+def _discard(remote: Remote) -> None:
+    remote.partial.unlink(missing_ok=True)
+    remote.version.unlink(missing_ok=True)
 
 
 def _receive(
@@ -131,10 +147,24 @@ def _receive(
     import requests
 
     size, digest = 0, hashlib.sha256()
+    headers = {"Accept-Encoding": "identity", **_rest(remote)}
     try:
-        with http.get(remote.url, headers={"Accept-Encoding": "identity"}, stream=True, timeout=TIMEOUT) as answer:
+        with http.get(remote.url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+            if answer.status_code == 416:  # nothing is missing, or the file has become shorter
+                _discard(remote)
+                raise _TryAgain("the server has no such part of the file", 0.0)
             _judge(remote, answer)
-            with open(remote.partial, "wb") as file:
+            if answer.status_code == 206:
+                with open(remote.partial, "rb") as begun:
+                    while piece := begun.read(PIECE):
+                        digest.update(piece)
+                        size += len(piece)
+                received(size)
+            elif remote.continues:
+                _discard(remote)
+                if version := _version_of(answer):
+                    remote.version.write_text(version)
+            with open(remote.partial, "ab" if size else "wb") as file:
                 for piece in answer.iter_content(PIECE):
                     if stopped.is_set():
                         raise Stopped
@@ -148,6 +178,20 @@ def _receive(
     return size, digest.hexdigest()
 
 
+def _rest(remote: Remote) -> dict[str, str]:
+    """The headers that ask for what is missing of a file, or for all of it if it has changed since."""
+    if not (remote.continues and remote.version.is_file() and remote.partial.is_file()):
+        return {}
+    begun = remote.partial.stat().st_size
+    return {"Range": f"bytes={begun}-", "If-Range": remote.version.read_text()} if begun else {}
+
+
+def _version_of(answer: requests.Response) -> str:
+    """What identifies the version of a file; empty where the server states nothing that can be relied on."""
+    etag = answer.headers.get("ETag", "")
+    return etag if etag and not etag.startswith("W/") else answer.headers.get("Last-Modified", "")
+
+
 def _judge(remote: Remote, answer: requests.Response) -> None:
     code = answer.status_code
     if code in _AGAIN_LATER:
@@ -155,7 +199,12 @@ def _judge(remote: Remote, answer: requests.Response) -> None:
         raise _TryAgain(f"HTTP {code} {answer.reason}", float(after) if after.isdigit() else None)
     if code in (401, 403):
         raise Refused(f"{redact(remote.url)}: the server refuses access (HTTP {code} {answer.reason}).")
-    if code != 200:
+    if code == 206:
+        begun = remote.partial.stat().st_size
+        if not answer.headers.get("Content-Range", "").startswith(f"bytes {begun}-"):
+            _discard(remote)
+            raise _TryAgain(f"the server sent another part of the file than that from byte {begun}", 0.0)
+    elif code != 200:
         raise NotPublished(f"{redact(remote.url)}: the server does not have it (HTTP {code} {answer.reason}).")
 
 

@@ -8,6 +8,7 @@ import torch
 
 from bench import registry
 from bench.frozen_encoder import FrozenEncoder
+from bench.model_registry.register import Registered
 
 METHOD = """
     from typing import ClassVar, Literal
@@ -157,3 +158,18 @@ def test_inputs_of_a_released_model_share_its_weights_and_not_their_results(plug
     assert '"protocol": "ecg-fm-benchmarking"' in stamped.out
     bench("leaderboard", "render", str(board))
     assert page.read_text() == shown
+
+
+def test_a_published_file_is_registered_by_its_method(plugin, bench, tmp_path, monkeypatch):
+    plugin("releases", METHOD)
+    taken = []
+    monkeypatch.setattr(
+        "bench.model_registry.register.register",
+        lambda name, folder, *_: taken.append(folder) or Registered(name, "1", "models:/mine/1", "features"),
+    )
+    file = publish(tmp_path / "first.pth")
+    done = bench("checkpoints", "register", "mine", "--checkpoint", f"released={file}")
+    assert done.code == 0, done.err
+    assert (taken[0] / "model.safetensors").is_file()
+    absent = bench("checkpoints", "register", "mine", "--checkpoint", f"released={tmp_path / 'absent.pth'}")
+    assert (absent.code, "no checkpoint at" in absent.err) == (2, True)

@@ -115,3 +115,19 @@ def test_of_several_containers_the_one_that_is_named_is_read(tmp_path):
     assert read_weights(tmp_path / "released.pth", "ecg_model").keys() == TENSORS.keys()
     with pytest.raises(DataError, match="expected names and tensors, under teacher"):
         read_weights(tmp_path / "released.pth", "teacher")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.pth", b"<!DOCTYPE html><html>", "it is a web page or text, not a file of weights"),
+        ("a.safetensors", b"version https://git-lfs.github.com/spec/v1\n", "it is a pointer of Git LFS"),
+        ("a.h5", b"", "the file is empty"),
+        ("a.pth", b"junk of another kind", "begins with the bytes 6a 75 6e 6b 20 6f 66 20"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=words) as refused:
+        read_weights(tmp_path / name)
+    assert "Error" not in str(refused.value)

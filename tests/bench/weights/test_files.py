@@ -108,3 +108,46 @@ def test_other_weights_do_not_replace_those_that_are_there(tmp_path):
     with pytest.raises(ConfigError, match="other weights of mine lie in .* already"):
         keep("mine", released(), own, publish(tmp_path / "b.pth", **{"fc.bias": torch.ones(3)}))
     assert checked(first) == first
+
+
+class Interrupted(http.server.BaseHTTPRequestHandler):
+    """Sends half of a file and hangs up; the rest to those who ask for it, unless the file has changed since."""
+
+    content, etag, asked = bytes(range(256)) * 2000, '"v1"', []
+
+    def do_GET(self):
+        begun = self.headers.get("Range")
+        self.asked.append((begun, self.headers.get("If-Range")))
+        start = int(begun[6:-1]) if begun and self.headers["If-Range"] == self.etag else 0
+        self.send_response(206 if start else 200)
+        self.send_header("ETag", self.etag)
+        self.send_header("Content-Length", str(len(self.content) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+        self.end_headers()
+        end = len(self.content) if len(self.asked) > 1 else len(self.content) // 2
+        self.wfile.write(self.content[start:end])
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_download_that_was_cut_continues_unless_the_file_has_changed(changed, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.data.download.one_file.PATIENCE", 1)
+    handler = type("Handler", (Interrupted,), {"asked": []})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        facts, own = released(url=f"http://127.0.0.1:{served.server_port}/a.pth"), Workspace(tmp_path)
+        with pytest.raises(DataError, match="cannot be fetched"):
+            fetch("mine", facts, own)
+        if changed:
+            handler.content, handler.etag = handler.content[::-1], '"v2"'
+        got = fetch("mine", facts, own)
+        served.shutdown()
+    (first, (rest, version)) = handler.asked
+    assert (first, version) == ((None, None), '"v1"')
+    assert 0 < int(rest.removeprefix("bytes=").removesuffix("-")) <= len(handler.content) // 2
+    assert got.path.read_bytes() == handler.content
+    assert sorted(path.name for path in got.path.parent.iterdir()) == ["a.pth", "weights.json"]

@@ -23,12 +23,11 @@ from bench.modes.mode_io import ModeInput, ModeOutput
 from bench.scoring.released import aggregate_windows
 from bench.seeding import seed_global
 from bench.training.clipping import clip_gradients
+from bench.training.devices import encoding_batch
 from bench.training.layer_decay import layer_factors
 from bench.training.loop import make_fabric, split_decay
 from bench.training.objective import Objective, objective_for
 from bench.training.schedule import SCHEDULES
-
-SCORING_BATCH = 128
 
 
 class Config(BaseModel):
@@ -257,7 +256,8 @@ def _scores(model: nn.Module, fabric: Fabric, cell: ModeInput, rows: np.ndarray,
         rows = np.arange(len(owner))
     model.eval()
     with torch.no_grad(), fabric.autocast():
-        outputs = [model(batch.to(fabric.device)) for batch in source.in_order(rows, SCORING_BATCH)]
+        batches = source.in_order(rows, encoding_batch(fabric.device))
+        outputs = [model(batch.to(fabric.device)) for batch in batches]
     scores = objective.scores(torch.cat(outputs))
     if owner is None:
         return scores

@@ -13,11 +13,11 @@ from bench.errors import ConfigError
 from bench.modes.mode import Mode
 from bench.modes.mode_io import ModeInput, ModeOutput
 from bench.storage.large_array import large_array
+from bench.training.devices import encoding_batch
 from bench.training.loop import make_fabric
 from bench.training.objective import Objective, objective_for
 
 PROTOCOL = "ecg-fm-benchmarking"
-BATCH = 32
 
 
 class Config(BaseModel):
@@ -88,7 +88,7 @@ def _features(cell: ModeInput) -> np.ndarray:
     model.eval()
     whole, done = None, 0
     with torch.no_grad():
-        for batch in cell.source.in_order(np.arange(len(cell.targets)), BATCH):
+        for batch in cell.source.in_order(np.arange(len(cell.targets)), encoding_batch(fabric.device)):
             encoded = model.encode_windows(batch.to(fabric.device)).float().cpu().numpy()
             if whole is None:
                 whole = large_array((len(cell.targets), *encoded.shape[1:]))

@@ -15,10 +15,10 @@ from bench.modes.mode import Mode
 from bench.modes.mode_io import ModeInput, ModeOutput
 from bench.scoring import classification
 from bench.scoring.released import merl_zero_shot
+from bench.training.devices import encoding_batch
 from bench.training.objective import objective_for
 
 PROTOCOL = "merl-released"
-SCORING_BATCH = 256
 
 
 class Config(BaseModel):
@@ -146,7 +146,7 @@ class _Moving:
     def scoring(self, rows: np.ndarray) -> Tensor:
         self._model.eval()
         with torch.no_grad():
-            batches = self._source.in_order(rows, SCORING_BATCH)
+            batches = self._source.in_order(rows, encoding_batch(self._device))
             return torch.cat([self._model.encode(batch.to(self._device)).float().cpu() for batch in batches])
 
     def _encode(self, rows: np.ndarray, training: bool) -> Tensor:

@@ -22,13 +22,13 @@ from bench.errors import ConfigError
 from bench.leaderboard.corrupted import CLEAN, CorruptedScores
 from bench.leaderboard.statistics.paired_scores import PairedScores
 from bench.progress import track
-from bench.runner.features import BATCH, BATCH_ON_CPU
 from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.run_cell import CellPredictions, predict_cell
 from bench.signals.in_memory import ArrayStore
 from bench.signals.windows import SignalView
 from bench.storage.artifacts import digest, once
 from bench.storage.code_digest import module_digest
+from bench.training.devices import encoding_batch
 from bench.training.linear_head import LinearHead
 from bench.training.loop import make_fabric
 from bench.training.objective import objective_for
@@ -140,7 +140,7 @@ def _trained(resolved: ResolvedCell) -> tuple[CellPredictions, Scorer]:
         if resolved.method.implements(name):
             model.mark_forward_method(name)
     model.eval()
-    size = BATCH_ON_CPU if fabric.device.type == "cpu" else BATCH
+    size = encoding_batch(fabric.device)
     head = predictions.output.head
     if head is None and not resolved.mode.names_classes:
         raise ConfigError(

@@ -17,10 +17,8 @@ from bench.runner.resolved_cell import ResolvedCell
 from bench.storage.artifacts import digest, once
 from bench.storage.code_digest import method_digest
 from bench.storage.large_array import large_array
+from bench.training.devices import encoding_batch
 from bench.training.loop import make_fabric
-
-BATCH, BATCH_ON_CPU = 128, 32
-"""Recordings encoded at once. A CPU is no faster with more, and activations of large models would take over 3 GiB."""
 
 
 def features_folder(resolved: ResolvedCell) -> tuple[Path, dict[str, Any], bool]:
@@ -103,7 +101,7 @@ def encoded_batches(method: Method, source: BatchSource, n: int, batch_size: int
     model = fabric.setup_module(method)
     model.mark_forward_method("encode")
     model.eval()
-    size = batch_size or (BATCH_ON_CPU if fabric.device.type == "cpu" else BATCH)
+    size = batch_size or encoding_batch(fabric.device)
     done, dim = 0, None
     with track(f"encoding with {method.name}") as progress:
         for batch in source.in_order(np.arange(n), size):

@@ -236,3 +236,16 @@ def test_rates_follow_what_is_stated_of_them():
     assert rates(lr=1e-3, encoder_lr=5e-6) == (1e-3, 5e-6)
     assert rates(lr=1e-3, encoder_lr="lr") == (1e-3, 1e-3)
     assert rates(lr=1e-5, encoder_lr="lr", batch_size=32, lr_batch=4) == pytest.approx((8e-5, 8e-5))  # MMCL's rule
+
+
+def test_a_cpu_scores_few_recordings_at_once():
+    """Activations of a large transformer for 128 recordings take up to 5 GiB."""
+    sizes = []
+
+    class Sizes(Bumps):
+        def encode(self, batch):
+            sizes.append(len(batch))
+            return super().encode(batch)
+
+    trained(Sizes, epochs=1)
+    assert max(sizes) == 32  # of 40 in test; training has batches of 16

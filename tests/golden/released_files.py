@@ -29,7 +29,8 @@ class ReleasedFile:
     """The layout of one released file.
 
     Attributes:
-        key: of its names and shapes in ``foundation_models/KEY.json``; ``merl:KEY`` of ``merl_state_shapes.json``.
+        key: of its names and shapes in ``foundation_models/KEY.json``; ``merl:KEY`` of ``merl_state_shapes.json``; ``ked`` of
+            :func:`ked_shapes`.
         content: what the file holds, from tensors under the names of that list.
         suffix: how the file is written: by ``torch.save``, safetensors or Keras.
         settings: config fields of the method that choose the file.
@@ -42,6 +43,8 @@ class ReleasedFile:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes by the names of the list."""
+        if self.key == "ked":
+            return ked_shapes()
         source, _, key = self.key.rpartition(":")
         if source == "merl":
             prefix = "ecg_encoder."
@@ -105,6 +108,31 @@ def _melp(tensors: Tensors) -> dict:
     return {name.removeprefix("ecg_encoder."): value.bfloat16() for name, value in tensors.items()}
 
 
+def ked_shapes() -> dict[str, tuple[int, ...]]:
+    """Names and shapes of KED's encoder by the rules of its released code: fastai's xresnet1d101 with stages of 64, 128, 128
+    and 192, without head. Each convolution of a block is registered twice."""
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def layer(name: str, source: int, target: int, kernel: int) -> None:
+        shapes[f"{name}.0.weight"] = (target, source, kernel)
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            shapes[f"{name}.1.{part}"] = (target,)
+        shapes[f"{name}.1.num_batches_tracked"] = ()
+
+    for i, (source, target) in enumerate(((12, 32), (32, 32), (32, 64))):
+        layer(str(i), source, target, 5)
+    before = 64
+    for stage, (width, blocks) in enumerate(zip((64, 128, 128, 192), (3, 4, 23, 3), strict=True), start=4):
+        for i in range(blocks):
+            for place in ("convs", "convpath.0"):
+                for n, sizes in enumerate(((before, width, 1), (width, width, 5), (width, 4 * width, 1))):
+                    layer(f"{stage}.{i}.{place}.{n}", *sizes)
+            if before != 4 * width:
+                layer(f"{stage}.{i}.idpath.{int(stage > 4)}", before, 4 * width, 1)
+            before = 4 * width
+    return shapes
+
+
 HUBERT_HEADS = {"final_proj.0.weight": (256, 4), "label_embedding.0.weight": (500, 256)}
 D_BETA_PARTS = (
     "ecg_encoder.mask_emb", "language_encoder.shared.weight", "modality_type_embeddings.weight",
@@ -135,6 +163,16 @@ LAYOUTS = {
     ),
     "merl-released": ReleasedFile("merl:resnet18"),
     "merl-released, vit-tiny": ReleasedFile("merl:vit_tiny", settings={"weights": "vit-tiny"}),
+    "ecg-ked": ReleasedFile(
+        "ked",
+        lambda tensors: {
+            "model": {"a": torch.ones(1)},
+            "ecg_model": tensors,
+            "text_encoder": {},
+            "config": {},
+            "epoch": 3,
+        },
+    ),
     "ecg-cpc": ReleasedFile("ecg_cpc", lambda tensors: {"state_dict": tensors, "hyper_parameters": {}}),
     "pclr": ReleasedFile("pclr", suffix=".h5"),
     "pclr-lead-ii": ReleasedFile("pclr_lead_II", suffix=".h5"),

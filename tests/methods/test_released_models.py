@@ -88,7 +88,7 @@ CASES = [
     case for case in released_files.LAYOUTS if not case.startswith(("clef-large", "hubert", "ecg-fm", "melp", "d-beta"))
 ]
 """The largest is left to ``benchmarks/released_models.py``, and wav2vec's descendants to their own tests."""
-QUICK = ("clef-small", "pclr-lead-ii", "ecg-cpc", "merl-released, vit-tiny")
+QUICK = ("clef-small", "ecg-ked", "pclr-lead-ii", "ecg-cpc", "merl-released, vit-tiny")
 
 
 @pytest.mark.parametrize(

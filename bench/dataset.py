@@ -24,6 +24,10 @@ SIGNAL_SUFFIXES = (".hea", ".dat", ".mat", ".h5")
 """What signal files are called; :meth:`Dataset.unread_files` looks for them."""
 
 
+AGES = (40, 60, 80)
+AGE_GROUPS = ("0 to 39", "40 to 59", "60 to 79", "80 or older")
+"""The groups of :meth:`Dataset.subgroup` by age, which begin at the years of ``AGES``."""
+
 UNUSABLE = "unusable"
 """The fact of a :class:`RecordFile` that says why its record cannot be used."""
 
@@ -204,6 +208,8 @@ class Dataset(ABC):
     truths: ClassVar[tuple[str, ...]] = ()
     """Columns of the records that only the simulated cohort has: what its simulator drew outcomes from. Tasks may score
     them as the ceiling (:attr:`bench.task.Examples.truth`); no method is ever shown them, in pretraining either."""
+    subgroups: ClassVar[tuple[str, ...]] = ()
+    """Names that :meth:`subgroup` takes: what recordings can be grouped by, such as ``age``."""
     owns_root: ClassVar[bool] = False
     """Whether every signal file below the root is of this dataset. :meth:`unread_files` then looks at all of them, and
     otherwise below the folder that the files read have in common."""
@@ -299,6 +305,23 @@ class Dataset(ABC):
             values = records[name].map({"male": 1, "female": 0}) if name == "sex" else records[name]
             columns.append(pd.to_numeric(values, errors="coerce").to_numpy(np.float32))
         return np.stack(columns, axis=1)
+
+    @classmethod
+    def subgroup(cls, records: pd.DataFrame, name: str) -> list[str]:
+        """The group of each record by one of :attr:`subgroups`, in words; ``""`` where unknown.
+
+        Ages in years are grouped by :data:`AGES`; of other columns the text is the group. A dataset whose columns are coded
+        overrides this.
+        """
+        import numpy as np
+        import pandas as pd
+
+        values = records[name]
+        if name == "age":
+            years = pd.to_numeric(values, errors="coerce")
+            groups = np.array(AGE_GROUPS, object)[np.searchsorted(AGES, years.fillna(0), side="right")]
+            return np.where(years.notna(), groups, "").tolist()
+        return ["" if text in ("nan", "None") else text for text in values.astype(str).str.strip()]
 
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:

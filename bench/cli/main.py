@@ -32,6 +32,7 @@ from bench.cli import (
     runs,
     setup,
     splits,
+    subgroups,
     sweep,
     text,
     tracking,
@@ -97,6 +98,7 @@ app.command("replay", epilog=replay.REPLAY_EXAMPLES)(replay.replay_command)
 app.command("rescore", epilog=replay.RESCORE_EXAMPLES)(replay.rescore_command)
 app.command("recompute", hidden=True)(replay.recompute_command)
 app.command("robustness", epilog=robustness.EXAMPLES)(robustness.robustness_command)
+app.command("subgroups", epilog=subgroups.EXAMPLES)(subgroups.subgroups_command)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(tracking.app, name="tracking")
 app.add_typer(runs.app, name="runs")

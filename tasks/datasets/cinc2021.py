@@ -63,6 +63,7 @@ class CinC2021Cohort(DatasetWithStatements):
     """The names of its records."""
     rates = (500,)
     largest_mv = 33.0  # int16 in units of 1 microvolt
+    subgroups = ("age", "sex")
     text_sources = ("statements",)
     simulated_records = 1000
 

@@ -73,6 +73,7 @@ class CPSC2018(DatasetWithStatements):
     rates = (CPSC2018_FS,)
     largest_mv = 33.0  # int16 in units of 1 microvolt
     owns_root = True
+    subgroups = ("age", "sex")
     text_sources = ("statements",)
     simulated_records = 1000
     format_version = 1

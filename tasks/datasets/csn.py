@@ -66,6 +66,7 @@ class CSN(DatasetWithStatements):
     rates = (500,)
     largest_mv = 33.0  # int16 in units of 1 microvolt
     owns_root = True
+    subgroups = ("age", "sex")
     text_sources = ("statements",)
     simulated_records = 2000
     format_version = 1

@@ -72,6 +72,7 @@ class PTBDB(DatasetWithStatements):
     rates = (1000,)
     largest_mv = 16.4  # int16 in units of 0.5 microvolt
     owns_root = True
+    subgroups = ("age", "sex")
     text_sources = ("statements",)
     simulated_records = 200
 

@@ -35,6 +35,7 @@ REQUIRED = ("ecg_id", "patient_id", "scp_codes", "strat_fold")
 NUMBERS = ("age", "sex", "height", "weight")
 TEXTS = (
     "report",
+    "site",
     "device",
     "recording_date",
     "heart_axis",
@@ -95,7 +96,8 @@ class PTBXL(DatasetWithStatements):
     rates = (500, 100)
     largest_mv = 33.0  # int16 in units of 1 microvolt
     text_sources = ("report", "statements", "likelihoods", "english", "report-english", "report-german", "structured")
-    format_version = 2
+    subgroups = ("age", "sex", "device", "site", "pacemaker", "quality")
+    format_version = 3
 
     def __init__(self, root: Path):
         super().__init__(root)
@@ -144,7 +146,8 @@ class PTBXL(DatasetWithStatements):
             1 to 10: the publisher's folds, stratified and by patient.
         ``validated_by_human``
             whether a person checked the labels.
-        ``recording_date``, ``device``, ``heart_axis``, ``infarction_stadium1``, ``infarction_stadium2``, ``pacemaker``
+        ``recording_date``, ``site``, ``device``, ``heart_axis``, ``infarction_stadium1``,
+        ``infarction_stadium2``, ``pacemaker``
             text as published.
         ``extra_beats``, ``baseline_drift``, ``static_noise``, ``burst_noise``, ``electrodes_problems``
             text as published.
@@ -245,6 +248,21 @@ class PTBXL(DatasetWithStatements):
             return recording
         beat, fs = read_median_beat(file.facts["beat"])
         return replace(recording, median_beat=resample(beat, fs, recording.fs))
+
+    @classmethod
+    def subgroup(cls, records: pd.DataFrame, name: str) -> list[str]:
+        """As every dataset's; ``pacemaker`` and ``quality`` by whether the publisher notes anything. Without a note there
+        may still be one: signals were annotated by hand, and pacemakers by the recording's report."""
+        if name == "sex":
+            return [{0: "male", 1: "female"}.get(value, "") for value in records["sex"]]
+        if name == "site":
+            return [f"site {text.removesuffix('.0')}" if text else "" for text in records["site"]]
+        if name == "pacemaker":
+            return ["pacemaker" if text else "none noted" for text in records["pacemaker"]]
+        if name == "quality":
+            notes = records[["baseline_drift", "static_noise", "burst_noise", "electrodes_problems"]]
+            return ["a fault noted" if any(row) else "none noted" for row in notes.itertuples(index=False)]
+        return super().subgroup(records, name)
 
     @classmethod
     def text(cls, records: pd.DataFrame, source: str) -> list[str]:

@@ -60,6 +60,7 @@ class SPH(DatasetWithStatements):
     rates = (FS,)
     largest_mv = 65_504.0  # float16; 323 recordings exceed 10 mV, one reaches 1,590
     owns_root = True
+    subgroups = ("age", "sex")
     text_sources = ("statements",)
     simulated_records = 1000
 

@@ -71,6 +71,7 @@ class UKBiobank(DatasetWithStatements):
         f"20205/EID_20205_2_0.xml, field 20209 as 20209/EID_20209_2_0.zip, and CMR phenotypes as {PHENOTYPES_FILE}."
     )
     rates = (500,)
+    subgroups = ("age", "sex")
     text_sources = ("statements",)
     has_recorder_beats = True
     tabular_variables: ClassVar[tuple[str, ...]] = ("age", "sex", "height", "weight")  # MMCL section IV-D

@@ -1,0 +1,136 @@
+"""``bench subgroups``: finished cells by age, sex, device and other groups of recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.cli import options as o
+from bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bench.leaderboard.subgroups import SubgroupTable
+
+EXAMPLES = o.examples(
+    "bench subgroups --task ptbxl-super --by age,sex",
+    "bench subgroups --method merl --task 'ptbxl-*' --format csv --out groups.csv --data-root ptbxl=FOLDER",
+)
+
+
+def subgroups_command(
+    task: Annotated[
+        list[str] | None, o.names_option("bench.tasks", "--task", "-t", metavar="NAMES", help="Only these tasks.")
+    ] = None,
+    method: Annotated[
+        list[str] | None, o.names_option("bench.methods", "--method", "-m", metavar="NAMES", help="Only these methods.")
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="NAMES",
+            help="Attributes: age,sex and, of PTB-XL, device,site,pacemaker,quality. [default: all that the dataset has]",
+        ),
+    ] = None,
+    min_positives: Annotated[
+        int,
+        typer.Option(
+            "--min-positives",
+            metavar="N",
+            min=2,
+            help="Patients with, and without, a class that a group and the other records need for the class to be scored. "
+            "Groups without such a class are listed and not scored.",
+        ),
+    ] = 10,
+    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table or csv.")] = "table",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to write the CSV. [default: standard output]")
+    ] = None,
+    data_root: o.DataRoot = None,
+    simulated_records: o.SimulatedRecords = None,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Show how finished cells do in groups of recordings, and whether a group differs from the others by more than chance.
+
+    Nothing is trained: the stored predictions are scored group by group."""
+    import fnmatch
+
+    from bench.cells.result import read_results
+    from bench.leaderboard.subgroups import subgroup_tables, table_csv
+
+    o.choice(format_, "--format", ("table", "csv"))
+    if out is not None and format_ == "table":
+        raise ConfigError("--out FILE needs --format csv; the table goes to the terminal.")
+    source = o.data_source(data_root, workspace, simulated_records, "error")
+
+    def wanted(name: str, patterns: list[str]) -> bool:
+        return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+    tasks, methods = o.split_commas(task), o.split_commas(method)
+    results = [
+        result
+        for result in read_results(source.workspace.results)
+        if result.data == source.kind and wanted(result.cell.task, tasks) and wanted(result.cell.method, methods)
+    ]
+    if not results:
+        raise ConfigError(
+            f"no finished cell on {source.kind} data in {source.workspace.results}{' fits' if tasks or methods else ''}. bench "
+            f"runs lists them; results on real data need --data-root."
+        )
+    tables = subgroup_tables(results, source, o.split_commas(by), min_positives)
+    if format_ == "csv":
+        text = table_csv(tables)
+        if out is None:
+            return typer.echo(text, nl=False)
+        out.write_text(text, encoding="utf-8")
+        return typer.echo(f"written: {out}")
+    for table in tables:
+        _show(table, min_positives)
+    return None
+
+
+def _show(table: SubgroupTable, least: int) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from bench.cli.terminal import console
+
+    shown = Table(
+        box=box.SIMPLE_HEAD, header_style="bold", title=f"{table.title}: {table.metric}", title_justify="left"
+    )
+    for name in ("group", "n", "positives", "value", "others", "difference", "p"):
+        shown.add_column(name, justify="left" if name == "group" else "right")
+    unscored = 0
+    for group in table.groups:
+        name = f"{group.attribute}: {group.group}"
+        sizes = [f"{group.records:,}", f"{group.positives:,}"]
+        if not group.scored:
+            unscored += 1
+            shown.add_row(*(Text(cell) for cell in (name, *sizes, "-", "-", "-", "-")))
+            continue
+        value = _estimate(group.value, group.interval)
+        difference = _estimate(group.difference, group.difference_interval, "+")
+        p = "<0.001" if group.p < 0.001 else f"{group.p:.3f}"
+        shown.add_row(*(Text(cell) for cell in (name, *sizes, value, f"{group.rest:.3f}", difference, p)))
+    console().print(shown)
+    worst = table.worst
+    lines = [] if worst is None else [_sentence(worst)]
+    if unscored:
+        lines.append(f"{o.counted(unscored, 'group')} with under {least} positives or negatives per class: not scored.")
+    lines.append(
+        "difference: from the other records, over the same classes; intervals and p are corrected for all groups."
+    )
+    typer.echo("\n".join(lines))
+
+
+def _sentence(worst: Any) -> str:
+    low, high = worst.difference_interval
+    proven = "lower than" if high < 0 else "not shown to differ from"
+    return f"Worst group: {worst.attribute} {worst.group}, {worst.difference:+.3f} [{low:+.3f}, {high:+.3f}], {proven} the others."
+
+
+def _estimate(value: float, interval: Any, sign: str = "") -> str:
+    return f"{value:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"

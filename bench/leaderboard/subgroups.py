@@ -1,0 +1,124 @@
+"""Finished cells in groups of recordings: by age, sex, device, and what else the dataset knows of its recordings."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bench import registry
+from bench.cells.result import Result
+from bench.errors import ConfigError, DataError
+from bench.leaderboard.statistics.paired_scores import PairedScores
+from bench.scoring.subgroups import GroupScore, group_scores
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.data.source import DataSource
+
+
+@dataclass(frozen=True)
+class SubgroupTable:
+    """One method on one task in groups.
+
+    Attributes:
+        title: the cell, without its seed.
+        groups: of all attributes, in the order that was asked for.
+    """
+
+    title: str
+    metric: str
+    seeds: int
+    groups: list[GroupScore]
+
+    @property
+    def worst(self) -> GroupScore | None:
+        """The group that falls the furthest below the other records; None where no group was scored."""
+        return min((group for group in self.groups if group.scored), key=lambda group: group.difference, default=None)
+
+
+def attributes_of(dataset: str, by: Sequence[str]) -> list[str]:
+    """The attributes that are asked for, or all of the dataset's.
+
+    Raises:
+        ConfigError: the dataset has no such attribute.
+    """
+    known = registry.load(registry.DATASETS, dataset).subgroups
+    for name in by:
+        if name not in known:
+            raise ConfigError(f"--by {name}: {dataset} has {', '.join(known) or 'nothing to group recordings by'}.")
+    return list(by or known)
+
+
+def subgroup_tables(
+    results: Iterable[Result], source: DataSource, by: Sequence[str] = (), least: int = 10
+) -> list[SubgroupTable]:
+    """A table per method, task, mode, labelled share and lead subset, over its seeds.
+
+    Args:
+        source: where the datasets are, whose records state the groups.
+        by: attributes; all that the dataset has if empty.
+        least: see :func:`bench.scoring.subgroups.group_scores`.
+
+    Raises:
+        ConfigError: an attribute that a dataset lacks. DataError: the dataset lacks records of a result.
+    """
+    together: dict[str, list[Result]] = {}
+    for result in results:
+        parts = str(replace(result.cell, method=result.method_name, seed=0, draw=0, training=0)).split(" · ")
+        title = (
+            f"{' · '.join(part for part in parts if part != 'seed 0')}, {result.profile} profile, {result.data} data"
+        )
+        together.setdefault(title, []).append(result)
+    groups_of: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+    tables = []
+    for title, of_cell in together.items():
+        runs = [PairedScores.of(result) for result in of_cell]
+        first, dataset = runs[0], of_cell[0].dataset["name"]
+        if any((run.records != first.records).any() for run in runs if len(run.records) == len(first.records)):
+            raise DataError(f"{title}: its seeds were scored on different records, which no table can hold.")
+        key = (dataset, of_cell[0].split["digest"])
+        if key not in groups_of:
+            groups_of[key] = _groups(source, dataset, first.records, attributes_of(dataset, by))
+        metric = next(iter(of_cell[0].score["metrics"]))
+        scored = group_scores(
+            of_cell[0].score["kind"],
+            first.targets,
+            [run.scores for run in runs],
+            first.names,
+            first.patients,
+            groups_of[key],
+            metric,
+            least=least,
+        )
+        tables.append(SubgroupTable(title, metric, len(runs), scored))
+    return tables
+
+
+def _groups(source: DataSource, dataset: str, record_ids: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Attribute -> the group of each record."""
+    import numpy as np
+
+    store = source.store(dataset)
+    records = store.records.iloc[store.rows(record_ids)]
+    described = registry.load(registry.DATASETS, dataset)
+    return {name: np.array(described.subgroup(records, name), dtype=str) for name in names}
+
+
+def table_csv(tables: Sequence[SubgroupTable]) -> str:
+    """One line per group."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    numbers = ("value", "low", "high", "rest", "difference", "difference_low", "difference_high", "p_corrected")
+    counts = ("records", "patients", "positives", "classes")
+    writer.writerow(["cell", "seeds", "attribute", "group", *counts, "metric", *numbers])
+    for table in tables:
+        for group in table.groups:
+            values = (group.value, *group.interval, group.rest, group.difference, *group.difference_interval, group.p)
+            sizes = (group.records, group.patients, group.positives, " ".join(group.classes))
+            shown = ["" if value != value else f"{value:.6g}" for value in values]
+            writer.writerow([table.title, table.seeds, group.attribute, group.group, *sizes, table.metric, *shown])
+    return buffer.getvalue()

@@ -1,0 +1,73 @@
+"""``bench subgroups`` scores stored predictions by group; the groups are those of the dataset's records."""
+
+import csv
+import io
+
+import pandas as pd
+import pytest
+
+from bench.cells.result import read_results
+from tasks.datasets.ptbxl import PTBXL
+
+CELL = (
+    "run",
+    "--method",
+    "simple-statistics",
+    "--task",
+    "ptbxl-super",
+    "--mode",
+    "linear",
+    "--profile",
+    "smoke",
+    "--no-track",
+)
+
+
+def test_groups_add_up_and_csv_has_them(bench, workspace):
+    assert bench(*CELL, "--seed", "0,1").code == 0
+    shown = bench("subgroups", "--min-positives", "2", "--by", "sex")
+    assert shown.code == 0 and "sex: female" in shown.out and "not scored" in shown.out  # a tenth of 120 recordings
+    lines = list(csv.DictReader(io.StringIO(bench("subgroups", "--format", "csv", "--min-positives", "2").out)))
+    assert {line["attribute"] for line in lines} == set(PTBXL.subgroups)
+    test_records = next(read_results(workspace.results)).counts["test"]
+    for attribute in ("quality", "pacemaker"):  # every record has a group
+        assert sum(int(line["records"]) for line in lines if line["attribute"] == attribute) == test_records
+    assert {line["seeds"] for line in lines} == {"2"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("subgroups",), "no finished cell on simulated data"),
+        (("subgroups", "--format", "html"), "table, csv"),
+        (("subgroups", "--out", "x.csv"), "--format csv"),
+    ],
+)
+def test_bad_input(bench, arguments, message):
+    done = bench(*arguments)
+    assert done.code == 2 and message in " ".join(done.err.split())
+
+
+def test_unknown_attribute_names_those_of_the_dataset(bench):
+    assert bench(*CELL).code == 0
+    done = bench("subgroups", "--by", "nurse")
+    assert done.code == 2 and "ptbxl has age, sex, device, site, pacemaker, quality" in done.err
+
+
+def test_ptbxl_codes_are_read_as_published():
+    """0 is male, 1 female; ages above 89 are published as 300; a note of any fault counts."""
+    records = pd.DataFrame(
+        {
+            "age": [39, 40, 300, float("nan")],
+            "sex": [0.0, 1.0, 1.0, float("nan")],
+            "site": ["2.0", "", "0", "1.0"],
+            "pacemaker": ["ja, pacemaker", "", "", ""],
+            **{name: [""] * 4 for name in ("baseline_drift", "burst_noise", "electrodes_problems")},
+            "static_noise": ["", ", I-AVR,", "", ""],
+        }
+    )
+    assert PTBXL.subgroup(records, "age") == ["0 to 39", "40 to 59", "80 or older", ""]
+    assert PTBXL.subgroup(records, "sex") == ["male", "female", "female", ""]
+    assert PTBXL.subgroup(records, "site") == ["site 2", "", "site 0", "site 1"]
+    assert PTBXL.subgroup(records, "pacemaker")[:2] == ["pacemaker", "none noted"]
+    assert PTBXL.subgroup(records, "quality")[:2] == ["none noted", "a fault noted"]

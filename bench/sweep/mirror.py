@@ -60,9 +60,9 @@ def _log(
     known = _runs(client, experiment, f"tags.`{STUDY_TAG}` = '{name}' AND tags.`{TYPE_TAG}` = 'trial'")
     logged = {run.data.tags.get(TRIAL_TAG) for run in known if run.info.status in ("FINISHED", "FAILED")}
     number = parent.info.run_id
-    for index, trial in enumerate(trials):
+    for trial in trials:
         if str(trial.number) not in logged:
-            _log_trial(client, experiment, name, number, index, trial)
+            _log_trial(client, experiment, name, number, trial)
     now = int(time.time() * 1000)
     values = metrics_of_study(len(trials), best, budget)
     client.log_batch(number, metrics=[Metric(field, value, now, len(trials)) for field, value in values.items()])
@@ -100,7 +100,7 @@ def _description(name: str, facts: Mapping[str, Any], trials: Sequence[FrozenTri
     )
 
 
-def _log_trial(client: MlflowClient, experiment: str, study: str, parent: str, index: int, trial: FrozenTrial) -> None:
+def _log_trial(client: MlflowClient, experiment: str, study: str, parent: str, trial: FrozenTrial) -> None:
     from mlflow.entities import Metric, Param
 
     start = int(trial.datetime_start.timestamp() * 1000) if trial.datetime_start else 0
@@ -114,7 +114,7 @@ def _log_trial(client: MlflowClient, experiment: str, study: str, parent: str, i
     }
     if ERROR in trial.user_attrs:
         tags["error"] = redact(str(trial.user_attrs[ERROR]))
-    run = client.create_run(experiment, start_time=start, run_name=f"trial {index + 1}", tags=tags)
+    run = client.create_run(experiment, start_time=start, run_name=f"trial {trial.number}", tags=tags)
     number = run.info.run_id
     metrics = [Metric("validation", value, end, epoch) for epoch, value in trial.intermediate_values.items()]
     if trial.value is not None:

@@ -118,7 +118,7 @@ class _Worker:
 
         def tell(what: str) -> None:
             trial.set_user_attr("seconds", round(time.perf_counter() - started, 2))
-            say(f"trial {number + 1} of {self.what.trials}: {described(setting)}: {what}")
+            say(f"trial {trial.number}: {described(setting)}: {what} ({number + 1} of {self.what.trials})")
 
         try:
             for field, space in self.what.spaces.items():

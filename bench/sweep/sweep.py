@@ -262,6 +262,7 @@ def take_part(options: SweepOptions, session: Session, planned: Planned) -> tupl
     recorded = {name: what.facts[name] for name in ("space", "sampler", "pruner", "sampler_seed", "metric")}
     facts = {
         "study": what.name,
+        # The place, not the number: part of the key, which interrupted trials must not change.
         "trial": [trial.number for trial in trials].index(best_trial.number),
         "setting": chosen.setting,
         "value": chosen.value,

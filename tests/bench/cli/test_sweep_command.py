@@ -1,6 +1,7 @@
 """``bench sweep`` as typed."""
 
 import json
+import re
 
 import pytest
 
@@ -12,7 +13,8 @@ ARGUMENTS = (
 def test_a_sweep_ends_with_a_table_and_is_shown_with_pictures(bench, tmp_path):
     done = bench(*ARGUMENTS, "--trials", "4", "--vary", "linear.lr=log:1e-4..1e-1", "--pruner", "median")
     assert done.code == 0, done.err
-    assert "trial 4 of 4: linear.lr" in done.err
+    said = re.findall(r"^trial (\d+): linear\.lr \S+: (\S+) \((\d) of 4\)$", done.err, re.M)
+    assert [(number, place) for number, _, place in said] == [("0", "1"), ("1", "2"), ("2", "3"), ("3", "4")]
     assert "chosen linear.lr=" in done.out
     assert "Chosen on validation data" in done.out
     name = bench("sweep", "show").out.strip()
@@ -26,6 +28,7 @@ def test_a_sweep_ends_with_a_table_and_is_shown_with_pictures(bench, tmp_path):
     assert min(pictures.values()) > 5000
     (known,) = [json.loads(bench("sweep", "show", name, "--json").out)]
     assert [trial["state"] for trial in known["trials"]] == ["complete"] * 4
+    assert [(str(trial["number"]), f"{trial['value']:.4f}") for trial in known["trials"]] == [t[:2] for t in said]
     assert known["space"] == {"linear.lr": "log:0.0001..0.1"}
     again = bench(*ARGUMENTS, "--trials", "4", "--vary", "linear.lr=log:1e-4..1e-1", "--pruner", "median", "--json")
     (study,) = json.loads(again.out)["studies"]

@@ -272,6 +272,9 @@ def test_trials_are_nested_runs_of_mlflow(workspace, tuned):
     assert parent.data.metrics["best_value"] == max(run.data.metrics["value"] for run in logged["trial"])
     assert len(logged["trial"]) == 4
     assert all(set(run.data.params) == {"angle"} for run in logged["trial"])
+    numbers = [int(run.data.tags["bench.trial"]) for run in logged["trial"]]
+    assert sorted(numbers) == [0, 1, 2, 3]
+    assert [run.info.run_name for run in logged["trial"]] == [f"trial {number}" for number in numbers]
     assert {run.data.tags["sweep.study"] for run in logged["result"]} == {report.studies[0].study}
     nested = [*logged["trial"], *logged["result"]]
     assert {run.data.tags["mlflow.parentRunId"] for run in nested} == {parent.info.run_id}
@@ -359,7 +362,7 @@ def test_workers_end_with_the_command_that_is_killed(workspace):
 
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
-        if line.startswith("trial 2 of"):
+        if line.startswith("trial 1: "):
             break
     assert len(list(processes())) >= 3
     process.kill()

@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import os
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator
 from errno import EACCES, EDQUOT, EEXIST, EISDIR, ELOOP, ENAMETOOLONG, ENOSPC, ENOTDIR, EPERM, EROFS
 
@@ -46,6 +47,12 @@ _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 16
 def printable(text: str) -> str:
     """The text with control characters written as ``\\x1b``: what a stranger's file says never steers a terminal."""
     return text.translate(_CONTROL)
+
+
+def quiet_libraries() -> None:
+    """Ignore a warning of scipy, which takes a median over a window longer than the recording: zeros beyond both ends are
+    meant (``running_median`` of :mod:`bench.signals.filter_steps`, whose code is part of keys)."""
+    warnings.filterwarnings("ignore", "kernel_size exceeds volume extent", UserWarning)
 
 
 class BenchError(Exception):

@@ -25,7 +25,7 @@ from typing import Any
 
 from bench.errors import BenchError, ConfigError, UnknownName, folded, foreign_code
 from bench.reading import method_files
-from bench.reading.class_source import classes_in
+from bench.reading.class_source import classes_in, refuse_missing_class
 
 METHODS, TASKS, DATASETS, KINDS, MODES = "bench.methods", "bench.tasks", "bench.datasets", "bench.kinds", "bench.modes"
 _WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset", KINDS: "task kind", MODES: "mode"}
@@ -197,6 +197,8 @@ def entries(group: str) -> dict[str, Entry]:
         try:
             with foreign_code():
                 listed = list(_entries_of(point))
+                if ":" in point.value and not listed:
+                    refuse_missing_class(*point.value.split(":", 1))
         except Exception as error:  # finding a module imports its package, which may do anything
             warnings.warn(_left_out(point, group, error), stacklevel=2)
             continue
@@ -251,6 +253,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
         return ConfigError(_tasks_of(dataset))
     written = re.fullmatch(r"[\w.-]+", name) and (Path(name) / "pyproject.toml").is_file()
     fix = f" The package in {name} has to be installed: pip install -e {name}." if written else ""
+    if kind == "method" and ":" in name:
+        fix += f" For a class in a file, name the file's path: ./{name.replace(':', '.py:')}."
     for group, word in _WORD.items():
         if word != kind and (other := _registered_as(group, name)):
             fix += f" There is a {word} of that name: {other}."

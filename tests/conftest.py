@@ -227,8 +227,12 @@ def budget_of(seconds: float) -> int:
 
 
 def measured(seconds: dict[str, float], table: str) -> str:
-    """The table with these seconds; the total is the sum of its rows. Budgets of other rooms stay."""
-    known = {row["room"]: float(row["seconds"]) for row in ROW.finditer(table)} | seconds
+    """The table with these seconds; the total is the sum of its rows. Budgets of other rooms stay, and so does ``start``
+    where some rooms were not run: it is the import of what all test files import."""
+    stored = {row["room"]: float(row["seconds"]) for row in ROW.finditer(table)}
+    if any(number and room != "total" and room not in seconds for room, number in stored.items()):
+        seconds = {room: number for room, number in seconds.items() if room != "start"}
+    known = stored | seconds
     known["total"] = sum(known.values()) - known.get("total", 0)
 
     def line(row: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.progress import counted
 from bench.reading.json_file import object_or_empty
 from bench.storage.artifacts import INPUTS, SEAL, abandoned, damage, discard, lock_of, locked, sealed
 from bench.storage.workspace import Workspace
@@ -149,7 +150,7 @@ def verify(artifact: Artifact) -> str | None:
             changed = SignalStore.open(artifact.path).altered()
         except (BenchError, OSError, ValueError) as error:
             return str(error)
-        return f"{len(changed):,} recordings were altered, the first is {changed[0]}" if changed else None
+        return f"{counted(len(changed), 'altered recording')}, such as {changed[0]}" if changed else None
     if artifact.kind == "images":
         from bench.signals.images import altered_images
 

@@ -8,6 +8,7 @@ import typer
 
 from bench.cli import options as o
 from bench.errors import ConfigError
+from bench.progress import counted
 
 app = typer.Typer(
     no_args_is_help=True, help="List, verify and remove a workspace's stores, checkpoints, features and results."
@@ -69,7 +70,7 @@ def list_command(kind: Kinds = None, json_output: o.Json = False, workspace: o.W
 
 
 def _total(listed: list[Any]) -> str:
-    return f"{o.counted(len(listed), 'artifact')}, {_size(sum(artifact.bytes for artifact in listed))}"
+    return f"{counted(len(listed), 'artifact')}, {_size(sum(artifact.bytes for artifact in listed))}"
 
 
 @app.command(epilog="Example:  bench artifacts show kmerl-0123")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import options as o
+from bench.progress import counted
 from bench.project_file import MAX_SIMULATED, MIN_SIMULATED
 
 app = typer.Typer(no_args_is_help=True, help="Download, prepare, verify, list and simulate datasets.")
@@ -102,7 +103,9 @@ def prepare(
     source.workspace.ensure_writable()
     store = source.store(dataset, rate, say)
     facts = store.manifest
-    typer.echo(f"{store.path}: {len(store.records):,} recordings of {dataset} {facts['version']} at {store.fs:g} Hz")
+    typer.echo(
+        f"{store.path}: {counted(len(store.records), 'recording')} of {dataset} {facts['version']} at {store.fs:g} Hz"
+    )
     for key in ("n_skipped", "n_doubtful", "n_nan", "n_flat", "n_dead", "n_absent"):
         if facts.get(key):
             typer.echo(f"  {key.removeprefix('n_')}: {facts[key]:,} (listed in manifest.json)")

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from bench.cli import options as o
+from bench.progress import counted
 
 
 def show_preview(runs: list[Any], source: Any, json_output: bool) -> None:
@@ -45,9 +46,9 @@ def show_preview(runs: list[Any], source: Any, json_output: bool) -> None:
     for name in result.unprepared:
         lines.append(f"{name} is not prepared, so its finished cells are not known: bench data prepare {name}")
     for message, number in result.errors.items():
-        lines.append(f"error: {o.counted(number, 'cell')} would fail: {message}")
+        lines.append(f"error: {counted(number, 'cell')} would fail: {message}")
     states = Counter(previewed.state for previewed in result.cells)
-    summary = o.counted(len(result.cells), "cell")
+    summary = counted(len(result.cells), "cell")
     if states.total() > states["not known"]:
         summary += f": {states['finished']:,} finished, {states['to compute']:,} to compute"
     if states["failed before"]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli import options as o
+from bench.progress import counted, without_markup
 
 if TYPE_CHECKING:
     from bench.data.source import DataSource
@@ -126,24 +127,27 @@ def explain_command(
         logged = log_pictures(source.workspace.tracking_uri, key, explanation.files, source.workspace.results)
         say("added to the cell's run in MLflow" if logged else "not logged: this cell has no run in MLflow yet")
     typer.echo(
-        f"record {explanation.record}, score {explanation.score:.4g}: {len(explanation.files)} files in {folder}"
+        f"record {explanation.record}, score {explanation.score:.4g}: {counted(len(explanation.files), 'file')} in {folder}"
     )
     return None
 
 
 def _describe(method: str) -> None:
     from bench import registry
+    from bench.cli.terminal import console, wrapped
     from bench.method.describe import describe_method
 
     registry.load(registry.METHODS, method)
+    width = console().width
     for line in describe_method(registry.entries(registry.METHODS)[method]):
-        typer.echo(line)
+        typer.echo(wrapped(without_markup(line), width))
 
 
 def _show_input(
     method: str, task: str | None, record: str | None, out: Path | None, set_: list[str] | None, source: DataSource
 ) -> None:
     from bench import registry
+    from bench.cli.terminal import console, wrapped
     from bench.explain.figure import save
     from bench.explain.input_picture import draw_steps, input_steps, recording_of
     from bench.explain.input_words import input_words
@@ -156,7 +160,7 @@ def _show_input(
     check_overrides(parsed, [cls], in_modes=())
     config = method_config(cls, "paper", parsed)
     for line in input_words(registry.entries(registry.METHODS)[method], cls, config):
-        typer.echo(line)
+        typer.echo(wrapped(without_markup(line), console().width))
     source.workspace.ensure_writable()
     dataset = registry.load(registry.TASKS, task).dataset if task else None
     store, row, name = recording_of(source, dataset, record, say)
@@ -169,14 +173,12 @@ def _show_input(
 
 
 def _compare_with_paper(method: str) -> None:
-    import shutil
-    import textwrap
-
     from bench import registry
+    from bench.cli.terminal import console, wrapped
     from bench.explain.paper_table import paper_table
 
     registry.load(registry.METHODS, method)
-    width = shutil.get_terminal_size().columns
+    width = console().width
     typer.echo(method)
     for line in paper_table(registry.entries(registry.METHODS)[method]).lines():
-        typer.echo("\n".join(textwrap.wrap(line, width, subsequent_indent=" " * 11, break_on_hyphens=False)))
+        typer.echo(wrapped(without_markup(line), width, indent=11))

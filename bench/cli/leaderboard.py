@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli import options as o
+from bench.progress import counted
 
 NoCompare = Annotated[
     bool,
@@ -254,7 +255,7 @@ def validate(
                 detail = f": {printable(check.detail)}" if check.detail else ""
                 typer.echo(f"  {check.outcome:11}  {check.name}{detail}")
     if len(judged) > IN_FULL:
-        typer.echo(f"{o.counted(len(judged), 'card')}{_levels(judged)}; --verbose prints every check")
+        typer.echo(f"{counted(len(judged), 'card')}{_levels(judged)}; --verbose prints every check")
     if rejected:
         typer.echo("Rejected cards are not shown. Their author can export them again: bench leaderboard export.")
         raise typer.Exit(1)

@@ -8,7 +8,25 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli import options as o
+from bench.progress import without_markup
 from bench.registry import modes_of
+
+_LISTED = {
+    "name": 0,
+    "family": 1,
+    "dataset": 1,
+    "kind": 2,
+    "classes": 3,
+    "year": 2,
+    "pretrains": 4,
+    "modes": 5,
+    "split": 6,
+    "paper": 7,
+    "description": 0,
+}
+"""Columns of the listing -> rank: on a narrow terminal those with the highest are left out."""
+_SHORTEST = 34
+"""Characters of the description, at least."""
 
 YearOption = Annotated[
     list[str] | None,
@@ -45,7 +63,7 @@ def methods_command(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Full descriptions with their sources.")] = False,
     json_output: o.Json = False,
 ) -> None:
-    """List the methods: name, family, paper, year, modes, pretraining, description. bench explain METHOD describes one."""
+    """List the methods, a line each; with a name, or --verbose, all facts: family, paper, year, modes, pretraining. bench explain METHOD describes one."""
     from bench import registry
 
     matching = _matching(registry.METHODS, pattern)
@@ -69,11 +87,11 @@ def methods_command(
     ]
     if not rows:
         typer.echo("no method matches; bench methods lists all", err=True)
-    _print(rows, verbose, json_output)
+    _print(rows, "bench methods", pattern is not None, verbose, json_output)
 
 
 def tasks_command(
-    pattern: Annotated[str | None, typer.Argument(help="A name or wildcard.")] = None,
+    pattern: Annotated[str | None, typer.Argument(help="A name or wildcard, or a dataset.")] = None,
     dataset: Annotated[
         list[str] | None,
         typer.Option(
@@ -89,9 +107,12 @@ def tasks_command(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Full descriptions with their sources.")] = False,
     json_output: o.Json = False,
 ) -> None:
-    """List the tasks: name, dataset, kind, classes, split, paper, year, description."""
+    """List the tasks, a line each; with a name, or --verbose, all facts: dataset, kind, classes, split, paper, year."""
     from bench import kinds, registry
 
+    of_dataset = pattern if pattern in registry.entries(registry.DATASETS) else None
+    if of_dataset and pattern not in registry.entries(registry.TASKS):
+        pattern, dataset = None, [*(dataset or ()), of_dataset]
     matching = _matching(registry.TASKS, pattern)
     matching = _only(matching, "dataset", o.split_commas(dataset), lambda entry: [entry.attributes.get("dataset")])
     matching = _only(matching, "kind", o.split_commas(kind), lambda entry: [kinds.of_entry(entry)])
@@ -109,12 +130,12 @@ def tasks_command(
             "description": entry.summary,
             "source": entry.source,
         }
-        if verbose or json_output:
+        if verbose or json_output or pattern:
             row |= {"prompts": classes, "module": entry.module, "distribution": entry.distribution}
         rows.append(row)
     if not rows:
         typer.echo("no task matches; bench tasks lists all", err=True)
-    _print(rows, verbose, json_output)
+    _print(rows, "bench tasks", pattern is not None, verbose, json_output)
 
 
 def _matching(group: str, pattern: str | None) -> list[Any]:
@@ -153,41 +174,54 @@ def _of_paper(matching: list[Any], year: Sequence[str] | None, search: str | Non
     ]
 
 
-def _print(rows: list[dict[str, Any]], verbose: bool, json_output: bool) -> None:
+def _print(rows: list[dict[str, Any]], command: str, details: bool, verbose: bool, json_output: bool) -> None:
+    """Print a listing: one line per row, cut at the terminal's edge; or all facts of each row beneath its name.
+
+    Args:
+        details: a name was asked for, so that its facts are shown; ``verbose`` shows those of all rows, and their sources.
+    """
     if json_output:
         o.print_json(rows)
         return
-    from rich.table import Table
     from rich.text import Text
 
-    from bench.cli.terminal import WIDE, WIDEST, console
+    from bench.cli.terminal import console, wrapped
 
     out = console()
-    columns = [c for c in (rows[0] if rows else {}) if verbose or c not in ("source", "module", "distribution")]
-    beneath = (
-        []
-        if out.width >= (WIDE if len(columns) < 7 else WIDEST)
-        else [c for c in columns if c not in ("name", "description")]
-    )
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        if column not in beneath:
-            table.add_column(
-                column, no_wrap=column not in ("description", "prompts", "paper", "source"), overflow="fold"
-            )
-    for row in rows:
-        shown = {column: _text(row[column], column, verbose) for column in columns}
-        facts = "; ".join(f"{column} {shown[column]}" for column in beneath)
-        cells = {column: Text(text) for column, text in shown.items()}
-        if facts:
-            cells["description"].append(f"\n{facts}", style="dim")
-        table.add_row(*(cells[column] for column in columns if column not in beneath))
-    out.print(table, highlight=False)
+    if details or verbose:
+        for row in rows:
+            out.print(Text(row["name"], style="bold"))
+            for column in list(row)[1:]:
+                if row[column] not in (None, []) and (verbose or column not in ("source", "module", "distribution")):
+                    fact = f"{column}: {_text(row[column], column, True)}"
+                    out.print(Text(wrapped(f"  {fact}", out.width)))
+        return
+    lines = _one_line_each(rows, out.width)
+    for line, style in zip(lines, ["bold", *[""] * len(rows)], strict=False):
+        out.print(Text(line, style=style), highlight=False)
+    if out.is_terminal and rows:
+        out.print(Text(f"Details: {command} NAME; of all: {command} --verbose", style="dim"))
+
+
+def _one_line_each(rows: Sequence[dict[str, Any]], width: int) -> list[str]:
+    """A header and a line per row, with as many columns as leave room for the beginning of the description."""
+    shown = {c: [c, *(_text(row[c], c, False) for row in rows)] for c in _LISTED if rows and c in rows[0]}
+    widths = {column: max(map(len, texts)) for column, texts in shown.items()}
+    room, fitting = width - _SHORTEST, []
+    for column in sorted(shown, key=_LISTED.__getitem__):
+        if column != "description":
+            room -= widths[column] + 2
+            fitting += [column] if room >= 0 or column == "name" else []
+    lines = []
+    for i in range(len(rows) + 1 if rows else 0):
+        line = "".join(f"{shown[c][i]:{widths[c]}}  " for c in shown if c in fitting) + shown["description"][i]
+        lines.append(line if len(line) <= width else f"{line[: width - 1]}…")
+    return lines
 
 
 def _text(value: Any, column: str, verbose: bool) -> str:
     if column == "description" and not verbose:
-        return str(value).split(". ")[0].rstrip(".")
+        return without_markup(str(value).split(". ")[0].rstrip("."))
     if isinstance(value, dict):
         return "; ".join(f"{k}: {v}" for k, v in value.items())
     if isinstance(value, list):
@@ -195,5 +229,5 @@ def _text(value: Any, column: str, verbose: bool) -> str:
     return (
         {True: "yes", False: "no", None: "-"}.get(value, str(value))
         if value is None or isinstance(value, bool)
-        else str(value)
+        else without_markup(str(value))
     )

@@ -38,7 +38,7 @@ from bench.cli import (
     tracking,
     weights,
 )
-from bench.errors import BenchError, foreign_code, of_file_system, printable
+from bench.errors import BenchError, ConfigError, foreign_code, of_file_system, printable, quiet_libraries
 from bench.processes.supervisor import mark_end, supervised
 from bench.renamed import RenamedWarning
 
@@ -57,7 +57,14 @@ class _Commands(typer.core.TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         options.refuse_empty(args)
+        self._refuse_before_command(args)
         return super().parse_args(ctx, args)
+
+    def _refuse_before_command(self, args: list[str]) -> None:
+        option = args[0].partition("=")[0] if args else ""
+        if option.startswith("--") and any(option in p.opts for c in self.commands.values() for p in c.params):
+            command = next((argument for argument in args if argument in self.commands), "COMMAND")
+            raise ConfigError(f"{option} goes after the command: bench {command} {option} ...")
 
     def invoke(self, ctx: Any) -> Any:
         with foreign_code():
@@ -124,6 +131,7 @@ def _options(
 def main() -> None:
     """Entry point: print errors that a user can fix without a traceback; ``BENCH_TRACEBACK=1`` shows the traceback."""
     warnings.showwarning = _show_warning
+    quiet_libraries()
     os.environ["PYTHONSAFEPATH"] = "1"  # no process started from here imports what lies in the current folder
     try:
         app(standalone_mode=True)

@@ -123,11 +123,6 @@ TrustOption = Annotated[
 ]
 
 
-def counted(number: int, word: str) -> str:
-    """``1 cell``, ``2,000 cells``."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
 def print_json(value: Any) -> None:
     """Machine-readable output; dataclasses are written as objects."""
     import json

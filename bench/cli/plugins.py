@@ -10,6 +10,7 @@ import typer
 
 from bench.cli import options as o
 from bench.errors import folded
+from bench.progress import counted
 
 new = typer.Typer(no_args_is_help=True, help="Write a small installable package with a method, task or dataset.")
 
@@ -131,5 +132,5 @@ def _show(verdicts: Any) -> None:
         if verdict.cause:
             shown.add(verdict.cause)
             if others := causes[verdict.cause] - 1:
-                line.append(f" (the same error breaks {o.counted(others, 'more promise')})", "bold")
+                line.append(f" (the same error breaks {counted(others, 'more promise')})", "bold")
         console.print(line)

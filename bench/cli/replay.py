@@ -8,6 +8,7 @@ import typer
 
 from bench.cli import options as o
 from bench.errors import DataError
+from bench.progress import counted
 
 REPLAY_EXAMPLES = "Example:  bench replay 3f9c   # bench runs --verbose lists the keys"
 RESCORE_EXAMPLES = o.examples("bench rescore", "bench rescore 3f9c --write")
@@ -91,7 +92,9 @@ def rescore_command(
     else:
         stored = ", and stored" if write and differing else ""
         left_out = f", {damaged:,} that cannot be scored again" if damaged else ""
-        typer.echo(f"{len(results):,} results, {len(differing):,} with other metrics than stored{stored}{left_out}")
+        typer.echo(
+            f"{counted(len(results), 'result')}, {len(differing):,} with other metrics than stored{stored}{left_out}"
+        )
     if damaged or (differing and not write):
         raise typer.Exit(1)
 

@@ -9,6 +9,7 @@ import typer
 
 from bench.cli import options as o
 from bench.errors import ConfigError
+from bench.progress import counted
 
 if TYPE_CHECKING:
     from bench.leaderboard.corrupted import CorruptedScores, CorruptedTable
@@ -157,8 +158,8 @@ def show_tables(tables: list[CorruptedTable]) -> None:
         noise = "" if table.noise == "model" else f" Recorded noise: {table.noise}."
         relative = f" error: relative to {table.reference}, which has 100." if table.reference else ""
         typer.echo(
-            f"corrupted: mean over {o.counted(len(table.conditions), 'condition')} of "
-            f"{o.counted(len(table.corruptions), 'corruption')}, 95 % interval over patients.{relative}{noise}"
+            f"corrupted: mean over {counted(len(table.conditions), 'condition')} of "
+            f"{counted(len(table.corruptions), 'corruption')}, 95 % interval over patients.{relative}{noise}"
         )
 
 

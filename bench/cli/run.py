@@ -10,7 +10,11 @@ from bench.cli import options as o
 from bench.cli.dry_run import show_preview
 from bench.cli.robustness import Corrupt, NoiseFolder
 from bench.errors import ConfigError
+from bench.progress import counted
 from bench.project_file import MAX_JOBS
+
+RUNS_PAGE = "http://127.0.0.1:5000/#/experiments/1?workflowType=machine_learning"
+"""The runs in MLflow's pages, which without the parameter open on the traces of language models."""
 
 EXAMPLES = o.examples(
     "bench run --method kmerl,random-vit --task ptbxl-super --mode zeroshot",
@@ -252,9 +256,12 @@ def run_command(
         return show_preview([options], source, json_output)
     from bench.runner.key_memory import KeyMemory
 
-    report = _execute(options, source, KeyMemory(source), json_output, notes)
+    report = _execute(options, source, KeyMemory(source))
     if json_output:
         _print_json([report])
+    else:
+        _show([report], source, notes, options.track)
+    _say_what_is_missing([report])
     if corrupt and report.results:
         from bench.cli.robustness import score_and_show
 
@@ -284,33 +291,40 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
     for planned in runs:  # what is wrong with a later row is found before the first one runs
         if memory.recall(planned) is None:
             prepare_session(planned, source)
-    reports = [_execute(planned, source, memory, json_output, notes, name) for planned in runs]
+    reports = [_execute(planned, source, memory) for planned in runs]
     if json_output:
         _print_json(reports)
+    else:
+        _show(reports, source, notes, options.track, name)
+    _say_what_is_missing(reports)
     if any(report.failures for report in reports):
         raise typer.Exit(1)
 
 
-def _execute(options: Any, source: Any, memory: Any, json_output: bool, notes: bool, board: str | None = None) -> Any:
-    """Run one plan and show what it found; with JSON the caller writes the report."""
+def _execute(options: Any, source: Any, memory: Any) -> Any:
+    """Run one plan and return its report; each result is stated as it is finished."""
     from bench.progress import say
     from bench.runner.execute import run
 
     report = run(options, source, on_result=lambda result, computed: say(_line(result, computed)), memory=memory)
     for reason in report.left_out:
         say(f"left out: {reason}")
-    if report.results and not json_output:
-        _show(report, source, notes, board)
-    if report.missing:
+    return report
+
+
+def _say_what_is_missing(reports: list[Any]) -> None:
+    """State how many cells have no result, and how many failed."""
+    from bench.progress import say
+
+    if missing := sum(report.missing for report in reports):
         say(
-            f"without a result yet: {o.counted(report.missing, 'cell')} of the plan; the same command without --limit "
+            f"without a result yet: {counted(missing, 'cell')} of the plan; the same command without --limit "
             "runs the missing cells"
         )
-    if report.failures:
-        others = "; the others are kept" if report.results else ""
-        cells = o.counted(len(report.failures) + len(report.results), "cell")
-        say(f"{len(report.failures):,} of {cells} failed{others}. See: bench runs --failed")
-    return report
+    if failures := sum(len(report.failures) for report in reports):
+        results = sum(len(report.results) for report in reports)
+        others = "; the others are kept" if results else ""
+        say(f"{failures:,} of {counted(failures + results, 'cell')} failed{others}. See: bench runs --failed")
 
 
 def _print_json(reports: list[Any]) -> None:
@@ -335,30 +349,36 @@ def _as_json(result: Any) -> dict[str, Any]:
     return value
 
 
-def _show(report: Any, source: Any, notes: bool, board: str | None = None) -> None:
+def _show(reports: list[Any], source: Any, notes: bool, track: bool, board: str | None = None) -> None:
+    """Print the results of one plan, or of all plans of a board, as one table for each stamp."""
     from rich.console import Console
 
     from bench.leaderboard import console_tables
     from bench.leaderboard.match_results import best_board
     from bench.leaderboard.statistics.inflation import inflation
 
+    results = list({result.key: result for report in reports for result in report.results}.values())
+    if not results:
+        return
     console = Console()
-    for table in console_tables(report.results, all_notes=notes):
+    for table in console_tables(results, notes, source.workspace.cache / "comparisons"):
         console.print(table)
-    for line in inflation(report.results):
+    for line in inflation(results):
         console.print(line, highlight=False, soft_wrap=True)
     workspace = source.workspace
-    finished = len(report.results) - report.computed
-    console.print(f"{o.counted(report.computed, 'cell')} computed, {finished:,} found finished.", highlight=False)
+    computed = sum(report.computed for report in reports)
+    finished = sum(len(report.results) for report in reports) - computed
+    console.print(f"{counted(computed, 'cell')} computed, {finished:,} found finished.", highlight=False)
     console.print(f"results  {workspace.results}", highlight=False, soft_wrap=True)
-    console.print(
-        f"MLflow   mlflow ui --backend-store-uri {_shown_uri(workspace.tracking_uri)}", highlight=False, soft_wrap=True
-    )
-    if board := board or best_board(report.results):
+    for line in mlflow_lines(workspace) if track else ():
+        console.print(line, highlight=False, soft_wrap=True)
+    if board := board or best_board(results):
         console.print(f"board    bench leaderboard render {board}", highlight=False, soft_wrap=True)
 
 
-def _shown_uri(uri: str) -> str:
+def mlflow_lines(workspace: Any) -> list[str]:
+    """How to see the runs in MLflow's pages; of a server only its address."""
     from bench.redaction import redact
 
-    return redact(uri)
+    lines = [f"MLflow   mlflow ui --backend-store-uri {redact(workspace.tracking_uri)}"]
+    return [*lines, f"         {RUNS_PAGE}"] if workspace.tracking_uri == workspace.default_tracking_uri else lines

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli import options as o
+from bench.progress import counted
 
 if TYPE_CHECKING:
     from bench.doctor import Finding
@@ -34,7 +35,7 @@ def doctor_command(
         o.print_json(findings)
     else:
         warned = sum(f.state == "warning" for f in findings)
-        typer.echo(f"{o.counted(problems, 'problem')}, {o.counted(warned, 'warning')}")
+        typer.echo(f"{counted(problems, 'problem')}, {counted(warned, 'warning')}")
     if problems:
         raise typer.Exit(1)
 

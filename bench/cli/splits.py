@@ -41,6 +41,11 @@ def verify(
 
     progress.set_quiet(json_output)
     source = o.data_source(data_root, workspace, simulated_records)
+    if source.kind == "simulated":
+        progress.say(
+            "data: the built-in simulated cohorts. Rules are applied to them and checked for overlap; the published counts and "
+            "digests are of real recordings and are not compared. Real data: --data-root or BENCH_DATA."
+        )
     session = Session(source, "smoke")
     checks = []
     for name in registry.match(registry.TASKS, o.split_commas(task) or ["*"]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
 UNBROKEN = 1000
 WIDE = 120
 """Columns of a terminal from which on a table has a column for everything; on a narrower one facts stand beneath names."""
-WIDEST = 180
-"""The same for a table of seven columns or more."""
 
 
 def console() -> Console:
@@ -21,3 +20,10 @@ def console() -> Console:
 
     default = Console()
     return default if default.is_terminal or "COLUMNS" in os.environ else Console(width=UNBROKEN)
+
+
+def wrapped(line: str, width: int, indent: int | None = None) -> str:
+    """A line that continues with ``indent`` spaces; default two more than it begins with."""
+    begins = len(line) - len(line.lstrip())
+    further = " " * (begins + 2 if indent is None else indent)
+    return fill(line.lstrip(), width, initial_indent=" " * begins, subsequent_indent=further, break_on_hyphens=False)

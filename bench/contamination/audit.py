@@ -23,7 +23,7 @@ from bench import registry
 from bench.contamination import fingerprint
 from bench.contamination.declared import OTHER, collections, files_of, relation
 from bench.contamination.match import find_copies
-from bench.progress import say
+from bench.progress import counted, say
 from bench.storage.artifacts import digest, once
 from bench.storage.code_digest import module_digest
 
@@ -260,7 +260,7 @@ class _Comparison:
                 )  # fmt: skip
         self.reasons.append(
             f"By waveform, {_count(len(tested), 'test recording')} {'is' if len(tested) < 2 else 'are'} among the "
-            f"{len(rows):,} recordings of {name}{' trained on' if corpus is not None else ''}"
+            f"{counted(len(rows), 'recording')} of {name}{' trained on' if corpus is not None else ''}"
             f"{', under other ids' if store is self.store and tested else ''}."
         )
 
@@ -292,7 +292,9 @@ class _Comparison:
 
         def make(partial: Path) -> None:
             if missing:
-                say(f"computing the fingerprints of {missing:,} recordings, to find test recordings in the corpus")
+                say(
+                    f"computing the fingerprints of {counted(missing, 'recording')}, to find test recordings in the corpus"
+                )
             queries = fingerprint.of_store(self.store, workers).take(self.rows)
             itself = self.rows if store.path == self.store.path else None
             copies = find_copies(queries, fingerprint.of_store(store, workers), rows, itself)
@@ -313,4 +315,4 @@ class _Comparison:
 
 
 def _count(n: int, what: str) -> str:
-    return f"no {what}" if not n else f"{n:,} {what}{'' if n == 1 else 's'}"
+    return counted(n, what) if n else f"no {what}"

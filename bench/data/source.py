@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench import registry
 from bench.errors import ConfigError, DataError, UnknownName
+from bench.progress import counted
 from bench.project_file import MAX_SIMULATED, MIN_SIMULATED, project
 from bench.reading.paths import written_path
 from bench.storage.artifacts import digest, once, read_sealed
@@ -65,6 +66,12 @@ class DataSource:
                 if origin == "--data-root":
                     raise ConfigError(f"--data-root is given twice, {base} and {value}; one folder holds all datasets.")
                 base, origin = written_path(value, "--data-root"), "--data-root"
+                named_dataset, colon, rest = value.partition(":")
+                if colon and named_dataset in registry.entries(registry.DATASETS) and not base.exists():
+                    raise ConfigError(
+                        f"--data-root {value}: a dataset and its folder are separated by =: --data-root "
+                        f"{named_dataset}={rest or 'FOLDER'}."
+                    )
                 continue
             name = registry.named(registry.DATASETS, name)
             if name in roots:
@@ -144,7 +151,7 @@ class DataSource:
             root = self.simulated_root(name)
             if not root.is_dir():
                 n_records = self.simulated_records or cls.simulated_records
-                say(f"writing the simulated {cls.title}: {n_records:,} recordings in the publisher's format")
+                say(f"writing the simulated {cls.title}: {counted(n_records, 'recording')} in the publisher's format")
             if not _index_intact(cls, root):
                 self._simulate(cls)
         dataset = cls(root)

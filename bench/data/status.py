@@ -11,6 +11,7 @@ from bench import registry
 from bench.data.source import DataSource
 from bench.dataset import Dataset
 from bench.errors import BenchError, DataError
+from bench.progress import counted
 from bench.signals.build_store import read_chunks, store_rate
 from bench.signals.store import SignalStore
 from bench.signals.store_writer import LeftOut
@@ -45,7 +46,9 @@ def verify(dataset: Dataset, store_path: Path, workers: int, progress: Callable[
         altered = store.altered()
         report.store_damaged = bool(altered)
         report.store = (
-            f"{len(altered):,} recordings altered since prepare: {', '.join(altered[:5])}" if altered else "intact"
+            f"{counted(len(altered), 'recording')} altered since prepare: {', '.join(altered[:5])}"
+            if altered
+            else "intact"
         )
     keep = store is not None and store.manifest["on_bad_record"] == "keep"
     rate = store.fs if store is not None else store_rate(dataset, files)

@@ -22,7 +22,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from bench.errors import BenchError, ConfigError, UnknownName
+from bench import registry
+from bench.errors import BenchError, ConfigError, UnknownName, short_repr
+from bench.reading.method_files import is_method_file
 from bench.reading.text_file import said
 from bench.reading.yaml_file import read_yaml
 from bench.registry import resource_folders
@@ -209,13 +211,64 @@ def read_board(path: Path) -> Board:
             raise ConfigError(f"{path}: expected the fields of a board, such as title, metric, columns and rows.")
         return Board.model_validate({"name": path.stem} | value)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the board"
-        raise ConfigError(f"{path}: {field}: {first['msg'].removeprefix('Value error, ')}.") from None
+        errors = sorted(
+            error.errors(), key=lambda e: e["type"] != "extra_forbidden"
+        )  # metrik, before that metric is missing
+        raise ConfigError(f"{path}: {_words(errors[0])}.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
             f"{path}: not a readable board: {said(error)}. bench leaderboard list shows the boards."
         ) from error
+
+
+_FIELDS: dict[str, type[BaseModel]] = {"columns": Column, "rows": Row, "mismatches": Mismatch, "published": Published}
+
+
+def _words(error: Any) -> str:
+    """A validation error: the field, what is wrong, and the fix."""
+    path = [str(part) for part in error["loc"]]
+    where = ".".join(path) or "the board"
+    model = next((_FIELDS[part] for part in reversed(path[:-1]) if part in _FIELDS), Board)
+    if error["type"] == "extra_forbidden":
+        fields = [
+            info.alias or name for name, info in model.model_fields.items() if name != "name" or model is not Board
+        ]
+        return str(UnknownName(f"field of {'.'.join(path[:-1]) or 'the board'}", path[-1], fields)).removesuffix(".")
+    if error["type"] == "missing":
+        return f"{where} is missing. Add it"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {message[:1].lower()}{message[1:]}; found {short_repr(error['input'])}" if path else message
+
+
+def with_registered_names(board: Board, path: Path) -> Board:
+    """The board of a user's file with its methods, tasks and modes as they are registered. A method may be a class in a file
+    (``./mine.py:Mine``), relative to the board's file.
+
+    Raises:
+        ConfigError: nobody registered a name, so that its row or column would stay empty; with the nearest names.
+    """
+
+    def registered(kind: str, line: Column | Row, group: str, name: str | None) -> str | None:
+        if name is None:
+            return None
+        try:
+            return registry.named(group, str(path.parent / name) if is_method_file(name) else name)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {kind} {line.name!r}: {error}") from None
+
+    def names(kind: str, line: Column | Row) -> dict[str, Any]:
+        return {
+            "task": registered(kind, line, registry.TASKS, line.task),
+            "tasks": [registered(kind, line, registry.TASKS, task) for task in line.tasks],
+            "mode": registered(kind, line, registry.MODES, line.mode),
+        }
+
+    columns = [column.model_copy(update=names("column", column)) for column in board.columns]
+    rows = [
+        row.model_copy(update=names("row", row) | {"method": registered("row", row, registry.METHODS, row.method)})
+        for row in board.rows
+    ]
+    return board.model_copy(update={"columns": columns, "rows": rows})
 
 
 def board_files(folders: Iterable[Path] | None = None) -> dict[str, Path]:
@@ -258,7 +311,7 @@ def load_board(name: str) -> Board:
         UnknownName: nobody offers it. ConfigError: its file is malformed.
     """
     if name.endswith(".yaml"):
-        return read_board(Path(name))
+        return with_registered_names(read_board(Path(name)), Path(name))
     known = board_files()
     if name not in known:
         raise UnknownName("leaderboard", name, known)

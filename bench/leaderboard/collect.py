@@ -20,7 +20,7 @@ from bench.leaderboard.match_results import (
     latest,
     wanted_coordinates,
 )
-from bench.leaderboard.statistics.comparisons import Ranks, ranks_of
+from bench.leaderboard.statistics.comparisons import Ranks, interval_alone, ranks_of
 from bench.leaderboard.statistics.inflation import differences, shows_differences
 from bench.leaderboard.statistics.mean_ranks import MeanRanks, mean_ranks_of
 from bench.leaderboard.summary import Summary, mean, summarise
@@ -84,19 +84,24 @@ def compared(tables: Sequence[Table], results: Iterable[Result], cache: Path | N
         cache: a folder where p values are kept (:func:`bench.leaderboard.statistics.comparisons.ranks_of`).
     """
     by_key = {result.key: result for result in results}
-    return [_compared(table, ranks_of(table, by_key, cache)) if table.stamp else table for table in tables]
+    return [_compared(table, by_key, cache) if table.stamp else table for table in tables]
 
 
-def _compared(table: Table, ranks: Mapping[int, Ranks]) -> Table:
+def _compared(table: Table, results: Mapping[str, Result], cache: Path | None) -> Table:
     """The table with its ranks, and with intervals whose variance over patients was computed from predictions.
 
     Columns that average others are averaged again, from these intervals.
     """
+    ranks = ranks_of(table, results, cache)
+    intervals = [
+        interval_alone(table, index, results, cache) or getattr(ranks.get(index), "intervals", {})
+        for index in range(len(table.board.columns))
+    ]
     lines = list(table.lines)
     for number, line in enumerate(lines):
         summaries = list(line.summaries)
-        for index, of_column in ranks.items():
-            low, high, patients = of_column.intervals.get(number, (None, None, None))
+        for index, of_column in enumerate(intervals):
+            low, high, patients = of_column.get(number, (None, None, None))
             if summaries[index].replicates > 1 and low is not None and high is not None:
                 summaries[index] = replace(summaries[index], low=low, high=high, sd_patients=patients)
         if summaries != line.summaries:

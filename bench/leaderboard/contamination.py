@@ -44,17 +44,24 @@ def contamination_notes(used: Mapping[str, Sequence[Result]]) -> list[str]:
             counts = lines[result.contamination][meaning]
             if result.contamination == "test records" and "tested" in evidence:
                 counts.add((evidence["test_records"], evidence["tested"]))
-    means = {
-        "same dataset": "pretrained on the task's dataset, or one that shares recordings with it; no test record was found "
-        "there",
-        "test records": "test records were pretrained on",
-        "unknown": "unknown whether test records were pretrained on (bench audit METHOD TASK reports the missing parts)",
-    }
     return [
         f"{MARKS[status]} {meaning}: {', '.join(line + _counted(counts) for line, counts in lines[status].items())}."
-        for status, meaning in means.items()
+        for status, meaning in _MEANINGS.items()
         if status in lines
     ]
+
+
+_MEANINGS = {
+    "same dataset": "pretrained on the task's dataset, or one that shares recordings with it; no test record was found there",
+    "test records": "test records were pretrained on",
+    "unknown": "unknown whether test records were pretrained on (bench audit METHOD TASK reports the missing parts)",
+}
+
+
+def legend(statuses: Iterable[str]) -> list[str]:
+    """The marks of some statuses, each with its meaning in a few words."""
+    present = set(statuses)
+    return [f"{MARKS[s]} {meaning.partition(' (')[0]}" for s, meaning in _MEANINGS.items() if s in present]
 
 
 def _counted(counts: set[tuple[int, int]]) -> str:

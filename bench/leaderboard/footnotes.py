@@ -15,6 +15,7 @@ from bench.leaderboard.identical_results import identical_results
 from bench.leaderboard.match_results import coordinates_of, corpus_of, latest, protocol_of
 from bench.leaderboard.replicates import Varied, by_replicate, varied
 from bench.leaderboard.text_ceilings import text_notes
+from bench.progress import counted
 from bench.provenance import LIBRARIES
 from bench.reading import as_published
 from bench.runner.overrides import is_of_pretraining, scope_and_field
@@ -162,8 +163,8 @@ def _untrained_classes(results: Sequence[Result]) -> list[str]:
 
 
 _REFUSED = {
-    "n_skipped": "could not be read and were left out (--on-bad-record skip)",
-    "n_doubtful": "have no signal or not the amplitude of an ECG and were kept (--on-bad-record keep)",
+    "n_skipped": "unreadable and left out (--on-bad-record skip)",
+    "n_doubtful": "without a signal or the amplitude of an ECG, but kept (--on-bad-record keep)",
 }
 
 
@@ -173,7 +174,9 @@ def _refused(results: Sequence[Result]) -> list[str]:
         for fact in _REFUSED:
             name = str(result.dataset.get("name"))
             counts[name, fact] = max(counts[name, fact], int(result.dataset.get(fact) or 0))
-    return [f"{n:,} recordings of {name} {_REFUSED[fact]}." for (name, fact), n in sorted(counts.items()) if n]
+    return [
+        f"{counted(n, 'recording')} of {name}: {_REFUSED[fact]}." for (name, fact), n in sorted(counts.items()) if n
+    ]
 
 
 def _seeds(used: Mapping[str, Sequence[Result]]) -> list[str]:
@@ -394,7 +397,7 @@ def _sweeps(used: Mapping[str, Sequence[Result]]) -> list[str]:
     for label, results in used.items():
         for sweep in {digest(s): s for r in results if (s := _how_swept(r))}.values():
             space = "; ".join(f"{field} of {values}" for field, values in sweep["space"].items())
-            choice = f"{space} ({sweep['sampler']}, {sweep['trials']} trials)"
+            choice = f"{space} ({sweep['sampler']}, {counted(sweep['trials'], 'trial')})"
             labels[choice].append(label)
     return [f"Chosen on validation data: {choice}: {', '.join(names)}." for choice, names in labels.items()]
 

@@ -10,6 +10,7 @@ from bench import modes, registry
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row, boards
 from bench.leaderboard.statistics.inflation import changed_mode
+from bench.progress import counted
 from bench.runner.overrides import is_of_pretraining
 from bench.signals.leads import LEADS
 from bench.storage.artifacts import digest
@@ -226,7 +227,9 @@ def stated_config(result: Result) -> dict[str, Any]:
             if scope == result.cell.mode
             else ["method", *(rest if scope == result.cell.method else [scope, *rest])]
         )
-        config = _replaced(config, named, f"chosen by {sweep['sampler']} of {space} in {sweep['trials']} trials")
+        config = _replaced(
+            config, named, f"chosen by {sweep['sampler']} of {space} in {counted(sweep['trials'], 'trial')}"
+        )
     return config
 
 

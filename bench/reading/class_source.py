@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from bench.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,21 @@ def classes_in(module: str) -> dict[str, ClassSource]:
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         return {}
     return _classes_of(module, Path(spec.origin), os.stat(spec.origin).st_mtime_ns)
+
+
+def refuse_missing_class(module: str, name: str) -> None:
+    """Raise where a module does not define a class.
+
+    Raises:
+        ModuleNotFoundError: there is no such module. ConfigError: it has no such class, with those that it has.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise ModuleNotFoundError(f"No module named {module!r}")
+    classes = [known for known in classes_in(module) if not known.startswith("_")]
+    if name not in classes:
+        near = difflib.get_close_matches(name, classes, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" Classes of {module}: {', '.join(classes) or 'none'}."
+        raise ConfigError(f"{module} defines no class {name!r}.{hint}")
 
 
 @functools.lru_cache(maxsize=1024)

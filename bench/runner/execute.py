@@ -17,7 +17,7 @@ from bench.cells.result import Result, StoredResults, read_result
 from bench.data.source import DataSource
 from bench.errors import foreign_code
 from bench.processes.interruption import noticed, stop_if_asked
-from bench.progress import running, say
+from bench.progress import counted, running, say
 from bench.runner import failures
 from bench.runner.job_estimates import Costs
 from bench.runner.key_memory import KeyMemory, RememberedPlan
@@ -237,7 +237,7 @@ def _report_finished(
     for cell in finished:
         failures.forget(cell, source, profile, row)
     if len(finished) > LISTED_ONE_BY_ONE:
-        say(f"{len(finished):,} cells found finished")
+        say(f"{counted(len(finished), 'cell')} found finished")
     elif on_result:
         for folder in finished.values():
             on_result(read_result(folder), False)

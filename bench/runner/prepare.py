@@ -111,11 +111,9 @@ def prepare_session(options: RunOptions, source: DataSource, may_fetch: bool = T
             refuse_unused_checkpoints(named, planned, methods_starting)
         with errors.collected():
             _refuse_unused_pretraining(overrides, options.corpus, methods_starting, named)
-    for name in dict.fromkeys(cell.task for cell in planned.cells):
-        dataset = registry.load(registry.TASKS, name).dataset
-        if not source.has(dataset):
-            with errors.collected():
-                source.dataset(dataset)  # says what is missing
+    for name in dict.fromkeys(registry.load(registry.TASKS, cell.task).dataset for cell in planned.cells):
+        with errors.collected():
+            _check_files(source, name)
     errors.raise_if_any()
     return planned, session
 
@@ -242,18 +240,26 @@ def _members(cell: Cell, session: Session) -> list[Cell]:
 
 
 def _check_corpus(session: Session, method: type[Method], task_dataset: str) -> None:
-    """Refuse a corpus, text or partition that the user asked for and that is not there. No data are read.
+    """Refuse a text or partition that the corpus does not offer, and a corpus whose files are not there. No recording is
+    read.
 
     Raises:
         ConfigError: the corpus does not offer the text or partition. DataError: its files are not available.
     """
-    options = {".".join(override.path) for override in session.overrides} & {
-        "pretrain.text_source",
-        "pretrain.partition",
-    }
-    if method.name in session.checkpoints or not (session.corpus or options):
+    if method.name in session.checkpoints or not method.implements("pretraining_loss"):
         return
     name, wanted = session.corpus_name(method, task_dataset), session.method_config(method.name).pretrain
-    check_offer(registry.load(registry.DATASETS, name), wanted.text_source, wanted.partition)
-    if not session.source.has(name):
-        session.source.dataset(name)  # says what is missing
+    options = {".".join(override.path) for override in session.overrides}
+    if session.corpus or options & {"pretrain.text_source", "pretrain.partition"}:
+        check_offer(registry.load(registry.DATASETS, name), wanted.text_source, wanted.partition)
+    _check_files(session.source, name)
+
+
+def _check_files(source: DataSource, dataset: str) -> None:
+    """Refuse a dataset whose real files are not there; a simulated one is written when it is needed.
+
+    Raises:
+        DataError: with the file that is missing and the fix.
+    """
+    if source.kind == "real":
+        source.dataset(dataset)

@@ -13,6 +13,7 @@ from bench import registry
 from bench.cells.cell import Cell
 from bench.data.source import DataSource
 from bench.errors import ConfigError
+from bench.progress import counted
 from bench.runner import failures
 from bench.runner.execute import keyed
 from bench.runner.job_estimates import Costs
@@ -222,7 +223,7 @@ def _described(job: Job, session: Session) -> str:
     if job.kind != "checkpoint" or resolved.spec is None:
         return str(job)
     epochs = sum(stage.epochs for stage in resolved.method.stages(resolved.config).values())
-    return f"pretraining of {job.cell.method} on {resolved.spec.corpus.get('dataset')}, {epochs} epochs"
+    return f"pretraining of {job.cell.method} on {resolved.spec.corpus.get('dataset')}, {counted(epochs, 'epoch')}"
 
 
 def _of_profile(cells: Sequence[Cell], session: Session) -> Iterator[str]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.progress import say
+from bench.progress import counted, say
 from bench.redaction import redact
 from bench.storage.workspace import Workspace
 from bench.sweep.trials import ERROR
@@ -94,7 +94,7 @@ def metrics_of_study(trials: int, best: FrozenTrial, budget: int) -> dict[str, f
 def _description(name: str, facts: Mapping[str, Any], trials: Sequence[FrozenTrial], best: FrozenTrial) -> str:
     chosen = "\n".join(f"- {field}: {value}" for field, value in best.params.items())
     return redact(
-        f"Study `{name}`: {len(trials)} trials.\n\nBest {facts.get('metric', 'value')} on validation data: "
+        f"Study `{name}`: {counted(len(trials), 'trial')}.\n\nBest {facts.get('metric', 'value')} on validation data: "
         f"**{best.value:.4f}**, trial {best.number}, with\n\n{chosen}\n\nThe trials, and the results of this setting on "
         f"the test records, are nested in this run."
     )

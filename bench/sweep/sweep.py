@@ -26,7 +26,7 @@ from bench.data.source import DataSource
 from bench.errors import BenchError, ConfigError, foreign_code
 from bench.method.search_space import Spaces, grid_size, parse_vary, read_spaces
 from bench.processes.parent_watch import end_with_parent
-from bench.progress import say
+from bench.progress import counted, say
 from bench.runner import failures
 from bench.runner.overrides import check_overrides, fields_of, parse_overrides
 from bench.runner.plan import RunOptions
@@ -241,7 +241,7 @@ def take_part(options: SweepOptions, session: Session, planned: Planned) -> tupl
     """Search as one worker until the study is done; return the chosen setting and its facts for the result."""
     what, cell = planned.what, planned.cell
     url = _storage(options, session.source, planned)
-    say(f"study {what.name}: {what.trials} trials over {', '.join(what.spaces)}")
+    say(f"study {what.name}: {counted(what.trials, 'trial')} over {', '.join(what.spaces)}")
 
     def evaluate(setting: dict[str, Any], report: Callable[[int, float], None]) -> float:
         return validation_value(cell, session.under([*session.overrides, *_overrides(setting)]), report)

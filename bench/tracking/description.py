@@ -8,6 +8,7 @@ from typing import Any
 
 from bench import modes
 from bench.cells.result import Result
+from bench.progress import counted
 from bench.redaction import redact
 from bench.signals.leads import name_leads
 
@@ -19,7 +20,7 @@ def describe(result: Result, links: Mapping[str, str] | None = None) -> str:
         links: what the run belongs to (``Checkpoint``, ``Sweep``) -> a Markdown link to it.
     """
     cell, counts = result.cell, result.counts
-    trained = f"trained on {counts['train']:,} recordings, " if modes.facts(cell.mode).uses_labels else ""
+    trained = f"trained on {counted(counts['train'], 'recording')}, " if modes.facts(cell.mode).uses_labels else ""
     lines = [
         f"**{cell}** ({result.data} data, profile {result.profile})",
         f"{_result(result)}; {trained}tested on {counts['test']:,}.",

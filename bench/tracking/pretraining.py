@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.progress import counted
 from bench.reading.yaml_file import parse_yaml
 from bench.tracking.datasets import corpus_datasets, log_inputs
 from bench.tracking.run_fields import LONGEST_TAG, TYPE_TAG, as_text, flatten, metric_name
@@ -74,7 +75,7 @@ class PretrainingRun:
         """Find or create the run; whether it is complete already."""
         run = run_of_checkpoint(client, experiment, facts["key"])
         if run is None:
-            name = f"{'imported' if facts.get('imported') else 'pretraining'} {facts['method']}"
+            name = f"{'imported' if facts.get('imported') else 'pretraining'} {facts['method']} {facts['key'][:6]}"
             started = self._started(facts, starts)
             run = client.create_run(experiment, started, {**tags_of_checkpoint(facts), "mlflow.runName": name})
         self.run_id = run.info.run_id
@@ -185,9 +186,11 @@ def _description(facts: dict[str, Any]) -> str:
     data = f"{corpus.get('dataset')}" + (f" {corpus['version']}" if corpus.get("version") else "")
     lines = [f"**{facts['method']}** pretrained on **{data}** ({corpus.get('data', 'real')} data)."]
     if records.get("train"):
-        lines.append(f"{records['train']:,} training and {records.get('validation', 0):,} validation recordings.")
+        lines.append(
+            f"{records['train']:,} training and {counted(records.get('validation', 0), 'validation recording')}."
+        )
     if facts.get("epochs"):
-        stages = [f"{stage or 'pretraining'}: {n} epochs" for stage, n in facts["epochs"].items()]
+        stages = [f"{stage or 'pretraining'}: {counted(n, 'epoch')}" for stage, n in facts["epochs"].items()]
         lines.append("; ".join(stages) + ".")
     lines.append(f"Checkpoint `{facts['checkpoint']}`; `bench runs` lists what uses it.")
     return "\n\n".join(lines)[:LONGEST_TAG]

@@ -19,6 +19,7 @@ from bench.tracking.run_fields import (
     curves_of,
     metrics_of,
     params_of,
+    run_name,
     run_span,
     tags_of,
 )
@@ -119,7 +120,7 @@ def log_result(client: MlflowClient, experiment: str, result: Result, links: Lin
     if run is None:
         # of a new run the store does not check the tags' lengths
         short = {name: value for name, value in tags.items() if len(value) <= LONGEST_TAG}
-        run = client.create_run(experiment, start_time=start, tags=short, run_name=result.title)
+        run = client.create_run(experiment, start_time=start, tags=short, run_name=run_name(result))
         tags = {name: value for name, value in tags.items() if name not in short}
     number = run.info.run_id
     metrics = [Metric(name, value, end, 0) for name, value in metrics_of(result).items()]

@@ -29,6 +29,17 @@ MAX_EPOCHS = 500
 _NOT_ALLOWED = re.compile(r"[^\w\-. ]")  # mlflow would take / and : too, but reads / as a folder
 
 
+def run_name(result: Result) -> str:
+    """``merl · linear · ptbxl-super · 10% · seed 1 · linear.lr=0.01``: what differs between runs comes first, since MLflow's
+    pages cut long names; all labels and seed 0 are left out."""
+    method, task, mode, *others = result.title.split(" · ")
+    swept = (result.provenance.get("sweep") or {}).get("setting", ())
+    changed = [
+        text for text in map(str, result.provenance.get("overrides") or ()) if text.partition("=")[0] not in swept
+    ]
+    return redact(" · ".join([method, mode, task, *(p for p in others if p not in ("100%", "seed 0")), *changed]))[:250]
+
+
 def params_of(result: Result) -> dict[str, str]:
     """The cell's coordinates and its flattened config: what one filters and compares runs by."""
     cell = result.cell

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.errors import DataError
-from bench.progress import say, track
+from bench.progress import counted, say, track
 from bench.reading.text_file import check_text_file, said
 from bench.reading.yaml_file import parse_yaml
 from bench.seeding import derive, seed_global
@@ -170,7 +170,8 @@ def _make(
         say(
             f"{'continuing' if (folder / STATE).exists() else 'pretraining'} {method.name} on {corpus.name}"
             + (f", stage {stage}" if stage else "")
-            + f": {len(rows):,} recordings, {config.epochs} epochs of {len(rows) // batch} steps of {batch}"
+            + f": {counted(len(rows), 'recording')}, {counted(config.epochs, 'epoch')} of "
+            f"{counted(len(rows) // batch, 'step')} of {batch}"
             + (f" (not batch_size={config.batch_size}: the corpus is small)" if batch < config.batch_size else "")
             + unused_cores(config.threads)
         )

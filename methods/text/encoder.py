@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from bench.errors import ConfigError, DataError
 from methods.text.embedding_cache import EmbeddingCache
 from methods.text.hub_folder import refuse_code_and_other_folders
-from methods.text.models import KNOWN_MODELS, ModelFiles, Pooling, find_model
+from methods.text.models import KNOWN_MODELS, ModelFiles, Pooling, find_model, known_model
 from methods.text.torchvision_operators import declare_missing_operators
 
 if TYPE_CHECKING:
@@ -74,6 +74,19 @@ class TextEncoderConfig(BaseModel):
         if isinstance(value, int) and value < 0:
             raise ValueError(f"expected a number of layers, or 'all'; found {value}")
         return value
+
+    @model_validator(mode="after")
+    def _known(self) -> TextEncoderConfig:
+        try:
+            known = known_model(self.model)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        if known is None and self.pooling is None:
+            raise ValueError(
+                f"text.pooling must be given for {self.model!r}, which none of our papers names: cls, mean or pooler "
+                "(--set text.pooling=cls)"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -256,12 +269,8 @@ class TextEncoder(nn.Module):
     def _pooling(self) -> Pooling:
         if self.config.pooling is not None:
             return self.config.pooling
-        if self.files.known is not None:
-            return self.files.known.pooling
-        raise ConfigError(
-            f"text.pooling must be given for {self.config.model!r}, which none of our papers names: cls, mean or "
-            f"pooler (--set text.pooling=cls)."
-        )
+        assert self.files.known is not None  # TextEncoderConfig refuses other models without a pooling
+        return self.files.known.pooling
 
     def _max_tokens(self) -> int:
         known = self.files.known

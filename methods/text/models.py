@@ -95,6 +95,25 @@ class ModelFiles:
     known: KnownModel | None
 
 
+def known_model(model: str) -> KnownModel | None:
+    """The entry of KNOWN_MODELS that a name represents; None for a local folder and for another model of the hub. Nothing
+    is downloaded.
+
+    Raises:
+        UnknownName: a bare name that is none of KNOWN_MODELS.
+        ConfigError: a folder that does not exist.
+    """
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return None
+    if model.startswith((".", "/", "~")):
+        raise ConfigError(f"text.model: no folder {str(folder)!r}; expected one with config, tokenizer and weights.")
+    known = KNOWN_MODELS.get(model) or next((k for k in KNOWN_MODELS.values() if k.source == model), None)
+    if known is None and "/" not in model:
+        raise UnknownName("text model", model, KNOWN_MODELS, " Or name a Hugging Face repository or a local folder.")
+    return known
+
+
 def find_model(model: str) -> ModelFiles:
     """The files of a known name (``minilm``), a hub name (``ncbi/MedCPT-Query-Encoder``) or a local folder.
 
@@ -106,11 +125,7 @@ def find_model(model: str) -> ModelFiles:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return _files_in(model, folder.resolve(), known=None)
-    if model.startswith((".", "/", "~")):
-        raise ConfigError(f"text.model: no folder {str(folder)!r}; expected one with config, tokenizer and weights.")
-    known = KNOWN_MODELS.get(model) or next((k for k in KNOWN_MODELS.values() if k.source == model), None)
-    if known is None and "/" not in model:
-        raise UnknownName("text model", model, KNOWN_MODELS)
+    known = known_model(model)
     if known is not None and known.packaged_folder is not None:
         model_folder = _packaged_folder(known.source, known.packaged_folder)
     else:

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.dataset import Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
+from bench.progress import counted
 from bench.reading.publisher_csv import read_table
 from bench.splitting.stratify import stratified_parts
 from tasks.csn import CLASSES, substring_labels, whole_labels
@@ -139,7 +140,7 @@ class CSN(DatasetWithStatements):
             )
         if without:
             self.findings.remark(
-                f"{len(without):,} recordings have no code in their header and are in no task", without
+                f"{counted(len(without), 'recording')} without a code in the header, in no task", without
             )
         records = pd.DataFrame(rows).set_index("record_id")
         chosen = records[records["kept"]]

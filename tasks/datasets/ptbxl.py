@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.dataset import Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
+from bench.progress import counted
 from bench.reading.publisher_csv import read_table
 from tasks.datasets.file_constants import PTBXL_WITHDRAWN
 from tasks.datasets.ptbxl_plus import find_median_beats, median_beat_path, read_median_beat
@@ -338,7 +339,7 @@ class PTBXL(DatasetWithStatements):
         if odd.any():
             first = table[column][odd].iloc[0]
             self.findings.remark(
-                f"{int(odd.sum()):,} recordings have no usable {column} (such as {first!r}), which is left empty",
+                f"{counted(int(odd.sum()), 'recording')} without a usable {column} (such as {first!r}), which is left empty",
                 table["ecg_id"][odd].tolist(),
             )
         return values.where(~odd)

@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.dataset import RecordFile, Recording
 from bench.errors import ConfigError, DataError
+from bench.progress import counted
 from bench.reading.publisher_csv import read_table
 from bench.splitting.stratify import stratified_parts
 from tasks.datasets.file_constants import UKB_TRUE_RISKS, UKB_TRUTH
@@ -246,7 +247,7 @@ class UKBiobank(DatasetWithStatements):
         names = [path.relative_to(self.root).as_posix() for path in tables(self.root) if path not in read]
         if names:
             self.findings.remark(
-                f"not read, since no heading is a field such as 31-0.0 or p31: {len(names):,} tables in {self.root}",
+                f"not read, since no heading is a field such as 31-0.0 or p31: {counted(len(names), 'table')} in {self.root}",
                 names,
             )
 

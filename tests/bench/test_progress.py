@@ -131,3 +131,13 @@ def test_a_log_names_the_cell_of_the_run(capsys, monkeypatch):
 @pytest.mark.parametrize(("seconds", "text"), [(98, "98 s"), (600, "10 min"), (9000, "2.5 h")])
 def test_a_time_span_is_short(seconds, text):
     assert progress.time_span(seconds) == text
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 epochs"), (1, "1 epoch"), (2, "2 epochs"), (2000, "2,000 epochs")])
+def test_a_noun_follows_its_number(number, text):
+    assert progress.counted(number, "epoch") == text
+
+
+def test_roles_and_literals_are_plain():
+    text = "as ``--set x=1`` or :class:`~bench.method.Method` and :mod:`methods.text`"
+    assert progress.without_markup(text) == "as `--set x=1` or `Method` and `text`"

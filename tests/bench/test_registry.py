@@ -1,5 +1,6 @@
 """Names to classes through entry points; light, and safe from broken plugins."""
 
+import importlib.metadata
 import subprocess
 import sys
 import textwrap
@@ -51,6 +52,24 @@ def test_a_plugin_registers_through_the_same_door(plugin):
     cls = registry.load(registry.METHODS, "strange")
     assert cls.modes() == ("finetune", "knn", "linear", "scratch")
     assert registry.entries(registry.METHODS)["strange"].distribution == "strangers"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("of_a_stranger:Mime", r"of_a_stranger defines no class 'Mime'. Did you mean 'Mine'"),
+        ("of_a_stranger:Absent", r"defines no class 'Absent'. Classes of of_a_stranger: Mine"),
+        ("of_nobody:Mine", "No module named 'of_nobody'"),
+    ],
+)
+def test_an_entry_point_of_a_class_that_is_not_there_says_so(plugin, monkeypatch, value, words):
+    plugin("of_a_stranger", METHOD.format(name="strange"))
+    point = importlib.metadata.EntryPoint("mine", value, registry.METHODS)
+    known = importlib.metadata.entry_points
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [*known(group=group), point])
+    registry.entries.cache_clear()
+    with pytest.warns(UserWarning, match=f"plugin mine = {value} .*left out: .*{words}"):
+        assert "kmerl" in registry.entries(registry.METHODS)
 
 
 def test_a_broken_plugin_warns_and_costs_nothing_else(plugin):

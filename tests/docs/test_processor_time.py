@@ -34,6 +34,14 @@ def test_new_times_of_some_rooms_leave_the_others(times):
     ]
 
 
+def test_the_start_is_that_of_all_rooms(times):
+    table = TABLE.replace("| total | 23 | 50 |", "| deploy | 0 | 10 |\n| start | 30 | 45 |\n| total | 53 | 80 |")
+    some = times.measured({"methods": 20, "start": 5}, table)
+    assert "| start | 30 | 45 |" in some
+    every = times.measured({"methods": 20, "bench/cli": 3, "start": 40}, table)
+    assert "| start | 40 | 60 |" in every
+
+
 @pytest.mark.parametrize(
     ("test", "room"),
     [

@@ -227,8 +227,8 @@ def test_ages_and_sizes_that_are_no_numbers_are_left_empty_and_named(root):
     assert records["age"].isna().sum() >= 2
     assert np.isfinite(records["height"].dropna()).all()
     assert [(one.words.split(" (")[0], len(one.records)) for one in dataset.findings.remarks] == [
-        ("2 recordings have no usable age", 2),
-        ("1 recordings have no usable height", 1),
+        ("2 recordings without a usable age", 2),
+        ("1 recording without a usable height", 1),
     ]
 
 

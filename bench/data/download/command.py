@@ -12,7 +12,7 @@ from bench.data.download.one_file import Refused
 from bench.data.download.publication_files import CONNECTIONS, below, download
 from bench.dataset import Dataset, Publication
 from bench.errors import ConfigError, DataError, UnknownName
-from bench.progress import byte_size, say, track
+from bench.progress import byte_size, counted, say, track
 from bench.redaction import redact
 
 DEFAULT_FOLDER = "ecg-data"
@@ -63,7 +63,7 @@ def download_dataset(
             ) from error
         if not dry_run:
             yield (
-                f"{root}: {done.files:,} files agree with {publication.sums}; {done.fetched:,} fetched now "
+                f"{root}: {counted(done.files, 'file')} verified by {publication.sums}; {done.fetched:,} fetched now "
                 f"({byte_size(done.bytes)})"
             )
     if dry_run:

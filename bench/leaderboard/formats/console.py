@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from bench.cells.result import Result
 from bench.contamination.text_ceiling import states_labels
 from bench.leaderboard import number_format, text_ceilings
-from bench.leaderboard.collect import Table, collect_all
+from bench.leaderboard.collect import Table, collect_all, compared
+from bench.leaderboard.footnotes import Note
+from bench.progress import counted
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -17,6 +21,12 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 4
 """With more, or where they are wider than the terminal, each place gets a separate line."""
 SHOWN_NOTES = 5
+MANY_RESULTS = 200
+"""With more, reading their predictions would take long."""
+WIDER = (
+    "Intervals over several seeds or replicates are wider here than on a board (bench leaderboard render), which reads the "
+    "predictions for what they have in common"
+)
 UNBOUND = 10_000
 """Columns: more than any table has."""
 
@@ -26,7 +36,7 @@ class ConsoleTable:
     """A table between its title and its footnotes, which are as wide as the terminal and not as narrow as the table.
 
     ``table`` has a column for each place of a method; ``lines`` a line, and stands in where the terminal is too narrow.
-    Without ``all_notes`` the most important :data:`SHOWN_NOTES` footnotes are shown, each cut to one line.
+    Without ``all_notes`` the most important :data:`SHOWN_NOTES` footnotes are shown.
     """
 
     title: str
@@ -42,32 +52,42 @@ class ConsoleTable:
         yield Text(f"\n{self.title}", style="bold")
         needed = Measurement.get(console, options.update(max_width=UNBOUND), self.table).maximum
         yield self.table if needed <= options.max_width else self.lines
-        if self.all_notes:
-            yield from (Text(note, style="dim") for note in self.footnotes)
-            return
-        shown = sorted(self.footnotes, key=lambda note: getattr(note, "rank", 0))[:SHOWN_NOTES]
-        yield from (Text(note, style="dim", no_wrap=True, overflow="ellipsis") for note in shown)
-        hidden = len(self.footnotes) - len(shown)
-        if hidden or any(len(note) > options.max_width for note in shown):
-            more = f"{hidden} more notes" if hidden > 1 else "1 more note" if hidden else "whole notes"
-            yield Text(f"({more}: --notes)", style="dim")
+        ranked = sorted(self.footnotes, key=lambda note: getattr(note, "rank", 0))
+        shown = self.footnotes if self.all_notes else ranked[:SHOWN_NOTES]
+        yield from (
+            Text(fill(note, options.max_width, subsequent_indent="  ", break_on_hyphens=False), style="dim")
+            for note in shown
+        )
+        if hidden := len(self.footnotes) - len(shown):
+            yield Text(f"({counted(hidden, 'more note')}: --notes)", style="dim")
 
 
-def console_tables(results: Iterable[Result], all_notes: bool = False) -> list[ConsoleTable]:
+def console_tables(results: Iterable[Result], all_notes: bool = False, cache: Path | None = None) -> list[ConsoleTable]:
     """One table for each kind of result that must not be mixed: rows are methods, columns task, mode and fraction.
 
+    Intervals over several replicates are those of boards, which read stored predictions; of many results a note says that
+    they are wider. Rows are tested against each other on boards alone.
+
     Args:
-        all_notes: show every footnote, whole.
+        all_notes: show every footnote.
+        cache: a folder that keeps what was computed from predictions.
     """
+    results = list(results)
+    tables, notes = collect_all(results), []
+    if any(summary.replicates > 1 for table in tables for line in table.lines for summary in line.summaries):
+        if len(results) <= MANY_RESULTS:
+            tables = [replace(table, ranks={}, mean_ranks=None) for table in compared(tables, results, cache)]
+        else:
+            notes = [Note(f"{WIDER}.", 5)]
     return [
         ConsoleTable(
             f"{table.board.title}: {table.stamp}",
             _wide(table) if _columns(table) <= MAX_COLUMNS else _long(table),
             _long(table),
-            [*table.footnotes, *(f"{reason}." for reason in number_format.reasons(table))],
+            [*table.footnotes, *(f"{reason}." for reason in number_format.reasons(table)), *notes],
             all_notes,
         )
-        for table in collect_all(results)
+        for table in tables
         if table.stamp
     ]
 

@@ -13,7 +13,7 @@ from bench.leaderboard import number_format, text_ceilings
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Line, Table
 from bench.leaderboard.comparison_notes import comparison_notes
-from bench.leaderboard.contamination import marks
+from bench.leaderboard.contamination import legend, marks
 from bench.leaderboard.contrast_tables import ContrastTable, contrast_tables
 from bench.leaderboard.formats.markdown import heading, mismatches, why_not
 from bench.leaderboard.site.charts import curves, survival_charts
@@ -70,6 +70,7 @@ class TableView:
     diagram: str = ""
     raised: str = ""  # the meaning of superscript letters and ranks
     contrasts: list[ContrastTable] = field(default_factory=list)
+    legend: list[str] = field(default_factory=list)  # marks of the table with their meanings in a few words
 
 
 def table_views(board: Board, tables: Sequence[Table], results: Results, cache: Path | None = None) -> list[TableView]:
@@ -126,7 +127,16 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
         diagram=_diagram(table, cache),
         raised="; ".join(_raised(table)),
         contrasts=contrast_tables(table),
+        legend=list(_legend(lines, columns)),
     )
+
+
+def _legend(lines: Sequence[Line], columns: Sequence[int]) -> Iterator[str]:
+    yield from legend(status for line in lines for i in columns for status in line.summaries[i].contamination)
+    if any(line.deviates for line in lines):
+        yield "§ differs from its paper (see the notes)"
+    if any(line.outdated for line in lines):
+        yield "¶ made before a fault of the method was corrected (see the notes)"
 
 
 def _raised(table: Table) -> Iterator[str]:

@@ -87,6 +87,28 @@ def ranks_of(table: Table, results: Results, cache: Path | None = None) -> dict[
     return {index: _ranks(table, index, results, cache) for index in _tested_columns(table)}
 
 
+def interval_alone(
+    table: Table, index: int, results: Results, cache: Path | None = None
+) -> dict[int, tuple[float | None, ...]]:
+    """As :attr:`Ranks.intervals`, of a column with a single line that has replicates, which is tested against no other."""
+    if (alone := _alone(table, index)) is None:
+        return {}
+    line, summary, metric, class_name = alone
+    intervals = kept_tests([summary], metric, class_name, results, cache).lines
+    return {line: tuple(intervals[0])} if intervals else {}
+
+
+def _alone(table: Table, index: int) -> tuple[int, Summary, str, str | None] | None:
+    column = table.board.columns[index]
+    lines = [k for k in _filled(table, index) if not table.lines[k].summaries[index].one_model]
+    if len(lines) != 1 or column.mean_of or is_cost(column.metric or table.board.metric):
+        return None
+    row, summary = table.lines[lines[0]].row, table.lines[lines[0]].summaries[index]
+    if summary.replicates < 2 or summary.folds > 1 or len(wanted_coordinates(row, column)) > 1:
+        return None
+    return lines[0], summary, *_asked(table.board, row, column)
+
+
 def kept_names(table: Table) -> Iterator[str]:
     """The names under which a cache keeps the p values of the table's columns."""
     for index in _tested_columns(table):
@@ -94,6 +116,9 @@ def kept_names(table: Table) -> Iterator[str]:
         if not asked.why:
             for places in asked.tried():
                 yield stored_name(_summaries(table, places), asked.metric, asked.class_name)
+    for index in range(len(table.board.columns)):
+        if (alone := _alone(table, index)) is not None:
+            yield stored_name([alone[1]], *alone[2:])
 
 
 def _tested_columns(table: Table) -> Iterator[int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bench.errors import foreign_code
+from bench.errors import foreign_code, quiet_libraries
 from bench.processes.memory import peak_memory
 from bench.processes.parent_watch import end_with_parent
 from bench.progress import say
@@ -100,6 +100,7 @@ def serve(descriptor: int, parent: int) -> None:
     """
     from bench import progress
 
+    quiet_libraries()
     end_with_parent(parent)
     connection = Connection(descriptor)
     settings, threads = connection.recv()

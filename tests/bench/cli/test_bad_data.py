@@ -137,7 +137,7 @@ def test_a_run_lists_what_it_skipped_and_its_result_counts_it(bench, root):
     done = bench(*run)
     assert done.code == 0, done.err
     assert f"{name}.dat is missing" in " ".join(done.err.split())
-    assert "1 recordings of ptbxl could not be read and were left out" in " ".join(done.out.split())
+    assert "1 recording of ptbxl: unreadable and left out" in " ".join(done.out.split())
     (result,) = json.loads(bench(*run, "--json").out)
     assert result["dataset"]["n_skipped"] == 1
     assert result["split"]["complete"] is False

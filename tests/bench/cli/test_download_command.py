@@ -37,7 +37,7 @@ def test_download_then_prepare_as_it_says(bench, mirror, tmp_path, monkeypatch):
     done = bench("data", "download", "ptbxl", "--to", str(tmp_path / "ecg"), "--mirror", address)
     assert done.code == 0, done.err
     assert "licence: CC BY 4.0" in done.err
-    assert "files agree with SHA256SUMS.txt" in done.out
+    assert "files verified by SHA256SUMS.txt" in done.out
     assert f"export BENCH_DATA={tmp_path / 'ecg'}" in done.out
     assert "bench data prepare ptbxl" in done.out
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "ecg"))

@@ -55,6 +55,21 @@ def test_tasks_show_their_paper_and_are_filtered(bench):
     assert "Did you mean 'survival'" in bench("tasks", "--kind", "survivl").err
 
 
+@pytest.mark.parametrize(("command", "column"), [("methods", "year"), ("tasks", "dataset")])
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_a_listing_has_a_line_for_each_that_fits_the_terminal(bench, monkeypatch, command, column, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    names = [row["name"] for row in json.loads(bench(command, "--json").out)]
+    header, *lines = bench(command).out.splitlines()
+    assert [line.split()[0] for line in lines] == names
+    assert max(map(len, lines)) <= width
+    assert (column in header.split()) == (width >= 80)
+    assert "description" in header
+    details = bench(command, names[0]).out.splitlines()
+    assert {"  kind", "  modes"} & {line.partition(":")[0] for line in details}
+    assert max(map(len, details)) <= width
+
+
 def test_every_method_has_a_family_and_every_summary_makes_sense_alone():
     for group in (registry.METHODS, registry.TASKS):
         for entry in registry.entries(group).values():
@@ -149,3 +164,12 @@ def test_a_reader_that_stops_early_is_no_error(command):
     )
     os.close(writes)
     assert done.stderr == ""
+
+
+def test_a_description_fits_the_terminal_and_has_no_markup(bench, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    for arguments in (("kmerl",), ("kmerl", "--paper"), ("kmerl", "--input")):
+        out = bench("explain", *arguments).out
+        assert "``" not in out
+        *lines, _last = out.splitlines()  # the path of a picture is as long as it is
+        assert max(map(len, lines)) <= 70

@@ -28,7 +28,7 @@ def test_a_range_of_seeds(bench):
 @pytest.mark.parametrize(
     ("task", "words"),
     [
-        ("ptbxl", "ptbxl is a dataset. Name one of its tasks (ptbxl-all, "),
+        ("ptbxl", "ptbxl is a dataset. Name one of its tasks (ptbxl-"),
         ("PTB-XL", "or all: --task 'ptbxl-*'."),
         ("mimic-iv-ecg", "mimic-iv-ecg is a dataset without tasks"),
         ("merl", "There is a method of that name: merl."),
@@ -38,6 +38,27 @@ def test_a_name_of_something_else_is_named_as_that(bench, task, words):
     done = bench(*RUN, "--task", task, "--mode", "linear")
     assert done.code == 2
     assert words in done.err
+
+
+def test_a_dataset_lists_its_tasks(bench):
+    assert bench("tasks", "ptbxl").out == bench("tasks", "--dataset", "ptbxl").out != ""
+    assert bench("tasks", "csn").out != bench("tasks", "--dataset", "csn").out  # a task of that name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--workspace", "x", "run", "-m", "kmerl"), "--workspace goes after the command: bench run --workspace ..."),
+        (("run", "-m", "mine:Mine", "-t", "csn", "--mode", "linear"), "name the file's path: ./mine.py:Mine."),
+        (
+            (*RUN, "-t", "csn", "--mode", "linear", "--data-root", "ptbxl:/data"),
+            "a dataset and its folder are separated by =: --data-root ptbxl=/data.",
+        ),
+    ],
+)
+def test_a_wrong_form_is_answered_with_the_right_one(bench, arguments, words):
+    done = bench(*arguments)
+    assert (done.code, words in done.err) == (2, True), done.err
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli.run import mlflow_lines
 from bench.data.source import DataSource
 from bench.runner.plan import RunOptions
 from bench.runner.prepare import prepare_session
+from bench.storage.workspace import Workspace
 
 QUICK = ("--set", "pretrain.epochs=1", "--set", "linear.epochs=3", "--no-track")
 TINY = ("--set", "kmerl.depth=1", "--set", "kmerl.segment=100")  # ten tokens a lead
@@ -47,6 +49,7 @@ def test_a_run_ends_with_a_table_and_the_second_answers_from_finished_cells(benc
     assert "data=simulated" in first.err
     assert "macro_auroc" in first.out
     assert "1 cell computed, 0 found finished" in first.out
+    assert "MLflow" not in first.out  # --no-track
     assert str(workspace.results) in first.out.replace("\n", "")
     second = bench(*SMALL)
     assert "0 cells computed, 1 found finished" in second.out
@@ -85,7 +88,7 @@ def test_a_dry_run_says_what_is_finished_what_is_made_and_what_options_change(be
     assert "--set linear.epochs=3: linear.epochs 40 → 3 (small)" in done.err
     assert "--set small.sleeps=0: no difference" in done.err
     other = bench(*SMALL, "--set", "pretrain.lr=0.5", "--dry-run")
-    assert "made first: pretraining of small on ptbxl, 1 epochs (about " in other.err
+    assert "made first: pretraining of small on ptbxl, 1 epoch (about " in other.err
     (cell,) = json.loads(bench(*SMALL, "--dry-run", "--json").out)
     assert cell["finished"] is True
     failing = bench(*SMALL, "--set", "pretrain.lr=0.5", "--no-pretrain", "--dry-run")
@@ -160,6 +163,14 @@ def test_bad_options_exit_2_name_the_cure_and_write_nothing(bench, workspace, ar
     assert "Traceback" not in done.err
     assert not workspace.results.exists()
     assert not workspace.checkpoints.exists()
+
+
+def test_the_page_of_mlflow_is_that_of_training_and_hides_passwords(workspace, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert mlflow_lines(workspace)[1].endswith("/#/experiments/1?workflowType=machine_learning")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2@tracking:5000")
+    (line,) = mlflow_lines(Workspace(workspace.root))
+    assert "hunter2" not in line
 
 
 def test_bench_data_that_points_nowhere(bench, monkeypatch):
@@ -264,6 +275,22 @@ def test_real_data_without_the_dataset_say_where_it_is_published(bench, tmp_path
     assert done.code == 2
     assert "physionet.org" in done.err
     assert "--data-root ptbxl=FOLDER" in " ".join(done.err.split())  # the folder may be PTB-XL's own
+
+
+def test_a_dry_run_finds_folders_without_the_files_and_texts_without_a_model(bench, tmp_path, workspace):
+    (tmp_path / "ptbxl").mkdir()
+    done = bench(*KMERL, "--data-root", f"ptbxl={tmp_path / 'ptbxl'}", "--dry-run")
+    assert (done.code, f"{tmp_path / 'ptbxl' / 'ptbxl_database.csv'} is missing" in done.err) == (2, True)
+    cohort = next(workspace.simulated.glob("ptbxl-*")) / "files"
+    corpus = ("--data-root", f"ptbxl={cohort}", "--data-root", f"mimic-iv-ecg={tmp_path / 'ptbxl'}")
+    done = bench(*KMERL, *corpus, "--dry-run")  # the paper's corpus, which nobody asked for
+    assert (done.code, "mimic-iv-ecg" in done.err, "is missing" in done.err) == (2, True, True)
+    for model, words in (
+        ("minilmm", "unknown text model 'minilmm'. Did you mean 'minilm'"),
+        (tmp_path / "bert", "no folder"),
+    ):
+        done = bench(*KMERL, "--set", f"text.model={model}", "--dry-run")
+        assert (done.code, words in " ".join(done.err.split())) == (2, True), done.err
 
 
 @pytest.mark.parametrize("size", ["abc", "10"])
@@ -380,3 +407,16 @@ def test_help_shows_the_defaults_that_are_told_in_words(bench, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert "[default: bench-workspace]" in bench("run", "--help").out
     assert "[default: all cores]" in bench("data", "prepare", "--help").out
+
+
+def test_a_board_ends_with_one_table(bench, small, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "title: Mine\nmetric: macro_auroc\n"
+        "columns: [{label: a, task: ptbxl-super, mode: linear}, {label: b, task: ptbxl-super, mode: knn}]\n"
+        "rows: [{label: Small, method: small}]\n"
+    )
+    done = bench("run", "--board", str(path), "--replicates", "1", *QUICK)
+    assert done.code == 0, done.err
+    assert done.out.count("Results: simulated data") == 1
+    assert "2 cells computed, 0 found finished." in done.out

@@ -5,6 +5,12 @@ from __future__ import annotations
 import json
 
 
+def test_simulated_data_are_said_not_to_be_compared(bench):
+    done = bench("splits", "verify", "ptbxl-super")
+    assert (done.code, "published counts and digests are of real recordings" in done.err) == (0, True)
+    assert "ptbxl-super on ptbxl-super: simulated" in done.out
+
+
 def test_the_command_goes_on_after_a_dataset_that_cannot_be_read(bench, tmp_path):
     (tmp_path / "cpsc2018").mkdir()
     assert bench("data", "simulate", "csn", str(tmp_path / "csn"), "--records", "240").code == 0

@@ -1,7 +1,10 @@
+import re
+import sys
 from dataclasses import replace
 
 import pytest
 
+from bench import registry
 from bench.errors import ConfigError, UnknownName
 from bench.leaderboard.board import Board, Column, Row, board_files, load_board, read_board
 from bench.leaderboard.collect import collect, collect_all
@@ -10,6 +13,7 @@ from bench.leaderboard.number_format import MANY_GROUPS
 from bench.leaderboard.site.view_models import table_views
 from bench.leaderboard.statistics.comparisons import Ranks
 from bench.provenance import LIBRARIES, versions
+from bench.reading import method_files
 
 
 def line(table, label):
@@ -28,7 +32,10 @@ def test_a_board_is_read(board):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("metric: macro_auroc", "metrik: macro_auroc", "metric: Field required"),
+        ("metric: macro_auroc", "metrik: macro_auroc", "unknown field of the board 'metrik'. Did you mean 'metric'"),
+        ("metric: macro_auroc", "", "metric is missing. Add it."),
+        ("method: merl,", "methd: merl,", "unknown field of rows.0 'methd'. Did you mean 'method'"),
+        ("mode: linear}", "mod: linear}", "unknown field of columns.0 'mod'. Did you mean 'mode'"),
         ("[88.67, 84.72, 86.70]", "[88.67, 84.72]", "2 published numbers for 3 columns"),
         ("[Super 100%, Sub 100%]", "[Super 100%, Form 100%]", "'Form 100%', which is not a column"),
         ("label: K-MERL,", "label: MERL,", "two rows are named 'Text MERL'"),
@@ -43,6 +50,38 @@ def test_a_malformed_board_says_file_and_field(path, old, new, message):
         read_board(path)
     assert str(path) in str(error.value)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "task: ptbxl-sub,",
+            "task: ptbxl-sup,",
+            "column 'Sub 100%': unknown task 'ptbxl-sup'. Did you mean 'ptbxl-super'",
+        ),
+        ("method: kmerl", "method: kmrel", "row 'Text K-MERL': unknown method 'kmrel'. Did you mean 'kmerl'"),
+        ("mode: linear", "mode: linera", "column 'Super 100%': unknown mode 'linera'. Did you mean 'linear'"),
+    ],
+)
+def test_a_misspelt_name_in_a_board_file_is_refused(path, old, new, message):
+    assert load_board(str(path)).name == "two"
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(ConfigError, match=f"{re.escape(str(path))}: {re.escape(message)}"):
+        load_board(str(path))
+
+
+def test_a_row_may_name_a_class_in_a_file_next_to_the_board(path, monkeypatch):
+    monkeypatch.setenv(method_files.ENVIRONMENT, "")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    source = ("from bench.method import Method", "class Mine(Method):", "    name = 'of-a-file'")
+    (path.parent / "mine_of_a_board.py").write_text("\n".join(source))
+    path.write_text(path.read_text().replace("method: kmerl", "method: ./mine_of_a_board.py:Mine", 1))
+    try:
+        assert [row.method for row in load_board(str(path)).rows] == ["merl", "merl", "of-a-file", None]
+        assert registry.entries(registry.METHODS)["of-a-file"].distribution == registry.FILE
+    finally:
+        registry.entries.cache_clear()
 
 
 def test_an_unknown_board_suggests_a_known_one():
@@ -275,7 +314,7 @@ def test_a_page_shows_the_deviation_over_folds_that_its_notes_speak_of(make_resu
     assert view.lines[0].cells[0].interval.startswith("± 0.071; ")
 
 
-@pytest.mark.parametrize(("fact", "said"), [("n_skipped", "were left out"), ("n_doubtful", "were kept")])
+@pytest.mark.parametrize(("fact", "said"), [("n_skipped", "and left out"), ("n_doubtful", "but kept")])
 def test_recordings_that_were_refused_or_kept_in_doubt_are_counted_in_a_note(board, make_result, fact, said):
     result = make_result()
     (clean,) = collect(board, [result])

@@ -3,8 +3,11 @@ import csv
 import pytest
 
 from bench.leaderboard.board import Board, Column, Row
-from bench.leaderboard.collect import collect
+from bench.leaderboard.collect import collect, collect_all
+from bench.leaderboard.contamination import legend
 from bench.leaderboard.render import render
+from bench.leaderboard.site.render_html import write as write_html
+from bench.leaderboard.site.view_models import table_views
 
 BOARD = """
 title: Marks
@@ -98,3 +101,19 @@ def test_a_result_older_than_the_stamp_reads_as_unknown(tmp_path, store_result):
     path.write_text(json.dumps(old))
     seal(result.folder, "result", {})
     assert read_result(result.folder).contamination == "unknown"
+
+
+def test_marks_are_explained_in_a_few_words_where_they_appear():
+    assert legend(["none", "none"]) == []
+    assert legend(["unknown", "same dataset", "same dataset"]) == [
+        "† pretrained on the task's dataset, or one that shares recordings with it; no test record was found there",
+        "? unknown whether test records were pretrained on",
+    ]
+
+
+def test_the_page_of_a_board_explains_its_marks_outside_the_notes(make_result):
+    (table,) = collect_all([make_result(contamination="test records"), make_result("merl")])
+    (view,) = table_views(table.board, [table], {})
+    assert view.legend == ["‡ test records were pretrained on"]
+    page = write_html(table.board, [table], {})
+    assert "‡ test records were pretrained on" in page.partition('<details class="notes"')[0]

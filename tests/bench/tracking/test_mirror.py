@@ -21,7 +21,7 @@ from bench.storage.artifacts import file_digest
 from bench.storage.workspace import Workspace
 from bench.tracking.connection import TrackingError
 from bench.tracking.mirror import EXPERIMENT, ResultMirror, log_results, pull, push
-from bench.tracking.run_fields import metrics_of, params_of, tags_of
+from bench.tracking.run_fields import metrics_of, params_of, run_name, tags_of
 from bench.tracking.sqlite_store import waiting_once
 
 
@@ -55,7 +55,7 @@ def test_a_run_holds_what_the_cell_knew_and_found(uri, tmp_path, store_result):
     assert (
         Path(uri.removeprefix("sqlite:///")).stat().st_mode & 0o777 == 0o664
     )  # a second user of the folder writes too
-    assert run.info.run_name == str(result.cell)
+    assert run.info.run_name == run_name(result)
     assert run.info.end_time - run.info.start_time == 3500
     assert run.data.params["method"] == "kmerl"
     assert run.data.params["fraction"] == "0.1"

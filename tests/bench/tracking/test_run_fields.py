@@ -10,7 +10,7 @@ import pytest
 from bench.cells.result import write_result
 from bench.sweep.mirror import metrics_of_study, params_of_study, tags_of_study
 from bench.tracking.pretraining import metrics_of_point, params_of_checkpoint, tags_of_checkpoint
-from bench.tracking.run_fields import curves_of, metrics_of, params_of, tags_of
+from bench.tracking.run_fields import curves_of, metrics_of, params_of, run_name, tags_of
 from bench.training.training_log import Point
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "mlflow.md"
@@ -33,6 +33,14 @@ def complete_result(store_result, tmp_path_factory):
     result = dataclasses.replace(result, provenance=provenance)
     history = [{"epoch": k, "loss": 1 / k, "validation": k / 10, "lr": 0.1} for k in range(1, 9)]
     return write_result(tmp_path_factory.mktemp("results"), result, result.predictions(), history)
+
+
+def test_the_name_of_a_run_begins_with_what_differs(complete_result):
+    assert run_name(complete_result) == "kmerl · linear · ptbxl-super · linear.epochs=2"
+    cell = dataclasses.replace(complete_result.cell, seed=2, fraction=0.1)
+    swept = complete_result.provenance | {"sweep": {"setting": {"linear.epochs": 2}}}
+    other = dataclasses.replace(complete_result, cell=cell, provenance=swept)
+    assert run_name(other) == "kmerl · linear · ptbxl-super · 10% · seed 2"
 
 
 CHECKPOINT = {

@@ -236,8 +236,10 @@ def test_options_out_of_range_are_refused(tmp_path):
     folder = str(tiny_bert(tmp_path / "bert"))
     with pytest.raises(ConfigError, match="at most 64 tokens"):
         TextEncoder(TextEncoderConfig(model=folder, pooling="cls", max_tokens=65))
-    with pytest.raises(ConfigError, match=r"text\.pooling must be given"):
-        TextEncoder(TextEncoderConfig(model=folder))
+    with pytest.raises(ValidationError, match=r"text\.pooling must be given"):
+        TextEncoderConfig(model=folder)
+    with pytest.raises(ValidationError, match="Did you mean 'medcpt'"):
+        TextEncoderConfig(model="medcp")
     for wrong in ({"trainable_layers": -1}, {"pooling": "max"}, {"max_tokens": 0}, {"modle": "x"}):
         with pytest.raises(ValidationError):
             TextEncoderConfig(**wrong)

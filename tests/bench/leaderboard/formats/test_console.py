@@ -1,4 +1,7 @@
-from bench.leaderboard.collect import collect_all
+import pytest
+
+from bench.leaderboard.collect import collect_all, compared
+from bench.leaderboard.formats import console
 from bench.leaderboard.formats.console import console_tables
 
 
@@ -45,13 +48,31 @@ def test_on_a_narrow_terminal_no_name_and_no_interval_is_broken(make_result):
     assert ["task-1", "·", "linear", "·", "100%", "macro_auroc"] in lines
 
 
+@pytest.mark.parametrize("methods", [("merl",), ("merl", "kmerl")])
+def test_intervals_over_replicates_are_those_of_the_board(tmp_path, scored_result, monkeypatch, methods):
+    results = [
+        scored_result(tmp_path / "results", name, 1.0 + k, noise=2, training=n)
+        for k, name in enumerate(methods)
+        for n in range(3)
+    ]
+    (view,) = console_tables(results, cache=tmp_path / "cache")
+    (board,) = compared(collect_all(results), results)
+    intervals = [f"[{line.summaries[0].low:.3f}, {line.summaries[0].high:.3f}]" for line in board.lines]
+    assert all(interval in shown(view) for interval in intervals)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    monkeypatch.setattr(console, "MANY_RESULTS", 2)
+    (quick,) = console_tables(results)
+    assert not any(interval in shown(quick) for interval in intervals)
+    assert console.WIDER in " ".join(shown(quick, 500).split())
+
+
 def test_the_terminal_keeps_kinds_apart(make_result):
     assert len(console_tables([make_result(), make_result(data="simulated")])) == 2
     assert console_tables([]) == []
     assert collect_all([]) == []
 
 
-def test_the_terminal_shows_five_footnotes_of_one_line_each(make_result):
+def test_the_terminal_shows_five_footnotes_whole(make_result):
     leaked = make_result(mode="finetune", contamination="test records", corpus="csn", left_out=["X"])
     leaked.provenance["overrides"] = ["backbone=resnet18"]
     leaked.dataset["n_skipped"] = 3
@@ -61,10 +82,13 @@ def test_the_terminal_shows_five_footnotes_of_one_line_each(make_result):
     assert len(view.footnotes) > 5
     lines = shown(view, 80).splitlines()
     after = lines[max(number for number, line in enumerate(lines) if "0.8" in line) + 1 :]
-    notes = [line for line in after if line.strip(" ─")]
+    text = [line for line in after if line.strip(" ─")]
+    notes = [line for line in text if not line.startswith("  ")]
     assert len(notes) == 6
     assert any(line.startswith("‡ test records were pretrained on") for line in notes)
     assert notes[-1].strip() == f"({len(view.footnotes) - 5} more notes: --notes)"
+    whole_notes = {" ".join(note.split()) for note in view.footnotes}
+    assert sum(note in " ".join(" ".join(text).split()) for note in whole_notes) == 5  # none is cut
     (whole,) = console_tables(results, all_notes=True)
     assert "more note" not in shown(whole)
     assert all(note in shown(whole, 500) for note in whole.footnotes)

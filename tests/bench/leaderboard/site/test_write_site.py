@@ -121,6 +121,9 @@ def test_pages_of_methods_tasks_and_protocols_say_what_one_looks_for(site):
     assert "Deviations" in method
     assert "pretrain.epochs" in method
     assert method.count("../tasks/ptbxl-super.html") == 3  # a line for each result
+    assert (
+        method.index(">Value<") < method.index(">95 % interval<") < method.index(">Labels<")
+    )  # a phone shows three columns
     task = (site / "tasks" / "ptbxl-super.html").read_text()
     assert "conduction disturbance" in task
     assert "2,158" in task

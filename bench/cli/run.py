@@ -319,7 +319,7 @@ def _say_what_is_missing(reports: list[Any]) -> None:
     if missing := sum(report.missing for report in reports):
         say(
             f"without a result yet: {counted(missing, 'cell')} of the plan; the same command without --limit "
-            "runs the missing cells"
+            "or --cached-only runs the missing cells"
         )
     if failures := sum(len(report.failures) for report in reports):
         results = sum(len(report.results) for report in reports)

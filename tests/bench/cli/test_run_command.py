@@ -66,7 +66,7 @@ def test_a_run_ends_with_a_table_and_the_second_answers_from_finished_cells(benc
 
 def test_options_are_crossed_and_dry_runs_only_say_so(bench, workspace):
     done = bench(
-        "run", "-m", "kmerl,random-vit", "-m", "merl", "--task", "ptbxl-su*", "--mode", "zeroshot,linear",
+        "run", "-m", "kmerl,random-vit", "-m", "merl", "--task", "ptbxl-sub,ptbxl-super", "--mode", "zeroshot,linear",
         "--fraction", "1%,1", "--leads", "I,II", "--leads", "1..2", "--seed", "0,1", "--dry-run",
     )  # fmt: skip
     cells = [line.partition("  (")[0] for line in done.out.splitlines()]

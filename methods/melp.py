@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar
 
 from jaxtyping import Bool, Float
-from pydantic import Field
 from torch import Tensor
 
 from bench.method.published_names import PublishedNames, within
@@ -39,15 +37,8 @@ class MELP(ReleasedModel):
         }
     }
 
-    class Config(ReleasedModel.Config):
-        queries: int = Field(
-            nets.QUERIES,
-            ge=1,
-            description="contrast queries; other files than the released encoder have 10, 12 or 13",
-        )
-
-    def build(self, config: Config) -> None:
-        self.net = nets.MELPNet(config.queries)
+    def build(self, config: ReleasedModel.Config) -> None:
+        self.net = nets.MELPNet()
 
     def encode_window(
         self, ecg: Float[Tensor, "record lead time"], leads: Bool[Tensor, "record lead"]
@@ -55,25 +46,13 @@ class MELP(ReleasedModel):
         return self.net(ecg)
 
     @classmethod
-    def published_names(cls, config: Config) -> dict[str, PublishedNames]:
+    def published_names(cls, config: ReleasedModel.Config) -> dict[str, PublishedNames]:
         """The encoder alone, or the ECG side of the whole model; their names cannot be taken for each other."""
         return {
             "model": PublishedNames(
                 within("", "net.", (*nets.MELP, *nets.MELP_ENCODER)),
                 MIMIC_ORDER,
                 lead_axes={"net.trunk.feature_extractor.conv_layers.0.conv.weight": 1},
-                convert=partial(_with_queries, config.queries),
+                sized_by_file={"net.attn_pool_contrast.query": 0},
             )
         }
-
-
-def _with_queries(expected: int, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors as they are, if the file has the expected number of queries.
-
-    Raises:
-        ValueError: it has another one; the message names the setting.
-    """
-    queries = nets.contrast_queries({name: tensor.shape for name, tensor in tensors.items()})
-    if queries not in (None, expected):
-        raise ValueError(f"it has {queries} contrast queries, not {expected}: --set melp.queries={queries}")
-    return tensors

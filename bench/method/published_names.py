@@ -31,6 +31,8 @@ class PublishedNames:
         lead_order: the order in which its weights learned the leads.
         lead_axes: own name -> axis, of the tensors with one entry for each lead, for files in another order than ``LEADS``:
             on import their entries are put into the order of ``LEADS``, in which a method is given its leads.
+        sized_by_file: own name -> axis, of the tensors whose length along the axis the file decides; the method takes it when
+            it loads its weights.
         container: the key of the file that holds the tensors, where several could.
         convert: what is done to the tensors before their names are mapped, where names alone are not enough: stacked,
             split, transposed.
@@ -42,6 +44,7 @@ class PublishedNames:
     lead_order: Sequence[str]
     covers: str = ""
     lead_axes: Mapping[str, int] = field(default_factory=dict)
+    sized_by_file: Mapping[str, int] = field(default_factory=dict)
     container: str = ""
     convert: Callable[[dict[str, Tensor]], dict[str, Tensor]] = _unchanged
 
@@ -114,7 +117,7 @@ def compare(
             continue
         if target not in own or target in assigned:
             report.left_over.append(name)
-        elif list(shape) != list(own[target]):
+        elif not _same_shape(shape, own[target], names.sized_by_file.get(target)):
             report.mismatched.append(f"{name} is {list(shape)}, expected {list(own[target])}")
         else:
             report.matched[name] = target
@@ -125,3 +128,10 @@ def compare(
         elif name not in assigned and not name.endswith("num_batches_tracked"):  # a counter that nothing reads
             report.missing.append(name)
     return report
+
+
+def _same_shape(shape: Sequence[int], expected: Sequence[int], any_length: int | None) -> bool:
+    """Whether two shapes agree, along all axes but ``any_length``."""
+    if len(shape) != len(expected):
+        return False
+    return all(a == b or axis == any_length for axis, (a, b) in enumerate(zip(shape, expected, strict=True)))

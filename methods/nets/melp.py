@@ -5,7 +5,7 @@ Source: Wang et al., ICML 2025, and its released architecture.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -15,7 +15,7 @@ from bench.method.published_names import Rules, within
 from methods.nets.wav2vec_trunk import FAIRSEQ_TRUNK, Wav2vecTrunk
 
 QUERIES = 14
-"""Contrast queries of the released encoder. Other files of MELP have 10, 12 or 13."""
+"""Contrast queries of the released encoder. Other files of MELP have 10, 12 or 13, which are taken as they are."""
 
 
 class QueryPool(nn.Module):
@@ -40,6 +40,13 @@ class QueryPool(nn.Module):
         tokens = self.ln_k(tokens)
         return self.attn(queries, tokens, tokens, need_weights=False)[0]
 
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *arguments: Any) -> None:
+        """Take as many queries as are stored."""
+        stored = state_dict.get(f"{prefix}query")
+        if stored is not None and stored.shape[1:] == self.query.shape[1:]:
+            self.query = nn.Parameter(self.query.new_empty(stored.shape))
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
+
 
 class MELPNet(nn.Module):
     """The trunk, pooling by the contrast queries, LayerNorm, then the mean over queries.
@@ -47,7 +54,7 @@ class MELPNet(nn.Module):
     The projection for zero-shot classification and the pooling for the caption decoder are not built.
 
     Args:
-        queries: number of contrast queries, see :func:`contrast_queries`.
+        queries: number of contrast queries, until weights are loaded.
         depth: blocks of the trunk.
 
     Attributes:
@@ -63,12 +70,6 @@ class MELPNet(nn.Module):
 
     def forward(self, ecg: Float[Tensor, "batch 12 time"]) -> Float[Tensor, "batch dim"]:
         return self.ln_contrast(self.attn_pool_contrast(self.trunk(ecg))).mean(1)
-
-
-def contrast_queries(shapes: Mapping[str, Sequence[int]]) -> int | None:
-    """How many contrast queries a file of MELP has, by the shapes of its tensors; None if it has no such tensor."""
-    counts = [shape[0] for name, shape in shapes.items() if name.endswith("attn_pool_contrast.query")]
-    return counts[0] if counts else None
 
 
 MELP_ENCODER: Rules = (

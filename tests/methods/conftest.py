@@ -167,3 +167,22 @@ def smallest():
         return type(config).model_validate(values)
 
     return shrunk
+
+
+def golden_module(name: str):
+    """A module of ``tests/golden``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(GOLDEN)
+        return importlib.import_module(name)
+
+
+@pytest.fixture(scope="session")
+def fm_recipe():
+    """The closed-form recordings of ``tests/golden/fm_recipe.py``."""
+    return golden_module("fm_recipe")
+
+
+@pytest.fixture(scope="session")
+def authors():
+    """The authors' own preparation of the recipe's recordings."""
+    return golden_module("released_inputs").authors_signals()

@@ -8,58 +8,38 @@ import pytest
 import torch
 
 from bench import registry
-from bench.data.batches import BatchSource
 from bench.frozen_encoder import FrozenEncoder
-from bench.signals.in_memory import ArrayStore
-from bench.signals.windows import SignalView
 from bench.training.import_checkpoint import import_checkpoint
 from methods import ecg_jepa, st_mem_released
-
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def golden_module(name: str):
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(GOLDEN)
+        patch.syspath_prepend(Path(__file__).parents[1] / "golden")
         return importlib.import_module(name)
 
 
-released_files = golden_module("released_files")
-
-
-@pytest.fixture(scope="module")
-def recipe():
-    """The closed-form recordings of ``tests/golden/fm_recipe.py``."""
-    return golden_module("fm_recipe")
-
-
-@pytest.fixture(scope="module")
-def authors():
-    """Their own preparation of the recipe's recording, every 25th sample along time."""
-    with np.load(GOLDEN / "foundation_models" / "fm_preprocessing.npz") as arrays:
-        return dict(arrays)
+LAYOUTS = golden_module("released_files").LAYOUTS
+shared = golden_module("released_inputs")
+batch_of, swapped = shared.batch_of, shared.swapped
 
 
 def prepared(name: str, recording: np.ndarray, fs: float, **settings) -> np.ndarray:
-    """The batch that a method is given for one recording, [lead, time]."""
-    cls = registry.load(registry.METHODS, name)
-    view = SignalView(ArrayStore([recording], fs), cls.input_for(cls.Config(**settings)))
-    (batch,) = BatchSource(view).in_order(np.arange(1), 1)
-    return batch.ecg[0].numpy()
+    return batch_of(name, recording, fs, **settings).ecg[0].numpy()
 
 
-def test_ecgfounder_is_given_what_its_readme_asks_for(recipe, authors):
-    recording = recipe.ecg("preproc_input", 1, 12, 5000, 500)[0]
+def test_ecgfounder_is_given_what_its_readme_asks_for(fm_recipe, authors):
+    recording = fm_recipe.ecg("preproc_input", 1, 12, 5000, 500)[0]
     got = prepared("ecgfounder", recording, 500)[:, ::25]
     np.testing.assert_allclose(got, authors["ecgfounder_filtered_zscored"], atol=1e-4)
     unfiltered = prepared("ecgfounder", recording, 500, preparation="unfiltered")
     np.testing.assert_allclose(unfiltered, (recording - recording.mean()) / recording.std(), atol=1e-5)
-    swapped = recording[[0, 1, 2, 3, 5, 4, *range(6, 12)]]
-    assert np.abs(prepared("ecgfounder", swapped, 500)[:, ::25] - authors["ecgfounder_filtered_zscored"]).max() > 0.1
+    exchanged = prepared("ecgfounder", swapped(recording), 500)[:, ::25]
+    assert np.abs(exchanged - authors["ecgfounder_filtered_zscored"]).max() > 0.1
 
 
-def test_the_leads_samples_and_filters_of_the_others_are_their_authors(recipe, authors):
-    recording = recipe.ecg("preproc_input", 1, 12, 5000, 500)[0]
+def test_the_leads_samples_and_filters_of_the_others_are_their_authors(fm_recipe, authors):
+    recording = fm_recipe.ecg("preproc_input", 1, 12, 5000, 500)[0]
     jepa = prepared("ecg-jepa", recording, 500)[ecg_jepa.READ]
     np.testing.assert_allclose(jepa[:, ::25], authors["ecg_jepa_input"], atol=1e-4)
     words = prepared("heartlang", recording, 500)
@@ -74,8 +54,8 @@ def test_the_leads_samples_and_filters_of_the_others_are_their_authors(recipe, a
         np.testing.assert_allclose(crop[:, ::25], authors[f"st_mem_crop{number}"], atol=1e-4)
 
 
-def test_a_lead_that_is_missing_takes_no_part_in_the_scale_of_a_crop(recipe):
-    recording = torch.from_numpy(recipe.ecg("preproc_input", 1, 12, 2500, 250))
+def test_a_lead_that_is_missing_takes_no_part_in_the_scale_of_a_crop(fm_recipe):
+    recording = torch.from_numpy(fm_recipe.ecg("preproc_input", 1, 12, 2500, 250))
     some = torch.tensor([[True, True] + [False] * 10])
     crop = st_mem_released.crop(recording * some[..., None], some, 0)
     alone = st_mem_released.crop(recording[:, :2], some[:, :2], 0)
@@ -84,9 +64,7 @@ def test_a_lead_that_is_missing_takes_no_part_in_the_scale_of_a_crop(recipe):
     assert not crop[:, 2:].any()
 
 
-CASES = [
-    case for case in released_files.LAYOUTS if not case.startswith(("clef-large", "hubert", "ecg-fm", "melp", "d-beta"))
-]
+CASES = [case for case in LAYOUTS if not case.startswith(("clef-large", "hubert", "ecg-fm", "melp", "d-beta"))]
 """The largest is left to ``benchmarks/released_models.py``, and wav2vec's descendants to their own tests."""
 QUICK = ("clef-small", "ecg-ked", "pclr-lead-ii", "ecg-cpc", "merl-released, vit-tiny")
 
@@ -94,8 +72,8 @@ QUICK = ("clef-small", "ecg-ked", "pclr-lead-ii", "ecg-cpc", "merl-released, vit
 @pytest.mark.parametrize(
     "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
 )
-def test_a_file_in_the_authors_layout_becomes_a_checkpoint_that_encodes(case, recipe, tmp_path):
-    layout = released_files.LAYOUTS[case]
+def test_a_file_in_the_authors_layout_becomes_a_checkpoint_that_encodes(case, fm_recipe, tmp_path):
+    layout = LAYOUTS[case]
     path = layout.write(tmp_path)
     cls = registry.load(registry.METHODS, case.partition(",")[0])
     config = cls.Config(**layout.settings)
@@ -104,13 +82,13 @@ def test_a_file_in_the_authors_layout_becomes_a_checkpoint_that_encodes(case, re
     assert report.fits
     assert not report.initial
     encoder = FrozenEncoder(cls.name, fs=500, checkpoint=folder)
-    features = encoder.transform(recipe.ecg("preproc_input", 2, 12, 5000, 500))
+    features = encoder.transform(fm_recipe.ecg("preproc_input", 2, 12, 5000, 500))
     assert features.shape == (2, encoder._load().net.dim)
     assert np.isfinite(features).all()
     assert np.abs(features[0] - features[1]).max() > 1e-3
 
 
 def test_every_released_weight_file_has_a_layout():
-    known = {case.partition(",")[0] for case in released_files.LAYOUTS}
+    known = {case.partition(",")[0] for case in LAYOUTS}
     methods = registry.entries(registry.METHODS)
     assert known == {name for name, entry in methods.items() if entry.attributes.get("published_weights")}

@@ -3,7 +3,7 @@
 import importlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,7 @@ from torch import Tensor, nn
 from bench import registry
 from bench.batch import ECGBatch
 from bench.contamination.declared import declared_corpus, relation
-from bench.data.batches import BatchSource
-from bench.errors import DataError
 from bench.method.published_names import PublishedNames, Rules, compare
-from bench.signals.in_memory import ArrayStore
-from bench.signals.windows import SignalView
 from bench.training.checkpoint import load_weights
 from bench.training.import_checkpoint import import_checkpoint
 from methods.nets.d_beta import D_BETA, DBETANet
@@ -28,49 +24,28 @@ from methods.nets.ecg_fm import ECG_FM_PRETRAINED, ECGFMNet
 from methods.nets.hubert_ecg import HUBERT_ECG, FlatLeads, HuBERTECGNet
 from methods.nets.melp import MELP, MELPNet
 
-GOLDEN = Path(__file__).parents[1] / "golden"
-FLAT_STEP, STEP = 7, 25
-"""Of the stored signals every so many samples are kept."""
-
 
 def golden_module(name: str):
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(GOLDEN)
+        patch.syspath_prepend(Path(__file__).parents[1] / "golden")
         return importlib.import_module(name)
 
 
 LAYOUTS = golden_module("released_files").LAYOUTS
+shared = golden_module("released_inputs")
+batch_of, swapped = shared.batch_of, shared.swapped
+FLAT_STEP, STEP = 7, 25
+"""Of the stored signals every so many samples are kept."""
 
 
 @pytest.fixture(scope="module")
-def recipe():
-    """The closed-form recordings of ``tests/golden/fm_recipe.py``."""
-    return golden_module("fm_recipe")
+def at_500(fm_recipe):
+    return fm_recipe.ecg("preproc_input", 1, 12, 5000, 500)[0]
 
 
 @pytest.fixture(scope="module")
-def authors():
-    """Their own preparation of the recipe's recordings."""
-    with np.load(GOLDEN / "foundation_models" / "fm_preprocessing.npz") as arrays:
-        return dict(arrays)
-
-
-@pytest.fixture(scope="module")
-def at_500(recipe):
-    return recipe.ecg("preproc_input", 1, 12, 5000, 500)[0]
-
-
-@pytest.fixture(scope="module")
-def at_400(recipe):
-    return recipe.ecg("preproc_input_400", 1, 12, 4096, 400)[0]
-
-
-def batch_of(name: str, recording: np.ndarray, fs: float, seconds: float = 10) -> ECGBatch:
-    """What the method is given for one recording, or would be given if it read another length."""
-    cls = registry.load(registry.METHODS, name)
-    spec = replace(cls.input_for(cls.Config()), seconds=seconds)
-    (batch,) = BatchSource(SignalView(ArrayStore([recording], fs), spec)).in_order(np.arange(1), 1)
-    return batch
+def at_400(fm_recipe):
+    return fm_recipe.ecg("preproc_input_400", 1, 12, 4096, 400)[0]
 
 
 def prepared(name: str, recording: np.ndarray, fs: float) -> np.ndarray:
@@ -80,11 +55,6 @@ def prepared(name: str, recording: np.ndarray, fs: float) -> np.ndarray:
 
 def flat_leads(recording: np.ndarray, fs: float) -> np.ndarray:
     return FlatLeads()(batch_of("hubert-ecg-small", recording, fs).ecg)[0].numpy()
-
-
-def swapped(recording: np.ndarray) -> np.ndarray:
-    """aVL and aVF exchanged: from the order of this project to MIMIC-IV-ECG's, and back."""
-    return recording[[0, 1, 2, 3, 5, 4, *range(6, 12)]]
 
 
 def standardised(recording: np.ndarray) -> np.ndarray:
@@ -212,13 +182,12 @@ def test_an_imported_file_gives_what_the_network_makes_of_the_authors_signal(nam
     assert (other - expected).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("queries", [10, 13])
-def test_a_file_of_melp_with_other_queries_is_refused_with_the_setting(queries, tmp_path):
-    path = LAYOUTS["melp"].write(tmp_path, {"attn_pool_contrast.query": torch.zeros(queries, 256)})
-    with pytest.raises(DataError, match=rf"{queries} contrast queries, not 14: --set melp\.queries={queries}"):
-        imported("melp", path, tmp_path)
-    with pytest.raises(DataError, match=r"does not fit melp.* 1 tensors match"):
-        imported("melp", path, tmp_path, queries=queries)
+@pytest.mark.parametrize(("shape", "fits"), [((10, 256), True), ((14, 128), False)])
+def test_the_file_of_melp_decides_on_the_number_of_queries(shape, fits):
+    cls = registry.load(registry.METHODS, "melp")
+    names = cls.published_names(cls.Config())["model"]
+    report = compare({"attn_pool_contrast.query": shape}, {"net.attn_pool_contrast.query": (14, 256)}, names)
+    assert report.fits == fits
 
 
 @pytest.mark.slow

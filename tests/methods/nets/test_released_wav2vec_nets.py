@@ -12,7 +12,7 @@ from bench.method.published_names import Rules, own_name
 from methods.nets.d_beta import D_BETA, DBETANet
 from methods.nets.ecg_fm import ECG_FM_FINETUNED, ECG_FM_PRETRAINED, ECGFMNet, nonzero_mean
 from methods.nets.hubert_ecg import HUBERT_ECG, HuBERTECGNet
-from methods.nets.melp import MELP, MELP_ENCODER, MELPNet, contrast_queries
+from methods.nets.melp import MELP, MELP_ENCODER, MELPNet, QueryPool
 
 STAGES: Rules = (
     (r"(?:feature_extractor\.)?conv_layers\.", "trunk.feature_extractor.conv_layers."),
@@ -248,15 +248,21 @@ def test_a_whole_file_of_d_beta_fits(released):
     assert report.fits and report.unused == list(others)
 
 
-def test_an_encoder_file_of_melp_decides_on_the_queries(released):
+def test_an_encoder_file_of_melp_is_read(released):
     stored = released("melp")
     shapes = {name.removeprefix("ecg_encoder."): shape for name, shape in stored.shapes.items()}
-    assert contrast_queries(stored.shapes) == contrast_queries(shapes) == 14
+    assert shapes["attn_pool_contrast.query"] == [14, 256]
     assert stored.report(on_meta(MELPNet), empty(shapes), MELP_ENCODER).fits
-    shapes["attn_pool_contrast.query"] = [13, 256]
-    assert not stored.report(on_meta(MELPNet), empty(shapes), MELP_ENCODER).fits
-    assert stored.report(on_meta(lambda: MELPNet(contrast_queries(shapes))), empty(shapes), MELP_ENCODER).fits
-    assert contrast_queries({"conv1.weight": [1]}) is None
+
+
+def test_melp_takes_as_many_queries_as_are_stored():
+    stored = QueryPool(6, 8, queries=3, heads=2).state_dict()
+    pool = QueryPool(6, 8, queries=5, heads=2)
+    pool.load_state_dict(stored)
+    torch.testing.assert_close(pool.query, stored["query"])
+    assert pool(torch.zeros(1, 4, 6)).shape == (1, 3, 8)
+    with pytest.raises(RuntimeError, match="size mismatch for query"):
+        pool.load_state_dict(stored | {"query": torch.zeros(3, 4)})
 
 
 def test_values_of_exactly_zero_are_not_averaged():

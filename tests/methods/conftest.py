@@ -178,7 +178,7 @@ def golden_module(name: str):
 
 @pytest.fixture(scope="session")
 def fm_recipe():
-    """The closed-form recordings of ``tests/golden/fm_recipe.py``."""
+    """The closed-form weights and recordings of released networks, ``fill_fm(name, shape)`` and ``ecg(...)``."""
     return golden_module("fm_recipe")
 
 

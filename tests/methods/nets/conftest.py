@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -120,21 +118,6 @@ class ReleasedNet:
             if error > 2e-5 * max(1.0, stored["absmax"]):
                 return f"first diverging stage is {stage}: {name} differs by {error:.2g}"
         return ""
-
-
-@pytest.fixture(scope="session")
-def fm_recipe():
-    """The closed-form weights and inputs of released networks, ``fill_fm(name, shape)`` and ``ecg(...)``."""
-
-    def load(name: str):
-        spec = importlib.util.spec_from_file_location(name, GOLDEN / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "recipe", load("recipe"))
-        return load("fm_recipe")
 
 
 @pytest.fixture

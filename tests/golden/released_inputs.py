@@ -1,4 +1,4 @@
-"""What the tests of released models share: the stored signals of their authors, and what a method is given. Import
+"""Stored signals of the authors of released models, and batches of single recordings. Import
 this module with its folder on ``sys.path``."""
 
 from dataclasses import replace

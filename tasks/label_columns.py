@@ -23,6 +23,16 @@ def multi_hot(labels: Iterable[Iterable[str]], classes: Mapping[str, str]) -> np
     return targets
 
 
+def examples_of(chosen: pd.DataFrame, targets: np.ndarray) -> Examples:
+    """The chosen records as examples, one each."""
+    return Examples(
+        record_ids=chosen.index.to_numpy(dtype=str),
+        patient_ids=chosen["patient_id"].to_numpy(dtype=str),
+        targets=targets,
+        columns=chosen.reset_index(drop=True),
+    )
+
+
 class CodedTask(Task):
     """Classes read from a list-valued column, for every recording of which something is stated."""
 
@@ -34,9 +44,4 @@ class CodedTask(Task):
 
     def examples(self, records: pd.DataFrame) -> Examples:
         chosen = records[records[self.stated].str.len().gt(0).to_numpy(bool)]
-        return Examples(
-            record_ids=chosen.index.to_numpy(dtype=str),
-            patient_ids=chosen["patient_id"].to_numpy(dtype=str),
-            targets=multi_hot(chosen[self.column], self.classes),
-            columns=chosen.reset_index(drop=True),
-        )
+        return examples_of(chosen, multi_hot(chosen[self.column], self.classes))

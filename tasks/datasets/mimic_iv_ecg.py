@@ -34,7 +34,7 @@ class MIMICIVECG(Dataset):
     name = "mimic-iv-ecg"
     title = "MIMIC-IV-ECG"
     url = "https://physionet.org/content/mimic-iv-ecg/1.0/"
-    access = "open"
+    access: ClassVar[Literal["open", "credentialed"]] = "open"
     license = "ODbL 1.0"
     citation = """@misc{gow2023mimicivecg,
   title = {{MIMIC-IV-ECG}: Diagnostic Electrocardiogram Matched Subset},
@@ -47,7 +47,7 @@ class MIMICIVECG(Dataset):
         "Get the files (about 95 GB) with: bench data download mimic-iv-ecg (from "
         "https://physionet.org/content/mimic-iv-ecg/1.0/)"
     )
-    publication = Publication(
+    publication: ClassVar[Publication | None] = Publication(
         "mimic-iv-ecg",
         "MIMIC-IV-ECG",
         "1.0",
@@ -61,7 +61,7 @@ class MIMICIVECG(Dataset):
     largest_mv = 165.0  # int16 in units of 5 microvolts
     owns_root = True
     text_sources = ("cleaned", "statements")
-    partition_rules = ("patient", "merl")
+    partition_rules: ClassVar[tuple[str, ...]] = ("patient", "merl")
     simulated_records = 2000
     format_version = 1
 
@@ -195,7 +195,7 @@ class MIMICIVECG(Dataset):
                 statements_by_study[study] = [sys.intern(str(field)) for field in fields if field]
         return statements_by_study
 
-    def _chunks(self, name: str, required: tuple[str, ...]) -> Iterator[pd.DataFrame]:
+    def _chunks(self, name: str, required: tuple[str, ...], rows: int = CHUNK) -> Iterator[pd.DataFrame]:
         """Columns of a CSV file as text, empty where a field is, some rows at a time."""
         import pandas as pd
 
@@ -204,7 +204,7 @@ class MIMICIVECG(Dataset):
             header = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
             ours = our_headings(path, header, required, self.fetch)
             # all columns: with some of them alone, pandas would not notice a line of too many fields
-            some = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=CHUNK)
+            some = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=rows)
             empty = True
             for chunk in some:
                 empty = empty and not len(chunk)

@@ -26,7 +26,19 @@ def pages(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["ptbxl", "cpsc2018", "csn", "mimic-iv-ecg", "georgia", "sph", "ptbdb", "zzu-pecg", "incart"]
+    "name",
+    [
+        "ptbxl",
+        "cpsc2018",
+        "csn",
+        "mimic-iv-ecg",
+        "georgia",
+        "sph",
+        "ptbdb",
+        "zzu-pecg",
+        "incart",
+        "mimic-iv-ecg-outcomes",
+    ],
 )
 def test_every_column_of_the_records_is_described(pages, name, tmp_path):
     dataset = registry.load(registry.DATASETS, name)

@@ -26,6 +26,7 @@ QUICK = ["pretrain.epochs=1", "linear.epochs=2"]
         ("ptbdb-mi", "macro_auroc"),
         ("zzu-disease", "macro_auroc"),
         ("incart-rhythm", "macro_auroc"),
+        ("mds-ed-icu", "macro_auroc"),
         ("icbeb-identification", "accuracy"),
         ("ptbxl-identification", "accuracy"),
     ],

@@ -207,9 +207,10 @@ def _how(used: Mapping[str, Sequence[Result]], tasks: Sequence[str], folds: int)
         return [f"Means ± standard deviations over {folds} folds; {how}; {'; '.join(several) or 'one seed was run'}."]
     ranges = {what: f"{min(n)} to {max(n)}" if len(n) > 1 else str(max(n)) for what, n in counts.items()}
     notes = [_HOW[what].format(n=ranges[what]) for what in _HOW if what in ranges]
-    return notes if len(notes) < 2 else [*notes, "The CSV has the seeds and replicates of each number."]
+    return notes if len(notes) < 2 else [*notes, IN_CSV]
 
 
+IN_CSV = "The CSV has the seeds and replicates of each number."
 _HOW: dict[Varied, str] = {
     "replicates": "With {n} replicates (pretraining, labelled records and seed, drawn jointly where a method draws them), "
     "numbers are means, and intervals (95 %) cover test patients and replicates.",

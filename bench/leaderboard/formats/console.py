@@ -12,7 +12,7 @@ from bench.cells.result import Result
 from bench.contamination.text_ceiling import states_labels
 from bench.leaderboard import number_format, text_ceilings
 from bench.leaderboard.collect import Table, collect_all, compared
-from bench.leaderboard.footnotes import Note
+from bench.leaderboard.footnotes import IN_CSV, Note
 from bench.progress import counted
 
 if TYPE_CHECKING:
@@ -84,7 +84,11 @@ def console_tables(results: Iterable[Result], all_notes: bool = False, cache: Pa
             f"{table.board.title}: {table.stamp}",
             _wide(table) if _columns(table) <= MAX_COLUMNS else _long(table),
             _long(table),
-            [*table.footnotes, *(f"{reason}." for reason in number_format.reasons(table)), *notes],
+            [
+                *(note for note in table.footnotes if note != IN_CSV),
+                *(f"{reason}." for reason in number_format.reasons(table)),
+                *notes,
+            ],
             all_notes,
         )
         for table in tables

@@ -1,5 +1,6 @@
 import pytest
 
+from bench.leaderboard import footnotes
 from bench.leaderboard.collect import collect_all, compared
 from bench.leaderboard.formats import console
 from bench.leaderboard.formats.console import console_tables
@@ -64,6 +65,14 @@ def test_intervals_over_replicates_are_those_of_the_board(tmp_path, scored_resul
     (quick,) = console_tables(results)
     assert not any(interval in shown(quick) for interval in intervals)
     assert console.WIDER in " ".join(shown(quick, 500).split())
+
+
+def test_the_terminal_names_no_csv(make_result):
+    results = [make_result("merl"), *(make_result("random-resnet", seed=seed, corpus=None) for seed in (0, 1))]
+    (table,) = collect_all(results)
+    assert footnotes.IN_CSV in table.footnotes
+    (view,) = console_tables(results, all_notes=True)
+    assert "CSV" not in shown(view)
 
 
 def test_the_terminal_keeps_kinds_apart(make_result):

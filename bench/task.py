@@ -203,6 +203,31 @@ class MultilabelTask(Task):
         )
 
 
+class ColumnTask(Task):
+    """Targets that are columns of the records, one per class: flags (multilabel) or values (regression), NaN where unknown.
+
+    A record of which no target is known takes no part; one without a positive label does.
+    """
+
+    kind: ClassVar[str] = "multilabel"
+
+    def examples(self, records: pd.DataFrame) -> Examples:
+        import numpy as np
+
+        values = records[list(self.classes)].to_numpy(np.float64)
+        known = ~np.isnan(values)
+        chosen = records[known.any(axis=1)]
+        targets = values[known.any(axis=1)]
+        if self.kind == "multilabel":
+            targets = targets.astype(np.float32 if np.isnan(targets).any() else np.uint8)
+        return Examples(
+            record_ids=chosen.index.to_numpy(dtype=str),
+            patient_ids=chosen["patient_id"].to_numpy(dtype=str),
+            targets=targets,
+            columns=chosen.reset_index(drop=True),
+        )
+
+
 class SingleLabelTask(Task):
     """One class of several, read from a list-valued column: only records with exactly one of the classes take part."""
 

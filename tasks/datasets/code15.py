@@ -1,0 +1,201 @@
+"""CODE-15 %, as its authors publish it on Zenodo: eighteen HDF5 parts and a table; also together with CODE-test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from bench.dataset import RecordFile, path_inside
+from bench.errors import DataError
+from bench.signals.array_rows import hdf5_rows
+from tasks.datasets.code_test import CODETest
+from tasks.datasets.folds import balanced_folds, fold_roles
+from tasks.datasets.pretraining_rows import outside_every_test
+from tasks.datasets.telehealth import FINDINGS, FOLLOW_UP, TelehealthDataset, flags, followed, person
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class CODE15(TelehealthDataset):
+    """345,779 recordings of 233,770 patients with six findings, normality and follow-up (CODE-15 %)."""
+
+    # Ribeiro et al., Nature Communications 11:1760, 2020; Lima et al., Nature Communications 12:5117, 2021. The columns
+    # nn_predicted_age (a network's answer) is not read. Some recordings occur under two patients.
+    name = "code15"
+    title = "CODE-15 %"
+    url = "https://zenodo.org/records/4916206"
+    citation = """@article{lima2021deep,
+  title = {Deep neural network-estimated electrocardiographic age as a mortality predictor},
+  author = {Lima, Emilly M. and Ribeiro, Ant{\\^o}nio H. and Paix{\\~a}o, Gabriela M. M. and others},
+  journal = {Nature Communications},
+  volume = {12},
+  pages = {5117},
+  year = {2021},
+  doi = {10.1038/s41467-021-25351-7}
+}"""
+    fetch = (
+        "Get exams.csv and exams_part0.zip to exams_part17.zip, or some of them, from https://zenodo.org/records/4916206 "
+        "and unpack the archives into one folder."
+    )
+    full_size: ClassVar[dict[str, int]] = {"1.0.0": 345_779}
+    aliases: ClassVar[tuple[str, ...]] = ("code-15", "code15%")
+    overlaps: ClassVar = {"code-full": "a sample of its patients"}
+
+    def check(self) -> None:
+        self._present(self.root / "exams.csv")
+        if not any(self.root.glob("exams_part*.hdf5")):
+            raise DataError(f"{self.root} holds no exams_part*.hdf5. {self.fetch}")
+
+    def index_files(self) -> list[Path]:
+        return [self.root / "exams.csv"]
+
+    def version(self) -> str:
+        n_records = len(self._exams())
+        return "1.0.0" if n_records == CODE15.full_size["1.0.0"] else f"1.0.0 ({n_records:,} records of it)"
+
+    def records(self) -> pd.DataFrame:
+        """Metadata of the exams whose part is available, index ``record_id`` (the exam).
+
+        ``age``, ``sex``
+            years; ``male`` or ``female``.
+        ``1dAVb``, ``RBBB``, ``LBBB``, ``SB``, ``ST``, ``AF``
+            1 or 0.
+        ``normal``
+            1 if the report says normal, 0 with any of the six findings, else NaN: neither is unknown, not normal.
+        ``years``, ``event``
+            of follow-up, and 1 for death at its end; NaN where the patient was not followed.
+        ``part``
+            the HDF5 file.
+        ``fold``
+            1 to 10: ours, of patients, balanced by finding, normality, sex and age group.
+        """
+        import pandas as pd
+
+        exams = self._exams()
+        findings = {name: flags(exams[name], self.root / "exams.csv", name) for name in FINDINGS}
+        any_finding = np.any(list(findings.values()), axis=0)
+        records = pd.DataFrame(
+            {
+                "patient_id": exams["patient_id"].str.strip().tolist(),
+                **person(exams, self.root / "exams.csv"),
+                **findings,
+            },
+            index=pd.Index(exams["exam_id"].tolist(), name="record_id"),
+        )
+        said_normal = flags(exams["normal_ecg"], self.root / "exams.csv", "normal_ecg") == 1
+        records["normal"] = np.where(any_finding, 0.0, np.where(said_normal, 1.0, np.nan))
+        records["years"], records["event"] = followed(exams, self.root / "exams.csv")
+        records["part"] = exams["trace_file"].tolist()
+        rows = zip(*findings.values(), strict=True)
+        labels = [[name for name, flag in zip(FINDINGS, row, strict=True) if flag] for row in rows]
+        labels = [some or [f"normal {normal}"] for some, normal in zip(labels, records["normal"], strict=True)]
+        records["fold"] = balanced_folds(records, labels, "code15")
+        both = int((said_normal & any_finding.astype(bool)).sum())
+        lacking = self._lacking(self._table(self.root / "exams.csv", ("trace_file",)))
+        if lacking:
+            self.findings.remark(f"parts are not available, and their exams are left out: {', '.join(lacking)}")
+        if both:
+            self.findings.remark(f"{both:,} exams are called normal and have a finding; they count as not normal")
+        return records
+
+    def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
+        """Exams are found in their part by number: the rows of exams.csv have another order."""
+        parts = {}
+        for part in records["part"].unique():
+            path = path_inside(self.root, part, f"{self.root / 'exams.csv'}: column trace_file")
+            ids = np.asarray(hdf5_rows(path, "exam_id", self.fetch)[:])
+            parts[part] = path, {str(exam): row for row, exam in enumerate(ids.tolist())}
+        files = []
+        for exam, part in zip(records.index, records["part"], strict=True):
+            path, rows = parts[part]
+            if exam not in rows:
+                raise DataError(f"{path} has no exam {exam}, which exams.csv says it has. {self.fetch}")
+            files.append(RecordFile(exam, path, {"row": rows[exam]}))
+        return files
+
+    @classmethod
+    def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Folds 1-8 train, 9 validates; fold 10 is never seen."""
+        return outside_every_test([fold_roles(records["fold"])])
+
+    @classmethod
+    def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
+        from tasks.datasets.simulated.code15 import simulate_code15
+
+        simulate_code15(destination, n_records=n_records, seed=seed)
+
+    def _exams(self) -> pd.DataFrame:
+        columns = ("exam_id", "age", "is_male", *FINDINGS, "patient_id", *FOLLOW_UP, "normal_ecg", "trace_file")
+        table = self._table(self.root / "exams.csv", columns)
+        lacking = self._lacking(table)
+        return table[~table["trace_file"].isin(lacking).to_numpy(bool)]
+
+    def _lacking(self, table: pd.DataFrame) -> list[str]:
+        """The parts that are not available. A path that leaves the folder is not among them: it is refused later."""
+        parts = sorted(part for part in table["trace_file"].unique() if "/" not in part and "\\" not in part)
+        return [part for part in parts if not (self.root / part).is_file()]
+
+
+class CODE15WithTest(CODE15):
+    """CODE-15 % to train on and CODE-test, from its folder next to CODE-15's, to test on."""
+
+    # A store of its own, 34 GB for all of CODE-15: recordings of two publications in one.
+    name = "code15-with-test"
+    title = "CODE-15 % with CODE-test"
+    url = CODETest.url
+    citation = CODETest.citation
+    fetch = f"Put the files of code15 and of code-test into two folders of these names, side by side. {CODETest.fetch}"
+    reads_files_of = "code15"
+    full_size: ClassVar[dict[str, int]] = {"1.0.0 with 1.0.3": 345_779 + 827}
+    aliases: ClassVar[tuple[str, ...]] = ()
+    overlaps: ClassVar = {
+        "code15": "all of it is part of this",
+        "code-test": "all of it is part of this",
+        "code-full": "a sample of its patients",
+    }
+
+    def check(self) -> None:
+        super().check()
+        self._test.check()
+
+    def index_files(self) -> list[Path]:
+        return [*super().index_files(), *self._test.index_files()]
+
+    def version(self) -> str:
+        return f"{super().version()} with {self._test.version()}"
+
+    def records(self) -> pd.DataFrame:
+        """CODE-15's columns for both; of CODE-test's recordings ``normal``, ``years`` and ``event`` are NaN, ``fold`` is 0.
+
+        ``role``
+            ``train`` and ``validation`` (folds 1-9 and 10 of CODE-15), ``test`` (CODE-test).
+        """
+        import pandas as pd
+
+        train, test = super().records(), self._test.records()
+        records = pd.concat([train, test.assign(part="", fold=0)])
+        fold = records["fold"]
+        return records.assign(role=np.where(fold == 0, "test", np.where(fold == 10, "validation", "train")))
+
+    def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
+        test = records["role"] == "test"
+        files = {f.record_id: f for f in (*super().files(records[~test]), *self._test.files(records[test]))}
+        return [files[record] for record in records.index]
+
+    @classmethod
+    def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
+        return outside_every_test([records["role"]])
+
+    @classmethod
+    def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
+        from tasks.datasets.simulated.code15 import simulate_code15, simulate_code_test
+
+        simulate_code15(destination, n_records=n_records, seed=seed)
+        simulate_code_test(destination.parent / CODETest.name, n_records=max(n_records // 4, 12), seed=seed + 1)
+
+    @property
+    def _test(self) -> CODETest:
+        return CODETest(self.root.parent / CODETest.name)

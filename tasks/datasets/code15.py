@@ -140,14 +140,17 @@ class CODE15(TelehealthDataset):
 
 
 class CODE15WithTest(CODE15):
-    """CODE-15 % to train on and CODE-test, from its folder next to CODE-15's, to test on."""
+    """CODE-15 % to train on and CODE-test, whose folder lies next to CODE-15's or in it, to test on."""
 
-    # A store of its own, 34 GB for all of CODE-15: recordings of two publications in one.
+    # Prepared separately, 34 GB for all of CODE-15: recordings of two publications in one store.
     name = "code15-with-test"
     title = "CODE-15 % with CODE-test"
     url = CODETest.url
     citation = CODETest.citation
-    fetch = f"Put the files of code15 and of code-test into two folders of these names, side by side. {CODETest.fetch}"
+    fetch = (
+        "Put the files of code15 and of code-test into two folders of these names, next to each other. code15: "
+        f"{CODE15.fetch} code-test: {CODETest.fetch}"
+    )
     reads_files_of = "code15"
     full_size: ClassVar[dict[str, int]] = {"1.0.0 with 1.0.3": 345_779 + 827}
     aliases: ClassVar[tuple[str, ...]] = ()
@@ -193,9 +196,11 @@ class CODE15WithTest(CODE15):
     def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
         from tasks.datasets.simulated.code15 import simulate_code15, simulate_code_test
 
-        simulate_code15(destination, n_records=n_records, seed=seed)
-        simulate_code_test(destination.parent / CODETest.name, n_records=max(n_records // 4, 12), seed=seed + 1)
+        n_test = max(1, n_records // 5)
+        simulate_code15(destination, n_records=n_records - n_test, seed=seed)
+        simulate_code_test(destination / CODETest.name, n_records=n_test, seed=seed + 1)
 
     @property
     def _test(self) -> CODETest:
-        return CODETest(self.root.parent / CODETest.name)
+        inside = self.root / CODETest.name
+        return CODETest(inside if inside.is_dir() else self.root.parent / CODETest.name)

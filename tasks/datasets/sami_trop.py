@@ -32,7 +32,9 @@ class SaMiTrop(TelehealthDataset):
   year = {2016},
   doi = {10.1136/bmjopen-2016-011181}
 }"""
-    fetch = "Get exams.csv and exams.zip from https://zenodo.org/records/4905618 and unpack the archive next to exams.csv."
+    fetch = (
+        "Get exams.csv and exams.zip from https://zenodo.org/records/4905618 and unpack the archive next to exams.csv."
+    )
     full_size: ClassVar[dict[str, int]] = {"1": 1_631}
     overlaps: ClassVar = {"code-full": "of the same network; whether it has these patients is not published"}
 

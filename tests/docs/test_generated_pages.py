@@ -38,6 +38,10 @@ def pages(monkeypatch):
         "zzu-pecg",
         "incart",
         "mimic-iv-ecg-outcomes",
+        "code15",
+        "code-test",
+        "sami-trop",
+        "echonext",
     ],
 )
 def test_every_column_of_the_records_is_described(pages, name, tmp_path):

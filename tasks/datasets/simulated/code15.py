@@ -1,8 +1,8 @@
 """The simulated CODE-15 %, CODE-test and SaMi-Trop: HDF5 rows padded with zeros, tables in the publisher's spelling.
 
 Among them are the oddities of the real ones: exams in another order than in their part, a last row of zeros with the
-number 0, recordings of 2,934 and of 4,096 samples, an empty follow-up, exams that are neither normal nor have a finding, other
-orders of leads and labels in CODE-test, and float64 in SaMi-Trop.
+number 0, recordings of 2,934 and of 4,096 samples, an empty follow-up, exams that are neither normal nor have a finding,
+other orders of leads and labels in CODE-test, and float64 in SaMi-Trop.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def simulate_code15(destination: Path, n_records: int = 1000, seed: int = 0) -> 
     _checked(n_records, 99_999)
     rng, wave_rng = np.random.default_rng([seed, 4916206]), np.random.default_rng([seed, 4916207])
     owners = [row - 1 if row % 7 == 3 else row for row in range(n_records)]
-    people, drawn = {}, []
+    people: dict[int, SimulatedPerson] = {}
+    drawn: list[list[str]] = []
     for row in range(n_records):
         drawn.append(_draw_findings(rng))
         people.setdefault(owners[row], draw_person(rng, 58.0, ill=bool(drawn[-1])))

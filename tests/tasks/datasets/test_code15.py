@@ -34,7 +34,7 @@ HEADINGS = {
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory):
     base = tmp_path_factory.mktemp("telehealth")
-    CODE15WithTest.simulate(base / "code15", 60, 1)
+    CODE15WithTest.simulate(base / "code15", 75, 1)
     SaMiTrop.simulate(base / "sami-trop", 40, 1)
     return base
 
@@ -136,7 +136,7 @@ def test_wrong_values_are_named(copied):
 
 
 def test_leads_and_labels_of_code_test_are_taken_by_name(simulated):
-    dataset = CODETest(simulated / "code-test")
+    dataset = CODETest(simulated / "code15" / "code-test")
     records = dataset.records()
     assert (records.iloc[:6][list(FINDINGS)].to_numpy() == 1).diagonal().all()  # written with AF before ST
     file = dataset.files(records)[2]
@@ -153,7 +153,7 @@ def test_leads_and_labels_of_code_test_are_taken_by_name(simulated):
 
 
 def test_tables_of_other_lengths_are_refused(simulated, tmp_path):
-    root = shutil.copytree(simulated / "code-test", tmp_path / "code-test")
+    root = shutil.copytree(simulated / "code15" / "code-test", tmp_path / "code-test")
     gold = root / "data" / "annotations" / "gold_standard.csv"
     gold.write_text("\n".join(gold.read_text().splitlines()[:-1]) + "\n")
     with pytest.raises(DataError, match=r"attributes.csv has 15 rows, gold_standard.csv 14 and ecg_tracings.hdf5 15"):
@@ -168,7 +168,7 @@ def test_code_test_is_tested_on_and_code15_trained_on(simulated, tmp_path):
     partition = load_split("code-test").partition(examples)
     assert {record[:4] for record in examples.record_ids[partition.test]} == {"test"}
     assert len(partition.test) == 15 and len(partition.train) + len(partition.validation) == 60
-    alone = CODETest(simulated / "code-test")
+    alone = CODETest(simulated / "code15" / "code-test")
     first = CODETest.read(alone.files(alone.records())[0]).signal
     row = store.rows(["test000"])
     np.testing.assert_allclose(store.read(row, length=first.shape[1])[0], first, atol=2e-4 * np.abs(first).max())

@@ -9,6 +9,7 @@ import typer
 
 from bench.cli import options as o
 from bench.errors import ConfigError
+from bench.progress import counted
 
 if TYPE_CHECKING:
     from bench.leaderboard.subgroups import SubgroupTable
@@ -119,7 +120,7 @@ def _show(table: SubgroupTable, least: int) -> None:
     worst = table.worst
     lines = [] if worst is None else [_sentence(worst)]
     if unscored:
-        lines.append(f"{o.counted(unscored, 'group')} with under {least} positives or negatives per class: not scored.")
+        lines.append(f"{counted(unscored, 'group')} with under {least} positives or negatives per class: not scored.")
     lines.append(
         "difference: from the other records, over the same classes; intervals and p are corrected for all groups."
     )

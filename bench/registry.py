@@ -29,7 +29,8 @@ from bench.reading.class_source import classes_in, refuse_missing_class
 
 METHODS, TASKS, DATASETS, KINDS, MODES = "bench.methods", "bench.tasks", "bench.datasets", "bench.kinds", "bench.modes"
 _WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset", KINDS: "task kind", MODES: "mode"}
-_DISTRIBUTION = "ecg-bench"
+DISTRIBUTION = "ecg-bench"
+"""The distribution of the built-in methods, tasks and datasets; every other one is another package's."""
 FILE = "a file"
 """The distribution of a method in a single file (:mod:`bench.reading.method_files`)."""
 _BUILT_IN = {group: (importlib.metadata.EntryPoint("builtin", group, group),) for group in (KINDS, MODES)}
@@ -103,18 +104,18 @@ def _check_built_in(point: importlib.metadata.EntryPoint) -> None:
     Raises:
         BenchError: Python finds a file or folder outside this installation, or nothing.
     """
-    if point.dist is None or point.dist.name != _DISTRIBUTION:
+    if point.dist is None or point.dist.name != DISTRIBUTION:
         return
     package = point.module.partition(".")[0]
     ours = _ROOT / package / "__init__.py"
     spec = importlib.util.find_spec(package)
     if spec is None:
-        raise BenchError(f"the built-in package {package!r} is missing from {_ROOT}. Install {_DISTRIBUTION} again.")
+        raise BenchError(f"the built-in package {package!r} is missing from {_ROOT}. Install {DISTRIBUTION} again.")
     origin = _origin(spec)
     if origin != ours and origin.resolve() != ours.resolve():
         hiding = origin.parent if origin.name == "__init__.py" else origin
         raise BenchError(
-            f"{hiding} hides the built-in package {package!r} of {_DISTRIBUTION} ({ours.parent}). Rename {hiding.name}, or "
+            f"{hiding} hides the built-in package {package!r} of {DISTRIBUTION} ({ours.parent}). Rename {hiding.name}, or "
             f"start bench in another folder and without {hiding.parent} on PYTHONPATH."
         )
 

@@ -319,6 +319,14 @@ def scores_classes_by_name(subject: MethodSubject) -> None:
         )
     if not torch.isfinite(scores).all():
         raise Broken("zero_shot returned a score that is not finite.", "Normalise before comparing, not after.")
+    for rows in ([0], [1, 2]):
+        with torch.no_grad():
+            alone = subject.built.zero_shot(take_rows(subject.batch, rows), list(CLASSES))
+        if not alike(alone, scores[rows]):
+            raise Broken(
+                "a recording is scored differently alone and in a batch.",
+                "Nothing may depend on the other recordings, which are tested on too: rank or normalise each by itself.",
+            )
 
 
 @collected(CHECKS, "a head can be trained on it", "encode must pass gradients on to the method's parameters.")

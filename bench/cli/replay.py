@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,25 +11,52 @@ from bench.cli import options as o
 from bench.errors import DataError
 from bench.progress import counted
 
+if TYPE_CHECKING:
+    from bench.cells.result import Result
+    from bench.data.source import DataSource
+
 REPLAY_EXAMPLES = "Example:  bench replay 3f9c   # bench runs --verbose lists the keys"
 RESCORE_EXAMPLES = o.examples("bench rescore", "bench rescore 3f9c --write")
 
 
 def replay_command(
-    run: Annotated[list[str], typer.Argument(help="Keys of results, or their first characters.")],
+    run: Annotated[
+        list[str], typer.Argument(help="Keys of results, or their first characters; or result cards (CARD.json).")
+    ],
+    pretraining: Annotated[
+        bool,
+        typer.Option(
+            "--pretraining",
+            help="Repeat from the corpus, pretraining included; the metric is compared within a tolerance taken from "
+            "reruns. Always so for cards.",
+        ),
+    ] = False,
+    reruns: Annotated[
+        int,
+        typer.Option("--reruns", help="Reruns at most, with --pretraining; one is enough if the metric is the same."),
+    ] = 3,
     data_root: o.DataRoot = None,
     json_output: o.Json = False,
     simulated_records: o.SimulatedRecords = None,
     on_bad_record: o.OnBadRecord = "error",
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Compute finished cells again from their recorded inputs and compare the predictions. Exit code 1 if any differ."""
+    """Compute finished cells again from their recorded inputs and compare the predictions. Exit code 1 if any differ.
+
+    A card that passes is `replayed` in this workspace (bench leaderboard validate). To repeat a cell in another workspace,
+    name it: `bench replay CARD.json --workspace FOLDER`.
+    """
     from bench import progress
     from bench.cells.result import named_results
 
     progress.set_quiet(json_output)
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record)
-    results = named_results(source.workspace, run)
+    cards = [name for name in run if name.endswith(".json")]
+    keys = [name for name in run if name not in cards]
+    results = named_results(source.workspace, keys) if keys else []
+    if cards or pretraining:
+        _replay_from_corpus(cards, results, source, reruns, json_output)
+        return
     from bench.runner.replay import replay
 
     replays = []
@@ -48,6 +76,32 @@ def replay_command(
     if json_output:
         o.print_json(replays)
     if not all(row["identical"] for row in replays):
+        raise typer.Exit(1)
+
+
+def _replay_from_corpus(
+    cards: list[str], results: list[Result], source: DataSource, reruns: int, json_output: bool
+) -> None:
+    from bench.leaderboard.cards import read_card
+    from bench.leaderboard.validation.replays import ReplayRecord, record_replay
+    from bench.leaderboard.validation.validate import check
+    from bench.runner.replay_from_corpus import replay_from_corpus
+
+    source.workspace.ensure_writable()
+    rows = []
+    for card in map(read_card, map(Path, cards)):
+        if problems := check(card):
+            raise DataError(f"card {card.key}: {'; '.join(problems)}. bench leaderboard validate reports the same.")
+        repeated = replay_from_corpus(card.result(), source, reruns)
+        record_replay(ReplayRecord(card.digest, repeated.accepted, repeated.reason), source.workspace)
+        rows.append((card.result(), repeated))
+    rows += [(result, replay_from_corpus(result, source, reruns)) for result in results]
+    if json_output:
+        o.print_json([{"key": result.key, "cell": result.title, **vars(repeated)} for result, repeated in rows])
+    for result, repeated in () if json_output else rows:
+        outcome = "replayed" if repeated.accepted else "not replayed"
+        typer.echo(f"{result.key[:12]}  {result.title}: {outcome}: {repeated.reason}")
+    if not all(repeated.accepted for _, repeated in rows):
         raise typer.Exit(1)
 
 

@@ -7,6 +7,9 @@
     Pretraining on the task's own training recordings is of this kind: the same hospital, devices and annotators.
 ``none``
     nothing was pretrained, or the corpus is another collection, and no test recording was found in it.
+``declared``
+    the author of a method, or the importer of its weights, states what they were trained on, or that they are initial
+    ones; the statement gives ``none``, and no recordings were compared.
 ``unknown``
     nobody said what the checkpoint was pretrained on.
 """
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
     from bench.signals.store import SignalStore
     from bench.task import Examples
 
-Status = Literal["none", "same dataset", "test records", "unknown"]
+Status = Literal["none", "declared", "same dataset", "test records", "unknown"]
 
 CHEAP = 100_000
 """Recordings, those to fingerprint and those to search added up, up to which a run does it by itself: a minute on one core,
@@ -109,6 +112,7 @@ class TrainedOn:
         corpus: the name of the collection, or of several (:func:`bench.contamination.declared.declared_corpus`).
         untrained: the weights are initial ones.
         by_checkpoint: the weights come from a checkpoint of the harness, not with the method.
+        declared: the corpus, or that there is none, is stated by someone; otherwise bench pretrained the weights.
         data: ``real`` or ``simulated``.
         records: the corpus itself, where it is available.
     """
@@ -117,6 +121,7 @@ class TrainedOn:
     corpus: str | None
     untrained: bool = False
     by_checkpoint: bool = True
+    declared: bool = False
     data: str = "real"
     records: Corpus | None = None
 
@@ -160,7 +165,8 @@ def audit(
     """
     method, corpus = trained.method, trained.corpus
     if trained.untrained:
-        return Audit("none", None, [f"{method} is not pretrained."], len(tested), ["declarations"])
+        reason = f"{method} is not pretrained{', as its author states' if trained.declared else ''}."
+        return Audit("declared" if trained.declared else "none", None, [reason], len(tested), ["declarations"])
     names = collections(corpus)
     if not names:
         reason = (
@@ -173,11 +179,11 @@ def audit(
         return Audit("unknown", corpus, [reason], len(tested))
     if trained.data != source.kind:
         reason = f"Pretrained on {trained.data} recordings, tested on {source.kind} ones."
-        return Audit("none", corpus, [reason], len(tested), ["declarations"])
+        return Audit("declared" if trained.declared else "none", corpus, [reason], len(tested), ["declarations"])
     comparison = _Comparison(tested, dataset, source, open_store, thorough)
     for name in names:
         comparison.with_collection(name, trained.records if len(names) == 1 else None)
-    return comparison.result(str(corpus))
+    return comparison.result(str(corpus), trained.declared)
 
 
 class _Comparison:
@@ -304,11 +310,13 @@ class _Comparison:
 
         return np.load(once(folder, make, "copies", {"key": key}) / "pairs.npy", allow_pickle=False)
 
-    def result(self, corpus: str) -> Audit:
+    def result(self, corpus: str, declared: bool = False) -> Audit:
         import pandas as pd
 
         offending = pd.DataFrame(self.found, columns=list(COLUMNS)).sort_values(["record_id", "by"], kind="stable")
         status: Status = "same dataset" if self.related else "none"
+        if status == "none" and declared and not self.checked.keys() & {"ids", "fingerprints"}:
+            status = "declared"
         if (offending.by != "patient id").any():
             status = "test records"
         return Audit(status, corpus, self.reasons + self.unchecked, len(self.ids), list(self.checked), offending)

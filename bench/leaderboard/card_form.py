@@ -230,7 +230,7 @@ class Card(_Strict):
     selection: dict[str, Any]
     inputs: dict[str, Any]
     seen: dict[str, Any]
-    contamination: Literal["none", "same dataset", "test records", "unknown"]
+    contamination: Literal["none", "declared", "same dataset", "test records", "unknown"]
     contamination_evidence: dict[str, Any]
     provenance: dict[str, Any]
     predictions: PredictionsCard

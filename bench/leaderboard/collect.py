@@ -20,6 +20,7 @@ from bench.leaderboard.match_results import (
     latest,
     wanted_coordinates,
 )
+from bench.leaderboard.proof import proof_notes
 from bench.leaderboard.statistics.comparisons import Ranks, interval_alone, ranks_of
 from bench.leaderboard.statistics.inflation import differences, shows_differences
 from bench.leaderboard.statistics.mean_ranks import MeanRanks, mean_ranks_of
@@ -174,7 +175,8 @@ def _table(board: Board, stamp: Stamp, assigned: Sequence[tuple[int, Result]]) -
     variants_noted = [
         Note(f"{table.name(line)}: {line.settings}.", 0) for line, _ in behind if line.settings != line.variant
     ]
-    return replace(table, footnotes=[*variants_noted, *footnotes(used, described)])
+    proof = [Note(text, 1) for text in proof_notes(lines)]
+    return replace(table, footnotes=[*variants_noted, *proof, *footnotes(used, described)])
 
 
 def _empty(board: Board, row: Row) -> Line:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bench.cells.result import Result
 
-MARKS = {"none": "", "same dataset": "†", "test records": "‡", "unknown": "?"}
+MARKS = {"none": "", "declared": "~", "same dataset": "†", "test records": "‡", "unknown": "?"}
 
 
 def marks(statuses: Iterable[str]) -> str:
@@ -52,6 +52,7 @@ def contamination_notes(used: Mapping[str, Sequence[Result]]) -> list[str]:
 
 
 _MEANINGS = {
+    "declared": "its author states that no test record was pretrained on; nothing was compared",
     "same dataset": "pretrained on the task's dataset, or one that shares recordings with it; no test record was found there",
     "test records": "test records were pretrained on",
     "unknown": "unknown whether test records were pretrained on (bench audit METHOD TASK reports the missing parts)",

@@ -9,6 +9,7 @@ from bench.leaderboard.board import Board, Column, Published, Row
 from bench.leaderboard.collect import Line, Table
 from bench.leaderboard.contamination import marks
 from bench.leaderboard.match_results import wanted_coordinates
+from bench.leaderboard.proof import proof_marks
 from bench.leaderboard.summary import Summary
 
 MISSING = "—"
@@ -87,7 +88,7 @@ def format_cell(table: Table, line: Line, index: int) -> str:
     summary = line.summaries[index]
     text = format_result(table.board, column, summary)
     if summary.value is not None:
-        text += marks(summary.contamination)
+        text += marks(summary.contamination) + proof_marks(summary, table.lines)
     return f"{text} ({printed})" if printed else text
 
 

@@ -14,6 +14,7 @@ from bench.errors import DataError
 from bench.leaderboard.contamination import differing
 from bench.leaderboard.cost_metrics import cost, is_cost
 from bench.leaderboard.match_results import is_untrained
+from bench.leaderboard.proof import SUSPICIOUS
 from bench.leaderboard.replicates import Varied, by_replicate, is_one_model, varied
 from bench.leaderboard.text_ceilings import labels_used
 
@@ -51,6 +52,8 @@ class Summary:
     left_out: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     contamination: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    perfect: bool = False
     labels: tuple[int, int] | None = None
     missing: str = ""
     predictions: tuple[str, ...] = ()
@@ -98,6 +101,7 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
         left_out=tuple(sorted({name for r in results for name in r.score.get("left_out") or ()})),
         keys=tuple(sorted(r.key for r in results)),
         contamination=tuple(sorted({r.contamination for r in results})),
+        levels=tuple(sorted({r.level for r in results})),
         predictions=digests if all(digests := tuple(sorted(r.predictions_digest for r in results))) else (),
         learned=learned_from(results[0]),
         labels=max((labels for r in results if (labels := labels_used(r))), default=None),
@@ -128,7 +132,9 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
             }
     else:
         estimate = _over_replicates(units, scale_of(results[0], metric, class_name))
-    return replace(base, sd=_deviation(readings), **estimate)
+    bounded = scale_of(results[0], metric, class_name) == "logit"
+    perfect = bounded and estimate["value"] >= SUSPICIOUS
+    return replace(base, sd=_deviation(readings), perfect=perfect, **estimate)
 
 
 def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:
@@ -162,6 +168,8 @@ def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:
         left_out=tuple(sorted({name for s in summaries for name in s.left_out})),
         keys=tuple(sorted({key for s in summaries for key in s.keys})),
         contamination=tuple(sorted({status for s in summaries for status in s.contamination})),
+        levels=tuple(sorted({level for s in summaries for level in s.levels})),
+        perfect=any(s.perfect for s in summaries),
         labels=summaries[0].labels if len({s.labels for s in summaries}) == 1 else None,
     )
 

@@ -9,9 +9,9 @@ from bench.cells.result import Result
 from bench.leaderboard.board import Board, Row
 from bench.leaderboard.match_results import CellCoordinates, coordinates_of, wanted_coordinates
 
-BUILT_IN = "ecg-bench"
+BUILT_IN = registry.DISTRIBUTION
 """The distribution whose own methods appear on a board only where a row names them."""
-GROUP = "From other packages"
+GROUP = "From other packages (not reviewed)"
 OWN = "Your own"
 
 

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from bench.contamination.audit import Audit, TestRecords, TrainedOn, audit
 from bench.contamination.declared import UNKNOWN, declared_corpus
+from bench.runner.independence import is_foreign
 from bench.runner.resolved_cell import ResolvedCell
+from bench.training.checkpoint import read_provenance
+from bench.training.import_checkpoint import imported_facts
 
 
 def audit_cell(cell: ResolvedCell, folds: Sequence[int] = (0,), thorough: bool = False) -> Audit:
@@ -37,11 +40,13 @@ def trained_on(cell: ResolvedCell) -> TrainedOn:
     if spec is None:
         declared = cell.method.declared_corpora(cell.config)
         corpus = declared_corpus([name for name in declared if name != UNKNOWN]) if declared else None
-        return TrainedOn(name, corpus, untrained=corpus is None, by_checkpoint=False)
+        foreign = is_foreign(name)
+        return TrainedOn(name, corpus, corpus is None, by_checkpoint=False, declared=foreign or corpus is not None)
     return TrainedOn(
         name,
         spec.corpus.get("dataset"),
         untrained=spec.given is None and cell.config.pretrain.epochs == 0,
         data=spec.corpus.get("data", "real"),
         records=cell.session.pretrained_on(spec),
+        declared=spec.given is not None and bool(imported_facts(read_provenance(spec.given))),
     )

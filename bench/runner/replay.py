@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -41,14 +42,11 @@ def replay(result: Result, source: DataSource) -> Replay:
     Raises:
         ConfigError: the available data are of another kind.
     """
-    if source.kind != result.data:
-        how = "name them with --data-root" if result.data == "real" else "leave out --data-root and BENCH_DATA"
-        raise ConfigError(f"{result.cell} was run on {result.data} data, and these are {source.kind}; {how}.")
-    session = _session_of(result, source)
+    refuse_other_data(result, source)
+    session = session_of(result, source)
     cell = session.resolve(result.cell)
-    now = cell.inputs
-    changed = [words for name, words in PARTS.items() if result.inputs and result.inputs.get(name) != now.get(name)]
-    with _threads_of(result):
+    changed = changed_parts(result, cell.inputs)
+    with threads_of(result):
         table = predict_cell(cell, fresh=True).table()
     stored = result.predictions()
     ours, theirs = columns_of(table, "score"), columns_of(stored, "score")
@@ -58,8 +56,20 @@ def replay(result: Result, source: DataSource) -> Replay:
     return Replay(identical, 0.0 if identical else float(np.nanmax(np.abs(ours - theirs))), changed)
 
 
+def changed_parts(result: Result, now: dict[str, Any]) -> list[str]:
+    """The parts of a result's key that are no longer what they were, in words."""
+    return [words for name, words in PARTS.items() if result.inputs and result.inputs.get(name) != now.get(name)]
+
+
+def refuse_other_data(result: Result, source: DataSource) -> None:
+    """Raises ConfigError where a result is of real data and the source simulated, or the other way round."""
+    if source.kind != result.data:
+        how = "name them with --data-root" if result.data == "real" else "leave out --data-root and BENCH_DATA"
+        raise ConfigError(f"{result.cell} was run on {result.data} data, and these are {source.kind}; {how}.")
+
+
 @contextmanager
-def _threads_of(result: Result) -> Iterator[None]:
+def threads_of(result: Result) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
@@ -70,15 +80,19 @@ def _threads_of(result: Result) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _session_of(result: Result, source: DataSource) -> Session:
-    """The session that made a result: its overrides, corpus and checkpoint."""
+def session_of(result: Result, source: DataSource, checkpoints: bool = True) -> Session:
+    """The session that made a result: its overrides, corpus and checkpoint.
+
+    Args:
+        checkpoints: whether a checkpoint of its name is used as it is.
+    """
     overrides = parse_overrides(result.provenance.get("overrides", []), list(registry.entries(registry.METHODS)))
     corpus = (result.checkpoint.get("corpus") or {}).get("dataset")
     known = corpus in registry.entries(registry.DATASETS)
     sweep = result.provenance.get("sweep")  # what chose the overrides is part of the key
     session = Session(source, result.profile, overrides, corpus if known else None, sweep=sweep)  # type: ignore[arg-type]
     folder = source.workspace.checkpoints / str(result.checkpoint.get("name"))
-    if result.checkpoint and folder.is_dir():
+    if checkpoints and result.checkpoint and folder.is_dir():
         method = registry.load(registry.METHODS, result.cell.method)
         spec = session.checkpoint_spec(method, result.dataset["name"], result.cell.training)
         if spec is not None and spec.key != result.checkpoint["key"]:  # it was named, or imported

@@ -21,6 +21,7 @@ from bench.progress import say, track
 from bench.runner.cell_audit import contamination_of
 from bench.runner.cell_text import ceiling_of
 from bench.runner.features import features
+from bench.runner.independence import check_independence
 from bench.runner.inference_cost import cost_of
 from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.task_data import TaskData
@@ -147,7 +148,7 @@ def _compute(resolved: ResolvedCell) -> Result:
         data.task.kind,
         targets[partition.test],
         output.test,
-        _class_names(data),
+        class_names(data),
         data.examples.patient_ids[partition.test],
         validation=validation,
         bootstrap=BOOTSTRAP,
@@ -241,7 +242,7 @@ def _ceiling(data: TaskData, partition: Partition) -> dict[str, Any]:
         data.task.kind,
         data.examples.targets[partition.test],
         truth[partition.test],
-        _class_names(data),
+        class_names(data),
         data.examples.patient_ids[partition.test],
         bootstrap=0,
         metrics=[metric],
@@ -283,6 +284,7 @@ def _predict(
         )
     if not isinstance(output, ModeOutput):
         raise BenchError(f"mode {resolved.mode.name}: run returned {type(output).__name__}; expected a ModeOutput.")
+    check_independence(resolved, instance, resolved.batches(blanked))
     return output, instance
 
 
@@ -299,7 +301,7 @@ def _combine(cell: ResolvedCell, instance: Method) -> ModeOutput:
     return ModeOutput(instance.combine(scores["validation"]), instance.combine(scores["test"]))
 
 
-def _class_names(data: TaskData) -> list[str]:
+def class_names(data: TaskData) -> list[str]:
     """What the columns of the scores are called: the task's classes, or people as their targets number them."""
     return kinds.load(data.task.kind).class_names(list(data.task.classes), data.examples.targets)
 

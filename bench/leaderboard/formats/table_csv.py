@@ -15,8 +15,8 @@ from bench.leaderboard.statistics.contrasts import Kind
 FIELDS = (
     "board", "data", "profile", "complete", "protocol", "population", "row_group", "row", "variant", "column_group", "column",
     "value", "low", "high", "sd", "sd_patients", "sd_replicates", "records", "labels_training", "labels_validation", "seeds",
-    "replicates", "folds", "contamination", "text_ceiling", "text_ceiling_low", "text_ceiling_high", "missing", "published",
-    "published_sd", "same_as", "untrained_difference", "untrained_low", "untrained_high", "untrained_p",
+    "replicates", "folds", "contamination", "level", "text_ceiling", "text_ceiling_low", "text_ceiling_high", "missing",
+    "published", "published_sd", "same_as", "untrained_difference", "untrained_low", "untrained_high", "untrained_p",
     "untrained_equal", "supervised_difference", "supervised_low", "supervised_high", "supervised_p", "supervised_equal",
     "supervised_reference", "contrasts", "contrast_detectable", "pairs", "pair_detectable", "rank",
     "not_told_apart_group", "results",
@@ -54,6 +54,7 @@ def write(board: Board, tables: Sequence[Table]) -> str:
                         *scaled, summary.n_records or "", *(summary.labels or ("", "")), summary.seeds or "",
                         summary.replicates or "", summary.folds or "",
                         _text(", ".join(summary.contamination)),
+                        ", ".join(level or "own" for level in summary.levels),
                         *("" if (end := ceiling.get(part)) is None else repr(end) for part in ("value", "low", "high")),
                         _text(summary.missing),
                         "" if printed is None else printed.value,

@@ -16,6 +16,7 @@ from bench.leaderboard.comparison_notes import comparison_notes
 from bench.leaderboard.contamination import legend, marks
 from bench.leaderboard.contrast_tables import ContrastTable, contrast_tables
 from bench.leaderboard.formats.markdown import heading, mismatches, why_not
+from bench.leaderboard.proof import proof_marks
 from bench.leaderboard.site.charts import curves, survival_charts
 from bench.leaderboard.statistics.column_tests import Results
 from bench.leaderboard.statistics.comparisons import lower_is_better
@@ -202,7 +203,7 @@ def _cell(table: Table, line: Line, index: int, span: tuple[float, float] | None
         interval=spread,
         variance=number_format.variance_split(board, column, summary),
         letters=number_format.superscript(table, line, index),
-        marks=marks(summary.contamination),
+        marks=marks(summary.contamination) + proof_marks(summary, table.lines),
         best=best,
         order=summary.value,
         at=at(summary.value * scale),

@@ -179,8 +179,12 @@ def _checkpoint_is_given(card: Card) -> bool:
 
 def contamination(card: Card) -> Iterator[str]:
     """The status is one that the corpus of the checkpoint can have, and its evidence is of that corpus."""
-    status, evidence = card.contamination, card.contamination_evidence
+    evidence = card.contamination_evidence
+    status = "none" if card.contamination == "declared" else card.contamination
     if status == "unknown":
+        return
+    if card.contamination == "none" and _rests_on_a_statement(card):
+        yield "contamination: none, but only the author of the method states so; expected declared"
         return
     trained = _trained_on(card)
     if isinstance(trained, NotChecked):
@@ -210,6 +214,14 @@ def contamination(card: Card) -> Iterator[str]:
         yield f"contamination: none, but {trained} shares recordings with {card.dataset.get('name')}"
     elif not related and status == "same dataset":
         yield f"contamination: same dataset, but {trained} is not declared to share recordings with it"
+
+
+def _rests_on_a_statement(card: Card) -> bool:
+    """Whether a method of another package answers without a checkpoint of bench, and nothing was compared."""
+    entry = registry.entries(registry.METHODS).get(card.cell["method"])
+    foreign = entry is None or entry.distribution != BUILT_IN
+    compared = {"ids", "fingerprints"} & set(card.contamination_evidence.get("checked") or ())
+    return foreign and not compared and not card.checkpoint and modes.facts(card.cell["mode"]).uses_checkpoint
 
 
 def _trained_on(card: Card) -> str | NotChecked | None:

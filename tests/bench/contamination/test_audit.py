@@ -96,7 +96,7 @@ def test_a_method_that_is_not_pretrained_is_clean(workspace):
 
 @pytest.mark.parametrize(
     ("declared", "status"),
-    [(("unknown",), "unknown"), (("ICBEB", "cinc2021"), "same dataset"), (("other:heedb",), "none"), ((), "none")],
+    [(("unknown",), "unknown"), (("ICBEB", "cinc2021"), "same dataset"), (("other:heedb",), "declared"), ((), "none")],
 )
 def test_weights_from_elsewhere_are_judged_by_what_their_method_says_of_them(workspace, monkeypatch, declared, status):
     one, method = session(workspace), registry.load(registry.METHODS, "random-vit")

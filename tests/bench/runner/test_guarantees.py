@@ -148,6 +148,19 @@ def test_a_label_that_a_method_states_to_read_is_there_for_training_alone(worksp
     assert result.checkpoint["corpus"]["labels"] == ["superclass"]
 
 
+def test_predictions_that_depend_on_the_other_test_records_are_refused(workspace, plugin):
+    """Batch statistics in evaluation: the composition of the test set would leak into each score."""
+    depends = """
+        def zero_shot(self, batch, names):
+            encoded = self.encode(batch)
+            return (encoded - encoded.mean(0))[:, :1].repeat(1, len(names))
+    """
+    plugin("leaning_plugin", CURIOUS.replace("curious", "leaning") + depends)
+    report = run(workspace, methods=["leaning"], modes=["zeroshot"], corpus="ptbxl")
+    (message,) = report.failures.values()
+    assert "answers differently for a test recording alone and in a batch" in message
+
+
 def test_a_failure_is_recorded_never_cached_and_stops_nothing_else(workspace, spy, small):
     spy.fails = True
     report = run(workspace, methods=["spy", "small"], modes=["scratch", "zeroshot"], overrides=["scratch.epochs=1"])

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from bench.cli.main import app
 from bench.leaderboard.cards import judge_card, judge_cards
 from bench.leaderboard.validation.replays import ReplayRecord, record_replay
+from bench.runner.replay_from_corpus import SAME, replay_from_corpus
 from bench.storage.workspace import Workspace
 
 CLASSES = ["HYP", "NORM", "MI", "CD", "STTC"]
@@ -304,3 +305,21 @@ def test_only_a_replay_in_this_workspace_makes_a_card_replayed(forge, honest, tm
     record_replay(ReplayRecord(card.digest, True, "bit for bit"), source.workspace)
     assert judge_card(path, source=source).verdict.level == "replayed"
     assert judge_card(path).verdict.level == "rescored"
+
+
+def test_an_honest_card_is_replayed_from_its_corpus_and_invented_scores_are_not(honest, forge, tmp_path):
+    path = forge().write(tmp_path)
+    card = judge_card(path).card
+    checkpoints = sorted(honest.source.workspace.checkpoints.iterdir())
+    repeated = replay_from_corpus(card.result(), honest.source)
+    assert repeated.accepted and len(repeated.values) == 1, repeated.reason
+    assert sorted(honest.source.workspace.checkpoints.iterdir()) == checkpoints
+    assert not list(honest.source.workspace.root.glob(".replay-*"))
+    source = replace(honest.source, workspace=Workspace(tmp_path / "w"))
+    record_replay(ReplayRecord(card.digest, repeated.accepted, repeated.reason), source.workspace)
+    assert judge_card(path, source=source).verdict.level == "replayed"
+
+    forged = judge_card(invented_scores(forge()).write(tmp_path, "forged"), source=source)
+    assert forged.verdict.level == "rescored"
+    stated = forged.card.score.metrics["macro_auroc"].value
+    assert abs(stated - repeated.values[0]) > SAME

@@ -277,12 +277,16 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
     from bench.leaderboard.board_runs import board_options
     from bench.progress import say
     from bench.runner.key_memory import KeyMemory
-    from bench.runner.prepare import prepare_session
+    from bench.runner.prepare import prepare_session, without_weights
 
     memory = KeyMemory(source)
     runs, left_out = board_options(load_board(name), options, source)
     for reason in left_out:
         say(f"left out: {reason}")
+    absent = [without_weights(planned, source) for planned in runs]
+    runs = [planned for planned, methods in zip(runs, absent, strict=True) if not methods]
+    for method in dict.fromkeys(method for methods in absent for method in methods):
+        say(f"left out: the weights of {method} are not here (bench weights fetch {method})")
     if not runs:
         raise ConfigError(f"no cell of board {name} can be run here.")
     if dry_run:

@@ -14,7 +14,7 @@ from bench.errors import BenchError, ConfigError, shortened
 from bench.runner.config_source import refuse_unknown_fields
 from bench.runner.named_checkpoints import named_checkpoints, refuse_unused_checkpoints
 from bench.runner.overrides import Override, check_offer, check_overrides, method_config, parse_overrides
-from bench.runner.plan import Plan, RunOptions, plan
+from bench.runner.plan import Plan, RunOptions, checkpoint_method, plan
 
 if TYPE_CHECKING:
     from bench.method import Method
@@ -156,6 +156,25 @@ def _released_checkpoints(
     if not planned.cells:
         raise ConfigError("nothing to run: " + "; ".join(planned.left_out) + ".")
     return checkpoints
+
+
+def without_weights(options: RunOptions, source: DataSource) -> list[str]:
+    """Methods of a run that start from released weights which are neither here nor named. Nothing is fetched."""
+    if not any(modes.facts(mode).uses_checkpoint for mode in options.modes):
+        return []
+    from bench.weights.files import present
+
+    overrides = parse_overrides(options.overrides, list(registry.entries(registry.METHODS)))
+    named = {checkpoint_method(text)[0] for text in options.checkpoints}
+    absent = []
+    for name in registry.match(registry.METHODS, options.methods):
+        if name in named or not registry.entries(registry.METHODS)[name].attributes.get("published_weights"):
+            continue
+        method = registry.load(registry.METHODS, name)
+        released = method.weights_for(method_config(method, profile_of(options, source), overrides))
+        if released is not None and present(name, released, source.workspace) is None:
+            absent.append(name)
+    return absent
 
 
 def profile_of(options: RunOptions, source: DataSource) -> Profile:

@@ -138,10 +138,13 @@ rows:
 def test_inputs_of_a_released_model_share_its_weights_and_not_their_results(plugin, bench, tmp_path):
     plugin("feeds", FED)
     torch.save({"fc.weight": torch.eye(12), "fc.bias": torch.zeros(12)}, tmp_path / "first.pth")
-    assert bench("weights", "import", "fed", str(tmp_path / "first.pth")).code == 0
-    assert '"assumed": "that it works"' in bench("weights", "list", "--json").out
     board = tmp_path / "fed.yaml"
     board.write_text(BOARD)
+    absent = bench("run", "--board", str(board), "--no-track")
+    assert "left out: the weights of fed are not here (bench weights fetch fed)" in absent.err
+    assert (absent.code, "no cell of board" in absent.err) == (2, True)
+    assert bench("weights", "import", "fed", str(tmp_path / "first.pth")).code == 0
+    assert '"assumed": "that it works"' in bench("weights", "list", "--json").out
     ran = bench("run", "--board", str(board), "--no-track", "--set", "linear.epochs=2")
     assert ran.code == 0, ran.err
     page = Path(bench("leaderboard", "render", str(board)).out.strip())

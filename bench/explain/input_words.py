@@ -38,6 +38,10 @@ def input_words(entry: registry.Entry, cls: type[Method], config: MethodConfig) 
         steps += [("before the network", words) for words in before_network]
     else:
         steps.append(("before the network", f"not stated; see encode in {entry.module}, class {entry.qualname}"))
+    if (inputs := getattr(config, "inputs", "as-trained")) != "as-trained":
+        steps.append(
+            ("inputs", f"{inputs}, not as trained: bench explain {entry.name} states which of the above it keeps")
+        )
     for number, (label, words) in enumerate(steps, 1):
         yield f"  {number}. {label}: {words}"
 

@@ -92,3 +92,9 @@ def test_the_steps_in_words():
 @pytest.mark.parametrize("name", RELEASED)
 def test_every_released_model_states_what_precedes_its_network(name):
     assert as_published(registry.entries(registry.METHODS)[name]).encode
+
+
+def test_another_input_than_the_trained_one_is_said():
+    words = words_of("ecgfounder", inputs="raw-windows")
+    assert "inputs: raw-windows, not as trained" in words[-1]
+    assert any("scaling: none" in line for line in words)

@@ -61,7 +61,7 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
         options = replace(options, corpus=board.corpus)
     if not options.seeds and options.replicates is None:
         number = default_replicates(board, profile_of(options, source))
-        options = replace(options, replicates=number) if number else replace(options, seeds=range(board.seeds))
+        options = replace(options, replicates=number) if number else replace(options, seeds=list(range(board.seeds)))
     if options.fraction_rule == "stratified":
         options = replace(options, fraction_rule=board.fraction_rule)
     runs: dict[tuple, list[str]] = {}

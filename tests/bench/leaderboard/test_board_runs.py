@@ -1,11 +1,13 @@
 """Corpus and draw of labels that a board states for its runs, and options that go before them."""
 
+from dataclasses import asdict
 from types import SimpleNamespace
 
 from bench.leaderboard.board import load_board
 from bench.leaderboard.board_runs import board_options
 from bench.runner.overrides import mode_config, parse_overrides
 from bench.runner.plan import RunOptions
+from bench.storage.artifacts import digest
 from methods.llm_dan import LLMDAN
 
 
@@ -39,6 +41,20 @@ def test_a_board_over_five_seeds_runs_them_unless_others_are_asked_for():
         assert {tuple(run.seeds) for run in runs(f"mmcl_table{table}")} == {(0, 1, 2, 3, 4)}
     assert {tuple(run.seeds) for run in runs("mmcl_table2", seeds=(3,))} == {(3,)}
     assert {tuple(run.seeds) for run in runs()} == {(0,)}
+
+
+def test_runs_of_a_board_can_be_remembered_by_their_options():
+    """Keys of finished plans are kept under a digest of the options (:mod:`bench.runner.key_memory`)."""
+    assert len({digest(asdict(run)) for run in runs("mmcl_table2")}) == len(runs("mmcl_table2"))
+
+
+def test_a_column_of_a_change_is_run_with_and_without_it():
+    planned = [run for run in runs("input_fidelity") if run.methods == ["ecgfounder"]]
+    assert {override for run in planned for override in run.overrides} == {
+        f'ecgfounder.inputs="{inputs}"'
+        for inputs in ("as-trained", "raw-windows", "ptbxl-zscore", "100hz", "250hz", "500hz", "avl-avf-exchanged")
+    }
+    assert {len(run.tasks) for run in planned} == {4}
 
 
 def test_a_board_without_published_numbers_runs_replicates_unless_others_are_asked_for():

@@ -33,7 +33,7 @@ class CODE15Findings(ColumnTask):
 
 
 class CODETestFindings(ColumnTask):
-    """The same six, trained on CODE-15 % and tested on CODE-test, whose labels several cardiologists agreed on."""
+    """Six findings, trained on CODE-15 % and tested on CODE-test, whose labels several cardiologists agreed on."""
 
     name = "code-test"
     dataset = "code15-with-test"

@@ -25,7 +25,7 @@ _LISTED = {
     "description": 0,
 }
 """Columns of the listing -> rank: on a narrow terminal those with the highest are left out."""
-_SHORTEST = 34
+_SHORTEST = 28
 """Characters of the description, at least."""
 
 YearOption = Annotated[

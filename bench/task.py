@@ -187,18 +187,19 @@ class MultilabelTask(Task):
     def examples(self, records: pd.DataFrame) -> Examples:
         import numpy as np
 
+        from bench.storage.large_array import large_array
+
         position = {name: i for i, name in enumerate(self.classes)}
-        targets = np.zeros((len(records), len(position)), np.uint8)
-        for row, labels in enumerate(records[self.column]):
-            for label in labels:
-                if label in position:
-                    targets[row, position[label]] = 1
-        labelled = np.asarray(targets.any(axis=1))
-        chosen = records[labelled]
+        present = [[position[label] for label in labels if label in position] for labels in records[self.column]]
+        chosen = records[[bool(columns) for columns in present]]
+        targets = large_array((len(chosen), len(position)), np.uint8)  # a thousand classes of a million records
+        targets[:] = 0
+        for row, columns in enumerate(filter(None, present)):
+            targets[row, columns] = 1
         return Examples(
             record_ids=chosen.index.to_numpy(dtype=str),
             patient_ids=chosen["patient_id"].to_numpy(dtype=str),
-            targets=targets[labelled],
+            targets=targets,
             columns=chosen.reset_index(drop=True),
         )
 

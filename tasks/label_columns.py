@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from bench.storage.large_array import large_array
 from bench.task import Examples, Task
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ def multi_hot(labels: Iterable[Iterable[str]], classes: Mapping[str, str]) -> np
     """uint8 [record, class]: whether each class is among the labels of each record; other labels are left out."""
     position = {name: column for column, name in enumerate(classes)}
     rows = [[position[label] for label in record_labels if label in position] for record_labels in labels]
-    targets = np.zeros((len(rows), len(position)), np.uint8)
+    targets = large_array((len(rows), len(position)), np.uint8)
+    targets[:] = 0
     for row, columns in enumerate(rows):
         targets[row, columns] = 1
     return targets

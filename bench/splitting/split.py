@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -39,7 +40,7 @@ from bench.errors import ConfigError, DataError, UnknownName
 from bench.reading.text_file import said
 from bench.reading.yaml_file import read_yaml
 from bench.splitting.rules import ColumnRule, Partition, RepeatedStratifiedCV
-from bench.splitting.stratify import are_labels
+from bench.splitting.stratify import CHUNK, are_labels
 
 if TYPE_CHECKING:
     from bench.task import Examples, Task
@@ -216,10 +217,9 @@ class Split:
             counts = np.bincount(examples.targets[rows], minlength=len(names))
             classes = dict(zip(names, counts.tolist(), strict=True))
         elif names and labels:
-            columns = [examples.targets[:, k][rows] for k in range(examples.targets.shape[1])]
-            classes = {name: np.count_nonzero(column > 0) for name, column in zip(names, columns, strict=True)}
+            classes = _counts(names, examples.targets, rows, lambda part: part > 0)
             if examples.targets.dtype.kind == "f":
-                known = {name: np.count_nonzero(column >= 0) for name, column in zip(names, columns, strict=True)}
+                known = _counts(names, examples.targets, rows, lambda part: part >= 0)
         return PartitionFacts(
             records=len(rows),
             patients=len(np.unique(examples.patient_ids[rows])),
@@ -256,6 +256,16 @@ class Split:
             if expected.digest is not None and digest != expected.digest:
                 differences.append(f"digest {digest}, expected {expected.digest}: record ids or labels differ")
         return SplitReport(self.name, complete, digest, facts, expected, differences)
+
+
+def _counts(
+    names: Sequence[str], targets: np.ndarray, rows: np.ndarray, counted: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, int]:
+    """Class -> in how many of some rows its target counts."""
+    total = np.zeros(len(names), np.int64)
+    for first in range(0, len(rows), CHUNK):
+        total += np.count_nonzero(counted(targets[rows[first : first + CHUNK]]), axis=0)
+    return dict(zip(names, total.tolist(), strict=True))
 
 
 def _differences(name: str, facts: PartitionFacts, stated: PartitionFacts) -> list[str]:

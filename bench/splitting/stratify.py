@@ -7,17 +7,33 @@ that the same records give the same cut on every machine and with every version 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int64
 
+CHUNK = 4096
+"""Examples whose targets are looked at together: of a thousand classes and a million examples they do not fit into memory."""
+
 
 def are_labels(targets: np.ndarray) -> bool:
     """Whether targets [example, class] are labels: integers, or floats that are 0, 1 or unknown (NaN)."""
-    if np.issubdtype(targets.dtype, np.integer):
+    if np.issubdtype(targets.dtype, np.integer) or targets.ndim != 2:
         return targets.ndim == 2
-    return targets.ndim == 2 and bool(((targets == 0) | (targets == 1) | np.isnan(targets)).all())
+    return all(((part == 0) | (part == 1) | np.isnan(part)).all() for part in chunks(targets))
+
+
+def chunks(targets: np.ndarray) -> Iterator[np.ndarray]:
+    """The targets, some examples at a time."""
+    return (targets[first : first + CHUNK] for first in range(0, len(targets), CHUNK))
+
+
+def positives(targets: np.ndarray) -> Int64[np.ndarray, " class"]:
+    """How many examples have each label; an unknown one does not count."""
+    counts = np.zeros(targets.shape[1], np.int64)
+    for part in chunks(targets):
+        counts += np.count_nonzero(part > 0, axis=0)
+    return counts
 
 
 def strata(targets: np.ndarray, minimum: int = 1) -> Int64[np.ndarray, " example"]:
@@ -137,11 +153,13 @@ def stratified_folds(
 
 def _rarest_label(targets: np.ndarray) -> np.ndarray:
     """The column of each row's rarest label, the first of equally rare ones; the number of columns for rows without."""
-    order = np.argsort([np.count_nonzero(column > 0) for column in targets.T], kind="stable")
-    rarest = np.full(len(targets), targets.shape[1])
-    for column in order[::-1]:
-        rarest[targets[:, column] > 0] = column
-    return rarest
+    frequency, none = positives(targets), np.iinfo(np.int64).max
+    parts = [np.zeros(0, np.int64)]
+    for part in chunks(targets):
+        present = part > 0
+        rarest = np.where(present, frequency, none).argmin(axis=1)
+        parts.append(np.where(present.any(axis=1), rarest, targets.shape[1]))
+    return np.concatenate(parts)
 
 
 def _multi_hot(labels: Sequence[Sequence[str]]) -> np.ndarray:

@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from bench.splitting import split as split_module
+from bench.splitting import stratify
 from bench.splitting.label_fractions import labelled_subset
 from bench.splitting.rules import ColumnRule
 from bench.splitting.split import Split, SplitFile
 from bench.splitting.stratify import are_labels, strata
-from bench.task import Examples
+from bench.storage import large_array
+from bench.task import Examples, MultilabelTask
 
 LABELS = np.array([[1, 0], [0, 1], [1, 1], [0, 0], [0, 0], [1, 0]], np.uint8)
 RULE = {"kind": "column", "column": "part", "train": ["a"], "validation": ["b"], "test": ["c"]}
@@ -64,3 +67,33 @@ def test_deciles_are_of_the_known_values():
     values = np.r_[np.arange(100.0), np.full(20, np.nan)][:, None]
     group = strata(values)
     assert np.array_equal(np.bincount(group), [10] * 10 + [20])
+
+
+def test_targets_of_any_size_are_counted_a_few_examples_at_a_time(monkeypatch):
+    rng = np.random.default_rng(1)
+    targets = (rng.random((90, 5)) < 0.3).astype(np.float32)
+    targets[rng.random((90, 5)) < 0.2] = np.nan
+    split = Split("s", split_of().content.model_copy(update={"classes": list("ABCDE")}))
+    many = Examples(np.arange(90).astype(str), np.arange(90).astype(str), targets, pd.DataFrame(index=range(90)))
+    whole = strata(targets), are_labels(targets), split.facts(many, np.arange(5, 80))
+    for module in (stratify, split_module):
+        monkeypatch.setattr(module, "CHUNK", 7)
+    assert np.array_equal(whole[0], strata(targets))
+    assert whole[1:] == (are_labels(targets), split.facts(many, np.arange(5, 80)))
+    assert whole[2].classes["B"] == np.nansum(targets[5:80, 1])
+
+
+def test_labels_of_many_classes_lie_in_a_file(monkeypatch):
+    class Codes(MultilabelTask):
+        """Codes."""
+
+        column = "codes"
+        classes = {str(k): str(k) for k in range(50)}  # noqa: RUF012
+
+    records = pd.DataFrame(
+        {"patient_id": ["a", "b", "c"], "codes": [["1", "49"], ["x"], ["7"]]}, index=["r0", "r1", "r2"]
+    )
+    monkeypatch.setattr(large_array, "IN_MEMORY", 60)
+    targets = Codes().examples(records).targets
+    assert isinstance(targets, np.memmap) and targets.dtype == np.uint8
+    assert [np.flatnonzero(row).tolist() for row in targets] == [[1, 49], [7]]

@@ -291,9 +291,11 @@ def _results(workspace: Any, cards: Path | None) -> list[Any]:
             from bench.errors import ConfigError
 
             raise ConfigError(f"--cards {cards}: no such folder; expected a folder of result cards.")
+        from bench.data.source import DataSource
         from bench.leaderboard.cards import read_cards
         from bench.leaderboard.frozen_boards import unpack_comparisons
 
         unpack_comparisons(cards, workspace.cache / "comparisons")
-        results = {result.key: result for result in read_cards(cards)} | results
+        source = DataSource(workspace)  # cards that were replayed in this workspace are shown as such
+        results = {result.key: result for result in read_cards(cards, source)} | results
     return list(results.values())

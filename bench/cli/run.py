@@ -350,6 +350,7 @@ def _as_json(result: Any) -> dict[str, Any]:
 
     value = asdict(result) | {"cell": result.cell.to_dict()}
     value["folder"] = str(result.folder)
+    del value["level"]  # of cards alone
     return value
 
 

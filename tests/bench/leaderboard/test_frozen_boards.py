@@ -12,7 +12,7 @@ from bench.cells.result import read_results
 from bench.cli.main import app
 from bench.errors import ConfigError, DataError
 from bench.leaderboard.cards import COMPARISONS, PACK
-from bench.leaderboard.frozen_boards import check_frozen, freeze, put_table, write_again
+from bench.leaderboard.frozen_boards import check_frozen, freeze, judge_frozen, put_table, write_again
 from bench.storage.artifacts import digest
 
 BOARD = """\
@@ -50,6 +50,27 @@ def test_a_kept_board_is_what_its_cards_give_letters_of_the_paired_tests_include
     text = (folder / "two.md").read_text()
     assert "<sup>a</sup>" in text and "<sup>b</sup>" in text  # no predictions are here any more
     assert {path.name for path in folder.iterdir()} == {PACK, COMPARISONS, "two.md", "two.csv", "two.tex"}
+
+
+def test_p_values_edited_with_their_digest_and_boards_contradict_the_predictions(folder, cells):
+    """Without predictions they cannot be checked, and the verdict states so."""
+
+    def forge():
+        content = json.loads((folder / COMPARISONS).read_text())
+        for test in content["tests"].values():
+            test["p"] = [0.9 for _ in test["p"]]
+        content["digest"] = digest(content["tests"])
+        (folder / COMPARISONS).write_text(json.dumps(content))
+        write_again(folder)
+
+    forge()
+    unproven = judge_frozen(folder)
+    assert unproven.problems == [] and "need predictions" in unproven.unchecked[0]
+    freeze(["two"], cells, folder, with_predictions=True)
+    honest = judge_frozen(folder)
+    assert (honest.problems, honest.unchecked) == ([], [])
+    forge()
+    assert any("not what the predictions give" in problem for problem in judge_frozen(folder).problems)
 
 
 @pytest.mark.parametrize("suffix", [".md", ".csv", ".tex"])

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import copy
 import functools
+import gc
 import importlib
 import math
 import multiprocessing
@@ -21,6 +22,7 @@ import pytest
 import typer.main
 from jaxtyping import install_import_hook
 
+gc.disable()  # nothing of what is imported and collected goes away: see pytest_collection_finish
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes share two cores
 PLACES = ("BENCH_DATA", "BENCH_WORKSPACE", "BENCH_SIMULATED_RECORDS", "MLFLOW_TRACKING_URI")
 for name in PLACES:
@@ -50,7 +52,51 @@ hypothesis.settings.load_profile("bench")  # a suite that fails by chance, or on
 os.fsync = lambda handle: None  # no power fails here
 typer.main.get_command = functools.cache(typer.main.get_command)  # a real process makes its commands once, too
 
+LATE = ("torch._dynamo", "matplotlib.pyplot", "mlflow")
+"""Imported by functions. They count as the start, or the first room in each process would pay for all others."""
+
 REAL = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_finish(session):
+    """What lives as long as the process is not walked again by each full collection of garbage."""
+    if session.config.getoption("--budgets") or session.config.getoption("--write-times"):
+        for name in LATE:
+            importlib.import_module(name)
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def made_once():
+    """Entries of the built-in packages, which no test changes, and resampled recordings are made once per process.
+
+    Each test with a plugin reads the entries again, and each workspace resamples the same simulated recordings.
+    """
+    from bench import registry
+    from bench.signals import derived
+    from bench.signals.store import SignalStore
+
+    entries_of, transform, recordings = registry._entries_of, derived.transformed, {}
+    built_in = functools.cache(lambda point: list(entries_of(point)))
+
+    @functools.wraps(transform)
+    def transformed(store, rows, wanted):
+        if type(store) is not SignalStore:  # recordings in memory
+            return transform(store, rows, wanted)
+        changed = (store.path / "signals.npy").stat().st_mtime_ns  # where a test damages a store
+        key = (store.path.resolve(), changed, store.signals_digest, rows.tobytes(), wanted)
+        if key not in recordings:
+            if len(recordings) == 16:  # of a few megabytes each
+                del recordings[next(iter(recordings))]
+            recordings[key] = transform(store, rows, wanted)
+        return list(recordings[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_entries_of", lambda p: built_in(p) if p.name == "builtin" else entries_of(p))
+        patch.setattr(derived, "transformed", transformed)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,11 @@ from bench.checks.check import Broken, Check, DoesNotApply
 from bench.checks.method_checks import (
     CHECKS,
     MethodSubject,
+    a_step_is_finite_and_moves_trainable_weights_only,
     builds_at_published_size,
+    encodes_any_batch_size,
     every_trainable_weight_gets_a_gradient,
+    the_loss_falls_on_a_batch_seen_again,
 )
 from bench.method import Method
 from bench.runner.overrides import method_config
@@ -48,10 +51,34 @@ SMALL = {"clef-small", "ecg-cpc", "merl-released", "pclr", "pclr-lead-ii"}
 encode is checked in test_released_*.py."""
 
 
+SIZED = (
+    builds_at_published_size,
+    a_step_is_finite_and_moves_trainable_weights_only,
+    the_loss_falls_on_a_batch_seen_again,
+    encodes_any_batch_size,
+)
+"""Checks that sizes and rates of a profile can break. The others are kept or broken by networks of any size."""
+
+
+@pytest.fixture(scope="module", params=[name for name in METHODS if name not in RELEASED])
+def at_smoke_size(request, tmp_path_factory) -> MethodSubject:
+    """A method with the sizes and rates of its smoke profile."""
+    return MethodSubject.of(registry.load(registry.METHODS, request.param), tmp_path_factory.mktemp("example"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in RELEASED - SMALL])
-def test_keeps_the_contract_at_smoke_size(name):
-    """As ``bench check --all`` runs it; a method's smoke profile can be pretrained."""
+@pytest.mark.parametrize("check", SIZED, ids=lambda check: check.__name__)
+def test_keeps_the_contract_at_smoke_size(at_smoke_size, check):
+    try:
+        check(at_smoke_size)
+    except DoesNotApply as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_a_released_model_keeps_the_contract(name):
+    """As ``bench check --all`` runs it."""
     assert [
         verdict
         for verdict in check_method(registry.load(registry.METHODS, name), slow=True)

@@ -38,7 +38,9 @@ def test_the_500_recordings_are_read_whole_and_said_to_be_a_subset(real_data, tm
 
 @pytest.fixture(scope="module")
 def subset_results(real_data_folder, tmp_path_factory):
-    """K-MERL (fewer epochs, for time) and the untrained ResNet on 1,625 real recordings, a tenth of the labels, `smoke`.
+    """K-MERL and the untrained ResNet on 1,625 real recordings, a tenth of the labels, `smoke`.
+
+    K-MERL has longer tokens, smaller batches and fewer epochs than `smoke`: a third of the time, and it learns as much.
 
     The other methods on the same recordings: leaderboards/ptbxl-subset.
     """
@@ -51,7 +53,7 @@ def subset_results(real_data_folder, tmp_path_factory):
         ["zeroshot", "linear"],
         fractions=(0.1,),
         profile="smoke",
-        overrides=["kmerl.pretrain.epochs=16"],
+        overrides=["kmerl.pretrain.epochs=12", "kmerl.pretrain.batch_size=32", "kmerl.segment=50"],
         track=False,
     )
     report = execute.run(options, source)

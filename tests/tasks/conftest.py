@@ -23,6 +23,26 @@ def cohorts(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True, scope="session")
+def read_once(cohorts):
+    """Records of the shared UK Biobank, whose tables take long to read and which no test changes, are read once."""
+    from tasks.datasets.ukb import UKBiobank
+
+    read, known = UKBiobank.records, {}
+
+    def records(self):
+        root = self.root.resolve()
+        if cohorts.resolve() not in root.parents:
+            return read(self)
+        if root not in known:
+            known[root] = read(self)
+        return known[root].copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UKBiobank, "records", records)
+        yield
+
+
 @pytest.fixture(scope="module")
 def source(cohorts, tmp_path_factory) -> DataSource:
     """Cohorts of 200 recordings, in a separate workspace for the results of each module."""

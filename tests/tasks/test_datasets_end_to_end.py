@@ -9,7 +9,7 @@ from bench.errors import ConfigError
 from bench.runner.execute import run
 from bench.runner.plan import RunOptions
 
-QUICK = ["pretrain.epochs=1", "linear.epochs=2"]
+QUICK = ["pretrain.epochs=1", "width=8", "linear.epochs=2"]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,9 @@ def test_a_task_of_each_dataset_is_scored(source, task, metric):
 
 @pytest.mark.parametrize("task", ["ptbxl-identification", "icbeb-identification", "ptbxl-identification-across"])
 def test_persons_are_identified_by_fine_tuning_too(source, task):
-    options = RunOptions(["random-resnet"], [task], ["finetune"], overrides=["finetune.epochs=1"], track=False)
+    options = RunOptions(
+        ["random-resnet"], [task], ["finetune"], overrides=["finetune.epochs=1", "width=8"], track=False
+    )
     report = run(options, source)
     assert report.failures == {}
     (result,) = report.results

@@ -9,6 +9,7 @@ import pytest
 
 from bench.batch import ECGBatch
 from bench.data.batches import BatchSource
+from bench.data.source import DataSource
 from bench.errors import ConfigError, DataError
 from bench.runner.plan import RunOptions, plan
 from bench.scoring.classification import auroc
@@ -18,6 +19,7 @@ from bench.signals.input_spec import InputSpec
 from bench.signals.store import DamagedStore
 from bench.signals.windows import SignalView
 from bench.splitting.split import load_split
+from bench.storage.workspace import Workspace
 from tasks import ukb
 from tasks.datasets.simulated.ukb import simulate_ukb
 from tasks.datasets.simulated.ukb_hearts import draw_participant, patient_of, true_risks
@@ -187,8 +189,9 @@ def test_batches_bring_images_tabular_data_and_the_recorder_s_beats(root, store,
     assert np.abs(two[0] - store.recorder_beats(rows[:1])[0, 0]).max() > 0
 
 
-def test_an_altered_image_is_never_read_and_made_again(root, store, place):
-    altered = place / "altered"
+def test_an_altered_image_is_never_read_and_made_again(tmp_path):
+    few = DataSource(Workspace(tmp_path / "workspace"), simulated_records=12)
+    root, store, altered = few.dataset("ukb").root, few.store("ukb"), tmp_path / "altered"
     images = prepare_images(UKBiobank(root), store, altered, 20)
     rows = np.flatnonzero(images.available)
     whole = images.batch(rows)

@@ -143,20 +143,21 @@ def larger(tmp_path_factory) -> DataSource:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("method", "settings"),
+    ("method", "cohort", "settings"),
     [
-        ("llm-dan", ["pretrain.epochs=2"]),
-        ("mmcl", ["pretrain.epochs=6", "mdm_pretrain.epochs=1", "image_pretrain.epochs=1"]),
+        ("llm-dan", "source", ["pretrain.epochs=2"]),
+        ("mmcl", "larger", ["pretrain.epochs=6", "mdm_pretrain.epochs=1", "image_pretrain.epochs=1"]),
     ],
 )
-def test_pretrained_from_the_files_on_they_measure_hearts_better_than_chance(larger, method, settings):
+def test_pretrained_from_the_files_on_they_measure_hearts_better_than_chance(request, method, cohort, settings):
+    source = request.getfixturevalue(cohort)
     options = RunOptions([method], ["ukb-phenotypes"], ["linear"], overrides=settings, track=False)
-    report = run(options, larger)
+    report = run(options, source)
     assert report.failures == {}
     (result,) = report.results
     correlation = result.score["metrics"]["pearson_r"]
     assert correlation["low"] > 0, correlation
     assert result.checkpoint["corpus"]["dataset"] == {"llm-dan": "ptbxl", "mmcl": "ukb"}[method]
-    losses = pd.read_csv(larger.workspace.checkpoints / result.checkpoint["name"] / "history.csv")
+    losses = pd.read_csv(source.workspace.checkpoints / result.checkpoint["name"] / "history.csv")
     last = losses[losses["stage"] == "contrast"]["contrast"] if method == "mmcl" else losses["reconstruction"]
     assert last.iloc[-1] < last.iloc[0]

@@ -205,7 +205,7 @@ def test_ctrl_c_stops_within_five_seconds_and_nothing_is_lost(start, workspace, 
     assert time.monotonic() - asked < 5
     kept = table(workspace)
     assert 0 < len(kept) < 8
-    assert ended(start("slow", workspace.root, jobs)) == 0
+    assert ended(start("slow", workspace.root, 1)) == 0  # which starts no further processes
     assert kept.items() <= table(workspace).items()
     assert told_apart(workspace) == undisturbed
 

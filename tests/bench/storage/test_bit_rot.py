@@ -32,6 +32,8 @@ FILES = (
 )
 
 built: list[tuple[Workspace, Path, dict]] = []
+untouched: list[Path] = []
+"""The workspace, as long as its last test has left it as it was."""
 
 
 @pytest.fixture
@@ -43,9 +45,12 @@ def finished(small, tmp_path_factory):
         copy = workspace.root.with_name("copy")
         shutil.copytree(workspace.root, copy)
         built.append((workspace, copy, undisturbed))
+        untouched.append(workspace.root)
     workspace, copy, undisturbed = built[0]
-    shutil.rmtree(workspace.root)
-    shutil.copytree(copy, workspace.root)
+    if not untouched:
+        shutil.rmtree(workspace.root)
+        shutil.copytree(copy, workspace.root)
+    untouched.clear()
     return workspace, undisturbed
 
 
@@ -98,6 +103,7 @@ def test_a_flipped_bit_is_found(finished, kind, name):
     assert artifact_index.verify(artifact)
     path.write_bytes(whole)
     assert artifact_index.verify(artifact) is None
+    untouched.append(workspace.root)
 
 
 @pytest.mark.filterwarnings("ignore:.*made again")

@@ -52,11 +52,17 @@ def site(tmp_path_factory, results) -> Path:
     return write_site(boards(), results, tmp_path_factory.mktemp("site")).parent
 
 
-def test_the_garbage_collector_is_left_as_it_was_whatever_happens(tmp_path):
+@pytest.mark.parametrize("by_the_caller", [False, True])
+def test_the_garbage_collector_is_left_as_it_was_whatever_happens(tmp_path, by_the_caller):
+    (gc.freeze if by_the_caller else gc.unfreeze)()
     before = gc.get_freeze_count()
-    with pytest.raises(AttributeError):
-        write_site({"broken": None}, [], tmp_path)
-    assert gc.get_freeze_count() == before
+    try:
+        with pytest.raises(AttributeError):
+            write_site({"broken": None}, [], tmp_path)
+        assert gc.get_freeze_count() == before
+        assert bool(before) == by_the_caller
+    finally:
+        gc.freeze()  # as pytest_collection_finish in tests/conftest.py
 
 
 class Page(html.parser.HTMLParser):

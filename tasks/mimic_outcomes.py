@@ -125,7 +125,7 @@ class MIMICChapters(CodedTask):
     """The chapters of ICD-10 in which the discharge diagnoses of a stay lie."""
 
     name = "mimic-icd-chapters"
-    dataset = "mimic-iv-ecg-outcomes"
+    dataset = "mimic-outcomes"
     split = "mimic-icd-chapters"
     column = "chapters"
     stated = "icd10"
@@ -137,7 +137,7 @@ class MIMICCardiac(CodedTask):
     """36 categories of circulatory disease (ICD-10, chapter IX) among the discharge diagnoses of a stay."""
 
     name = "mimic-icd-cardiac"
-    dataset = "mimic-iv-ecg-outcomes"
+    dataset = "mimic-outcomes"
     split = "mimic-icd-cardiac"
     column = "icd10"
     stated = "icd10"
@@ -162,7 +162,7 @@ class MIMICAge(Measured):
     """Age in years, up to 89."""
 
     name = "mimic-age"
-    dataset = "mimic-iv-ecg-outcomes"
+    dataset = "mimic-outcomes"
     split = "mimic-age"
     classes: ClassVar[dict[str, str]] = {"age": "age in years"}
     source = EXT_ICD
@@ -172,7 +172,7 @@ class MIMICIntervals(Measured):
     """RR, QRS, QT, QTc and the axes of P, QRS and T, as the machine measured them."""
 
     name = "mimic-intervals"
-    dataset = "mimic-iv-ecg-outcomes"
+    dataset = "mimic-outcomes"
     split = "mimic-intervals"
     classes = MEASUREMENTS
     source = "Gow et al., PhysioNet 2023 (machine_measurements.csv)"
@@ -183,7 +183,7 @@ class MIMICSex(Task):
 
     name = "mimic-sex"
     kind = "multiclass"
-    dataset = "mimic-iv-ecg-outcomes"
+    dataset = "mimic-outcomes"
     split = "mimic-sex"
     classes: ClassVar[dict[str, str]] = {"male": "ECG of a man", "female": "ECG of a woman"}
     source = EXT_ICD
@@ -198,7 +198,7 @@ class MDSDeterioration(Measured):
 
     name = "mds-ed-deterioration"
     kind = "multilabel"
-    dataset = "mimic-iv-ecg-outcomes"
+    dataset = "mimic-outcomes"
     split = "mds-ed-deterioration"
     fold = "mds_fold"
     classes = TREATMENT | INTENSIVE_CARE | MORTALITY
@@ -210,7 +210,7 @@ class MDSMortality(Measured):
 
     name = "mds-ed-mortality"
     kind = "multilabel"
-    dataset = "mimic-iv-ecg-outcomes"
+    dataset = "mimic-outcomes"
     split = "mds-ed-mortality"
     fold = "mds_fold"
     classes = MORTALITY
@@ -222,7 +222,7 @@ class MDSIntensiveCare(Measured):
 
     name = "mds-ed-icu"
     kind = "multilabel"
-    dataset = "mimic-iv-ecg-outcomes"
+    dataset = "mimic-outcomes"
     split = "mds-ed-icu"
     fold = "mds_fold"
     classes = INTENSIVE_CARE

@@ -1,4 +1,4 @@
-"""Further questions of PTB-XL: age, sex, and form, rhythm and subclass without their rarest classes, as in ecg-fix.
+"""Further questions of PTB-XL: age, sex, intervals, and the classes of ecg-fix, without the rarest ones.
 
 ecg-fix ("PTBXL_C") leaves out thirteen classes that have few positives in the test fold, and then the recordings that are
 left without a class. Labels, folds and prompts are those of the tasks with all classes.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from bench.task import Examples, MultilabelTask, Task
+from tasks.label_columns import examples_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,12 +114,7 @@ class PTBXLAge(Task):
 
     def examples(self, records: pd.DataFrame) -> Examples:
         chosen = records[records["age"].between(0, 89).to_numpy(bool)]
-        return Examples(
-            record_ids=chosen.index.to_numpy(dtype=str),
-            patient_ids=chosen["patient_id"].to_numpy(dtype=str),
-            targets=chosen[["age"]].to_numpy(np.float64),
-            columns=chosen.reset_index(drop=True),
-        )
+        return examples_of(chosen, chosen[["age"]].to_numpy(np.float64))
 
 
 class PTBXLSex(Task):
@@ -133,9 +129,25 @@ class PTBXLSex(Task):
 
     def examples(self, records: pd.DataFrame) -> Examples:
         chosen = records[records["sex"].isin((0, 1)).to_numpy(bool)]
-        return Examples(
-            record_ids=chosen.index.to_numpy(dtype=str),
-            patient_ids=chosen["patient_id"].to_numpy(dtype=str),
-            targets=chosen["sex"].to_numpy(np.int64),
-            columns=chosen.reset_index(drop=True),
-        )
+        return examples_of(chosen, chosen["sex"].to_numpy(np.int64))
+
+
+class PTBXLIntervals(Task):
+    """RR, PR, QRS and QT of PTB-XL's recordings in ms, as 12SL measured them; what it could not measure is unknown."""
+
+    name = "ptbxl-intervals"
+    kind = "regression"
+    dataset = "ptbxl-features"
+    split = "ptbxl-intervals"
+    classes: ClassVar[dict[str, str]] = {
+        "rr": "RR interval in ms",
+        "pr": "PR interval in ms",
+        "qrs": "QRS duration in ms",
+        "qt": "QT interval in ms",
+    }
+    source = "Strodthoff et al., Scientific Data 10:279, 2023 (PTB-XL+)"
+
+    def examples(self, records: pd.DataFrame) -> Examples:
+        values = records[list(self.classes)].to_numpy(np.float64)
+        known = np.isfinite(values).any(axis=1)
+        return examples_of(records[known], values[known])

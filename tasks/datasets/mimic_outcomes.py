@@ -34,7 +34,7 @@ class MIMICOutcomes(MIMICIVECG):
 
     # Strodthoff et al., European Heart Journal - Digital Health 5:454, 2024 (Ext-ICD). A dataset apart from the corpus,
     # so that a corpus that was pretrained on does not change when a companion is put next to it.
-    name = "mimic-iv-ecg-outcomes"
+    name = "mimic-outcomes"
     title = "MIMIC-IV-ECG with outcomes (Ext-ICD, MDS-ED)"
     url = "https://physionet.org/content/mimic-iv-ecg-ext-icd-labels/1.0.1/"
     access = "credentialed"

@@ -37,7 +37,7 @@ def pages(monkeypatch):
         "ptbdb",
         "zzu-pecg",
         "incart",
-        "mimic-iv-ecg-outcomes",
+        "mimic-outcomes",
         "code15",
         "code-test",
         "sami-trop",

@@ -131,5 +131,5 @@ def test_tables_that_do_not_fit_are_refused(simulated, tmp_path):
 
 
 def test_overlaps_hold_both_ways():
-    assert relation("mimic-iv-ecg", "mimic-iv-ecg-outcomes") is not None
+    assert relation("mimic-iv-ecg", "mimic-outcomes") is not None
     assert relation("mds-ed", "symile-mimic") is not None

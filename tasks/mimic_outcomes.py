@@ -150,10 +150,11 @@ class Measured(Task):
 
     kind = "regression"
     fold: ClassVar[str] = "strat_fold"
+    number: ClassVar[type] = np.float64
+    """The type of the targets; labels that may be unknown are float32."""
 
     def examples(self, records: pd.DataFrame) -> Examples:
-        dtype = np.float64 if self.kind == "regression" else np.float32
-        values = records[list(self.classes)].to_numpy(dtype)
+        values = records[list(self.classes)].to_numpy(self.number)
         known = np.isfinite(values).any(axis=1) & records[self.fold].ge(0).to_numpy(bool)
         return examples_of(records[known], values[known])
 
@@ -201,6 +202,7 @@ class MDSDeterioration(Measured):
     dataset = "mimic-outcomes"
     split = "mds-ed-deterioration"
     fold = "mds_fold"
+    number = np.float32
     classes = TREATMENT | INTENSIVE_CARE | MORTALITY
     source = MDS_ED
 
@@ -213,6 +215,7 @@ class MDSMortality(Measured):
     dataset = "mimic-outcomes"
     split = "mds-ed-mortality"
     fold = "mds_fold"
+    number = np.float32
     classes = MORTALITY
     source = MDS_ED
 
@@ -225,5 +228,6 @@ class MDSIntensiveCare(Measured):
     dataset = "mimic-outcomes"
     split = "mds-ed-icu"
     fold = "mds_fold"
+    number = np.float32
     classes = INTENSIVE_CARE
     source = MDS_ED

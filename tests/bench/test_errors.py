@@ -1,8 +1,12 @@
 """Messages of errors."""
 
+import warnings
+
+import numpy as np
 import pytest
 
-from bench.errors import UnknownName
+from bench.errors import UnknownName, quiet_libraries
+from bench.signals.filter_steps import running_median
 
 FIELDS = ["fs", *(f"{section}.field{i}" for section in ("pretrain", "linear") for i in range(40))]
 
@@ -34,3 +38,11 @@ def test_many_names_are_not_all_printed_where_a_command_lists_them():
 
 def test_a_name_as_long_as_a_file_neither_fills_the_screen_nor_takes_long():
     assert len(str(UnknownName("method", "m" * 1_000_000, ["merl"]))) < 200
+
+
+def test_a_median_over_more_than_the_recording_warns_nobody():
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        quiet_libraries()
+        assert running_median(np.ones((1, 3)), 9).tolist() == [[0, 0, 0]]  # most of the window is beyond the ends
+    assert shown == []

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli import options as o
+from bench.errors import ConfigError
 from bench.progress import without_markup
 from bench.registry import modes_of
 
@@ -39,7 +40,7 @@ SearchOption = Annotated[
 
 
 def methods_command(
-    pattern: Annotated[str | None, typer.Argument(help="A name or wildcard.")] = None,
+    pattern: Annotated[str | None, typer.Argument(help="A name, a wildcard, or a word to search for.")] = None,
     family: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,7 +67,7 @@ def methods_command(
     """List the methods, a line each; with a name, or --verbose, all facts: family, paper, year, modes, pretraining. bench explain METHOD describes one."""
     from bench import registry
 
-    matching = _matching(registry.METHODS, pattern)
+    matching, named = _matching(registry.METHODS, pattern)
     matching = _only(matching, "family", o.split_commas(family), lambda entry: [entry.attributes.get("family")])
     matching = _only(matching, "mode", o.split_commas(mode), modes_of)
     matching = _of_paper(matching, year, search)
@@ -87,11 +88,13 @@ def methods_command(
     ]
     if not rows:
         typer.echo("no method matches; bench methods lists all", err=True)
-    _print(rows, "bench methods", pattern is not None, verbose, json_output)
+    _print(rows, "bench methods", named, verbose, json_output)
 
 
 def tasks_command(
-    pattern: Annotated[str | None, typer.Argument(help="A name or wildcard, or a dataset.")] = None,
+    pattern: Annotated[
+        str | None, typer.Argument(help="A name, a wildcard, a dataset, or a word to search for.")
+    ] = None,
     dataset: Annotated[
         list[str] | None,
         typer.Option(
@@ -113,7 +116,7 @@ def tasks_command(
     of_dataset = pattern if pattern in registry.entries(registry.DATASETS) else None
     if of_dataset and pattern not in registry.entries(registry.TASKS):
         pattern, dataset = None, [*(dataset or ()), of_dataset]
-    matching = _matching(registry.TASKS, pattern)
+    matching, named = _matching(registry.TASKS, pattern)
     matching = _only(matching, "dataset", o.split_commas(dataset), lambda entry: [entry.attributes.get("dataset")])
     matching = _only(matching, "kind", o.split_commas(kind), lambda entry: [kinds.of_entry(entry)])
     rows = []
@@ -130,19 +133,36 @@ def tasks_command(
             "description": entry.summary,
             "source": entry.source,
         }
-        if verbose or json_output or pattern:
+        if verbose or json_output or named:
             row |= {"prompts": classes, "module": entry.module, "distribution": entry.distribution}
         rows.append(row)
     if not rows:
         typer.echo("no task matches; bench tasks lists all", err=True)
-    _print(rows, "bench tasks", pattern is not None, verbose, json_output)
+    _print(rows, "bench tasks", named, verbose, json_output)
 
 
-def _matching(group: str, pattern: str | None) -> list[Any]:
+def _matching(group: str, pattern: str | None) -> tuple[list[Any], bool]:
+    """The entries of a name or wildcard, or else those whose text has the word; and whether it was a name.
+
+    Raises:
+        ConfigError: neither a name nor a word of any entry.
+    """
     from bench import registry
 
     known = registry.entries(group)
-    return list(known.values()) if pattern is None else [known[name] for name in registry.match(group, [pattern])]
+    if pattern is None:
+        return list(known.values()), False
+    try:
+        return [known[name] for name in registry.match(group, [pattern])], True
+    except ConfigError:
+        if hits := [entry for entry in known.values() if _has_text(entry, pattern)]:
+            return hits, False
+        raise
+
+
+def _has_text(entry: Any, text: str) -> bool:
+    words = (entry.name, entry.summary, entry.source, str(entry.attributes.get("family", "")))
+    return text.casefold() in "\n".join(words).casefold()
 
 
 def _only(
@@ -169,8 +189,7 @@ def _of_paper(matching: list[Any], year: Sequence[str] | None, search: str | Non
     return [
         entry
         for entry in matching
-        if (not years or entry.year in years)
-        and (search is None or search.casefold() in f"{entry.name}\n{entry.summary}\n{entry.source}".casefold())
+        if (not years or entry.year in years) and (search is None or _has_text(entry, search))
     ]
 
 

@@ -40,6 +40,13 @@ def test_they_are_filtered_by_each_of_them(bench):
     assert "Did you mean 'zeroshot'" in bench("methods", "--mode", "zeroshoot").err
 
 
+def test_a_word_that_is_no_name_is_searched_for(bench):
+    assert set(listed(bench, "TURGUT")) == set(listed(bench, "--search", "turgut")) != set()
+    assert set(listed(bench, "untrained")) >= {"random-resnet", "random-vit"}
+    assert "Did you mean 'kmerl'" in bench("methods", "kmrel").err
+    assert "ptbxl-super" in bench("tasks", "wagner").out
+
+
 def test_tasks_show_their_paper_and_are_filtered(bench):
     def tasks(*arguments):
         return {row["name"]: row for row in json.loads(bench("tasks", "--json", *arguments).out)}

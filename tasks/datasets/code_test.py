@@ -51,7 +51,8 @@ class CODETest(TelehealthDataset):
         return [self._folder / "attributes.csv", self._folder / "annotations" / "gold_standard.csv"]
 
     def version(self) -> str:
-        return "1.0.3" if len(self._table(self.index_files()[0], ("age", "sex"))) == 827 else "1.0.3 (other rows)"
+        n_records = len(self._table(self.index_files()[0], ("age", "sex")))
+        return "1.0.3" if n_records == self.full_size["1.0.3"] else f"1.0.3 ({n_records:,} records of it)"
 
     def records(self) -> pd.DataFrame:
         """Metadata, index ``record_id`` (``test000``: the row).

@@ -186,6 +186,20 @@ def test_sami_trop_is_joined_by_row(simulated):
     assert len(examples) == len(records) and 0 < examples.targets[:, 1].sum() < len(records)
 
 
+def test_splits_state_the_published_numbers_of_exams():
+    """Of 345,779 exams 134,657 are called normal, 37,775 have a finding, and of 173,347 neither is known."""
+    complete = {
+        name: load_split(name).content.complete.records
+        for name in ("code15", "code15-normal", "code-test", "sami-trop")
+    }
+    assert complete == {
+        "code15": 134_657 + 37_775 + 173_347,
+        "code15-normal": 134_657 + 37_775,
+        "code-test": 345_779 + 827,
+        "sami-trop": 1_631,
+    }
+
+
 @pytest.mark.parametrize("name", ["code15", "code-test", "code15-with-test", "sami-trop"])
 def test_each_is_cited_and_licensed(name):
     dataset = registry.load(registry.DATASETS, name)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.task import Examples, Task
+from bench.task import ColumnTask, Examples, Task
 from tasks.label_columns import CodedTask, examples_of
 
 if TYPE_CHECKING:
@@ -145,18 +145,14 @@ class MIMICCardiac(CodedTask):
     source = EXT_ICD
 
 
-class Measured(Task):
-    """Columns of numbers, NaN where unknown; recordings of which none is known, or that are in no fold, take no part."""
+class Measured(ColumnTask):
+    """Columns of numbers, NaN where unknown, of the recordings that are in a fold."""
 
     kind = "regression"
     fold: ClassVar[str] = "strat_fold"
-    number: ClassVar[type] = np.float64
-    """The type of the targets; labels that may be unknown are float32."""
 
     def examples(self, records: pd.DataFrame) -> Examples:
-        values = records[list(self.classes)].to_numpy(self.number)
-        known = np.isfinite(values).any(axis=1) & records[self.fold].ge(0).to_numpy(bool)
-        return examples_of(records[known], values[known])
+        return super().examples(records[records[self.fold].ge(0).to_numpy(bool)])
 
 
 class MIMICAge(Measured):
@@ -202,7 +198,6 @@ class MDSDeterioration(Measured):
     dataset = "mimic-outcomes"
     split = "mds-ed-deterioration"
     fold = "mds_fold"
-    number = np.float32
     classes = TREATMENT | INTENSIVE_CARE | MORTALITY
     source = MDS_ED
 
@@ -215,7 +210,6 @@ class MDSMortality(Measured):
     dataset = "mimic-outcomes"
     split = "mds-ed-mortality"
     fold = "mds_fold"
-    number = np.float32
     classes = MORTALITY
     source = MDS_ED
 
@@ -228,6 +222,5 @@ class MDSIntensiveCare(Measured):
     dataset = "mimic-outcomes"
     split = "mds-ed-icu"
     fold = "mds_fold"
-    number = np.float32
     classes = INTENSIVE_CARE
     source = MDS_ED

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.task import Examples, MultilabelTask, Task
+from bench.task import ColumnTask, Examples, MultilabelTask, Task
 from tasks.label_columns import examples_of
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class PTBXLSex(Task):
         return examples_of(chosen, chosen["sex"].to_numpy(np.int64))
 
 
-class PTBXLIntervals(Task):
+class PTBXLIntervals(ColumnTask):
     """RR, PR, QRS and QT of PTB-XL's recordings in ms, as 12SL measured them; what it could not measure is unknown."""
 
     name = "ptbxl-intervals"
@@ -146,8 +146,3 @@ class PTBXLIntervals(Task):
         "qt": "QT interval in ms",
     }
     source = "Strodthoff et al., Scientific Data 10:279, 2023 (PTB-XL+)"
-
-    def examples(self, records: pd.DataFrame) -> Examples:
-        values = records[list(self.classes)].to_numpy(np.float64)
-        known = np.isfinite(values).any(axis=1)
-        return examples_of(records[known], values[known])

@@ -1,8 +1,7 @@
-"""Cohorts of the CinC challenge 2021 that are published nowhere else, or in CSN: Georgia, CPSC-Extra and Ningbo."""
+"""Cohorts of the CinC challenge 2021: how each is read, and the two that are published nowhere else."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,14 +9,7 @@ import numpy as np
 
 from bench.dataset import Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
-from tasks.datasets.challenge_files import (
-    CSN_PATTERN,
-    SLIPPED,
-    csn_records_below,
-    read_notes,
-    read_slipped,
-    records_below,
-)
+from tasks.datasets.challenge_files import read_notes, records_below
 from tasks.datasets.cinc2021_codes import class_of, codes
 from tasks.datasets.folds import balanced_folds, fold_roles
 from tasks.datasets.pretraining_rows import outside_every_test
@@ -40,7 +32,8 @@ CITATION = """@article{reyna2022issues,
 }"""
 
 
-def _publication(name: str, title: str) -> Publication:
+def publication_of(name: str, title: str) -> Publication:
+    """The folder of a cohort in the challenge's publication."""
     return Publication(
         name,
         title,
@@ -49,6 +42,19 @@ def _publication(name: str, title: str) -> Publication:
         license="CC BY 4.0",
         folder=f"training/{name}/",
     )
+
+
+def fetch_with(name: str) -> str:
+    """How to get a cohort."""
+    return (
+        f"Get the files with: bench data download {name} (from https://physionet.org/content/challenge-2021/{VERSION}/)"
+    )
+
+
+_CHALLENGES = {
+    "cinc2020": "all of it is among its training data, under the same record names",
+    "cinc2021": "all of it is among its training data, under the same record names",
+}
 
 
 class CinC2021Cohort(DatasetWithStatements):
@@ -141,7 +147,7 @@ class CinC2021Cohort(DatasetWithStatements):
     def read(file: RecordFile) -> Recording:
         from bench.signals.wfdb_files import read_recording
 
-        return read_slipped(file.path) if file.path.name == SLIPPED else read_recording(file.path)
+        return read_recording(file.path)
 
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -165,14 +171,11 @@ class Georgia(CinC2021Cohort):
 
     name = "georgia"
     title = "Georgia 12-lead ECG challenge database"
-    fetch = f"Get the files with: bench data download georgia (from https://physionet.org/content/challenge-2021/{VERSION}/)"
-    publication = _publication("georgia", title)
+    fetch = fetch_with("georgia")
+    publication = publication_of("georgia", title)
     full_size: ClassVar[dict[str, int]] = {VERSION: 10_344}
     aliases: ClassVar[tuple[str, ...]] = ("cinc2021-georgia", "g12ec")
-    overlaps: ClassVar = {
-        "cinc2020": "all of it is among its training data, under the same record names",
-        "cinc2021": "all of it is among its training data, under the same record names",
-    }
+    overlaps: ClassVar = _CHALLENGES
     pattern = "E[0-9][0-9][0-9][0-9][0-9]"
 
 
@@ -181,40 +184,9 @@ class CPSCExtra(CinC2021Cohort):
 
     name = "cpsc-extra"
     title = "CPSC-Extra"
-    fetch = f"Get the files with: bench data download cpsc-extra (from https://physionet.org/content/challenge-2021/{VERSION}/)"
-    publication = _publication("cpsc_2018_extra", title)
+    fetch = fetch_with("cpsc-extra")
+    publication = publication_of("cpsc_2018_extra", title)
     full_size: ClassVar[dict[str, int]] = {VERSION: 3_453}
     aliases: ClassVar[tuple[str, ...]] = ("cpsc2018-extra", "cpsc-2018-extra")
-    overlaps: ClassVar = {
-        "cinc2020": "all of it is among its training data, under the same record names",
-        "cinc2021": "all of it is among its training data, under the same record names",
-    }
+    overlaps: ClassVar = _CHALLENGES
     pattern = "Q[0-9][0-9][0-9][0-9]"
-
-
-class Ningbo(CinC2021Cohort):
-    """34,905 ten-second recordings with SNOMED CT codes from Ningbo First Hospital."""
-
-    # The second part of CSN, in the challenge's copy, which has the codes that the challenge added.
-    name = "ningbo"
-    title = "Ningbo"
-    fetch = (
-        f"Get the files with: bench data download ningbo (from https://physionet.org/content/challenge-2021/{VERSION}/)"
-    )
-    publication = _publication("ningbo", title)
-    full_size: ClassVar[dict[str, int]] = {VERSION: 34_905}
-    overlaps: ClassVar = {
-        "csn": "all of it is the part of CSN from JS10647 on, with the same samples",
-        "cinc2021": "all of it is among its training data, under the same record names",
-    }
-    pattern = CSN_PATTERN
-    first_record: ClassVar[str] = "JS10647"
-    """Earlier ones are of Chapman University and Shaoxing Hospital."""
-
-    def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
-        read = {file.path for file in files}
-        slipped = [RecordFile(SLIPPED, path.with_name(f"J{SLIPPED}")) for path in read if path.name == SLIPPED]
-        return [path for path in super().unread_files([*files, *slipped]) if path.stem[:7] >= self.first_record]
-
-    def _paths(self) -> dict[str, Path]:
-        return {record: path for record, path in csn_records_below(self.root).items() if record >= self.first_record}

@@ -16,8 +16,9 @@ from bench.signals.build_store import prepare
 from bench.splitting.split import load_split
 from tasks.cinc2021 import CPSCExtraLabels, GeorgiaLabels, NingboLabels
 from tasks.datasets.challenge_files import write_challenge_record
-from tasks.datasets.cinc2021 import CPSCExtra, Georgia, Ningbo
+from tasks.datasets.cinc2021 import CPSCExtra, Georgia
 from tasks.datasets.cinc2021_codes import class_of, classes_of, codes
+from tasks.datasets.ningbo import Ningbo
 
 COHORTS = {
     "georgia": (Georgia, GeorgiaLabels),

@@ -70,6 +70,7 @@ def render(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Write a board with the published numbers next to ours. Simulated and real results, and profiles, get separate tables."""
+    from bench.cells import ledger
     from bench.leaderboard import render as render_board
     from bench.storage.workspace import Workspace
 
@@ -82,6 +83,7 @@ def render(
         o.split_commas(formats) or ("markdown",),
         compare=not no_compare,
         cache=current.cache / "comparisons",
+        counts=ledger.scored(current),
     )
     for path in written:
         typer.echo(str(path))
@@ -104,6 +106,7 @@ def site(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Write all boards as a static site, with a page for each method and task. Open it as a file, or put it on any server."""
+    from bench.cells import ledger
     from bench.leaderboard import boards, load_board
     from bench.leaderboard.site.write_site import write_site
     from bench.storage.workspace import Workspace
@@ -111,7 +114,12 @@ def site(
     current = Workspace.at(workspace)
     chosen = {name: load_board(name) for name in o.split_commas(board)} if board else boards()
     index = write_site(
-        chosen, _results(current, cards), output or current.root / "site", current.cache / "comparisons", not no_compare
+        chosen,
+        _results(current, cards),
+        output or current.root / "site",
+        current.cache / "comparisons",
+        not no_compare,
+        ledger.scored(current),
     )
     typer.echo(str(index))
 
@@ -182,7 +190,7 @@ def freeze(
     elif names:
         current = Workspace.at(workspace)
         written = freeze_boards(
-            names, read_results(current.results), folder, current.cache / "comparisons", with_predictions
+            names, read_results(current.results), folder, current.cache / "comparisons", with_predictions, current
         )
     else:
         raise ConfigError("--board is missing: name the boards to freeze. bench leaderboard list lists them.")

@@ -46,6 +46,8 @@ PACK = "cards.jsonl.xz"
 """The cards of a folder in one file, a line each: a board has hundreds, and they differ little."""
 COMPARISONS = "comparisons.json"
 """A file next to cards that is not a card: p values of paired tests (:mod:`bench.leaderboard.frozen_boards`)."""
+RECORDS = "records.json"
+"""A further file that is not a card: the recordings behind them (:mod:`bench.leaderboard.frozen_records`)."""
 PREDICTIONS = "predictions"
 """The folder of a packed file's predictions, ``KEY.parquet`` each, where they were kept."""
 # -- writing -----------------------------------------------------------------------------------------------------------
@@ -148,7 +150,7 @@ def judge_cards(folder: Path, source: DataSource | None = None) -> list[Judged]:
     """
     judged = []
     for path in sorted(folder.glob("*.json")):
-        if path.name != COMPARISONS:
+        if path.name not in (COMPARISONS, RECORDS):
             judged.append(judge_card(path, source=source))
     for position, line in enumerate(_packed(folder / PACK), 1):
         name = Path(f"{folder / PACK}")

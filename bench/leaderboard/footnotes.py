@@ -6,14 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bench import kinds, modes, registry
+from bench import modes, registry
 from bench.cells.result import Result
 from bench.errors import DataError
+from bench.leaderboard import class_notes
 from bench.leaderboard.contamination import contamination_notes
 from bench.leaderboard.corrections import corrections
 from bench.leaderboard.identical_results import identical_results
 from bench.leaderboard.match_results import coordinates_of, corpus_of, latest, protocol_of
 from bench.leaderboard.replicates import Varied, by_replicate, varied
+from bench.leaderboard.stale_results import stale_notes
 from bench.leaderboard.text_ceilings import text_notes
 from bench.progress import counted
 from bench.provenance import LIBRARIES
@@ -46,11 +48,11 @@ def footnotes(used: Mapping[str, Sequence[Result]], described: Mapping[str, str]
     everything = [result for results in used.values() for result in results]
     ranked: list[tuple[int, list[str]]] = [
         (8, _ceilings(everything)),
-        (15, _classes(everything)),
-        (7, _left_out(everything)),
-        (13, _few_positives(everything)),
-        (7, _unknown(everything)),
-        (10, _untrained_classes(everything)),
+        (15, class_notes.macro_means(everything)),
+        (7, class_notes.left_out(everything)),
+        (13, class_notes.few_positives(everything)),
+        (7, class_notes.unknown_labels(everything)),
+        (10, class_notes.untrained_classes(everything)),
         (4, _refused(everything)),
         (5, _seeds(used)),
         (5, identical_results(used)),
@@ -61,6 +63,7 @@ def footnotes(used: Mapping[str, Sequence[Result]], described: Mapping[str, str]
         (1, corrections(used)),
         (1, contamination_notes(used)),
         (0, text_notes(used)),
+        (1, stale_notes(used)),
         (6, _protocols(used, described or {})),
         (3, _overrides(used, described or {})),
         (3, _sweeps(used)),
@@ -93,75 +96,6 @@ def _assumptions(used: Mapping[str, Sequence[Result]]) -> list[str]:
     return [f"{', '.join(labels)}: it is assumed {assumed}." for assumed, labels in lines.items()]
 
 
-FEW = 10
-"""A class with fewer positives in test is flagged: one of them moves its AUROC by several hundredths."""
-
-
-def _by_task(results: Sequence[Result]) -> dict[str, Result]:
-    """A result of each task whose classes can be listed."""
-    with_kinds = ((result, kinds.known(result.score.get("kind"))) for result in results)
-    return {result.cell.task: result for result, kind in with_kinds if kind is not None and kind.has_classes}
-
-
-def _classes(results: Sequence[Result]) -> list[str]:
-    notes = []
-    for task, result in sorted(_by_task(results).items()):
-        absent = result.score.get("left_out") or ()
-        names = [name for name in result.score.get("per_class") or {} if name not in absent]
-        if len(names) > 1:
-            notes.append(f"{task}: macro means are over {len(names)} classes: {', '.join(names)}.")
-    return notes
-
-
-def _few_positives(results: Sequence[Result]) -> list[str]:
-    fewest: dict[str, dict[str, int]] = defaultdict(dict)
-    for result in results:
-        if result.cell.task in _by_task([result]):
-            for name, count in (result.score.get("support") or {}).items():
-                if 0 < count < FEW:
-                    known = fewest[result.cell.task]
-                    known[name] = min(count, known.get(name, count))
-    listed = {task: ", ".join(f"{name} ({n})" for name, n in counts.items()) for task, counts in sorted(fewest.items())}
-    words = f"under {FEW} positives in test, so that these classes say little by themselves:"
-    return [f"{task}: {words} {names}." for task, names in listed.items() if names]
-
-
-def _left_out(results: Sequence[Result]) -> list[str]:
-    absent: dict[str, set[str]] = defaultdict(set)
-    for result in results:
-        absent[result.cell.task] |= set(result.score.get("left_out") or ())
-    return [
-        f"{task}: left out of macro means, because the test records have no positives or no negatives: {_listed(names)}."
-        for task, names in sorted(absent.items())
-        if names
-    ]
-
-
-def _unknown(results: Sequence[Result]) -> list[str]:
-    noted = {}
-    for result in results:
-        total, per_class = result.score.get("n_records"), (result.score.get("per_class") or {}).items()
-        known = {label: values["known"] for label, values in per_class if values.get("known", total) != total}
-        if listed := ", ".join(f"{label} {n:,.0f}" for label, n in known.items()):
-            noted[result.cell.task] = (
-                f"labels that are known of the {total:,} test records: {listed}; only these count."
-            )
-    return [f"{task}: {words}" for task, words in sorted(noted.items())]
-
-
-def _untrained_classes(results: Sequence[Result]) -> list[str]:
-    absent: dict[tuple[str, float, str], set[str]] = defaultdict(set)
-    for result in results:
-        coordinates = (result.cell.task, result.cell.fraction, result.cell.fraction_rule)
-        absent[coordinates] |= set(result.split.get("classes_absent_from_training") or ())
-    return [
-        f"{task} at {fraction:.0%}{'' if rule == 'stratified' else f', drawn by {rule}'}: no training record has "
-        f"{_listed(names)}; the class is scored all the same."
-        for (task, fraction, rule), names in sorted(absent.items())
-        if names
-    ]
-
-
 _REFUSED = {
     "n_skipped": "unreadable and left out (--on-bad-record skip)",
     "n_doubtful": "without a signal or the amplitude of an ECG, but kept (--on-bad-record keep)",
@@ -187,7 +121,7 @@ def _seeds(used: Mapping[str, Sequence[Result]]) -> list[str]:
             folds[task] = max(folds[task], len({r.cell.fold for r in results if r.cell.task == task}))
     kinds = [[task for task, n in folds.items() if (n > 1) is crossed] for crossed in (False, True)]
     return [
-        (f"{_listed(set(tasks))}: " if all(kinds) else "") + note
+        (f"{class_notes.listed(set(tasks))}: " if all(kinds) else "") + note
         for tasks in kinds
         if tasks
         for note in _how(used, tasks, max(folds[task] for task in tasks))
@@ -411,7 +345,3 @@ def _how_swept(result: Result) -> dict[str, Any] | None:
 def _superseded(used: Mapping[str, Sequence[Result]]) -> list[str]:
     older = sum(len(results) - len(latest(results)) for results in used.values())
     return [f"{older} older results of the same cells are not shown; the latest counts."] if older else []
-
-
-def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(names))

@@ -7,6 +7,7 @@ A kept folder holds
 | ``cards.jsonl.xz`` | the result card of every finished cell on its boards, a line each |
 | ``comparisons.json`` | p values of the paired tests, which need predictions and are kept in their place |
 | ``predictions/KEY/`` | the predictions of each card, where they were asked for |
+| ``records.json`` | the ids of the recordings of each task, and the way to obtain them |
 | ``BOARD.md``, ``BOARD.csv``, ``BOARD.tex`` | the boards, written from cards and comparisons alone |
 
 :func:`judge_frozen` holds the cards to what cards are held to, writes the boards again in memory and compares, and computes
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bench.cells import ledger
 from bench.cells.result import Result
 from bench.errors import BenchError, ConfigError, DataError
 from bench.leaderboard.board import boards, load_board
@@ -43,8 +45,10 @@ from bench.leaderboard.cards import (
 )
 from bench.leaderboard.collect import collect
 from bench.leaderboard.formats.markdown import LABELS_USED
+from bench.leaderboard.frozen_records import RECORDS, kept_counts, write_records, wrong_records
 from bench.leaderboard.match_results import assign_results
 from bench.leaderboard.render import render
+from bench.leaderboard.stale_results import with_stale
 from bench.leaderboard.statistics.column_tests import read_p_values
 from bench.leaderboard.statistics.comparisons import kept_names, ranks_of
 from bench.leaderboard.statistics.inflation import shows_differences
@@ -56,6 +60,7 @@ from bench.storage.artifacts import digest, write_json
 if TYPE_CHECKING:
     from bench.data.source import DataSource
     from bench.leaderboard.validation.validate import Judged
+    from bench.storage.workspace import Workspace
 
 FORMATS = ("markdown", "csv", "latex")
 SUFFIXES = (".md", ".csv", ".tex")
@@ -69,14 +74,18 @@ def freeze(
     folder: Path,
     cache: Path | None = None,
     with_predictions: bool = False,
+    workspace: Workspace | None = None,
 ) -> list[Path]:
-    """Write cards, comparisons and boards into ``folder``.
+    """Write cards, comparisons, the list of recordings and boards into ``folder``. Results whose code has changed since are
+    marked as stale.
 
     Args:
         names: the boards. Each must have a finished cell.
         results: finished cells with their predictions on disk; those on none of the boards are left out.
         cache: a folder with p values that are known already (:func:`bench.leaderboard.statistics.comparisons.ranks_of`).
         with_predictions: also keep the predictions of each card, with record ids and labels.
+        workspace: that of the results: its stores name the recordings of a part of a publication, and its ledger counts
+            how often test splits were scored.
 
     Raises:
         UnknownName: there is no such board. DataError: one of them has no finished cell. ConfigError: the folder keeps
@@ -104,7 +113,9 @@ def freeze(
         tests = _tests_of(names, results, cache or Path(temporary))
     folder.mkdir(parents=True, exist_ok=True)
     _write_comparisons(folder / COMPARISONS, tests)
-    ordered = sorted(chosen.values(), key=lambda r: (r.cell, r.key))
+    ordered = with_stale(sorted(chosen.values(), key=lambda r: (r.cell, r.key)))
+    counts = None if workspace is None else ledger.scored(workspace)
+    write_records(folder, ordered, None if workspace is None else workspace.stores, counts)
     lines = [json.dumps(card_of(result), separators=(",", ":"), ensure_ascii=False) for result in ordered]
     (folder / PACK).write_bytes(lzma.compress("\n".join([*lines, ""]).encode()))
     shutil.rmtree(folder / PREDICTIONS, ignore_errors=True)
@@ -130,7 +141,12 @@ def write_again(folder: Path, names: Sequence[str] = ()) -> list[Path]:
         _write_comparisons(folder / COMPARISONS, _tests_of(names, results, Path(cache)))
     with tempfile.TemporaryDirectory() as cache:
         unpack_comparisons(folder, Path(cache))
-        return [path for n in names for path in render(n, results, folder, FORMATS, compare=True, cache=Path(cache))]
+        counts = kept_counts(folder)
+        return [
+            path
+            for name in names
+            for path in render(name, results, folder, FORMATS, compare=True, cache=Path(cache), counts=counts)
+        ]
 
 
 def kept_boards(folder: Path) -> Iterator[str]:
@@ -182,8 +198,9 @@ def judge_frozen(folder: Path, source: DataSource | None = None) -> FrozenVerdic
 def _boards_differ(folder: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder_name:
         again = Path(folder_name)
-        for name in (PACK, COMPARISONS):
+        for name in (PACK, COMPARISONS, *([RECORDS] if (folder / RECORDS).exists() else [])):
             (again / name).write_bytes(read_bytes(_own(folder / name)))
+        yield from wrong_records(folder, read_cards(folder))
         if (folder / PREDICTIONS).is_dir():
             shutil.copytree(folder / PREDICTIONS, again / PREDICTIONS, copy_function=shutil.copyfile)
         write_again(again, list(kept_boards(folder)))

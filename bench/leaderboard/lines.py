@@ -19,6 +19,8 @@ from bench.leaderboard.match_results import (
     short_names,
     split_by_config,
 )
+from bench.leaderboard.stale_results import MARK as STALE_MARK
+from bench.leaderboard.stale_results import is_stale
 from bench.leaderboard.summary import Summary
 from bench.leaderboard.text_ceilings import MARK, Ceilings, ceilings_of, in_words
 
@@ -40,6 +42,7 @@ class Line:
         same_as: labels of further rows whose results are the same computation in every column; they have no line.
         twin: number of the line that shows the same network untrained.
         text_ceilings: how well the texts it was pretrained on predict the labels, by task.
+        stale: computed with code that had changed when the board was frozen.
     """
 
     row: Row
@@ -51,6 +54,7 @@ class Line:
     same_as: tuple[str, ...] = ()
     twin: int | None = None
     text_ceilings: Ceilings = field(default_factory=dict)
+    stale: bool = False
 
     @property
     def label(self) -> str:
@@ -61,9 +65,11 @@ class Line:
     @property
     def marked_label(self) -> str:
         """The label as a reader sees it: § where a footnote says how it differs from its paper, ¶ which fault it has, ≡ that
-        its texts state the labels."""
-        stated = MARK * in_words(self.text_ceilings)
-        return " ".join([self.label, *("§" * self.deviates), *("¶" * self.outdated), *stated])
+        its texts state the labels, ° that its code has changed since."""
+        marks = (
+            "§" * self.deviates + "¶" * self.outdated + MARK * in_words(self.text_ceilings) + STALE_MARK * self.stale
+        )
+        return " ".join([self.label, *marks])
 
     @property
     def found(self) -> bool:
@@ -90,7 +96,10 @@ def variants(row: Row, results: Sequence[Result]) -> Iterator[Filled]:
             variant = ", ".join(filter(None, [UNTRAINED * untrained, name]))
             whole = ", ".join(filter(None, [UNTRAINED * untrained, settings]))
             marks = bool(deviations(shown)), bool(faults(shown))
-            yield Filled(Line(row, variant, [], *marks, whole, text_ceilings=ceilings_of(shown)), of_group)
+            line = Line(
+                row, variant, [], *marks, whole, text_ceilings=ceilings_of(shown), stale=any(map(is_stale, shown))
+            )
+            yield Filled(line, of_group)
 
 
 def arranged(filled: Sequence[Filled]) -> list[Filled]:

@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from bench.cells.ledger import Counts
 from bench.cells.result import Result
 from bench.errors import ConfigError, UnknownName
 from bench.leaderboard.board import Board, load_board
 from bench.leaderboard.collect import Table, collect, compared
 from bench.leaderboard.formats import latex, markdown, table_csv
+from bench.leaderboard.scored_splits import with_scored
 from bench.leaderboard.site import render_html
 from bench.leaderboard.statistics.mean_ranks import FEWEST_BLOCKS, FEWEST_LINES, diagram
 
@@ -32,6 +34,7 @@ def render(
     *,
     compare: bool = False,
     cache: Path | None = None,
+    counts: Counts | None = None,
 ) -> list[Path]:
     """Write a board, filled with whatever results there are, as ``destination/BOARD.md`` and the like.
 
@@ -40,6 +43,7 @@ def render(
         results: those that do not belong to the board are ignored.
         compare: whether rows are tested against each other, which reads stored predictions.
         cache: a folder that keeps what the tests found.
+        counts: how often the test splits were scored.
 
     Returns:
         the files written.
@@ -56,6 +60,7 @@ def render(
     tables = collect(board, results)
     if compare or "diagram" in formats:
         tables = compared(tables, results, cache)
+    tables = with_scored(tables, counts or {})
     destination.mkdir(parents=True, exist_ok=True)
     written = []
     for name in dict.fromkeys(formats):

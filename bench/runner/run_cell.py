@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench import kinds, provenance, registry
+from bench.cells import ledger
 from bench.cells.cell import Cell
 from bench.cells.result import Result, read_result, write_result
 from bench.cells.seen_classes import SeenClasses, seen_classes
@@ -154,6 +155,7 @@ def _compute(resolved: ResolvedCell) -> Result:
         bootstrap=BOOTSTRAP,
         groups={**data.task.groups, **seen.groups},
     )
+    ledger.record(session.source.workspace, cell, data.split_digest(cell.fold), session.source.kind, resolved.key)
     absent = _absent_classes(data, train) if resolved.mode.uses_labels else []
     result = Result(
         key=resolved.key,

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from bench import kinds, modes, registry
+from bench.cells.ledger import Counts
 from bench.cells.result import Result
 from bench.leaderboard.board import Board
+from bench.leaderboard.class_notes import FEW
 from bench.leaderboard.collect import Table, collect, compared
 from bench.leaderboard.comparability import stamps_of
-from bench.leaderboard.footnotes import FEW
 from bench.leaderboard.formats import latex, markdown, table_csv
 from bench.leaderboard.formats.markdown import heading
+from bench.leaderboard.scored_splits import with_scored
 from bench.leaderboard.site.describe import method_facts, mode_facts, own_methods, task_facts
 from bench.leaderboard.site.render_html import assets, board_content, page
 from bench.progress import track
@@ -31,6 +33,7 @@ def write_site(
     destination: Path,
     cache: Path | None = None,
     compare: bool = True,
+    counts: Counts | None = None,
 ) -> Path:
     """Write all pages below ``destination``; what is there of the same name is replaced.
 
@@ -38,6 +41,7 @@ def write_site(
         results: all that there are; every board takes what belongs to it.
         cache: a folder for what the comparisons found (:func:`bench.leaderboard.collect.compared`).
         compare: whether rows are tested against each other, which reads stored predictions.
+        counts: how often the test splits were scored.
 
     Returns:
         the index.
@@ -47,7 +51,7 @@ def write_site(
     if not frozen:  # every collection would look through all results: a tenth of the time with ten thousand of them
         gc.freeze()
     try:
-        _write_pages(boards, results, destination, cache, compare)
+        _write_pages(boards, results, destination, cache, compare, counts or {})
     finally:
         if not frozen:
             gc.unfreeze()
@@ -55,7 +59,12 @@ def write_site(
 
 
 def _write_pages(
-    boards: Mapping[str, Board], results: Sequence[Result], destination: Path, cache: Path | None, compare: bool
+    boards: Mapping[str, Board],
+    results: Sequence[Result],
+    destination: Path,
+    cache: Path | None,
+    compare: bool,
+    counts: Counts,
 ) -> None:
     by_key = {result.key: result for result in results}
     methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
@@ -70,6 +79,7 @@ def _write_pages(
             tables = collect(board, results)
             if compare:
                 tables = compared(tables, results, cache)
+            tables = with_scored(tables, counts)
             folder = destination / "boards"
             content = board_content(board, tables, by_key, cache)
             _write(

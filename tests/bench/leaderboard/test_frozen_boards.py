@@ -3,6 +3,7 @@
 import json
 import lzma
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,15 @@ from typer.testing import CliRunner
 from bench.cells.result import read_results
 from bench.cli.main import app
 from bench.errors import ConfigError, DataError
+from bench.leaderboard.board import load_board
 from bench.leaderboard.cards import COMPARISONS, PACK
+from bench.leaderboard.collect import collect
 from bench.leaderboard.frozen_boards import check_frozen, freeze, judge_frozen, put_table, write_again
+from bench.leaderboard.frozen_records import RECORDS, write_records
+from bench.leaderboard.stale_results import with_stale
 from bench.storage.artifacts import digest
+from bench.storage.code_digest import method_digest
+from methods.merl import MERL
 
 BOARD = """\
 title: "Two methods"
@@ -49,7 +56,7 @@ def test_a_kept_board_is_what_its_cards_give_letters_of_the_paired_tests_include
     assert check_frozen(folder) == []
     text = (folder / "two.md").read_text()
     assert "<sup>a</sup>" in text and "<sup>b</sup>" in text  # no predictions are here any more
-    assert {path.name for path in folder.iterdir()} == {PACK, COMPARISONS, "two.md", "two.csv", "two.tex"}
+    assert {path.name for path in folder.iterdir()} == {PACK, COMPARISONS, RECORDS, "two.md", "two.csv", "two.tex"}
 
 
 def test_p_values_edited_with_their_digest_and_boards_contradict_the_predictions(folder, cells):
@@ -196,3 +203,36 @@ def test_the_commands_keep_validate_and_show_what_was_kept(folder, tmp_path):
     shown = bench("render", "two", "--cards", folder, "--output", tmp_path / "out", "--workspace", tmp_path / "w")
     assert shown.exit_code == 0
     assert (tmp_path / "out" / "two.md").read_text() == (folder / "two.md").read_text()
+
+
+def test_the_recordings_are_named_and_an_edit_is_reported(folder):
+    path = folder / RECORDS
+    content = json.loads(path.read_text())
+    facts = content["tasks"]["ptbxl-super"]
+    assert (len(facts["validation"]), len(facts["test"])) == (120, 120)
+    assert "simulated ptbxl" in facts["obtain"]
+    facts["test"][0] = "another"
+    path.write_text(json.dumps(content))
+    assert any("records.json was edited" in problem for problem in check_frozen(folder))
+
+
+def test_ids_of_credentialed_data_are_not_published(tmp_path, cells):
+    real = [replace(cell, data="real", dataset=cell.dataset | {"name": "ukb"}) for cell in cells]
+    write_records(tmp_path, real)
+    (facts,) = json.loads((tmp_path / RECORDS).read_text())["tasks"].values()
+    assert "test" not in facts
+    assert "credentialed" in facts["ids"]
+
+
+def test_results_whose_code_has_changed_are_marked(tmp_path, cells, folder):
+    config = {"method": MERL.Config().model_dump(mode="json")}
+    code = method_digest(MERL, MERL.Config())
+    ours = [cell for cell in cells if cell.cell.method == "merl"]
+    others = [cell for cell in cells if cell.cell.method == "kmerl"]
+    changed = [replace(cell, inputs=cell.inputs | {"code": "0" * 32}, config=config) for cell in ours[:1]]
+    same = [replace(cell, inputs=cell.inputs | {"code": code}, config=config) for cell in ours[1:]]
+    marked = with_stale([*others, *changed, *same])
+    assert [result.provenance.get("stale") for result in marked] == [None, None, ["the method"], None]
+    (table,) = collect(load_board("two"), marked)
+    assert [line.marked_label for line in table.lines] == ["K-MERL", "MERL °"]
+    assert any("MERL (1 of 2)" in note for note in table.footnotes if "° stale" in note)

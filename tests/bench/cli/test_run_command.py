@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.cells import ledger
 from bench.cli.run import mlflow_lines
 from bench.data.source import DataSource
 from bench.runner.plan import RunOptions
@@ -61,6 +62,7 @@ def test_a_run_ends_with_a_table_and_the_second_answers_from_finished_cells(benc
     (result,) = json.loads(again.out)
     assert result["data"] == "simulated"
     assert result["profile"] == "smoke"
+    assert ledger.scored(workspace)["simulated", "ptbxl-super"].times == 2  # found results are not scored again
     assert result["provenance"]["overrides"] == ["pretrain.epochs=1", "linear.epochs=3"]
 
 

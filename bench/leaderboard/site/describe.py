@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from bench import kinds, modes
 from bench.cells.result import Result
 from bench.errors import BenchError, foreign_code
-from bench.leaderboard.footnotes import FEW
+from bench.leaderboard.class_notes import FEW
 from bench.method import describe
 from bench.registry import DATASETS, MODES, Entry, entries, load
 from bench.tracking.run_fields import flatten

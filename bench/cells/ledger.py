@@ -1,4 +1,4 @@
-"""How often each test split was scored in a workspace, and by whom: ``ledger.jsonl``, one line per scored cell.
+"""The ledger of a workspace, ``ledger.jsonl``: one line per scored cell, with task, method and user.
 
 A split that is scored again and again is fitted by choice, even where every cell is honest. Cells that were found finished
 are not scored and do not count; ``--recompute`` and results that were deleted since do.

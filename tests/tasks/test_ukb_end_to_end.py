@@ -87,6 +87,7 @@ class Curious(Method):
 
 def test_no_method_is_shown_the_simulators_truth(source):
     session = Session(source, "smoke")
+    assert session.store("ukb") and source.prepared("ukb")  # although the endpoints lie in the package
     data = session.task_data("ukb-hyp-hf")
     assert data.examples.truth is not None
     method = Curious()

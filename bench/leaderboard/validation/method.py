@@ -35,9 +35,9 @@ def same_code(card: Card) -> bool:
     return isinstance(versions, dict) and versions.get("ecg-bench") == provenance.versions().get("ecg-bench")
 
 
-def method(card: Card) -> Iterator[str]:
+def method(card: Card, thorough: bool = False) -> Iterator[str]:
     """Code, config, settings, data and transforms have the digests that the registered method gives."""
-    loaded = _loaded(card)
+    loaded = _loaded(card, thorough)
     if isinstance(loaded, str):
         yield loaded
         return
@@ -48,12 +48,13 @@ def method(card: Card) -> Iterator[str]:
             mode_config = modes.load(card.cell["mode"]).Config.model_validate(card.config.get(card.cell["mode"]))
             digests = _digests(card, cls, config, mode_config)
         except (ValidationError, BenchError) as error:
-            yield f"config: its settings are not those of {card.cell['mode']} ({_first(error)})"
+            text = f"config: its settings are not those of {card.cell['mode']} ({_first(error)})"
+            yield NotChecked(text) if foreign else text
             return
         for name, ours in digests.items():
             if ours() != stated[name]:
                 text = f"inputs.{name}: {PARTS[name]} have another digest here"
-                yield NotChecked(f"{text}: another version of its package, perhaps") if foreign else text
+                yield NotChecked(f"{text}: another version, perhaps") if foreign else text
     else:
         yield NotChecked(config) if foreign else config
 
@@ -74,14 +75,14 @@ def _digests(card: Card, cls: type[Method], config: MethodConfig, mode_config: A
     return digests
 
 
-def profile(card: Card) -> Iterator[str]:
+def profile(card: Card, thorough: bool = False) -> Iterator[str]:
     """The config is the one that profile and overrides give."""
-    loaded = _loaded(card)
+    loaded = _loaded(card, thorough)
     if isinstance(loaded, str) or isinstance(loaded[1], str):
         yield NotChecked("the method's config is not known here")
         return
-    cls, _config, _ = loaded
-    given = _checkpoint_is_given(card)
+    cls, _config, foreign = loaded
+    given = _checkpoint_is_given(card, thorough)
     mode = card.cell["mode"]
     for where, stated, derived in (
         ("config.method", card.config["method"], lambda name: _method_config(card, cls, name)),
@@ -91,14 +92,19 @@ def profile(card: Card) -> Iterator[str]:
             if derived(card.profile) == stated:
                 continue
             other = "smoke" if card.profile == "paper" else "paper"
-            if derived(other) == stated:
+            if foreign:
+                yield NotChecked(
+                    f"{where}: other settings than profile {card.profile} has here: another version, perhaps"
+                )
+            elif derived(other) == stated:
                 yield f"{where}: the settings are those of profile {other}, not {card.profile}"
             elif given and where == "config.method":
                 yield NotChecked("the checkpoint was given, and brings the method's config")
             else:
                 yield f"{where}: the settings are not those of profile {card.profile} and the card's overrides"
         except BenchError as error:
-            yield f"provenance.overrides: {_first(error)}"
+            text = f"provenance.overrides: {_first(error)}"
+            yield NotChecked(text) if foreign else text
             return
 
 
@@ -122,25 +128,26 @@ def _overrides(card: Card) -> Any:
     return parse_overrides(card.provenance.get("overrides") or [], list(registry.entries(registry.METHODS)))
 
 
-def checkpoint(card: Card) -> Iterator[str]:
+def checkpoint(card: Card, thorough: bool = False) -> Iterator[str]:
     """The checkpoint is the one that method, config and corpus make."""
     stated = card.inputs.get("checkpoint")
     if bool(card.checkpoint) != bool(stated):
         yield "checkpoint: the card states one and its key none, or the other way round"
         return
-    loaded = _loaded(card)
+    loaded = _loaded(card, thorough)
     if isinstance(loaded, str) or isinstance(loaded[1], str):
         yield NotChecked("the method's code is not the card's")
         return
     cls, config, foreign = loaded
     if not stated:
         if modes.facts(card.cell["mode"]).uses_checkpoint and cls.starts_from_checkpoint():
-            yield f"checkpoint: {cls.name} starts from one in this mode, and the card states none"
+            text = f"checkpoint: {cls.name} starts from one in this mode, and the card states none"
+            yield NotChecked(text) if foreign else text
         return
     if stated not in (*_derived_keys(card, cls, config), *_given_keys(card, cls, config)):
         text = "checkpoint.key: it is not what method, config and corpus make"
-        yield NotChecked(f"{text} here: another version of its package, perhaps") if foreign else text
-    if stated != card.checkpoint.get("key") and not _checkpoint_is_given(card):
+        yield NotChecked(f"{text} here: another version, perhaps") if foreign else text
+    elif stated != card.checkpoint.get("key") and not _checkpoint_is_given(card, thorough):
         yield "checkpoint.key: it is not the one in the cell's key"
 
 
@@ -169,15 +176,15 @@ def _rates(dataset: str) -> tuple[float, ...]:
     return tuple(registry.load(registry.DATASETS, dataset).rates)
 
 
-def _checkpoint_is_given(card: Card) -> bool:
+def _checkpoint_is_given(card: Card, thorough: bool) -> bool:
     """Whether the card's key holds the weights of a checkpoint that was named or imported."""
-    loaded = _loaded(card)
+    loaded = _loaded(card, thorough)
     if isinstance(loaded, str) or isinstance(loaded[1], str) or not card.checkpoint:
         return False
     return card.inputs.get("checkpoint") in set(_given_keys(card, loaded[0], loaded[1]))
 
 
-def contamination(card: Card) -> Iterator[str]:
+def contamination(card: Card, thorough: bool = False) -> Iterator[str]:
     """The status is one that the corpus of the checkpoint can have, and its evidence is of that corpus."""
     evidence = card.contamination_evidence
     status = "none" if card.contamination == "declared" else card.contamination
@@ -186,7 +193,7 @@ def contamination(card: Card) -> Iterator[str]:
     if card.contamination == "none" and _rests_on_a_statement(card):
         yield "contamination: none, but only the author of the method states so; expected declared"
         return
-    trained = _trained_on(card)
+    trained = _trained_on(card, thorough)
     if isinstance(trained, NotChecked):
         yield trained
         return
@@ -224,7 +231,7 @@ def _rests_on_a_statement(card: Card) -> bool:
     return foreign and not compared and not card.checkpoint and modes.facts(card.cell["mode"]).uses_checkpoint
 
 
-def _trained_on(card: Card) -> str | NotChecked | None:
+def _trained_on(card: Card, thorough: bool) -> str | NotChecked | None:
     """The corpus of the weights, empty where nobody states it; None where nothing was pretrained."""
     if not modes.facts(card.cell["mode"]).uses_checkpoint:
         return None
@@ -232,7 +239,7 @@ def _trained_on(card: Card) -> str | NotChecked | None:
         pretrained = (card.config["method"].get("pretrain") or {}).get("epochs") != 0 or card.checkpoint.get("imported")
         corpus = (card.checkpoint.get("corpus") or {}).get("dataset")
         return (corpus if collections(corpus) else "") if pretrained else None
-    loaded = _loaded(card)
+    loaded = _loaded(card, thorough)
     if isinstance(loaded, str) or isinstance(loaded[1], str):
         return NotChecked("what the method's weights were trained on is known to its code alone")
     from bench.contamination.declared import UNKNOWN, declared_corpus
@@ -241,14 +248,19 @@ def _trained_on(card: Card) -> str | NotChecked | None:
     return declared_corpus(name for name in declared if name != UNKNOWN).removeprefix(UNKNOWN) if declared else None
 
 
-def _loaded(card: Card) -> str | tuple[type[Method], Any, bool]:
-    """The class, its config (or why the card's is none of its configs), and whether another package registers it."""
+def _loaded(card: Card, thorough: bool) -> str | tuple[type[Method], Any, bool]:
+    """The class, its config (or why the card's is none of its configs), and whether a difference proves nothing, because
+    the code may be another version: that of another package, or of another commit.
+
+    Args:
+        thorough: load the method for a card of another commit as well; its code may not have changed since.
+    """
     name = card.cell["method"]
     entry = registry.entries(registry.METHODS).get(name)
     if entry is None:
         return NotChecked(f"{name} is not installed")
-    foreign = entry.distribution != BUILT_IN
-    if not same_code(card):
+    foreign = entry.distribution != BUILT_IN or not same_code(card)
+    if not same_code(card) and not thorough:
         commit = str(card.provenance.get("git_commit") or "unknown")[:12]
         return NotChecked(f"made by the code of commit {commit}, which is not the one installed")
     try:

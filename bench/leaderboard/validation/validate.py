@@ -32,7 +32,7 @@ CHEAP: dict[str, Callable[[Card], Iterator[str]]] = {
     "dates": consistency.dates,
     "seen classes": consistency.seen,
 }
-OF_METHOD: dict[str, Callable[[Card], Iterator[str]]] = {
+OF_METHOD: dict[str, Callable[[Card, bool], Iterator[str]]] = {
     "method": method.method,
     "profile": method.profile,
     "checkpoint": method.checkpoint,
@@ -50,7 +50,9 @@ def validate(card: Card, path: Path | None = None, source: DataSource | None = N
     """
     checks = [line for name, check in CHEAP.items() for line in _run(name, check, card)]
     if not any(check.outcome == "differs" for check in checks):
-        checks += [line for name, check in OF_METHOD.items() for line in _run(name, check, card)]
+        thorough = path is not None  # without predictions the level is schema in any case
+        for name, of_method in OF_METHOD.items():
+            checks += _run(name, lambda card, check=of_method: check(card, thorough), card)
         checks += predictions(card, path, source)
     problems = [check for check in checks if check.outcome == "differs"]
     for more in problems[SHOWN:]:

@@ -112,7 +112,7 @@ class Forgery:
         from bench.leaderboard.validation import method
 
         card = Card.model_validate(self.card | {"digest": "0" * 32})
-        cls, config, _ = method._loaded(card)
+        cls, config, _ = method._loaded(card, True)
         if isinstance(config, str):  # the method cannot have this config, and nothing gives a digest
             return self
         settings = method.modes.load(card.cell["mode"]).Config.model_validate(card.config[card.cell["mode"]])

@@ -236,6 +236,14 @@ def test_an_honest_card_is_accepted_and_shown_as_rescored(forge, honest, tmp_pat
     assert judge_card(path).verdict.level == "schema"
 
 
+def test_a_card_of_an_older_commit_is_rescored_if_the_code_of_its_method_is_the_same(forge, tmp_path):
+    verdict = judge_card(another_commit(forge()).write(tmp_path)).verdict
+    assert (verdict.problems, verdict.level) == ([], "rescored"), verdict.checks
+    changed = another_commit(forge().set("inputs", "code", to="1" * 32).keyed_again())
+    verdict = judge_card(changed.write(tmp_path)).verdict
+    assert (verdict.problems, verdict.level) == ([], "schema"), verdict.checks
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_forged_card_is_refused(name, forge, tmp_path):
     verdict = judge_card(REFUSED[name](forge()).write(tmp_path)).verdict

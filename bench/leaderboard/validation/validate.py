@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ CHEAP: dict[str, Callable[[Card], Iterator[str]]] = {
     "dates": consistency.dates,
     "seen classes": consistency.seen,
 }
-OF_METHOD: dict[str, Callable[[Card, bool], Iterator[str]]] = {
+OF_METHOD: dict[str, Callable[..., Iterator[str]]] = {
     "method": method.method,
     "profile": method.profile,
     "checkpoint": method.checkpoint,
@@ -52,7 +53,7 @@ def validate(card: Card, path: Path | None = None, source: DataSource | None = N
     if not any(check.outcome == "differs" for check in checks):
         thorough = path is not None  # without predictions the level is schema in any case
         for name, of_method in OF_METHOD.items():
-            checks += _run(name, lambda card, check=of_method: check(card, thorough), card)
+            checks += _run(name, functools.partial(of_method, thorough=thorough), card)
         checks += predictions(card, path, source)
     problems = [check for check in checks if check.outcome == "differs"]
     for more in problems[SHOWN:]:

@@ -109,3 +109,13 @@ def test_the_head_of_linear_is_read_as_a_module_is():
     encoded = torch.randn(4, 5)
     read = as_function(head, encoded.device)(encoded)
     np.testing.assert_allclose(read.numpy(), head.outputs(encoded).numpy(), atol=1e-6)
+
+
+def test_unknown_values_are_not_drawn():
+    measured = np.array([[1.0, np.nan], [2, np.nan], [np.nan, np.nan], [4, np.nan]])
+    predicted = np.array([[1.0, 0], [2, 1], [-90, 2], [4, 3]])
+    figure = draw_predicted_measured(measured, predicted, ["a", "b"], "values")
+    first, second = figure.axes[:2]
+    assert len(first.lines[0].get_xdata()) == 3
+    assert [text.get_text() for text in first.texts] == ["r = 1.00"]
+    assert not second.lines and second.get_title(loc="left") == "b"

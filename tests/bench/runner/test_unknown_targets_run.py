@@ -7,14 +7,15 @@ from bench.cells.per_class import class_values
 from bench.cells.result import columns_of
 from bench.data.source import DataSource
 from bench.errors import DataError
-from bench.leaderboard.cards import card_of, check, read_card
+from bench.leaderboard.cards import card_of, read_card
 from bench.leaderboard.footnotes import footnotes
+from bench.leaderboard.validation.validate import check
 from bench.runner import execute
 from bench.runner.plan import RunOptions
 from bench.runner.rescore import differences, rescored
 from bench.runner.session import Session
 from bench.storage.artifacts import write_json
-from bench.tracking.figures import charts_of
+from bench.tracking.figures import charts_of, hanley_mcneil
 
 TASK = '''
     import dataclasses
@@ -59,7 +60,11 @@ def test_unknown_labels_go_through_a_run(masked, workspace, tmp_path):
         path = write_json(tmp_path / "card.json", card_of(result)) or tmp_path / "card.json"
         assert not check(read_card(path))
         assert any("labels that are known of the" in note for note in footnotes({"row": [result]}))
-        assert any(chart["title"] == "AUROC per class" for chart in charts_of(result))
+        (forest,) = (chart for chart in charts_of(result) if chart["title"] == "AUROC per class")
+        for row in forest["rows"]:
+            values = next(values for values in rows if values["class"] == row["name"])
+            negatives = int(values["known"]) - row["n"]
+            assert [row["low"], row["high"]] == list(hanley_mcneil(row["value"], row["n"], negatives))
 
 
 def test_a_label_that_is_neither_is_refused_before_training(masked, workspace, monkeypatch):

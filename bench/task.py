@@ -219,7 +219,7 @@ class ColumnTask(Task):
         known = ~np.isnan(values)
         chosen = records[known.any(axis=1)]
         targets = values[known.any(axis=1)]
-        if self.kind == "multilabel":
+        if kinds.load(self.kind).several_at_once:
             targets = targets.astype(np.float32 if np.isnan(targets).any() else np.uint8)
         return Examples(
             record_ids=chosen.index.to_numpy(dtype=str),

@@ -13,7 +13,7 @@ UV = $(if $(shell command -v uv 2>/dev/null),uv pip install --quiet --python $(B
 .PHONY: demo test slow every-test check docs install clean
 
 demo: $(VENV)/.installed
-	$(BENCH) run --method kmerl,random-vit --task ptbxl-super --mode zeroshot
+	$(BENCH) run --method kmerl,random-vit --task ptbxl-super --mode zeroshot --replicates 1
 	@echo; echo "The board, as a file:"; $(BENCH) leaderboard render zeroshot
 	@echo; echo "All boards, methods and tasks, as a site:"; $(BENCH) leaderboard site
 	@echo "Next: $(BENCH) methods; $(BENCH) run --help; and on real recordings:"

@@ -53,6 +53,8 @@ def run(
     leads: Names = "all",
     seeds: int | Sequence[int] | None = None,
     replicates: int | None = None,
+    split_variance: bool = False,
+    untrained: bool = False,
     profile: Literal["paper", "smoke"] | None = None,
     settings: Mapping[str, Any] | None = None,
     protocols: Names = "ours",
@@ -86,8 +88,10 @@ def run(
         fractions: labelled shares of the training records, ``0.1`` or ``"10%"``.
         leads: one subset as on the command line, or a list of subsets: ``["I,II", "limb"]``.
         seeds: of what is trained downstream, with one pretraining and one draw of labels.
-        replicates: instead of seeds, that many joint draws of pretraining, labels and seed. By default a board without
-            published numbers has 5, under the profile ``smoke`` 3, and all else none.
+        replicates: instead of seeds, that many joint draws of pretraining, labels and seed. By default 3 under the profile
+            ``smoke`` and else 1; a board without published numbers has 5, under ``smoke`` 3.
+        split_variance: with replicates, also vary pretraining, labelled draw and seed one at a time.
+        untrained: also run each pretrained method without its pretraining: same network, input and pooling.
         settings: what ``--set`` takes: ``{"pretrain.epochs": 5, "kmerl.depth": 4, "linear.lr": 0.01}``.
         text: which of the corpus's texts to pretrain on.
         checkpoints: method -> folder, name in the workspace, or published file, which is imported.
@@ -112,8 +116,10 @@ def run(
     from bench.project_file import project
     from bench.runner.execute import run as run_plan
     from bench.runner.executors.safe_path import safe_children
-    from bench.runner.plan import RunOptions
+    from bench.runner.plan import RunOptions, with_default_replicates
+    from bench.runner.prepare import profile_of
     from bench.runner.time_limit import parse_time_limit
+    from bench.runner.untrained import with_untrained
     from bench.signals.leads import parse_leads
 
     methods = _without_encoders(methods)
@@ -138,6 +144,8 @@ def run(
         leads=[subset for value in _list(leads) for subset in parse_leads(value)],
         seeds=[] if seeds is None else [int(seed) for seed in _list(seeds)],
         replicates=replicates,
+        split_variance=split_variance,
+        untrained=untrained,
         profile=profile or project().profile,
         overrides=[f"{field}={json.dumps(value)}" for field, value in {**stand_ins, **(settings or {})}.items()],
         corpus=corpus,
@@ -155,7 +163,11 @@ def run(
         track=track,
     )
     source = _source(data_root, workspace, simulated_records, on_bad_record)
-    runs, left_out = board_options(load_board(board), options, source) if board else ([options], [])
+    if board:
+        planned_rows, left_out = board_options(load_board(board), options, source)
+    else:
+        planned_rows, left_out = [with_default_replicates(options, profile_of(options, source))], []
+    runs = [run for planned in planned_rows for run in with_untrained(planned)]
     if not runs:
         raise ConfigError(f"no cell of board {board} can be run here: {'; '.join(left_out)}.")
     with safe_children():

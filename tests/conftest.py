@@ -100,6 +100,12 @@ def made_once():
 
 
 @pytest.fixture(autouse=True)
+def one_replicate(monkeypatch):
+    """A run under the smoke profile makes one replicate here; the tests of the default set it again."""
+    monkeypatch.setattr("bench.runner.plan.REPLICATES", {})
+
+
+@pytest.fixture(autouse=True)
 def heard(monkeypatch):
     """A command that was run with --quiet leaves no silence for the next test."""
     monkeypatch.setattr("bench.progress._quiet", False)

@@ -87,7 +87,7 @@ def run_command(
             "--seed",
             metavar="NUMBERS",
             help="Seeds of what is trained downstream, with one pretraining and one draw of labels: 0,1,2 or 0-4. "
-            "[default: 0, or those of a board with published numbers]",
+            "[default: as --replicates, or the seeds of a board with published numbers]",
         ),
     ] = None,
     replicates: Annotated[
@@ -97,9 +97,24 @@ def run_command(
             metavar="N",
             min=1,
             help="Joint draws of pretraining seed, labelled records and seed, instead of --seed. Boards need 2 or more to "
-            "compare methods. [default: none; of a board without published numbers 5, under the smoke profile 3]",
+            "compare methods. [default: 3 under the smoke profile, else 1; a board without published numbers 5, under smoke 3]",
         ),
     ] = None,
+    split_variance: Annotated[
+        bool,
+        typer.Option(
+            "--split-variance",
+            help="With replicates: also vary pretraining, labelled draw and seed one at a time. Boards then split the variance.",
+        ),
+    ] = False,
+    untrained: Annotated[
+        bool,
+        typer.Option(
+            "--untrained",
+            help="Also run each pretrained method without its pretraining: same network, input and pooling. Boards then state "
+            "what pretraining adds.",
+        ),
+    ] = False,
     board: Annotated[
         str | None,
         typer.Option(
@@ -228,6 +243,8 @@ def run_command(
         leads=[subset for value in leads or () for subset in parse_leads(value)] or [LEADS],
         seeds=o.numbers(seed, "--seed", int) or [],
         replicates=replicates,
+        split_variance=split_variance,
+        untrained=untrained,
         profile=o.chosen_profile(profile),
         overrides=o.overrides(set_, text, trust),
         corpus=corpus,
@@ -252,21 +269,28 @@ def run_command(
         )
     if board:
         return _run_board(board, options, source, dry_run, json_output, notes)
+    from bench.runner.plan import with_default_replicates
+    from bench.runner.prepare import profile_of
+    from bench.runner.untrained import with_untrained
+
+    options = with_default_replicates(options, profile_of(options, source))
+    runs = with_untrained(options)
     if dry_run:
-        return show_preview([options], source, json_output)
+        return show_preview(runs, source, json_output)
     from bench.runner.key_memory import KeyMemory
 
-    report = _execute(options, source, KeyMemory(source))
+    memory = KeyMemory(source)
+    reports = [_execute(planned, source, memory) for planned in runs]
     if json_output:
-        _print_json([report])
+        _print_json(reports)
     else:
-        _show([report], source, notes, options.track)
-    _say_what_is_missing([report])
-    if corrupt and report.results:
+        _show(reports, source, notes, options.track)
+    _say_what_is_missing(reports)
+    if corrupt and reports[0].results:
         from bench.cli.robustness import score_and_show
 
-        score_and_show(report, options, source, o.split_commas(corrupt), noise)
-    if report.failures:
+        score_and_show(reports[0], runs[0], source, o.split_commas(corrupt), noise)
+    if any(report.failures for report in reports):
         raise typer.Exit(1)
     return None
 
@@ -280,7 +304,10 @@ def _run_board(name: str, options: Any, source: Any, dry_run: bool, json_output:
     from bench.runner.prepare import prepare_session, without_weights
 
     memory = KeyMemory(source)
-    runs, left_out = board_options(load_board(name), options, source)
+    from bench.runner.untrained import with_untrained
+
+    planned_rows, left_out = board_options(load_board(name), options, source)
+    runs = [run for planned in planned_rows for run in with_untrained(planned)]
     for reason in left_out:
         say(f"left out: {reason}")
     absent = [without_weights(planned, source) for planned in runs]

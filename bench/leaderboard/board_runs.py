@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bench import registry
+from bench import modes, registry
 from bench.cells.cell import Profile
 from bench.data.source import DataSource
 from bench.errors import ConfigError
@@ -73,6 +73,10 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
         for column in board.columns:
             mode = row.mode or column.mode
             if column.mean_of or mode is None:
+                continue
+            answered = registry.modes_of(methods[row.method])
+            if missing := [name for name in both_modes(mode) if modes.facts(name).honest not in answered]:
+                left_out[f"row {row.name}: {row.method} cannot answer {', '.join(missing)}"] = None
                 continue
             of_mode = tuple(f"{k}={json.dumps(v)}" for k, v in column.settings.items() if k.startswith(f"{mode}."))
             named = [name for name in (row.task, column.task) if name][:1] or row.tasks or column.tasks

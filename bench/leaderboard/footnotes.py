@@ -152,7 +152,8 @@ _HOW: dict[Varied, str] = {
     "patients and seeds.",
     "seeds of one training": "Where {n} seeds share one pretraining or one draw of labelled records, numbers are means, and "
     "intervals (95 %) cover test patients and seeds, not another pretraining or other labelled records.",
-    "one seed": "With one seed, intervals (95 %, bootstrap over patients) cover test patients, not another training.",
+    "one seed": "With one seed, intervals (95 %, bootstrap over patients) cover test patients, not another training: two "
+    "rows compare two trained encoders, not two methods (--replicates 5).",
 }
 _OF_FOLDS: dict[Varied, str] = {
     "replicates": "up to {n} replicates (pretraining, labelled records and seed, drawn jointly) are averaged first, and "

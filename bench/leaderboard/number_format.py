@@ -33,19 +33,26 @@ def format_result(board: Board, column: Column, summary: Summary) -> str:
 
 
 def variance_split(board: Board, column: Column, summary: Summary) -> str:
-    """``patients ± 1.2, replicates ± 2.3, 5 replicates``: of the mean over other patients, and of the values of replicates.
+    """``patients ± 1.2; replicates ± 2.3; one at a time: training ± 1.9, labelled draw ± 1.0, seed ± 0.3; 5 replicates``.
 
-    Where nothing but the seed is drawn, replicates are seeds and are called so.
+    Of the mean over other patients, of the values of replicates, and of values that differ in one draw alone. Where nothing
+    but the seed is drawn, replicates are seeds and are called so.
     """
     scale, decimals = scale_of(board, column), shown_decimals(board, column)
     repeated = {"replicates": "replicates", "seeds": "seeds"}.get(summary.varied or "", "replicates or seeds")
-    parts = {"patients": summary.sd_patients, repeated: summary.sd_replicates}
-    known = [f"{name} ± {sd * scale:.{decimals}f}" for name, sd in parts.items() if sd is not None]
+    parts = {"training": summary.sd_training, "labelled draw": summary.sd_draw, "seed": summary.sd_seed}
+
+    def shown(sds: dict[str, float | None]) -> list[str]:
+        return [f"{name} ± {sd * scale:.{decimals}f}" for name, sd in sds.items() if sd is not None]
+
+    known = shown({"patients": summary.sd_patients, repeated: summary.sd_replicates})
+    if summary.varied != "seeds" and (alone := shown(parts)):
+        known.append(f"one at a time: {', '.join(alone)}")
     if summary.one_model:
         known.append("one trained model" if summary.seeds < 2 else f"{summary.seeds} seeds of one training")
     elif summary.replicates > 1:
         known.append(f"{summary.replicates} {repeated}")
-    return ", ".join(known)
+    return "; ".join(known)
 
 
 def deviation(board: Board, column: Column, summary: Summary) -> str:

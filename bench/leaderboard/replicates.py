@@ -23,7 +23,8 @@ def by_replicate(results: Sequence[Result]) -> dict[int, list[Result]]:
 
     Results in which only the seed was varied, as ``--seed`` does, have one pretraining and one draw of labels: they are one
     replicate. Where neither is drawn, as for an untrained encoder with all labels, each seed is a replicate. A result that
-    combines the pretraining of one replicate with the labels of another belongs to none.
+    combines the pretraining of one replicate with the labels or the seed of another, as ``--split-variance`` makes them,
+    belongs to none.
     """
     varied = [name for name in DRAWN if any(getattr(result.cell, name) for result in results)]
     one_draw = any(_pretrained(result) or _labels_drawn(result) for result in results)
@@ -32,7 +33,27 @@ def by_replicate(results: Sequence[Result]) -> dict[int, list[Result]]:
         numbers = {getattr(result.cell, name) for name in varied} or {0 if one_draw else result.cell.seed}
         if len(numbers) == 1:
             groups[numbers.pop()].append(result)
+    if len(groups) > 1:
+        joint = {number: [r for r in group if r.cell.seed == number] for number, group in groups.items()}
+        groups.update({number: chosen for number, chosen in joint.items() if chosen})
     return dict(sorted(groups.items()))
+
+
+def one_at_a_time(results: Sequence[Result]) -> dict[str, list[list[Result]]]:
+    """Results that differ in one number alone, the others being 0: name of the number -> results by its values.
+
+    Names are those of a cell: ``seed``, ``draw``, ``training``. Those with fewer than two values are left out.
+    """
+    names = ("seed", *DRAWN)
+    alone: dict[str, list[list[Result]]] = {}
+    for name in names:
+        groups: dict[int, list[Result]] = defaultdict(list)
+        for result in results:
+            if not any(getattr(result.cell, other) for other in names if other != name):
+                groups[getattr(result.cell, name)].append(result)
+        if len(groups) > 1 and 0 in groups:
+            alone[name] = [group for _, group in sorted(groups.items())]
+    return alone
 
 
 def is_one_model(results: Sequence[Result]) -> bool:

@@ -15,7 +15,7 @@ from bench.leaderboard.contamination import differing
 from bench.leaderboard.cost_metrics import cost, is_cost
 from bench.leaderboard.match_results import is_untrained
 from bench.leaderboard.proof import SUSPICIOUS
-from bench.leaderboard.replicates import Varied, by_replicate, is_one_model, varied
+from bench.leaderboard.replicates import Varied, by_replicate, is_one_model, one_at_a_time, varied
 from bench.leaderboard.text_ceilings import labels_used
 
 Z = 1.959964  # normal quantile of a 95 % interval
@@ -30,10 +30,11 @@ class Summary:
 
     ``sd`` is the standard deviation of the values that were averaged: over folds (each a mean over seeds), or seeds.
     ``sd_replicates`` is that of the values of the replicates. ``sd_patients`` is that of the mean over other test patients;
-    from results without their predictions it is that of a single result, which is larger. ``one_model`` says that it is the
-    value of one trained model (:func:`bench.leaderboard.replicates.is_one_model`), and ``varied`` what differs between the
-    results; it is None where that differs between the parts of a mean. ``predictions`` are the digests of the predictions,
-    empty where some are not known. ``learned`` says what the weights come from: pretraining, or the labels alone.
+    from results without their predictions it is that of a single result, which is larger. ``sd_training``, ``sd_draw`` and
+    ``sd_seed`` are those of values that differ in the pretraining, the labelled records or the seed alone. ``one_model`` says
+    that it is the value of one trained model (:func:`bench.leaderboard.replicates.is_one_model`), and ``varied`` what differs
+    between the results; it is None where that differs between the parts of a mean. ``predictions`` are the digests of the
+    predictions, empty where some are not known. ``learned`` says what weights come from: pretraining, or labels alone.
     ``labels`` are the labels that training read, of training and of validation recordings.
     """
 
@@ -49,6 +50,9 @@ class Summary:
     varied: Varied | None = None
     sd_patients: float | None = None
     sd_replicates: float | None = None
+    sd_training: float | None = None
+    sd_draw: float | None = None
+    sd_seed: float | None = None
     left_out: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     contamination: tuple[str, ...] = ()
@@ -84,7 +88,7 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
     """
     if not results:
         return Summary(missing="not run")
-    groups = by_replicate(results)
+    groups, everything = by_replicate(results), results
     results = [result for group in groups.values() for result in group]
     readings = {(_drawn(r), r.cell.fold): reading(r, metric, class_name) for r in results}
     if len(readings) != len(results):
@@ -134,7 +138,23 @@ def summarise(results: Sequence[Result], metric: str, class_name: str | None = N
         estimate = _over_replicates(units, scale_of(results[0], metric, class_name))
     bounded = scale_of(results[0], metric, class_name) == "logit"
     perfect = bounded and estimate["value"] >= SUSPICIOUS
-    return replace(base, sd=_deviation(readings), perfect=perfect, **estimate)
+    parts = _parts(everything, folds_seen, metric, class_name)
+    return replace(base, sd=_deviation(readings), perfect=perfect, **estimate, **parts)
+
+
+def _parts(results: Sequence[Result], folds: Sequence[int], metric: str, class_name: str | None) -> dict[str, Any]:
+    """The standard deviation of values that differ in one number alone; without values that lack a fold."""
+    parts: dict[str, Any] = {}
+    for name, groups in one_at_a_time(results).items():
+        values = []
+        for group in groups:
+            each = {r.cell.fold: reading(r, metric, class_name)[0] for r in group}
+            known = [value for fold in folds if (value := each.get(fold)) is not None]
+            if len(known) == len(folds):
+                values.append(math.fsum(known) / len(known))
+        if len(values) > 1:
+            parts[f"sd_{name}"] = math.sqrt(_variance(values))
+    return parts
 
 
 def mean(summaries: Sequence[Summary], names: Sequence[str]) -> Summary:

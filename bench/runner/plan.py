@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import InitVar, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Literal
 
 from bench import kinds, modes, registry
@@ -35,6 +35,8 @@ class RunOptions:
     leads: Sequence[tuple[str, ...]] = (LEADS,)
     seeds: Sequence[int] = ()  # of what is trained downstream; none: those of the board, else seed 0
     replicates: int | None = None  # instead of seeds: that many joint draws of pretraining, labels and seed
+    split_variance: bool = False  # with replicates: also vary pretraining, labelled draw and seed one at a time
+    untrained: bool = False  # also each pretrained method without its pretraining (bench.runner.untrained)
     profile: Profile | None = None
     overrides: Sequence[str] = ()
     corpus: str | None = None
@@ -66,6 +68,18 @@ class RunOptions:
             object.__setattr__(self, field, value)
         if self.recompute and self.cached_only:
             raise ConfigError("--recompute computes every cell and --cached-only computes none; give one of them.")
+
+
+REPLICATES: Mapping[Profile, int] = {"smoke": 3}
+"""Of a run that names neither seeds nor replicates; one where a profile is not listed, because a pretraining with a paper's
+settings takes days."""
+
+
+def with_default_replicates(options: RunOptions, profile: Profile) -> RunOptions:
+    """The run with the replicates of its profile, unless it names seeds or replicates."""
+    if options.seeds or options.replicates is not None or profile not in REPLICATES:
+        return options
+    return replace(options, replicates=REPLICATES[profile])
 
 
 def renamed_resume(word: str) -> tuple[str, bool]:
@@ -106,6 +120,18 @@ class Plan:
     left_out: list[str] = field(default_factory=list)
 
 
+def one_at_a_time(cell: Cell) -> list[Cell]:
+    """The cells in which one of seed, labelled draw and pretraining is that of this cell, and the others are the first ones.
+
+    None where the cell differs from the first replicate in one of them only, since it is that cell itself.
+    """
+    drawn = {name: getattr(cell, name) for name in ("seed", "draw", "training") if getattr(cell, name)}
+    if len(drawn) < 2:
+        return []
+    first = dict.fromkeys(drawn, 0)
+    return [replace(cell, **(first | {name: number})) for name, number in drawn.items()]
+
+
 def plan(options: RunOptions) -> Plan:
     """Cross the options into cells. Combinations that a method cannot answer are left out and named, unless nothing
     remains of a method that was asked for by name.
@@ -124,6 +150,11 @@ def plan(options: RunOptions) -> Plan:
         raise ConfigError("--replicates draws pretraining, labels and seeds jointly; give it without --seed.")
     if options.replicates is not None and options.replicates < 1:
         raise ConfigError(f"--replicates {options.replicates}: expected a whole number from 1.")
+    if options.split_variance and (options.replicates or 0) < 2:
+        raise ConfigError(
+            "--split-variance compares replicates in which one of pretraining, labelled draw and seed differs; it needs "
+            "--replicates 2 or more."
+        )
     replicates = options.replicates is not None
     with_checkpoint = {checkpoint_method(text)[0] for text in options.checkpoints}
     asked_seeds = options.seeds or range(options.replicates or 1)
@@ -192,9 +223,10 @@ def plan(options: RunOptions) -> Plan:
                 seed = 0 if fixed and pretrained else number
                 draw = number if replicates and fraction < 1 and is_seeded(rule) else 0
                 training = number if replicates and trained else 0
-                planned.cells.append(
-                    Cell(name, task.name, mode.name, leads, fraction, seed, fold, rule, draw, training)
-                )
+                cell = Cell(name, task.name, mode.name, leads, fraction, seed, fold, rule, draw, training)
+                planned.cells.append(cell)
+                if options.split_variance:
+                    planned.cells += one_at_a_time(cell)
     planned.cells = list(dict.fromkeys(planned.cells))
     planned.left_out = list(dict.fromkeys(planned.left_out))
     if not planned.cells:

@@ -53,6 +53,7 @@ def command_of(result: Result) -> str:
         words += ["--fraction-rule", cell.fraction_rule]
     if replicate := max(cell.draw, cell.training):
         words += ["--replicates", str(replicate + 1)]
+        words += ["--split-variance"] if mode.uses_labels and cell.seed != replicate else []
     else:
         words += ["--seed", str(cell.seed)]
     words += ["--profile", result.profile]

@@ -14,12 +14,12 @@ from bench.leaderboard.statistics.contrasts import Kind
 
 FIELDS = (
     "board", "data", "profile", "complete", "protocol", "population", "row_group", "row", "variant", "column_group", "column",
-    "value", "low", "high", "sd", "sd_patients", "sd_replicates", "records", "labels_training", "labels_validation", "seeds",
-    "replicates", "folds", "contamination", "level", "text_ceiling", "text_ceiling_low", "text_ceiling_high", "missing",
-    "published", "published_sd", "same_as", "untrained_difference", "untrained_low", "untrained_high", "untrained_p",
-    "untrained_equal", "supervised_difference", "supervised_low", "supervised_high", "supervised_p", "supervised_equal",
-    "supervised_reference", "contrasts", "contrast_detectable", "pairs", "pair_detectable", "rank",
-    "not_told_apart_group", "results",
+    "value", "low", "high", "sd", "sd_patients", "sd_replicates", "sd_training", "sd_draw", "sd_seed",
+    "records", "labels_training", "labels_validation", "seeds", "replicates", "folds", "contamination", "level",
+    "text_ceiling", "text_ceiling_low", "text_ceiling_high", "missing", "published", "published_sd", "same_as",
+    "untrained_difference", "untrained_low", "untrained_high", "untrained_p", "untrained_equal",
+    "supervised_difference", "supervised_low", "supervised_high", "supervised_p", "supervised_equal", "supervised_reference",
+    "contrasts", "contrast_detectable", "pairs", "pair_detectable", "rank", "not_told_apart_group", "results",
 )  # fmt: skip
 KINDS: tuple[Kind, ...] = ("untrained", "supervised")
 
@@ -43,7 +43,7 @@ def write(board: Board, tables: Sequence[Table]) -> str:
             for index, (column, summary) in enumerate(zip(board.columns, line.summaries, strict=True)):
                 printed = number_format.published(line.row, index) if table.shows_published else None
                 scale = number_format.scale_of(board, column)
-                names = ("value", "low", "high", "sd", "sd_patients", "sd_replicates")
+                names = FIELDS[FIELDS.index("value") : FIELDS.index("records")]
                 numbers = [getattr(summary, name) for name in names]
                 ceiling = number_format.text_ceiling(table, line, index) if summary.keys else {}
                 scaled = ["" if number is None else _number(number * scale) for number in numbers]

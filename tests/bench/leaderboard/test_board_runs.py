@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from types import SimpleNamespace
 
+from bench import registry
 from bench.leaderboard.board import load_board
 from bench.leaderboard.board_runs import board_options
 from bench.runner.overrides import mode_config, parse_overrides
@@ -82,3 +83,17 @@ def test_a_column_may_set_its_mode_as_the_paper_does():
 
 def test_a_board_that_states_neither_changes_neither():
     assert {(run.corpus, run.fraction_rule) for run in runs("zeroshot")} == {(None, "stratified")}
+
+
+def test_rows_are_run_only_in_modes_that_their_methods_offer():
+    planned, left_out = board_options(
+        load_board("ptbxl_super"), RunOptions((), (), ()), SimpleNamespace(kind="simulated", has=lambda name: True)
+    )
+    methods = registry.entries(registry.METHODS)
+    assert {(run.methods[0], mode) for run in planned for mode in run.modes} >= {
+        ("llm-dan", "linear"),
+        ("kmerl", "zeroshot"),
+    }
+    for run in planned:
+        assert set(run.modes) <= set(registry.modes_of(methods[run.methods[0]])), run
+    assert "row Text and ECG LLM-DAN: llm-dan cannot answer zeroshot" in left_out

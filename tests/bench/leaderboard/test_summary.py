@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from bench.errors import DataError
+from bench.leaderboard.board import Board, Column
+from bench.leaderboard.number_format import variance_split
 from bench.leaderboard.summary import mean, summarise
+from bench.storage.artifacts import digest
 
 
 def test_one_cell_keeps_its_bootstrap_interval(make_result):
@@ -35,12 +38,40 @@ def test_an_interval_without_width_is_not_shown(make_result):
     assert (found.value, found.low, found.high) == (1.0, None, None)
 
 
-def test_seeds_of_one_replicate_are_averaged_first(make_result):
+def test_further_seeds_of_one_pretraining_are_no_part_of_joint_replicates(make_result):
     joint = [make_result(value=v, seed=k, training=k) for k, v in enumerate([0.8, 0.9])]
     more = [make_result(value=v, seed=seed) for seed, v in ((1, 0.7), (2, 0.6))]  # of the first pretraining
     found = summarise(joint + more, "macro_auroc")
-    assert found.value == pytest.approx((0.7 + 0.9) / 2)
+    assert found.value == pytest.approx((0.8 + 0.9) / 2)
     assert found.replicates == 2 and not found.one_model
+    assert found.sd_seed == pytest.approx(0.1)  # 0.8, 0.7, 0.6
+
+
+def test_the_variance_is_split_by_results_that_differ_in_one_draw_alone(make_result):
+    def result(value, seed=0, draw=0, training=0):
+        made = make_result(value=value, seed=seed, training=training, fraction=0.1)
+        return replace(made, cell=replace(made.cell, draw=draw), key=digest([made.key, draw]))
+
+    joint = [result(0.80 + 0.05 * k, k, k, k) for k in range(3)]
+    alone = [result(0.80 + 0.01 * k, seed=k) for k in (1, 2)]
+    alone += [result(0.80 + 0.02 * k, draw=k) for k in (1, 2)]
+    alone += [result(0.80 + 0.03 * k, training=k) for k in (1, 2)]
+    found = summarise([*joint, *alone], "macro_auroc")
+    plain = summarise(joint, "macro_auroc")
+    assert (found.value, found.low, found.replicates) == (plain.value, plain.low, 3)
+    assert (plain.sd_seed, plain.sd_draw, plain.sd_training) == (None, None, None)  # they vary together
+    parts = (found.sd_replicates, found.sd_training, found.sd_draw, found.sd_seed)
+    assert parts == pytest.approx((0.05, 0.03, 0.02, 0.01))
+    column = Column(label="a", task="ptbxl-super", mode="linear")
+    words = variance_split(Board(name="b", title="B", metric="macro_auroc", columns=[column], rows=[]), column, found)
+    assert "one at a time: training ± 0.030, labelled draw ± 0.020, seed ± 0.010" in words
+
+
+def test_what_varies_alone_is_named_without_further_runs(make_result):
+    zeroshot = [make_result(value=0.7 + 0.02 * k, mode="zeroshot", training=k) for k in range(3)]
+    found = summarise(zeroshot, "macro_auroc")
+    assert found.sd_training == pytest.approx(found.sd_replicates)
+    assert (found.sd_draw, found.sd_seed) == (None, None)
 
 
 def test_what_is_one_trained_model(make_result):

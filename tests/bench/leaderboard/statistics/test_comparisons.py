@@ -143,8 +143,8 @@ def test_what_was_drawn_again_is_called_by_its_name(make_result):
 
     seeds = range(3)
     assert split([make_result(seed=k) for k in seeds]).endswith("3 seeds of one training")
-    assert split([make_result(seed=k, corpus=None) for k in seeds]).endswith("seeds ± 0.000, 3 seeds")
-    assert split([make_result(seed=k, training=k) for k in seeds]).endswith("replicates ± 0.000, 3 replicates")
+    assert split([make_result(seed=k, corpus=None) for k in seeds]).endswith("seeds ± 0.000; 3 seeds")
+    assert split([make_result(seed=k, training=k) for k in seeds]).endswith("replicates ± 0.000; 3 replicates")
 
 
 def test_a_row_of_one_trained_model_is_left_out_of_the_tests_of_the_others(three):

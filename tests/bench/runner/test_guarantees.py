@@ -235,7 +235,7 @@ def test_a_command_that_is_killed_ends_like_an_undisturbed_one(workspace, small,
     settings = ["pretrain.epochs=4", "linear.epochs=3", "small.sleeps=0.05"]  # three seconds of pretraining
     command = [
         sys.executable, "-m", "bench.cli.main", "run", "-m", "small,random-resnet", "-t", "ptbxl-super", "--mode",
-        "linear", *(part for setting in settings for part in ("--set", setting)), "--no-track",
+        "linear", "--seed", "0", *(part for setting in settings for part in ("--set", setting)), "--no-track",
     ]  # fmt: skip
     environment = os.environ | {"BENCH_SIMULATED_RECORDS": "120", "BENCH_WORKSPACE": str(workspace.root)}
     environment["PYTHONPATH"] = str(tmp_path)  # where the plugin lies

@@ -17,6 +17,7 @@ from bench.leaderboard.match_results import (
     CellCoordinates,
     assign_results,
     coordinates_of,
+    is_untrained,
     latest,
     wanted_coordinates,
 )
@@ -30,6 +31,8 @@ from bench.leaderboard.third_party_rows import row_of, with_third_party_rows
 from bench.signals.leads import LEADS, name_leads
 
 NOT_RUN = Summary(missing="not run")
+NO_EPOCH = ", pretrain.epochs 0"
+"""What the label of an untrained network states."""
 PUBLISHED_ONLY = Summary(missing="published only")
 
 
@@ -171,7 +174,11 @@ def _table(board: Board, stamp: Stamp, assigned: Sequence[tuple[int, Result]]) -
         lines.append(line)
     table = Table(board, stamp, lines)
     used = {table.name(line): results for line, results in behind}
-    described = {table.name(line): line.settings for line, _ in behind if line.settings}
+    described = {
+        table.name(line): line.settings + NO_EPOCH * is_untrained(results[0])
+        for line, results in behind
+        if line.settings
+    }
     variants_noted = [
         Note(f"{table.name(line)}: {line.settings}.", 0) for line, _ in behind if line.settings != line.variant
     ]

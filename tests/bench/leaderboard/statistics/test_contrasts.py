@@ -83,6 +83,18 @@ def test_contrasts_are_corrected_among_themselves_and_need_a_smaller_difference_
     assert few.contrasts.detectable < few.detectable
 
 
+def test_the_label_of_an_untrained_network_states_its_setting(table_of, results):
+    by_hand = {"overrides": ["kmerl.pretrain.epochs=0", "kmerl.width=4"]}
+    changed = [
+        replace(r, provenance=r.provenance | by_hand)
+        if r.config["method"] == UNTRAINED and r.cell.method == "kmerl"
+        else r
+        for r in results
+    ]
+    notes = [note for note in collect(board(), changed)[0].footnotes if "--set" in note]
+    assert not any("pretrain.epochs" in note for note in notes)
+
+
 def test_a_contrast_shown_to_be_equal_is_marked(table_of, results):
     assert not any(c.equal for c in table_of(board(), results).ranks[0].contrasts.each)
     wide = table_of(board(margin=0.15), results)

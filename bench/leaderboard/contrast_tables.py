@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,15 @@ class ContrastTable:
 def contrast_tables(table: Table) -> list[ContrastTable]:
     """The contrasts with the untrained network, then those with the best supervised result; without empty ones."""
     return [made for kind in TITLES if (made := _of_kind(table, kind)) is not None]
+
+
+def contrast_sentences(table: Table) -> Iterator[str]:
+    """The same as a sentence for each kind and column."""
+    for contrasts in contrast_tables(table):
+        for k, index in enumerate(contrasts.columns):
+            reference = f" ({contrasts.references[k]})" if contrasts.references else ""
+            each = "; ".join(f"{label} {texts[k]}" for label, texts in contrasts.rows if texts[k])
+            yield f"{contrasts.title}{reference}, {table.board.columns[index].name}: {each}. {contrasts.key}."
 
 
 def _of_kind(table: Table, kind: Kind) -> ContrastTable | None:

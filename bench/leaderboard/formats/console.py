@@ -12,6 +12,7 @@ from bench.cells.result import Result
 from bench.contamination.text_ceiling import states_labels
 from bench.leaderboard import number_format, text_ceilings
 from bench.leaderboard.collect import Table, collect_all, compared
+from bench.leaderboard.contrast_tables import contrast_sentences
 from bench.leaderboard.footnotes import IN_CSV, Note
 from bench.progress import counted
 
@@ -66,7 +67,8 @@ def console_tables(results: Iterable[Result], all_notes: bool = False, cache: Pa
     """One table for each kind of result that must not be mixed: rows are methods, columns task, mode and fraction.
 
     Intervals over several replicates are those of boards, which read stored predictions; of many results a note says that
-    they are wider. Rows are tested against each other on boards alone.
+    they are wider. Notes state the contrasts with untrained networks and with the best supervised result. All pairs of rows
+    are tested on boards alone.
 
     Args:
         all_notes: show every footnote.
@@ -74,9 +76,12 @@ def console_tables(results: Iterable[Result], all_notes: bool = False, cache: Pa
     """
     results = list(results)
     tables, notes = collect_all(results), []
+    contrasts: list[list[Note]] = [[] for _ in tables]
     if any(summary.replicates > 1 for table in tables for line in table.lines for summary in line.summaries):
         if len(results) <= MANY_RESULTS:
-            tables = [replace(table, ranks={}, mean_ranks=None) for table in compared(tables, results, cache)]
+            tables = compared(tables, results, cache)
+            contrasts = [[Note(text, 0) for text in contrast_sentences(table)] for table in tables]
+            tables = [replace(table, ranks={}, mean_ranks=None) for table in tables]
         else:
             notes = [Note(f"{WIDER}.", 5)]
     return [
@@ -85,13 +90,14 @@ def console_tables(results: Iterable[Result], all_notes: bool = False, cache: Pa
             _wide(table) if _columns(table) <= MAX_COLUMNS else _long(table),
             _long(table),
             [
+                *differences,
                 *(note for note in table.footnotes if note != IN_CSV),
                 *(f"{reason}." for reason in number_format.reasons(table)),
                 *notes,
             ],
             all_notes,
         )
-        for table in tables
+        for table, differences in zip(tables, contrasts, strict=True)
         if table.stamp
     ]
 

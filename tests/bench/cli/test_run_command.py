@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.cells import ledger
-from bench.cli.run import mlflow_lines
+from bench.cli.run_report import mlflow_lines
 from bench.data.source import DataSource
 from bench.runner.plan import RunOptions
 from bench.runner.prepare import prepare_session
@@ -394,14 +394,14 @@ def test_a_mode_that_a_method_cannot_answer(bench, workspace):
 
 def test_a_value_that_cannot_be_computed_is_a_dash():
     """One person among so few recordings: chance and intervals do not exist."""
-    from bench.cli import run
+    from bench.cli import run_report
 
     class Told:
         title = "a cell"
         score = {"metrics": {"accuracy": {"value": 1.0, "low": None, "high": None}}}  # noqa: RUF012
         counts = {"train": 1, "validation": 1, "test": 1}  # noqa: RUF012
 
-    assert run._line(Told, True).startswith("done: a cell: accuracy 1.000 [-, -]  (train 1")
+    assert run_report.result_line(Told, True).startswith("done: a cell: accuracy 1.000 [-, -]  (train 1")
 
 
 def test_help_shows_the_defaults_that_are_told_in_words(bench, monkeypatch):

@@ -29,6 +29,7 @@ def test_each_pretrained_method_is_also_run_untrained_and_shown_with_its_trained
     assert done.code == 0, done.err
     assert "small (untrained)" in done.out and "random-resnet (untrained)" not in done.out
     assert "6 cells computed" in done.out
+    assert "Difference to the same network untrained, ptbxl-super linear · 100%: small " in " ".join(done.out.split())
     results = json.loads(bench(*RUN, *SMALL_RESNET, "--replicates", "2", "--untrained", "--cached-only", "--json",
                                "--set", "pretrain.epochs=1").out)  # fmt: skip
     untrained = [r for r in results if r["config"]["method"].get("pretrain", {}).get("epochs") == 0]

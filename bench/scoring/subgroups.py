@@ -106,18 +106,7 @@ def group_scores(
                 continue
             own, other = (
                 _mean(
-                    [
-                        score_replicates(
-                            kind,
-                            targets[side],
-                            run[side],
-                            classes,
-                            patients[side],
-                            bootstrap=bootstrap,
-                            metrics=[metric],
-                        )[metric]
-                        for run in runs
-                    ]
+                    [_drawn(kind, targets[side], run[side], classes, patients[side], bootstrap, metric) for run in runs]
                 )
                 for side in sides
             )
@@ -139,6 +128,24 @@ def group_scores(
             )
             compared.append((entry, own, other))
     return _corrected(compared)
+
+
+def _drawn(
+    kind: str,
+    targets: np.ndarray,
+    scores: np.ndarray,
+    classes: Sequence[str],
+    patients: np.ndarray,
+    bootstrap: int,
+    metric: str,
+) -> Replicates:
+    """The metric of one side of a comparison in each draw of patients."""
+    drawn = score_replicates(kind, targets, scores, classes, patients, bootstrap=bootstrap, metrics=[metric])
+    if metric not in drawn:  # thresholds are missing, or targets have different units
+        raise DataError(
+            f"{metric} of these {len(classes)} {kind} columns has no single value to compare; name another metric."
+        )
+    return drawn[metric]
 
 
 def _mean(runs: Sequence[Replicates]) -> Replicates:

@@ -127,8 +127,12 @@ def test_survival_and_regression_have_groups_too():
     assert all(entry.scored and 0.5 < entry.value < 1 for entry in entries)
     assert sum(entry.positives for entry in entries) == outcome[:, 1].sum()
     values = rng.standard_normal((400, 2))
-    entries = group_scores("regression", values, [values + 1], ["x", "y"], np.arange(400), sex, "mae", bootstrap=50)
+    entries = group_scores(
+        "regression", values, [values + 1], ["x", "y"], np.arange(400), sex, "pearson_r", bootstrap=50
+    )
     assert [entry.value for entry in entries] == [pytest.approx(1), pytest.approx(1)]
+    with pytest.raises(DataError, match="mae of these 2 regression columns"):
+        group_scores("regression", values, [values + 1], ["x", "y"], np.arange(400), sex, "mae", bootstrap=50)
 
 
 def test_wrong_metric_and_lengths_are_refused():

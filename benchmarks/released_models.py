@@ -128,7 +128,8 @@ def line(case: str, layout, data: list[str], epochs: int, workspace: Path) -> st
     board.write_text(BOARD.format(task=TASK, method=method, config=json.dumps(layout.settings)))
     shown = bench("leaderboard", "render", str(board), "--format", "markdown", workspace=workspace, log=log)
     table = (workspace / "boards" / "board.md").read_text()
-    missing = [mode for mode in MODES if f"| {results[mode]:.3f}" not in table]  # few recordings have no interval
+    results = {mode: math.nan if value is None else value for mode, value in results.items()}  # of few recordings
+    missing = [mode for mode in MODES if f"| {results[mode]:.3f}" not in table and not math.isnan(results[mode])]
     for part in ("weights", "checkpoints", "features"):
         shutil.rmtree(workspace / part, ignore_errors=True)
     gib = max(done.gib for done in (imported, ran, shown))

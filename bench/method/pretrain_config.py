@@ -62,7 +62,7 @@ class PretrainConfig(BaseModel):
         "auto", description="auto is bf16-mixed on a GPU that has it and 32-true elsewhere"
     )
     threads: int = Field(
-        1,
+        2,
         ge=1,
         le=1024,
         description="threads of a process that pretrains. Another number makes weights that differ as with another seed. "

@@ -85,9 +85,9 @@ def test_weights_are_made_on_the_threads_of_the_config_whatever_the_process_has(
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
-    assert used == {("first", 1), ("second", 1)}
+    assert used == {("first", 2), ("second", 2)}
     facts = json.loads((folder / "provenance.json").read_text())
-    assert (facts["machine"]["threads"], facts["ran_on"]["threads"]) == (1, 1)
+    assert (facts["machine"]["threads"], facts["ran_on"]["threads"]) == (2, 2)
 
 
 def test_another_number_of_threads_is_another_checkpoint():

@@ -21,7 +21,8 @@ from bench.signals.in_memory import ArrayStore, in_leads_order
 from bench.signals.leads import LEADS, canonical_lead
 from bench.signals.windows import SignalView
 from bench.storage.workspace import Workspace
-from bench.training.checkpoint import load_weights, read_config, read_provenance, seeded_method
+from bench.training.checkpoint import seeded_method
+from bench.training.checkpoint_files import load_weights, read_config, read_provenance
 from bench.training.find_checkpoint import find_checkpoint, published_file
 from bench.weights.checkpoint import checkpoint_of_file, released_checkpoint
 

@@ -156,7 +156,7 @@ def verify(artifact: Artifact) -> str | None:
 
         return altered_images(artifact.path)
     if artifact.kind == "checkpoint":
-        from bench.training.checkpoint import checkpoint_damage
+        from bench.training.checkpoint_files import checkpoint_damage
 
         return checkpoint_damage(artifact.path)
     if artifact.kind == "result" or (artifact.path / SEAL).exists():

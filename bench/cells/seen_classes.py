@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.method import Method
-from bench.training.checkpoint import read_concepts
+from bench.training.checkpoint_files import read_concepts
 
 SEEN_ABOVE = 0.95
 

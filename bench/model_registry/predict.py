@@ -15,7 +15,8 @@ from bench.signals.in_memory import ArrayStore, in_leads_order
 from bench.signals.leads import LEADS
 from bench.signals.windows import SignalView
 from bench.task import ClassName
-from bench.training.checkpoint import load_weights, read_config, seeded_method
+from bench.training.checkpoint import seeded_method
+from bench.training.checkpoint_files import load_weights, read_config
 
 _BATCH = 64
 

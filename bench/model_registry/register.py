@@ -20,7 +20,7 @@ from bench.storage.workspace import Workspace
 from bench.task import ClassName
 from bench.tracking.connection import EXPERIMENT, writer_at
 from bench.tracking.pretraining import CHECKPOINT_TAG, PretrainingRun
-from bench.training.checkpoint import check_readable, read_provenance
+from bench.training.checkpoint_files import check_readable, read_provenance
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.data.batches import BatchSource
 from bench.errors import BenchError
 from bench.method import Method
 from bench.progress import track

@@ -29,7 +29,7 @@ def named_checkpoints(
     Raises:
         ConfigError: not of that form, no such folder, or a method that is not run. DataError: a file that does not fit.
     """
-    from bench.training.checkpoint import check_readable
+    from bench.training.checkpoint_files import check_readable
 
     named: dict[str, Path] = {}
     run = {cell.method for cell in planned.cells}

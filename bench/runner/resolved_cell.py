@@ -20,7 +20,8 @@ from bench.seeding import derive
 from bench.signals.input_spec import InputSpec
 from bench.signals.windows import SignalView
 from bench.splitting.rules import Partition
-from bench.training.checkpoint import CheckpointSpec, load_weights, read_provenance, seeded_method
+from bench.training.checkpoint import CheckpointSpec, seeded_method
+from bench.training.checkpoint_files import load_weights, read_provenance
 from bench.training.import_checkpoint import imported_facts
 
 if TYPE_CHECKING:

@@ -14,25 +14,20 @@ from bench.cells.cell import Cell, Profile
 from bench.data.batches import BatchSource
 from bench.data.shown_records import shown_columns, shown_records
 from bench.data.source import DataSource
-from bench.errors import ConfigError, DataError, foreign_code
+from bench.errors import ConfigError, foreign_code
 from bench.method import Corpus, Method, MethodConfig
 from bench.progress import say
 from bench.runner.overrides import Override, check_offer, method_config, mode_config
 from bench.runner.resolved_cell import ResolvedCell
-from bench.runner.task_data import TaskData, check_targets
+from bench.runner.task_data import TaskData, checked_examples
 from bench.signals.images import Images, prepare_images
 from bench.signals.leads import LEADS
 from bench.signals.windows import SignalView
 from bench.splitting.released_partitions import with_imported
-from bench.splitting.split import Split, split_of
+from bench.splitting.split import Split
 from bench.storage.artifacts import digest
-from bench.training.checkpoint import (
-    CheckpointSpec,
-    discard_if_altered,
-    pretrain,
-    read_config,
-    read_provenance,
-)
+from bench.training.checkpoint import CheckpointSpec, pretrain
+from bench.training.checkpoint_files import discard_if_altered, read_config, read_provenance
 from bench.training.devices import Devices, make_fabric
 from bench.training.distributed import ranks
 from bench.training.made_elsewhere import made_elsewhere
@@ -131,15 +126,7 @@ class Session:
         if name not in self._tasks:
             task = registry.load(registry.TASKS, name)()
             store = self.store(task.dataset)
-            examples = task.examples(self.records(task.dataset))
-            if not len(examples):
-                raise DataError(
-                    f"task {name}: none of the {len(store.records):,} recordings of {task.dataset} has a label."
-                )
-            check_targets(task, examples)
-            if examples.cohort is not None:
-                say("\n".join(examples.cohort.lines()))
-            split = split_of(task, examples)
+            examples, split = checked_examples(task, self.records(task.dataset))
             complete = self.is_complete(store, split)
             split.verify(examples, complete).raise_if_wrong()
             self._tasks[name] = TaskData(task, store, examples, store.rows(examples.record_ids), split, complete)

@@ -9,12 +9,15 @@ import numpy as np
 
 from bench import kinds
 from bench.errors import DataError
+from bench.progress import say
 from bench.splitting.rules import Partition
-from bench.splitting.split import Split
+from bench.splitting.split import Split, split_of
 from bench.storage.artifacts import digest
 from bench.task import Examples, Task
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bench.signals.store import SignalStore
 
 
@@ -49,6 +52,21 @@ class TaskData:
         """Records of each part of the complete publication, where they are known."""
         complete = self.split.content.complete
         return {name: facts.records for name, facts in complete.partitions.items()} if complete else None
+
+
+def checked_examples(task: Task, records: pd.DataFrame) -> tuple[Examples, Split]:
+    """The task's examples among the records of a store, and their split; the flow of a cohort is printed.
+
+    Raises:
+        DataError: there is no example, or one whose target the task's kind cannot have.
+    """
+    examples = task.examples(records)
+    if not len(examples):
+        raise DataError(f"task {task.name}: none of the {len(records):,} recordings of {task.dataset} has a label.")
+    check_targets(task, examples)
+    if examples.cohort is not None:
+        say("\n".join(examples.cohort.lines()))
+    return examples, split_of(task, examples)
 
 
 def check_targets(task: Task, examples: Examples) -> None:

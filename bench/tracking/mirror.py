@@ -33,7 +33,7 @@ from bench.tracking.pretraining import CHECKPOINT_TAG, PretrainingRun
 from bench.tracking.result_run import FILES, Links, files_of, log_result
 from bench.tracking.run_fields import KEY_TAG, RESULT_TAG
 from bench.tracking.sqlite_store import finished_in_sqlite, follow_move, sqlite_path, waiting_once
-from bench.training.checkpoint import read_provenance
+from bench.training.checkpoint_files import read_provenance
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -17,7 +17,7 @@ from bench.progress import counted
 from bench.reading.yaml_file import parse_yaml
 from bench.tracking.datasets import corpus_datasets, log_inputs
 from bench.tracking.run_fields import LONGEST_TAG, TYPE_TAG, as_text, flatten, metric_name
-from bench.training.checkpoint import read_provenance
+from bench.training.checkpoint_files import read_provenance
 from bench.training.training_log import LOG, Point, partial_folder, read_log
 
 if TYPE_CHECKING:

@@ -118,7 +118,7 @@ def _why_not(path: Path, error: Exception) -> str:
             "state_dict() with safetensors.torch.save_file."
         )
     if kind := _other_kind(path):
-        return f"{kind}, not a file of weights. Fetch the file again from its authors' page."
+        return f"{kind}: not a file of weights. Fetch the file again from its authors' page."
     lines = str(error).strip().splitlines()
     reason = printable(lines[0]) if lines else "no details"
     return f"not readable as weights ({type(error).__name__}: {reason}). If the file was downloaded, fetch it again."
@@ -136,4 +136,4 @@ def _other_kind(path: Path) -> str:
         return "it is a web page or text"
     if path.suffix == ".safetensors" or head.startswith((b"PK", b"\x80", b"\x89HDF")):
         return ""
-    return f"it begins with the bytes {head[:8].hex(' ')}, which no format of weights does"
+    return f"it begins with the bytes {head[:8].hex(' ')}"

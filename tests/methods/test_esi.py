@@ -12,7 +12,7 @@ from bench.seeding import seeded
 from bench.signals.leads import LEADS, MIMIC_ORDER
 from bench.signals.windows import normalise
 from bench.storage.artifacts import file_digest
-from bench.training.checkpoint import load_weights, read_provenance
+from bench.training.checkpoint_files import load_weights, read_provenance
 from bench.training.import_checkpoint import import_checkpoint
 from methods import esi
 from methods.esi import ESI, ESITiny

@@ -17,7 +17,7 @@ from bench import registry
 from bench.batch import ECGBatch
 from bench.contamination.declared import declared_corpus, relation
 from bench.method.published_names import PublishedNames, Rules, compare
-from bench.training.checkpoint import load_weights
+from bench.training.checkpoint_files import load_weights
 from bench.training.import_checkpoint import import_checkpoint
 from methods.nets.d_beta import D_BETA, DBETANet
 from methods.nets.ecg_fm import ECG_FM_PRETRAINED, ECGFMNet

@@ -10,7 +10,7 @@ import torch
 from bench.cells.seen_classes import seen_classes
 from bench.errors import DataError
 from bench.method import Corpus, Method
-from bench.training.checkpoint import read_concepts
+from bench.training.checkpoint_files import read_concepts
 from methods.text.encoder import TextEncoderConfig
 from methods.text.tower import TextTower
 

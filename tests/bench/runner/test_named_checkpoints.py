@@ -21,7 +21,7 @@ from bench.runner.named_checkpoints import named_checkpoints
 from bench.runner.plan import Plan, RunOptions
 from bench.runner.prepare import prepare_session
 from bench.signals.leads import LEADS
-from bench.training.checkpoint import load_weights, read_config
+from bench.training.checkpoint_files import load_weights, read_config
 
 PLAN = Plan([Cell("simclr", "ptbxl-super", "linear", LEADS, 1.0, 0, 0, "stratified")])
 WEIGHTS, CONFIG, FACTS = "model.safetensors", "config.yaml", "provenance.json"

@@ -16,7 +16,8 @@ from bench.method import Method, MethodConfig
 from bench.method.published_names import PublishedNames, within
 from bench.signals.leads import LEADS, MIMIC_ORDER
 from bench.storage.artifacts import SEAL
-from bench.training.checkpoint import CheckpointSpec, load_weights, read_config, read_provenance, seeded_method
+from bench.training.checkpoint import CheckpointSpec, seeded_method
+from bench.training.checkpoint_files import load_weights, read_config, read_provenance
 from bench.training.import_checkpoint import import_checkpoint
 from bench.training.published_file import read_weights
 from bench.weights.checkpoint import checkpoint_of_file
@@ -165,7 +166,7 @@ def test_objects_are_not_unpickled(tmp_path, content):
 def test_other_files_are_refused_with_the_reason(tmp_path):
     (tmp_path / "text.pth").write_text("no weights")
     (tmp_path / "plain.pth").write_bytes(pickle.dumps({"a": 1}))
-    with pytest.raises(DataError, match="not readable as weights"):
+    with pytest.raises(DataError, match="begins with the bytes .* not a file of weights"):
         read_weights(tmp_path / "text.pth")
     with pytest.raises(DataError, match=r"not readable|without named tensors"):
         read_weights(tmp_path / "plain.pth")

@@ -120,7 +120,7 @@ def test_of_several_containers_the_one_that_is_named_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.pth", b"<!DOCTYPE html><html>", "it is a web page or text, not a file of weights"),
+        ("a.pth", b"<!DOCTYPE html><html>", "it is a web page or text: not a file of weights"),
         ("a.safetensors", b"version https://git-lfs.github.com/spec/v1\n", "it is a pointer of Git LFS"),
         ("a.h5", b"", "the file is empty"),
         ("a.pth", b"junk of another kind", "begins with the bytes 6a 75 6e 6b 20 6f 66 20"),

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from bench.batch import ECGBatch
 from bench.signals.leads import LEADS, MIMIC_ORDER
-from bench.training.checkpoint import load_weights
+from bench.training.checkpoint_files import load_weights
 from bench.training.import_checkpoint import import_checkpoint
 from methods.losses.contrastive import merl_losses
 from methods.merl import MERL

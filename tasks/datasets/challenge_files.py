@@ -15,14 +15,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.dataset import Recording
+from bench.dataset import RecordFile, Recording, path_inside
 from bench.errors import DataError
 from bench.signals.leads import LEADS
 from bench.signals.wfdb_header import parse_header, read_header_text
 from bench.storage.artifacts import folder_next_to
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SLIPPED = "S23074"
 """How CinC 2021 calls JS23074: in the name of its header, or of both its files."""
@@ -126,6 +130,18 @@ def records_below(root: Path, pattern: str, suffix: str) -> dict[str, Path]:
                 "one of the copies, or name the folder that holds a single copy of the dataset."
             )
     return dict(sorted(paths.items()))
+
+
+def record_files(root: Path, records: pd.DataFrame) -> list[RecordFile]:
+    """Where the signals of records lie whose column ``path`` states it, relative to ``root`` and without extension.
+
+    Raises:
+        DataError: a path leads out of the root.
+    """
+    return [
+        RecordFile(record, path_inside(root, path, f"{root}: record {record}"))
+        for record, path in zip(records.index, records["path"], strict=True)
+    ]
 
 
 def csn_records_below(root: Path) -> dict[str, Path]:

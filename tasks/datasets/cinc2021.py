@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.dataset import Publication, RecordFile, Recording, path_inside
+from bench.dataset import Publication, RecordFile, Recording
 from bench.errors import DataError
-from tasks.datasets.challenge_files import read_notes, records_below
+from tasks.datasets.challenge_files import read_notes, record_files, records_below
 from tasks.datasets.cinc2021_codes import class_of, codes
 from tasks.datasets.folds import balanced_folds, fold_roles
 from tasks.datasets.pretraining_rows import outside_every_test
@@ -138,10 +138,7 @@ class CinC2021Cohort(DatasetWithStatements):
         return records
 
     def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
-        return [
-            RecordFile(record, path_inside(self.root, path, f"{self.root}: record {record}"))
-            for record, path in zip(records.index, records["path"], strict=True)
-        ]
+        return record_files(self.root, records)
 
     @staticmethod
     def read(file: RecordFile) -> Recording:

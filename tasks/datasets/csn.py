@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.dataset import Publication, RecordFile, Recording, path_inside
+from bench.dataset import Publication, RecordFile, Recording
 from bench.errors import DataError
 from bench.progress import counted
 from bench.reading.publisher_csv import read_table
 from bench.splitting.stratify import stratified_parts
 from tasks.csn import CLASSES, substring_labels, whole_labels
-from tasks.datasets.challenge_files import CSN_PATTERN, SLIPPED, csn_records_below, read_notes, read_slipped
+from tasks.datasets.challenge_files import (
+    CSN_PATTERN,
+    SLIPPED,
+    csn_records_below,
+    read_notes,
+    read_slipped,
+    record_files,
+)
 from tasks.datasets.file_constants import CSN_CONDITIONS
 from tasks.datasets.pretraining_rows import outside_every_test
 from tasks.datasets.sentences import DatasetWithStatements
@@ -150,10 +157,7 @@ class CSN(DatasetWithStatements):
         return records
 
     def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
-        return [
-            RecordFile(record, path_inside(self.root, path, f"{self.root}: record {record}"))
-            for record, path in zip(records.index, records["path"], strict=True)
-        ]
+        return record_files(self.root, records)
 
     def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
         """Of all of CSN, whatever part of it is read."""

@@ -46,9 +46,10 @@ def balanced_folds(records: pd.DataFrame, labels: Sequence[Iterable[str]], salt:
     return np.array([fold_of[patient] for patient in records["patient_id"]], np.int64)
 
 
-def fold_roles(fold: pd.Series) -> pd.Series:
-    """Folds 1-8 train, 9 validates, 10 tests; 0 is in none."""
-    return fold.map(lambda k: {0: "", 9: "validation", 10: "test"}.get(int(k), "train"))
+def fold_roles(fold: pd.Series, validation: Sequence[int] = (9,), test: Sequence[int] = (10,)) -> pd.Series:
+    """``train``, ``validation`` or ``test`` of folds 1 to 10; 0 is in none."""
+    role_of = {0: "", **dict.fromkeys(validation, "validation"), **dict.fromkeys(test, "test")}
+    return fold.map(lambda k: role_of.get(int(k), "train"))
 
 
 def rarest_label(labels: Sequence[Sequence[str]], pooled: int) -> list[str]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.dataset import Publication, RecordFile, Recording, path_inside
+from bench.dataset import Publication, RecordFile, Recording
 from bench.errors import DataError
-from tasks.datasets.challenge_files import clean_age, clean_sex, records_below
-from tasks.datasets.folds import balanced_folds
+from tasks.datasets.challenge_files import clean_age, clean_sex, record_files, records_below
+from tasks.datasets.folds import balanced_folds, fold_roles
 from tasks.datasets.pretraining_rows import outside_every_test
 from tasks.datasets.sentences import DatasetWithStatements
 
@@ -124,10 +124,7 @@ class INCART(DatasetWithStatements):
         return records
 
     def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
-        return [
-            RecordFile(record, path_inside(self.root, path, f"{self.root}: record {record}"))
-            for record, path in zip(records.index, records["path"], strict=True)
-        ]
+        return record_files(self.root, records)
 
     @staticmethod
     def read(file: RecordFile) -> Recording:
@@ -138,8 +135,7 @@ class INCART(DatasetWithStatements):
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
         """Folds 1-6 train, 7 and 8 validate; 9 and 10 are never seen."""
-        roles = records["fold"].map(lambda k: "train" if k <= 6 else "validation" if k <= 8 else "test")
-        return outside_every_test([roles])
+        return outside_every_test([fold_roles(records["fold"], validation=(7, 8), test=(9, 10))])
 
     @classmethod
     def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:

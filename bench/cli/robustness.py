@@ -66,6 +66,7 @@ def robustness_command(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Show how finished cells do on corrupted recordings (bench run --corrupt): encoders and heads are those of clean ones."""
+    from bench import registry
     from bench.cells.result import read_results
     from bench.leaderboard.corrupted import corrupted_tables, kept_scores, table_csv
     from bench.storage.workspace import Workspace
@@ -76,7 +77,7 @@ def robustness_command(
     if out is not None and format_ == "table":
         raise ConfigError("--out FILE needs --format csv or --format plot; the table goes to the terminal.")
     space = Workspace.at(workspace)
-    wanted = o.split_commas(task)
+    wanted = registry.match(registry.TASKS, o.split_commas(task))
     results = [result for result in read_results(space.results) if not wanted or result.cell.task in wanted]
     scored = [scores for result in results if (scores := kept_scores(space.corrupted, result)) is not None]
     if not scored:

@@ -56,8 +56,7 @@ def subgroups_command(
     """Show how finished cells do in groups of recordings, and whether a group differs from the others by more than chance.
 
     Nothing is trained: the stored predictions are scored group by group."""
-    import fnmatch
-
+    from bench import registry
     from bench.cells.result import read_results
     from bench.leaderboard.subgroups import subgroup_tables, table_csv
 
@@ -66,14 +65,14 @@ def subgroups_command(
         raise ConfigError("--out FILE needs --format csv; the table goes to the terminal.")
     source = o.data_source(data_root, workspace, simulated_records, "error")
 
-    def wanted(name: str, patterns: list[str]) -> bool:
-        return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-
-    tasks, methods = o.split_commas(task), o.split_commas(method)
+    tasks = registry.match(registry.TASKS, o.split_commas(task))
+    methods = registry.match(registry.METHODS, o.split_commas(method))
     results = [
         result
         for result in read_results(source.workspace.results)
-        if result.data == source.kind and wanted(result.cell.task, tasks) and wanted(result.cell.method, methods)
+        if result.data == source.kind
+        and (not tasks or result.cell.task in tasks)
+        and (not methods or result.cell.method in methods)
     ]
     if not results:
         raise ConfigError(

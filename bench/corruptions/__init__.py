@@ -19,9 +19,6 @@ from bench.corruptions import noise, recorder
 from bench.corruptions.electrodes import reversed_electrodes
 from bench.errors import ConfigError, UnknownName
 
-VERSION = 1
-"""Raised when a corruption gives other recordings than before: scores of corrupted recordings are then computed again."""
-
 LEVELS = (1, 2, 3, 4, 5)
 
 Signal = Float[np.ndarray, "lead time"]

@@ -1,27 +1,29 @@
 """ECG-C: finished cells under corrupted recordings, as tables.
 
-:mod:`bench.robustness` makes the scores; this reads what is kept and summarises it over levels and seeds.
+:mod:`bench.robustness` makes the scores; this module reads stored scores and summarises them over levels and seeds.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import kinds
 from bench.cells.result import Result
 from bench.corruptions import Condition, corruptions
 from bench.errors import ConfigError, DataError
+from bench.leaderboard.cell_groups import cell_groups
 from bench.leaderboard.statistics.paired_scores import PairedScores
 from bench.storage.artifacts import damage, sealed
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.scoring.bootstrap import Interval, Replicates
+    from bench.scoring.bootstrap import Interval, Replicates, Scale
 
 CLEAN = "clean"
 
@@ -97,20 +99,21 @@ class CorruptedTable:
 
 
 def kept_scores(corrupted_folder: Path, result: Result) -> CorruptedScores | None:
-    """What is kept of a result's scores under corruptions; None where nothing is. Altered files are left out."""
+    """A result's stored scores under corruptions; None where there are none. Altered files are left out, and of a condition
+    that was scored several times (other noise, other code) the newest scores count."""
     import numpy as np
 
+    sealed_folders = [(seal, folder) for folder in corrupted_folder.glob(f"{result.key}-*") if (seal := sealed(folder))]
     scores: dict[Condition, np.ndarray] = {}
-    noises = set()
-    for folder in sorted(corrupted_folder.glob(f"{result.key}-*")):
-        inputs = (sealed(folder) or {}).get("inputs")
-        if inputs is None or damage(folder) is not None:
+    noises: dict[Condition, str] = {}
+    for seal, folder in sorted(sealed_folders, key=lambda pair: (pair[0]["made"], pair[1].name)):  # the newest counts
+        if damage(folder) is not None:
             continue
-        values = np.load(folder / "scores.npy", allow_pickle=False)
+        inputs, values = seal["inputs"], np.load(folder / "scores.npy", allow_pickle=False)
         name = None if inputs["corruption"] == CLEAN else inputs["corruption"]
-        noises.add(inputs["noise"])
-        scores |= {Condition(name, level): part for level, part in zip(inputs["levels"], values, strict=True)}
-    noise = " and ".join(sorted(noises - {"none"})) or "model"
+        for level, part in zip(inputs["levels"], values, strict=True):
+            scores[Condition(name, level)], noises[Condition(name, level)] = part, inputs["noise"]
+    noise = " and ".join(sorted(set(noises.values()) - {"none"})) or "model"
     return CorruptedScores(result, scores, noise) if Condition() in scores and len(scores) > 1 else None
 
 
@@ -121,27 +124,23 @@ def corrupted_tables(scored: Iterable[CorruptedScores], reference: str | None = 
         reference: a method; its row is the unit of the mean corruption error. A table without it has no such error.
 
     Raises:
-        ConfigError: no table has the reference.
+        ConfigError: no table has the reference, or its metric has no error.
     """
-    groups: dict[str, list[CorruptedScores]] = {}
-    for scores in scored:
-        cell = scores.result.cell
-        parts = str(replace(cell, method="", seed=0, draw=0, training=0)).split(" · ")
-        shared = " · ".join(part for part in parts if part and part != "seed 0")
-        title = f"{shared}, {scores.result.profile} profile, {scores.result.data} data"
-        groups.setdefault(title, []).append(scores)
-    names = {scores.result.method_name for group in groups.values() for scores in group}
+    by_key = {scores.result.key: scores for scores in scored}
+    tables: dict[tuple[str, str], dict[str, list[CorruptedScores]]] = {}
+    for group in cell_groups(scores.result for scores in by_key.values()):
+        rows = tables.setdefault((group.title, group.split), {})
+        rows[group.method] = [by_key[result.key] for result in group.results]
+    names = {name for by_method in tables.values() for name in by_method}
     if reference is not None and reference not in names:
         raise ConfigError(
             f"--reference {reference}: it has no scores under corruptions; those that have: {', '.join(sorted(names))}."
         )
-    return [_table(title, group, reference) for title, group in groups.items()]
+    return [_table(title, by_method, reference) for (title, _), by_method in tables.items()]
 
 
-def _table(title: str, group: Sequence[CorruptedScores], reference: str | None) -> CorruptedTable:
-    by_method: dict[str, list[CorruptedScores]] = {}
-    for scores in group:
-        by_method.setdefault(scores.result.method_name, []).append(scores)
+def _table(title: str, by_method: Mapping[str, Sequence[CorruptedScores]], reference: str | None) -> CorruptedTable:
+    group = [scores for of_method in by_method.values() for scores in of_method]
     order = list(corruptions())
     shared = set.intersection(*(set(scores.scores) for scores in group))
     conditions = sorted(shared, key=lambda c: (order.index(c.corruption) if c.corruption else -1, c.level))
@@ -150,9 +149,15 @@ def _table(title: str, group: Sequence[CorruptedScores], reference: str | None) 
             f"{title}: no corruption was computed for all of {', '.join(by_method)}. Repeat bench run --corrupt."
         )
     metric = next(iter(group[0].result.score["metrics"]))
+    scale = kinds.load(group[0].result.score["kind"]).metrics[metric]
+    if reference in by_method and scale != "logit":
+        raise ConfigError(
+            f"--reference {reference}: {title} is measured by {metric}, which does not lie in [0, 1], so that no error "
+            f"follows from it. Leave --reference out, or name other tasks with --task."
+        )
     drawn = {name: _replicates(scores, conditions, metric) for name, scores in by_method.items()}
     unit = _by_corruption(drawn[reference]) if reference in drawn else None
-    rows = [_row(name, len(by_method[name]), runs, unit) for name, runs in drawn.items()]
+    rows = [_row(name, len(by_method[name]), runs, unit, scale) for name, runs in drawn.items()]
     noise = " and ".join(sorted({scores.noise for scores in group}))
     rows.sort(key=lambda row: -row.mean[0])
     return CorruptedTable(title, metric, noise, reference if unit else None, rows)
@@ -180,14 +185,19 @@ def _by_corruption(drawn: dict[Condition, list[Replicates]]) -> dict[str, list[R
 
 
 def _row(
-    name: str, seeds: int, drawn: dict[Condition, list[Replicates]], unit: dict[str, list[Replicates]] | None
+    name: str,
+    seeds: int,
+    drawn: dict[Condition, list[Replicates]],
+    unit: dict[str, list[Replicates]] | None,
+    scale: Scale,
 ) -> CorruptedRow:
     from bench.scoring.corruption_error import mean_corruption_error, mean_value
 
     own = _by_corruption(drawn)
-    mean = mean_value([run for runs in own.values() for run in runs])
+    mean = mean_value([run for runs in own.values() for run in runs], scale)
     error = mean_corruption_error(own, unit) if unit else None
-    return CorruptedRow(name, seeds, {condition: mean_value(runs) for condition, runs in drawn.items()}, mean, error)
+    conditions = {condition: mean_value(runs, scale) for condition, runs in drawn.items()}
+    return CorruptedRow(name, seeds, conditions, mean, error)
 
 
 def table_csv(tables: Sequence[CorruptedTable]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.cells.result import Result
 from bench.errors import ConfigError, DataError
+from bench.leaderboard.cell_groups import cell_groups
 from bench.leaderboard.statistics.paired_scores import PairedScores
 from bench.scoring.subgroups import GroupScore, group_scores
 
@@ -66,21 +67,20 @@ def subgroup_tables(
     Raises:
         ConfigError: an attribute that a dataset lacks. DataError: the dataset lacks records of a result.
     """
-    together: dict[str, list[Result]] = {}
-    for result in results:
-        parts = str(replace(result.cell, method=result.method_name, seed=0, draw=0, training=0)).split(" · ")
-        title = (
-            f"{' · '.join(part for part in parts if part != 'seed 0')}, {result.profile} profile, {result.data} data"
-        )
-        together.setdefault(title, []).append(result)
+    import numpy as np
+
     groups_of: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     tables = []
-    for title, of_cell in together.items():
+    for group in cell_groups(results):
+        title, of_cell = f"{group.method} · {group.title}", group.results
         runs = [PairedScores.of(result) for result in of_cell]
         first, dataset = runs[0], of_cell[0].dataset["name"]
-        if any((run.records != first.records).any() for run in runs if len(run.records) == len(first.records)):
-            raise DataError(f"{title}: its seeds were scored on different records, which no table can hold.")
-        key = (dataset, of_cell[0].split["digest"])
+        if not all(np.array_equal(run.records, first.records) for run in runs):
+            raise DataError(
+                f"{title}: its seeds were scored on different test records, which cannot be one table. Run them again "
+                "with bench run --recompute."
+            )
+        key = (dataset, group.split)
         if key not in groups_of:
             groups_of[key] = _groups(source, dataset, first.records, attributes_of(dataset, by))
         metric = next(iter(of_cell[0].score["metrics"]))

@@ -26,7 +26,7 @@ from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.run_cell import CellPredictions, predict_cell
 from bench.signals.in_memory import ArrayStore
 from bench.signals.windows import SignalView
-from bench.storage.artifacts import digest, once
+from bench.storage.artifacts import digest, file_digest, once
 from bench.storage.code_digest import module_digest
 from bench.training.devices import encoding_batch
 from bench.training.linear_head import LinearHead
@@ -39,6 +39,15 @@ CHUNK = 64
 TOLERANCE = 0.02
 """Of the range of a result's scores: by how much scores of clean recordings may differ from those of the result. A cache of
 resampled recordings rounds to integers, recordings in memory are not rounded."""
+
+CODE = (
+    "bench.corruptions",
+    "bench.corruptions.electrodes",
+    "bench.corruptions.noise",
+    "bench.corruptions.recorder",
+    "bench.signals.resample",
+)
+"""Modules that determine corrupted recordings."""
 
 Scorer = Callable[[BatchSource, int], np.ndarray]
 """Scores of the first n rows of a source, float64 [row, ...]."""
@@ -122,9 +131,10 @@ def _folder(
         "levels": list(levels),
         "settings": [corruption.at(level) for level in levels] if corruption else [],
         "noise": "none" if not recorded else "model" if noise is None else "nstdb",
-        "code": [
-            module_digest(f"bench.corruptions{part}") for part in ("", ".electrodes", ".noise", ".recorder")
-        ] if corruption else [],
+        "files": [
+            file_digest(path) for path in sorted(noise.glob(f"{RecordedNoise.FILES[name]}.*")) if path.is_file()
+        ] if recorded and noise is not None else [],
+        "code": [module_digest(module) for module in CODE] if corruption else [],
     }  # fmt: skip
     corrupted_folder = resolved.session.source.workspace.corrupted
     return corrupted_folder / f"{resolved.key}-{name}-{digest(inputs)[:8]}", inputs

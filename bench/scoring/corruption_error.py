@@ -14,14 +14,14 @@ from jaxtyping import Float
 from scipy.stats import norm
 
 from bench.errors import DataError
-from bench.scoring.bootstrap import Covariance, Interval, Replicates, interval, require_same_origin
+from bench.scoring.bootstrap import Covariance, Interval, Replicates, Scale, interval, require_same_origin
 
 
-def mean_value(runs: Sequence[Replicates], level: float = 0.95) -> tuple[float, Interval]:
-    """The mean of a metric over runs on the same records, and its interval on the logit scale."""
+def mean_value(runs: Sequence[Replicates], scale: Scale, level: float = 0.95) -> tuple[float, Interval]:
+    """The mean of a metric over runs on the same records, and its interval."""
     value = float(np.mean([run.value for run in runs]))
     spread = Covariance.of(list(runs)).spread(np.full(len(runs), 1 / len(runs)))
-    return value, interval(value, spread, "logit", level, runs[0].mean_trials)
+    return value, interval(value, spread, scale, level, runs[0].mean_trials)
 
 
 def mean_corruption_error(

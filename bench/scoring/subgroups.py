@@ -8,6 +8,7 @@ for intervals, so that the worst group may be picked after looking.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -164,9 +165,10 @@ def _corrected(compared: Sequence[tuple[GroupScore, Replicates | None, Replicate
         for i, (_, own, other) in enumerate(compared)
         if own is not None and other is not None
     }
-    # Of two groups, each is the other's rest: one comparison.
-    halves = {i: entry.attribute for i, (entry, _, _) in enumerate(compared) if i in spreads}
-    count = sum(1 / 2 if list(halves.values()).count(name) == 2 else 1 for name in halves.values())
+    # Of an attribute with two groups, each is the other's rest: one comparison. Groups that were not scored are in the rest.
+    sizes = Counter(entry.attribute for entry, _, _ in compared)
+    weights = {i: 1 / 2 if sizes[compared[i][0].attribute] == 2 else 1 for i in spreads}
+    count = sum(weights.values())
     raw = {
         i: float(2 * student.sf(abs(compared[i][0].difference) / spread.standard_error, spread.freedom))
         for i, spread in spreads.items()
@@ -176,7 +178,7 @@ def _corrected(compared: Sequence[tuple[GroupScore, Replicates | None, Replicate
     left, highest = count, 0.0
     for i in sorted(raw, key=raw.__getitem__):
         highest = corrected[i] = min(1.0, max(highest, raw[i] * max(left, 1)))
-        left -= 1 / 2 if list(halves.values()).count(halves[i]) == 2 else 1
+        left -= weights[i]
     results = []
     for i, (entry, _, _) in enumerate(compared):
         if i in corrected:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from bench.cells.result import read_results
 from bench.corruptions import Condition
 from bench.leaderboard.corrupted import corrupted_tables, kept_scores
+from bench.storage.artifacts import SEAL, digest, seal
 
 RUN = (
     "run",
@@ -50,6 +52,20 @@ def test_scores_are_kept_and_read_again(scored, bench, monkeypatch):
     monkeypatch.setattr("bench.robustness.corrupted_scores.predict_cell", again)
     assert bench(*RUN, "--corrupt", "reversal:5").code == 0
     monkeypatch.undo()
+
+
+def test_newest_scores_of_a_condition_count(scored):
+    """Scores of other code or noise have another folder, whose name says nothing of their age."""
+    (result,) = read_results(scored.results)
+    for name, made, value in (("0", "2999-01-01", 3.0), ("f", "2000-01-01", 7.0)):
+        folder = scored.corrupted / f"{result.key}-reversal-{name}"
+        folder.mkdir()
+        shape = kept_scores(scored.corrupted, result).scores[Condition()].shape
+        np.save(folder / "scores.npy", np.full((1, *shape), value, np.float32))
+        seal(folder, "corrupted", {"corruption": "reversal", "levels": [5], "noise": "none"})
+        written = {k: v for k, v in json.loads((folder / SEAL).read_text()).items() if k != "digest"} | {"made": made}
+        (folder / SEAL).write_text(json.dumps(written | {"digest": digest(written)}))
+    assert (kept_scores(scored.corrupted, result).scores[Condition("reversal", 5)] == 3.0).all()
 
 
 def test_altered_scores_are_made_again(scored, bench, recwarn):

@@ -49,6 +49,6 @@ def test_differing_corruptions_and_perfect_references_are_refused():
 
 def test_mean_of_runs_narrows_with_runs():
     runs = [replicates(1.0, seed) for seed in range(8)]
-    value, interval = mean_value(runs)
+    value, interval = mean_value(runs, "logit")
     assert value == pytest.approx(np.mean([run.value for run in runs]))
     assert interval.high - interval.low < np.diff(runs[0].interval("logit"))[0]

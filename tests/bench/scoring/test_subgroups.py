@@ -102,6 +102,17 @@ def test_two_groups_are_one_comparison():
     assert width[1] > width[0]
 
 
+def test_two_scored_groups_of_three_are_two_comparisons():
+    """The third group is in the rest of both, though too small to be scored."""
+    targets, scores, groups = simulated()
+    quality = np.where(groups["sex"] == "female", "good", "bad")
+    alone = scored(targets, scores, {"quality": quality})[0]
+    quality[:5] = "unreadable"
+    entries = [entry for entry in scored(targets, scores, {"quality": quality}) if entry.scored]
+    widths = [np.diff(entry.difference_interval)[0] for entry in (alone, *entries)]
+    assert len(entries) == 2 and min(widths[1:]) > widths[0]
+
+
 def test_a_planted_gap_is_reported():
     reported = []
     for seed in range(20):

@@ -141,7 +141,7 @@ def running(cells: int, seconds: Mapping[str, float]) -> Iterator[RunClock]:
     try:
         if sys.stderr.isatty() and not _in_notebook():
             with _new_bars("count") as bars:
-                bars.add_task("run", total=cells, note="", left="")
+                bars.add_task("cells of this run", total=cells, note="", left="")
                 _bars = bars
                 yield clock
         else:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from bench.cells.result import Result
+from bench.leaderboard.match_results import OWN_RECORDS, corpus_of
 
 MARKS = {"none": "", "declared": "~", "same dataset": "†", "test records": "‡", "unknown": "?"}
 
@@ -38,19 +39,26 @@ def contamination_notes(used: Mapping[str, Sequence[Result]]) -> list[str]:
     lines: dict[str, dict[str, set[tuple[int, int]]]] = defaultdict(lambda: defaultdict(set))
     for label, results in used.items():
         for result in results:
-            evidence, meaning = result.contamination_evidence, label
+            evidence, line = result.contamination_evidence, label
             if result.contamination == "test records":
-                meaning += f" on {result.cell.task}"
-            counts = lines[result.contamination][meaning]
+                line += f" on {result.cell.task}"
+            counts = lines[OWN_RECORDS if states_corpus(result) else result.contamination][line]
             if result.contamination == "test records" and "tested" in evidence:
                 counts.add((evidence["test_records"], evidence["tested"]))
     return [
-        f"{MARKS[status]} {meaning}: {', '.join(line + _counted(counts) for line, counts in lines[status].items())}."
-        for status, meaning in _MEANINGS.items()
+        f"{MARKS.get(status, MARKS['same dataset'])} {meaning}: "
+        f"{', '.join(line + _counted(counts) for line, counts in lines[status].items())}."
+        for status, meaning in {OWN_RECORDS: _ON_OWN_RECORDS, **_MEANINGS}.items()
         if status in lines
     ]
 
 
+def states_corpus(result: Result) -> bool:
+    """Whether the footnote on a result's mark states the corpus: the task's training records, without a test record."""
+    return result.contamination == "same dataset" and corpus_of(result).get("pretrained on") == OWN_RECORDS
+
+
+_ON_OWN_RECORDS = f"pretrained on {OWN_RECORDS}; no test record was found there"
 _MEANINGS = {
     "declared": "its author states that no test record was pretrained on; nothing was compared",
     "same dataset": "pretrained on the task's dataset, or one that shares recordings with it; no test record was found there",

@@ -10,10 +10,10 @@ from bench import modes, registry
 from bench.cells.result import Result
 from bench.errors import DataError
 from bench.leaderboard import class_notes
-from bench.leaderboard.contamination import contamination_notes
+from bench.leaderboard.contamination import contamination_notes, states_corpus
 from bench.leaderboard.corrections import corrections
 from bench.leaderboard.identical_results import identical_results
-from bench.leaderboard.match_results import coordinates_of, corpus_of, latest, protocol_of
+from bench.leaderboard.match_results import OWN_RECORDS, coordinates_of, corpus_of, latest, protocol_of
 from bench.leaderboard.replicates import Varied, by_replicate, varied
 from bench.leaderboard.stale_results import stale_notes
 from bench.leaderboard.text_ceilings import text_notes
@@ -173,11 +173,12 @@ def _places(results: Sequence[Result], tasks: Sequence[str]) -> Iterable[Sequenc
 
 
 def _corpora(used: Mapping[str, Sequence[Result]], stated: Mapping[str, str]) -> list[str]:
+    """The corpora that neither a line's label nor the footnote on its mark states."""
     labels: dict[str, list[str]] = defaultdict(list)
     for label, results in used.items():
-        for corpus in {str(corpus_of(r)["pretrained on"]) for r in results if corpus_of(r)}:
+        for corpus in {str(corpus_of(r)["pretrained on"]) for r in results if corpus_of(r) and not states_corpus(r)}:
             if f"pretrained on {corpus}" not in stated.get(label, ""):
-                labels[corpus].append(label)
+                labels["the task's dataset" if corpus == OWN_RECORDS else corpus].append(label)
     return [f"Pretrained on {corpus}: {', '.join(names)}." for corpus, names in sorted(labels.items())]
 
 

@@ -113,7 +113,9 @@ def test_a_run_shows_its_cells_and_the_time_left_at_80_columns(monkeypatch):
             progress.say("a message")
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-ln-z]", "\n", re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()))
     lines = [line.strip() for line in re.split(r"[\r\n]+", plain)]
-    assert any(line.startswith("run") and "1/3" in line and "about 60 s left" in line for line in lines), lines
+    assert any(
+        line.startswith("cells of this run") and "1/3" in line and "about 60 s left" in line for line in lines
+    ), lines
     (cell, *_) = [line for line in lines if line.startswith("random-resnet") and "40/100" in line]
     assert len(cell) <= 80
     assert "\u2501" in cell  # the bar

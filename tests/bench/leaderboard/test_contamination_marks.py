@@ -56,6 +56,22 @@ def test_what_the_checkpoint_saw_stands_beside_each_number(tmp_path, make_result
     }
 
 
+def test_the_note_on_a_mark_states_the_corpus_once(board, make_result):
+    """A reader needs the corpus of each row: the mark's note names it if it is the task's own training records."""
+    own = make_result("merl", contamination="same dataset", corpus="ptbxl")
+    (table,) = collect(board, [own, make_result(contamination="same dataset", corpus="csn")])
+    assert {note for note in table.footnotes if "retrained on" in note} == {
+        "Pretrained on csn: K-MERL.",
+        "† pretrained on the task's own training records; no test record was found there: MERL.",
+        "† pretrained on the task's dataset, or one that shares recordings with it; no test record was found there: K-MERL.",
+    }
+    (table,) = collect(board, [make_result("merl", contamination="test records", corpus="ptbxl")])
+    assert {note for note in table.footnotes if "retrained on" in note} == {
+        "Pretrained on the task's dataset: MERL.",
+        "‡ test records were pretrained on: MERL on ptbxl-super.",
+    }
+
+
 def test_folds_that_leak_are_told_as_a_range(board, make_result):
     results = [make_result("merl", fold=fold, contamination="test records") for fold in range(3)]
     for result, leaked in zip(results, (51, 49, 57), strict=True):

@@ -19,6 +19,7 @@ from typing import Any
 
 from bench import provenance
 from bench.cells.cell import Cell
+from bench.progress import counted
 from bench.reading.json_file import parse_json
 from bench.storage.workspace import Workspace
 
@@ -36,11 +37,9 @@ class Scored:
 
     def sentence(self, task: str) -> str:
         """For a note of a board."""
-        cells, methods, users = (
-            f"{number:,} {word}{'' if number == 1 else 's'}"
-            for number, word in ((self.times, "time"), (self.methods, "method"), (self.users, "user"))
-        )
-        return f"The test split of {task} was scored {cells} in this workspace, with {methods} by {users}."
+        methods, users = counted(self.methods, "method"), counted(self.users, "user")
+        times = f"The test split of {task} was scored {counted(self.times, 'time')}"
+        return f"{times} in this workspace, with {methods} by {users}."
 
     def to_dict(self) -> dict[str, int]:
         return asdict(self)
@@ -79,8 +78,8 @@ def scored(workspace: Workspace) -> dict[tuple[str, str], Scored]:
     for entry in _entries(workspace.root / NAME):
         entries[str(entry.get("data")), str(entry.get("task"))].append(entry)
     return {
-        place: Scored(len(of_task), *(len({str(e.get(name)) for e in of_task}) for name in ("method", "user")))
-        for place, of_task in sorted(entries.items())
+        data_and_task: Scored(len(of_task), *(len({str(e.get(name)) for e in of_task}) for name in ("method", "user")))
+        for data_and_task, of_task in sorted(entries.items())
     }
 
 

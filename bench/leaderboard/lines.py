@@ -65,7 +65,7 @@ class Line:
     @property
     def marked_label(self) -> str:
         """The label as a reader sees it: § where a footnote says how it differs from its paper, ¶ which fault it has, ≡ that
-        its texts state the labels, ° that its code has changed since."""
+        its texts state the labels, Δ that its code has changed since."""
         marks = (
             "§" * self.deviates + "¶" * self.outdated + MARK * in_words(self.text_ceilings) + STALE_MARK * self.stale
         )

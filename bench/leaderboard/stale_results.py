@@ -13,7 +13,7 @@ from bench.cells.result import Result
 from bench.errors import BenchError
 from bench.storage.artifacts import digest
 
-MARK = "°"
+MARK = "Δ"
 STALE = "stale"
 """The field of a result's provenance that names what has changed since."""
 
@@ -42,13 +42,13 @@ def _changed(result: Result, known: dict[str, Any]) -> list[str]:
     for name, compute in parts.items():
         if not stored.get(name):
             continue
-        place = digest([name, result.cell.method, result.cell.mode, result.cell.task, result.config])
-        if place not in known:
+        part = digest([name, result.cell.method, result.cell.mode, result.cell.task, result.config])
+        if part not in known:
             try:
-                known[place] = compute(result)
+                known[part] = compute(result)
             except (BenchError, ValidationError):  # a plugin that is absent, or a field that is gone
-                known[place] = None
-        if known[place] != stored[name]:
+                known[part] = None
+        if known[part] != stored[name]:
             changed.append(words[name])
     return changed
 

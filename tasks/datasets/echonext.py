@@ -69,7 +69,7 @@ class EchoNext(Dataset):
     full_size: ClassVar[dict[str, int]] = {"1.1.0": 82_543}
     rates = (250,)
     largest_mv = 12.0  # 2.7 mV after the publisher's clipping, 10.8 in z-scores
-    tabular_variables = ("age", "sex")
+    tabular_variables = subgroups = ("age", "sex")
     measurements = MEASURED
     simulated_records = 240
 

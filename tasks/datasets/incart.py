@@ -66,6 +66,7 @@ class INCART(DatasetWithStatements):
     rates = (FS,)
     largest_mv = 137.0  # int16 in units of 1/240 mV at least; four leads are pinned at the rail
     owns_root = True
+    subgroups = ("age", "sex")
     text_sources = ("statements",)
     simulated_records = 40
 

@@ -65,6 +65,7 @@ class MIMICOutcomes(MIMICIVECG):
         "symile-mimic": "its ECGs are of MIMIC-IV-ECG",
     }
     partition_rules = ()
+    subgroups = ("age", "sex")
     simulated_records = 1000
 
     def check(self) -> None:
@@ -132,6 +133,9 @@ class MIMICOutcomes(MIMICIVECG):
         """Recordings of patients whom no published fold tests or validates on, and those whom one validates on."""
         folds = records[["icd_fold", "strat_fold"]].to_numpy()
         tested, validated = (folds == 19).any(axis=1), (folds == 18).any(axis=1)
+        patients, emergency = records["patient_id"], records["mds_fold"]  # of a patient's recordings one has the fold
+        tested |= patients.isin(patients[emergency == 19]).to_numpy(bool)
+        validated |= patients.isin(patients[emergency == 18]).to_numpy(bool)
         return {"train": ~tested & ~validated, "validation": validated & ~tested}
 
     @classmethod

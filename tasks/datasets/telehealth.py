@@ -31,7 +31,7 @@ class TelehealthDataset(Dataset):
     license = "CC BY 4.0"
     rates = (400,)
     largest_mv = 1_000.0  # 6,798 recordings of CODE-15 exceed 20 mV
-    tabular_variables = ("age", "sex")
+    tabular_variables = subgroups = ("age", "sex")
     simulated_records = 1000
 
     @staticmethod

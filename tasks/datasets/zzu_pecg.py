@@ -59,6 +59,7 @@ class ZZUPECG(DatasetWithStatements):
     rates = (500,)
     largest_mv = 60.0  # 11.8 % of the recordings saturate at 26.6 mV
     owns_root = True
+    subgroups = ("sex", "n_leads")
     text_sources = ("statements",)
     simulated_records = 1000
 

@@ -76,9 +76,9 @@ class Tested:
 
     def among(self, lines: int, chosen: Iterable[int]) -> Tested:
         """The tests of some of so many lines."""
-        kept = set(chosen)
-        numbers = [k for k, pair in enumerate(itertools.combinations(range(lines), 2)) if kept.issuperset(pair)]
-        shown = [line for k, line in enumerate(self.lines) if k in kept]
+        wanted = set(chosen)
+        numbers = [k for k, pair in enumerate(itertools.combinations(range(lines), 2)) if wanted.issuperset(pair)]
+        shown = [line for k, line in enumerate(self.lines) if k in wanted]
         return replace(
             self, p=[self.p[k] for k in numbers], differences=[self.differences[k] for k in numbers], lines=shown
         )

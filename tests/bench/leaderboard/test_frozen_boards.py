@@ -234,5 +234,5 @@ def test_results_whose_code_has_changed_are_marked(tmp_path, cells, folder):
     marked = with_stale([*others, *changed, *same])
     assert [result.provenance.get("stale") for result in marked] == [None, None, ["the method"], None]
     (table,) = collect(load_board("two"), marked)
-    assert [line.marked_label for line in table.lines] == ["K-MERL", "MERL °"]
-    assert any("MERL (1 of 2)" in note for note in table.footnotes if "° stale" in note)
+    assert [line.marked_label for line in table.lines] == ["K-MERL", "MERL Δ"]
+    assert any("MERL (1 of 2)" in note for note in table.footnotes if "Δ stale" in note)

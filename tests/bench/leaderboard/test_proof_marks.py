@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bench.contamination.audit import TrainedOn, audit
+from bench.leaderboard import contamination, proof, stale_results, text_ceilings
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.collect import collect
 from bench.leaderboard.contamination import marks
@@ -68,3 +69,9 @@ def test_nobody_declares_a_method_free_of_contamination():
 
 class _Real:
     kind = "real"
+
+
+def test_every_mark_has_one_meaning():
+    marks = [proof.UNPROVEN, proof.PERFECT, stale_results.MARK, text_ceilings.MARK, "§", "¶"]
+    marks += [mark for mark in contamination.MARKS.values() if mark]
+    assert len(set(marks)) == len(marks)

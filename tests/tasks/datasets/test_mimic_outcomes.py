@@ -100,6 +100,12 @@ def test_no_patient_of_a_test_fold_is_pretrained_on(records):
     masks = MIMICOutcomes.pretraining_partition(records)
     tested = set(records["patient_id"][(records[["icd_fold", "strat_fold", "mds_fold"]] == 19).any(axis=1)])
     assert tested and not tested & set(records["patient_id"][masks["train"] | masks["validation"]])
+    patient = records["patient_id"][masks["train"]].iloc[0]
+    of_patient = records["patient_id"].eq(patient).to_numpy()
+    first = np.flatnonzero(of_patient)[0]  # the only recording that the emergency department's fold names
+    moved = records.assign(mds_fold=np.where(np.arange(len(records)) == first, 19, records["mds_fold"]))
+    masks = MIMICOutcomes.pretraining_partition(moved)
+    assert not (masks["train"] | masks["validation"])[of_patient].any()
 
 
 def test_companions_are_read_next_to_the_folder_too_and_the_second_one_may_be_missing(simulated, records, tmp_path):

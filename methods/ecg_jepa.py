@@ -32,7 +32,7 @@ class ECGJEPA(ReleasedModel):
     published_facts: ClassVar = {
         "page": "https://github.com/sehunfromdaegu/ECG_JEPA",
         "licence": "MIT",
-        "corpora": ("csn", "other:code-15"),
+        "corpora": ("csn", "code15"),
         "reference": "arXiv 2410.08559",
     }
     published_weights: ClassVar = {

@@ -33,7 +33,7 @@ class HuBERTECGSmall(ReleasedModel):
     size: ClassVar[Size] = "small"
     published_facts: ClassVar = {
         "licence": "CC-BY-NC-4.0",
-        "corpora": ("cinc2021", "mimic-iv-ecg", "other:code"),
+        "corpora": ("cinc2021", "mimic-iv-ecg", "code-full"),
         "reference": "Coppola et al., medRxiv 2024.11.14.24317328",
         "assumed": "that it was pretrained on PhysioNet 2021, MIMIC-IV-ECG and CODE, whose preparation is in its code: the "
         "abstract lists no collections, and the paper was not read",

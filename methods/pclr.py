@@ -114,7 +114,7 @@ class RibeiroResNet(PCLR):
             "page": "https://zenodo.org/records/3625017",
             "url": "https://zenodo.org/records/3625017/files/model.hdf5",
             "licence": "unknown",
-            "corpora": ("other:code",),
+            "corpora": ("code-full",),
             "reference": "Ribeiro et al., Nature Communications 2020",
         }
     }

@@ -41,7 +41,7 @@ class STMEMReleased(ReleasedModel):
     published_facts: ClassVar = {
         "page": "https://github.com/bakqui/ST-MEM",
         "licence": "CC-BY-NC-4.0",
-        "corpora": ("csn", "other:code-15"),
+        "corpora": ("csn", "code15"),
         "reference": "Na et al., ICLR 2024",
     }
     published_weights: ClassVar = {

@@ -24,7 +24,7 @@ import numpy as np
 
 from bench import registry
 from bench.contamination import fingerprint
-from bench.contamination.declared import OTHER, collections, files_of, relation
+from bench.contamination.declared import OTHER, canonical, collections, files_of, relation
 from bench.contamination.match import find_copies
 from bench.progress import counted, say
 from bench.storage.artifacts import digest, once
@@ -207,7 +207,9 @@ class _Comparison:
         dataset = self.dataset
         related = relation(name, dataset)
         self.related |= related is not None
-        if name.startswith(OTHER):
+        if related is not None:
+            name = canonical(name)
+        elif name.startswith(OTHER):
             self.reasons.append(f"{name.removeprefix(OTHER)} is stated to share no recordings with {dataset}.")
             return
         if related is None:

@@ -27,10 +27,14 @@ class Relation:
 
 
 def canonical(name: str) -> str:
-    """The registered name of a dataset, where ``name`` is that or an alias; else ``name``, in lower case."""
+    """The registered name of a dataset, where ``name`` is that or an alias; else ``name``, in lower case.
+
+    Also of ``other:NAME``: what was declared before a dataset was added may not read as a collection that shares nothing.
+    """
     name = name.strip().lower().replace("_", "-")
+    bare = name.removeprefix(OTHER)
     for registered in registry.entries(registry.DATASETS):
-        if name == registered.lower() or name in _of(registered, "aliases"):
+        if bare == registered.lower() or bare in _of(registered, "aliases"):
             return registered
     return name
 
@@ -69,7 +73,7 @@ def declared_corpus(names: Iterable[str]) -> str:
             raise UnknownName(
                 f"collection (for a collection that shares no recordings with these, write {OTHER}NAME)", name, known
             )
-        declared.append(name if name.startswith(OTHER) else dataset)
+        declared.append(dataset if dataset in known else name)
     return JOINED.join(dict.fromkeys(declared)) or UNKNOWN
 
 

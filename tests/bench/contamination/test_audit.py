@@ -64,6 +64,10 @@ def found_by(workspace, method="simclr", task="ptbxl-super", **options):
         ("csn", "chapman", "overlap"),
         ("cinc2021", "ptbxl", "overlap"),
         ("cinc2020", "csn", None),
+        ("other:CODE-15", "code15", "same"),  # declared before the dataset was added
+        ("other:code-15", "code15-with-test", "overlap"),
+        ("code-full", "code15", "overlap"),
+        ("other:heedb", "code15", None),
         ("mimic-iv-ecg", "ptbxl", None),
         ("ptbxl", "csn", None),  # both are part of cinc2021; that makes them no kin
     ],
@@ -76,6 +80,7 @@ def test_declared_relations_hold_from_either_side_and_go_no_further(one, other, 
 def test_a_misspelt_corpus_does_not_read_as_one_that_shares_nothing():
     assert declared_corpus(["ICBEB", "mimic-iv-ecg"]) == "cpsc2018+mimic-iv-ecg"
     assert declared_corpus(["other:heedb"]) == "other:heedb"
+    assert declared_corpus(["other:code-15"]) == "code15"
     with pytest.raises(UnknownName, match="Did you mean 'ptbxl'"):
         declared_corpus(["ptbxxl"])
 

@@ -36,7 +36,7 @@ def runs_command(
         return _failures(current, verbose, json_output)
     results = sorted(read_results(current.results), key=lambda r: (r.data, r.profile, r.cell))
     if json_output:
-        from bench.leaderboard.footnotes import set_by_hand
+        from bench.cells.changed_settings import set_by_hand
 
         o.print_json(
             [
@@ -88,7 +88,7 @@ def runs_command(
 
 
 def _facts(result: Any) -> dict[str, str]:
-    from bench.leaderboard.footnotes import set_by_hand
+    from bench.cells.changed_settings import set_by_hand
 
     metric, estimate = next(iter(result.score["metrics"].items()))
     return {

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench import modes, registry
+from bench.cells.changed_settings import set_by_hand
 from bench.cells.result import Result
 from bench.errors import DataError
 from bench.leaderboard import class_notes
@@ -20,7 +21,6 @@ from bench.leaderboard.text_ceilings import text_notes
 from bench.progress import counted
 from bench.provenance import LIBRARIES
 from bench.reading import as_published
-from bench.runner.overrides import is_of_pretraining, scope_and_field
 from bench.storage.artifacts import digest
 from bench.tracking.run_fields import flatten
 
@@ -306,27 +306,9 @@ def _overrides(used: Mapping[str, Sequence[Result]], stated: Mapping[str, str]) 
 
 
 def _unstated(result: Result, fields: set[str]) -> list[str]:
-    """The settings of :func:`set_by_hand` whose fields a label does not state."""
+    """The settings of :func:`bench.cells.changed_settings.set_by_hand` whose fields a label does not state."""
     paths = {text: text.partition("=")[0].strip() for text in set_by_hand(result)}
     return [t for t, path in paths.items() if not {path, path.removeprefix(f"{result.cell.method}.")} & fields]
-
-
-def set_by_hand(result: Result) -> list[str]:
-    """The ``--set`` values of a result that could change it, without those that a sweep chose."""
-    swept = (result.provenance.get("sweep") or {}).get("space", {})
-    overrides = [(text, text.partition("=")[0].strip()) for text in result.provenance.get("overrides") or ()]
-    return [text for text, path in overrides if path not in swept and _concerns(path, result)]
-
-
-def _concerns(path: str, result: Result) -> bool:
-    """Whether a ``--set`` of a run could reach this result: one run has several methods and modes, and a field is of one
-    method, of one mode, or of those methods that have it."""
-    scope, field = scope_and_field(path, {*registry.entries(registry.METHODS), result.cell.method})
-    if is_of_pretraining(scope, field) and not result.checkpoint:
-        return False
-    if scope is not None:
-        return scope in (result.cell.mode, result.cell.method)
-    return any(name == path or name.startswith(f"{path}.") for name in flatten(result.config.get("method", {})))
 
 
 def _sweeps(used: Mapping[str, Sequence[Result]]) -> list[str]:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench import modes, registry
+from bench.cells.changed_settings import is_of_pretraining
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, Column, Row, boards
 from bench.leaderboard.statistics.inflation import changed_mode
 from bench.progress import counted
-from bench.runner.overrides import is_of_pretraining
 from bench.signals.leads import LEADS
 from bench.storage.artifacts import digest
 from bench.tracking.run_fields import flatten

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from bench import modes, registry
+from bench.cells.changed_settings import is_of_pretraining, scope_and_field
 from bench.errors import ConfigError, UnknownName, short_repr, shortened
 from bench.reading.finite import not_finite
 from bench.reading.yaml_file import parse_yaml
@@ -33,18 +34,6 @@ class Override:
     def of_pretraining(self) -> bool:
         """Whether only pretraining reads the setting."""
         return is_of_pretraining(self.scope, self.path)
-
-
-def scope_and_field(path: str, methods: Collection[str]) -> tuple[str | None, tuple[str, ...]]:
-    """The mode or method named first in a dotted path, or None, and the parts of the field's path."""
-    parts = tuple(path.strip().split("."))
-    scoped = len(parts) > 1 and (parts[0] in registry.entries(registry.MODES) or parts[0] in methods)
-    return (parts[0], parts[1:]) if scoped else (None, parts)
-
-
-def is_of_pretraining(scope: str | None, field: Sequence[str]) -> bool:
-    """Whether only pretraining reads a field: of ``pretrain``, or of a stage such as ``mdm_pretrain``."""
-    return field[0].endswith("pretrain") and scope not in registry.entries(registry.MODES)
 
 
 def parse_overrides(texts: Iterable[str], methods: Sequence[str]) -> list[Override]:

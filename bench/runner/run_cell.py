@@ -15,6 +15,7 @@ from bench.cells import ledger
 from bench.cells.cell import Cell
 from bench.cells.result import Result, read_result, write_result
 from bench.cells.seen_classes import SeenClasses, seen_classes
+from bench.data.source import DataSource
 from bench.errors import BenchError
 from bench.method import Method
 from bench.modes.mode_io import ModeInput, ModeOutput, unreported
@@ -198,6 +199,7 @@ def _compute(resolved: ResolvedCell) -> Result:
             "machine": provenance.machine(),
             "protocol": resolved.mode.released_protocol,
             "overrides": [override.text for override in session.overrides],
+            **_cohort(session.source),
             **({"board": session.board} if session.board else {}),
             **({"sweep": dict(session.sweep)} if session.sweep else {}),
             "task_version": data.task.version,
@@ -218,6 +220,12 @@ def _compute(resolved: ResolvedCell) -> Result:
         },
     )
     return write_result(session.source.workspace.results, result, predictions.table(), output.history)
+
+
+def _cohort(source: DataSource) -> dict[str, Any]:
+    """The size that was asked for of the simulated cohorts; without it each has its dataset's."""
+    records = source.simulated_records if source.kind == "simulated" else None
+    return {"simulated_records": records} if records else {}
 
 
 def _method_file(method: str) -> dict[str, Any]:

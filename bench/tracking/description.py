@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench import modes
+from bench.cells.changed_settings import changed_settings, set_by_hand
 from bench.cells.result import Result
 from bench.progress import counted
 from bench.redaction import redact
@@ -61,10 +62,7 @@ def command_of(result: Result) -> str:
         words += ["--trials", str(sweep["trials"]), "--sampler", sweep["sampler"], "--pruner", sweep["pruner"]]
         words += ["--sampler-seed", str(sweep["sampler_seed"])]
         words += [word for name, space in sweep["space"].items() for word in ("--vary", f"{name}={space}")]
-    chosen = set((sweep or {}).get("setting", ()))
-    for override in result.provenance.get("overrides") or ():
-        if str(override).partition("=")[0] not in chosen:
-            words += ["--set", str(override)]
+    words += [word for setting in set_by_hand(result) for word in ("--set", setting)]
     corpus = (result.checkpoint.get("corpus") or {}).get("dataset")
     if result.checkpoint.get("imported"):
         words += ["--checkpoint", f"{cell.method}={result.checkpoint.get('name')}"]
@@ -72,6 +70,8 @@ def command_of(result: Result) -> str:
         words += ["--corpus", str(corpus)]
     if result.data == "real":
         words += ["--data-root", "FOLDER"]
+    elif records := result.provenance.get("simulated_records"):
+        words += ["--simulated-records", str(records)]
     return shlex.join(words)
 
 
@@ -103,6 +103,6 @@ def _warnings(result: Result) -> list[str]:
     for name, value in (result.provenance.get("ceiling") or {}).items():
         notes.append(f"the simulator's own risk scores {name} {value:.3f}: no method can be expected to beat it")
     notes += map(str, result.score.get("notes") or ())
-    if overrides := result.provenance.get("overrides"):
-        notes.append(f"settings that differ from the profile: {' '.join(map(str, overrides))}")
+    if changed := changed_settings(result):
+        notes.append(f"settings that differ from the profile: {' '.join(changed)}")
     return notes

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from bench.cells.changed_settings import changed_settings, set_by_hand
 from bench.cells.result import Result
 from bench.redaction import is_secret, redact
 from bench.signals.leads import name_leads
@@ -33,11 +34,8 @@ def run_name(result: Result) -> str:
     """``merl · linear · ptbxl-super · 10% · seed 1 · linear.lr=0.01``: what differs between runs comes first, since MLflow's
     pages cut long names; all labels and seed 0 are left out."""
     method, task, mode, *others = result.title.split(" · ")
-    swept = (result.provenance.get("sweep") or {}).get("setting", ())
-    changed = [
-        text for text in map(str, result.provenance.get("overrides") or ()) if text.partition("=")[0] not in swept
-    ]
-    return redact(" · ".join([method, mode, task, *(p for p in others if p not in ("100%", "seed 0")), *changed]))[:250]
+    others = [part for part in others if part not in ("100%", "seed 0")]
+    return redact(" · ".join([method, mode, task, *others, *set_by_hand(result)]))[:250]
 
 
 def params_of(result: Result) -> dict[str, str]:
@@ -67,7 +65,7 @@ def tags_of(result: Result) -> dict[str, str]:
         "profile": result.profile,
         "data": result.data,
         "contamination": result.contamination,
-        "overrides": " ".join(map(str, provenance.get("overrides") or ())),
+        "overrides": " ".join(changed_settings(result)),
         "left_out": ", ".join(result.score.get("left_out") or ()),
         "split.name": result.split.get("name"),
         "split.digest": result.split.get("digest"),

@@ -30,15 +30,18 @@ def complete_result(store_result, tmp_path_factory):
         "board": "ptbxl",
         "sweep": {"study": "kmerl-linear"},
     }
-    result = dataclasses.replace(result, provenance=provenance)
+    cell = dataclasses.replace(result.cell, draw=1, training=1)
+    result = dataclasses.replace(result, provenance=provenance, cell=cell)
     history = [{"epoch": k, "loss": 1 / k, "validation": k / 10, "lr": 0.1} for k in range(1, 9)]
     return write_result(tmp_path_factory.mktemp("results"), result, result.predictions(), history)
 
 
 def test_the_name_of_a_run_begins_with_what_differs(complete_result):
+    cell = dataclasses.replace(complete_result.cell, draw=0, training=0)
+    complete_result = dataclasses.replace(complete_result, cell=cell)
     assert run_name(complete_result) == "kmerl · linear · ptbxl-super · linear.epochs=2"
-    cell = dataclasses.replace(complete_result.cell, seed=2, fraction=0.1)
-    swept = complete_result.provenance | {"sweep": {"setting": {"linear.epochs": 2}}}
+    cell = dataclasses.replace(cell, seed=2, fraction=0.1)
+    swept = complete_result.provenance | {"sweep": {"space": {"linear.epochs": "2,4"}, "setting": {"linear.epochs": 2}}}
     other = dataclasses.replace(complete_result, cell=cell, provenance=swept)
     assert run_name(other) == "kmerl · linear · ptbxl-super · 10% · seed 2"
 

@@ -390,9 +390,8 @@ def text_store(name: str = "textbooks") -> Any:
 
 def _extension(group: str, word: str, name: str) -> Any:
     points = {point.name: point for point in importlib.metadata.entry_points(group=group)}
-    if name not in points:
+    if (point := points.get(name)) is None:
         raise UnknownName(word, name, points)
-    point = points[name]
     _check_built_in(point)
     try:
         with foreign_code():

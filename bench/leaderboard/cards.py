@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from bench import registry
 from bench.cells.result import Result
 from bench.errors import ConfigError, DataError
 from bench.leaderboard.board import Board
@@ -68,6 +69,23 @@ def keep_predictions(result: Result, path: Path) -> None:
     path.write_bytes(result.prediction_bytes())
 
 
+def ids_are_public(result: Result) -> bool:
+    """Whether ids and labels of a result's recordings may be published: not those of real data with credentialed access."""
+    entry = str(result.dataset.get("name"))
+    known = entry in registry.entries(registry.DATASETS)
+    return result.data != "real" or not known or registry.load(registry.DATASETS, entry).access != "credentialed"
+
+
+def refuse_private_ids(results: Iterable[Result]) -> None:
+    """Raise ConfigError where predictions, which hold ids and labels, would be published against a licence."""
+    private = sorted({str(result.dataset.get("name")) for result in results if not ids_are_public(result)})
+    if private:
+        raise ConfigError(
+            f"--with-predictions would publish ids and labels of {', '.join(private)}, whose licence forbids it (access is "
+            f"credentialed). Leave the option out; bench leaderboard validate then reports the level schema."
+        )
+
+
 def _redacted(value: Any) -> Any:
     if isinstance(value, dict):
         return {redact(name): _redacted(part) for name, part in value.items()}
@@ -83,7 +101,8 @@ def export(board: Board, results: Iterable[Result], destination: Path, with_pred
         with_predictions: also write the predictions of each card, under its name with ``.parquet``.
 
     Raises:
-        DataError: none of the results is on it. ConfigError: it shows differences between cells, which have no card.
+        DataError: none of the results is on it. ConfigError: it shows differences between cells, which have no card; or
+            predictions of credentialed data are asked for.
     """
     if shows_differences(board):
         raise ConfigError(
@@ -94,6 +113,8 @@ def export(board: Board, results: Iterable[Result], destination: Path, with_pred
     chosen = {result.key: result for _, result in assign_results(with_third_party_rows(board, results), results)}
     if not chosen:
         raise DataError(f"no finished cell is on the board {board.name}. bench run --board {board.name} runs them.")
+    if with_predictions:
+        refuse_private_ids(chosen.values())
     destination.mkdir(parents=True, exist_ok=True)
     written = []
     for result in sorted(chosen.values(), key=lambda r: (r.cell, r.key)):

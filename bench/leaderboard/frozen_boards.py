@@ -42,6 +42,7 @@ from bench.leaderboard.cards import (
     judge_cards,
     keep_predictions,
     read_cards,
+    refuse_private_ids,
 )
 from bench.leaderboard.collect import collect
 from bench.leaderboard.formats.markdown import LABELS_USED
@@ -89,7 +90,8 @@ def freeze(
 
     Raises:
         UnknownName: there is no such board. DataError: one of them has no finished cell. ConfigError: the folder keeps
-            boards that are not named, which would lose their cards; or a board cannot be kept.
+            boards that are not named, which would lose their cards; or a board cannot be kept, or not with
+            its predictions.
     """
     results = list(results)
     if others := sorted(set(kept_boards(folder)) - set(names)):
@@ -110,6 +112,8 @@ def freeze(
             if not on_it:
                 raise DataError(f"no finished cell is on the board {name}. bench run --board {name} runs them.")
             chosen |= on_it
+        if with_predictions:
+            refuse_private_ids(chosen.values())
         tests = _tests_of(names, results, cache or Path(temporary))
     folder.mkdir(parents=True, exist_ok=True)
     _write_comparisons(folder / COMPARISONS, tests)

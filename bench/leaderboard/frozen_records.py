@@ -10,7 +10,7 @@ from bench import registry
 from bench.cells.ledger import Counts, Scored
 from bench.cells.result import Result
 from bench.errors import DataError
-from bench.leaderboard.cards import RECORDS
+from bench.leaderboard.cards import RECORDS, ids_are_public
 from bench.reading.json_file import object_or_empty, read_json
 from bench.storage.artifacts import digest, write_json
 
@@ -94,7 +94,7 @@ def _about(results: list[Result], stores: Path | None) -> dict[str, Any]:
             **_ids(results),
         }
     facts["obtain"] = (cls.fetch if cls else "") or f"from the publisher of {name}"
-    if cls is not None and cls.access == "credentialed":
+    if not ids_are_public(first):
         return facts | {"ids": "not published: access to the data is credentialed"}
     every = [] if complete else _prepared(stores, str(first.dataset.get("digest")))
     return facts | _ids(results) | ({"recordings": every} if every else {})

@@ -216,12 +216,15 @@ def test_the_recordings_are_named_and_an_edit_is_reported(folder):
     assert any("records.json was edited" in problem for problem in check_frozen(folder))
 
 
-def test_ids_of_credentialed_data_are_not_published(tmp_path, cells):
+def test_ids_of_credentialed_data_are_not_published(tmp_path, cells, folder):
     real = [replace(cell, data="real", dataset=cell.dataset | {"name": "ukb"}) for cell in cells]
     write_records(tmp_path, real)
     (facts,) = json.loads((tmp_path / RECORDS).read_text())["tasks"].values()
     assert "test" not in facts
     assert "credentialed" in facts["ids"]
+    with pytest.raises(ConfigError, match="--with-predictions would publish ids and labels of ukb"):
+        freeze(["two"], real, tmp_path / "published", with_predictions=True)
+    assert not (tmp_path / "published").exists()
 
 
 def test_results_whose_code_has_changed_are_marked(tmp_path, cells, folder):

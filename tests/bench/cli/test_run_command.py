@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.cells import ledger
 from bench.cli.run_report import mlflow_lines
+from bench.data.source import DataSource
 from bench.storage.workspace import Workspace
 
 QUICK = ("--set", "pretrain.epochs=1", "--set", "linear.epochs=3", "--no-track")

@@ -101,8 +101,12 @@ def robustness_command(
     return typer.echo(f"written: {out}")
 
 
-def score_and_show(report: Any, options: Any, source: Any, names: list[str], noise: Path | None) -> None:
-    """Score the cells of a finished run under corruptions, and print the tables."""
+def score_and_show(runs: list[tuple[Any, Any]], source: Any, names: list[str], noise: Path | None) -> None:
+    """Score the cells of finished runs under corruptions, and print the tables.
+
+    Args:
+        runs: report and options of each; the second one is of the untrained networks (``--untrained``).
+    """
     from bench.corruptions import parse_conditions
     from bench.leaderboard.corrupted import corrupted_tables
     from bench.progress import say
@@ -110,13 +114,14 @@ def score_and_show(report: Any, options: Any, source: Any, names: list[str], noi
     from bench.runner.prepare import prepare_session
 
     conditions = parse_conditions(names)
-    _, session = prepare_session(options, source)
     scored: list[CorruptedScores] = []
-    for result in report.results:
-        try:
-            scored.append(score_corrupted(session.resolve(result.cell), result, conditions, noise))
-        except ConfigError as error:
-            say(f"left out: {error}")
+    for report, options in runs:
+        session = prepare_session(options, source)[1] if report.results else None
+        for result in report.results:
+            try:
+                scored.append(score_corrupted(session.resolve(result.cell), result, conditions, noise))
+            except ConfigError as error:
+                say(f"left out: {error}")
     if not scored:
         raise ConfigError("--corrupt: no cell of this run can be scored on corrupted recordings.")
     show_tables(corrupted_tables(scored))

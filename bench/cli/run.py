@@ -283,10 +283,10 @@ def run_command(
     else:
         show_results(reports, source, notes, options.track)
     say_what_is_missing(reports)
-    if corrupt and reports[0].results:
+    if corrupt and any(report.results for report in reports):
         from bench.cli.robustness import score_and_show
 
-        score_and_show(reports[0], runs[0], source, o.split_commas(corrupt), noise)
+        score_and_show(list(zip(reports, runs, strict=True)), source, o.split_commas(corrupt), noise)
     if any(report.failures for report in reports):
         raise typer.Exit(1)
     return None

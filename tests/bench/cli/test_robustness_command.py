@@ -78,6 +78,18 @@ def test_altered_scores_are_made_again(scored, bench, recwarn):
     assert np.array_equal(kept_scores(scored.corrupted, result).scores[Condition("reversal", 5)], values[0])
 
 
+def test_untrained_networks_are_scored_as_separate_rows(bench, small):
+    done = bench(
+        "run", "-m", "small", "-t", "ptbxl-super", "--mode", "linear", "--set", "linear.epochs=2", "--no-track",
+        "--set", "pretrain.epochs=1", "--replicates", "1", "--untrained", "--corrupt", "reversal:5",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    lines = list(csv.DictReader(io.StringIO(bench("robustness", "--format", "csv").out)))
+    methods = {line["method"] for line in lines}
+    assert len(methods) == 2 and any("untrained" in method for method in methods)
+    assert {line["seeds"] for line in lines} == {"1"}
+
+
 def test_tables_and_csv(scored, bench, tmp_path):
     shown = bench("robustness", "--reference", "simple-statistics")
     assert shown.code == 0 and "100 [100, 100]" in shown.out

@@ -43,6 +43,7 @@ def show_preview(runs: list[Any], source: Any, json_output: bool) -> None:
     for name, each in seconds.items():
         times = f"{len(each)} times " if len(each) > 1 else ""
         lines.append(f"made first: {times}{name} (about {time_span(sum(each))})")
+    lines += [f"made first, unless it is finished: {name}" for name in result.pretrained]
     for name in result.unprepared:
         lines.append(f"{name} is not prepared, so its finished cells are not known: bench data prepare {name}")
     for message, number in result.errors.items():

@@ -18,6 +18,7 @@ from bench.runner import failures
 from bench.runner.execute import keyed
 from bench.runner.job_estimates import Costs
 from bench.runner.overrides import Override, method_config, mode_config
+from bench.runner.paper_notes import paper_notes
 from bench.runner.plan import RunOptions
 from bench.runner.prepare import prepare_session
 from bench.runner.resolved_cell import ResolvedCell
@@ -74,8 +75,9 @@ class Preview:
         shared: folder of a checkpoint or of features -> the job that makes it.
         recorded: whether each estimate comes from an earlier run in this workspace.
         left_out: what the cross products leave out, with the reason.
-        changes: what each option changes, one line each.
+        changes: what each option changes, and where a method with the paper's profile differs from its paper, one line each.
         unprepared: datasets whose recordings are not prepared.
+        pretrained: pretrainings of cells whose time is not known, because data are not prepared.
     """
 
     cells: list[PreviewedCell] = field(default_factory=list)
@@ -84,6 +86,7 @@ class Preview:
     left_out: list[str] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     unprepared: list[str] = field(default_factory=list)
+    pretrained: list[str] = field(default_factory=list)
 
     @property
     def total(self) -> float:
@@ -105,6 +108,7 @@ def preview(runs: Sequence[RunOptions], source: DataSource) -> Preview:
     result = Preview()
     listed: set[str] = set()
     profiles: dict[str, None] = {}
+    notes: dict[str, None] = {}
     effects: dict[str, dict[str, list[str]]] = {}
     in_all = set.intersection(*(set(options.overrides) for options in runs)) if runs else set()
     for options in runs:
@@ -113,13 +117,17 @@ def preview(runs: Sequence[RunOptions], source: DataSource) -> Preview:
         _add(result, options, session, [PreviewedCell(cell, settings) for cell in planned.cells], listed)
         result.left_out += planned.left_out
         profiles |= dict.fromkeys(_of_profile(planned.cells, session))
+        methods = dict.fromkeys(cell.method for cell in planned.cells)
+        notes |= dict.fromkeys(paper_notes([registry.load(registry.METHODS, name) for name in methods], session))
         for override in session.overrides:
             of_text = effects.setdefault(override.text, defaultdict(list))
             for effect, name in _effects(override, planned.cells, session):
                 of_text[effect] += [name] if name not in of_text[effect] else []
     result.left_out = list(dict.fromkeys(result.left_out))
     result.unprepared = list(dict.fromkeys(result.unprepared))
-    result.changes = [*profiles, *(f"--set {text}: {_shown(of_text)}" for text, of_text in effects.items())]
+    result.pretrained = list(dict.fromkeys(result.pretrained))
+    changes = [f"--set {text}: {_shown(of_text)}" for text, of_text in effects.items()]
+    result.changes = [*profiles, *changes, *notes]
     return result
 
 
@@ -168,6 +176,7 @@ def _set_keys(result: Preview, options: RunOptions, session: Session, cells: Seq
         reads_images = "image" in resolved.method.input_for(resolved.config).modalities
         if reads_images or not all(prepared[name] for name in needed):
             previewed.state = "not known"
+            result.pretrained += _pretraining(resolved) if options.allow_pretraining and not options.cached_only else []
         else:
             ready[previewed.cell] = previewed
     keys, unkeyed = keyed(ready, session)
@@ -211,19 +220,36 @@ def _estimate(result: Preview, options: RunOptions, session: Session, todo: Sequ
 def _datasets(resolved: ResolvedCell) -> set[str]:
     """The datasets whose recordings determine the key: the task's, and the corpora of methods that are pretrained."""
     dataset = registry.load(registry.TASKS, resolved.cell.task).dataset
+    corpus = _corpus(resolved)
+    return {dataset}.union({corpus} - {None}, *map(_datasets, resolved.members))  # type: ignore[arg-type]
+
+
+def _corpus(resolved: ResolvedCell) -> str | None:
+    """The dataset that the cell's method is pretrained on; None if it starts from a named checkpoint or none."""
     session, method = resolved.session, resolved.method
     learns = resolved.mode.uses_checkpoint and method.implements("pretraining_loss")
-    own = learns and method.name not in session.checkpoints
-    corpus = {session.corpus_name(method, dataset)} if own else set()
-    return {dataset}.union(corpus, *map(_datasets, resolved.members))
+    if not learns or method.name in session.checkpoints:
+        return None
+    return session.corpus_name(method, registry.load(registry.TASKS, resolved.cell.task).dataset)
+
+
+def _pretraining(resolved: ResolvedCell) -> list[str]:
+    """The pretraining of a cell and of its members, whose data are not prepared."""
+    corpus = _corpus(resolved)
+    own = [_described_pretraining(resolved, corpus)] if corpus else []
+    return own + [text for member in resolved.members for text in _pretraining(member)]
+
+
+def _described_pretraining(resolved: ResolvedCell, corpus: object) -> str:
+    epochs = sum(stage.epochs for stage in resolved.method.stages(resolved.config).values())
+    return f"pretraining of {resolved.cell.method} on {corpus}, {counted(epochs, 'epoch')}"
 
 
 def _described(job: Job, session: Session) -> str:
     resolved = session.resolve(job.cell)
     if job.kind != "checkpoint" or resolved.spec is None:
         return str(job)
-    epochs = sum(stage.epochs for stage in resolved.method.stages(resolved.config).values())
-    return f"pretraining of {job.cell.method} on {resolved.spec.corpus.get('dataset')}, {counted(epochs, 'epoch')}"
+    return _described_pretraining(resolved, resolved.spec.corpus.get("dataset"))
 
 
 def _of_profile(cells: Sequence[Cell], session: Session) -> Iterator[str]:

@@ -98,10 +98,12 @@ def test_a_dry_run_says_what_is_finished_what_is_made_and_what_options_change(be
 
 def test_a_dry_run_without_prepared_data_says_so_and_prepares_nothing(bench, tmp_path):
     new = tmp_path / "new"
-    done = bench(
-        "run", "-m", "random-vit", "-t", "ptbxl-super", "--mode", "linear", "--dry-run", "--workspace", str(new)
-    )
+    options = ("-m", "random-vit,merl", "-t", "ptbxl-super", "--mode", "linear", "--profile", "paper", "--seed", "0")
+    done = bench("run", *options, "--dry-run", "--workspace", str(new))
     assert done.code == 0, done.err
+    assert "made first, unless it is finished: pretraining of merl on ptbxl, 50 epochs" in done.err
+    assert "note: merl: the text encoder is the packaged MiniLM, Med-CPT in the paper" in done.err
+    assert done.err.count("pretraining of") == 1
     assert "ptbxl is not prepared, so its finished cells are not known: bench data prepare ptbxl" in done.err
     assert not (new / "stores").exists()
 

@@ -56,7 +56,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def cluster_numbers(clusters: Shaped[np.ndarray, "record"] | None, records: int) -> Int[np.ndarray, "record"]:
+def cluster_numbers(clusters: Shaped[np.ndarray, " record"] | None, records: int) -> Int[np.ndarray, " record"]:
     """The cluster of each record as 0, 1, ...; without clusters each record is its own."""
     if clusters is None:
         return np.arange(records)
@@ -64,7 +64,7 @@ def cluster_numbers(clusters: Shaped[np.ndarray, "record"] | None, records: int)
 
 
 def draws(
-    clusters: Int[np.ndarray, "record"], replicates: int, seed: int
+    clusters: Int[np.ndarray, " record"], replicates: int, seed: int
 ) -> Iterator[Float[np.ndarray, "record replicate"]]:
     """Blocks of replicates: how often each record was drawn. The block size changes memory, never the draws.
 
@@ -116,14 +116,14 @@ class Replicates:
     variance of Hanley and McNeil (Radiology 1982) in the form of Newcombe (Stat Med 2006, method 5).
     """
 
-    estimates: Float[np.ndarray, "part"]
+    estimates: Float[np.ndarray, " part"]
     values: Float[np.ndarray, "replicate part"]
-    support: Int[np.ndarray, "part"]
+    support: Int[np.ndarray, " part"]
     origin: str = ""
-    trials: Float[np.ndarray, "part"] | None = None
+    trials: Float[np.ndarray, " part"] | None = None
 
     @property
-    def present(self) -> Bool[np.ndarray, "part"]:
+    def present(self) -> Bool[np.ndarray, " part"]:
         return ~np.isnan(self.estimates)
 
     @property
@@ -168,7 +168,7 @@ class Covariance:
 
     total: Float[np.ndarray, "run run"]
     by_part: Float[np.ndarray, "part run run"]
-    clusters: Float[np.ndarray, "part"]
+    clusters: Float[np.ndarray, " part"]
 
     @classmethod
     def of(cls, runs: Sequence[Replicates], near_perfect: bool = True) -> Covariance:
@@ -204,7 +204,7 @@ class Covariance:
         block = np.ix_(chosen, chosen)
         return Covariance(self.total[block], self.by_part[:, block[0], block[1]], self.clusters)
 
-    def spread(self, weights: Float[np.ndarray, "run"]) -> Spread:
+    def spread(self, weights: Float[np.ndarray, " run"]) -> Spread:
         """Standard error of the weighted sum of the runs' values, and its degrees of freedom (Satterthwaite)."""
         variance = float(weights @ self.total @ weights)
         if np.isnan(variance):
@@ -219,7 +219,7 @@ class Covariance:
 
 def _near_perfect(
     runs: Sequence[Replicates], present: np.ndarray, by_part: np.ndarray
-) -> tuple[Float[np.ndarray, "part"], Float[np.ndarray, "part"]]:
+) -> tuple[Float[np.ndarray, " part"], Float[np.ndarray, " part"]]:
     """By how much the variance of each part is multiplied, and what is added where it is 0.
 
     Near 1 a variance rests on the few records that are wrong, and is too small where the value is too large. It is moved

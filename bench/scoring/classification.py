@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Real, Shaped
 
 
-def midranks(values: Real[np.ndarray, "record"]) -> Float[np.ndarray, "record"]:
+def midranks(values: Real[np.ndarray, " record"]) -> Float[np.ndarray, " record"]:
     """Ranks from 1; equal values share the mean of the ranks they span."""
     order = np.argsort(values, kind="stable")
     ranked = values[order]
@@ -123,7 +123,7 @@ def best_f1_thresholds(
     return result
 
 
-def one_hot(labels: Int[np.ndarray, "record"], classes: int) -> Bool[np.ndarray, "record class"]:
+def one_hot(labels: Int[np.ndarray, " record"], classes: int) -> Bool[np.ndarray, "record class"]:
     """[record, class], true where the record has that label."""
     return labels[:, None] == np.arange(classes)
 
@@ -133,13 +133,13 @@ def decisions(scores: Real[np.ndarray, "record class"]) -> Bool[np.ndarray, "rec
     return one_hot(np.argmax(scores, axis=1), scores.shape[1])
 
 
-def accuracy(labels: Int[np.ndarray, "record"], scores: Real[np.ndarray, "record class"]) -> float:
+def accuracy(labels: Int[np.ndarray, " record"], scores: Real[np.ndarray, "record class"]) -> float:
     """The share of records whose highest-scored class is their label; of equal scores the first class counts."""
     return float(np.mean(np.argmax(scores, axis=1) == labels))
 
 
 def argmax_f1(
-    labels: Int[np.ndarray, "record"], scores: Real[np.ndarray, "record class"]
+    labels: Int[np.ndarray, " record"], scores: Real[np.ndarray, "record class"]
 ) -> Float[np.ndarray, "class"]:
     """F1 of each class under the decisions of :func:`decisions`; NaN for a class that no record (or every one) has."""
     truth, predicted = one_hot(labels, scores.shape[1]), decisions(scores)
@@ -148,7 +148,7 @@ def argmax_f1(
 
 
 def argmax_accuracy(
-    labels: Int[np.ndarray, "record"], scores: Real[np.ndarray, "record class"]
+    labels: Int[np.ndarray, " record"], scores: Real[np.ndarray, "record class"]
 ) -> Float[np.ndarray, "class"]:
     """The share of records that :func:`decisions` puts on the right side of each class; NaN as in :func:`argmax_f1`.
 
@@ -159,7 +159,7 @@ def argmax_accuracy(
 
 
 def ovr_auroc(
-    labels: Int[np.ndarray, "record"], scores: Real[np.ndarray, "record class"]
+    labels: Int[np.ndarray, " record"], scores: Real[np.ndarray, "record class"]
 ) -> Float[np.ndarray, "class"]:
     """One-versus-rest AUROC of each class.
 
@@ -170,8 +170,8 @@ def ovr_auroc(
 
 
 def cumulative_counts(
-    target: Shaped[np.ndarray, "record"], score: Real[np.ndarray, "record"]
-) -> tuple[Real[np.ndarray, "distinct"], Int[np.ndarray, "distinct"], Int[np.ndarray, "distinct"]]:
+    target: Shaped[np.ndarray, " record"], score: Real[np.ndarray, " record"]
+) -> tuple[Real[np.ndarray, " distinct"], Int[np.ndarray, " distinct"], Int[np.ndarray, " distinct"]]:
     """The distinct scores, descending, and how many positives and how many records score at least that."""
     distinct, inverse = np.unique(score, return_inverse=True)
     at_score = np.bincount(inverse)

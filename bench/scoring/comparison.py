@@ -79,7 +79,7 @@ def t_test(value: float, spread: Spread, level: float) -> Difference:
 class DeLong:
     """AUROC of each method on one class, and the covariance of these estimates."""
 
-    aurocs: Float[np.ndarray, "method"]
+    aurocs: Float[np.ndarray, " method"]
     covariance: Float[np.ndarray, "method method"]
 
     def difference(self, first: int, second: int, level: float = 0.95) -> Difference:
@@ -91,7 +91,7 @@ class DeLong:
         return t_test(float(self.aurocs[first] - self.aurocs[second]), Spread(float(variance**0.5), np.inf), level)
 
 
-def delong(target: Shaped[np.ndarray, "record"], scores: Real[np.ndarray, "method record"]) -> DeLong:
+def delong(target: Shaped[np.ndarray, " record"], scores: Real[np.ndarray, "method record"]) -> DeLong:
     """DeLong's covariance of AUROCs measured on the same records (DeLong et al., Biometrics 1988).
 
     Computed from midranks in O(n log n) (Sun and Xu, IEEE Signal Process Lett 2014). Records count as independent:
@@ -115,7 +115,7 @@ def delong(target: Shaped[np.ndarray, "record"], scores: Real[np.ndarray, "metho
 
 
 def corrected_resampled_t(
-    values: Float[np.ndarray, "run"], train_records: int, test_records: int, level: float = 0.95
+    values: Float[np.ndarray, " run"], train_records: int, test_records: int, level: float = 0.95
 ) -> Difference:
     """The mean over runs of repeated cross-validation, tested against 0, corrected for overlapping training sets.
 
@@ -130,7 +130,7 @@ def corrected_resampled_t(
     return t_test(float(np.mean(values)), Spread(standard_error, runs - 1), level)
 
 
-def holm(p_values: Float[np.ndarray, "comparison"]) -> Float[np.ndarray, "comparison"]:
+def holm(p_values: Float[np.ndarray, " comparison"]) -> Float[np.ndarray, " comparison"]:
     """p values adjusted so that the chance of any false finding among them stays at the level (Holm 1979).
 
     NaN stays NaN and does not count as a comparison.
@@ -149,7 +149,7 @@ class Friedman:
 
     statistic: float
     p_value: float
-    mean_ranks: Float[np.ndarray, "method"]
+    mean_ranks: Float[np.ndarray, " method"]
     critical_difference: float
     p_values: Float[np.ndarray, "method method"]
 

@@ -245,7 +245,7 @@ def unknown_note(counted: Bool[np.ndarray, "record class"], what: str, column: s
 
 
 def sides(
-    targets: Shaped[np.ndarray, "record class"], clusters: Int[np.ndarray, "record"]
+    targets: Shaped[np.ndarray, "record class"], clusters: Int[np.ndarray, " record"]
 ) -> Int[np.ndarray, "side class"]:
     """How many clusters have a positive record of each class, and how many have a negative one."""
     counts = [
@@ -261,6 +261,6 @@ def pairing_trials(of_sides: Int[np.ndarray, "side class"]) -> Float[np.ndarray,
     return 4 * m * n / np.maximum(m + n, 1)
 
 
-def all_clusters(clusters: Int[np.ndarray, "record"]) -> Int[np.ndarray, "1"]:
+def all_clusters(clusters: Int[np.ndarray, " record"]) -> Int[np.ndarray, "1"]:
     """[1], the number of clusters: what carries a metric that has no classes."""
     return np.array([int(clusters.max()) + 1])

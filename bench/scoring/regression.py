@@ -19,22 +19,22 @@ IN_UNITS = ("rmse", "mae")
 _CONSTANT = 1e-24
 
 
-def pearson_r(targets: Values, predictions: Values) -> Float[np.ndarray, "target"]:
+def pearson_r(targets: Values, predictions: Values) -> Float[np.ndarray, " target"]:
     """The linear correlation of measured and predicted values."""
     return _every_record_once(targets, predictions)["pearson_r"]
 
 
-def r2(targets: Values, predictions: Values) -> Float[np.ndarray, "target"]:
+def r2(targets: Values, predictions: Values) -> Float[np.ndarray, " target"]:
     """The share of the targets' variance that the predictions explain; negative when the targets' mean does better."""
     return _every_record_once(targets, predictions)["r2"]
 
 
-def rmse(targets: Values, predictions: Values) -> Float[np.ndarray, "target"]:
+def rmse(targets: Values, predictions: Values) -> Float[np.ndarray, " target"]:
     """Root mean squared error, in the target's unit."""
     return _every_record_once(targets, predictions)["rmse"]
 
 
-def mae(targets: Values, predictions: Values) -> Float[np.ndarray, "target"]:
+def mae(targets: Values, predictions: Values) -> Float[np.ndarray, " target"]:
     """Mean absolute error, in the target's unit."""
     return _every_record_once(targets, predictions)["mae"]
 
@@ -78,5 +78,5 @@ def weighted(
     }
 
 
-def _every_record_once(targets: Values, predictions: Values) -> dict[str, Float[np.ndarray, "target"]]:
+def _every_record_once(targets: Values, predictions: Values) -> dict[str, Float[np.ndarray, " target"]]:
     return {name: values[0] for name, values in weighted(targets, predictions, np.ones((len(targets), 1))).items()}

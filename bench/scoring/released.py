@@ -38,7 +38,7 @@ def merl_zero_shot(
 
 def aggregate_windows(
     scores: Float[np.ndarray, "window class"],
-    record: Int[np.ndarray, "window"],
+    record: Int[np.ndarray, " window"],
     how: Literal["max", "mean"] = "max",
 ) -> Float[np.ndarray, "record class"]:
     """One row per record, from its windows: the element-wise maximum of their probabilities, or the mean.

@@ -40,7 +40,7 @@ def harrell_c(times: Times, events: Events, log_risk: Risks) -> float:
 
 def weighted_harrell_c(
     times: Times, events: Events, log_risk: Risks, weights: Float[np.ndarray, "record replicate"]
-) -> Float[np.ndarray, "replicate"]:
+) -> Float[np.ndarray, " replicate"]:
     """Harrell's C for every replicate; a pair counts as often as the product of its two weights.
 
     Costs events x records x replicates multiplications, in blocks of bounded size.
@@ -90,8 +90,8 @@ def time_dependent_auc(
     times: Times,
     events: Events,
     log_risk: Risks,
-    at: Float[np.ndarray, "time"],
-) -> tuple[Float[np.ndarray, "time"], float]:
+    at: Float[np.ndarray, " time"],
+) -> tuple[Float[np.ndarray, " time"], float]:
     """Cumulative/dynamic AUC at each of ``at`` (years), and its mean weighted by the events between them.
 
     A case at time t has had the event by t; a control is still without it. Uno et al. 2007, Hung and Chiang 2010, as
@@ -110,7 +110,7 @@ def breslow_survival(
     train_events: TrainEvents,
     train_log_risk: TrainRisks,
     log_risk: Risks,
-    at: Float[np.ndarray, "time"],
+    at: Float[np.ndarray, " time"],
 ) -> Float[np.ndarray, "record time"]:
     """The probability of no event by each of ``at`` (years), from log-risks and Breslow's baseline of the training set.
 
@@ -134,7 +134,7 @@ def integrated_brier(
     times: Times,
     events: Events,
     survival: Float[np.ndarray, "record time"],
-    at: Float[np.ndarray, "time"],
+    at: Float[np.ndarray, " time"],
 ) -> float:
     """The Brier score of the predicted survival (:func:`breslow_survival`), averaged over ``at`` (years).
 

@@ -38,11 +38,11 @@ class Curve:
     that time.
     """
 
-    times: Float[np.ndarray, "time"]
-    survival: Float[np.ndarray, "time"]
-    low: Float[np.ndarray, "time"]
-    high: Float[np.ndarray, "time"]
-    at_risk: Int[np.ndarray, "time"]
+    times: Float[np.ndarray, " time"]
+    survival: Float[np.ndarray, " time"]
+    low: Float[np.ndarray, " time"]
+    high: Float[np.ndarray, " time"]
+    at_risk: Int[np.ndarray, " time"]
 
     def at(self, years: float) -> float:
         """The share without the event at that time; NaN beyond the last follow-up."""
@@ -60,7 +60,7 @@ def kaplan_meier(times: Times, events: Events) -> Curve:
     return Curve(at, survival, interval[0], interval[1], (times[None] >= at[:, None]).sum(axis=1))
 
 
-def high_risk(log_risk: Risks, events: Events, share: float | None = None) -> Bool[np.ndarray, "record"]:
+def high_risk(log_risk: Risks, events: Events, share: float | None = None) -> Bool[np.ndarray, " record"]:
     """Who is in the high-risk group: the ``share`` with the highest log-risk.
 
     By default the share of events, rounded up to a whole percent, as LLM-DAN chose its cut-offs: the 98th percentile
@@ -71,7 +71,7 @@ def high_risk(log_risk: Risks, events: Events, share: float | None = None) -> Bo
     return log_risk > np.quantile(log_risk, 1 - share) if 0 < share < 1 else np.full(len(log_risk), share >= 1)
 
 
-def log_rank(times: Times, events: Events, group: Shaped[np.ndarray, "record"]) -> float:
+def log_rank(times: Times, events: Events, group: Shaped[np.ndarray, " record"]) -> float:
     """The p value of no difference in survival between groups; NaN where no event had both at risk."""
     from sksurv.compare import compare_survival
 

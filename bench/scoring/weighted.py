@@ -41,7 +41,7 @@ class Ranking:
 
 
 def _ranked(
-    target: Shaped[np.ndarray, "record"], score: Real[np.ndarray, "record"]
+    target: Shaped[np.ndarray, " record"], score: Real[np.ndarray, " record"]
 ) -> tuple[Int[np.ndarray, "known"], Bool[np.ndarray, "known"], Bool[np.ndarray, "known"]]:
     """Records of known target by falling score, which of them are positive, and which are the last of their score."""
     rows = np.flatnonzero(known(target))
@@ -82,15 +82,15 @@ def decision_accuracy(
 
 
 def accuracy(
-    labels: Int[np.ndarray, "record"], scores: Real[np.ndarray, "record class"], weights: Weights
-) -> Float[np.ndarray, "replicate"]:
+    labels: Int[np.ndarray, " record"], scores: Real[np.ndarray, "record class"], weights: Weights
+) -> Float[np.ndarray, " replicate"]:
     """The weighted share of records whose highest-scored class is their label."""
     right = (np.argmax(scores, axis=1) == labels).astype(float)
     return (right @ weights) / weights.sum(axis=0)
 
 
 def argmax_f1(
-    labels: Int[np.ndarray, "record"], scores: Real[np.ndarray, "record class"], weights: Weights
+    labels: Int[np.ndarray, " record"], scores: Real[np.ndarray, "record class"], weights: Weights
 ) -> Float[np.ndarray, "replicate class"]:
     """F1 of each class when a record is given its highest-scored class."""
     classes = scores.shape[1]

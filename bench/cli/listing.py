@@ -64,7 +64,7 @@ def methods_command(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Full descriptions with their sources.")] = False,
     json_output: o.Json = False,
 ) -> None:
-    """List the methods, a line each; with a name, or --verbose, all facts: family, paper, year, modes, pretraining. bench explain METHOD describes one."""
+    """List the methods, one line each; with a name, or --verbose, all facts: family, paper, year, modes, pretraining. bench explain METHOD describes one."""
     from bench import registry
 
     matching, named = _matching(registry.METHODS, pattern)
@@ -110,7 +110,7 @@ def tasks_command(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Full descriptions with their sources.")] = False,
     json_output: o.Json = False,
 ) -> None:
-    """List the tasks, a line each; with a name, or --verbose, all facts: dataset, kind, classes, split, paper, year."""
+    """List the tasks, one line each; with a name, or --verbose, all facts: dataset, kind, classes, split, paper, year."""
     from bench import kinds, registry
 
     of_dataset = pattern if pattern in registry.entries(registry.DATASETS) else None

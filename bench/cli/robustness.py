@@ -116,14 +116,19 @@ def score_and_show(runs: list[tuple[Any, Any]], source: Any, names: list[str], n
     conditions = parse_conditions(names)
     scored: list[CorruptedScores] = []
     for report, options in runs:
-        session = prepare_session(options, source)[1] if report.results else None
+        if not report.results:
+            continue
+        _, session = prepare_session(options, source)
         for result in report.results:
             try:
                 scored.append(score_corrupted(session.resolve(result.cell), result, conditions, noise))
             except ConfigError as error:
                 say(f"left out: {error}")
     if not scored:
-        raise ConfigError("--corrupt: no cell of this run can be scored on corrupted recordings.")
+        raise ConfigError(
+            "--corrupt: no cell of this run can be scored on corrupted recordings. Run --mode linear or zeroshot of a method "
+            "that reads recordings alone, or leave --corrupt out."
+        )
     show_tables(corrupted_tables(scored))
 
 

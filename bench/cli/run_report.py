@@ -1,4 +1,4 @@
-"""Show what came of a run: a line for each cell, tables, JSON, and what is missing."""
+"""Show the outcome of a run: a line for each cell, tables, JSON, and what is missing."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from bench import modes
 from bench.cells.result import Result
 from bench.contamination.text_ceiling import states_labels
 
-SECTION = "Labels in words"
+SECTION = "Labels written out"
 """The group of rows that were pretrained on texts of the task's dataset that state its labels."""
 MARK = "≡"
 Ceilings = Mapping[str, Mapping[str, Any]]
@@ -81,7 +81,7 @@ def text_notes(used: Mapping[str, Sequence[Result]]) -> list[str]:
     for (task, text, number), labels in stating.items():
         notes.append(
             f"{MARK} text states the labels: a bag of words of the texts ({text}) predicts {task} with macro AUROC {number}, "
-            f"without an ECG. These rows have read the labels of up to {read[task]:,} recordings in words, whatever the "
+            f"without an ECG. These rows have read the labels of up to {read[task]:,} recordings, written out, at every "
             f"fraction of labels: {', '.join(labels)}." + _comparable(used, task, read[task])
         )
     for (task, text, number), labels in computed.items():

@@ -38,7 +38,7 @@ SHARED = ("stores", "simulated", "splits", "cache", "weights", "textbooks")
 
 @dataclass(frozen=True)
 class Repeated:
-    """What came of repeating a cell.
+    """The outcome of repeating a cell.
 
     Attributes:
         accepted: the stated value is within the tolerance, and nothing that determines the cell has changed.

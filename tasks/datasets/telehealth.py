@@ -58,7 +58,10 @@ def flags(column: pd.Series, path: Path, name: str) -> np.ndarray:
     values = column.str.strip().str.lower().map({"true": 1, "1": 1, "1.0": 1, "false": 0, "0": 0, "0.0": 0})
     if values.isna().any():
         row = int(values.isna().to_numpy().argmax())
-        raise DataError(f"{path}: line {row + 2}, {name} is {column.iloc[row]!r}; expected True or False.")
+        raise DataError(
+            f"{path}: line {row + 2}, {name} is {column.iloc[row]!r}; expected True or False. "
+            "Get the file again from its publisher."
+        )
     return values.to_numpy(np.uint8)
 
 
@@ -70,7 +73,10 @@ def numbers(column: pd.Series, path: Path, name: str) -> np.ndarray:
     wrong = values.isna() & ~column.str.strip().str.lower().isin(["", "nan"])
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
-        raise DataError(f"{path}: line {row + 2}, {name} is {column.iloc[row]!r}; expected a number, or nothing.")
+        raise DataError(
+            f"{path}: line {row + 2}, {name} is {column.iloc[row]!r}; expected a number, or nothing. "
+            "Get the file again from its publisher."
+        )
     return values.to_numpy(np.float64)
 
 
@@ -81,7 +87,8 @@ def person(exams: pd.DataFrame, path: Path) -> dict[str, Any]:
 
 def followed(exams: pd.DataFrame, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Years and event; both NaN where one is empty."""
-    died = exams["death"].str.strip().str.lower().map({"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0, "": np.nan})
-    years, event = numbers(exams["timey"], path, "timey"), died.to_numpy(np.float64)
-    known = ~np.isnan(years) & ~np.isnan(event)
-    return np.where(known, years, np.nan), np.where(known, event, np.nan)
+    stated = ~exams["death"].str.strip().str.lower().isin(["", "nan"])
+    died = flags(exams["death"].where(stated, "0"), path, "death").astype(np.float64)
+    years = numbers(exams["timey"], path, "timey")
+    known = stated.to_numpy(bool) & ~np.isnan(years)
+    return np.where(known, years, np.nan), np.where(known, died, np.nan)

@@ -3,7 +3,7 @@
 | column | test |
 |---|---|
 | one split | bootstrap of the paired difference, patients drawn; replicates add their own variance |
-| one class's AUROC, a recording each patient, nothing trained at random | DeLong |
+| one class's AUROC, one recording per patient, nothing trained at random | DeLong |
 | repeated cross-validation | corrected resampled t (Nadeau and Bengio 2003), fold by fold |
 """
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReplayRecord:
-    """What a replay of a card came to: its digest, whether it was accepted, and in words why."""
+    """Outcome of replaying a card: its digest, whether it was accepted, and the reason."""
 
     digest: str
     accepted: bool

@@ -77,7 +77,7 @@ def _run(name: str, check: Callable[[Card], Iterator[str]], card: Card) -> Itera
 
 
 def check(card: Card, path: Path | None = None, source: DataSource | None = None) -> list[str]:
-    """What does not hold of a card, in words; empty if everything that can be checked agrees."""
+    """What does not hold of a card, written out; empty if everything that can be checked agrees."""
     return validate(card, path, source).problems
 
 

@@ -22,7 +22,7 @@ class NotChecked(str):
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the table: what was checked, what came of it, and the contradiction or the reason."""
+    """One line of the table: what was checked, the outcome, and the contradiction or the reason."""
 
     name: str
     outcome: Outcome

@@ -44,11 +44,11 @@ def rendered(tmp_path, results, form):
 def test_a_row_that_read_labels_in_words_is_marked_and_apart(tmp_path, make_result):
     text = rendered(tmp_path, results(make_result), "markdown")
     lines = text.splitlines()
-    section = next(k for k, line in enumerate(lines) if line.startswith("| **Labels in words**"))
+    section = next(k for k, line in enumerate(lines) if line.startswith("| **Labels written out**"))
     assert lines[section + 1].startswith("| K-MERL ≡ | 0.998 [0.990, 1.000] ≡ | 0.900")
     assert any(line.startswith("| MERL | — | 0.900") for line in lines[:section])
     assert "≡ text states the labels: a bag of words of the texts (report of ptbxl) predicts ptbxl-super" in text
-    assert "labels of up to 1,442 recordings in words, whatever the fraction of labels: K-MERL." in text
+    assert "labels of up to 1,442 recordings, written out, at every fraction of labels: K-MERL." in text
     assert "on as many labels (training + validation): SimCLR, scratch, 1,282 + 160 labels, 0.930." in text
     assert "Text ceiling cannot be computed: the texts are not of the same recordings: MERL." in text
 
@@ -60,7 +60,7 @@ def test_labels_used_include_validation(tmp_path, make_result):
     kmerl = next(row for row in rows if row["row"] == "K-MERL" and row["column"] == "Linear")
     assert (kmerl["labels_training"], kmerl["labels_validation"]) == ("128", "160")
     assert (kmerl["row_group"], kmerl["text_ceiling"], kmerl["text_ceiling_low"]) == (
-        "Labels in words",
+        "Labels written out",
         "0.998",
         "0.99",
     )
@@ -80,4 +80,4 @@ def test_page_and_terminal_show_the_ceiling_next_to_the_row(tmp_path, make_resul
 def test_a_board_without_texts_has_no_column_for_them(tmp_path, make_result):
     text = rendered(tmp_path, [r for r in results(make_result) if r.cell.method == "simclr"], "markdown")
     assert "ceiling" not in text.lower()
-    assert "Labels in words" not in text
+    assert "Labels written out" not in text

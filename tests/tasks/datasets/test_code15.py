@@ -133,6 +133,11 @@ def test_wrong_values_are_named(copied):
     path.write_text(text.replace("True", "yes", 1))
     with pytest.raises(DataError, match=r"line \d+, \w+ is 'yes'; expected True or False"):
         CODE15(copied).records()
+    exams = pd.read_csv(path, dtype=str, keep_default_na=False)
+    exams.loc[exams["death"] != "", "death"] = "dead"  # may not read as someone who was not followed
+    exams.replace("yes", "True").to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"line \d+, death is 'dead'; expected True or False"):
+        CODE15(copied).records()
 
 
 def test_leads_and_labels_of_code_test_are_taken_by_name(simulated):

@@ -15,12 +15,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 import command_line
 import cost_pages
 import datasets_pages
+import links
 import methods_pages
 import settings_pages
 import tasks_pages
 import their_tasks_page
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 SOURCES = (command_line, cost_pages, datasets_pages, methods_pages, settings_pages, tasks_pages, their_tasks_page)
@@ -46,7 +49,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source in SOURCES:
         for path, text in source.pages().items():
             files.append(File.generated(config, path, content=text))
-    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").replace("](docs/", "](")
     files.append(File.generated(config, "changelog.md", content=changelog))
     return files
 
@@ -54,3 +57,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_content(html: str, **_: Any) -> str:
     """Docstrings name things in Sphinx's way, which mkdocstrings does not change."""
     return ROLE.sub("", html)
+
+
+def on_post_page(output: str, *, page: Page, **_: Any) -> str:
+    """Refuse links to folders: a browser lists them when the pages are opened as files."""
+    if folder := links.to_folder(output):
+        raise PluginError(f"{page.file.dest_uri}: the link {folder} is a folder; link to its index.html.")
+    return output

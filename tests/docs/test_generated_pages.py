@@ -1,5 +1,6 @@
 """Pages that are written from the code: columns of datasets, methods next to their papers, and costs."""
 
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -21,8 +22,23 @@ def pages(monkeypatch):
     import their_tasks_page
 
     yield {"cost": cost_pages, "datasets": datasets_pages, "methods": methods_pages, "theirs": their_tasks_page}
-    for name in ("cost_pages", "datasets_pages", "methods_pages", "their_tasks_page", "settings_pages", "words"):
+    for name in (
+        "cost_pages",
+        "datasets_pages",
+        "methods_pages",
+        "their_tasks_page",
+        "settings_pages",
+        "words",
+        "hook",
+    ):
         sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(("link", "folder"), [("../..", True), (".", True), ("../index.html", False), ("#top", False)])
+def test_a_link_to_a_folder_is_seen(pages, link, folder):
+    """The documentation's build refuses it, because browsers list a folder where a page is opened as a file."""
+    to_folder = importlib.import_module("links").to_folder
+    assert to_folder(f'<a href="{link}">start</a>') == (link if folder else None)
 
 
 @pytest.mark.parametrize(

@@ -120,3 +120,6 @@ class KNN(Mode):
     reads_features = True
     Config = Config
     run = staticmethod(run)
+
+    def depends_on_seed(self, config: Any) -> bool:
+        return False

@@ -182,3 +182,6 @@ class Linear(Mode):
     gives_head = True
     Config = Config
     run = staticmethod(run)
+
+    def depends_on_seed(self, config: Any) -> bool:
+        return bool(config.solver != "exact")

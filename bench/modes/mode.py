@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -57,6 +57,10 @@ class Mode:
     def whole_model(self) -> bool:
         """Whether it needs more of a pretrained model than the encoder."""
         return "encode" not in self.needs_one_of
+
+    def depends_on_seed(self, config: Any) -> bool:
+        """Whether another seed of the same checkpoint and labels gives other predictions, with these settings of the mode."""
+        return True
 
     def run(self, cell: ModeInput) -> ModeOutput:
         """Train as the mode does; score the validation and test recordings of a cell."""

@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
+from bench import modes
 from bench.cells.result import Result
 from bench.errors import BenchError, DataError
 from bench.leaderboard.card_form import Card
@@ -127,7 +130,7 @@ def compared_with_each_other(cards: Iterable[Judged]) -> list[Judged]:
             cell = {k: v for k, v in card.cell.items() if k not in ("seed", "draw", "training")}
             name = (json.dumps(cell, sort_keys=True), card.predictions.sha256)
             twin = drawn.setdefault(name, entry)
-            if twin is not entry and twin.card is not None and _draws(twin.card) != _draws(card):
+            if twin is not entry and twin.card is not None and _drawn_apart(twin.card, card):
                 problems.append(
                     f"predictions: the same as those of {twin.path} under another seed; one computation has one card"
                 )
@@ -137,5 +140,17 @@ def compared_with_each_other(cards: Iterable[Judged]) -> list[Judged]:
     return judged
 
 
-def _draws(card: Card) -> tuple[int, int, int]:
-    return (card.cell["seed"], card.cell.get("draw", 0), card.cell.get("training", 0))
+def _drawn_apart(first: Card, second: Card) -> bool:
+    """Whether two cards of one cell differ in something that is drawn, so that their predictions differ too."""
+    numbers = [tuple(card.cell.get(name, 0) for name in ("draw", "training")) for card in (first, second)]
+    if numbers[0] != numbers[1]:
+        return True
+    return bool(first.cell["seed"] != second.cell["seed"] and _depends_on_seed(second))
+
+
+def _depends_on_seed(card: Card) -> bool:
+    try:
+        mode = modes.load(card.cell["mode"])
+        return mode.depends_on_seed(mode.Config.model_validate(card.config.get(mode.name)))
+    except (BenchError, ValidationError):  # a mode that is not installed
+        return True

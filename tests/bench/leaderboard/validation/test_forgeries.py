@@ -6,6 +6,7 @@ Every forger here knows the code of bench and brings digests, keys and metrics u
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli.main import app
+from bench.leaderboard.card_form import Card
 from bench.leaderboard.cards import judge_card, judge_cards
 from bench.leaderboard.validation.replays import ReplayRecord, record_replay
+from bench.leaderboard.validation.validate import Judged, compared_with_each_other
+from bench.leaderboard.validation.verdict import Verdict
 from bench.runner.replay_from_corpus import SAME, replay_from_corpus
 from bench.storage.workspace import Workspace
 
@@ -331,3 +335,17 @@ def test_an_honest_card_is_replayed_from_its_corpus_and_invented_scores_are_not(
     assert forged.verdict.level == "rescored"
     stated = forged.card.score.metrics["macro_auroc"].value
     assert abs(stated - repeated.values[0]) > SAME
+
+
+def test_seeds_of_a_mode_that_draws_nothing_may_have_the_same_predictions(forge):
+    def problems(mode, config):
+        entries = []
+        for seed in (0, 1):
+            card = forge().card | {"key": str(seed) * 32, "digest": "0" * 32}
+            card["cell"] |= {"mode": mode, "seed": seed}
+            card["config"] |= {mode: config}
+            entries.append(Judged(Path(str(seed)), Card.model_validate(card), Verdict(())))
+        return [problem for entry in compared_with_each_other(entries) for problem in entry.verdict.problems]
+
+    assert problems("knn", {}) == problems("linear", {"solver": "exact"}) == []
+    assert len(problems("linear", {})) == 1

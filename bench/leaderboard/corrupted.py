@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import kinds
 from bench.cells.result import Result
 from bench.corruptions import Condition, corruptions
 from bench.errors import ConfigError, DataError
 from bench.leaderboard.cell_groups import cell_groups
+from bench.leaderboard.formats.plain_csv import plain_csv
 from bench.leaderboard.statistics.paired_scores import PairedScores
 from bench.storage.artifacts import damage, sealed
 
@@ -202,25 +201,20 @@ def _row(
 
 def table_csv(tables: Sequence[CorruptedTable]) -> str:
     """One line per method and condition, and one per method for all of them."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
     head = ["table", "method", "seeds", "corruption", "level", "setting", "noise", "metric", "value", "low", "high"]
-    writer.writerow([*head, "mean_corruption_error", "error_low", "error_high", "reference"])
+    return plain_csv(
+        [*head, "mean_corruption_error", "error_low", "error_high", "reference"],
+        (line for table in tables for row in table.rows for line in _lines(table, row)),
+    )
+
+
+def _lines(table: CorruptedTable, row: CorruptedRow) -> Iterator[list[Any]]:
     known = corruptions()
-    for table in tables:
-        for row in table.rows:
-            error = ["", "", ""] if row.error is None else [_number(n) for n in (row.error[0], *row.error[1])]
-            start = [table.title, row.method, row.seeds]
-            for condition, (value, interval) in row.conditions.items():
-                setting = known[condition.corruption].at(condition.level) if condition.corruption else ""
-                what = [condition.corruption or CLEAN, condition.level, setting, table.noise, table.metric]
-                writer.writerow([*start, *what, *(_number(n) for n in (value, *interval)), "", "", "", ""])
-            value, interval = row.mean
-            what = ["all", "", "", table.noise, table.metric]
-            numbers = [_number(n) for n in (value, *interval)]
-            writer.writerow([*start, *what, *numbers, *error, table.reference or ""])
-    return buffer.getvalue()
-
-
-def _number(value: float) -> str:
-    return f"{value:.6g}"
+    start = [table.title, row.method, row.seeds]
+    for condition, (value, interval) in row.conditions.items():
+        setting = known[condition.corruption].at(condition.level) if condition.corruption else ""
+        what = [condition.corruption or CLEAN, condition.level, setting, table.noise, table.metric]
+        yield [*start, *what, value, *interval, "", "", "", ""]
+    value, interval = row.mean
+    error = ["", "", ""] if row.error is None else [row.error[0], *row.error[1]]
+    yield [*start, "all", "", "", table.noise, table.metric, value, *interval, *error, table.reference or ""]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ from bench import registry
 from bench.cells.result import Result
 from bench.errors import ConfigError, DataError
 from bench.leaderboard.cell_groups import cell_groups
+from bench.leaderboard.formats.plain_csv import plain_csv
 from bench.leaderboard.statistics.paired_scores import PairedScores
 from bench.scoring.subgroups import GroupScore, group_scores
 
@@ -110,15 +109,12 @@ def _groups(source: DataSource, dataset: str, record_ids: np.ndarray, names: Seq
 
 def table_csv(tables: Sequence[SubgroupTable]) -> str:
     """One line per group."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
     numbers = ("value", "low", "high", "rest", "difference", "difference_low", "difference_high", "p_corrected")
     counts = ("records", "patients", "positives", "classes")
-    writer.writerow(["cell", "seeds", "attribute", "group", *counts, "metric", *numbers])
+    rows = []
     for table in tables:
         for group in table.groups:
             values = (group.value, *group.interval, group.rest, group.difference, *group.difference_interval, group.p)
             sizes = (group.records, group.patients, group.positives, " ".join(group.classes))
-            shown = ["" if value != value else f"{value:.6g}" for value in values]
-            writer.writerow([table.title, table.seeds, group.attribute, group.group, *sizes, table.metric, *shown])
-    return buffer.getvalue()
+            rows.append([table.title, table.seeds, group.attribute, group.group, *sizes, table.metric, *values])
+    return plain_csv(["cell", "seeds", "attribute", "group", *counts, "metric", *numbers], rows)

@@ -49,17 +49,17 @@ def write(board: Board, tables: Sequence[Table]) -> str:
                 scaled = ["" if number is None else _number(number * scale) for number in numbers]
                 writer.writerow(
                     (
-                        board.name, *where, *map(_text, (line.row.group, line.row.label, line.settings)),
-                        *map(_text, (column.group, column.label)),
+                        board.name, *where, *map(safe_text, (line.row.group, line.row.label, line.settings)),
+                        *map(safe_text, (column.group, column.label)),
                         *scaled, summary.n_records or "", *(summary.labels or ("", "")), summary.seeds or "",
                         summary.replicates or "", summary.folds or "",
-                        _text(", ".join(summary.contamination)),
+                        safe_text(", ".join(summary.contamination)),
                         ", ".join(level or "own" for level in summary.levels),
                         *("" if (end := ceiling.get(part)) is None else repr(end) for part in ("value", "low", "high")),
-                        _text(summary.missing),
+                        safe_text(summary.missing),
                         "" if printed is None else printed.value,
                         "" if printed is None or printed.sd is None else printed.sd,
-                        _text("; ".join(filter(None, (*line.same_as, number_format.same_as(table, line, index))))),
+                        safe_text("; ".join(filter(None, (*line.same_as, number_format.same_as(table, line, index))))),
                         *_contrasts(table, line, index, scale), *_could_show(table, index, scale),
                         "" if (rank := number_format.rank(table, line, index)) is None else rank,
                         number_format.letters(table, line, index),
@@ -80,7 +80,7 @@ def _contrasts(table: Table, line: Line, index: int, scale: float) -> Iterator[s
             yield from (_number(value * scale) for value in (contrast.value, contrast.low, contrast.high))
             yield from (_number(contrast.p), str(contrast.equal))
     supervised = ranks.contrasts.supervised if ranks is not None else None
-    yield _text(table.name(table.lines[supervised[0]])) if supervised is not None else ""
+    yield safe_text(table.name(table.lines[supervised[0]])) if supervised is not None else ""
 
 
 def _could_show(table: Table, index: int, scale: float) -> Iterator[str]:
@@ -97,6 +97,6 @@ def _number(value: float) -> str:
     return repr(float(f"{value:.{DIGITS}g}"))
 
 
-def _text(text: str) -> str:
+def safe_text(text: str) -> str:
     """A text that no spreadsheet takes for a formula: names come from result cards of strangers."""
     return f"'{text}" if text[:1] in FORMULA else text

@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.cards import card_of, export, read_card
 from bench.leaderboard.collect import collect
 from bench.leaderboard.formats import latex, markdown, table_csv
+from bench.leaderboard.formats.plain_csv import plain_csv
 from bench.leaderboard.validation.validate import check
 from bench.storage.artifacts import digest
 
@@ -117,3 +119,8 @@ def test_names_are_neither_markup_nor_formulas(make_result):
     assert "<img" not in text and "](" not in text and "&lt;img" in text
     rows = csv.DictReader(io.StringIO(table_csv.write(board, tables)))
     assert {row["row"] for row in rows} == {f"'{label}"}
+
+
+def test_csv_of_groups_escapes_names_of_the_publisher_and_leaves_unknown_numbers_empty():
+    text = plain_csv(["group", "value", "records"], [["=HYPERLINK(1)", float("nan"), 3], ["AT-6", np.float64(-0.5), 4]])
+    assert text == "group,value,records\n'=HYPERLINK(1),,3\nAT-6,-0.5,4\n"

@@ -107,3 +107,6 @@ def test_the_pages_have_their_tables(pages):
     cost = pages["cost"].pages()["reference/cost.md"]
     assert "| [`simclr`](methods/simclr.md) | contrastive | " in cost
     assert "| [`ptbxl-super`](tasks/ptbxl-super.md) |" in cost
+    measured = dict(re.findall(r"^\| \[`([a-z0-9-]+)`\]\(methods.*?\) \| \S* \| ([^|]*) \| [^|]* \|", cost, re.M))
+    assert all(measured[name].split()[-1] in ("s", "min", "h") for name in ("simclr", "byol", "cnn-vae"))
+    assert measured["random-resnet"] == "no"

@@ -26,9 +26,9 @@ def show_preview(runs: list[Any], source: Any, json_output: bool) -> None:
             ]
         )
     else:
-        labels = Counter(str(previewed.cell) for previewed in result.cells)
+        labels = Counter(previewed.title for previewed in result.cells)
         for previewed in result.cells:
-            label = str(previewed.cell)
+            label = previewed.title
             if labels[label] > 1:  # rows of a board
                 label = " · ".join([label, *previewed.settings])
             state: str = previewed.state if previewed.state in ("finished", "would fail", "failed before") else ""

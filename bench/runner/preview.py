@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +39,7 @@ class PreviewedCell:
 
     Attributes:
         settings: the ``--set`` values of its run that other previewed runs do not have.
+        title: the cell as tables show it, with the name of the user's encoder.
         key: of its result; None where it is not known, because data are not prepared, or where computing it failed.
         state: ``failed before``: ``--no-retry-failed`` skips it; ``not computed``: for ``--limit`` or ``--cached-only``.
         seconds: estimated, of a cell to compute.
@@ -47,6 +48,7 @@ class PreviewedCell:
 
     cell: Cell
     settings: list[str]
+    title: str = ""
     key: str | None = None
     state: State = "not computed"
     seconds: float | None = None
@@ -168,7 +170,8 @@ def _set_keys(result: Preview, options: RunOptions, session: Session, cells: Seq
     prepared: dict[str, bool] = {}
     ready: dict[Cell, PreviewedCell] = {}
     for previewed in cells:
-        resolved = session.resolve(previewed.cell)
+        cell, resolved = previewed.cell, session.resolve(previewed.cell)
+        previewed.title = str(replace(cell, method=getattr(resolved.config, "name", None) or cell.method))
         needed = _datasets(resolved)
         for name in needed - prepared.keys():
             prepared[name] = session.source.prepared(name)

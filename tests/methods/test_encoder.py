@@ -188,6 +188,7 @@ def test_from_the_command_line_to_a_row(exported, tmp_path):
     from bench.data.source import DataSource
     from bench.runner.execute import run
     from bench.runner.plan import RunOptions
+    from bench.runner.preview import preview
     from bench.storage.workspace import Workspace
 
     source = DataSource(Workspace(tmp_path / "workspace"), simulated_records=60)
@@ -203,6 +204,7 @@ def test_from_the_command_line_to_a_row(exported, tmp_path):
     sha256 = Encoder.Config(path=str(exported)).sha256
     assert result.config["method"]["sha256"] == sha256
     assert result.title == f"{exported.stem}-{sha256[:6]} · ptbxl-super · linear · 100% · seed 0"
+    assert [previewed.title for previewed in preview([options], source).cells] == [result.title]
     with pytest.raises(BenchError, match="method encoder cannot answer zeroshot; it offers finetune, knn, linear"):
         run(RunOptions(["encoder"], ["ptbxl-super"], ["zeroshot"], overrides=settings), source)
 

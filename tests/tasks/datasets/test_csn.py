@@ -155,7 +155,7 @@ def test_recordings_without_usable_codes_are_counted_and_named(small, tmp_path):
     store = prepare(CSN(small), tmp_path / "store", on_bad_record="skip")
     assert [one["record_id"] for one in store.manifest["skipped"]] == ["JS00005"]
     (remark,) = store.manifest["remarks"]
-    assert remark["words"].startswith("2 recordings have no code")
+    assert remark["words"].startswith("2 recordings without a code")
     assert remark["records"] == ["JS00003", "JS00004"]
     assert not store.records.loc[["JS00003", "JS00004"], "kept"].any()
 

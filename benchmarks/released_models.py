@@ -120,7 +120,18 @@ def line(case: str, layout, data: list[str], epochs: int, workspace: Path) -> st
         written = layout.write(Path(folder))
         own = (*settings, "--accept-licence")  # of weights that were made here
         imported = bench("weights", "import", method, str(written), *own, workspace=workspace, log=log)
-    cells = ("--method", method, "--task", TASK, "--mode", ",".join(MODES), "--set", f"linear.epochs={epochs}")
+    cells = (
+        "--method",
+        method,
+        "--task",
+        TASK,
+        "--mode",
+        ",".join(MODES),
+        "--set",
+        f"linear.epochs={epochs}",
+        "--replicates",
+        "1",
+    )
     ran = bench("run", *cells, *settings, *data, "--json", workspace=workspace, log=log)
     results = {
         cell["cell"]["mode"]: cell["score"]["metrics"]["macro_auroc"]["value"] for cell in json.loads(ran.output)

@@ -32,7 +32,8 @@ def subgroups_command(
         typer.Option(
             "--by",
             metavar="NAMES",
-            help="Attributes: age,sex and, of PTB-XL, device,site,pacemaker,quality. [default: all that the dataset has]",
+            help="Attributes, separated by commas: age, sex; of PTB-XL also device, site, pacemaker, quality. [default: all that "
+            "the dataset has]",
         ),
     ] = None,
     min_positives: Annotated[

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bench import modes, registry
-from bench.method import Method
 from bench.runner.overrides import Override, fields_of, parse_overrides
 from bench.runner.plan import RunOptions, checkpoint_method
+
+if TYPE_CHECKING:
+    from bench.method import Method
 
 READ = ("seed", "text_source", "partition")
 """Settings of pretraining that a network without pretraining still reads: its initial weights, and which corpus is opened."""

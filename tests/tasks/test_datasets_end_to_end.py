@@ -40,7 +40,7 @@ def test_a_task_of_each_dataset_is_scored(source, task, metric):
     )
     assert report.failures == {}
     (result,) = report.results
-    assert result.split["name"] == {"csn-merl": "csn-substring"}.get(task, task)
+    assert result.split["name"] == {"csn-merl": "csn-substring", "code15-survival": "code15-folds"}.get(task, task)
     assert 0 <= result.score["metrics"][metric]["value"] <= 1
     assert result.score["n_records"] == result.counts["test"]
 

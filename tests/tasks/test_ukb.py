@@ -375,5 +375,5 @@ def test_a_table_without_fields_is_reported_as_unread(copy):
     dataset = UKBiobank(copy)
     dataset.records()
     assert [(remark.words, remark.records) for remark in dataset.findings.remarks] == [
-        (f"not read, since no heading is a field such as 31-0.0 or p31: 1 tables in {copy}", ("titles.csv",))
+        (f"not read, since no heading is a field such as 31-0.0 or p31: 1 table in {copy}", ("titles.csv",))
     ]

@@ -20,7 +20,7 @@ def test_from_a_run_to_its_artifacts_and_back(bench, small, workspace, monkeypat
     assert (done.code, "bit for bit" in done.out) == (0, True), done.err
     old = bench("recompute")
     assert "bench recompute is now bench rescore" in old.err
-    assert old.out == bench("rescore").out == "1 results, 0 with other metrics than stored\n"
+    assert old.out == bench("rescore").out == "1 result, 0 with other metrics than stored\n"
     assert bench("artifacts", "verify", "--kind", "result,features,store").code == 0
 
     (workspace.features / features["key"] / "features.npy").write_bytes(b"x")

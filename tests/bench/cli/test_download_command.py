@@ -124,7 +124,11 @@ def test_every_open_dataset_can_be_fetched():
         if cls.access != "open":
             assert cls.url.startswith("http")
             continue
-        assert cls.publication is not None, name
+        if (
+            cls.publication is None
+        ):  # its archive has MD5 sums or zips, which bench does not fetch: the steps are printed
+            assert cls.fetch and cls.url.startswith("https://"), name
+            continue
         for publication in (cls.publication, *cls.companions):
             assert publication.url.startswith("https://")
             assert publication.url.endswith("/")

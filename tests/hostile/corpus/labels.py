@@ -129,7 +129,7 @@ CASES = [
     ),
     *(Case(f"skip-dx-{name}", header(dx(lines), *SKIP), exit=0, words=(FIRST, "#Dx")) for name, lines in MALFORMED.items()),
     *(
-        Case(f"dx-{name}", header(dx(lines)), exit=0, words=("1 recordings have no code", FIRST))
+        Case(f"dx-{name}", header(dx(lines)), exit=0, words=("1 recording without a code", FIRST))
         for name, lines in WITHOUT.items()
     ),
     *(Case(f"dx-read-{name}", header(dx(lines)), exit=0) for name, lines in READ.items()),

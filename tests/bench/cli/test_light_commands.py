@@ -37,7 +37,7 @@ cite nosuch
 """
 
 
-RUN = "run --method random-vit --task ptbxl-super --mode linear --set linear.epochs=1 --no-track"
+RUN = "run --method random-vit --task ptbxl-super --mode linear --set linear.epochs=1 --seed 0 --no-track"
 SHOWN = f"""
 {RUN}
 {RUN} --json

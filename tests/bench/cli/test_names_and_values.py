@@ -29,7 +29,7 @@ def test_a_range_of_seeds(bench):
     ("task", "words"),
     [
         ("ptbxl", "ptbxl is a dataset. Name one of its tasks (ptbxl-"),
-        ("PTB-XL", "or all: --task 'ptbxl-*'."),
+        ("PTB-XL", "or all: --task ptbxl-age,"),
         ("mimic-iv-ecg", "mimic-iv-ecg is a dataset without tasks"),
         ("merl", "There is a method of that name: merl."),
     ],

@@ -71,11 +71,12 @@ def run(cell: ModeInput) -> ModeOutput:
         validation = _scores(head, objective, windows, cell.validation)
         value = objective.selection_value(cell.targets[cell.validation], validation)
         history.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), "validation": value})
-        if value > best["value"] or epoch == 0:
+        if value > best["value"] or not np.isfinite(best["value"]):
             state = {name: tensor.clone() for name, tensor in head.state_dict().items()}
             best = {"value": value, "epoch": epoch + 1, "state": state}
         cell.progress(epoch + 1, config.epochs, f"validation {cell.task.metric} {value:.3f}")
     head.load_state_dict(best.pop("state"))
+    best["value"] = best["value"] if np.isfinite(best["value"]) else None  # no class can be ranked on validation data
     validation, test = (_scores(head, objective, windows, rows) for rows in (cell.validation, cell.test))
     return ModeOutput(validation, test, {"protocol": PROTOCOL, "metric": cell.task.metric, **best}, history)
 

@@ -59,8 +59,9 @@ def test_the_garbage_collector_is_left_as_it_was_whatever_happens(tmp_path, by_t
     try:
         with pytest.raises(AttributeError):
             write_site({"broken": None}, [], tmp_path)
-        assert gc.get_freeze_count() == before
-        assert bool(before) == by_the_caller
+        after = gc.get_freeze_count()
+        assert (before > 0, after > 0) == (by_the_caller, by_the_caller)
+        assert abs(after - before) <= before / 100  # objects that are no longer used leave the count
     finally:
         gc.freeze()  # as pytest_collection_finish in tests/conftest.py
 

@@ -276,12 +276,12 @@ def test_a_value_that_cannot_be_computed_is_a_dash():
     """One person among so few recordings: chance and intervals do not exist."""
     from bench.cli import run_report
 
-    class Told:
+    class StoredResult:
         title = "a cell"
         score = {"metrics": {"accuracy": {"value": 1.0, "low": None, "high": None}}}  # noqa: RUF012
         counts = {"train": 1, "validation": 1, "test": 1}  # noqa: RUF012
 
-    assert run_report.result_line(Told, True).startswith("done: a cell: accuracy 1.000 [-, -]  (train 1")
+    assert run_report.result_line(StoredResult, True).startswith("done: a cell: accuracy 1.000 [-, -]  (train 1")
 
 
 def test_help_shows_the_defaults_that_are_told_in_words(bench, monkeypatch):

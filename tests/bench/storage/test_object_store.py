@@ -137,8 +137,8 @@ def test_a_checkpoint_made_on_other_hardware_is_reported(machine, url, monkeypat
     here = provenance.machine()
     monkeypatch.setattr("bench.provenance.machine", lambda: here | {"processor": "another"})
     run(machine("three", url), seeds=[3])
-    (told,) = [text for text in heard if "object store was made with" in text]
-    assert f"processor {here['processor']} (here another)" in told
+    (message,) = [text for text in heard if "object store was made with" in text]
+    assert f"processor {here['processor']} (here another)" in message
 
 
 @pytest.mark.parametrize("url", ["memory"], indirect=True)

@@ -14,8 +14,8 @@ from bench.redaction import redact
 from bench.storage.workspace import Workspace
 from bench.sweep.trials import ERROR
 from bench.tracking.connection import EXPERIMENT, TrackingError, writer_at
-from bench.tracking.result_run import STUDY_TAG, study_run
-from bench.tracking.run_fields import TYPE_TAG, as_text
+from bench.tracking.result_run import PARENT_TAG, STUDY_TAG, study_run
+from bench.tracking.run_fields import CHOSEN_BY_TAG, TYPE_TAG, as_text
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -60,6 +60,10 @@ def _log(
     known = _runs(client, experiment, f"tags.`{STUDY_TAG}` = '{name}' AND tags.`{TYPE_TAG}` = 'trial'")
     logged = {run.data.tags.get(TRIAL_TAG) for run in known if run.info.status in ("FINISHED", "FAILED")}
     number = parent.info.run_id
+    # Another process may have pushed the results before this run existed.
+    for run in _runs(client, experiment, f"tags.`{CHOSEN_BY_TAG}` = '{name}'"):
+        if PARENT_TAG not in run.data.tags:
+            client.set_tag(run.info.run_id, PARENT_TAG, number)
     for trial in trials:
         if str(trial.number) not in logged:
             _log_trial(client, experiment, name, number, trial)
@@ -109,7 +113,7 @@ def _log_trial(client: MlflowClient, experiment: str, study: str, parent: str, t
         TYPE_TAG: "trial",
         STUDY_TAG: study,
         TRIAL_TAG: str(trial.number),
-        "mlflow.parentRunId": parent,
+        PARENT_TAG: parent,
         "state": trial.state.name.lower(),
     }
     if ERROR in trial.user_attrs:

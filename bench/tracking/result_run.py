@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FILES = ("result.json", "predictions.parquet")
 STUDY_TAG = "bench.study"
+PARENT_TAG = "mlflow.parentRunId"
 _MOST = 800
 """Metrics that are sent in one call with params and tags; MLflow takes 1,000 of all together."""
 
@@ -114,7 +115,7 @@ def log_result(client: MlflowClient, experiment: str, result: Result, links: Lin
         name = str(result.checkpoint.get("name") or "pretraining")
         shown["Checkpoint"] = link(experiment, name, checkpoint.run_id)
     if study in links.studies:
-        tags["mlflow.parentRunId"] = links.studies[study]
+        tags[PARENT_TAG] = links.studies[study]
         shown["Sweep"] = link(experiment, study, links.studies[study])
     tags["mlflow.note.content"] = describe(result, shown)[:LONGEST_TAG]
     if run is None:

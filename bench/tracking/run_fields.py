@@ -18,6 +18,8 @@ from bench.storage.artifacts import file_digest
 KEY_TAG = "bench.key"
 RESULT_TAG = "bench.result_sha256"
 TYPE_TAG = "bench.type"
+CHOSEN_BY_TAG = "sweep.study"
+"""The study that chose a result's settings."""
 """``result``, ``pretraining``, ``sweep`` or ``trial``: the kinds of run of one experiment."""
 LONGEST_TAG = 5000
 """Characters of a tag that every MLflow takes with a new run."""
@@ -74,7 +76,7 @@ def tags_of(result: Result) -> dict[str, str]:
         "checkpoint.corpus": (result.checkpoint.get("corpus") or {}).get("dataset"),
         "selection.epoch": result.selection.get("epoch"),
         "board": provenance.get("board"),
-        "sweep.study": (provenance.get("sweep") or {}).get("study"),
+        CHOSEN_BY_TAG: (provenance.get("sweep") or {}).get("study"),
         "predictions_sha256": result.predictions_digest,
         "mlflow.source.name": "bench",
         "mlflow.source.type": "LOCAL",

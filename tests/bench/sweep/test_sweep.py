@@ -23,6 +23,7 @@ from bench.runner.session import Session
 from bench.splitting import split
 from bench.sweep.storage import opened
 from bench.sweep.sweep import SweepOptions, check_spaces, plan_sweep, spaces_of, sweep
+from bench.tracking.mirror import push
 
 TUNED = '''
     import numpy as np
@@ -278,6 +279,20 @@ def test_trials_are_nested_runs_of_mlflow(workspace, tuned):
     assert {run.data.tags["sweep.study"] for run in logged["result"]} == {report.studies[0].study}
     nested = [*logged["trial"], *logged["result"]]
     assert {run.data.tags["mlflow.parentRunId"] for run in nested} == {parent.info.run_id}
+
+
+@pytest.mark.slow
+def test_results_that_reached_mlflow_before_their_sweep_are_nested_in_it(workspace, tuned):
+    sweep(options(trials=2), source(workspace))
+    push(workspace.results, workspace.tracking_uri)
+    sweep(options(trials=2, run={"track": True}), source(workspace))
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(workspace.tracking_uri)
+    runs = client.search_runs([client.get_experiment_by_name("bench").experiment_id])
+    (parent,) = [run for run in runs if run.data.tags["bench.type"] == "sweep"]
+    (result,) = [run for run in runs if run.data.tags["bench.type"] == "result"]
+    assert result.data.tags["mlflow.parentRunId"] == parent.info.run_id
 
 
 def test_a_study_is_named_by_what_determines_its_values(workspace, tuned):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
-from bench.dataset import Publication, RecordFile, Recording
-from bench.errors import DataError
-from tasks.datasets.challenge_files import read_notes, record_files, records_below
+from bench.dataset import Publication
+from tasks.datasets.challenge_files import read_notes
 from tasks.datasets.cinc2021_codes import class_of, codes
-from tasks.datasets.folds import balanced_folds, fold_roles
-from tasks.datasets.pretraining_rows import outside_every_test
-from tasks.datasets.sentences import DatasetWithStatements
+from tasks.datasets.folds import balanced_folds
+from tasks.datasets.wfdb_folder import WFDBFolder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 VERSION = "1.0.3"
@@ -57,7 +54,7 @@ _CHALLENGES = {
 }
 
 
-class CinC2021Cohort(DatasetWithStatements):
+class CinC2021Cohort(WFDBFolder):
     """A folder of the challenge's training data: WFDB headers with age, sex and SNOMED CT codes, samples in ``.mat``."""
 
     # Reyna et al., Physiological Measurement 43:084001, 2022. No patient ids were published: each recording is its own.
@@ -65,21 +62,11 @@ class CinC2021Cohort(DatasetWithStatements):
     access = "open"
     license = "CC BY 4.0"
     citation = CITATION
-    pattern: ClassVar[str]
-    """The names of its records."""
     rates = (500,)
     largest_mv = 33.0  # int16 in units of 1 microvolt
     subgroups = ("age", "sex")
     text_sources = ("statements",)
     simulated_records = 1000
-
-    def check(self) -> None:
-        if not self._paths():
-            raise DataError(f"{self.root} holds no header {self.pattern}.hea, at any depth. {self.fetch}")
-
-    def version(self) -> str:
-        n_records, n_published = len(self._paths()), self.full_size[VERSION]
-        return VERSION if n_records == n_published else f"{VERSION} ({n_records:,} records of it)"
 
     def records(self) -> pd.DataFrame:
         """Metadata, index ``record_id``. Read from the headers. The order of codes in a header has no meaning, and some
@@ -137,30 +124,11 @@ class CinC2021Cohort(DatasetWithStatements):
         records["fold"] = balanced_folds(records, records["labels"].tolist(), self.name)
         return records
 
-    def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
-        return record_files(self.root, records)
-
-    @staticmethod
-    def read(file: RecordFile) -> Recording:
-        from bench.signals.wfdb_files import read_recording
-
-        return read_recording(file.path)
-
-    @classmethod
-    def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Records on which no available folds test: ours, and those that a user imported."""
-        imported = [records["ecgbench_partition"]] if "ecgbench_partition" in records else []
-        return outside_every_test([fold_roles(records["fold"]), *imported])
-
     @classmethod
     def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
         from tasks.datasets.simulated.cinc2021 import simulate_cohort
 
         simulate_cohort(destination, cls.name, n_records=n_records, seed=seed)
-
-    def _paths(self) -> dict[str, Path]:
-        """Record id -> its path without extension."""
-        return records_below(self.root, self.pattern, ".hea")
 
 
 class Georgia(CinC2021Cohort):

@@ -7,19 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
-from bench.dataset import Publication, RecordFile, Recording
+from bench.dataset import Publication
 from bench.errors import DataError
-from tasks.datasets.challenge_files import clean_age, clean_sex, record_files, records_below
-from tasks.datasets.folds import balanced_folds, fold_roles
-from tasks.datasets.pretraining_rows import outside_every_test
-from tasks.datasets.sentences import DatasetWithStatements
+from tasks.datasets.challenge_files import clean_age, clean_sex
+from tasks.datasets.folds import balanced_folds
+from tasks.datasets.wfdb_folder import WFDBFolder
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PATTERN = "I[0-9][0-9]*"
 SECONDS = 10
 FS = 257
 
@@ -38,7 +34,7 @@ _FIELD = re.compile(r"<(\w+)>:?\s*([^<\n]*)")
 _PATIENT = re.compile(r"patient\s+(\d+)", re.IGNORECASE)
 
 
-class INCART(DatasetWithStatements):
+class INCART(WFDBFolder):
     """75 half-hour recordings of twelve leads of 32 patients, with 175,907 annotated beats (INCART)."""
 
     name = "incart"
@@ -69,19 +65,13 @@ class INCART(DatasetWithStatements):
     subgroups = ("age", "sex")
     text_sources = ("statements",)
     simulated_records = 40
-
-    def check(self) -> None:
-        if not self._paths():
-            raise DataError(f"{self.root} holds no header {PATTERN}.hea. {self.fetch}")
+    pattern = "I[0-9][0-9]*"
+    validation_folds, test_folds = (7, 8), (9, 10)
 
     def index_files(self) -> list[Path]:
         """The annotations, which hold the labels."""
         annotations = (path.with_name(path.name + ".atr") for path in self._paths().values())
         return [path for path in annotations if path.is_file()]
-
-    def version(self) -> str:
-        n_records = len(self._paths())
-        return "1.0.0" if n_records == self.full_size["1.0.0"] else f"1.0.0 ({n_records:,} records of it)"
 
     def records(self) -> pd.DataFrame:
         """Metadata from headers and annotations, index ``record_id`` (``I01``).
@@ -124,28 +114,11 @@ class INCART(DatasetWithStatements):
         records["fold"] = balanced_folds(records, labels, self.name)
         return records
 
-    def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
-        return record_files(self.root, records)
-
-    @staticmethod
-    def read(file: RecordFile) -> Recording:
-        from bench.signals.wfdb_files import read_recording
-
-        return read_recording(file.path)
-
-    @classmethod
-    def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Folds 1-6 train, 7 and 8 validate; 9 and 10 are never seen."""
-        return outside_every_test([fold_roles(records["fold"], validation=(7, 8), test=(9, 10))])
-
     @classmethod
     def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
         from tasks.datasets.simulated.incart import simulate_incart
 
         simulate_incart(destination, n_records=n_records, seed=seed)
-
-    def _paths(self) -> dict[str, Path]:
-        return records_below(self.root, PATTERN, ".hea")
 
     def _header(self, record: str, path: Path) -> tuple[Sequence[str], int]:
         from bench.signals.wfdb_header import read_header

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,13 +44,6 @@ _CHAPTERS = (
     ("Z00", "XXI"),
 )  # fmt: skip
 """First category of each chapter of ICD-10-CM."""
-
-
-def companion(root: Path, file: str, folders: Sequence[str]) -> Path | None:
-    """A companion's table: in the root, in a folder of its name there or next to it; None where there is none."""
-    parent = root.resolve().parent
-    places = [root, *(root / name for name in folders), *(parent / name for name in folders)]
-    return next((place / file for place in places if (place / file).is_file()), None)
 
 
 def icd_labels(codes: Iterable[str]) -> list[str]:

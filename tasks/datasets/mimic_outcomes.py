@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from bench.errors import DataError
+from tasks.datasets.companion_folders import find_companion
 from tasks.datasets.file_constants import MIMIC_MEASUREMENTS
 from tasks.datasets.mimic_companions import (
     DETERIORATION,
@@ -18,7 +19,6 @@ from tasks.datasets.mimic_companions import (
     MDS_FILE,
     MDS_FOLDERS,
     MEASURED,
-    companion,
     diagnoses,
     intervals,
     outcomes,
@@ -76,7 +76,7 @@ class MIMICOutcomes(MIMICIVECG):
             )
 
     def index_files(self) -> list[Path]:
-        companions = (self._icd(), companion(self.root, MDS_FILE, MDS_FOLDERS))
+        companions = (self._icd(), find_companion(self.root, MDS_FILE, MDS_FOLDERS))
         return [*super().index_files(), *(path for path in companions if path is not None)]
 
     def records(self) -> pd.DataFrame:
@@ -114,7 +114,7 @@ class MIMICOutcomes(MIMICIVECG):
             joined = joined.fillna({"diagnosed": False, "sex": "", "icd_fold": -1, "strat_fold": -1})
         joined = joined.astype({"diagnosed": bool, "icd_fold": "int64", "strat_fold": "int64"})
         measured = intervals(self._chunks(MIMIC_MEASUREMENTS, ("study_id", *MEASURED))).reindex(records.index)
-        emergency = companion(self.root, MDS_FILE, MDS_FOLDERS)
+        emergency = find_companion(self.root, MDS_FILE, MDS_FOLDERS)
         columns: dict[str, Any] = {**joined, **measured}
         if emergency is None:
             columns |= {name: np.full(len(records), np.nan, np.float32) for name in DETERIORATION}
@@ -145,7 +145,7 @@ class MIMICOutcomes(MIMICIVECG):
         simulate_outcomes(destination, n_records=n_records, seed=seed)
 
     def _icd(self) -> Path | None:
-        return companion(self.root, ICD_FILE, ICD_FOLDERS)
+        return find_companion(self.root, ICD_FILE, ICD_FOLDERS)
 
     def _read(self, path: Path, columns: tuple[str, ...]) -> Any:
         # an absolute path stays what it is below any root; MDS-ED has some 2,400 columns, of which few rows fit in memory

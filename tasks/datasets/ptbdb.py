@@ -5,19 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
-from bench.dataset import Publication, RecordFile, Recording
+from bench.dataset import Publication
 from bench.errors import DataError
-from tasks.datasets.challenge_files import clean_age, clean_sex, record_files, records_below
-from tasks.datasets.folds import balanced_folds, fold_roles
-from tasks.datasets.pretraining_rows import outside_every_test
-from tasks.datasets.sentences import DatasetWithStatements
+from tasks.datasets.challenge_files import clean_age, clean_sex
+from tasks.datasets.folds import balanced_folds
+from tasks.datasets.wfdb_folder import WFDBFolder
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PATTERN = "s[0-9][0-9][0-9][0-9]*"
 
 ADMISSION = {
     "myocardial infarction": "MI",
@@ -36,7 +31,7 @@ ADMISSION = {
 """Beginning of the reason for admission -> class."""
 
 
-class PTBDB(DatasetWithStatements):
+class PTBDB(WFDBFolder):
     """549 recordings of 32 to 120 s of 290 patients with the diagnosis at admission (PTBDB)."""
 
     # Bousseljot et al., Biomedizinische Technik 40(s1):317, 1995. The Frank leads vx, vy, vz are not read.
@@ -75,14 +70,8 @@ class PTBDB(DatasetWithStatements):
     subgroups = ("age", "sex")
     text_sources = ("statements",)
     simulated_records = 200
-
-    def check(self) -> None:
-        if not self._paths():
-            raise DataError(f"{self.root} holds no header patientNNN/sNNNN*.hea. {self.fetch}")
-
-    def version(self) -> str:
-        n_records = len(self._paths())
-        return "1.0.0" if n_records == self.full_size["1.0.0"] else f"1.0.0 ({n_records:,} records of it)"
+    pattern = "s[0-9][0-9][0-9][0-9]*"
+    validation_folds, test_folds = (7, 8), (9, 10)
 
     def records(self) -> pd.DataFrame:
         """Metadata from the comments of the headers, index ``record_id`` (``s0010_re``). ``n/a`` is empty.
@@ -144,29 +133,11 @@ class PTBDB(DatasetWithStatements):
         records["fold"] = balanced_folds(records, records["diagnosis"].tolist(), self.name)
         return records
 
-    def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
-        return record_files(self.root, records)
-
-    @staticmethod
-    def read(file: RecordFile) -> Recording:
-        """The twelve standard leads of the 15 signals, which lie in two files."""
-        from bench.signals.wfdb_files import read_recording
-
-        return read_recording(file.path)
-
-    @classmethod
-    def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Folds 1-6 train, 7 and 8 validate; 9 and 10 are never seen."""
-        return outside_every_test([fold_roles(records["fold"], validation=(7, 8), test=(9, 10))])
-
     @classmethod
     def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
         from tasks.datasets.simulated.ptbdb import simulate_ptbdb
 
         simulate_ptbdb(destination, n_records=n_records, seed=seed)
-
-    def _paths(self) -> dict[str, Path]:
-        return records_below(self.root, PATTERN, ".hea")
 
     def _notes(self, record: str, path: Path) -> dict[str, list[str]]:
         """Key in small letters -> its values in order, without ``n/a``; nothing for a header that cannot be read."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from bench.dataset import Publication
 from bench.errors import DataError
 from bench.reading.publisher_csv import read_table
+from tasks.datasets.companion_folders import find_companion
 from tasks.datasets.ptbxl import PTBXL
 from tasks.datasets.ptbxl_plus import FOLDERS
 
@@ -100,6 +101,4 @@ class PTBXLFeatures(PTBXL):
         simulate_ptbxl_features(destination, n_records=n_records, seed=seed)
 
     def _features(self) -> Path | None:
-        parent = self.root.resolve().parent
-        places = [self.root, *(self.root / name for name in FOLDERS), *(parent / name for name in FOLDERS)]
-        return next((place / FEATURES for place in places if (place / FEATURES).is_file()), None)
+        return find_companion(self.root, FEATURES, FOLDERS)

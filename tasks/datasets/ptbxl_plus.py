@@ -20,6 +20,7 @@ from jaxtyping import Float
 from bench.errors import DataError
 from bench.signals.wfdb_files import read_recording
 from bench.signals.wfdb_header import parse_header, read_header_text
+from tasks.datasets.companion_folders import companion_folders
 
 FOLDERS = ("ptb-xl-plus", "ptbxl-plus")
 ALGORITHMS = ("12sl", "unig")
@@ -37,10 +38,8 @@ _PRODUCERS_FOLDER = re.compile(r"^[\w.-]+/(?=\d+_medians)", re.MULTILINE)
 def find_median_beats(root: Path) -> tuple[str, Path] | None:
     """(algorithm, its folder) of the median beats that go with the PTB-XL at ``root``: in it, in a folder
     ``ptb-xl-plus`` in it or next to it, or where ``wget`` puts them. None if there are none."""
-    parent = root.resolve().parent
-    places = [root, *(root / name for name in FOLDERS), *(parent / name for name in FOLDERS)]
-    places += [parent.parent / "ptb-xl-plus" / version for version in ("1.0.1", "1.0.0")]
-    for parent_folder in places:
+    fetched_by_wget = (root.resolve().parent.parent / "ptb-xl-plus" / version for version in ("1.0.1", "1.0.0"))
+    for parent_folder in (*companion_folders(root, FOLDERS), *fetched_by_wget):
         for algorithm in ALGORITHMS:
             folder = parent_folder / "median_beats" / algorithm
             if folder.is_dir():

@@ -39,18 +39,24 @@ it out and lists it, ``keep`` stores one that can be read as it is and lists it.
 
 @dataclass(frozen=True)
 class Publication:
-    """One version of one publication, whose files all lie below one address with a list of their SHA-256 sums.
+    """One version of one publication, with the publisher's list of its files and their checksums.
+
+    The files lie below one address, next to a list of their SHA-256 sums (PhysioNet), or in records of an archive whose
+    interface lists them with their md5 (Zenodo, figshare).
 
     Attributes:
         name: how it is asked for; also the folder of a companion next to the dataset's.
         title: in words.
         version: the publisher's.
-        url: the address below which the files lie, ending in a slash.
+        url: the address below which the files lie, or the lists of the archive's records; ends in a slash.
         license: under which they may be used.
         sums: the list of checksums below ``url``, one ``SHA256  path`` a line, as ``sha256sum`` writes it.
         folder: only files below this folder of the publication are meant, and it becomes the root of what is fetched;
             ``""`` is all of it. Ends in a slash otherwise.
         include: patterns (:mod:`fnmatch`) of the paths that are needed, after ``folder`` is taken off.
+        archive_records: numbers of the records of Zenodo or figshare that hold the files; ``sums`` is then not asked for.
+        unpack: patterns of the files that are archives (``.zip``, ``.tar``, ``.tar.gz``) and are unpacked next to
+            themselves; the parts ``.z01``, ``.z02`` of a split ``.zip`` are read with it.
     """
 
     name: str
@@ -61,6 +67,8 @@ class Publication:
     sums: str = "SHA256SUMS.txt"
     folder: str = ""
     include: tuple[str, ...] = ("*",)
+    archive_records: tuple[str, ...] = ()
+    unpack: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -25,4 +25,4 @@ class EchoNextFindings(ColumnTask):
         "pasp_gte_45": "pulmonary artery pressure of 45 mmHg or more",
         "tr_max_gte_32": "tricuspid jet velocity of 3.2 m/s or more",
     }
-    source = "Poterucha et al., Nature 2025; EchoNext 1.1.0"
+    source = "Poterucha et al., Nature 644:221, 2025; EchoNext 1.1.0"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.dataset import RecordFile, path_inside
+from bench.dataset import Publication, RecordFile, path_inside
 from bench.errors import DataError
 from bench.signals.array_rows import hdf5_rows
 from tasks.datasets.code_test import CODETest
 from tasks.datasets.folds import balanced_folds, fold_roles
 from tasks.datasets.pretraining_rows import outside_every_test
-from tasks.datasets.telehealth import FINDINGS, FOLLOW_UP, TelehealthDataset, flags, followed, person
+from tasks.datasets.telehealth import FINDINGS, FOLLOW_UP, TelehealthDataset, flags, followed, on_zenodo, person
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,9 @@ class CODE15(TelehealthDataset):
     url = "https://zenodo.org/records/4916206"
     citation = """@article{lima2021deep,
   title = {Deep neural network-estimated electrocardiographic age as a mortality predictor},
-  author = {Lima, Emilly M. and Ribeiro, Ant{\\^o}nio H. and Paix{\\~a}o, Gabriela M. M. and others},
+  author = {Lima, Emilly M. and Ribeiro, Ant{\\^o}nio H. and Paix{\\~a}o, Gabriela M. M. and Ribeiro, Manoel Horta and
+    Pinto-Filho, Marcelo M. and Gomes, Paulo R. and Oliveira, Derick M. and Sabino, Ester C. and Duncan, Bruce B. and
+    Giatti, Luana and Barreto, Sandhi M. and Meira Jr., Wagner and Sch{\\"o}n, Thomas B. and Ribeiro, Antonio Luiz P.},
   journal = {Nature Communications},
   volume = {12},
   pages = {5117},
@@ -37,8 +39,11 @@ class CODE15(TelehealthDataset):
   doi = {10.1038/s41467-021-25351-7}
 }"""
     fetch = (
-        "Get exams.csv and exams_part0.zip to exams_part17.zip, or some of them, from https://zenodo.org/records/4916206 "
-        "and unpack the archives into one folder."
+        "Get the files (48 GB, 66 GB more unpacked) with: bench data download code15; or some of them: bench data download "
+        "code15 --only exams.csv --only exams_part0.zip (from https://zenodo.org/records/4916206)"
+    )
+    publication: ClassVar[Publication | None] = on_zenodo(
+        "code15", title, "1.0.0", "4916206", "exams.csv", "exams_part*.zip"
     )
     full_size: ClassVar[dict[str, int]] = {"1.0.0": 345_779}
     aliases: ClassVar[tuple[str, ...]] = ("code-15", "code15%")
@@ -148,9 +153,10 @@ class CODE15WithTest(CODE15):
     url = CODETest.url
     citation = CODETest.citation
     fetch = (
-        "Put the files of code15 and of code-test into two folders of these names, next to each other. code15: "
-        f"{CODE15.fetch} code-test: {CODETest.fetch}"
+        "Get the files with: bench data download code15, and: bench data download code-test, into two folders of these "
+        "names, next to each other (from https://zenodo.org/records/4916206 and https://zenodo.org/records/3765780)"
     )
+    publication = None
     reads_files_of = "code15"
     full_size: ClassVar[dict[str, int]] = {"1.0.0 with 1.0.3": 345_779 + 827}
     aliases: ClassVar[tuple[str, ...]] = ()

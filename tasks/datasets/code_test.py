@@ -12,7 +12,7 @@ from bench.errors import DataError
 from bench.signals.array_rows import hdf5_rows
 from bench.signals.leads import LEADS
 from tasks.datasets.pretraining_rows import outside_every_test
-from tasks.datasets.telehealth import FINDINGS, TelehealthDataset, flags, numbers
+from tasks.datasets.telehealth import FINDINGS, TelehealthDataset, flags, numbers, on_zenodo
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,17 +30,17 @@ class CODETest(TelehealthDataset):
     url = "https://zenodo.org/records/3765780"
     citation = """@article{ribeiro2020automatic,
   title = {Automatic diagnosis of the 12-lead {ECG} using a deep neural network},
-  author = {Ribeiro, Ant{\\^o}nio H. and Ribeiro, Manoel Horta and Paix{\\~a}o, Gabriela M. M. and others},
+  author = {Ribeiro, Ant{\\^o}nio H. and Ribeiro, Manoel Horta and Paix{\\~a}o, Gabriela M. M. and Oliveira, Derick M. and
+    Gomes, Paulo R. and Canazart, J{\\'e}ssica A. and Ferreira, Milton P. S. and Andersson, Carl R. and Macfarlane, Peter W.
+    and Meira Jr., Wagner and Sch{\\"o}n, Thomas B. and Ribeiro, Antonio Luiz P.},
   journal = {Nature Communications},
   volume = {11},
   pages = {1760},
   year = {2020},
   doi = {10.1038/s41467-020-15432-4}
 }"""
-    fetch = (
-        "Get data.zip from https://zenodo.org/records/3765780 and unpack it; the dataset is its folder data, or the folder "
-        "that holds it."
-    )
+    fetch = "Get the files with: bench data download code-test (from https://zenodo.org/records/3765780)"
+    publication = on_zenodo("code-test", title, "1.0.3", "3765780", "data.zip")
     full_size: ClassVar[dict[str, int]] = {"1.0.3": 827}
     overlaps: ClassVar = {"code-full": "of the same network; whether it has these patients is not published"}
 

@@ -48,19 +48,19 @@ MEASURED = ("ventricular_rate", "atrial_rate", "pr_interval", "qrs_duration", "q
 class EchoNext(Dataset):
     """82,543 ten-second recordings at 250 Hz with findings of an echocardiogram (EchoNext; without its part no_split)."""
 
-    # Poterucha et al., Nature 2025. The licence forbids sharing, so that neither ids nor split lists are shipped. The tabular
-    # arrays repeat columns of the table, in an order other than the README's, and are not read.
+    # Poterucha et al., Nature 644:221, 2025. The licence forbids sharing, so that neither ids nor split lists are
+    # shipped. The tabular arrays repeat columns of the table, in an order other than the README's, and are not read.
     name = "echonext"
     title = "EchoNext"
     url = "https://physionet.org/content/echonext/1.1.0/"
     access = "credentialed"
     license = "PhysioNet Restricted Health Data License 1.5.0"
     citation = """@misc{elias2025echonext,
-  title = {{EchoNext}: a dataset for detecting echocardiogram-confirmed structural heart disease from {ECGs}},
+  title = {{EchoNext}: A Dataset for Detecting Echocardiogram-Confirmed Structural Heart Disease from {ECGs}},
   author = {Elias, Pierre and Finer, Joshua},
   howpublished = {PhysioNet, version 1.1.0},
   year = {2025},
-  url = {https://physionet.org/content/echonext/1.1.0/}
+  doi = {10.13026/3ykd-bf14}
 }"""
     fetch = (
         "Sign the data use agreement at https://physionet.org/content/echonext/1.1.0/ and download, logged in, "

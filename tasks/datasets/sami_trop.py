@@ -10,7 +10,7 @@ import numpy as np
 from bench.dataset import RecordFile
 from bench.errors import DataError
 from bench.signals.array_rows import hdf5_rows
-from tasks.datasets.telehealth import FOLLOW_UP, TelehealthDataset, flags, followed, person
+from tasks.datasets.telehealth import FOLLOW_UP, TelehealthDataset, flags, followed, on_zenodo, person
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,19 +24,20 @@ class SaMiTrop(TelehealthDataset):
     title = "SaMi-Trop"
     url = "https://zenodo.org/records/4905618"
     citation = """@article{cardoso2016longitudinal,
-  title = {Longitudinal study of patients with chronic {Chagas} cardiomyopathy in {Brazil} ({SaMi-Trop} project)},
-  author = {Cardoso, Clareci Silva and Sabino, Ester Cerdeira and Oliveira, Claudia Di Lorenzo and others},
+  title = {Longitudinal study of patients with chronic {Chagas} cardiomyopathy in {Brazil} ({SaMi-Trop} project): a cohort
+    profile},
+  author = {Cardoso, C. S. and Sabino, E. C. and Oliveira, C. D. and de Oliveira, L. C. and Ferreira, A. M. and
+    Cunha-Neto, E. and Bierrenbach, A. L. and Ferreira, J. E. and Haikal, D. S. and Reingold, A. L. and Ribeiro, A. L.},
   journal = {BMJ Open},
   volume = {6},
   pages = {e011181},
   year = {2016},
   doi = {10.1136/bmjopen-2016-011181}
 }"""
-    fetch = (
-        "Get exams.csv and exams.zip from https://zenodo.org/records/4905618 and unpack the archive next to exams.csv."
-    )
+    fetch = "Get the files with: bench data download sami-trop (from https://zenodo.org/records/4905618)"
+    publication = on_zenodo("sami-trop", title, "1", "4905618", "exams.csv", "exams.zip")
     full_size: ClassVar[dict[str, int]] = {"1": 1_631}
-    overlaps: ClassVar = {"code-full": "of the same network; whether it has these patients is not published"}
+    overlaps: ClassVar = {"code-full": "some of its patients, whom CODE's publisher lists"}
 
     def check(self) -> None:
         self._present(self.root / "exams.csv", self.root / "exams.hdf5")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from bench.dataset import RecordFile, Recording
+from bench.dataset import Publication, RecordFile, Recording
 from bench.errors import DataError
 from bench.reading.publisher_csv import read_table
 from bench.splitting.stratify import stratified_parts
@@ -40,7 +40,7 @@ class SPH(DatasetWithStatements):
     title = "SPH (Shandong Provincial Hospital)"
     url = "https://doi.org/10.6084/m9.figshare.c.5779802.v1"
     access = "open"
-    license = "CC BY 4.0"
+    license = "CC0 1.0"  # so say its items on figshare; the article is CC BY 4.0
     citation = """@article{liu2022sph,
   title = {A large-scale multi-label 12-lead electrocardiogram database with standardized diagnostic statements},
   author = {Liu, Hui and Chen, Dan and Chen, Da and Zhang, Xiyu and Li, Huijie and Bian, Lipan and Shu, Minglei and
@@ -51,9 +51,16 @@ class SPH(DatasetWithStatements):
   year = {2022},
   doi = {10.1038/s41597-022-01403-5}
 }"""
-    fetch = (
-        "Get metadata.csv, code.csv and records.tar.gz from https://doi.org/10.6084/m9.figshare.c.5779802.v1, and unpack "
-        "the last, which is an uncompressed tar, with: tar -xf records.tar.gz"
+    fetch = "Get the files with: bench data download sph (from https://doi.org/10.6084/m9.figshare.c.5779802.v1)"
+    publication = Publication(
+        "sph",
+        title,
+        "1",
+        "https://api.figshare.com/v2/articles/",
+        license="CC0",
+        include=(METADATA, CODES, "records.tar.gz"),
+        archive_records=("17912441", "17912444", "17912507"),
+        unpack=("records.tar.gz",),  # an uncompressed tar, whatever its name
     )
     full_size: ClassVar[dict[str, int]] = {"1": 25_770}
     aliases: ClassVar[tuple[str, ...]] = ("shandong",)

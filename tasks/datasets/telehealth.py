@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.dataset import Dataset, RecordFile, Recording
+from bench.dataset import Dataset, Publication, RecordFile, Recording
 from bench.errors import DataError
 from bench.reading.publisher_csv import read_table
 from bench.signals.array_rows import hdf5_rows, row_of
@@ -21,6 +21,20 @@ FINDINGS = ("1dAVb", "RBBB", "LBBB", "SB", "ST", "AF")
 SAMPLES = 4096
 FOLLOW_UP = ("death", "timey")
 HINT = "Unpack the file again, or leave the record out with --on-bad-record skip."
+
+
+def on_zenodo(name: str, title: str, version: str, record: str, *files: str) -> Publication:
+    """Files of a record of Zenodo, of which the zips are unpacked."""
+    return Publication(
+        name,
+        title,
+        version,
+        "https://zenodo.org/api/records/",
+        license="CC BY 4.0",
+        include=files,
+        archive_records=(record,),
+        unpack=("*.zip",),
+    )
 
 
 class TelehealthDataset(Dataset):

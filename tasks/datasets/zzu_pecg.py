@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.dataset import RecordFile, Recording, path_inside
+from bench.dataset import Publication, RecordFile, Recording, path_inside
 from bench.errors import DataError
 from bench.reading.publisher_csv import read_table
 from tasks.datasets.challenge_files import clean_sex, records_below
@@ -20,7 +20,8 @@ from tasks.zzu_pecg import DISEASES, FINDINGS
 if TYPE_CHECKING:
     import pandas as pd
 
-ATTRIBUTES, SIGNALS = "AttributesDictionary.csv", "Child_ecg"
+ATTRIBUTES, DISEASE_CODES, SIGNALS = "AttributesDictionary.csv", "DiseaseCode.csv", "Child_ecg"
+DISEASE_COLUMNS = ("ICD-10 Code", "Disease Type")
 COLUMNS = ("Filename", "ECG_ID", "Patient_ID", "Age", "Gender", "Acquisition_date", "Lead", "AHA_code", "ICD-10 code")
 PATTERN = "P[0-9][0-9][0-9][0-9][0-9]_E[0-9]*"
 DAYS_PER_YEAR = 365.0  # the authors' conversion
@@ -29,15 +30,14 @@ NOT_IN_NINE = ("V2", "V4", "V6")
 """The leads that 1,856 recordings lack: these have I, II, III, aVR, aVL, aVF, V1, V3 and V5, so that row 7 is V3."""
 
 _CODE = re.compile(r"[A-Z][0-9]{1,3}|Suggests[0-9]{1,3}")
-_ICD = re.compile(r"[A-Z][0-9]{2}(\.[0-9]+)?")
-_GROUPS = {"Q2": "CHD", "M30.3": "KD", "I42": "CM", "I40": "MYO", "I41": "MYO", "I51.4": "MYO"}
-"""Beginning of an ICD-10 code -> disease group."""
+_GROUPS = {"congenital": "CHD", "myocarditis": "MYO", "kawasaki": "KD", "cardiomyopathy": "CM"}
+"""Beginning of a disease type in DiseaseCode.csv -> disease group; its last row, of other diseases, is in none."""
 
 
 class ZZUPECG(DatasetWithStatements):
     """14,190 recordings of 5 to 120 s of 11,643 children, of twelve leads or nine (ZZU pECG)."""
 
-    # Tan et al., Scientific Data 2025. Children with nine leads are ill more often (50.3 % against 22.6 %).
+    # Tan et al., Scientific Data 12:867, 2025. Children with nine leads are ill more often (50.3 % against 22.6 %).
     name = "zzu-pecg"
     title = "ZZU pECG (children)"
     url = "https://doi.org/10.6084/m9.figshare.27078763"
@@ -45,14 +45,25 @@ class ZZUPECG(DatasetWithStatements):
     license = "CC BY 4.0"
     citation = """@article{tan2025zzu,
   title = {A pediatric {ECG} database with disease diagnosis covering 11643 children},
-  author = {Tan and others},
+  author = {Tan, Jian and Fan, Haoyi and Luo, Jiawei and Zhou, Yanjie and Wang, Ning and Wang, Xizheng and Liu, Guizhi and
+    Liu, Chengyu and Wang, Zongmin},
   journal = {Scientific Data},
+  volume = {12},
+  number = {1},
+  pages = {867},
   year = {2025},
-  doi = {10.6084/m9.figshare.27078763}
+  doi = {10.1038/s41597-025-05225-z}
 }"""
-    fetch = (
-        "Get AttributesDictionary.csv, Child_ecg.zip and Child_ecg.z01 from https://doi.org/10.6084/m9.figshare.27078763, "
-        "join the two parts of the archive with: zip -s 0 Child_ecg.zip --out whole.zip, and unpack it with: unzip whole.zip"
+    fetch = "Get the files with: bench data download zzu-pecg (from https://doi.org/10.6084/m9.figshare.27078763)"
+    publication = Publication(
+        "zzu-pecg",
+        title,
+        "1",
+        "https://api.figshare.com/v2/articles/",
+        license="CC BY 4.0",
+        include=(ATTRIBUTES, DISEASE_CODES, "ECGCode.csv", "Child_ecg.zip", "Child_ecg.z01"),
+        archive_records=("27078763",),
+        unpack=("Child_ecg.zip",),
     )
     full_size: ClassVar[dict[str, int]] = {"1": 14_190}
     aliases: ClassVar[tuple[str, ...]] = ("zzu", "zzu-ecg")
@@ -62,16 +73,17 @@ class ZZUPECG(DatasetWithStatements):
     subgroups = ("sex", "n_leads")
     text_sources = ("statements",)
     simulated_records = 1000
+    format_version = 2
 
     def check(self) -> None:
-        path = self.root / ATTRIBUTES
-        if not path.is_file():
-            raise DataError(f"{path} is missing. {self.fetch}")
+        for path in self.index_files():
+            if not path.is_file():
+                raise DataError(f"{path} is missing. {self.fetch}")
         if not (self.root / SIGNALS).is_dir():
             raise DataError(f"{self.root} has no folder {SIGNALS}/ with the signals. {self.fetch}")
 
     def index_files(self) -> list[Path]:
-        return [self.root / ATTRIBUTES]
+        return [self.root / ATTRIBUTES, self.root / DISEASE_CODES]
 
     def version(self) -> str:
         n_records = len(self._table())
@@ -89,7 +101,8 @@ class ZZUPECG(DatasetWithStatements):
         ``statements``
             findings in words.
         ``icd10``, ``diseases``
-            codes of the stay as published, with the study's prefixes; their groups (``CHD``, ``MYO``, ``KD``, ``CM``).
+            codes of the stay as published, with the study's prefixes; their groups in DiseaseCode.csv (``CHD``, ``MYO``,
+            ``KD``, ``CM``).
         ``n_leads``
             12, or 9 (without V2, V4 and V6).
         ``path``
@@ -100,12 +113,13 @@ class ZZUPECG(DatasetWithStatements):
         import pandas as pd
 
         table, paths = self._table(), records_below(self.root, PATTERN, ".hea")
+        group_of = self._groups()
         rows = []
         for row in table.to_dict("records"):
             record = _bare(row["Filename"]).replace("\\", "/").rpartition("/")[2].removesuffix(".hea")
             entries, icd = _split(row["AHA_code"]), _split(row["ICD-10 code"])
             codes = list(dict.fromkeys(_without_modifiers(entry) for entry in entries))
-            found_groups = [_group(code) for code in icd]
+            groups = {group_of[code] for code in icd if code in group_of}
             days = re.fullmatch(r"(\d+)\s*d?", _bare(row["Age"]))
             path = paths.get(record, self.root / SIGNALS / record[:3] / record[:6] / record)
             rows.append(
@@ -121,7 +135,7 @@ class ZZUPECG(DatasetWithStatements):
                     "codes": codes,
                     "statements": [FINDINGS.get(code, code) for code in codes],
                     "icd10": icd,
-                    "diseases": [group for group in DISEASES if group in found_groups],
+                    "diseases": [group for group in DISEASES if group in groups],
                     "path": path.relative_to(self.root).as_posix(),
                     "n_leads": 9 if _bare(row["Lead"]) == "9" else 12,
                 }
@@ -171,6 +185,16 @@ class ZZUPECG(DatasetWithStatements):
     def _table(self) -> pd.DataFrame:
         return read_table(self.root / ATTRIBUTES, COLUMNS, self.fetch, keep_default_na=False)
 
+    def _groups(self) -> dict[str, str]:
+        """Code of a disease, with the study's prefix where it has one -> its group."""
+        table = read_table(self.root / DISEASE_CODES, DISEASE_COLUMNS, self.fetch, keep_default_na=False)
+        types = {
+            code.strip(): kind.strip().lower() for code, kind in zip(*(table[c] for c in DISEASE_COLUMNS), strict=True)
+        }
+        return {
+            code: group for code, kind in types.items() for start, group in _GROUPS.items() if kind.startswith(start)
+        }
+
 
 def _bare(text: object) -> str:
     """A value without the quotes that the table has around texts."""
@@ -185,12 +209,6 @@ def _without_modifiers(entry: str) -> str:
     """``L145`` of ``L145+Modifier362``; words stay whole, in small letters."""
     head = entry.split("+")[0].strip()
     return head if _CODE.fullmatch(head) else " ".join(entry.lower().split())
-
-
-def _group(icd: str) -> str:
-    """The disease group of a code such as ``(FO) Q21.1``; ``""`` for another."""
-    match = _ICD.search(re.sub(r"^\([^)]*\)", "", icd))
-    return next((group for start, group in _GROUPS.items() if match and match[0].startswith(start)), "")
 
 
 def _share_ill(records: pd.DataFrame, ids: list[str]) -> float:

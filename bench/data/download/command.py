@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench import registry
-from bench.data.download.one_file import Refused
+from bench.data.download.one_file import Refused, Unreachable
 from bench.data.download.publication_files import CONNECTIONS, below, download
 from bench.dataset import Dataset, Publication
 from bench.errors import ConfigError, DataError, UnknownName
@@ -59,19 +59,32 @@ def download_dataset(
                 )
         except Refused as error:
             raise DataError(
-                f"{error} Ask for access at {cls.url}, or wait until the publisher opens it again."
+                f"{error} Ask for access at {cls.url}, or wait until the publisher opens it again. {_by_hand(cls, root)}"
             ) from error
+        except Unreachable as error:
+            raise DataError(f"{error} {_by_hand(cls, root)}") from error
         if not dry_run:
+            sums = "md5" if publication.archive_records else publication.sums
             yield (
-                f"{root}: {counted(done.files, 'file')} verified by {publication.sums}; {done.fetched:,} fetched now "
+                f"{root}: {counted(done.files, 'file')} verified by {sums}; {done.fetched:,} fetched now "
                 f"({byte_size(done.bytes)})"
             )
+            if publication.unpack:
+                yield f"{root}: the archives are unpacked and may be deleted; the same command does not fetch them again"
     if dry_run:
         return
     if not only:
         cls(base / (cls.reads_files_of or name)).check()
     yield f"next:  export BENCH_DATA={base}"
     yield f"       bench data prepare {name}"
+
+
+def _by_hand(cls: type[Dataset], root: Path) -> str:
+    """What a user without a connection does."""
+    publication = cls.publication
+    files = ", ".join(publication.include) if publication and publication.include != ("*",) else "the files"
+    unpacked = ", and unpack the archives there" if publication and publication.unpack else ""
+    return f"Or get {files} from {cls.url} on another machine, and put them into {root}{unpacked}."
 
 
 def _wanted(cls: type[Dataset], also: Sequence[str]) -> list[Publication]:

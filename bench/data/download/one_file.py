@@ -4,6 +4,7 @@ was busy or away. The final name is only ever given to a whole, verified file.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import threading
@@ -51,7 +52,7 @@ class Remote:
     """A file to fetch.
 
     Attributes:
-        sha256: lower-case hex; None for the list of checksums itself.
+        digest: SHA-256 in lower-case hex, or ``md5:`` and an md5; None for the list of checksums itself.
         partial: where it grows.
         final: the name it gets when it is whole and verified.
         continues: whether what arrived of a large file is kept when the connection or the command ends, and the rest is asked
@@ -59,7 +60,7 @@ class Remote:
     """
 
     url: str
-    sha256: str | None
+    digest: str | None
     partial: Path
     final: Path
     continues: bool = False
@@ -111,7 +112,7 @@ def fetch(
                 if stopped.wait(min(pause, LONGEST_PAUSE)):
                     raise Stopped from error
                 continue
-            if remote.sha256 in (None, digest):
+            if remote.digest in (None, digest):
                 remote.final.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(remote.partial, remote.final)
                 remote.version.unlink(missing_ok=True)
@@ -121,9 +122,9 @@ def fetch(
             wrong += 1
             if wrong > 1:  # once may be an accident
                 raise NotPublished(
-                    f"{redact(remote.url)}: the server sends the SHA-256 {digest} ({size:,} bytes); the publisher's "
-                    f"list says {remote.sha256}. It was downloaded twice and rejected twice: the copy at this address "
-                    "is damaged or another version."
+                    f"{redact(remote.url)}: the server sends the {_kind(digest)} {_hex(digest)} ({size:,} bytes); the "
+                    f"publisher's list says {_hex(str(remote.digest))}. It was downloaded twice and rejected twice: "
+                    "the copy at this address is damaged or another version."
                 )
     except OSError as error:
         raise DataError(
@@ -135,6 +136,31 @@ def fetch(
             _discard(remote)
 
 
+def named_digest(algorithm: str, digest: str) -> str:
+    """As :attr:`Remote.digest` writes it."""
+    return f"md5:{digest}" if algorithm == "md5" else digest
+
+
+def digest_like(path: Path, expected: str) -> str:
+    """The digest of a file, by the algorithm of ``expected``."""
+    algorithm = _algorithm(expected)
+    with open(path, "rb") as file:
+        new = functools.partial(hashlib.new, algorithm, usedforsecurity=False)
+        return named_digest(algorithm, hashlib.file_digest(file, new).hexdigest())
+
+
+def _algorithm(digest: str | None) -> str:
+    return "md5" if (digest or "").startswith("md5:") else "sha256"
+
+
+def _kind(digest: str) -> str:
+    return {"md5": "md5", "sha256": "SHA-256"}[_algorithm(digest)]
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("md5:")
+
+
 def _discard(remote: Remote) -> None:
     remote.partial.unlink(missing_ok=True)
     remote.version.unlink(missing_ok=True)
@@ -143,10 +169,10 @@ def _discard(remote: Remote) -> None:
 def _receive(
     remote: Remote, http: requests.Session, received: Callable[[int], None], stopped: threading.Event
 ) -> tuple[int, str]:
-    """Size and SHA-256 of what the server sends."""
+    """Size and digest of what the server sends."""
     import requests
 
-    size, digest = 0, hashlib.sha256()
+    size, digest = 0, hashlib.new(_algorithm(remote.digest), usedforsecurity=False)
     headers = {"Accept-Encoding": "identity", **_rest(remote)}
     try:
         with http.get(remote.url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
@@ -175,7 +201,7 @@ def _receive(
     except requests.RequestException as error:  # before OSError, of which it is one
         received(-size)
         raise _TryAgain(_plain(error)) from error
-    return size, digest.hexdigest()
+    return size, named_digest(digest.name, digest.hexdigest())
 
 
 def _rest(remote: Remote) -> dict[str, str]:

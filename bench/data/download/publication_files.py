@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
 import shutil
 import threading
@@ -12,14 +13,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from bench.data.download.one_file import NotPublished, Remote, Stopped, fetch
-from bench.data.download.sums import KEPT_ASIDE, chosen, read_sums
+from bench.data.download.archive_list import Listed, read_archive_list
+from bench.data.download.one_file import NotPublished, Remote, Stopped, digest_like, fetch
+from bench.data.download.sums import KEPT_ASIDE, chosen, included, read_sums
+from bench.data.download.unpack import SPARE, unpack, whole_archive
 from bench.dataset import Publication
 from bench.errors import DataError
 from bench.progress import Progress, byte_size
-from bench.storage.artifacts import file_digest, locked
+from bench.redaction import redact
+from bench.storage.artifacts import locked
 
 if TYPE_CHECKING:
     import requests
@@ -28,8 +31,7 @@ CONNECTIONS = 4
 """At once, unless the user says otherwise: PhysioNet asks robots to be modest."""
 SAMPLED = 8
 """Files of one kind whose size is asked for, to tell how much is to come; lists of checksums hold no sizes."""
-SPARE = 64 << 20
-"""Bytes that must remain free on the disk."""
+UNPACKED = "unpacked "
 MANY_PROBLEMS = 20
 
 
@@ -73,7 +75,9 @@ def download(
             held.enter_context(locked(aside / "lock", timeout=0))
         except Timeout:
             raise DataError(f"{root}: another download uses this folder; wait for it, or stop it.") from None
-        return _Download(publication, root, aside, connections, progress, say).run(only, dry_run)
+        work = _Download(publication, root, aside, connections, progress, say)
+        held.callback(work.journal.close)
+        return work.run(only, dry_run)
 
 
 class _Download:
@@ -98,14 +102,9 @@ class _Download:
         publication = self.publication
         for left in self.aside.glob("*.part"):  # of a download that was killed
             left.unlink()
-        listed = self.aside / publication.sums.replace("/", "_")
-        fetch(
-            Remote(publication.url + publication.sums, None, listed.with_suffix(".part"), listed),
-            self.http,
-            stopped=self.stopped,
-        )
-        sums = chosen(read_sums(listed, publication, self.root), only)
-        todo = [path for path, sha in sums.items() if not self.journal.holds(self.root / path, path, sha)]
+        sums = chosen(self._listed(), only)
+        todo = [path for path, file in sums.items() if not self.journal.holds(self.root / path, path, file.digest)]
+        todo = [path for path in todo if not self._unpacked(path, sums[path].digest)]
         missing = [path for path in todo if not (self.root / path).is_file()]
         self.n_missing = len(missing)
         self.total = self._bytes_to_come(missing, sums)
@@ -125,8 +124,10 @@ class _Download:
                 f"{publication.title} could not be downloaded:\n  {shown}\nAll other files are kept. Run the command again; "
                 f"if the message repeats, inform the publisher."
             )
-        shutil.copyfile(listed, self.aside / "sums.part")
-        os.replace(self.aside / "sums.part", self.root / publication.sums)
+        self._unpack(sums)
+        if not publication.archive_records:
+            shutil.copyfile(self._list_file(publication.sums), self.aside / "sums.part")
+            os.replace(self.aside / "sums.part", self.root / publication.sums)
         return Downloaded(len(sums), self.files, self.bytes)
 
     @property
@@ -139,13 +140,60 @@ class _Download:
             self._sessions.http.headers["User-Agent"] = "ecg-bench (bench data download)"
         return self._sessions.http
 
-    def _remote(self, path: str, sha: str) -> Remote:
-        url = self.publication.url + quote(self.publication.folder + path)
-        return Remote(url, sha, self.aside / f"{threading.get_ident()}.part", self.root / path)
+    def _listed(self) -> dict[str, Listed]:
+        """The files of the publication, by its lists."""
+        publication = self.publication
+        if not publication.archive_records:
+            return read_sums(self._fetch_list(publication.sums), publication, self.root)
+        listed: dict[str, Listed] = {}
+        for number in publication.archive_records:
+            listed |= read_archive_list(self._fetch_list(number), publication.url + number, self.root)
+        files = {path: file for path, file in listed.items() if included(path, publication)}
+        if not files:
+            raise DataError(
+                f"{redact(publication.url)}{publication.archive_records[0]} lists none of the files of {publication.title}: "
+                f"expected {', '.join(publication.include)}; the list has {', '.join(listed)}."
+            )
+        return files
+
+    def _fetch_list(self, name: str) -> Path:
+        final = self._list_file(name)
+        remote = Remote(self.publication.url + name, None, final.with_suffix(".part"), final)
+        fetch(remote, self.http, stopped=self.stopped)
+        return final
+
+    def _list_file(self, name: str) -> Path:
+        return self.aside / name.replace("/", "_")
+
+    def _remote(self, path: str, file: Listed) -> Remote:
+        """Files of an archive are large: what arrived of them is kept."""
+        continues = bool(self.publication.archive_records)
+        part = f"{path.replace('/', '_')}.partial" if continues else f"{threading.get_ident()}.part"
+        return Remote(file.url, file.digest, self.aside / part, self.root / path, continues)
+
+    # -- archives -----------------------------------------------------------------------------------------------------
+
+    def _is_archive(self, path: str) -> bool:
+        return any(fnmatch.fnmatchcase(path, pattern) for pattern in self.publication.unpack)
+
+    def _unpacked(self, path: str, digest: str) -> bool:
+        """Whether an archive was unpacked and then removed by the user, who needs it no longer."""
+        return not (self.root / path).exists() and self.journal.noted(f"{UNPACKED}{path}", digest)
+
+    def _unpack(self, sums: dict[str, Listed]) -> None:
+        for path in filter(self._is_archive, sums):
+            archive = self.root / path
+            if not archive.exists():
+                continue
+            self.say(f"unpacking {path}")
+            unpack(archive, self.aside)
+            for part in sums:
+                if whole_archive(part) == path:
+                    self.journal.note(f"{UNPACKED}{part}", sums[part].digest)
 
     # -- how much there is --------------------------------------------------------------------------------------------
 
-    def _bytes_to_come(self, missing: list[str], sums: dict[str, str]) -> int:
+    def _bytes_to_come(self, missing: list[str], sums: dict[str, Listed]) -> int:
         """Estimated from a few files of each kind (folder at the top, ending); 0 if the server does not tell sizes."""
         kinds: dict[tuple[str, str], list[str]] = defaultdict(list)
         for path in missing:
@@ -155,7 +203,7 @@ class _Download:
             sizes = dict(
                 zip(
                     (path for some in sampled.values() for path in some),
-                    pool.map(lambda path: self._size(path, sums[path]), (p for some in sampled.values() for p in some)),
+                    pool.map(lambda path: self._size(sums[path]), (p for some in sampled.values() for p in some)),
                     strict=True,
                 )
             )
@@ -167,12 +215,14 @@ class _Download:
             total += sum(known) / len(known) * len(paths)
         return round(total)
 
-    def _size(self, path: str, sha: str) -> int | None:
+    def _size(self, file: Listed) -> int | None:
         import requests
 
+        if file.size is not None:
+            return file.size
         try:
             answer = self.http.head(
-                self._remote(path, sha).url,
+                file.url,
                 headers={"Accept-Encoding": "identity"},
                 timeout=15,
                 allow_redirects=True,
@@ -192,7 +242,7 @@ class _Download:
 
     # -- fetching -----------------------------------------------------------------------------------------------------
 
-    def _fetch_all(self, todo: list[str], sums: dict[str, str]) -> list[str]:
+    def _fetch_all(self, todo: list[str], sums: dict[str, Listed]) -> list[str]:
         problems: list[str] = []
         waiting: set[Future] = set()
         pool = ThreadPoolExecutor(self.connections)
@@ -208,7 +258,6 @@ class _Download:
         finally:  # also after Ctrl-C: each connection ends at its next piece
             self.stopped.set()
             pool.shutdown(cancel_futures=True)
-            self.journal.close()
         return problems
 
     def _settle(self, waiting: set[Future], problems: list[str]) -> set[Future]:
@@ -222,15 +271,15 @@ class _Download:
                 continue
         return rest
 
-    def _one(self, path: str, sha: str) -> None:
+    def _one(self, path: str, file: Listed) -> None:
         if self.stopped.is_set():
             raise Stopped
         final = self.root / path
-        if not (final.is_file() and file_digest(final) == sha):
-            fetch(self._remote(path, sha), self.http, self._received, self.stopped)
+        if not (final.is_file() and digest_like(final, file.digest) == file.digest):
+            fetch(self._remote(path, file), self.http, self._received, self.stopped)
             with self._lock:
                 self.files += 1
-        self.journal.add(final, path, sha)
+        self.journal.add(final, path, file.digest)
 
     def _received(self, n: int) -> None:
         with self._lock:
@@ -255,9 +304,16 @@ class _Journal:
         return path in self._facts and self._facts[path] == _facts(file, sha)
 
     def add(self, file: Path, path: str, sha: str) -> None:
+        self.note(path, _facts(file, sha))
+
+    def note(self, name: str, facts: str) -> None:
         with self._lock:
-            self._file.write(f"{path}\t{_facts(file, sha)}\n")
+            self._facts[name] = facts
+            self._file.write(f"{name}\t{facts}\n")
             self._file.flush()
+
+    def noted(self, name: str, facts: str) -> bool:
+        return self._facts.get(name) == facts
 
     def close(self) -> None:
         self._file.close()

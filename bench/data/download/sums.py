@@ -6,7 +6,9 @@ import fnmatch
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
+from bench.data.download.archive_list import Listed
 from bench.dataset import Publication, path_inside
 from bench.errors import ConfigError, DataError
 from bench.redaction import redact
@@ -17,13 +19,13 @@ KEPT_ASIDE = ".download"
 _LINE = re.compile(r"(?P<sha>[0-9a-fA-F]{64}) [ *](?P<path>.+)")
 
 
-def read_sums(list_path: Path, publication: Publication, root: Path) -> dict[str, str]:
-    """Path below the root -> SHA-256 (lower-case hex), in the publisher's order, for the files of a publication.
+def read_sums(list_path: Path, publication: Publication, root: Path) -> dict[str, Listed]:
+    """Path below the root -> file, in the publisher's order, for the files of a publication.
 
     Raises:
         DataError: a line that is none, a path that leaves the root, a file with two checksums, or no file at all.
     """
-    sums: dict[str, str] = {}
+    sums: dict[str, Listed] = {}
     try:
         with open(list_path, encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
@@ -41,12 +43,12 @@ def read_sums(list_path: Path, publication: Publication, root: Path) -> dict[str
                 if not path.startswith(publication.folder):
                     continue
                 path = path[len(publication.folder) :]
-                if not any(fnmatch.fnmatchcase(path, pattern) for pattern in publication.include):
+                if not included(path, publication):
                     continue
                 if path.split("/")[0] == KEPT_ASIDE or path == publication.sums:
                     raise DataError(f"{where} names {path!r}, which is a name that the download itself uses.")
-                sha = entry["sha"].lower()
-                if sums.setdefault(path, sha) != sha:
+                listed = Listed(entry["sha"].lower(), publication.url + quote(publication.folder + path))
+                if sums.setdefault(path, listed) != listed:
                     raise DataError(f"{where} gives {path!r} a second, different checksum; expected one.")
     except UnicodeDecodeError as error:
         raise DataError(f"{redact(publication.url)}{publication.sums} is not a text in UTF-8 ({error}).") from error
@@ -55,7 +57,12 @@ def read_sums(list_path: Path, publication: Publication, root: Path) -> dict[str
     return sums
 
 
-def chosen(sums: dict[str, str], only: Sequence[str]) -> dict[str, str]:
+def included(path: str, publication: Publication) -> bool:
+    """Whether a file is among those that are needed."""
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in publication.include)
+
+
+def chosen(sums: dict[str, Listed], only: Sequence[str]) -> dict[str, Listed]:
     """The files that any pattern matches; all of them without one. ``*`` also matches slashes.
 
     Raises:
@@ -71,4 +78,4 @@ def chosen(sums: dict[str, str], only: Sequence[str]) -> dict[str, str]:
             shown = ", ".join(tops[:20]) + (", ..." if len(tops) > 20 else "")
             raise ConfigError(f"--only {pattern!r} matches none of {len(sums):,} files; the top level holds {shown}.")
         names.update(some)
-    return {path: sha for path, sha in sums.items() if path in names}
+    return {path: listed for path, listed in sums.items() if path in names}

@@ -1,4 +1,4 @@
-"""The simulated ZZU pECG: WFDB records with a gain and a baseline per lead, AttributesDictionary.csv as published.
+"""The simulated ZZU pECG: WFDB records with a gain and a baseline per lead, the tables as published.
 
 As in the real one, texts are quoted, ages are in days, some findings have modifiers or are words, codes of diseases have the
 study's prefixes, and some recordings have nine leads.
@@ -34,7 +34,23 @@ _FINDINGS: dict[str, tuple[float, tuple[str, ...]]] = {
     "K143": (0.04, ("right_ventricular_hypertrophy",)),
     "Suggests208": (0.03, ()),
 }
-_DISEASES = ("(FO) Q21.1", "Q21.0", "I40.9", "M30.3", "I42.0")
+_DISEASES = ("(FO) Q21.1", "Q21.0", "I40.9", "M30.3", "I42.0", "Q21.9")
+"""The last one is of none of the groups."""
+
+_DISEASE_CODES = """Disease Name,ICD-10 Code,Disease Type
+Fulminant myocarditis,(F) I40.0,Myocarditis
+Acute myocarditis,I40.9,Myocarditis
+Dilated cardiomyopathy,I42.0,Cardiomyopathy
+Noncompaction of the ventricular myocardium,Q24.8,Cardiomyopathy
+Kawasaki disease,M30.3,Kawasaki disease
+Ventricular septal defect,Q21.0,"Congenital
+heart disease"
+Atrial septal defect (Foramen ovale),(FO) Q21.1,"Congenital
+heart disease"
+Pulmonary valve stenosis,I37.0,"Congenital
+heart disease"
+,See attribute dictionary file,Other diseases(OD)
+"""
 
 
 def simulate_zzu(destination: Path, n_records: int = 1000, seed: int = 0) -> None:
@@ -58,7 +74,7 @@ def simulate_zzu(destination: Path, n_records: int = 1000, seed: int = 0) -> Non
         person = draw_person(rng, 40.0, ill=entries != ["A1"])
         conditions = [condition for entry in entries for condition in _FINDINGS[entry][1]]
         patients.append(patient_with(person, dict.fromkeys(conditions), rng))
-        disease = _DISEASES[row % 5] if row % 3 == 1 else ""
+        disease = _DISEASES[row // 3 % 6] if row % 3 == 1 else ""
         days, female = 40 + owner * 97 % 5000, owner % 2
         sex, day = "Female" if female else "Male", row % 28 + 1
         lines.append(
@@ -66,6 +82,7 @@ def simulate_zzu(destination: Path, n_records: int = 1000, seed: int = 0) -> Non
             f"5000,{leads[row]},\"'{';'.join(entries)}'\",\"'J(111+112+113)'\",'{disease}',\"'I':0.9;'V2':Null\",'',''"
         )
     with new_root(destination) as root:
+        (root / "DiseaseCode.csv").write_text(_DISEASE_CODES, encoding="ascii")
         (root / "AttributesDictionary.csv").write_text("\n".join(lines) + "\n", encoding="ascii")
         for first in range(0, len(leads), 32):
             some = patients[first : first + 32]

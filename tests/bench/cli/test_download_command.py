@@ -124,13 +124,20 @@ def test_every_open_dataset_can_be_fetched():
         if cls.access != "open":
             assert cls.url.startswith("http")
             continue
-        if (
-            cls.publication is None
-        ):  # its archive has MD5 sums or zips, which bench does not fetch: the steps are printed
-            assert cls.fetch and cls.url.startswith("https://"), name
+        if cls.publication is None:  # code15-with-test, of two publications
+            assert cls.fetch.count("bench data download") == 2 and cls.url.startswith("https://"), name
             continue
         for publication in (cls.publication, *cls.companions):
             assert publication.url.startswith("https://")
             assert publication.url.endswith("/")
-            assert publication.version in publication.url
+            assert publication.version in publication.url or all(n.isdigit() for n in publication.archive_records)
             assert publication.license
+
+
+def test_an_archive_that_cannot_be_reached_names_page_files_and_folder(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.data.download.one_file.PATIENCE", 1)
+    done = bench("data", "download", "sami-trop", "--to", str(tmp_path), "--mirror", "http://127.0.0.1:9/records")
+    assert done.code == 2
+    assert "http://127.0.0.1:9/records/4905618 cannot be fetched" in done.err
+    assert "Or get exams.csv, exams.zip from https://zenodo.org/records/4905618 on another machine" in done.err
+    assert f"put them into {tmp_path / 'sami-trop'}, and unpack the archives there" in done.err

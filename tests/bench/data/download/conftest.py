@@ -25,6 +25,8 @@ class Publisher:
     status: dict[str, list[int]] = field(default_factory=dict)  # path -> codes, answer by answer
     asked: Counter = field(default_factory=Counter)
     heads: int = 0
+    etag: str = ""  # parts of files are sent where there is one
+    sent: Counter = field(default_factory=Counter)  # bytes of the body by path
     at_once: int = 0
     most_at_once: int = 0
     gate: threading.Event | None = None  # every answer waits for it
@@ -81,13 +83,20 @@ def publisher(monkeypatch):
                     self.send_header("Retry-After", "0")
                 self.end_headers()
                 return
-            body = content
-            self.send_response(200)
+            body, asked = content, self.headers.get("Range", "")
+            begins = int(asked[len("bytes=") : -1]) if asked and self.headers.get("If-Range") == facts.etag else 0
+            body = body[begins:]
+            self.send_response(206 if begins else 200)
+            if begins:
+                self.send_header("Content-Range", f"bytes {begins}-{len(content) - 1}/{len(content)}")
+            if facts.etag:
+                self.send_header("ETag", facts.etag)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if facts.cut.get(path):
                 body = body[: facts.cut[path].pop(0)]
                 self.close_connection = True
+            facts.sent[path] += len(body)
             self.wfile.write(body)
 
         def log_message(self, *arguments):

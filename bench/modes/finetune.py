@@ -16,6 +16,7 @@ from bench import registry
 from bench.data.batches import BatchSource
 from bench.errors import BenchError
 from bench.method import LabelledData
+from bench.method.independence import check_scores
 from bench.method.search_space import LogUniform, Spaces
 from bench.modes import facts
 from bench.modes.mode import Mode
@@ -270,7 +271,9 @@ def _fit(cell: ModeInput) -> ModeOutput:
     seed_global(cell.seed)
     train, validation, test = (_labelled(cell, rows) for rows in (cell.train, cell.validation, cell.test))
     predictor = cell.method.fit(train, validation)
-    return ModeOutput(predictor.predict(validation), predictor.predict(test))
+    output = ModeOutput(predictor.predict(validation), predictor.predict(test))
+    check_scores(cell.method, "predict", output.test, lambda few: predictor.predict(_labelled(cell, cell.test[few])))
+    return output
 
 
 class _Batches:

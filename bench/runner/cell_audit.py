@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.contamination.audit import Audit, TestRecords, TrainedOn, audit
 from bench.contamination.declared import UNKNOWN, declared_corpus
-from bench.runner.independence import is_foreign
+from bench.method.independence import is_foreign
 from bench.runner.resolved_cell import ResolvedCell
 from bench.training.checkpoint_files import read_provenance
 from bench.training.import_checkpoint import imported_facts

@@ -18,12 +18,12 @@ from bench.cells.seen_classes import SeenClasses, seen_classes
 from bench.data.source import DataSource
 from bench.errors import BenchError
 from bench.method import Method
+from bench.method.independence import check_batches, check_scores
 from bench.modes.mode_io import ModeInput, ModeOutput, unreported
 from bench.progress import say, track
 from bench.runner.cell_audit import contamination_of
 from bench.runner.cell_text import ceiling_of
 from bench.runner.features import features
-from bench.runner.independence import check_independence
 from bench.runner.inference_cost import cost_of
 from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.task_data import TaskData
@@ -294,7 +294,8 @@ def _predict(
         )
     if not isinstance(output, ModeOutput):
         raise BenchError(f"mode {resolved.mode.name}: run returned {type(output).__name__}; expected a ModeOutput.")
-    check_independence(resolved, instance, resolved.batches(blanked))
+    prompts = task.class_names if resolved.mode.names_classes else None
+    check_batches(instance, partition.test, resolved.batches(blanked), prompts)
     return output, instance
 
 
@@ -308,7 +309,9 @@ def _combine(cell: ResolvedCell, instance: Method) -> ModeOutput:
         for part, values in scores.items():
             rows = table[table.partition == part]
             values.append((rows["score"] if "score" in rows else rows.filter(regex="^score_")).to_numpy())
-    return ModeOutput(instance.combine(scores["validation"]), instance.combine(scores["test"]))
+    test = instance.combine(scores["test"])
+    check_scores(instance, "combine", test, lambda few: instance.combine([member[few] for member in scores["test"]]))
+    return ModeOutput(instance.combine(scores["validation"]), test)
 
 
 def class_names(data: TaskData) -> list[str]:

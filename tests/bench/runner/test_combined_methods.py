@@ -76,6 +76,12 @@ def test_members_run_first_and_their_predictions_are_combined(workspace, drawn):
     assert mean.counts == left.counts
 
 
+def test_ranks_among_the_test_records_are_refused(workspace, drawn, monkeypatch):
+    monkeypatch.setattr(drawn.Mean, "combine", lambda self, scores: np.mean(scores, axis=0).argsort(axis=0) / 100)
+    (message,) = run(workspace).failures.values()
+    assert "mean-of-them.combine answers differently for a test recording alone and together with others" in message
+
+
 def test_finished_members_are_not_trained_again(workspace, drawn):
     run(workspace, methods=["left"])
     assert run(workspace).computed == 2

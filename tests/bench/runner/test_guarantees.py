@@ -43,7 +43,7 @@ SPY = '''
 
         def predict(self, data):
             Spy.seen.append(data.targets.copy())
-            return np.random.default_rng(len(data.targets)).random(data.targets.shape)
+            return np.random.default_rng(0).random(data.targets.shape)
 '''
 
 CURIOUS = '''
@@ -107,12 +107,14 @@ def run(workspace, **options):
 
 def test_no_mode_ever_sees_a_test_target(workspace, spy):
     (result,) = run(workspace).results
-    labelled, validation, shown_validation, test = spy.seen
+    labelled, validation, shown_validation, test, few = spy.seen
     assert labelled.any()
     assert validation.any()
     assert shown_validation.any()
     assert not spy.columns & {"superclass", "scp_codes", "report"}  # a test record's own answers
+    assert len(few) < len(test)  # asked again, alone
     assert not test.any()  # blanked: it has labels, as the stored predictions show
+    assert not few.any()
     table = result.predictions()
     assert table.loc[table.partition == "test", "target_NORM"].any()
 
@@ -158,7 +160,32 @@ def test_predictions_that_depend_on_the_other_test_records_are_refused(workspace
     plugin("leaning_plugin", CURIOUS.replace("curious", "leaning") + depends)
     report = run(workspace, methods=["leaning"], modes=["zeroshot"], corpus="ptbxl")
     (message,) = report.failures.values()
-    assert "answers differently for a test recording alone and in a batch" in message
+    assert "answers differently for a test recording alone and together with others" in message
+
+
+RANKING = """
+    import numpy as np
+
+    from bench.method import Method
+    from bench.signals.input_spec import InputSpec
+
+
+    class Ranking(Method):
+        name = "ranking"
+        input = InputSpec(fs=100, seconds=1)
+
+        def fit(self, train, validation):
+            return self
+
+        def predict(self, data):
+            return np.random.default_rng(0).random(data.targets.shape).argsort(axis=0) / len(data.targets)
+"""
+
+
+def test_scores_that_are_ranks_among_the_test_records_are_refused(workspace, plugin):
+    plugin("ranking_plugin", RANKING)
+    (message,) = run(workspace, methods=["ranking"], modes=["scratch"]).failures.values()
+    assert "ranking.predict answers differently for a test recording alone and together with others" in message
 
 
 def test_a_failure_is_recorded_never_cached_and_stops_nothing_else(workspace, spy, small):

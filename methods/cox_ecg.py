@@ -34,6 +34,7 @@ class CoxECG(Method):
     family = "tabular"
     input = InputSpec(fs=500, seconds=10)
     only_kinds: ClassVar = ("survival",)
+    seed_changes_fit: ClassVar = False
     spaces: ClassVar = {"scratch": {"penalties": LogUniform(low=1e-2, high=1e5)}}
     """Released code: the power of ten from -2 to 5, in 50 evaluations. ``fit`` by itself tries the whole powers."""
 

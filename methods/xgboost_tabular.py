@@ -6,6 +6,7 @@ import itertools
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import torch
 from pydantic import BeforeValidator, Field
 
 from bench.errors import ConfigError
@@ -43,6 +44,7 @@ class XGBoostTabular(Method):
 
     name = "xgboost-tabular"
     family = "tabular"
+    seed_changes_fit: ClassVar = False  # where all records are taken (subsamples=[1.0]), nothing is drawn
     input = InputSpec(fs=100, seconds=0.5, downstream=("tabular",))  # the signal is not looked at
     smoke: ClassVar = {"rounds": (50,), "depths": (3, 5), "rates": (0.1,), "subsamples": (1.0,)}
 
@@ -72,7 +74,7 @@ class XGBoostTabular(Method):
         known = xgboost.DMatrix(_tabular(train))
         held = xgboost.DMatrix(_tabular(validation))
         columns = self._labels(train)
-        seed = int(np.random.default_rng(train.targets.shape[0]).integers(2**31))
+        seed = torch.initial_seed() % 2**31
         best = -np.inf
         for depth, rate, subsample in itertools.product(config.depths, config.rates, config.subsamples):
             settings: dict[str, Any] = {

@@ -127,6 +127,9 @@ class Method(nn.Module):
     of from a pretraining. Written literally, so that listings read it without torch."""
     published_facts: ClassVar[dict[str, Any]] = {}
     """Fields that all of :attr:`published_weights` share, also those of subclasses; written literally."""
+    seed_changes_fit: ClassVar[bool] = True
+    """Whether another seed always gives another :meth:`fit`. Where it may not, equal predictions under several seeds are
+    honest, and ``leaderboard validate`` accepts them."""
     smoke: ClassVar[dict[str, Any]] = {}
     """Overrides of Config fields (dotted paths) that make the ``smoke`` profile small and quick."""
     protocols: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -291,7 +294,7 @@ class Method(nn.Module):
         raise TypeError(f"{self.name} does not compare words")
 
     def fit(self, train: LabelledData, validation: LabelledData) -> Predictor:
-        """Train without an encoder."""
+        """Train without an encoder. The global generators are seeded for it; see :attr:`seed_changes_fit`."""
         raise TypeError(f"{self.name} does not train by fit")
 
     @classmethod

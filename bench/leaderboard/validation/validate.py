@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from bench import modes
+from bench import modes, registry
 from bench.cells.result import Result
 from bench.errors import BenchError, DataError
 from bench.leaderboard.card_form import Card
@@ -150,7 +150,10 @@ def _drawn_apart(first: Card, second: Card) -> bool:
 
 def _depends_on_seed(card: Card) -> bool:
     try:
+        method_class = registry.load(registry.METHODS, card.cell["method"])
+        if method_class.implements("fit"):
+            return method_class.seed_changes_fit
         mode = modes.load(card.cell["mode"])
         return mode.depends_on_seed(mode.Config.model_validate(card.config.get(mode.name)))
-    except (BenchError, ValidationError):  # a mode that is not installed
+    except (BenchError, ValidationError):  # a method or mode that is not installed
         return True

@@ -278,6 +278,19 @@ def test_a_seed_called_another_and_a_card_that_comes_twice_are_refused(forge, tm
     assert len(twice) == 1 and "a cell has one card" in twice[0]
 
 
+def test_equal_predictions_under_several_seeds_are_honest_where_nothing_is_drawn(forge):
+    def judged(method, seed):
+        card = Card.model_validate(forge().card)
+        cell = card.cell | {"method": method, "mode": "scratch", "seed": seed}
+        return Judged(Path(f"{seed}.json"), card.model_copy(update={"cell": cell, "key": f"{seed}"}), Verdict(()))
+
+    def refused(method):
+        _, second = compared_with_each_other([judged(method, 0), judged(method, 1)])
+        return bool(second.verdict.problems)
+
+    assert [refused(method) for method in ("cox-ecg", "wavelet-nn")] == [False, True]
+
+
 def test_one_bad_card_does_not_end_the_check_of_the_others(forge, tmp_path):
     forge().write(tmp_path, "honest")
     (tmp_path / "nan.json").write_text('{"card": NaN}')

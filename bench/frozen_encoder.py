@@ -15,6 +15,7 @@ from bench import registry
 from bench.data.batches import BatchSource
 from bench.errors import ConfigError, DataError
 from bench.method import Method, MethodConfig
+from bench.reading.method_files import typed
 from bench.runner.features import encode_all
 from bench.runner.overrides import check_overrides, method_config, parse_overrides
 from bench.signals.in_memory import ArrayStore, in_leads_order
@@ -178,8 +179,8 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
         own = [folder for folder in folders if read_provenance(folder)["method"] == self.method]
         if not own:
             raise ConfigError(
-                f"{checkpoints} holds no checkpoint of {self.method}. Make one: bench pretrain {self.method} --corpus NAME, "
-                f"or bench checkpoints import; then name it with checkpoint=..."
+                f"{checkpoints} holds no checkpoint of {self.method}. Make one: bench pretrain {typed(self.method)} "
+                f"--corpus NAME, or bench checkpoints import; then name it with checkpoint=..."
             )
         if len(own) > 1:
             listed = ", ".join(f"{f.name} ({read_provenance(f)['corpus'].get('dataset', 'imported')})" for f in own)

@@ -240,7 +240,7 @@ def _add_file(name: str, known: dict[str, Entry]) -> str:
             f"method {name}: {other.distribution} has a method named {entry.name!r}. Choose another name."
         )
     known[entry.name] = entry
-    method_files.remember(method_files.absolute(name))
+    method_files.remember(f"{entry.path.resolve()}:{entry.qualname}", entry.name)
     return entry.name
 
 

@@ -105,12 +105,21 @@ def tasks_command(
         list[str] | None,
         typer.Option("--kind", metavar="NAMES", help="Only these kinds: multilabel, survival, regression, ..."),
     ] = None,
+    mode: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mode",
+            metavar="NAMES",
+            help="Only tasks that one of these modes can score; zeroshot needs classes in words.",
+            autocompletion=o.complete_modes,
+        ),
+    ] = None,
     year: YearOption = None,
     search: SearchOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Full descriptions with their sources.")] = False,
     json_output: o.Json = False,
 ) -> None:
-    """List the tasks, one line each; with a name, or --verbose, all facts: dataset, kind, classes, split, paper, year."""
+    """List the tasks, one line each; with a name, or --verbose, all facts: dataset, kind, classes, modes, split, paper, year."""
     from bench import kinds, registry
 
     of_dataset = pattern if pattern in registry.entries(registry.DATASETS) else None
@@ -119,6 +128,7 @@ def tasks_command(
     matching, named = _matching(registry.TASKS, pattern)
     matching = _only(matching, "dataset", o.split_commas(dataset), lambda entry: [entry.attributes.get("dataset")])
     matching = _only(matching, "kind", o.split_commas(kind), lambda entry: [kinds.of_entry(entry)])
+    matching = _only(matching, "mode", o.split_commas(mode), _modes_for)
     rows = []
     for entry in _of_paper(matching, year, search):
         classes = entry.attributes.get("classes", {})
@@ -134,11 +144,24 @@ def tasks_command(
             "source": entry.source,
         }
         if verbose or json_output or named:
-            row |= {"prompts": classes, "module": entry.module, "distribution": entry.distribution}
+            row |= {
+                "modes": _modes_for(entry),
+                "prompts": classes,
+                "module": entry.module,
+                "distribution": entry.distribution,
+            }
         rows.append(row)
     if not rows:
         typer.echo("no task matches; bench tasks lists all", err=True)
     _print(rows, "bench tasks", named, verbose, json_output)
+
+
+def _modes_for(entry: Any) -> list[str]:
+    """The modes that can score a task, as far as its source says."""
+    from bench import kinds, modes
+
+    kind, classes = kinds.load(kinds.of_entry(entry)), "classes" in entry.attributes
+    return [name for name in modes.names() if not modes.facts(name).cannot_score(entry.name, kind, classes)]
 
 
 def _matching(group: str, pattern: str | None) -> tuple[list[Any], bool]:

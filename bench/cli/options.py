@@ -112,7 +112,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print only machine-readable 
 
 
 Notes = Annotated[
-    bool, typer.Option("--notes", help="Print every footnote of a table, whole. By default the five most important.")
+    bool,
+    typer.Option(
+        "--notes", help="Print every footnote of a table, whole. By default the five most important, a line each."
+    ),
 ]
 TrustOption = Annotated[
     bool,

@@ -62,7 +62,7 @@ def show_results(reports: list[Any], source: Any, notes: bool, track: bool, boar
         return
     console = Console()
     for table in console_tables(results, notes, source.workspace.cache / "comparisons"):
-        console.print(table)
+        console.print(table, crop=False)
     for line in inflation(results):
         console.print(line, highlight=False, soft_wrap=True)
     workspace = source.workspace

@@ -205,7 +205,7 @@ def _show_report(report: Any, storage: str | None, json_output: bool, notes: boo
 
     console = Console()
     for table in console_tables(report.results, all_notes=notes):
-        console.print(table)
+        console.print(table, crop=False)
     for study in report.studies:
         trials = ", ".join(f"{number} {state}" for state, number in study.trials.items() if number)
         setting = ", ".join(f"{field}={value}" for field, value in study.setting.items())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bench import registry
 from bench.method import Method, MethodConfig
 from bench.reading.as_published import as_published
+from bench.reading.method_files import typed
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
 
@@ -40,7 +41,10 @@ def input_words(entry: registry.Entry, cls: type[Method], config: MethodConfig) 
         steps.append(("before the network", f"not stated; see encode in {entry.module}, class {entry.qualname}"))
     if (inputs := getattr(config, "inputs", "as-trained")) != "as-trained":
         steps.append(
-            ("inputs", f"{inputs}, not as trained: bench explain {entry.name} states which of the above it keeps")
+            (
+                "inputs",
+                f"{inputs}, not as trained: bench explain {typed(entry.name)} states which of the above it keeps",
+            )
         )
     for number, (label, words) in enumerate(steps, 1):
         yield f"  {number}. {label}: {words}"

@@ -12,6 +12,7 @@ from bench.errors import DataError
 from bench.method import Method, MethodConfig
 from bench.method.describe import config_fields, written
 from bench.reading.as_published import ASPECTS, UNKNOWN_RELEASE, Aspect, AsPublished, as_published
+from bench.reading.method_files import typed
 from bench.runner.overrides import mode_config
 
 SHOWN: dict[str, tuple[str, ...]] = {
@@ -217,7 +218,7 @@ class OurSettings:
         except (KeyError, AttributeError):
             raise DataError(
                 f"the file published/{self.cls.name}.yaml of {self.cls.__module__} states {name!r}, and {self.cls.name} has "
-                f"no such setting. Correct the name (bench explain {self.cls.name} lists them)."
+                f"no such setting. Correct the name (bench explain {typed(self.cls.name)} lists them)."
             ) from None
 
     def _value(self, name: str) -> Any:

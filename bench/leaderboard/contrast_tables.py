@@ -47,12 +47,13 @@ def contrast_tables(table: Table) -> list[ContrastTable]:
 
 
 def contrast_sentences(table: Table) -> Iterator[str]:
-    """The same as a sentence for each kind and column."""
+    """The same as a sentence for each kind and column; the last of a kind explains the marks."""
     for contrasts in contrast_tables(table):
         for k, index in enumerate(contrasts.columns):
             reference = f" ({contrasts.references[k]})" if contrasts.references else ""
             each = "; ".join(f"{label} {texts[k]}" for label, texts in contrasts.rows if texts[k])
-            yield f"{contrasts.title}{reference}, {table.board.columns[index].name}: {each}. {contrasts.key}."
+            key = f" {contrasts.key}." if index == contrasts.columns[-1] else ""
+            yield f"{contrasts.title}{reference}, {table.board.columns[index].name}: {each}.{key}"
 
 
 def _of_kind(table: Table, kind: Kind) -> ContrastTable | None:

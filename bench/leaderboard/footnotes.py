@@ -14,7 +14,7 @@ from bench.leaderboard import class_notes
 from bench.leaderboard.contamination import contamination_notes, states_corpus
 from bench.leaderboard.corrections import corrections
 from bench.leaderboard.identical_results import identical_results
-from bench.leaderboard.match_results import OWN_RECORDS, coordinates_of, corpus_of, latest, protocol_of
+from bench.leaderboard.match_results import OWN_RECORDS, coordinates_of, corpus_of, latest, protocol_of, reads_setting
 from bench.leaderboard.replicates import Varied, by_replicate, varied
 from bench.leaderboard.stale_results import stale_notes
 from bench.leaderboard.text_ceilings import text_notes
@@ -196,21 +196,9 @@ def deviations(results: Sequence[Result]) -> list[str]:
         except DataError:  # bench explain METHOD --paper reports it
             declared = entry.attributes.get("deviations", {})
         for name, (value, sentence) in declared.items():
-            if name in config and config[name] == value and _matters(name, result):
+            if name in config and config[name] == value and reads_setting(name, result):
                 stated[sentence] = None
     return list(stated)
-
-
-_OF_PRETRAINING = ("text", "cqa", "entities")
-
-
-def _matters(field: str, result: Result) -> bool:
-    """Whether a field of the method's config has a part in a result: nothing of pretraining where there was none."""
-    scope = field.partition(".")[0]
-    asks = modes.facts(result.cell.mode).names_classes
-    if scope == "prompts":
-        return asks
-    return asks or bool(result.checkpoint) or not (scope in _OF_PRETRAINING or scope.endswith("pretrain"))
 
 
 def _deviations(used: Mapping[str, Sequence[Result]]) -> list[str]:

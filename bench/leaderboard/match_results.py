@@ -139,41 +139,87 @@ def split_by_config(results: Sequence[Result]) -> dict[str, list[Result]]:
     """Results of one row, by the settings in which they differ: the method's config, its corpus, a mode's protocol.
 
     Nothing that was computed in two ways is averaged. The name of a group, a :class:`Variant`, states what differs; a single
-    group has none. A mode in which a group has no result is no difference.
+    group has none. A mode in which a group has no result, or a setting that its results do not read, is no difference.
     """
-    configs: dict[str, list[Result]] = defaultdict(list)
-    for result in results:
-        configs[digest(stated_config(result).get("method", {}))].append(result)
-    groups: list[tuple[dict[str, Any], list[Result]]] = []
-    for same_config in configs.values():
+    groups: list[tuple[Result, dict[str, Any], list[Result]]] = []
+    for fullest, same_config in _by_config(results):
         # an untrained encoder has no corpus and goes with each
         corpora = _distinct(corpus_of(r) for r in same_config if corpus_of(r)) or [{}]
         for corpus in corpora:
             same_corpus = [r for r in same_config if corpus_of(r) in ({}, corpus)]
             groups += [
-                (flatten(stated_config(same_corpus[0]).get("method", {})) | corpus | protocol, chosen)
+                (fullest, _method_settings(fullest) | corpus | protocol, chosen)
                 for protocol, chosen in _by_protocol(same_corpus)
             ]
     if len(groups) < 2:
         return {"": list(results)} if results else {}
-    names = sorted({name for settings, _ in groups for name in settings})
+    names = sorted({name for _, settings, _ in groups for name in settings})
     run_modes = {result.cell.mode for result in results}
 
-    def states(settings: dict[str, Any], name: str) -> bool:
-        """Whether a field of a mode is one of a mode that a group has results in; other fields are of every group."""
+    def states(fullest: Result, settings: dict[str, Any], name: str) -> bool:
+        """Whether a group has results that read a field: one of a mode, in that mode; a corpus, if pretrained."""
         mode = name.partition(".")[0]
-        return mode not in run_modes or any(other.startswith(f"{mode}.") for other in settings)
+        if mode in run_modes:
+            return any(other.startswith(f"{mode}.") for other in settings)
+        return "pretrained on" in settings if name in _OF_CORPUS else reads_setting(name, fullest)
 
     differing = [
         name
         for name in names
-        if len(_distinct(settings.get(name) for settings, _ in groups if states(settings, name))) > 1
+        if len(_distinct(settings.get(name) for fullest, settings, _ in groups if states(fullest, settings, name))) > 1
     ]
     named = {
-        Variant.of({name: settings.get(name, "—") for name in differing if states(settings, name)}): chosen
-        for settings, chosen in groups
+        Variant.of({name: settings.get(name, "—") for name in differing if states(fullest, settings, name)}): chosen
+        for fullest, settings, chosen in groups
     }
     return dict(sorted(named.items()))
+
+
+def _by_config(results: Sequence[Result]) -> list[tuple[Result, list[Result]]]:
+    """Results by the settings of the method that they read, each group with the result that reads the most of them.
+
+    One that reads fewer, such as training from scratch next to ``linear``, goes with each group that agrees on those.
+    """
+    alike: dict[Any, list[Result]] = defaultdict(list)
+    for result in results:
+        asks = modes.facts(result.cell.mode).names_classes
+        alike[digest(stated_config(result).get("method", {})), asks, bool(result.checkpoint)].append(result)
+    read: dict[str, tuple[Result, dict[str, Any], list[Result]]] = {}
+    for same in alike.values():
+        settings = _settings_read(same[0], same[0])
+        read.setdefault(digest(settings), (same[0], settings, []))[2].extend(same)
+    groups: list[tuple[Result, list[Result]]] = []
+    for result, settings, same in sorted(read.values(), key=lambda group: -len(group[1])):
+        agreeing = [group for group in groups if settings == _settings_read(group[0], result)]
+        for _, group in agreeing:
+            group += same
+        if not agreeing:
+            groups.append((result, list(same)))
+    order = {id(result): number for number, result in enumerate(results)}
+    return [(result, sorted(group, key=lambda r: order[id(r)])) for result, group in groups]
+
+
+def _settings_read(result: Result, reader: Result) -> dict[str, Any]:
+    """The settings of a result's method that another result reads."""
+    return {name: value for name, value in _method_settings(result).items() if reads_setting(name, reader)}
+
+
+def _method_settings(result: Result) -> dict[str, Any]:
+    return flatten(stated_config(result).get("method", {}))
+
+
+_OF_CORPUS = ("pretrained on", "corpus digest")
+_OF_PRETRAINING = ("text", "cqa", "entities")
+
+
+def reads_setting(field: str, result: Result) -> bool:
+    """Whether a field of the method's config has a part in a result: none of pretraining where there was none, and none of
+    prompts where no class is asked for in words."""
+    scope = field.partition(".")[0]
+    asks = modes.facts(result.cell.mode).names_classes
+    if scope == "prompts":
+        return asks
+    return asks or bool(result.checkpoint) or not (scope in _OF_PRETRAINING or is_of_pretraining(None, (scope,)))
 
 
 def _by_protocol(results: Sequence[Result]) -> list[tuple[dict[str, Any], list[Result]]]:

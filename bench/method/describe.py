@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from bench import registry
 from bench.method.contract import Method
+from bench.reading.method_files import typed
 from bench.signals.input_spec import InputSpec
 
 
@@ -29,7 +30,7 @@ def describe_method(entry: registry.Entry) -> Iterator[str]:
             continue
         yield f"  {path} = {written(default)}  {' '.join((info.description or '').split())}".rstrip()
     if cls.implements("encode"):
-        yield f"Pictures for a prediction: bench explain {entry.name} TASK"
+        yield f"Pictures for a prediction: bench explain {typed(entry.name)} TASK"
 
 
 def method_facts(entry: registry.Entry, cls: type[Method] | None = None) -> dict[str, str]:

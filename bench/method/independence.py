@@ -15,6 +15,7 @@ from bench.batch import ECGBatch
 from bench.data.batches import BatchSource
 from bench.errors import BenchError
 from bench.method.contract import Method
+from bench.reading.method_files import typed
 
 SAMPLE = 4
 ROUNDING = 1e-3
@@ -80,5 +81,5 @@ def _same(method: str, function: str, alone: np.ndarray, together: np.ndarray) -
         raise BenchError(
             f"{method}.{function} answers differently for a test recording alone and together with others: predictions must "
             f"not depend on the other test recordings. Use statistics of the training recordings, and running statistics in "
-            f"evaluation; bench check {method} tests the encoder."
+            f"evaluation; bench check {typed(method)} tests the encoder."
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from bench.kinds.kind import Kind
     from bench.modes.mode_io import ModeInput, ModeOutput
 
 
@@ -57,6 +58,19 @@ class Mode:
     def whole_model(self) -> bool:
         """Whether it needs more of a pretrained model than the encoder."""
         return "encode" not in self.needs_one_of
+
+    def cannot_score(self, task: str, kind: Kind, has_classes: bool) -> str:
+        """Why the mode cannot score a task, as a clause; empty if it can.
+
+        Args:
+            has_classes: whether the task lists classes.
+        """
+        if self.names_classes and not (kind.has_classes and has_classes):
+            return f"{task} is a {kind.name} task without the classes in words that {self.name} needs"
+        if self.needs_several_at_once and not kind.several_at_once:
+            fix = f": leave out --protocol {self.released_protocol}" if self.released_protocol else ""
+            return f"{self.name} scores multilabel tasks only, and {task} is a {kind.name} task{fix}"
+        return ""
 
     def depends_on_seed(self, config: Any) -> bool:
         """Whether another seed of the same checkpoint and labels gives other predictions, with these settings of the mode."""

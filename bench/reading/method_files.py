@@ -20,8 +20,13 @@ def is_method_file(name: str) -> bool:
     return re.search(r"\.py(:\w+)?$", name) is not None
 
 
-def remember(name: str) -> None:
+_files: dict[str, str] = {}
+"""Method -> the file and class of it that this process registered."""
+
+
+def remember(name: str, method: str) -> None:
     """Register the file in worker processes too."""
+    _files[method] = name
     names = remembered()
     if name not in names:
         os.environ[ENVIRONMENT] = "\n".join([*names, name])
@@ -30,6 +35,15 @@ def remember(name: str) -> None:
 def remembered() -> list[str]:
     """The files that this process, or the one that started it, registered."""
     return [name for name in os.environ.get(ENVIRONMENT, "").split("\n") if name]
+
+
+def typed(method: str) -> str:
+    """What a user types for a method: of a file ``./mine.py:Mine``, seen from this folder; else its name."""
+    if method not in _files:
+        return method
+    path, cls = _files[method].rsplit(":", 1)
+    below = Path(path).is_relative_to(Path.cwd())
+    return f"./{Path(path).relative_to(Path.cwd())}:{cls}" if below else f"{path}:{cls}"
 
 
 def absolute(name: str) -> str:

@@ -200,16 +200,8 @@ def plan(options: RunOptions) -> Plan:
                     f"{name} answers {' and '.join(only or ())} tasks, and {task.name} is a {task.kind} task"
                 )
         for task, leads, mode in itertools.product(answered, options.leads, answers):
-            if mode.names_classes and not (kinds.load(task.kind).has_classes and task.classes):
-                planned.left_out.append(
-                    f"{task.name} is a {task.kind} task without the classes in words that {mode.name} needs"
-                )
-                continue
-            if mode.needs_several_at_once and not kinds.load(task.kind).several_at_once:
-                fix = f": leave out --protocol {mode.released_protocol}" if mode.released_protocol else ""
-                planned.left_out.append(
-                    f"{mode.name} scores multilabel tasks only, and {task.name} is a {task.kind} task{fix}"
-                )
+            if reason := mode.cannot_score(task.name, kinds.load(task.kind), bool(task.classes)):
+                planned.left_out.append(reason)
                 continue
             # Where nothing is trained neither fraction nor, with a checkpoint, the seed can matter.
             fixed = not mode.uses_labels

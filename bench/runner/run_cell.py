@@ -229,9 +229,10 @@ def _cohort(source: DataSource) -> dict[str, Any]:
 
 
 def _method_file(method: str) -> dict[str, Any]:
-    """The file of a method that no package registers."""
+    """File and class of a method that no package registers."""
     entry = registry.entries(registry.METHODS).get(method)
-    return {"method_file": entry.path.name} if entry is not None and entry.distribution == registry.FILE else {}
+    in_file = entry is not None and entry.distribution == registry.FILE
+    return {"method_file": f"{entry.path.name}:{entry.qualname}"} if entry is not None and in_file else {}
 
 
 def _median_beats(data: TaskData, instance: Method, cell: Cell) -> dict[str, Any]:

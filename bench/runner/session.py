@@ -17,6 +17,7 @@ from bench.data.source import DataSource
 from bench.errors import ConfigError, foreign_code
 from bench.method import Corpus, Method, MethodConfig
 from bench.progress import say
+from bench.reading.method_files import typed
 from bench.runner.overrides import Override, check_offer, method_config, mode_config
 from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.task_data import TaskData, checked_examples
@@ -359,7 +360,8 @@ class Session:
         if not self.allow_pretraining:
             raise ConfigError(
                 f"{spec.method.name} has no checkpoint for this config and corpus ({final} does not exist) and "
-                f"--no-pretrain was given. Make it with: bench pretrain {spec.method.name} --corpus {spec.corpus['dataset']}"
+                f"--no-pretrain was given. Make it with: bench pretrain {typed(spec.method.name)} --corpus "
+                f"{spec.corpus['dataset']}"
             )
         if self.devices.total > 1 and ranks() == 1:
             from bench.runner.multi_process_pretraining import pretrain_in_processes

@@ -8,6 +8,7 @@ from bench.contamination.declared import UNKNOWN, declared_corpus
 from bench.data.batches import BatchSource
 from bench.errors import BenchError, ConfigError, unforeseen
 from bench.method import Method, MethodConfig
+from bench.reading.method_files import typed
 from bench.runner.features import encode_all
 from bench.signals.in_memory import ArrayStore
 from bench.signals.leads import LEADS
@@ -42,7 +43,7 @@ def refuse_unusable_encoder(method: type[Method], config: MethodConfig, with_hea
     except Exception as error:  # a stranger's network
         raise ConfigError(
             f"{method.name} cannot encode a recording of {method.input_for(config).length:,} samples: {unforeseen(error)}. "
-            f"Check the settings of its input (bench explain {method.name} lists them)."
+            f"Check the settings of its input (bench explain {typed(method.name)} lists them)."
         ) from error
 
 

@@ -10,6 +10,7 @@ from bench import modes
 from bench.cells.changed_settings import changed_settings, set_by_hand
 from bench.cells.result import Result
 from bench.progress import counted
+from bench.reading.yaml_file import parse_yaml
 from bench.redaction import redact
 from bench.signals.leads import name_leads
 
@@ -34,16 +35,22 @@ def describe(result: Result, links: Mapping[str, str] | None = None) -> str:
     lines += [f"{name}: {link}" for name, link in (links or {}).items()]
     if warnings := list(_warnings(result)):
         lines.append("Warnings:\n\n" + "\n".join(f"- {warning}" for warning in warnings))
-    lines.append(f"Repeat it:\n\n```\n{command_of(result)}\n```")
+    file = str(result.provenance.get("method_file") or "").partition(":")[0]
+    where = f" in the folder of {file}" if file else ""
+    lines.append(f"Repeat it{where}:\n\n```\n{command_of(result)}\n```")
     return redact("\n\n".join(lines))
 
 
 def command_of(result: Result) -> str:
     """The command that computes the cell again; a cross-validated task runs all its folds, and a replicate those before
-    it."""
+    it. Of a module in a notebook, the call."""
     cell, mode = result.cell, modes.facts(result.cell.mode)
+    if result.own_name == cell.method:
+        return _call_of(result)
+    file = result.provenance.get("method_file")
     sweep = result.provenance.get("sweep")
-    words = ["bench", "sweep" if sweep else "run", "--method", cell.method, "--task", cell.task, "--mode", mode.honest]
+    method = f"./{file}" if file else cell.method
+    words = ["bench", "sweep" if sweep else "run", "--method", method, "--task", cell.task, "--mode", mode.honest]
     if mode.released_protocol:
         words += ["--protocol", mode.released_protocol]
     if name_leads(cell.leads) != "all":
@@ -73,6 +80,29 @@ def command_of(result: Result) -> str:
     elif records := result.provenance.get("simulated_records"):
         words += ["--simulated-records", str(records)]
     return shlex.join(words)
+
+
+def _call_of(result: Result) -> str:
+    """The call of ``bench.run`` that computes a cell of a module in a notebook again; its author has the module."""
+    cell = result.cell
+    arguments: dict[str, Any] = {"tasks": cell.task, "modes": modes.facts(cell.mode).honest, "profile": result.profile}
+    if name_leads(cell.leads) != "all":
+        arguments["leads"] = name_leads(cell.leads)
+    if cell.fraction != 1:
+        arguments["fractions"] = cell.fraction
+    if cell.fraction_rule != "stratified":
+        arguments["fraction_rule"] = cell.fraction_rule
+    arguments |= {"replicates": cell.draw + 1} if cell.draw else {"seeds": cell.seed}
+    if changed := set_by_hand(result):
+        arguments["settings"] = {
+            path: parse_yaml(value) for path, _, value in (text.partition("=") for text in changed)
+        }
+    if result.data == "real":
+        arguments["data_root"] = "FOLDER"
+    elif records := result.provenance.get("simulated_records"):
+        arguments["simulated_records"] = records
+    method = f"bench.encoder(module, input=InputSpec(...), name={cell.method!r})"
+    return f"bench.run(methods={method}, {', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
 
 
 def _result(result: Result) -> str:

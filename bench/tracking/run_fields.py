@@ -18,9 +18,9 @@ from bench.storage.artifacts import file_digest
 KEY_TAG = "bench.key"
 RESULT_TAG = "bench.result_sha256"
 TYPE_TAG = "bench.type"
+"""``result``, ``pretraining``, ``sweep`` or ``trial``: the kinds of run of one experiment."""
 CHOSEN_BY_TAG = "sweep.study"
 """The study that chose a result's settings."""
-"""``result``, ``pretraining``, ``sweep`` or ``trial``: the kinds of run of one experiment."""
 LONGEST_TAG = 5000
 """Characters of a tag that every MLflow takes with a new run."""
 MAX_CLASSES = 200

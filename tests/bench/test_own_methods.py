@@ -134,7 +134,7 @@ def test_a_class_in_a_file_is_a_method_also_of_worker_processes(tmp_path, worksp
     from bench.cells.result import read_results
 
     result = next(iter(read_results(workspace.results)))
-    assert result.provenance["method_file"] == "own_means.py"
+    assert result.provenance["method_file"] == "own_means.py:Mine"
     assert (row_of(result).group, row_of(result).label) == (OWN, "my-means")
 
 

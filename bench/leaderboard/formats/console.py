@@ -37,7 +37,8 @@ class ConsoleTable:
     """A table between its title and its footnotes, which are as wide as the terminal and not as narrow as the table.
 
     ``table`` has a column for each place of a method; ``lines`` a line, and stands in where the terminal is too narrow.
-    Without ``all_notes`` the most important :data:`SHOWN_NOTES` footnotes are shown.
+    ``contrasts`` are results, and shown whole. Of the footnotes, the most important :data:`SHOWN_NOTES` are shown in one
+    line each, cut at the terminal's edge; with ``all_notes`` all of them, whole. Output that is no terminal has no edge.
     """
 
     title: str
@@ -45,6 +46,7 @@ class ConsoleTable:
     lines: RichTable
     footnotes: list[str]
     all_notes: bool = False
+    contrasts: tuple[str, ...] = ()
 
     def __rich_console__(self, console: Any, options: Any) -> Iterable[Any]:
         from rich.measure import Measurement
@@ -53,14 +55,24 @@ class ConsoleTable:
         yield Text(f"\n{self.title}", style="bold")
         needed = Measurement.get(console, options.update(max_width=UNBOUND), self.table).maximum
         yield self.table if needed <= options.max_width else self.lines
+        for contrast in self.contrasts:
+            yield Text(_wrapped(contrast, options.max_width), style="dim")
+        if self.all_notes:
+            for note in self.footnotes:
+                yield Text(_wrapped(note, options.max_width), style="dim")
+            return
         ranked = sorted(self.footnotes, key=lambda note: getattr(note, "rank", 0))
-        shown = self.footnotes if self.all_notes else ranked[:SHOWN_NOTES]
-        yield from (
-            Text(fill(note, options.max_width, subsequent_indent="  ", break_on_hyphens=False), style="dim")
-            for note in shown
-        )
-        if hidden := len(self.footnotes) - len(shown):
-            yield Text(f"({counted(hidden, 'more note')}: --notes)", style="dim")
+        width = options.max_width if console.is_terminal else UNBOUND
+        # notes that differ only behind the edge share a line
+        in_one_line = list(dict.fromkeys(_one_line(note, width) for note in ranked))[:SHOWN_NOTES]
+        for line in in_one_line:
+            yield Text(line, style="dim", no_wrap=True, overflow="ignore")
+        whole = sum(note in in_one_line for note in self.footnotes)
+        cut = sum(line not in self.footnotes for line in in_one_line)
+        if whole < len(self.footnotes):
+            more = len(self.footnotes) - whole - cut
+            rest = [counted(more, "more note")] * bool(more) + ["the cut ones whole"] * bool(cut)
+            yield Text(f"({', '.join(rest)}: --notes)", style="dim")
 
 
 def console_tables(results: Iterable[Result], all_notes: bool = False, cache: Path | None = None) -> list[ConsoleTable]:
@@ -76,11 +88,11 @@ def console_tables(results: Iterable[Result], all_notes: bool = False, cache: Pa
     """
     results = list(results)
     tables, notes = collect_all(results), []
-    contrasts: list[list[Note]] = [[] for _ in tables]
+    contrasts: list[tuple[str, ...]] = [() for _ in tables]
     if any(summary.replicates > 1 for table in tables for line in table.lines for summary in line.summaries):
         if len(results) <= MANY_RESULTS:
             tables = compared(tables, results, cache)
-            contrasts = [[Note(text, 0) for text in contrast_sentences(table)] for table in tables]
+            contrasts = [tuple(contrast_sentences(table)) for table in tables]
             tables = [replace(table, ranks={}, mean_ranks=None) for table in tables]
         else:
             notes = [Note(f"{WIDER}.", 5)]
@@ -90,16 +102,25 @@ def console_tables(results: Iterable[Result], all_notes: bool = False, cache: Pa
             _wide(table) if _columns(table) <= MAX_COLUMNS else _long(table),
             _long(table),
             [
-                *differences,
                 *(note for note in table.footnotes if note != IN_CSV),
                 *(f"{reason}." for reason in number_format.reasons(table)),
                 *notes,
             ],
             all_notes,
+            differences,
         )
         for table, differences in zip(tables, contrasts, strict=True)
         if table.stamp
     ]
+
+
+def _wrapped(text: str, width: int) -> str:
+    return fill(text, width, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _one_line(note: str, width: int) -> str:
+    """A note that is cut after a word where it is longer than a line."""
+    return note if len(note) <= width else f"{note[: width - 1].rpartition(' ')[0].rstrip(',;:')} …"
 
 
 def _columns(table: Table) -> int:

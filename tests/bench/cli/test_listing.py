@@ -58,6 +58,12 @@ def test_tasks_show_their_paper_and_are_filtered(bench):
     assert {row["dataset"] for row in tasks("--dataset", "cpsc2018").values()} == {"cpsc2018"}
     assert all(row["kind"] == "survival" for row in tasks("--kind", "survival").values())
     assert "ptbxl-super" in tasks("--search", "wagner", "--year", "2020")
+    asked_in_words = tasks("--mode", "zeroshot")
+    assert {"ptbxl-super", "csn"} <= set(asked_in_words)
+    assert not {"ptbxl-identification", "ukb-mi-hf"} & set(asked_in_words)
+    assert set(tasks("--mode", "linear")) == set(tasks()) > set(asked_in_words)
+    assert "zeroshot" not in tasks("ptbxl-identification")["ptbxl-identification"]["modes"]
+    assert "Did you mean 'zeroshot'" in bench("tasks", "--mode", "zeroshoot").err
     assert "no task matches" in bench("tasks", "--year", "1950").err
     assert "Did you mean 'survival'" in bench("tasks", "--kind", "survivl").err
 

@@ -36,3 +36,19 @@ def test_the_command_and_the_name_have_only_settings_that_the_cell_reads(with_se
     assert tags_of(untrained)["overrides"] == "linear.epochs=3 backbone=vit-tiny"
     assert run_name(untrained) == "random-resnet · linear · ptbxl-super · linear.epochs=3 · backbone=vit-tiny"
     assert "settings that differ from the profile: linear.epochs=3 backbone=vit-tiny" in describe(untrained)
+
+
+def test_the_command_of_a_class_in_a_file_names_the_file(with_settings):
+    result = with_settings("my-means", corpus=None)
+    result.provenance["method_file"] = "own_means.py:Mine"
+    assert command_of(result).startswith("bench run --method ./own_means.py:Mine --task ptbxl-super ")
+    assert "Repeat it in the folder of own_means.py:" in describe(result)
+
+
+def test_a_module_of_a_notebook_is_repeated_by_a_call(make_result):
+    result = make_result("mine", corpus=None, data="simulated", config={"name": "mine", "sha256": "0" * 64})
+    result.provenance.update(overrides=["linear.epochs=1"], simulated_records=120)
+    assert command_of(result) == (
+        "bench.run(methods=bench.encoder(module, input=InputSpec(...), name='mine'), tasks='ptbxl-super', modes='linear', "
+        "profile='paper', seeds=0, settings={'linear.epochs': 1}, simulated_records=120)"
+    )

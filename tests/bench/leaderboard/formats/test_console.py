@@ -1,18 +1,22 @@
+import re
+from dataclasses import replace
+
 import pytest
 
 from bench.leaderboard import footnotes
 from bench.leaderboard.collect import collect_all, compared
+from bench.leaderboard.footnotes import Note
 from bench.leaderboard.formats import console
 from bench.leaderboard.formats.console import console_tables
 
 
-def shown(view, width: int = 160) -> str:
+def shown(view, width: int = 160, terminal: bool = False) -> str:
     from io import StringIO
 
     from rich.console import Console
 
     text = StringIO()
-    Console(file=text, width=width).print(view)
+    Console(file=text, width=width, force_terminal=terminal, no_color=True).print(view, crop=False)
     return text.getvalue()
 
 
@@ -81,7 +85,14 @@ def test_the_terminal_keeps_kinds_apart(make_result):
     assert collect_all([]) == []
 
 
-def test_the_terminal_shows_five_footnotes_whole(make_result):
+def notes_of(text: str) -> list[str]:
+    """What follows the last line of a table."""
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in text.splitlines()]
+    after = lines[max(number for number, line in enumerate(lines) if "0.8" in line) + 1 :]
+    return [line.rstrip() for line in after if line.strip(" ─") and not line.startswith("   ")]
+
+
+def test_the_terminal_shows_five_footnotes_in_a_line_each(make_result):
     leaked = make_result(mode="finetune", contamination="test records", corpus="csn", left_out=["X"])
     leaked.provenance["overrides"] = ["backbone=resnet18"]
     leaked.dataset["n_skipped"] = 3
@@ -89,15 +100,35 @@ def test_the_terminal_shows_five_footnotes_whole(make_result):
     results = [leaked, make_result("merl"), older, make_result("merl", corpus="ptbxl", seed=1)]
     (view,) = console_tables(results)
     assert len(view.footnotes) > 5
-    lines = shown(view, 80).splitlines()
-    after = lines[max(number for number, line in enumerate(lines) if "0.8" in line) + 1 :]
-    text = [line for line in after if line.strip(" ─")]
-    notes = [line for line in text if not line.startswith("  ")]
-    assert len(notes) == 6
+    *notes, last = notes_of(shown(view, 80, terminal=True))
+    assert len(notes) == len(set(notes)) == 5
     assert any(line.startswith("‡ test records were pretrained on") for line in notes)
-    assert notes[-1].strip() == f"({len(view.footnotes) - 5} more notes: --notes)"
-    whole_notes = {" ".join(note.split()) for note in view.footnotes}
-    assert sum(note in " ".join(" ".join(text).split()) for note in whole_notes) == 5  # none is cut
+    assert max(map(len, notes)) <= 80
+    cut = [line.removesuffix(" …") for line in notes if line.endswith(" …")]
+    assert cut and all(any(note.startswith(line) for note in view.footnotes) for line in cut)
+    assert set(notes) - {f"{line} …" for line in cut} <= set(view.footnotes)
+    assert last == f"({len(view.footnotes) - 5} more notes, the cut ones whole: --notes)"
+    *notes, last = notes_of(shown(view, 80))  # a pipe has no edge
+    assert len(notes) == 5 and set(notes) <= set(view.footnotes)
+    assert last == f"({len(view.footnotes) - 5} more notes: --notes)"
     (whole,) = console_tables(results, all_notes=True)
     assert "more note" not in shown(whole)
     assert all(note in shown(whole, 500) for note in whole.footnotes)
+
+
+def test_notes_that_differ_behind_the_edge_share_a_line(make_result):
+    (view,) = console_tables([make_result()])
+    alike = [Note(f"{'the same beginning ' * 5}{number}", -1) for number in range(3)]
+    text = shown(replace(view, footnotes=[*alike, Note("short", 0)]), 80, terminal=True)
+    assert [line for line in notes_of(text) if not line.startswith("(")] == [
+        "the same beginning the same beginning the same beginning the same beginning …",
+        "short",
+    ]
+    assert "(2 more notes, the cut ones whole: --notes)" in text
+
+
+def test_contrasts_are_results_and_shown_whole(make_result):
+    (view,) = console_tables([make_result()])
+    sentence = "Difference to the same network untrained: " + "merl +3.2 [1.0, 5.4] *; " * 9
+    text = shown(replace(view, contrasts=(sentence,)), 80, terminal=True)
+    assert " ".join(sentence.split()) in " ".join(re.sub(r"\x1b\[[0-9;]*m", "", text).split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,12 +17,21 @@ if TYPE_CHECKING:
 EXAMPLES = o.examples(
     "bench explain llm-dan --paper",
     "bench explain ecgfounder --input",
+    "bench explain simclr-1a2b3c4d5e6f7081",
     "bench explain llm-dan ukb-hyp-hf --record 1000123_2_0 --out pictures",
 )
 
 
 def explain_command(
-    method: o.MethodName,
+    method: Annotated[
+        str,
+        typer.Argument(
+            metavar="METHOD",
+            help="The method; or a checkpoint by its name or folder, or a run by its key (bench runs --verbose), whose "
+            "pretraining is shown epoch by epoch.",
+            autocompletion=o.complete("bench.methods"),
+        ),
+    ],
     task: Annotated[
         str | None,
         o.name_argument("bench.tasks", "The task. [default: none: describe the method]"),
@@ -70,13 +80,22 @@ def explain_command(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Without a task: describe the method (source, modes, input, config fields), compare it with its paper, or show the steps
-    of its input on one recording.
+    of its input on one recording. With a checkpoint or run instead of a method: show its pretraining.
 
     With a task: train the cell again and draw the ECG with activation, attention, risk groups, survival or phenotypes, as
     PNG and SVG."""
-    from bench import modes
+    from bench import modes, registry
     from bench.errors import ConfigError
 
+    if (folder_of := _checkpoint_of(method, workspace)) is not None:
+        given = (("TASK", task), ("--paper", paper), ("--input", input_), ("--record", record), ("--target", target))
+        if unread := [name for name, value in given if value]:
+            raise ConfigError(
+                f"{' and '.join(unread)} would have no effect: {method} is a checkpoint, whose pretraining is shown. Leave out "
+                f"{' and '.join(unread)}, or name a method."
+            )
+        return _show_pretraining(folder_of, out, workspace)
+    method = registry.named(registry.METHODS, method)
     if input_:
         unread = [n for n, value in (("--paper", paper), ("--target", target), ("--profile", profile)) if value]
         if unread:
@@ -130,6 +149,47 @@ def explain_command(
         f"record {explanation.record}, score {explanation.score:.4g}: {counted(len(explanation.files), 'file')} in {folder}"
     )
     return None
+
+
+def _checkpoint_of(written: str, workspace: str | None) -> Path | None:
+    """The folder of the checkpoint that a user named, by itself or by a run that used it; None for anything else.
+
+    Raises:
+        ConfigError: a run that used no checkpoint.
+    """
+    from bench import registry
+    from bench.storage.workspace import Workspace
+
+    if written in registry.entries(registry.METHODS):
+        return None
+    here = Workspace.at(workspace)
+    for folder in (Path(written), here.checkpoints / written):
+        if (folder / "provenance.json").is_file():
+            return folder
+    if re.fullmatch("[0-9a-f]{8,32}", written) and here.results.is_dir():
+        from bench.cells.result import read_result
+        from bench.errors import ConfigError
+
+        for folder in here.results.glob(f"{written}*"):
+            name = read_result(folder).checkpoint.get("name")
+            if name is None or not (here.checkpoints / name / "provenance.json").is_file():
+                missing = f"its checkpoint {name} is not in this workspace" if name else "it used no checkpoint"
+                raise ConfigError(f"run {written}: {missing}, so that no pretraining can be shown.")
+            return here.checkpoints / name
+    return None
+
+
+def _show_pretraining(folder: Path, out: Path | None, workspace: str | None) -> None:
+    from bench.explain.figure import save
+    from bench.explain.pretraining import draw_pretraining, lines_of
+    from bench.storage.workspace import Workspace
+
+    for line in lines_of(folder):
+        typer.echo(line)
+    here = Workspace.at(workspace)
+    here.ensure_writable()
+    files = save(draw_pretraining(folder), out or here.root / "explained" / folder.name, "pretraining")
+    typer.echo(f"drawn: {files[0]}")
 
 
 def _describe(method: str) -> None:

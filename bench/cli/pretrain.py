@@ -15,9 +15,12 @@ bench pretrain kmerl --corpus ptbxl --set pretrain.epochs=5
 
 bench pretrain merl --corpus mimic-iv-ecg --devices 8 --precision bf16-mixed
 
+bench pretrain simclr --corpus ptbxl --probe ptbxl-super --probe-every 2
+
 torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m bench.cli.main pretrain merl
 --corpus mimic-iv-ecg --devices 8 --nodes 2
 """
+PROBE_EVERY = 5
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 
 
@@ -50,6 +53,21 @@ def pretrain_command(
             "[default: auto: bf16-mixed on a GPU that has it, else 32-true]",
         ),
     ] = None,
+    probe: Annotated[
+        str | None,
+        typer.Option(
+            "--probe",
+            metavar="TASK",
+            help="Measure the weights on this task while they are trained: a linear probe on its training records, scored on "
+            "its validation records. Weights do not change, and no test record is read.",
+            callback=o.registered("bench.tasks"),
+            autocompletion=o.complete("bench.tasks"),
+        ),
+    ] = None,
+    probe_every: Annotated[
+        int | None,
+        typer.Option("--probe-every", metavar="N", min=1, help="Epochs from one probe to the next. [default: 5]"),
+    ] = None,
     data_root: o.DataRoot = None,
     profile: o.ProfileOption = None,
     set_: o.SetOption = None,
@@ -69,6 +87,7 @@ def pretrain_command(
     from bench.progress import say
     from bench.runner.multi_process_pretraining import pretrain_as_one_of_many
     from bench.runner.overrides import check_overrides, fields_of, parse_overrides
+    from bench.runner.probe import ProbeOptions
     from bench.runner.session import Session
     from bench.tracking.follow import followed
     from bench.training.devices import Devices
@@ -91,7 +110,12 @@ def pretrain_command(
     check_overrides(overrides, [cls], in_modes=())
     source = o.data_source(data_root, workspace, simulated_records, on_bad_record, artifacts=artifacts)
     chosen = wanted or ("paper" if source.kind == "real" else "smoke")
-    session = Session(source, chosen, overrides, corpus, devices=spread)
+    if probe_every and not probe:
+        raise ConfigError("--probe-every has no effect without --probe TASK. Add --probe, or leave it out.")
+    if probe and spread.total > 1:
+        raise ConfigError("--probe measures in one process. Leave it out, or use --devices 1 --nodes 1.")
+    measured = ProbeOptions(probe, probe_every or PROBE_EVERY) if probe else None
+    session = Session(source, chosen, overrides, corpus, devices=spread, probe=measured)
     if not cls.implements("pretraining_loss"):
         raise ConfigError(f"{method} has no pretraining objective; it starts from its initial weights.")
     session.method_config(method)
@@ -107,6 +131,8 @@ def pretrain_command(
         else:
             spec = session.checkpoint_spec(cls, dataset)
             assert spec is not None
+            if measured and spec.folder(source.workspace.checkpoints).is_dir():
+                say("--probe has no effect: the checkpoint is finished")
             folder = session.checkpoint(spec)
         log(folder)
     say(f"checkpoint {folder}")

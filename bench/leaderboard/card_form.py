@@ -145,6 +145,11 @@ class _CorpusForm(_Loose):
     data: Literal["real", "simulated"] | None = None
 
 
+class _CollapseForm(_Loose):
+    rank: float
+    untrained: float
+
+
 class _CheckpointForm(_Loose):
     name: Annotated[str, AfterValidator(_file_name)] | None = None
     key: str | None = None
@@ -152,6 +157,7 @@ class _CheckpointForm(_Loose):
     corpus: _CorpusForm | None = None
     seconds: float | None = None
     finished: str | None = None
+    collapsed: _CollapseForm | None = None
 
 
 class _ConfigForm(_Loose):

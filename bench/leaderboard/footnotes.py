@@ -11,6 +11,7 @@ from bench.cells.changed_settings import set_by_hand
 from bench.cells.result import Result
 from bench.errors import DataError
 from bench.leaderboard import class_notes
+from bench.leaderboard.collapsed import collapse_notes
 from bench.leaderboard.contamination import contamination_notes, states_corpus
 from bench.leaderboard.corrections import corrections
 from bench.leaderboard.identical_results import identical_results
@@ -64,6 +65,7 @@ def footnotes(used: Mapping[str, Sequence[Result]], described: Mapping[str, str]
         (1, contamination_notes(used)),
         (0, text_notes(used)),
         (1, stale_notes(used)),
+        (1, collapse_notes(used)),
         (6, _protocols(used, described or {})),
         (3, _overrides(used, described or {})),
         (3, _sweeps(used)),

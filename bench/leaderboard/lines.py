@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from bench.cells.result import Result
 from bench.leaderboard.board import Row
+from bench.leaderboard.collapsed import MARK as COLLAPSE_MARK
+from bench.leaderboard.collapsed import collapse_behind
 from bench.leaderboard.corrections import faults
 from bench.leaderboard.footnotes import deviations
 from bench.leaderboard.match_results import (
@@ -43,6 +45,7 @@ class Line:
         twin: number of the line that shows the same network untrained.
         text_ceilings: how well the texts it was pretrained on predict the labels, by task.
         stale: computed with code that had changed when the board was frozen.
+        collapsed: its representations collapsed in pretraining.
     """
 
     row: Row
@@ -55,6 +58,7 @@ class Line:
     twin: int | None = None
     text_ceilings: Ceilings = field(default_factory=dict)
     stale: bool = False
+    collapsed: bool = False
 
     @property
     def label(self) -> str:
@@ -65,10 +69,9 @@ class Line:
     @property
     def marked_label(self) -> str:
         """The label as a reader sees it: § where a footnote says how it differs from its paper, ¶ which fault it has, ≡ that
-        its texts state the labels, Δ that its code has changed since."""
-        marks = (
-            "§" * self.deviates + "¶" * self.outdated + MARK * in_words(self.text_ceilings) + STALE_MARK * self.stale
-        )
+        its texts state the labels, Δ that its code has changed since, ∅ that its representations collapsed."""
+        marks = "§" * self.deviates + "¶" * self.outdated + MARK * in_words(self.text_ceilings)
+        marks += STALE_MARK * self.stale + COLLAPSE_MARK * self.collapsed
         return " ".join([self.label, *marks])
 
     @property
@@ -97,7 +100,14 @@ def variants(row: Row, results: Sequence[Result]) -> Iterator[Filled]:
             whole = ", ".join(filter(None, [UNTRAINED * untrained, settings]))
             marks = bool(deviations(shown)), bool(faults(shown))
             line = Line(
-                row, variant, [], *marks, whole, text_ceilings=ceilings_of(shown), stale=any(map(is_stale, shown))
+                row,
+                variant,
+                [],
+                *marks,
+                whole,
+                text_ceilings=ceilings_of(shown),
+                stale=any(map(is_stale, shown)),
+                collapsed=any(map(collapse_behind, shown)),
             )
             yield Filled(line, of_group)
 

@@ -220,4 +220,5 @@ class ResolvedCell:
         # the mark of a correction goes by it
         finished = {"finished": facts["finished"]} if facts.get("finished") else {}
         ran_on = {"ran_on": facts["ran_on"]} if facts.get("ran_on") else {}
-        return {"name": folder.name} | {k: facts[k] for k in names} | ran_on | finished | source
+        collapsed = {"collapsed": facts["collapsed"]} if facts.get("collapsed") else {}
+        return {"name": folder.name} | {k: facts[k] for k in names} | ran_on | finished | source | collapsed

@@ -19,6 +19,7 @@ from bench.method import Corpus, Method, MethodConfig
 from bench.progress import say
 from bench.reading.method_files import typed
 from bench.runner.overrides import Override, check_offer, method_config, mode_config
+from bench.runner.probe import Probe, ProbeOptions
 from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.task_data import TaskData, checked_examples
 from bench.signals.images import Images, prepare_images
@@ -53,6 +54,7 @@ class Session:
     sweep: Mapping[str, Any] | None = None  # what chose the overrides on validation data: study, trial, space
     devices: Devices = field(default_factory=Devices)  # what pretraining is spread over
     board: str = ""  # whose cells these are
+    probe: ProbeOptions | None = None  # what a pretraining is measured by while it goes on
     _remembered: dict[tuple, Any] = field(default_factory=dict)
     _failed: dict[str, Exception] = field(default_factory=dict)  # checkpoint key -> why it could not be made
     _stores: dict[str, SignalStore] = field(default_factory=dict)
@@ -395,4 +397,5 @@ class Session:
             rows[corpus.train],
             rows[corpus.validation],
             self.devices,
+            Probe(self, spec, self.probe) if self.probe is not None else None,
         )

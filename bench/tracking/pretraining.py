@@ -18,6 +18,7 @@ from bench.reading.yaml_file import parse_yaml
 from bench.tracking.datasets import corpus_datasets, log_inputs
 from bench.tracking.run_fields import LONGEST_TAG, TYPE_TAG, as_text, flatten, metric_name
 from bench.training.checkpoint_files import read_provenance
+from bench.training.collapse import MEASURES
 from bench.training.training_log import LOG, Point, partial_folder, read_log
 
 if TYPE_CHECKING:
@@ -226,6 +227,5 @@ def _epochs_of_history(path: Path) -> Iterator[Point]:
 
 
 _MEASURED = {
-    "epoch", "lr", "seconds", "recordings_per_second", "waiting", "devices", "gradient_norm", "memory_gb",
-    "effective_rank",
+    "epoch", "lr", "seconds", "recordings_per_second", "waiting", "devices", "gradient_norm", "memory_gb", *MEASURES,
 }  # fmt: skip

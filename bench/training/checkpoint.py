@@ -30,12 +30,14 @@ from bench.storage.artifacts import (
 )
 from bench.storage.code_digest import method_digest, module_digest
 from bench.training.checkpoint_files import CONCEPTS, WEIGHTS, read_provenance
+from bench.training.collapse import collapse_line, collapse_of
 from bench.training.threads import fixed_threads, unused_cores
 
 if TYPE_CHECKING:
     from bench.data.batches import BatchSource
     from bench.method import Corpus, Method, MethodConfig
     from bench.training.devices import Devices
+    from bench.training.loop import Probe
 
 SCHEMA = 1
 LOOP = ("loop", "schedule", "micro_batches", "distributed", "batch_norm", "method_calls", "clipping")
@@ -101,6 +103,7 @@ def pretrain(
     rows: np.ndarray,
     validation_rows: np.ndarray,
     devices: Devices | None = None,
+    probe: Probe | None = None,
 ) -> Path:
     """The checkpoint of ``spec``: found, continued, or made. Two processes asking at once make it once.
 
@@ -120,7 +123,7 @@ def pretrain(
                 partial.mkdir(exist_ok=True)
                 write_json(partial / INPUTS, {"corpus": spec.corpus})
             try:
-                _make(spec, final, partial, corpus, source, rows, validation_rows, devices)
+                _make(spec, final, partial, corpus, source, rows, validation_rows, devices, probe)
             finally:
                 if rank() == 0 and (final.is_dir() or not list(partial.rglob(STATE))):  # else the next run continues
                     shutil.rmtree(partial, ignore_errors=True)
@@ -136,6 +139,7 @@ def _make(
     rows: np.ndarray,
     validation_rows: np.ndarray,
     devices: Devices | None,
+    probe: Probe | None,
 ) -> None:
     from bench.training.devices import full
     from bench.training.distributed import agreed, first_alone, rank
@@ -170,8 +174,10 @@ def _make(
         with track(f"pretraining {method.name}") as progress:
             log = TrainingLog(file, stage)
             with fixed_threads(config.threads):
-                entries = train(method, source, rows, validation_rows, config, folder, progress, devices, log)
+                entries = train(method, source, rows, validation_rows, config, folder, progress, devices, log, probe)
         history += [({"stage": stage} if stage else {}) | entry for entry in entries]
+    if collapsed := collapse_of(history):
+        say(collapse_line(final.name, collapsed))
     weights = {name: full(value).detach().cpu().contiguous() for name, value in method.state_dict().items()}
     if rank() == 0:
         with fixed_threads(threads):  # what it records of the machine
@@ -200,6 +206,8 @@ def _write(
         "steps": sum(c.epochs * (records["train"] // batch) for c, batch in zip(stages, batches, strict=True)),
         "seconds": sum(entry["seconds"] for entry in history),
     }
+    if collapsed := collapse_of(history):
+        facts["collapsed"] = collapsed
     write_checkpoint(spec, final, method, weights, facts, history, log)
 
 

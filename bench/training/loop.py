@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,17 @@ from bench.storage.artifacts import replace_file
 from bench.training import micro_batches
 from bench.training.batch_norm import over_all_processes
 from bench.training.clipping import clip_gradients
+from bench.training.collapse import representation_measures
+from bench.training.contrast import contrasts
 from bench.training.devices import Devices, full, in_parts, make_fabric
 from bench.training.distributed import agreed, average, rank, ranks
 from bench.training.method_calls import Model, set_up
 from bench.training.schedule import schedule_of
-from bench.training.training_log import TrainingLog, effective_rank, gradient_norm
+from bench.training.training_log import TrainingLog, gradient_norm
 
 STATE = "state.pt"
+Probe = Callable[[Method, int, int], dict[str, float]]
+"""The method, the epoch that has ended, from 1, and the number of epochs -> what was measured, empty between probes."""
 
 
 def make_optimiser(method: torch.nn.Module, config: PretrainConfig) -> torch.optim.Optimizer:
@@ -85,6 +89,7 @@ def train(
     progress: Progress,
     devices: Devices | None = None,
     log: TrainingLog | None = None,
+    probe: Probe | None = None,
 ) -> list[dict[str, float]]:
     """Pretrain ``method`` in place and return its history, one entry an epoch.
 
@@ -95,6 +100,7 @@ def train(
     Args:
         devices: in one of several processes, what they run on together.
         log: records steps and epochs.
+        probe: measures the weights after some epochs; it changes none.
 
     Raises:
         DataError: fewer than two recordings. ConfigError: what the devices, or the method, cannot do. BenchError: a loss
@@ -124,6 +130,8 @@ def train(
     if state:
         optimiser.load_state_dict(in_parts(state["optimiser"], optimiser))
     history: list[dict[str, float]] = state.get("history", [])
+    seen = validation_rows if len(validation_rows) > 1 else rows
+    untrained = _untrained_rank(history, method, model, source, seen) if config.epochs else {}
 
     for epoch in range(len(history), config.epochs):
         seed_global(derive("pretrain-epoch", config.seed, epoch, *draws))
@@ -160,17 +168,20 @@ def train(
         seconds = time.perf_counter() - started
         entry = {"epoch": epoch + 1, "lr": config.lr * factor}
         entry |= {name: value / steps for name, value in sums.items()}
-        entry |= {
-            f"validation_{k}": v for k, v in validation_loss(method, model, source, validation_rows, batch_size, config)
-        }
+        with contrasts() as contrast:
+            entry |= {
+                f"validation_{k}": v
+                for k, v in validation_loss(method, model, source, validation_rows, batch_size, config)
+            }
         entry |= {
             "seconds": seconds,
             "recordings_per_second": steps * batch_size / seconds,
             "waiting": waited / seconds,
             "devices": ranks(),
         }
-        seen = validation_rows if len(validation_rows) > 1 else rows
-        entry |= log.measured() | effective_rank(method, model, source, seen)
+        entry |= log.measured() | representation_measures(method, model, source, seen) | untrained | contrast.measured()
+        if probe is not None:
+            entry |= probe(method, epoch + 1, config.epochs)
         history.append(entry)
         log.epoch(entry, list(sums))
         state = {"model": method.state_dict(), "optimiser": optimiser.state_dict(), "history": history}
@@ -179,6 +190,16 @@ def train(
         if rank() == 0:
             save_state(folder / STATE, state)
     return history
+
+
+def _untrained_rank(
+    history: list[dict[str, float]], method: Method, model: Model, source: BatchSource, rows: np.ndarray
+) -> dict[str, float]:
+    """The centred rank before the first epoch, which every epoch's entry repeats."""
+    if history:
+        return {name: value for name, value in history[0].items() if name == "untrained_rank"}
+    before = representation_measures(method, model, source, rows)
+    return {"untrained_rank": before["centred_rank"]} if before else {}
 
 
 def _check(method: Method, config: PretrainConfig, batch_size: int, devices: Devices | None) -> None:

@@ -14,26 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from bench import provenance
 from bench.processes.memory import peak_memory
+from bench.training.collapse import MEASURES
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from bench.data.batches import BatchSource
     from bench.method import Method
     from bench.method.pretrain_config import PretrainConfig
     from bench.training.checkpoint import CheckpointSpec
-    from bench.training.method_calls import Model
 
 LOG = "training.jsonl"
 POINTS = 2000
 """Steps of a stage that are recorded, at most, at equal distances."""
 WRITE_SECONDS = 1.0
-RANKED = 256
-"""Recordings whose representations the effective rank is computed of, at most."""
 
 Axis = Literal["step", "epoch"]
 
@@ -57,7 +52,8 @@ class Point:
         at: step or epoch, from 1, within the stage.
         time: milliseconds since 1970.
         losses, validation: loss terms by name.
-        values: ``lr``, ``gradient_norm``, ``effective_rank``, ``recordings_per_second``, ``memory_gb``: those measured.
+        values: ``lr``, ``gradient_norm``, ``recordings_per_second``, ``memory_gb`` and those of
+            :data:`bench.training.collapse.MEASURES`, as far as they were measured.
     """
 
     stage: str
@@ -122,7 +118,7 @@ class TrainingLog:
 
     def epoch(self, entry: dict[str, float], terms: list[str]) -> None:
         """Record an epoch, as it is in the checkpoint's history; the time until the next step is not training."""
-        names = ("lr", "gradient_norm", "effective_rank", "recordings_per_second", "memory_gb")
+        names = ("lr", "gradient_norm", "recordings_per_second", "memory_gb", *MEASURES)
         losses = {name: entry[name] for name in terms}
         validation = {name: entry[f"validation_{name}"] for name in terms if f"validation_{name}" in entry}
         self._add("epoch", int(entry["epoch"]), losses, validation, {n: entry[n] for n in names if n in entry})
@@ -185,37 +181,6 @@ def gradient_norm(fabric: Fabric, method: Method) -> float:
     norm = full([torch.nn.utils.get_total_norm(gradients)])[0].item() if gradients else 0.0
     scaler = getattr(fabric.strategy.precision, "scaler", None)
     return norm / (scaler.get_scale() if scaler is not None else 1.0)
-
-
-def effective_rank(method: Method, model: Model, source: BatchSource, rows: np.ndarray) -> dict[str, float]:
-    """``{"effective_rank": ...}`` of up to 256 recordings' frozen representations; empty for a method whose ``encode``
-    needs more than pretraining gives.
-
-    The exponential of the entropy of the normalised singular values (Roy & Vetterli, EUSIPCO 2007; used on
-    representations as RankMe by Garrido et al., ICML 2023): 1 if all recordings lie on one line, at most the smaller of
-    recordings and dimensions. All processes must call it, and each computes the whole.
-    """
-    import torch
-
-    needed = set(method.input.downstream) - set(method.input.modalities)
-    if not method.implements("encode") or needed or len(rows) < 2:
-        return {}
-    training = method.training
-    method.eval()
-    with torch.no_grad():
-        batches = source.in_order(np.sort(rows)[:RANKED], 64)
-        vectors = torch.cat([model.encode(batch.to(model.module.device)).double() for batch in batches])
-    method.train(training)
-    return {"effective_rank": rank_of(vectors.cpu().numpy())}
-
-
-def rank_of(vectors: np.ndarray) -> float:
-    """Effective rank of a matrix, [record, dimension]; NaN if it is not finite or zero."""
-    if not np.isfinite(vectors).all() or not vectors.any():
-        return math.nan
-    share = np.linalg.svd(vectors, compute_uv=False)
-    share = share[share > 0] / share.sum()
-    return float(np.exp(-(share * np.log(share)).sum()))
 
 
 def _ends_a_line(path: Path) -> bool:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from bench.training.contrast import note_contrast
 from bench.training.distributed import gather, gather_list
 
 
@@ -47,6 +48,7 @@ def info_nce(
             negative.
     """
     logits = similarities(gather(first), gather(second), temperature)
+    note_contrast(logits)
     rows = _diagonal_nll(logits, exclude_positive)
     if directions == "row":
         return rows
@@ -81,6 +83,7 @@ def weighted_clip(
     temperature 0.1 and weight 0.5 are the defaults of its code, the paper sweeps {0.1, 0.2, 0.3} and {0.25, 0.5, 0.75}.
     """
     logits = similarities(gather(first), gather(second), temperature)
+    note_contrast(logits)
     return weight * _diagonal_nll(logits) + (1 - weight) * _diagonal_nll(logits.T)
 
 
@@ -97,6 +100,7 @@ def nt_xent(
     logits = similarities(views, views, temperature)
     logits = logits.masked_fill(torch.eye(2 * batch, dtype=torch.bool, device=views.device), -torch.inf)
     partner = torch.arange(2 * batch, device=views.device).roll(batch)
+    note_contrast(logits, partner)
     return F.cross_entropy(logits, partner)
 
 
@@ -131,6 +135,7 @@ def clocs(
 def _patient_contrast(
     logits: Float[Tensor, "batch batch"], same_patient: Bool[Tensor, "batch batch"]
 ) -> Float[Tensor, ""]:
+    note_contrast(logits)
     rows, columns = -logits.log_softmax(dim=1), -logits.log_softmax(dim=0)
     terms = [rows.diagonal().mean(), columns.diagonal().mean()]
     if (above := same_patient.triu(1)).any():

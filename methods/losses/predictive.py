@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bench.training.contrast import note_contrast
 from bench.training.distributed import gather, ranks
 
 
@@ -66,6 +67,9 @@ def cpc(
     else:
         scores = torch.einsum("btd,btnd->btn", past, gather(encoded).flatten(0, 1)[negatives])
     logits = torch.cat([positive, scores], dim=-1)
+    note_contrast(
+        logits.flatten(0, 1), torch.zeros(logits.shape[0] * logits.shape[1], dtype=torch.long, device=logits.device)
+    )
     return (logits.logsumexp(-1) - logits[..., 0]).mean(0).sum()
 
 
@@ -79,5 +83,6 @@ def temporal_contrast(
     losses = []
     for prediction, target in zip(map(gather, predictions), map(gather, targets), strict=True):
         logits = target @ prediction.T
+        note_contrast(logits)
         losses.append((logits.logsumexp(dim=1) - logits.diagonal()).mean())
     return torch.stack(losses).mean()

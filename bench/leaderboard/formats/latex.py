@@ -14,7 +14,7 @@ from bench.leaderboard.contrast_tables import contrast_tables
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "—": "--", "–": "--", "±": r"$\pm$", "×": r"$\times$",
-    "§": r"\S{}", "¶": r"\P{}", "≡": r"$\equiv$", "°": r"$^\circ$", "Δ": r"$\Delta$",
+    "§": r"\S{}", "¶": r"\P{}", "≡": r"$\equiv$", "°": r"$^\circ$", "Δ": r"$\Delta$", "∅": r"$\emptyset$",
     "†": r"$\dagger$", "‡": r"$\ddagger$", "·": r"$\cdot$", "²": r"$^2$", "−": "$-$", "λ": r"$\lambda$", "τ": r"$\tau$",
 }  # fmt: skip
 

@@ -138,6 +138,8 @@ def _legend(lines: Sequence[Line], columns: Sequence[int]) -> Iterator[str]:
         yield "§ differs from its paper (see the notes)"
     if any(line.outdated for line in lines):
         yield "¶ made before a fault of the method was corrected (see the notes)"
+    if any(line.collapsed for line in lines):
+        yield "∅ the representations collapsed in pretraining (see the notes)"
 
 
 def _raised(table: Table) -> Iterator[str]:

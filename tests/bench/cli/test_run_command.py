@@ -227,6 +227,27 @@ def test_pretrain_then_run_uses_the_checkpoint(bench, small, workspace):
     assert "has no pretraining objective" in bench("pretrain", "random-vit").err
 
 
+def test_a_pretraining_is_probed_and_shown_by_its_checkpoint_or_run(bench, small, workspace):
+    probed = ("--set", "pretrain.epochs=2", "--probe", "ptbxl-super", "--probe-every", "1")
+    done = bench("pretrain", "small", *probed)
+    assert done.code == 0, done.err
+    (folder,) = [p for p in workspace.checkpoints.iterdir() if not p.name.startswith(".")]
+    shown = bench("explain", folder.name)
+    assert shown.code == 0, shown.err
+    heads, first, second = (line.split() for line in shown.out.splitlines()[1:4])
+    assert (heads[0], heads[-1]) == ("epoch", "probe")
+    assert all(0 < float(row[-1]) <= 1 for row in (first, second))
+    assert (workspace.root / "explained" / folder.name / "pretraining.png").is_file()
+    assert "no effect: the checkpoint is finished" in bench("pretrain", "small", *probed).err
+    assert "no effect without --probe" in bench("pretrain", "small", "--probe-every", "2").err
+    assert "Leave out --paper" in bench("explain", folder.name, "--paper").err
+    run = bench("run", "-m", "small", "-t", "ptbxl-super", "--mode", "linear", "--set", "pretrain.epochs=2", "--json")
+    (result,) = json.loads(run.out)
+    by_run = bench("explain", result["key"][:10])
+    assert by_run.out.splitlines()[:4] == shown.out.splitlines()[:4]
+    assert "no such method" in bench("explain", "smal-0123").err.lower() or bench("explain", "smal-0123").code == 2
+
+
 def test_listings(bench):
     methods = {row["name"]: row for row in json.loads(bench("methods", "--json").out)}
     assert methods["kmerl"]["modes"] == ["finetune", "knn", "linear", "scratch", "zeroshot"]

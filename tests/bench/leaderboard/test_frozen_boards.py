@@ -239,3 +239,12 @@ def test_results_whose_code_has_changed_are_marked(tmp_path, cells, folder):
     (table,) = collect(load_board("two"), marked)
     assert [line.marked_label for line in table.lines] == ["K-MERL", "MERL Δ"]
     assert any("MERL (1 of 2)" in note for note in table.footnotes if "Δ stale" in note)
+
+
+def test_a_row_whose_pretraining_collapsed_is_marked_with_its_lowest_rank(cells, folder):
+    collapse = {"collapsed": {"rank": 1.1, "untrained": 40.0}}
+    marked = [replace(c, checkpoint=c.checkpoint | collapse) if c.cell.method == "merl" else c for c in cells]
+    (table,) = collect(load_board("two"), marked)
+    assert [line.marked_label for line in table.lines] == ["K-MERL", "MERL ∅"]
+    (note,) = [note for note in table.footnotes if note.startswith("∅")]
+    assert note.endswith("MERL (1.1, before 40.0).")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bench.contamination.audit import TrainedOn, audit
-from bench.leaderboard import contamination, proof, stale_results, text_ceilings
+from bench.leaderboard import collapsed, contamination, proof, stale_results, text_ceilings
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.collect import collect
 from bench.leaderboard.contamination import marks
@@ -72,6 +72,6 @@ class _Real:
 
 
 def test_every_mark_has_one_meaning():
-    marks = [proof.UNPROVEN, proof.PERFECT, stale_results.MARK, text_ceilings.MARK, "§", "¶"]
+    marks = [proof.UNPROVEN, proof.PERFECT, stale_results.MARK, text_ceilings.MARK, collapsed.MARK, "§", "¶"]
     marks += [mark for mark in contamination.MARKS.values() if mark]
     assert len(set(marks)) == len(marks)

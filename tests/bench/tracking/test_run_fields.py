@@ -11,6 +11,7 @@ from bench.cells.result import write_result
 from bench.sweep.mirror import metrics_of_study, params_of_study, tags_of_study
 from bench.tracking.pretraining import metrics_of_point, params_of_checkpoint, tags_of_checkpoint
 from bench.tracking.run_fields import curves_of, metrics_of, params_of, run_name, tags_of
+from bench.training.collapse import MEASURES
 from bench.training.training_log import Point
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "mlflow.md"
@@ -64,7 +65,7 @@ POINT = Point(
     0,
     {"contrastive": 1.0, "entities": 2.0},
     {"contrastive": 1.0, "entities": 2.0},
-    dict.fromkeys(("lr", "gradient_norm", "effective_rank", "recordings_per_second", "memory_gb"), 1.0),
+    dict.fromkeys(("lr", "gradient_norm", "recordings_per_second", "memory_gb", *MEASURES), 1.0),
 )
 
 

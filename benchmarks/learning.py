@@ -1,4 +1,4 @@
-"""What pretraining adds to a method's own untrained network, by a linear probe: before -> after.
+"""Compare a method with its own untrained network by a linear probe: before -> after pretraining.
 
     python benchmarks/learning.py METHOD [METHOD ...] --data-root ptbxl=FOLDER [--profile smoke] [--set FIELD=VALUE]
     python benchmarks/learning.py simclr --simulated-records 400

@@ -1,4 +1,4 @@
-"""How much the representations of recordings differ while a method is pretrained, and whether they have collapsed."""
+"""Measure how much the representations of recordings differ during pretraining, and detect a collapse."""
 
 from __future__ import annotations
 
@@ -97,6 +97,6 @@ def collapse_line(checkpoint: str, collapsed: Mapping[str, float]) -> str:
     """The sentence on a collapse: what was measured, and what to try."""
     return (
         f"{checkpoint}: the representations have collapsed: the effective rank of centred features is "
-        f"{collapsed['rank']:.1f}, and was {collapsed['untrained']:.1f} before pretraining. Try a lower pretrain.lr, fewer pretrain.epochs or another "
-        f"input scaling; bench explain {checkpoint} shows each epoch"
+        f"{collapsed['rank']:.1f}, and was {collapsed['untrained']:.1f} before pretraining. Try a lower pretrain.lr, "
+        f"fewer pretrain.epochs or another input scaling; bench explain {checkpoint} shows each epoch"
     )

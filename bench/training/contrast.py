@@ -1,4 +1,4 @@
-"""How often a contrastive loss finds the right partner, next to chance.
+"""Count how often a contrastive loss finds the right partner, next to chance.
 
 A loss that compares each record with several candidates calls :func:`note_contrast` with its logits. Outside
 :func:`contrasts` the call does nothing. The loop opens it around the validation loss, so that no method computes anything

@@ -9,7 +9,6 @@ from bench.errors import ConfigError
 from bench.explain.figure import save
 from bench.explain.pretraining import draw_pretraining, epochs_of, lines_of
 
-
 FACTS = {"key": "0123", "method": "simclr", "weights_sha256": "0", "corpus": {}, "records": {"train": 1282}}
 
 

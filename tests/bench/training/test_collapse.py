@@ -1,4 +1,4 @@
-"""How much representations differ is measured while they are learned, and a collapse is reported."""
+"""Measures of representations during pretraining, and the report of a collapse."""
 
 import math
 

@@ -180,7 +180,7 @@ def modes_offered(defines: Callable[[str], bool], only: Container[str] | None) -
         for name, mode in entries(MODES).items()
         if any(map(defines, _words(mode.attributes.get("needs_one_of", ()))))
         and mode.attributes.get("released_protocol") is None
-        and (only is None or name in only)
+        and (only is None or name in only or mode.attributes.get("offered_with") in only)
     ]
 
 

@@ -2,7 +2,9 @@
 
 ``results/KEY/result.json`` holds everything but the predictions, ``results/KEY/predictions.parquet`` one row for each
 scored example of the validation and test partitions: ``record_id, patient_id, partition, target_*, score_*``, and
-``results/KEY/history.csv``, where a mode trains in epochs, one row per epoch.
+``results/KEY/history.csv``, where a mode trains in epochs, one row per epoch. Of a mode that scores the test records at
+several points (numbers of labels, layers), ``results/KEY/curve.npy`` holds float32 [point, record, ...]: the scores of each
+row of the history.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 HISTORY = "history.csv"
+CURVE = "curve.npy"
 NAMED = 5
 """Damaged results that are named when all are read; of more, the number."""
 
@@ -120,6 +123,25 @@ class Result:
         with open(self.folder / HISTORY, newline="", encoding="utf-8") as file:
             return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
 
+    def curve(self) -> np.ndarray | None:
+        """Scores of the test records at each row of :meth:`history`, float32 [point, record, ...]; None for a mode without.
+
+        Raises:
+            DataError: the file is missing or was altered since the cell was finished.
+        """
+        import numpy as np
+
+        recorded = (self.provenance.get("files") or {}).get(CURVE)
+        if self.folder is None or recorded is None:
+            return None
+        path = self.folder / CURVE
+        if not path.exists() or file_digest(path) != recorded:
+            raise DataError(
+                f"{path}: missing or altered since the cell was finished. Delete {self.folder} and run the cell again."
+            )
+        scores: np.ndarray = np.load(path, allow_pickle=False)
+        return scores
+
     def prediction_bytes(self) -> bytes:
         """The predictions as they are stored; refuses bytes that changed since the cell was finished."""
         if self.folder is None:
@@ -135,12 +157,17 @@ class Result:
 
 
 def write_result(
-    results: Path, result: Result, predictions: pd.DataFrame, history: Sequence[Mapping[str, float]] = ()
+    results: Path,
+    result: Result,
+    predictions: pd.DataFrame,
+    history: Sequence[Mapping[str, float]] = (),
+    curve: Sequence[np.ndarray] = (),
 ) -> Result:
     """Store a finished cell; it appears whole or not at all, and takes the place of an older one.
 
     Args:
         history: one entry per epoch of downstream training.
+        curve: test scores of each entry of the history; empty for a mode without.
 
     Returns:
         The result with folder and predictions digest filled in.
@@ -152,7 +179,11 @@ def write_result(
         value = asdict(result) | {"cell": result.cell.to_dict(), "predictions_digest": file_digest(path)}
         if history:
             _write_history(folder / HISTORY, history)
-            value["provenance"] = value["provenance"] | {"files": {HISTORY: file_digest(folder / HISTORY)}}
+            files = {HISTORY: file_digest(folder / HISTORY)}
+            if len(curve):
+                _write_curve(folder / CURVE, curve)
+                files[CURVE] = file_digest(folder / CURVE)
+            value["provenance"] = value["provenance"] | {"files": files}
         del value["folder"], value["level"]
         write_json(folder / "result.json", value)
         seal(folder, "result", {"key": result.key} | result.inputs)
@@ -164,6 +195,12 @@ def _write_history(path: Path, history: Sequence[Mapping[str, float]]) -> None:
         writer = csv.DictWriter(file, list(dict.fromkeys(name for row in history for name in row)))
         writer.writeheader()
         writer.writerows(history)
+
+
+def _write_curve(path: Path, curve: Sequence[np.ndarray]) -> None:
+    import numpy as np
+
+    np.save(path, np.stack([scores.astype(np.float32) for scores in curve]))
 
 
 def read_result(folder: Path) -> Result:

@@ -213,7 +213,7 @@ def names_option(group: str, *flags: str, metavar: str, help: str) -> Any:
 
 def mode_option(metavar: str) -> Any:
     """The option ``--mode`` of commands that train downstream."""
-    text = "zeroshot, linear, knn, finetune, scratch, or a mode of a plugin."
+    text = "zeroshot, linear, knn, finetune, scratch; layer (a linear head after each block); or a mode of a plugin."
     return typer.Option("--mode", metavar=metavar, help=text, autocompletion=complete_modes)
 
 

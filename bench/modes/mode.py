@@ -22,6 +22,8 @@ class Mode:
     name: ClassVar[str]
     needs_one_of: ClassVar[tuple[str, ...]]
     """Functions of a method; a method that defines one of them offers the mode."""
+    offered_with: ClassVar[str | None] = None
+    """A mode: a method that limits its modes (``only_modes``) to others and this one offers the new mode too."""
     trains: ClassVar[bool] = False
     """Whether the method's weights are trained downstream."""
     reads_features: ClassVar[bool] = False
@@ -35,6 +37,8 @@ class Mode:
     """Whether the method is given the classes in words, which only some tasks have."""
     needs_several_at_once: ClassVar[bool] = False
     """Whether it scores only tasks whose kind has several classes at once, which are called multilabel."""
+    counts_positives: ClassVar[bool] = False
+    """Whether it scores only tasks with classes, whose positive recordings can be counted."""
     gives_head: ClassVar[bool] = False
     """Whether it returns the trained head, through which ``bench explain`` follows a score back to the recording."""
     released_protocol: ClassVar[str | None] = None
@@ -44,6 +48,10 @@ class Mode:
     """Whether the released protocol chooses on the test set. Such a mode is given the test targets, no other is."""
     replaces: ClassVar[str | None] = None
     """The mode whose place it takes under that protocol."""
+
+    representation: ClassVar[Any] = None
+    """What ``reads_features`` reads of a frozen encoder where it is not ``encode``: a function of the method and its first
+    batch, which gives a function of a batch to float [record, dim]. Keys of the features cover its code."""
 
     Config: ClassVar[type[BaseModel]]
     """Settings: ``--set MODE.FIELD=VALUE``. It may have ``smoke`` (fields of the smoke profile), ``space`` (what a sweep
@@ -70,6 +78,8 @@ class Mode:
         if self.needs_several_at_once and not kind.several_at_once:
             fix = f": leave out --protocol {self.released_protocol}" if self.released_protocol else ""
             return f"{self.name} scores multilabel tasks only, and {task} is a {kind.name} task{fix}"
+        if self.counts_positives and not kind.has_classes:
+            return f"{self.name} counts the positives of each class, and {task} is a {kind.name} task"
         return ""
 
     def depends_on_seed(self, config: Any) -> bool:

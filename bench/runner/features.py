@@ -16,7 +16,7 @@ from bench.method import Method
 from bench.progress import track
 from bench.runner.resolved_cell import ResolvedCell
 from bench.storage.artifacts import digest, once
-from bench.storage.code_digest import method_digest
+from bench.storage.code_digest import method_digest, source_digest
 from bench.storage.large_array import large_array
 from bench.training.devices import encoding_batch
 from bench.training.loop import make_fabric
@@ -43,6 +43,9 @@ def features_folder(resolved: ResolvedCell) -> tuple[Path, dict[str, Any], bool]
         "leads": list(resolved.cell.leads),
         "windows": digest(windows),
     }
+    if (representation := resolved.mode.representation) is not None:
+        within = ("bench.modes", "bench.training", representation.__module__)
+        inputs["representation"] = source_digest(representation.__module__, representation.__name__, within=within)
     if spec is not None and config.input_fields:  # the key of the checkpoint does not cover them
         inputs["fed"] = config.model_dump(mode="json", include=set(config.input_fields))
     folder = resolved.session.source.workspace.features / f"{name}-{digest(inputs)[:16]}"
@@ -62,7 +65,8 @@ def features(resolved: ResolvedCell, method: Callable[[], Method], fresh: bool =
     window = (None, None) if whole else (data.examples.start, data.examples.seconds)
 
     def batches() -> Iterator[np.ndarray]:
-        return encoded_batches(method(), resolved.batches_of(rows, *window), len(rows))
+        source = resolved.batches_of(rows, *window)
+        return encoded_batches(method(), source, len(rows), representation=resolved.mode.representation)
 
     if fresh:
         encoded = joined(batches(), len(rows))
@@ -87,11 +91,18 @@ def encode_all(method: Method, source: BatchSource, n: int, batch_size: int | No
     return joined(encoded_batches(method, source, n, batch_size), n)
 
 
-def encoded_batches(method: Method, source: BatchSource, n: int, batch_size: int | None = None) -> Iterator[np.ndarray]:
+def encoded_batches(
+    method: Method,
+    source: BatchSource,
+    n: int,
+    batch_size: int | None = None,
+    representation: Callable[[Any, Any], Callable[[Any], torch.Tensor]] | None = None,
+) -> Iterator[np.ndarray]:
     """``encode`` over rows 0..n-1 in evaluation mode: float32 [row of the batch, dim], batch by batch.
 
     Args:
         batch_size: default: what suits the device.
+        representation: what is read instead of ``encode`` (:attr:`bench.modes.mode.Mode.representation`).
 
     Raises:
         BenchError: there are no rows, or ``encode`` gave anything but one finite vector per row, all of one length.
@@ -104,10 +115,15 @@ def encoded_batches(method: Method, source: BatchSource, n: int, batch_size: int
     model.eval()
     size = batch_size or encoding_batch(fabric.device)
     done, dim = 0, None
+    read = model.encode if representation is None else None
     with track(f"encoding with {method.name}") as progress:
         for batch in source.in_order(np.arange(n), size):
+            batch = batch.to(fabric.device)
+            if read is None:
+                assert representation is not None
+                read = representation(method, batch)
             with torch.no_grad():
-                vectors = model.encode(batch.to(fabric.device))
+                vectors = read(batch)
             encoded = _checked(vectors, method.name, len(batch), dim)
             dim = encoded.shape[1]
             if not np.isfinite(encoded).all():

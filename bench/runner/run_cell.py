@@ -19,6 +19,7 @@ from bench.data.source import DataSource
 from bench.errors import BenchError
 from bench.method import Method
 from bench.method.independence import check_batches, check_scores
+from bench.modes.curve import CurveOutput
 from bench.modes.mode_io import ModeInput, ModeOutput, unreported
 from bench.progress import say, track
 from bench.runner.cell_audit import contamination_of
@@ -219,7 +220,8 @@ def _compute(resolved: ResolvedCell) -> Result:
             },
         },
     )
-    return write_result(session.source.workspace.results, result, predictions.table(), output.history)
+    curve = output.curve if isinstance(output, CurveOutput) else ()
+    return write_result(session.source.workspace.results, result, predictions.table(), output.history, curve)
 
 
 def _cohort(source: DataSource) -> dict[str, Any]:

@@ -124,7 +124,8 @@ def test_a_class_in_a_file_is_a_method_also_of_worker_processes(tmp_path, worksp
     assert registry.match(registry.METHODS, [name, "kmerl"]) == ["my-means", "kmerl"]
     assert registry.match(registry.METHODS, [name.removesuffix(":Mine")]) == ["my-means"]
     entry = registry.entries(registry.METHODS)["my-means"]
-    assert (entry.year, registry.modes_of(entry)) == (2024, ["finetune", "knn", "linear", "scratch"])
+    assert entry.year == 2024
+    assert {"finetune", "knn", "linear", "scratch"} < set(registry.modes_of(entry))
     with safe_children():  # with a time limit, the cell is computed in a worker process
         table = bench.run(
             methods=name, tasks="ptbxl-super", modes="linear", settings={"linear.epochs": 1}, track=False, time_limit="1h",

@@ -50,7 +50,7 @@ def test_listing_imports_nothing_heavy():
 def test_a_plugin_registers_through_the_same_door(plugin):
     plugin("strangers", METHOD.format(name="strange"))
     cls = registry.load(registry.METHODS, "strange")
-    assert cls.modes() == ("finetune", "knn", "linear", "scratch")
+    assert {"finetune", "knn", "linear", "scratch"} < set(cls.modes())
     assert registry.entries(registry.METHODS)["strange"].distribution == "strangers"
 
 

@@ -17,7 +17,9 @@ from bench.checks.method_checks import (
     every_trainable_weight_gets_a_gradient,
     the_loss_falls_on_a_batch_seen_again,
 )
+from bench.checks.method_subject import encode, take_rows
 from bench.method import Method
+from bench.modes.layer import layers_of, layout
 from bench.runner.overrides import method_config
 from bench.signals.input_spec import InputSpec
 from bench.tracking.run_fields import flatten
@@ -44,6 +46,23 @@ def test_keeps_the_contract(subject: MethodSubject, check: Check):
         check.run(subject)
     except DoesNotApply as reason:
         pytest.skip(str(reason))
+
+
+WITHOUT_LAYERS = {"random-kernels", "simple-statistics"}
+"""They compute features without weights, so that there is no block to probe."""
+
+
+def test_its_blocks_are_read_in_the_pass_of_encode(subject: MethodSubject):
+    if not subject.cls.implements("encode") or subject.cls.name in WITHOUT_LAYERS:
+        assert "layer" not in subject.cls.modes()
+        return
+    batch = take_rows(subject.batch, [0, 1])
+    dims = layout(subject.built, batch)
+    layers = layers_of(subject.built, batch)(batch)
+    assert layers.shape == (2, sum(dims.values()))
+    assert layers.isfinite().all()
+    assert len(dims) > 1
+    torch.testing.assert_close(layers[:, -dims["encode"] :], encode(subject.built, batch).float())
 
 
 SMALL = {"clef-small", "ecg-cpc", "merl-released", "pclr", "pclr-lead-ii"}

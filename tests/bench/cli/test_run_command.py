@@ -250,7 +250,7 @@ def test_a_pretraining_is_probed_and_shown_by_its_checkpoint_or_run(bench, small
 
 def test_listings(bench):
     methods = {row["name"]: row for row in json.loads(bench("methods", "--json").out)}
-    assert methods["kmerl"]["modes"] == ["finetune", "knn", "linear", "scratch", "zeroshot"]
+    assert {"finetune", "knn", "linear", "scratch", "zeroshot"} < set(methods["kmerl"]["modes"])
     tasks = {row["name"]: row for row in json.loads(bench("tasks", "ptbxl-*", "--json").out)}
     assert tasks["ptbxl-super"]["classes"] == 5
     assert "Did you mean" in bench("tasks", "ptbxl-supr").err

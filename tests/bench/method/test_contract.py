@@ -16,7 +16,7 @@ class Encodes(Method):
 
 
 def test_modes_follow_from_what_is_implemented():
-    assert Encodes.modes() == ("finetune", "knn", "linear", "scratch")
+    assert {"finetune", "knn", "linear", "scratch"} < set(Encodes.modes())
     assert Method.modes() == ()
     assert not Encodes.implements("pretraining_loss")
     with pytest.raises(TypeError, match="encodes cannot answer zero-shot"):

@@ -1,0 +1,46 @@
+"""A probe after each block."""
+
+import numpy as np
+import pytest
+
+from bench.cells.result import CURVE
+from bench.data.source import DataSource
+from bench.errors import DataError
+from bench.runner import execute
+from bench.runner.plan import RunOptions
+
+
+def run(workspace, mode, *overrides, **options):
+    options = RunOptions(["random-vit"], ["ptbxl-super"], [mode], overrides=overrides, track=False, **options)
+    (result,) = execute.run(options, DataSource(workspace, simulated_records=120)).results
+    return result
+
+
+def test_the_last_layer_is_the_encoders_output_and_the_best_on_validation_data_is_scored(workspace):
+    result, linear = (run(workspace, *mode) for mode in (("layer",), ("linear", "linear.solver=exact")))
+    history, curve = result.history(), result.curve()
+    assert result.selection["blocks"] == [*(f"encoder.blocks.{i}" for i in range(4)), "encode"]
+    assert [row["layer"] for row in history] == [1, 2, 3, 4, 5]
+    values = [row["validation"] for row in history]
+    assert result.selection["value"] == max(values)
+    assert values[-1] == pytest.approx(linear.selection["value"], abs=1e-6)
+    predictions, of_linear = (
+        r.predictions().query("partition == 'test'").filter(regex="^score_") for r in (result, linear)
+    )
+    np.testing.assert_allclose(curve[result.selection["layer"] - 1], predictions, atol=1e-6)
+    np.testing.assert_allclose(curve[-1], of_linear, atol=1e-4)
+
+
+def test_features_of_layers_are_kept_apart_from_those_of_encode_and_shared(workspace):
+    run(workspace, "linear", "linear.epochs=1")
+    run(workspace, "layer")
+    assert len(list(workspace.features.glob("random-vit-*"))) == 2
+    run(workspace, "layer", "layer.c=[1]")
+    assert len(list(workspace.features.glob("random-vit-*"))) == 2
+
+
+def test_an_altered_curve_is_refused(workspace):
+    result = run(workspace, "layer")
+    (result.folder / CURVE).write_bytes(b"0")
+    with pytest.raises(DataError, match=r"curve.npy: missing or altered since the cell was finished"):
+        result.curve()

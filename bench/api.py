@@ -55,7 +55,7 @@ def run(
     replicates: int | None = None,
     split_variance: bool = False,
     untrained: bool = False,
-    profile: Literal["paper", "smoke"] | None = None,
+    profile: Literal["paper", "small", "smoke"] | None = None,
     settings: Mapping[str, Any] | None = None,
     protocols: Names = "ours",
     fraction_rule: Rule = "stratified",

@@ -145,7 +145,9 @@ def _devices() -> Iterator[Finding]:
     elif torch.backends.mps.is_available():
         yield Finding("devices", "ok", "Apple GPU (mps)")
     else:
-        yield Finding("devices", "note", "no GPU: published settings take long; --profile smoke is made for this")
+        yield Finding(
+            "devices", "note", "no GPU: published settings take long; --profile small and smoke are made for this"
+        )
 
 
 def _project() -> Iterator[Finding]:

@@ -44,7 +44,7 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
             authors' released weights where they are known, else the only checkpoint of this method there is.
         settings: config fields (``{"depth": 4, "encoder.path": "model.pt2"}``) of a method that is not pretrained or of a
             published file; a checkpoint folder brings its own.
-        profile: ``paper`` or ``smoke``, likewise.
+        profile: ``paper``, ``small`` or ``smoke``, likewise.
         seed: of initial weights, where there is no checkpoint.
         batch_size: recordings at once; changes speed alone.
         workspace: folder; as for the command line if None.

@@ -33,7 +33,7 @@ class Project:
         path: the file, or None if there is none.
         workspace: where everything made is kept.
         artifacts: URL of an object store that several machines share finished artifacts through.
-        profile: ``paper`` or ``smoke``.
+        profile: ``paper``, ``small`` or ``smoke``.
         tracking_uri: of MLflow.
         simulated_records: size of the simulated cohorts.
         jobs: cells that run in parallel.
@@ -44,7 +44,7 @@ class Project:
     path: Path | None = None
     workspace: Path | None = None
     artifacts: str | None = None
-    profile: Literal["paper", "smoke"] | None = None
+    profile: Literal["paper", "small", "smoke"] | None = None
     tracking_uri: str | None = None
     simulated_records: int | None = None
     jobs: int | None = None
@@ -112,8 +112,8 @@ def _read(path: Path, changed: int) -> Project:
             raise ConfigError(f"{path}: {key} = {short_repr(value)}; expected {_words(KEYS[key])}.")
         if isinstance(value, str) and not value.strip():
             raise ConfigError(f"{path}: {key} is empty; give it a value, or remove the line.")
-    if content.get("profile", "paper") not in ("paper", "smoke"):
-        raise ConfigError(f"{path}: profile = {short_repr(content['profile'])}; expected paper or smoke.")
+    if content.get("profile", "paper") not in ("paper", "small", "smoke"):
+        raise ConfigError(f"{path}: profile = {short_repr(content['profile'])}; expected paper, small or smoke.")
     for key, least, most in (("simulated_records", MIN_SIMULATED, MAX_SIMULATED), ("jobs", 1, MAX_JOBS)):
         if not least <= content.get(key, least) <= most:
             raise ConfigError(

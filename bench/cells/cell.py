@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, get_args
 
 from bench import modes
 from bench.signals.leads import LEADS, name_leads
 from bench.splitting.label_fractions import Rule
 
-Profile = Literal["paper", "smoke"]
+Profile = Literal["paper", "small", "smoke"]
+PROFILES: tuple[Profile, ...] = get_args(Profile)
+SMALL = range(1_000, 20_001)
+"""Recordings to pretrain on for which the profile ``small`` is made."""
+
+
+def profile_for(records: int) -> Profile:
+    """The profile made for a corpus of so many recordings that is too small for a paper's settings."""
+    return "small" if records >= SMALL.start else "smoke"
 
 
 @dataclass(frozen=True, order=True)

@@ -42,7 +42,7 @@ class Result:
     Attributes:
         key: digest of what determines the result; the folder's name.
         cell: its coordinates.
-        profile: ``paper`` or ``smoke``; never mixed in a table.
+        profile: ``paper``, ``small`` or ``smoke``; never mixed in a table.
         data: ``real`` or ``simulated``; never mixed in a table.
         score: :class:`bench.scoring.score.Score` as JSON: metrics with intervals, per-class values, classes left out.
         counts: records per partition: ``train, validation, test`` as scored, and ``expected`` for the complete split.

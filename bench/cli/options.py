@@ -93,7 +93,8 @@ ProfileOption = Annotated[
     typer.Option(
         "--profile",
         metavar="NAME",
-        help="paper: the published settings. smoke: small and quick. [default: paper on real data, smoke on simulated]",
+        help="paper: the published settings. small: for 1,000 to 20,000 recordings. smoke: small networks, quick. [default: paper "
+        "on real data, smoke on simulated]",
     ),
 ]
 CheckpointOption = Annotated[
@@ -292,7 +293,7 @@ def chosen_profile(value: str | None) -> Profile | None:
     """
     from bench.project_file import project
 
-    return choice(value, "--profile", ("paper", "smoke")) or project().profile  # type: ignore[return-value]
+    return choice(value, "--profile", ("paper", "small", "smoke")) or project().profile  # type: ignore[return-value]
 
 
 def numbers(values: Sequence[str] | None, name: str, kind: type) -> list:

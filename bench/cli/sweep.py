@@ -159,7 +159,7 @@ def sweep_command(
     from bench.sweep.sweep import SweepOptions, sweep
 
     progress.set_quiet(json_output)
-    o.choice(profile, "--profile", ("paper", "smoke"))
+    o.choice(profile, "--profile", ("paper", "small", "smoke"))
     o.choice(sampler, "--sampler", get_args(SamplerName))
     o.choice(pruner, "--pruner", get_args(PrunerName))
     options = SweepOptions(

@@ -18,7 +18,7 @@ from bench.runner.plan import RunOptions, checkpoint_method
 from bench.runner.prepare import profile_of
 from bench.signals.leads import LEADS
 
-REPLICATES: Mapping[Profile, int] = {"paper": 5, "smoke": 3}
+REPLICATES: Mapping[Profile, int] = {"paper": 5, "small": 5, "smoke": 3}
 
 
 def default_replicates(board: Board, profile: Profile) -> int | None:

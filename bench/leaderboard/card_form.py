@@ -225,7 +225,7 @@ class Card(_Strict):
     result_schema: int
     key: str = Field(pattern=HEX)
     cell: dict[str, Any]
-    profile: Literal["paper", "smoke"]
+    profile: Literal["paper", "small", "smoke"]
     data: Literal["real", "simulated"]
     score: ScoreCard
     counts: CountsCard

@@ -17,7 +17,7 @@ class Stamp:
 
     Attributes:
         data: ``real`` or ``simulated``.
-        profile: ``paper`` or ``smoke``.
+        profile: ``paper``, ``small`` or ``smoke``.
         complete: whether the complete published split was scored, or a subset of it.
         protocol: of released code; empty for the protocols of this benchmark.
         population: 0, or the number of a further set of records (another subset, an earlier version) of the same tasks.

@@ -132,6 +132,8 @@ class Method(nn.Module):
     honest, and ``leaderboard validate`` accepts them."""
     smoke: ClassVar[dict[str, Any]] = {}
     """Overrides of Config fields (dotted paths) that make the ``smoke`` profile small and quick."""
+    small: ClassVar[dict[str, Any]] = {}
+    """The same for the profile ``small``: a corpus of 1,000 to 20,000 recordings. Without any, it has those of ``smoke``."""
     protocols: ClassVar[dict[str, dict[str, Any]]] = {}
     """How the method's paper trains it: mode -> fields of that mode's Config (``{"scratch": {"lr": 1e-3}}``)."""
     spaces: ClassVar[dict[str, Spaces]] = {}

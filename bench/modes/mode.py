@@ -54,8 +54,8 @@ class Mode:
     batch, which gives a function of a batch to float [record, dim]. Keys of the features cover its code."""
 
     Config: ClassVar[type[BaseModel]]
-    """Settings: ``--set MODE.FIELD=VALUE``. It may have ``smoke`` (fields of the smoke profile), ``space`` (what a sweep
-    varies) and ``presets`` (name of a protocol -> its fields)."""
+    """Settings: ``--set MODE.FIELD=VALUE``. It may have ``smoke`` and ``small`` (fields of these profiles), ``space`` (what
+    a sweep varies) and ``presets`` (name of a protocol -> its fields)."""
 
     @property
     def honest(self) -> str:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from bench import modes, registry
+from bench.cells.cell import profile_for
 from bench.cells.changed_settings import is_of_pretraining, scope_and_field
 from bench.errors import ConfigError, UnknownName, short_repr, shortened
 from bench.reading.finite import not_finite
@@ -101,6 +102,27 @@ def _with(config: BaseModel, values: dict[str, Any], what: str) -> Any:
     return validated
 
 
+def profile_settings(method: type[Method], profile: str) -> dict[str, Any]:
+    """What a profile sets of a method's config, dotted paths; nothing under ``paper``."""
+    settings = {"paper": {}, "small": method.small or method.smoke, "smoke": method.smoke}
+    return dict(settings[profile])
+
+
+def profile_note(method: type[Method], config: MethodConfig, profile: str, records: int) -> str:
+    """What to know of a profile before a method is pretrained on so many recordings; empty if there is nothing.
+
+    A paper's settings are made for a larger corpus where the corpus cannot give its batch.
+    """
+    if profile == "paper" and config.pretrain.batch_for(records) < config.pretrain.batch_size:
+        return (
+            f"note: the settings of profile paper were made for far more than these {records:,} recordings; they take long "
+            f"and may learn little here. --profile {profile_for(records)} is made for this size."
+        )
+    if profile == "small" and not method.small:
+        return f"note: {method.name} has no settings for profile small; those of smoke are used."
+    return ""
+
+
 def method_config(
     method: type[Method],
     profile: str,
@@ -108,7 +130,7 @@ def method_config(
     base: MethodConfig | None = None,
     pretrained: bool = True,
 ) -> MethodConfig:
-    """The method's config: published settings, those of the smoke profile on top, the user's on top of both.
+    """The method's config: published settings, those of another profile on top, the user's on top of both.
 
     Settings of pretraining are ignored where nothing is pretrained, so that they change no key there.
 
@@ -118,7 +140,7 @@ def method_config(
     """
     known = set(fields_of(method.Config))
     pretrained = pretrained and base is None and method.implements("pretraining_loss")
-    values = dict(method.smoke) if profile == "smoke" and base is None else {}
+    values = profile_settings(method, profile) if base is None else {}
     for override in overrides:
         path = ".".join(override.path)
         if override.scope == method.name and path not in known:
@@ -130,7 +152,7 @@ def method_config(
 
 def mode_config(mode: str, profile: str, overrides: Sequence[Override] = (), method: type[Method] | None = None) -> Any:
     """The mode's config: its defaults; on top of each other the settings of its ``protocol``, where it names one, those
-    of the method's paper, those of the smoke profile, and the user's."""
+    of the method's paper, those of the profile, and the user's."""
     config: Any = modes.load(mode).Config
     known = set(fields_of(config))
     published = method.protocols.get(mode, {}) if method is not None else {}
@@ -143,7 +165,7 @@ def mode_config(mode: str, profile: str, overrides: Sequence[Override] = (), met
             overridden[path] = override.value
     protocol = overridden.get("protocol", published.get("protocol"))
     values = dict(getattr(config, "presets", {}).get(protocol, {})) if protocol is not None else {}
-    values |= published | (getattr(config, "smoke", {}) if profile == "smoke" else {}) | overridden
+    values |= published | getattr(config, profile, {}) | overridden
     validated = _with(config(), values, f"config of mode {mode}")
     for (chooser, choice), unread in getattr(config, "unread", {}).items():
         if getattr(validated, chooser) == choice and (ignored := [name for name in overridden if name in unread]):

@@ -70,7 +70,7 @@ class RunOptions:
             raise ConfigError("--recompute computes every cell and --cached-only computes none; give one of them.")
 
 
-REPLICATES: Mapping[Profile, int] = {"smoke": 3}
+REPLICATES: Mapping[Profile, int] = {"small": 3, "smoke": 3}
 """Of a run that names neither seeds nor replicates; one where a profile is not listed, because a pretraining with a paper's
 settings takes days."""
 

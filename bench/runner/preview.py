@@ -256,13 +256,14 @@ def _described(job: Job, session: Session) -> str:
 
 
 def _of_profile(cells: Sequence[Cell], session: Session) -> Iterator[str]:
-    """What the smoke profile changes."""
-    for name in dict.fromkeys(cell.method for cell in cells) if session.profile == "smoke" else ():
+    """What a profile other than ``paper`` changes."""
+    profile = session.profile
+    for name in dict.fromkeys(cell.method for cell in cells) if profile != "paper" else ():
         method = registry.load(registry.METHODS, name)
-        changed = _differences(method_config(method, "paper"), method_config(method, "smoke"))
+        changed = _differences(method_config(method, "paper"), method_config(method, profile))
         if changed and name not in session.checkpoints:
             more = f", and {len(changed) - SHOWN_CHANGES} more" if len(changed) > SHOWN_CHANGES else ""
-            yield f"profile smoke: {name}: {', '.join(changed[:SHOWN_CHANGES])}{more}"
+            yield f"profile {profile}: {name}: {', '.join(changed[:SHOWN_CHANGES])}{more}"
 
 
 def _effects(override: Override, cells: Sequence[Cell], session: Session) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ from bench.errors import ConfigError, foreign_code
 from bench.method import Corpus, Method, MethodConfig
 from bench.progress import say
 from bench.reading.method_files import typed
-from bench.runner.overrides import Override, check_offer, method_config, mode_config
+from bench.runner.overrides import Override, check_offer, method_config, mode_config, profile_note
 from bench.runner.probe import Probe, ProbeOptions
 from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.task_data import TaskData, checked_examples
@@ -383,12 +383,8 @@ class Session:
             modalities["tabular"] = self.tabular(name)
         view = SignalView(self.shown_store(name), wanted.in_pretraining, leads=LEADS, rows=rows, cache=workspace.cache)
         say(f"{spec.method.name} has no checkpoint for this config and corpus yet: it is pretrained first")
-        batch_size, n_train = spec.config.pretrain.batch_size, int(corpus.train.sum())
-        if self.profile == "paper" and spec.config.pretrain.batch_for(n_train) < batch_size:
-            say(
-                f"note: the settings of profile paper were made for far more than these {n_train:,} recordings; they take "
-                f"long and may learn little here. --profile smoke is made for this size."
-            )
+        if note := profile_note(spec.method, spec.config, self.profile, int(corpus.train.sum())):
+            say(note)
         return pretrain(
             spec,
             workspace.checkpoints,

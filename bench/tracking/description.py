@@ -120,8 +120,8 @@ def _warnings(result: Result) -> list[str]:
         notes.append(f"contamination by pretraining: {result.contamination}" + f" ({reasons})" * bool(reasons))
     if result.data != "real":
         notes.append("simulated recordings: the number says nothing about patients")
-    if result.profile == "smoke":
-        notes.append("profile smoke: short training, not comparable with a paper's number")
+    if result.profile != "paper":
+        notes.append(f"profile {result.profile}: short training, not comparable with a paper's number")
     mode = modes.facts(result.cell.mode)
     if mode.released_protocol:
         chosen = ": epoch and thresholds are chosen on the test set" if mode.looks_at_test else ""

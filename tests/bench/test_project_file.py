@@ -60,7 +60,7 @@ def test_data_of_the_file_serve_until_data_are_named(write, monkeypatch):
         ('workspaze = "x"', "unknown key of .*bench.toml 'workspaze'. Did you mean 'workspace'"),
         ("jobs = 0", "jobs = 0; expected 1 or more"),
         ("jobs = true", "jobs = True; expected a whole number"),
-        ('profile = "fast"', "profile = 'fast'; expected paper or smoke"),
+        ('profile = "fast"', "profile = 'fast'; expected paper, small or smoke"),
         ("data = 3", r"data = 3; expected a table, \[data\]"),
         ("[data]\nptbxl = 3", "data.ptbxl = 3; expected a folder"),
         ("workspace = ", "cannot be read as TOML"),

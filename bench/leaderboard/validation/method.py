@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from bench import kinds, modes, provenance, registry
+from bench.cells.cell import PROFILES
 from bench.contamination.declared import collections, relation
 from bench.errors import BenchError
 from bench.leaderboard.card_form import Card
@@ -91,12 +92,12 @@ def profile(card: Card, thorough: bool = False) -> Iterator[str]:
         try:
             if derived(card.profile) == stated:
                 continue
-            other = "smoke" if card.profile == "paper" else "paper"
+            others = [profile for profile in PROFILES if profile != card.profile]
             if foreign:
                 yield NotChecked(
                     f"{where}: other settings than profile {card.profile} has here: another version, perhaps"
                 )
-            elif derived(other) == stated:
+            elif other := next((profile for profile in others if derived(profile) == stated), None):
                 yield f"{where}: the settings are those of profile {other}, not {card.profile}"
             elif given and where == "config.method":
                 yield NotChecked("the checkpoint was given, and brings the method's config")

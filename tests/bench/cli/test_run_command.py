@@ -148,7 +148,7 @@ def test_features_are_computed_once_for_every_fraction_seed_and_task(bench, smal
         (("--set", "depth"), "expected FIELD=VALUE"),
         (("--fraction", "1.5"), "above 0, at most 1"),
         (("--fraction", "ten"), "expected a number"),
-        (("--profile", "fast"), "expected one of paper, smoke"),
+        (("--profile", "fast"), "expected one of paper, small, smoke"),
         (("--data-root", "/nowhere/at/all"), "/nowhere/at/all, which does not exist"),
         (("--data-root", "ptbxl=/nowhere/at/all"), "/nowhere/at/all does not exist"),
         (("--data-root", "ptbx=/tmp"), "unknown dataset 'ptbx'. Did you mean 'ptbxl'"),

@@ -1,11 +1,14 @@
 """Sources of a mode's settings: defaults, a named protocol, the method's paper, the smoke profile, the user."""
 
+import re
+from typing import ClassVar
+
 import pytest
 
 from bench import registry
 from bench.errors import ConfigError
 from bench.method import Method
-from bench.runner.overrides import mode_config, parse_overrides
+from bench.runner.overrides import method_config, mode_config, parse_overrides, profile_note
 
 
 class Slow(Method):
@@ -55,3 +58,44 @@ def test_errors_shorten_a_value_of_thousands_of_digits():
     with pytest.raises(ConfigError, match=r"--set kmerl\.depth=1{65}\.\.\.: ") as refused:
         parse_overrides([f"kmerl.depth={'1' * 5000}"], ["kmerl"])
     assert len(str(refused.value)) < 1000
+
+
+class Scaled(Slow):
+    """Has settings for each profile. Source: this test."""
+
+    name = "scaled"
+    smoke: ClassVar = {"pretrain.epochs": 2}
+    small: ClassVar = {"pretrain.epochs": 7, "pretrain.batch_size": 32}
+
+    def pretraining_loss(self, batch):
+        raise AssertionError
+
+
+class OnlySmoke(Scaled):
+    """Has none for the profile small. Source: this test."""
+
+    name = "only-smoke"
+    small: ClassVar = {}
+
+
+def test_small_has_its_own_settings_or_those_of_smoke_and_the_modes_published_ones():
+    epochs = {p: method_config(Scaled, p).pretrain.epochs for p in ("paper", "small", "smoke")}
+    assert epochs == {"paper": 50, "small": 7, "smoke": 2}
+    assert method_config(OnlySmoke, "small") == method_config(OnlySmoke, "smoke")
+    assert config("small") == config("paper")
+
+
+@pytest.mark.parametrize(
+    ("method", "profile", "records", "words"),
+    [
+        (Scaled, "paper", 1282, "1,282 recordings.*--profile small"),
+        (Scaled, "paper", 400, "--profile smoke"),
+        (Scaled, "paper", 100_000, ""),
+        (OnlySmoke, "small", 1282, "only-smoke has no settings for profile small; those of smoke are used"),
+        (Scaled, "small", 1282, ""),
+    ],
+)
+def test_the_profile_that_suits_a_corpus_is_proposed(method, profile, records, words):
+    note = profile_note(method, method_config(method, profile), profile, records)
+    assert bool(note) == bool(words)
+    assert re.search(words, note)

@@ -214,7 +214,10 @@ def names_option(group: str, *flags: str, metavar: str, help: str) -> Any:
 
 def mode_option(metavar: str) -> Any:
     """The option ``--mode`` of commands that train downstream."""
-    text = "zeroshot, linear, knn, finetune, scratch; layer (a linear head after each block); or a mode of a plugin."
+    text = (
+        "What is trained downstream. Nothing: zeroshot, knn. A head on the frozen encoder: linear, kshot (few labels), layer "
+        "(after each block). All weights: finetune, scratch. Also modes of plugins."
+    )
     return typer.Option("--mode", metavar=metavar, help=text, autocompletion=complete_modes)
 
 

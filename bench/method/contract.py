@@ -5,7 +5,7 @@ Implement what the method can do, and nothing else; the modes it offers follow f
 ====================  ======================================================================
 implements            offers
 ====================  ======================================================================
-``encode``            ``linear``, ``knn``, ``layer``, ``finetune``, ``scratch``
+``encode``            ``linear``, ``knn``, ``kshot``, ``layer``, ``finetune``, ``scratch``
 ``zero_shot``         ``zeroshot``
 ``fit``               ``scratch`` (a method that trains without an encoder: Cox, XGBoost)
 ``combine``           ``scratch`` (a method that trains nothing and reads finished results: an ensemble)

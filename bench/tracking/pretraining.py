@@ -76,7 +76,8 @@ class PretrainingRun:
         """Find or create the run; whether it is complete already."""
         run = run_of_checkpoint(client, experiment, facts["key"])
         if run is None:
-            name = f"{'imported' if facts.get('imported') else 'pretraining'} {facts['method']} {facts['key'][:6]}"
+            # MLflow's pages show about twenty characters of a name
+            name = f"{facts['method']} {facts['key'][:6]} {'imported' if facts.get('imported') else 'pretraining'}"
             started = self._started(facts, starts)
             run = client.create_run(experiment, started, {**tags_of_checkpoint(facts), "mlflow.runName": name})
         self.run_id = run.info.run_id

@@ -33,11 +33,15 @@ _NOT_ALLOWED = re.compile(r"[^\w\-. ]")  # mlflow would take / and : too, but re
 
 
 def run_name(result: Result) -> str:
-    """``merl · linear · ptbxl-super · 10% · seed 1 · linear.lr=0.01``: what differs between runs comes first, since MLflow's
-    pages cut long names; all labels and seed 0 are left out."""
+    """``merl 10% s1 · linear · ptbxl-super · linear.lr=0.01``: method, share of labels, seed, ... come first, since MLflow's
+    pages show about seventeen characters. All labels and seed 0 are left out; ``r1`` is the second replicate."""
     method, task, mode, *others = result.title.split(" · ")
-    others = [part for part in others if part not in ("100%", "seed 0")]
-    return redact(" · ".join([method, mode, task, *others, *set_by_hand(result)]))[:250]
+    cell = result.cell
+    if cell.seed and cell.seed in (cell.draw, cell.training):
+        others = [f"r{cell.seed}" if part == f"seed {cell.seed}" else part for part in others]
+        others = [part for part in others if part not in (f"draw {cell.seed}", f"training {cell.seed}")]
+    others = [part.replace("seed ", "s") for part in others if part not in ("100%", "seed 0")]
+    return redact(" · ".join([" ".join([method, *others]), mode, task, *set_by_hand(result)]))[:250]
 
 
 def params_of(result: Result) -> dict[str, str]:

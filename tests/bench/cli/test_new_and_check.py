@@ -66,6 +66,19 @@ def test_a_new_package_passes_at_once(bench, install, tmp_path, monkeypatch, kin
     scope["test_keeps_the_contract"]()
 
 
+def test_a_new_task_has_a_board_that_can_be_run(bench, install, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bench("new", "task", "asked", "--like", "ptbxl-rhythm")
+    install(tmp_path / "asked")
+    assert "asked" in bench("leaderboard", "list").out.split()
+    done = bench("run", "--board", "asked", "--dry-run", "--replicates", "1")
+    assert done.code == 0, done.err
+    assert [line.partition(" · 100%")[0] for line in done.out.splitlines()] == [
+        "random-resnet · asked · linear",
+        "simple-statistics · asked · linear",
+    ]
+
+
 def test_a_new_method_gets_a_row(bench, install, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     bench("new", "method", "rowed")

@@ -138,7 +138,7 @@ def test_a_checkpoint_without_a_record_of_its_training_is_no_import_and_starts_w
     write_json(final / "provenance.json", FACTS | {"weights_sha256": "0" * 64, "steps": 4, "seconds": 60})
     log_checkpoints(store, final.parent)
     _, run = run_of(store, "01d")
-    assert run.info.run_name == f"pretraining kmerl {run.data.tags['bench.checkpoint'][:6]}"
+    assert run.info.run_name == f"kmerl {run.data.tags['bench.checkpoint'][:6]} pretraining"
     assert run.info.end_time - run.info.start_time == pytest.approx(60_000, abs=1)
 
 

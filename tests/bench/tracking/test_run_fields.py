@@ -44,7 +44,11 @@ def test_the_name_of_a_run_begins_with_what_differs(complete_result):
     cell = dataclasses.replace(cell, seed=2, fraction=0.1)
     swept = complete_result.provenance | {"sweep": {"space": {"linear.epochs": "2,4"}, "setting": {"linear.epochs": 2}}}
     other = dataclasses.replace(complete_result, cell=cell, provenance=swept)
-    assert run_name(other) == "kmerl · linear · ptbxl-super · 10% · seed 2"
+    assert run_name(other) == "kmerl 10% s2 · linear · ptbxl-super"
+    replicate = dataclasses.replace(other, cell=dataclasses.replace(cell, draw=2, training=2))
+    assert run_name(replicate) == "kmerl 10% r2 · linear · ptbxl-super"
+    pretrained_again = dataclasses.replace(other, cell=dataclasses.replace(cell, seed=0, training=2))
+    assert run_name(pretrained_again) == "kmerl 10% training 2 · linear · ptbxl-super"
 
 
 CHECKPOINT = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.errors import DataError
+from tasks.mds_ed_values import BIOMETRICS, LABORATORY, VITAL_SIGNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,29 @@ DETERIORATION = (
     "mortality_stay",
 )  # fmt: skip
 """Columns of MDS-ED after ``deterioration_``; -999 is not assessable."""
+NAMED_OTHERWISE = {
+    "basophil_count": "absolute_basophil_count",
+    "eosinophil_count": "absolute_eosinophil_count",
+    "lymphocyte_count": "absolute_lymphocyte_count",
+    "alt": "alanine_aminotransferase_(alt)",
+    "ast": "asparate_aminotransferase_(ast)",
+    "bilirubin_direct": "bilirubin,_direct",
+    "bilirubin_total": "bilirubin,_total",
+    "crp": "c-reactive_protein",
+    "calcium": "calcium,_total",
+    "creatine_kinase": "creatine_kinase_(ck)",
+    "ck_mb": "creatine_kinase,_mb_isoenzyme",
+    "fibrinogen": "fibrinogen,_functional",
+    "inr": "inr(pt)",
+    "platelets": "platelet_count",
+}
+"""Laboratory value -> its name in MDS-ED's columns, where that is another one (its own spelling)."""
+MDS_VALUES = {
+    **{name: f"labvalues_{NAMED_OTHERWISE.get(name, name)}_first" for name in LABORATORY},
+    **{name: f"vitals_{name}_first" for name in VITAL_SIGNS},
+    **{name: f"biometrics_{name}" for name in BIOMETRICS},
+}
+"""Our column -> that of MDS-ED, which has mean, median, least, largest, last value and course as well."""
 MDS_COLUMNS = ("general_subject_id", "general_data", "general_strat_fold", "general_ecg_no_within_stay")
 NOT_ASSESSABLE = -999.0
 
@@ -105,8 +129,8 @@ def diagnoses(path: Path, chunks: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def outcomes(path: Path, chunks: Iterable[pd.DataFrame], records: pd.DataFrame) -> pd.DataFrame:
-    """MDS-ED by study: each of :data:`DETERIORATION` as float32, NaN where unknown, and ``mds_fold``: 0-17 train, 18
-    validates and 19 tests, of the last two only the first ECG of a stay; -1 for any other.
+    """MDS-ED by study: each of :data:`DETERIORATION` and :data:`MDS_VALUES` as float32, NaN where unknown, and ``mds_fold``:
+    0-17 train, 18 validates and 19 tests, of the last two only the first ECG of a stay; -1 for any other.
 
     ``general_data`` is the row number in MIMIC-IV-ECG's list, not a study.
 
@@ -134,6 +158,9 @@ def outcomes(path: Path, chunks: Iterable[pd.DataFrame], records: pd.DataFrame) 
     fold = table["general_strat_fold"].fillna(-1).astype("int64")
     first = table["general_ecg_no_within_stay"].eq(0)
     columns["mds_fold"] = fold.where((fold < 18) | first, -1).to_numpy()
+    for name, column in MDS_VALUES.items():
+        values = table[column].astype("float32")
+        columns[name] = values.where(np.isfinite(values) & (values != NOT_ASSESSABLE)).to_numpy()
     return pd.DataFrame(columns, index=pd.Index(records.index[inside], name="record_id"))
 
 

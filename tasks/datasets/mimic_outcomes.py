@@ -18,6 +18,7 @@ from tasks.datasets.mimic_companions import (
     MDS_COLUMNS,
     MDS_FILE,
     MDS_FOLDERS,
+    MDS_VALUES,
     MEASURED,
     diagnoses,
     intervals,
@@ -99,6 +100,24 @@ class MIMICOutcomes(MIMICIVECG):
             death within so many days, likewise.
         ``mortality_stay``
             death in the stay, likewise.
+        ``basophil_count``, ``eosinophil_count``, ``lymphocyte_count``, ``alt``, ``albumin``, ``alkaline_phosphatase``
+            first laboratory values within 90 minutes of arrival, NaN if not measured or without MDS-ED.
+        ``ast``, ``bands``, ``base_excess``, ``basophils``, ``bicarbonate``, ``bilirubin_direct``, ``bilirubin_total``
+            likewise.
+        ``crp``, ``calcium``, ``carboxyhemoglobin``, ``chloride``, ``creatine_kinase``, ``ck_mb``, ``creatinine``
+            likewise.
+        ``eosinophils``, ``fibrinogen``, ``free_calcium``, ``glucose``, ``hematocrit``, ``hemoglobin``, ``inr``
+            likewise.
+        ``lactate``, ``lymphocytes``, ``magnesium``, ``neutrophils``, ``oxygen_saturation``, ``pt``, ``ptt``
+            likewise.
+        ``phosphate``, ``platelets``, ``potassium``, ``rdw``, ``red_blood_cells``, ``sodium``, ``troponin_t``
+            likewise.
+        ``urea_nitrogen``, ``white_blood_cells``, ``pco2``, ``ph``
+            likewise.
+        ``temperature``, ``heartrate``, ``resprate``, ``o2sat``, ``sbp``, ``dbp``
+            first vital signs, likewise.
+        ``bmi``, ``weight``, ``height``
+            of the nearest date, likewise.
         ``icd_fold``, ``strat_fold``, ``mds_fold``
             0 to 19: the publishers', of patients; 18 validates, 19 tests. -1 for a recording that takes no part.
         """
@@ -117,13 +136,13 @@ class MIMICOutcomes(MIMICIVECG):
         emergency = find_companion(self.root, MDS_FILE, MDS_FOLDERS)
         columns: dict[str, Any] = {**joined, **measured}
         if emergency is None:
-            columns |= {name: np.full(len(records), np.nan, np.float32) for name in DETERIORATION}
+            columns |= {name: np.full(len(records), np.nan, np.float32) for name in (*DETERIORATION, *MDS_VALUES)}
             columns["mds_fold"] = np.full(len(records), -1)
             self.findings.remark(
                 f"{MDS_FILE} is not available: no recording has an outcome of the emergency department"
             )
         else:
-            wanted = (*MDS_COLUMNS, *(f"deterioration_{name}" for name in DETERIORATION))
+            wanted = (*MDS_COLUMNS, *(f"deterioration_{name}" for name in DETERIORATION), *MDS_VALUES.values())
             table = outcomes(emergency, self._read(emergency, wanted), records).reindex(records.index)
             columns |= {**table, "mds_fold": table["mds_fold"].fillna(-1).astype("int64")}
         return records.assign(**columns)

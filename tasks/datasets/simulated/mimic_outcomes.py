@@ -13,7 +13,7 @@ import numpy as np
 
 from tasks.datasets.challenge_files import new_root
 from tasks.datasets.file_constants import MIMIC_MEASUREMENTS, MIMIC_RECORD_LIST
-from tasks.datasets.mimic_companions import DETERIORATION, ICD_FILE, ICD_FOLDERS, MDS_FILE, MDS_FOLDERS
+from tasks.datasets.mimic_companions import DETERIORATION, ICD_FILE, ICD_FOLDERS, MDS_FILE, MDS_FOLDERS, MDS_VALUES
 from tasks.datasets.simulated.mimic import simulate_mimic
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ _CODES = {
     "bundle": ["I447", "I509"],
 }
 """Part of a statement -> discharge codes."""
+_NORMAL = np.linspace(1.0, 150.0, len(MDS_VALUES))
+"""The middle of each value; two in five are not measured."""
 _ICD_HEADING = (
     "file_name,study_id,subject_id,ecg_time,ed_stay_id,ed_hadm_id,hosp_hadm_id,ed_diag_ed,ed_diag_hosp,hosp_diag_hosp,"
     "all_diag_hosp,all_diag_all,gender,age,anchor_year,anchor_age,dod,ecg_no_within_stay,ecg_taken_in_ed,ecg_taken_in_hosp,"
@@ -63,6 +65,10 @@ def simulate_outcomes(destination: Path, n_records: int = 1000, seed: int = 0) -
             if row % 4 != 3:
                 risk = 0.15 + 0.5 * ("infarct" in statements[study])
                 values = ["-999" if rng.random() < 0.1 else f"{float(rng.random() < risk)}" for _ in DETERIORATION]
+                measured_values = np.where(
+                    rng.random(len(_NORMAL)) < 0.4, np.nan, _NORMAL * rng.uniform(0.8, 1.2, len(_NORMAL))
+                )
+                values += ["" if np.isnan(value) else f"{value:.4g}" for value in measured_values]
                 mds.append(f"{subject},{row},{fold},{number},{','.join(values)}")
         for folder, file, lines in ((ICD_FOLDERS[0], ICD_FILE, icd), (MDS_FOLDERS[0], MDS_FILE, mds)):
             (root / folder).mkdir()
@@ -71,7 +77,8 @@ def simulate_outcomes(destination: Path, n_records: int = 1000, seed: int = 0) -
 
 def _mds_heading() -> str:
     general = "general_subject_id,general_data,general_strat_fold,general_ecg_no_within_stay"
-    return ",".join([general, *(f"deterioration_{name}" for name in DETERIORATION)])
+    values = [f'"{column}"' if "," in column else column for column in MDS_VALUES.values()]
+    return ",".join([general, *(f"deterioration_{name}" for name in DETERIORATION), *values])
 
 
 def _vary(measured: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

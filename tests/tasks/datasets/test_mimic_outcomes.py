@@ -12,6 +12,7 @@ from bench.contamination.declared import relation
 from bench.errors import DataError
 from tasks.datasets.mimic_companions import ICD_FILE, MDS_FILE, chapters_of, icd_labels
 from tasks.datasets.mimic_outcomes import MIMICOutcomes
+from tasks.mds_ed_values import MDSBiometrics, MDSLaboratory, MDSVitalSigns
 from tasks.mimic_outcomes import (
     MDSDeterioration,
     MDSIntensiveCare,
@@ -88,6 +89,24 @@ def test_outcomes_are_joined_by_row_and_minus_999_is_unknown(simulated, records)
     assert examples.targets.dtype == np.float32 and np.isnan(examples.targets).any()
     assert set(np.unique(examples.targets[~np.isnan(examples.targets)])) == {0, 1}
     assert MDSIntensiveCare().examples(records).targets.shape[1] == 2
+
+
+def test_values_that_were_not_measured_are_unknown(simulated, records):
+    """MDS-ED's own names of columns, among them one with a comma and one that is misspelt there."""
+    raw = pd.read_csv(next(simulated.rglob(MDS_FILE))).set_index("general_data")
+    assert {"labvalues_bilirubin,_direct_first", "labvalues_asparate_aminotransferase_(ast)_first"} <= set(raw.columns)
+    for task, n in ((MDSLaboratory, 45), (MDSVitalSigns, 6), (MDSBiometrics, 3)):
+        examples = task().examples(records)
+        assert examples.targets.shape[1] == n and np.isnan(examples.targets).any()
+    rows = raw.index.to_numpy()
+    for ours, theirs in (
+        ("bilirubin_direct", "labvalues_bilirubin,_direct_first"),
+        ("ast", "labvalues_asparate_aminotransferase_(ast)_first"),
+        ("sbp", "vitals_sbp_first"),
+        ("bmi", "biometrics_bmi"),
+    ):
+        np.testing.assert_allclose(records[ours].iloc[rows], raw[theirs], rtol=1e-6)
+    assert records["sodium"].drop(records.index[rows]).isna().all()
 
 
 def test_hidden_ages_and_missing_sex_take_no_part(records):

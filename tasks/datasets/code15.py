@@ -1,4 +1,4 @@
-"""CODE-15 %, as its authors publish it on Zenodo: eighteen HDF5 parts and a table; also together with CODE-test."""
+"""CODE-15 %, as its authors publish it on Zenodo: eighteen HDF5 parts and a table."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from bench.dataset import Publication, RecordFile, path_inside
+from bench.dataset import RecordFile, path_inside
 from bench.errors import DataError
 from bench.signals.array_rows import hdf5_rows
-from tasks.datasets.code_test import CODETest
-from tasks.datasets.folds import balanced_folds, fold_roles
+from tasks.datasets.folds import balanced_folds, fold_roles, linked_patients
 from tasks.datasets.pretraining_rows import outside_every_test
 from tasks.datasets.telehealth import FINDINGS, FOLLOW_UP, TelehealthDataset, flags, followed, on_zenodo, person
 
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 class CODE15(TelehealthDataset):
     """345,779 recordings of 233,770 patients with six findings, normality and follow-up (CODE-15 %)."""
 
-    # Ribeiro et al., Nature Communications 11:1760, 2020; Lima et al., Nature Communications 12:5117, 2021. The columns
-    # nn_predicted_age (a network's answer) is not read. Some recordings occur under two patients.
+    # Ribeiro et al., Nature Communications 11:1760, 2020; Lima et al., Nature Communications 12:5117, 2021. Some recordings
+    # occur under two patients.
     name = "code15"
     title = "CODE-15 %"
     url = "https://zenodo.org/records/4916206"
@@ -42,9 +41,7 @@ class CODE15(TelehealthDataset):
         "Get the files (48 GB, 66 GB more unpacked) with: bench data download code15; or some of them: bench data download "
         "code15 --only exams.csv --only exams_part0.zip (from https://zenodo.org/records/4916206)"
     )
-    publication: ClassVar[Publication | None] = on_zenodo(
-        "code15", title, "1.0.0", "4916206", "exams.csv", "exams_part*.zip"
-    )
+    publication = on_zenodo("code15", title, "1.0.0", "4916206", "exams.csv", "exams_part*.zip")
     full_size: ClassVar[dict[str, int]] = {"1.0.0": 345_779}
     aliases: ClassVar[tuple[str, ...]] = ("code-15", "code15%")
     overlaps: ClassVar = {"code-full": "a sample of its patients"}
@@ -59,7 +56,7 @@ class CODE15(TelehealthDataset):
 
     def version(self) -> str:
         n_records = len(self._exams())
-        return "1.0.0" if n_records == CODE15.full_size["1.0.0"] else f"1.0.0 ({n_records:,} records of it)"
+        return "1.0.0" if n_records == self.full_size["1.0.0"] else f"1.0.0 ({n_records:,} records of it)"
 
     def records(self) -> pd.DataFrame:
         """Metadata of the exams whose part is available, index ``record_id`` (the exam).
@@ -75,7 +72,8 @@ class CODE15(TelehealthDataset):
         ``part``
             the HDF5 file.
         ``fold``
-            1 to 10: ours, of patients, balanced by finding, normality, sex and age group.
+            1 to 10: ours, of patients, balanced by finding, normality, sex and age group. Patients who share a copy of a
+            recording are in one fold: the age that the publisher's network predicted for it is the same to all digits.
         """
         import pandas as pd
 
@@ -97,7 +95,8 @@ class CODE15(TelehealthDataset):
         rows = zip(*findings.values(), strict=True)
         labels = [[name for name, flag in zip(FINDINGS, row, strict=True) if flag] for row in rows]
         labels = [some or [f"normal {normal}"] for some, normal in zip(labels, records["normal"], strict=True)]
-        records["fold"] = balanced_folds(records, labels, "code15")
+        together = linked_patients(records["patient_id"].tolist(), exams["nn_predicted_age"].str.strip().tolist())
+        records["fold"] = balanced_folds(records.assign(patient_id=together), labels, "code15")
         both = int((said_normal & any_finding.astype(bool)).sum())
         lacking = self._lacking(self._table(self.root / "exams.csv", ("trace_file",)))
         if lacking:
@@ -133,7 +132,17 @@ class CODE15(TelehealthDataset):
         simulate_code15(destination, n_records=n_records, seed=seed)
 
     def _exams(self) -> pd.DataFrame:
-        columns = ("exam_id", "age", "is_male", *FINDINGS, "patient_id", *FOLLOW_UP, "normal_ecg", "trace_file")
+        columns = (
+            "exam_id",
+            "age",
+            "is_male",
+            "nn_predicted_age",
+            *FINDINGS,
+            "patient_id",
+            *FOLLOW_UP,
+            "normal_ecg",
+            "trace_file",
+        )
         table = self._table(self.root / "exams.csv", columns)
         lacking = self._lacking(table)
         return table[~table["trace_file"].isin(lacking).to_numpy(bool)]
@@ -142,71 +151,3 @@ class CODE15(TelehealthDataset):
         """The parts that are not available. A path that leaves the folder is not among them: it is refused later."""
         parts = sorted(part for part in table["trace_file"].unique() if "/" not in part and "\\" not in part)
         return [part for part in parts if not (self.root / part).is_file()]
-
-
-class CODE15WithTest(CODE15):
-    """CODE-15 % to train on and CODE-test, whose folder lies next to CODE-15's or in it, to test on."""
-
-    # Prepared separately, 34 GB for all of CODE-15: recordings of two publications in one store.
-    name = "code15-with-test"
-    title = "CODE-15 % with CODE-test"
-    url = CODETest.url
-    citation = CODETest.citation
-    fetch = (
-        "Get the files with: bench data download code15, and: bench data download code-test, into two folders of these "
-        "names, next to each other (from https://zenodo.org/records/4916206 and https://zenodo.org/records/3765780)"
-    )
-    publication = None
-    reads_files_of = "code15"
-    full_size: ClassVar[dict[str, int]] = {"1.0.0 with 1.0.3": 345_779 + 827}
-    aliases: ClassVar[tuple[str, ...]] = ()
-    overlaps: ClassVar = {
-        "code15": "all of it is part of this",
-        "code-test": "all of it is part of this",
-        "code-full": "a sample of its patients",
-    }
-
-    def check(self) -> None:
-        super().check()
-        self._test.check()
-
-    def index_files(self) -> list[Path]:
-        return [*super().index_files(), *self._test.index_files()]
-
-    def version(self) -> str:
-        return f"{super().version()} with {self._test.version()}"
-
-    def records(self) -> pd.DataFrame:
-        """CODE-15's columns for both; of CODE-test's recordings ``normal``, ``years`` and ``event`` are NaN, ``fold`` is 0.
-
-        ``role``
-            ``train`` and ``validation`` (folds 1-9 and 10 of CODE-15), ``test`` (CODE-test).
-        """
-        import pandas as pd
-
-        train, test = super().records(), self._test.records()
-        records = pd.concat([train, test.assign(part="", fold=0)])
-        fold = records["fold"]
-        return records.assign(role=np.where(fold == 0, "test", np.where(fold == 10, "validation", "train")))
-
-    def files(self, records: pd.DataFrame, rate: int | None = None) -> list[RecordFile]:
-        test = records["role"] == "test"
-        files = {f.record_id: f for f in (*super().files(records[~test]), *self._test.files(records[test]))}
-        return [files[record] for record in records.index]
-
-    @classmethod
-    def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:
-        return outside_every_test([records["role"]])
-
-    @classmethod
-    def simulate(cls, destination: Path, n_records: int, seed: int = 0) -> None:
-        from tasks.datasets.simulated.code15 import simulate_code15, simulate_code_test
-
-        n_test = max(1, n_records // 5)
-        simulate_code15(destination, n_records=n_records - n_test, seed=seed)
-        simulate_code_test(destination / CODETest.name, n_records=n_test, seed=seed + 1)
-
-    @property
-    def _test(self) -> CODETest:
-        inside = self.root / CODETest.name
-        return CODETest(inside if inside.is_dir() else self.root.parent / CODETest.name)

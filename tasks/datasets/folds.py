@@ -46,6 +46,29 @@ def balanced_folds(records: pd.DataFrame, labels: Sequence[Iterable[str]], salt:
     return np.array([fold_of[patient] for patient in records["patient_id"]], np.int64)
 
 
+def linked_patients(patients: Sequence[str], fingerprints: Sequence[str]) -> list[str]:
+    """For each record the first of the patients, in alphabetical order, who are linked to its own by records alike.
+
+    Args:
+        patients: of each record.
+        fingerprints: of each record; equal ones are of copies of one recording. ``""`` is unknown.
+    """
+    of: dict[str, str] = {}
+
+    def first(patient: str) -> str:
+        while of.setdefault(patient, patient) != patient:
+            of[patient] = of[of[patient]]
+            patient = of[patient]
+        return patient
+
+    owners: dict[str, str] = {}
+    for patient, fingerprint in zip(patients, fingerprints, strict=True):
+        owner = owners.setdefault(fingerprint, patient) if fingerprint else patient
+        low, high = sorted((first(patient), first(owner)))
+        of[high] = low
+    return [first(patient) for patient in patients]
+
+
 def fold_roles(fold: pd.Series, validation: Sequence[int] = (9,), test: Sequence[int] = (10,)) -> pd.Series:
     """``train``, ``validation`` or ``test`` of folds 1 to 10; 0 is in none."""
     role_of = {0: "", **dict.fromkeys(validation, "validation"), **dict.fromkeys(test, "test")}

@@ -30,7 +30,6 @@ QUICK = ["pretrain.epochs=1", "width=8", "linear.epochs=2"]
         ("zzu-disease", "macro_auroc"),
         ("incart-rhythm", "macro_auroc"),
         ("mds-ed-icu", "macro_auroc"),
-        ("mds-ed-vitals", "pearson_r"),
         ("icbeb-identification", "accuracy"),
         ("ptbxl-identification", "accuracy"),
     ],

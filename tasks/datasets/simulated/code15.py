@@ -1,8 +1,8 @@
 """The simulated CODE-15 %, CODE-test and SaMi-Trop: HDF5 rows padded with zeros, tables in the publisher's spelling.
 
 Among them are the oddities of the real ones: exams in another order than in their part, a last row of zeros with the
-number 0, recordings of 2,934 and of 4,096 samples, an empty follow-up, exams that are neither normal nor have a finding,
-other orders of leads and labels in CODE-test, and float64 in SaMi-Trop.
+number 0, recordings of 2,934 and of 4,096 samples, one tracing under two patients, an empty follow-up, exams that are
+neither normal nor have a finding, other orders of leads and labels in CODE-test, and float64 in SaMi-Trop.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from tasks.datasets.simulated.people import SimulatedPerson, draw_person, patien
 FS, SAMPLES, SHORT = 400, 4096, 2934
 PER_PART = 400
 HEADINGS = "exam_id,age,is_male,nn_predicted_age,1dAVb,RBBB,LBBB,SB,ST,AF,patient_id,death,timey,normal_ecg,trace_file"
+COPIED = (5, 12)
+"""Two exams of different patients with one tracing."""
 TEST_LEADS = (0, 1, 2, 4, 5, 3, 6, 7, 8, 9, 10, 11)
 """I II III aVL aVF aVR V1-V6, as places in the standard order."""
 FINDINGS = {
@@ -88,6 +90,8 @@ def simulate_code15(destination: Path, n_records: int = 1000, seed: int = 0) -> 
             patients = [_exam(rng, people[owners[row]], drawn[row], owners[row] != row) for row in members]
             lengths = [SHORT if row % 5 < 3 else SAMPLES for row in members]
             rows = np.concatenate([_tracings(patients, lengths, wave_rng), np.zeros((1, SAMPLES, 12), np.float32)])
+            if set(COPIED) <= set(members):
+                rows[COPIED[1]] = rows[COPIED[0]]
             exam_ids = np.array([*(numbers[row] for row in members), 0], np.int64)
             _write(root / f"exams_part{part}.hdf5", rows, exam_id=exam_ids)
             for row in members:
@@ -100,10 +104,11 @@ def _line(
     rng: np.random.Generator, exam: int, person: SimulatedPerson, owner: int, findings: list[str], row: int, part: int
 ) -> str:
     followed = row % 3 != 0  # a third has no follow-up
+    predicted = 61.25 if row in COPIED else person.age + 3 * rng.standard_normal()
     died = rng.random() < (0.3 if findings else 0.1)
     years = float(rng.uniform(0.05, 7.0))
     values = [
-        exam, int(person.age), not person.female, f"{person.age + 3 * rng.standard_normal():.6f}",
+        exam, int(person.age), not person.female, f"{predicted:.6f}",
         *(name in findings for name in FINDINGS), 500_000 + owner, died if followed else "",
         f"{years:.6f}" if followed else "", not findings and row % 2 == 0, f"exams_part{part}.hdf5",
     ]  # fmt: skip

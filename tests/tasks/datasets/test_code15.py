@@ -20,8 +20,10 @@ from bench.signals.leads import LEADS
 from bench.splitting.split import load_split
 from bench.splitting.verify import check_split
 from tasks.code15 import CODE15Age, CODE15Findings, CODE15Normal, CODE15Survival, CODETestFindings, SaMiTropSurvival
-from tasks.datasets.code15 import CODE15, CODE15WithTest
+from tasks.datasets.code15 import CODE15
+from tasks.datasets.code15_with_test import CODE15WithTest
 from tasks.datasets.code_test import TEST_ORDER, CODETest
+from tasks.datasets.folds import balanced_folds, linked_patients
 from tasks.datasets.sami_trop import SaMiTrop
 from tasks.datasets.telehealth import FINDINGS
 
@@ -107,6 +109,26 @@ def test_patients_are_in_one_fold(code15):
     assert (records.groupby("patient_id")["fold"].nunique() == 1).all()
     split = load_split("code15")
     assert check_split("code15", split, CODE15Findings().examples(records), "simulated").verdict == "simulated"
+
+
+def test_patients_who_share_a_copy_of_a_recording_are_in_one_fold(code15, monkeypatch):
+    dataset, records = code15
+    signals = {file.record_id: CODE15.read(file).signal.tobytes() for file in dataset.files(records)}
+    copies = pd.Series(signals)[lambda some: some.duplicated(keep=False)].index
+    assert len(copies) == 2 and records.loc[copies, "patient_id"].nunique() == 2
+    assert records.loc[copies, "fold"].nunique() == 1
+    folds = []
+    for salt in "abcdefgh":  # by chance they would be in one fold once in ten times
+        monkeypatch.setattr(
+            "tasks.datasets.code15.balanced_folds", lambda r, some, _, salt=salt: balanced_folds(r, some, salt)
+        )
+        folds.append(dataset.records().loc[copies, "fold"].nunique())
+    assert folds == [1] * 8
+
+
+def test_patients_are_linked_through_others():
+    assert linked_patients(["c", "b", "b", "a", "d"], ["1", "1", "2", "2", ""]) == ["a", "a", "a", "a", "d"]
+    assert linked_patients(["x", "y"], ["", ""]) == ["x", "y"]
 
 
 def test_parts_that_are_not_there_leave_their_exams_out(copied):

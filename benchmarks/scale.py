@@ -4,9 +4,10 @@
 
 Needs no data. Recordings are simulated ones under many ids (prepare, fingerprints) or sparse files that are read as zeros
 (batches, features); features and labels are random. Each stage runs in a separate process at three sizes, so that its peak
-memory is its own. ``seconds`` are those of the clock, ``cpu`` those of all its processes; the fitted power says how the cost
-grows (1 is linear). ``peak`` is memory that no file backs (features, labels and stores are mapped files, which the system
-drops when memory is short).
+memory is its own. The stages ``plan`` and ``prepare`` of CSN and CODE-15 % have the size of these publications instead of
+``--records``: planning reads as many headers, or rows of a table, cuts folds and makes the targets. ``seconds`` are those of
+the clock, ``cpu`` those of all its processes; the fitted power says how the cost grows (1 is linear). ``peak`` is memory that
+no file backs (features, labels and stores are mapped files, which the system drops when memory is short).
 
 The last table states hours for ``--records`` recordings: on this machine, from the largest size measured and its power, and
 on a node with 64 cores and 8 GPUs by a model. The model divides the processor time of stages that share their work among
@@ -47,12 +48,65 @@ class Stage:
     shares: tuple[float, float, float]
     node: str
     bound: str
+    records: int | None = None  # of the publication; --records if None
+    dataset: str = "mimic-iv-ecg"
 
 
-def prepare(n: int, folder: Path, options: argparse.Namespace, workers: int | None = None) -> None:
+def prepare(
+    n: int, folder: Path, options: argparse.Namespace, workers: int | None = None, name: str = "mimic-iv-ecg"
+) -> None:
     from bench.signals.build_store import prepare as build
 
-    build(_repeated(n, options), folder / "store", workers=workers or options.threads)
+    build(_repeated(n, options, name), folder / "store", workers=workers or options.threads)
+
+
+def prepare_csn(n: int, folder: Path, options: argparse.Namespace) -> None:
+    prepare(n, folder, options, name="csn")
+
+
+def prepare_code15(n: int, folder: Path, options: argparse.Namespace) -> None:
+    prepare(n, folder, options, name="code15")
+
+
+def plan_csn(n: int, folder: Path, options: argparse.Namespace) -> None:
+    """The headers of a simulated cohort under ``n`` names."""
+    import shutil
+
+    headers = sorted((options.cohort / "csn").rglob("JS*.hea"))
+    shutil.copy(options.cohort / "csn" / "ConditionNames_SNOMED-CT.csv", folder)
+    for k in range(n):
+        to = folder / "WFDBRecords" / f"{k // 1000:03d}" / f"JS{k:05d}.hea"
+        to.parent.mkdir(parents=True, exist_ok=True)
+        header = headers[k % len(headers)]
+        to.write_text(header.read_text().replace(header.stem, to.stem))
+    _plan("csn", folder)
+
+
+def plan_code15(n: int, folder: Path, options: argparse.Namespace) -> None:
+    """A table of ``n`` exams of as many patients as the published one has in proportion; its parts are empty files."""
+    heading, *lines = (options.cohort / "code15" / "exams.csv").read_text().splitlines()
+    rows = [line.split(",") for line in lines]
+    owner = heading.split(",").index("patient_id")
+    with open(folder / "exams.csv", "w", encoding="ascii") as file:
+        file.write(heading + "\n")
+        for k in range(n):
+            row = list(rows[k % len(rows)])
+            row[0], row[owner], row[-1] = str(k + 1), str(k * 233_770 // 345_779), f"exams_part{k // 20_001}.hdf5"
+            row[heading.split(",").index("nn_predicted_age")] = f"{20 + 60 * k / n:.6f}"
+            file.write(",".join(row) + "\n")
+    for part in range(n // 20_001 + 1):
+        (folder / f"exams_part{part}.hdf5").touch()
+    _plan("code15", folder)
+
+
+def _plan(name: str, folder: Path) -> None:
+    """Records, targets and partition of a dataset's task of the same name."""
+    from bench import registry
+    from bench.splitting.split import load_split
+
+    records = registry.load(registry.DATASETS, name)(folder).records()
+    task = registry.load(registry.TASKS, name)()
+    load_split(task.split).partition(task.examples(records))
 
 
 def prepare_in_one_process(n: int, folder: Path, options: argparse.Namespace) -> None:
@@ -144,6 +198,10 @@ STAGES = {
     "prepare": Stage(prepare, (1 / 1024, 1 / 256, 1 / 64), "cores", "reading and decompressing files"),
     "prepare, one worker": Stage(prepare_in_one_process, (1 / 1024, 1 / 512, 1 / 256), "cores", "the same"),
     "prepare, killed": Stage(prepare_after_a_kill, (1 / 1024, 1 / 512, 1 / 256), "cores", "the same"),
+    "plan csn": Stage(plan_csn, (1 / 16, 1 / 4, 1), "one", "reading headers", 45_152, "csn"),
+    "plan code15": Stage(plan_code15, (1 / 16, 1 / 4, 1), "one", "balancing folds", 345_779, "code15"),
+    "prepare csn": Stage(prepare_csn, (1 / 64, 1 / 16, 1 / 8), "cores", "reading files", 45_152, "csn"),
+    "prepare code15": Stage(prepare_code15, (1 / 512, 1 / 128, 1 / 32), "cores", "reading HDF5", 345_779, "code15"),
     "fingerprints": Stage(fingerprints, (1 / 1024, 1 / 256, 1 / 64), "cores", "filters"),
     "contamination": Stage(contamination, (1 / 64, 1 / 16, 1 / 4), "one", "search in the tree"),
     "batches": Stage(batches, (1 / 64, 1 / 16, 1), "cores", "memory bandwidth"),
@@ -190,10 +248,10 @@ def _prints(n: int, seed: int):
     return Fingerprints(values.reshape(-1), np.arange(n + 1, dtype=np.int64) * length)
 
 
-def _dataset(options: argparse.Namespace):
+def _dataset(options: argparse.Namespace, name: str = "mimic-iv-ecg"):
     from bench import registry
 
-    return registry.load(registry.DATASETS, "mimic-iv-ecg")(options.cohort)
+    return registry.load(registry.DATASETS, name)(options.cohort / name)
 
 
 def _store(folder: Path, options: argparse.Namespace):
@@ -202,13 +260,13 @@ def _store(folder: Path, options: argparse.Namespace):
     return build(_dataset(options), folder / "store")
 
 
-def _repeated(n: int, options: argparse.Namespace):
+def _repeated(n: int, options: argparse.Namespace, name: str = "mimic-iv-ecg"):
     """The dataset with its recordings under ``n`` ids."""
     import pandas as pd
 
     from bench.dataset import RecordFile
 
-    base = _dataset(options)
+    base = _dataset(options, name)
     records = base.records()
     files = base.files(records)
     ids = [f"r{k}" for k in range(n)]
@@ -218,7 +276,7 @@ def _repeated(n: int, options: argparse.Namespace):
             return records.iloc[np.arange(n) % len(records)].set_axis(pd.Index(ids, name=records.index.name))
 
         def files(self, records, rate=None) -> list[RecordFile]:
-            return [RecordFile(k, files[i % len(files)].path, {}) for i, k in enumerate(ids)]
+            return [RecordFile(k, files[i % len(files)].path, files[i % len(files)].facts) for i, k in enumerate(ids)]
 
     return Repeated(base.root)
 
@@ -279,14 +337,17 @@ def main() -> None:
     table = []
     with tempfile.TemporaryDirectory() as folder:
         options.cohort = Path(folder) / "files"
-        if any(name.startswith(("prepare", "fingerprints")) for name in chosen):
+        for dataset in {
+            STAGES[name].dataset for name in chosen if name.startswith(("plan", "prepare", "fingerprints"))
+        }:
             from bench import registry
 
-            registry.load(registry.DATASETS, "mimic-iv-ecg").simulate(options.cohort, 200, 0)
+            registry.load(registry.DATASETS, dataset).simulate(options.cohort / dataset, 200, 0)
         for name in chosen:
             stage = STAGES[name]
             shares = (*stage.shares[:2], 1.0) if options.largest else stage.shares
-            sizes = [max(64, round(share * options.records)) for share in shares]
+            records = stage.records or options.records
+            sizes = [max(64, round(share * records)) for share in shares]
             runs = []
             for n in sizes:
                 runs.append(in_a_process(name, n, options))
@@ -297,7 +358,7 @@ def main() -> None:
                     flush=True,
                 )
             power = float(np.polyfit(np.log(sizes), np.log([run["cpu"] for run in runs]), 1)[0])
-            grown = (options.records / sizes[-1]) ** max(power, 1.0)
+            grown = (records / sizes[-1]) ** max(power, 1.0)
             hours, cpu = (runs[-1][key] * grown / 3600 for key in ("seconds", "cpu"))
             peak = max(run["peak"] for run in runs)
             rate, node = sizes[-1] / runs[-1]["seconds"], hours_on_a_node(stage, cpu, hours)

@@ -44,6 +44,7 @@ class CODE15(TelehealthDataset):
     publication = on_zenodo("code15", title, "1.0.0", "4916206", "exams.csv", "exams_part*.zip")
     full_size: ClassVar[dict[str, int]] = {"1.0.0": 345_779}
     aliases: ClassVar[tuple[str, ...]] = ("code-15", "code15%")
+    format_version = 2
     overlaps: ClassVar = {"code-full": "a sample of its patients"}
 
     def check(self) -> None:

@@ -31,6 +31,7 @@ class CODE15WithTest(TrainAndTest):
     )
     reads_files_of = "code15"
     trains, tests = "code15", "code-test"
+    format_version = 2
     full_size: ClassVar[dict[str, int]] = {"1.0.0 with 1.0.3": 345_779 + 827}
     overlaps: ClassVar = {
         "code15": "all of it is part of this",

@@ -66,6 +66,7 @@ class MIMICOutcomes(MIMICIVECG):
         "symile-mimic": "its ECGs are of MIMIC-IV-ECG",
     }
     partition_rules = ()
+    format_version = 2
     subgroups = ("age", "sex")
     simulated_records = 1000
 

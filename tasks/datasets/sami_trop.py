@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 class SaMiTrop(TelehealthDataset):
     """1,631 recordings of 1,631 patients with Chagas cardiomyopathy, followed for up to 3.4 years (SaMi-Trop)."""
 
-    # Cardoso et al., BMJ Open 6:e011181, 2016. A normal ECG here is no healthy control: all patients have the disease.
+    # Cardoso et al., BMJ Open 6:e011181, 2016. A normal ECG here is no healthy control: all patients have the disease. Each
+    # recording is tested in one of the task's folds, so that no part may be set aside for pretraining: results after
+    # pretraining on it are stamped "test records".
     name = "sami-trop"
     title = "SaMi-Trop"
     url = "https://zenodo.org/records/4905618"

@@ -32,6 +32,9 @@ QUICK = ["pretrain.epochs=1", "width=8", "linear.epochs=2"]
         ("mds-ed-icu", "macro_auroc"),
         ("icbeb-identification", "accuracy"),
         ("ptbxl-identification", "accuracy"),
+        pytest.param("cpsc-extra", "macro_auroc", marks=pytest.mark.slow),
+        pytest.param("ningbo", "macro_auroc", marks=pytest.mark.slow),
+        pytest.param("ptbxl-sex", "accuracy", marks=pytest.mark.slow),
     ],
 )
 def test_a_task_of_each_dataset_is_scored(source, task, metric):
@@ -67,7 +70,26 @@ def test_a_dataset_serves_as_a_corpus(source, corpus):
     assert report.results[0].checkpoint["corpus"]["dataset"] == corpus
 
 
-@pytest.mark.parametrize("dataset", ["ptbxl", "cpsc2018", "csn", "mimic-iv-ecg", "chapman"])
+@pytest.mark.slow
+def test_pretraining_on_a_dataset_of_which_every_fold_tests_a_part_is_stamped(source):
+    options = RunOptions(
+        methods=["simclr"], tasks=["sami-trop"], modes=["linear"], overrides=QUICK, corpus="sami-trop", track=False
+    )
+    report = run(options, source)
+    assert report.failures == {} and len(report.results) == 15
+    assert {result.contamination for result in report.results} == {"test records"}
+    for result in report.results:
+        assert result.contamination_evidence["test_records"] == result.counts["test"]
+
+
+OF_ITS_OWN = ["ptbxl", "cpsc2018", "csn", "mimic-iv-ecg", "chapman"]
+FURTHER = [
+    "cpsc-extra", "ningbo", "georgia", "sph", "ptbdb", "zzu-pecg", "incart", "code15", "code-test", "code15-with-test",
+    "sami-trop", "echonext", "mimic-outcomes", "ptbxl-features",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dataset", [*OF_ITS_OWN, *(pytest.param(name, marks=pytest.mark.slow) for name in FURTHER)])
 def test_every_dataset_is_simulated_prepared_and_verified(source, dataset):
     store = source.store(dataset)
     report = verify(source.dataset(dataset), store.path, 1, lambda done, total, note="": None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
@@ -35,6 +36,7 @@ class CRT(Method):
         "heads": 2,
         "head_dim": 16,
         "fs": 100,
+        "domain_scale": "unit",
         "pretrain.epochs": 8,
         "pretrain.batch_size": 64,
     }
@@ -60,6 +62,12 @@ class CRT(Method):
             description="marks of the domains downstream; as_released: sliced along the batch, as in the code's "
             "fine-tuning, so that a record's vector depends on its position in the batch",
         )
+        domain_scale: Literal["as_released", "unit", "log"] = Field(
+            "as_released",
+            description="as_released: mV, the sums of the Fourier transform, radians, whose mean squares on PTB-XL are 0.04, "
+            "40 and 3, so that the loss is almost that of the magnitudes; unit: each domain of a recording divided by its "
+            "root mean square; log: so after log(1 + magnitude). unit and log are ours",
+        )
         pretrain: PretrainConfig = Field(
             PretrainConfig(epochs=100, batch_size=128, lr=1e-3, weight_decay=0.0, optimiser="adam"),
             description="released code: Adam 1e-3, batch 128, 100 epochs",
@@ -84,7 +92,24 @@ class CRT(Method):
     def pretraining_loss(self, batch: ECGBatch) -> dict[str, Tensor]:
         self.clock.tick()
         hidden = min(max(self.clock.fraction(), self.config.least_hidden), self.config.most_hidden)
-        return self.net(time_magnitude_phase(batch.ecg), hidden)
+        return self.net(self.domains(batch.ecg), hidden)
+
+    def domains(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch lead doubled"]:
+        """Waveform, magnitudes and phases of a recording, scaled as the config says."""
+        domains = time_magnitude_phase(ecg)
+        if self.config.domain_scale == "as_released":
+            return domains
+        samples = ecg.shape[-1]
+        time, magnitude, phase = domains.split((samples, samples // 2, samples // 2), dim=-1)
+        if self.config.domain_scale == "log":
+            magnitude = magnitude.log1p()
+        return torch.cat([part / root_mean_square(part) for part in (time, magnitude, phase)], dim=-1)
 
     def encode(self, batch: ECGBatch) -> Float[Tensor, "batch dim"]:
-        return self.net.encoder(batch.ecg)
+        return self.net.encoder.encode_domains(self.domains(batch.ecg))
+
+
+def root_mean_square(domain: Float[Tensor, "batch lead value"]) -> Float[Tensor, "batch 1 1"]:
+    """Of all leads of a recording together, so that leads keep their relative size; of a flat recording 1."""
+    size = domain.square().mean(dim=(1, 2), keepdim=True).sqrt()
+    return torch.where(size > 0, size, torch.ones_like(size))

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from bench.batch import ECGBatch
 from bench.errors import ConfigError
 from bench.runner.overrides import method_config, parse_overrides
 from methods.astcl import agreement
@@ -198,6 +199,27 @@ def test_leaves_view_modules_climb_while_the_encoder_descends(ready):
 
     torch.testing.assert_close(forward.encoder.stem[0].weight.grad, encoder, rtol=1e-3, atol=1e-4 * largest(encoder))
     torch.testing.assert_close(forward.first.sigma.grad, 2 * views, rtol=1e-3, atol=1e-3 * largest(views))
+
+
+@pytest.mark.parametrize("scale", ["as_released", "unit", "log"])
+def test_crts_domains_have_one_size_unless_released(scale):
+    method = CRT(CRT.Config(fs=100, dim=16, depth=1, heads=1, head_dim=8, domain_scale=scale))
+    ecg = 0.2 * torch.randn(3, 12, 1000)
+    ecg[:, 0] *= 5  # leads keep their relative size
+    ecg[2] = 0.0  # flat
+    time, magnitude, phase = method.domains(ecg).split((1000, 500, 500), dim=-1)
+    sizes = torch.stack([part.square().mean(dim=(1, 2)) for part in (time, magnitude, phase)])
+    if scale == "as_released":
+        assert sizes[1, 0] / sizes[0, 0] == pytest.approx(
+            1000, rel=0.05
+        )  # Parseval: as many times as there are samples
+    else:
+        torch.testing.assert_close(sizes[:, :2], torch.ones(3, 2))
+    assert not sizes[:, 2].any()
+    assert time[0, 0].std() / time[0, 1].std() == pytest.approx(5, rel=0.2)
+    assert torch.isfinite(
+        method.eval().encode(ECGBatch(ecg, torch.ones(3, 12, dtype=torch.bool), torch.arange(3)))
+    ).all()
 
 
 def test_crt_hides_more_as_training_goes_on(ready, monkeypatch):

@@ -124,6 +124,50 @@ def site(
     typer.echo(str(index))
 
 
+@app.command(epilog="Example:  bench leaderboard rank linear --contaminated imputed")
+def rank(
+    board: Annotated[
+        str | None,
+        typer.Argument(help="A board. [default: all results]", autocompletion=o.complete_boards, show_default=False),
+    ] = None,
+    contaminated: Annotated[
+        str,
+        typer.Option(
+            "--contaminated",
+            metavar="WORD",
+            help="What to do with cells whose test records were pretrained on: excluded (the method is ranked on its other "
+            "tasks), shown (they count), imputed (they get the value of the untrained encoder).",
+        ),
+    ] = "excluded",
+    incomplete: Annotated[
+        str,
+        typer.Option(
+            "--incomplete",
+            metavar="WORD",
+            help="What to do with rows that lack a task: ranked (on the tasks that they have) or refused (not ranked).",
+        ),
+    ] = "ranked",
+    tasks: Annotated[
+        str,
+        typer.Option(
+            "--tasks",
+            metavar="WORD",
+            help="What intervals are for: these tasks, or others of the kind. [default: others, from three tasks on]",
+        ),
+    ] = "",
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Also write the ranking to this file.")
+    ] = None,
+    cards: Cards = None,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Rank the rows of a board over its tasks: win rate, mean rank, skill relative to an untrained encoder, Bradley-Terry
+    strength, each with a 95 % interval, and the range that the rank is in. Missing cells are never averaged."""
+    from bench.cli.ranking import rank_and_show
+
+    rank_and_show(board, _results, cards, workspace, csv, contaminated=contaminated, incomplete=incomplete, tasks=tasks)
+
+
 @app.command(epilog="Example:  bench leaderboard export kmerl_table1 --output leaderboards/results")
 def export(
     board: Annotated[str, typer.Argument(help="A board (bench leaderboard list).", autocompletion=o.complete_boards)],

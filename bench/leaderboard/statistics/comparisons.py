@@ -55,6 +55,7 @@ class Ranks:
         letters: line -> the groups it is in.
         groups: lines of which no two differ significantly, best first.
         intervals: line -> low, high, and the standard deviation over patients, from predictions.
+        errors: two lines -> standard error of their difference and its degrees of freedom (None: infinite).
     """
 
     test: str = ""
@@ -70,6 +71,7 @@ class Ranks:
     same: tuple[tuple[int, ...], ...] = ()
     contrasts: Contrasts = field(default_factory=Contrasts)
     intervals: Mapping[int, tuple[float | None, ...]] = field(default_factory=dict)
+    errors: Mapping[tuple[int, int], tuple[float, float | None]] = field(default_factory=dict)
 
 
 def lower_is_better(metric: str) -> bool:
@@ -223,11 +225,22 @@ def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ra
         same=tuple(lines for lines in computations if len(lines) > 1),
         contrasts=contrasts_of(table, index, computations, asked.reference, places, tested),
         intervals={line: tuple(tested.lines[i]) for line, i in ordered if i < len(tested.lines)},
+        errors=dict(_standard_errors(of_column, pairs, computations)),
         lines=tuple(line for line, _ in ordered),
         rank={line: rank[i] for line, i in ordered},
         letters={line: letters[i] for line, i in ordered},
         groups=tuple(tuple(line for i in members for line in computations[i]) for members in groups),
     )
+
+
+def _standard_errors(
+    tested: Tested, pairs: Sequence[tuple[int, int]], computations: Sequence[Sequence[int]]
+) -> Iterator[tuple[tuple[int, int], tuple[float, float | None]]]:
+    for (i, j), (_, error, freedom) in zip(pairs, tested.differences, strict=True):
+        if error is not None:
+            for first in computations[i]:
+                for second in computations[j]:
+                    yield (first, second), (error, freedom)
 
 
 def _what_pairs_show(tested: Tested, margin: float, pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:

@@ -1,0 +1,64 @@
+"""The tables of ``bench leaderboard rank``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from bench.errors import ConfigError
+
+
+def rank_and_show(
+    board: str | None,
+    read: Callable[[Any, Path | None], list[Any]],
+    cards: Path | None,
+    workspace: Path | None,
+    csv: Path | None,
+    **options: str,
+) -> None:
+    """Print the ranking of each of a board's tables, or of all results, and write it to ``csv``.
+
+    Args:
+        read: gives the results of a workspace and of cards.
+        options: of :func:`bench.leaderboard.statistics.ranking.options_from`.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from bench.cli.terminal import console
+    from bench.leaderboard import load_board
+    from bench.leaderboard.collect import collect, collect_all, compared
+    from bench.leaderboard.formats.markdown import heading
+    from bench.leaderboard.formats.ranking_text import HEADS, cells, ranking_csv, sentences
+    from bench.leaderboard.statistics.ranking import options_from, ranking_of
+    from bench.storage.workspace import Workspace
+
+    chosen = options_from(**options)
+    current = Workspace.at(workspace)
+    results = read(current, cards)
+    tables = collect(load_board(board), results) if board else collect_all(results)
+    tables = compared([table for table in tables if table.stamp is not None], results, current.cache / "comparisons")
+    by_key = {result.key: result for result in results}
+    rankings = [(heading(table), ranking) for table in tables if (ranking := ranking_of(table, by_key, chosen))]
+    if not rankings:
+        of_board = f"of {board} " if board else ""
+        run = f"bench run --board {board} runs what is missing" if board else "bench run makes results"
+        raise ConfigError(
+            f"no two results {of_board}can be ranked: expected two methods with a score on one task; {run}."
+        )
+    for title, ranking in rankings:
+        shown = Table(box=box.SIMPLE_HEAD, header_style="bold", title=title, title_justify="left")
+        for name in HEADS:
+            shown.add_column(name, justify="left" if name == "method" else "right")
+        for ranked in ranking.each:
+            shown.add_row(*map(Text, cells(ranking, ranked)))
+        console().print(shown)
+        for sentence in sentences(ranking):
+            typer.echo(sentence)
+    if csv is not None:
+        csv.write_text(ranking_csv(rankings), encoding="utf-8")
+        typer.echo(f"written: {csv}")

@@ -99,6 +99,8 @@ def check_split(task: str, split: Split, examples: Examples, copy: Copy) -> Spli
         verdict = "differs" if differences else "agrees"
         if not differences:
             words.append(_agreement(expected.version, expected.partitions, expected.digest))
+            if expected.digest is None:
+                words.append(f"The split states no digest; that of this copy is {report.digest}: please report it.")
         elif not expected.binding:
             words.append("These numbers rest on an assumption (see the split's file), so they do not stop a run.")
     elif copy == "simulated":

@@ -61,6 +61,15 @@ def test_a_complete_copy_agrees_and_the_words_say_in_what(split):
     ]
 
 
+def test_a_split_without_a_digest_shows_that_of_a_complete_copy(split):
+    stated = split()
+    check = check_split("t", split(digest=None), examples(), "complete")
+    assert check.verdict == "agrees"
+    assert check.words[-1] == (
+        f"The split states no digest; that of this copy is {stated.content.complete.digest}: please report it."
+    )
+
+
 def test_one_changed_label_is_told(split):
     data = examples()
     data.targets[7, 2] ^= 1

@@ -239,6 +239,10 @@ def test_the_real_gold_standard_gives_the_published_counts_and_f1(real_data):
     gold = tables["gold_standard"]
     assert gold.sum().to_dict() == {"1dAVb": 28, "RBBB": 34, "LBBB": 30, "SB": 16, "ST": 37, "AF": 13}
     assert gold.sum().to_dict() == load_split("code-test").content.complete.partitions["test"].classes
+    ids = [f"test{row:03d}" for row in range(len(gold))]
+    records = gold.set_axis(pd.Index(ids, name="record_id"), axis=0).assign(patient_id=ids, role="test")
+    examples, split = CODETestFindings().examples(records), load_split("code-test")
+    assert split.digest(examples, np.arange(827)) == split.content.complete.partitions["test"].digest
     assert (len(gold), gold.any(axis=1).sum(), (gold.sum(axis=1) > 1).sum()) == (827, 146, 12)
     order = ["1dAVb", "RBBB", "LBBB", "SB", "AF", "ST"]
     f1 = {who: [round(f1_score(gold[name], tables[who][name]), 3) for name in order] for who in tables}

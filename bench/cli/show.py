@@ -40,10 +40,11 @@ def show_command(
         return o.print_json(described | {"classes": class_values(result), "seen": result.seen})
     typer.echo(f"{result.title}\n{result.data} data, {result.profile} profile, {result.counts['test']:,} test records")
     typer.echo(f"key {result.key}")
+    width = max(map(len, result.score["metrics"]), default=0)
     for name, estimate in result.score["metrics"].items():
         low, high = estimate["low"], estimate["high"]
         interval = "" if low is None else f"  [{low:.3f}, {high:.3f}]"
-        typer.echo(f"  {name:20} {three_decimals(estimate['value'])}{interval}")
+        typer.echo(f"  {name:{width}} {three_decimals(estimate['value'])}{interval}")
     if result.seen:
         each = result.seen["classes"].values()
         typer.echo(

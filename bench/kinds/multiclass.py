@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from bench.kinds.clinical_metrics import macro
 from bench.kinds.kind import Kind, lacking, outside_classes
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ class Multiclass(Kind):
     """One of several classes per recording; scores are probabilities [record, class]."""
 
     name = "multiclass"
-    metrics: ClassVar = {"macro_auroc": "logit", "accuracy": "logit", "macro_f1": "logit"}
+    metrics: ClassVar = {"macro_auroc": "logit", "accuracy": "logit", "macro_f1": "logit", **macro()}
     grouped_metrics = ("macro_auroc",)
     objective = "bench.training.objective:MulticlassObjective"
     measure = "bench.scoring.kinds:multiclass"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from bench.kinds.clinical_metrics import macro
 from bench.kinds.kind import Kind, lacking
 
 if TYPE_CHECKING:
@@ -15,7 +16,13 @@ class Multilabel(Kind):
     """Any number of classes per recording; scores are probabilities [record, class]."""
 
     name = "multilabel"
-    metrics: ClassVar = {"macro_auroc": "logit", "macro_auprc": "logit", "macro_f1": "logit", "macro_accuracy": "logit"}
+    metrics: ClassVar = {
+        "macro_auroc": "logit",
+        "macro_auprc": "logit",
+        "macro_f1": "logit",
+        "macro_accuracy": "logit",
+        **macro(),
+    }
     grouped_metrics = ("macro_auroc",)
     objective = "bench.training.objective:MultilabelObjective"
     measure = "bench.scoring.kinds:multilabel"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from bench.kinds.clinical_metrics import at_horizon
 from bench.kinds.kind import Kind
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ class Survival(Kind):
     """Time to an event, possibly censored; scores are log risks [record]."""
 
     name = "survival"
-    metrics: ClassVar = {"c_index": "logit"}
+    metrics: ClassVar = {"c_index": "logit", **at_horizon()}
     objective = "bench.training.objective:SurvivalObjective"
     measure = "bench.scoring.kinds:survival_times"
     targets = "float64 [example, 2] = (years, event)"

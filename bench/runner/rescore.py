@@ -12,7 +12,7 @@ from bench import kinds, modes, registry
 from bench.cells.result import Result, columns_of, write_result
 from bench.cells.seen_classes import SeenClasses
 from bench.errors import DataError
-from bench.runner.run_cell import BOOTSTRAP
+from bench.runner.run_cell import BOOTSTRAP, scored_metrics
 from bench.scoring.score import score
 
 
@@ -31,14 +31,16 @@ def rescored(result: Result, table: pd.DataFrame | None = None) -> dict[str, Any
     values = {name: (columns_of(part, "target"), columns_of(part, "score")) for name, part in parts.items()}
     targets, scores = values["test"]
     names = kinds.load(task.kind).class_names(list(task.classes), np.arange(scores.shape[-1]))
+    looks_at_test = modes.facts(result.cell.mode).looks_at_test
     return score(
         task.kind,
         targets,
         scores,
         names,
         parts["test"].patient_id.to_numpy(str),
-        validation=values["test" if modes.facts(result.cell.mode).looks_at_test else "validation"],
+        validation=values["test" if looks_at_test else "validation"],
         bootstrap=BOOTSTRAP,
+        metrics=scored_metrics(task.kind, looks_at_test),
         groups={**task.groups, **SeenClasses(result.seen.get("classes", {})).groups},
     ).to_dict()
 

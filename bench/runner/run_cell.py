@@ -17,6 +17,7 @@ from bench.cells.result import Result, read_result, write_result
 from bench.cells.seen_classes import SeenClasses, seen_classes
 from bench.data.source import DataSource
 from bench.errors import BenchError
+from bench.kinds.clinical_metrics import uncalibrated
 from bench.method import Method
 from bench.method.independence import check_batches, check_scores
 from bench.modes.curve import CurveOutput
@@ -155,6 +156,7 @@ def _compute(resolved: ResolvedCell) -> Result:
         data.examples.patient_ids[partition.test],
         validation=validation,
         bootstrap=BOOTSTRAP,
+        metrics=scored_metrics(data.task.kind, resolved.mode.looks_at_test),
         groups={**data.task.groups, **seen.groups},
     )
     ledger.record(session.source.workspace, cell, data.split_digest(cell.fold), session.source.kind, resolved.key)
@@ -222,6 +224,13 @@ def _compute(resolved: ResolvedCell) -> Result:
     )
     curve = output.curve if isinstance(output, CurveOutput) else ()
     return write_result(session.source.workspace.results, result, predictions.table(), output.history, curve)
+
+
+def scored_metrics(kind: str, looks_at_test: bool) -> list[str]:
+    """The metrics of a kind; without those of probabilities where a released protocol looks at the test set, on which nothing
+    is calibrated."""
+    metrics = list(kinds.load(kind).metrics)
+    return uncalibrated(metrics) if looks_at_test else metrics
 
 
 def _cohort(source: DataSource) -> dict[str, Any]:

@@ -10,16 +10,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from bench.kinds.clinical_metrics import AT_HORIZON, CALIBRATED, HORIZON, MACRO, plain_name
 from bench.scoring import classification, regression, survival, survival_curves, weighted
+from bench.scoring.calibration import probabilities
+from bench.scoring.clinical import Clinical
+from bench.scoring.horizon import at_horizon
 
 ByMetric = dict[str, np.ndarray]
 Checked = tuple[np.ndarray, np.ndarray]
 """Targets and scores of some records."""
+CALIBRATED_NOTE = (
+    "Brier score, calibration and net benefit are not reported: scores become probabilities by validation data, and there are "
+    "none that allow it."
+)
 
 
 @dataclass
@@ -91,7 +99,7 @@ def multilabel(
             values["accuracy"] = weighted.decision_accuracy(targets, scores >= thresholds, weights)
         return {f"macro_{name}": columns for name, columns in values.items()}
 
-    return Measured(
+    measured = Measured(
         truth=targets,
         parts=parts,
         again=again,
@@ -103,10 +111,19 @@ def multilabel(
         notes=notes,
         trials={"macro_auroc": pairing_trials(carriers)},
     )
+    calibrated = None if validation is None else probabilities(scores, validation)
+    return with_clinical(measured, Clinical(targets, scores, calibrated), carriers, wanted)
 
 
-def multiclass(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *rest: object) -> Measured:
-    """Each class against the rest for AUROC; one decision a record for accuracy and F1."""
+def multiclass(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    clusters: np.ndarray,
+    classes: Sequence[str] = (),
+    validation: Checked | None = None,
+    wanted: Sequence[str] | None = None,
+) -> Measured:
+    """Each class against the rest for AUROC and the clinical metrics; one decision a record for accuracy and F1."""
     truth = classification.one_hot(labels, scores.shape[1])
     ranking = weighted.Ranking(truth, scores)
     per_class = {
@@ -126,7 +143,7 @@ def multiclass(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *re
             values["accuracy"] = weighted.accuracy(labels, scores, weights)[:, None]
         return values
 
-    return Measured(
+    measured = Measured(
         truth=labels,
         parts={
             "macro_auroc": per_class["auroc"],
@@ -144,6 +161,10 @@ def multiclass(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *re
         left_out=~classification.scorable(truth),
         trials={"macro_auroc": pairing_trials(carriers)},
     )
+    calibrated = None
+    if validation is not None and len(validation[0]):
+        calibrated = probabilities(scores, (classification.one_hot(validation[0], scores.shape[1]), validation[1]))
+    return with_clinical(measured, Clinical(truth, scores, calibrated), carriers, wanted)
 
 
 def identification(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *rest: object) -> Measured:
@@ -195,7 +216,8 @@ def survival_times(
     validation: Checked | None = None,
     wanted: Sequence[str] | None = None,
 ) -> Measured:
-    """Harrell's C; the clusters that carry it are those with an event. Further measures of the event, without intervals.
+    """Harrell's C; the clusters that carry it are those with an event. Further measures of the event, without intervals; and
+    clinical metrics of an event within five years.
 
     The baseline hazard comes from ``validation`` (targets, log-risks).
     """
@@ -204,17 +226,69 @@ def survival_times(
     secondary = survival_curves.secondary(times, events, log_risk, baseline)
     value = np.array([survival.harrell_c(times, events, log_risk)])
     undefined = math.isnan(value[0])
-    return Measured(
+    measured = Measured(
         truth=targets,
         parts={"c_index": value},
         again=lambda weights, names: {
             "c_index": survival.weighted_harrell_c(times, events, log_risk, weights)[:, None]
         },
         carriers={"c_index": np.array([len(np.unique(clusters[events != 0]))])},
-        per_class={"c_index": value, **{name: np.array([measured]) for name, measured in secondary.items()}},
+        per_class={"c_index": value, **{name: np.array([number]) for name, number in secondary.items()}},
         support=np.array([np.count_nonzero(events)]),
         left_out=np.array([undefined]),
         notes=["c_index is undefined: no two records have a known order of events."] if undefined else [],
+    )
+    within = at_horizon(times, events, log_risk, validation, HORIZON)
+    if within is None:
+        measured.notes.append(
+            f"metrics within {HORIZON} years are not reported: no test record was followed as long, or none had the event before."
+        )
+        return measured
+    clinical = Clinical(within.targets, log_risk[:, None], within.risks, within.weights)
+    return with_clinical(measured, clinical, sides(within.targets, clusters), wanted, "{}" + AT_HORIZON)
+
+
+def with_clinical(
+    measured: Measured,
+    clinical: Clinical,
+    carriers: Int[np.ndarray, "side class"],
+    wanted: Sequence[str] | None,
+    named: str = MACRO + "{}",
+) -> Measured:
+    """The same with the clinical metrics of its classes, those of ``wanted``, or all for None.
+
+    Args:
+        carriers: clusters with a positive and with a negative record of each class.
+        named: a metric's full name, of its name in :data:`bench.kinds.clinical_metrics.CLINICAL`.
+    """
+    full = {
+        name: named.format(name)
+        for name in clinical.available
+        if named.format(name) not in measured.parts and (wanted is None or named.format(name) in wanted)
+    }
+    before = measured.again
+
+    def again(weights: np.ndarray, names: Sequence[str]) -> ByMetric:
+        asked = [name for name in full if full[name] in names]
+        further = {full[name]: values for name, values in clinical.again(weights, asked).items()}
+        return before(weights, [name for name in names if name not in further]) | further
+
+    once = {full[name]: values for name, values in clinical.once(list(full)).items()}
+    trials = {
+        full[name]: carriers[0 if name.startswith("sensitivity") else 1]
+        for name in full
+        if name.startswith(("sensitivity", "specificity"))
+    }
+    notes = []
+    if not clinical.calibrated and (wanted is None or any(plain_name(name) in CALIBRATED for name in wanted)):
+        notes.append(CALIBRATED_NOTE)
+    return replace(
+        measured,
+        parts=measured.parts | once,
+        again=again,
+        carriers=measured.carriers | {name: carriers.min(axis=0) for name in once},
+        trials=measured.trials | trials,
+        notes=measured.notes + notes,
     )
 
 

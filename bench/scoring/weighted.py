@@ -21,7 +21,7 @@ class Ranking:
     """Multilabel scores sorted once; :meth:`measure` then passes once over the ranked records of each class."""
 
     def __init__(self, targets: Shaped[np.ndarray, "record class"], scores: Real[np.ndarray, "record class"]):
-        self._ranked = [_ranked(targets[:, c], scores[:, c]) for c in range(scores.shape[1])]
+        self._ranked = [ranked_records(targets[:, c], scores[:, c]) for c in range(scores.shape[1])]
 
     def auroc(self, weights: Weights) -> Float[np.ndarray, "replicate class"]:
         """AUROC of each class; NaN where a replicate drew no positive, or no negative, of the class."""
@@ -40,7 +40,7 @@ class Ranking:
         return {name: measures[name].T for name in names}
 
 
-def _ranked(
+def ranked_records(
     target: Shaped[np.ndarray, " record"], score: Real[np.ndarray, " record"]
 ) -> tuple[Int[np.ndarray, "known"], Bool[np.ndarray, "known"], Bool[np.ndarray, "known"]]:
     """Records of known target by falling score, which of them are positive, and which are the last of their score."""

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.kinds import clinical_metrics
+from bench.kinds.clinical_metrics import CLINICAL, UNDIRECTED, plain_name
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.cost_metrics import is_cost
 from bench.leaderboard.match_results import wanted_coordinates
@@ -76,7 +78,14 @@ class Ranks:
 
 def lower_is_better(metric: str) -> bool:
     """Whether a smaller value of the metric is the better one."""
+    if plain_name(metric) in CLINICAL:
+        return plain_name(metric) in clinical_metrics.LOWER_IS_BETTER
     return metric.startswith(LOWER_IS_BETTER) or (is_cost(metric) and not metric.endswith("_per_second"))
+
+
+def is_directed(metric: str) -> bool:
+    """Whether rows can be ranked by the metric. A calibration slope is best at 1, and the prevalence is no merit."""
+    return plain_name(metric) not in UNDIRECTED
 
 
 def ranks_of(table: Table, results: Results, cache: Path | None = None) -> dict[int, Ranks]:
@@ -201,6 +210,10 @@ def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ra
     else:
         return Ranks(why=tested.why)
     computations = asked.computations
+    if not is_directed(asked.metric):
+        of_lines = zip(computations, tested.lines, strict=False)
+        intervals = {line: tuple(bounds) for lines, bounds in of_lines for line in lines}
+        return Ranks(why="neither a higher nor a lower value is better", intervals=intervals)
     count = len(computations)
     pairs = list(itertools.combinations(range(count), 2))
     of_column = tested.among(len(places), range(count))

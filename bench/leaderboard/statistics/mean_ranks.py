@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.leaderboard.cost_metrics import is_cost
 from bench.leaderboard.match_results import wanted_coordinates
-from bench.leaderboard.statistics.comparisons import lower_is_better
+from bench.leaderboard.statistics.comparisons import is_directed, lower_is_better
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,6 +67,8 @@ def mean_ranks_of(table: Table) -> MeanRanks | None:
 
     blocks: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, column in enumerate(table.board.columns):
+        if not is_directed(column.metric or table.board.metric):
+            continue
         if column.mean_of or not any(line.summaries[index].value is not None for line in table.lines):
             continue
         places = {

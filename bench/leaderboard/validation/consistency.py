@@ -15,6 +15,7 @@ from bench.cells.cell import Cell
 from bench.cells.result import SCHEMA
 from bench.cells.seen_classes import SEEN_ABOVE
 from bench.errors import BenchError
+from bench.kinds.clinical_metrics import plain_name
 from bench.leaderboard.card_form import Card
 from bench.leaderboard.validation.verdict import NotChecked
 from bench.splitting.label_fractions import subset_size
@@ -74,7 +75,15 @@ def counts(card: Card) -> Iterator[str]:
                 yield f"counts.{part}: {getattr(counts, part):,} of a complete split that has {counts.expected[part]:,}"
 
 
-RANGES = {"pearson_r": (-1.0, 1.0), "r2": (-math.inf, 1.0), "rmse": (0.0, math.inf), "mae": (0.0, math.inf)}
+RANGES = {
+    "pearson_r": (-1.0, 1.0),
+    "r2": (-math.inf, 1.0),
+    "rmse": (0.0, math.inf),
+    "mae": (0.0, math.inf),
+    "brier_resolution": (-1.0, 1.0),
+    "calibration_": (-math.inf, math.inf),
+    "net_benefit_": (-math.inf, 1.0),
+}
 """Of the metrics that are not shares of one."""
 MEANS = {"macro_auroc": "auroc", "macro_auprc": "auprc", "pearson_r": "pearson_r", "r2": "r2"}
 """Metrics that are means of per-class values."""
@@ -82,7 +91,7 @@ MEANS = {"macro_auroc": "auroc", "macro_auprc": "auprc", "pearson_r": "pearson_r
 
 def scores(card: Card) -> Iterator[str]:
     for name, estimate in card.score.metrics.items():
-        low, high = next((span for m, span in RANGES.items() if name.startswith(m)), (0.0, 1.0))
+        low, high = next((span for m, span in RANGES.items() if plain_name(name).startswith(m)), (0.0, 1.0))
         for part in ("value", "low", "high"):
             value = getattr(estimate, part)
             bounded = part == "value" or name in MEANS or name == "c_index"

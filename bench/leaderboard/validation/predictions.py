@@ -12,6 +12,7 @@ import numpy as np
 
 from bench import kinds, modes, registry
 from bench.errors import BenchError
+from bench.kinds.clinical_metrics import CLINICAL, plain_name
 from bench.leaderboard.card_form import Card
 from bench.leaderboard.validation.verdict import Check, NotChecked
 from bench.reading.text_file import said
@@ -232,6 +233,8 @@ def _metrics(card: Card, scored: Scored, path: Path) -> Iterator[str]:
         yield f"predictions: {path.name} cannot be scored ({said(error)}); expected the predictions.parquet of the result"
         return
     stored = card.score.model_dump(mode="json")
+    # Metrics that bench has gained since the card was made are no fault of the card.
+    now["metrics"] = {n: v for n, v in now["metrics"].items() if n in stored["metrics"] or plain_name(n) not in CLINICAL}
     for name in [name for name in now if name != "notes"]:
         for field in differing(stored[name], now[name], f"score.{name}"):
             yield f"{field} is not what the predictions give"

@@ -1,0 +1,123 @@
+"""Clinical metrics of classes, once and in every bootstrap draw: see :mod:`bench.kinds.clinical_metrics` for the names.
+
+Calibration: :mod:`bench.scoring.calibration`. Operating points: :mod:`bench.scoring.operating_points`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from bench.kinds.clinical_metrics import CALIBRATED, CLINICAL, THRESHOLDS, plain_name
+from bench.scoring.calibration import Calibration
+from bench.scoring.classification import known, scorable
+from bench.scoring.operating_points import RISKS, Ranked, benefits, operating_points
+from bench.scoring.weighted import ranked_records
+
+ByMetric = dict[str, np.ndarray]
+
+RANKED = ("auprc", *(name for name in CLINICAL if "_at_s" in name))
+"""Metrics of the order of the records."""
+
+
+@dataclass(frozen=True)
+class _Class:
+    rows: np.ndarray
+    target: Float[np.ndarray, " known"]
+    ranked: Ranked
+    calibration: Calibration | None
+    columns: Float[np.ndarray, "known column"]
+
+
+class Clinical:
+    """Clinical metrics of the classes of one set of records.
+
+    Args:
+        targets: [record, class], 0, 1 or NaN.
+        scores: [record, class].
+        probabilities: [record, class], NaN for a class without any; None if no class has.
+        record_weights: [record], for records that stand for others; ones if None. NaN targets need no weight.
+    """
+
+    def __init__(
+        self,
+        targets: Shaped[np.ndarray, "record class"],
+        scores: Float[np.ndarray, "record class"],
+        probabilities: Float[np.ndarray, "record class"] | None,
+        record_weights: Float[np.ndarray, " record"] | None = None,
+    ):
+        self.record_weights = record_weights
+        self.scorable = scorable(targets)
+        self._probabilities = probabilities
+        self._targets, self._scores = targets, scores
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether any class has probabilities."""
+        return self._probabilities is not None and bool(np.isfinite(self._probabilities).all(axis=0).any())
+
+    @property
+    def available(self) -> list[str]:
+        """The metrics that can be computed: with probabilities, or without."""
+        return [name for name in CLINICAL if self.calibrated or name not in CALIBRATED]
+
+    def of_class(self, c: int) -> _Class:
+        """What the metrics of a class need; made when it is asked for, since of many classes they do not fit into memory."""
+        rows = np.flatnonzero(known(self._targets[:, c]))
+        target = self._targets[rows, c].astype(float)
+        weights = None if self.record_weights is None else self.record_weights[rows]
+        columns = [np.ones((len(rows), 1)), target[:, None]]
+        calibration = None
+        probability = None if self._probabilities is None else self._probabilities[rows, c]
+        if probability is not None and np.isfinite(probability).all():
+            calibration = Calibration.of(target, probability, weights)
+            columns += [benefits(target, probability, RISKS), calibration.columns]
+        ranked = ranked_records(self._targets[:, c], self._scores[:, c])
+        return _Class(rows, target, ranked, calibration, np.concatenate(columns, axis=1))
+
+    def once(self, names: Sequence[str]) -> ByMetric:
+        """Metric -> [class], on the records as they are; NaN for what a class does not have."""
+        return {name: values[0] for name, values in self.again(np.ones((len(self._targets), 1)), names).items()}
+
+    def again(self, weights: Float[np.ndarray, "record replicate"], names: Sequence[str]) -> ByMetric:
+        """Metric -> [replicate, class]; NaN in a draw without a positive or a negative of the class.
+
+        Args:
+            names: of :data:`bench.kinds.clinical_metrics.CLINICAL`, with or without ``macro_`` or ``_5y``.
+        """
+        wanted = [name for name in CLINICAL if name in {plain_name(name) for name in names}]
+        shape = (weights.shape[1], self._targets.shape[1])
+        values = {name: np.full(shape, np.nan) for name in wanted}
+        if self.record_weights is not None:
+            weights = weights * self.record_weights[:, None]
+        ranking = any(name in RANKED for name in wanted)
+        summing = any(name not in RANKED for name in wanted)
+        counted = weights
+        if ranking and self.record_weights is None:  # the smaller the type, the more draws are added at once
+            counted = np.ascontiguousarray(weights, np.uint8 if weights.max(initial=0) < 256 else np.uint32)
+        for c in np.flatnonzero(self.scorable) if wanted else ():
+            of_class = self.of_class(int(c))
+            measured = operating_points(of_class.ranked, counted) if ranking else {}
+            if summing:
+                every = len(of_class.rows) == len(weights)
+                drawn = weights if every else weights[of_class.rows]
+                measured |= _of_sums(of_class, drawn.T @ of_class.columns)
+            for name in wanted:
+                if name in measured:
+                    values[name][:, c] = measured[name]
+        return values
+
+
+def _of_sums(of_class: _Class, sums: Float[np.ndarray, "replicate column"]) -> ByMetric:
+    total, positive = sums[:, 0], sums[:, 1]
+    lost = ~((positive > 0) & (positive < total * (1 - 1e-12)))
+    total = np.where(total > 0, total, np.nan)
+    measured = {"prevalence": positive / total}
+    if of_class.calibration is not None:
+        gained = sums[:, 2 : 2 + len(THRESHOLDS)]
+        measured |= {f"net_benefit_at_{percent}": gained[:, i] / total for i, percent in enumerate(THRESHOLDS)}
+        measured |= of_class.calibration.measure(sums[:, 2 + len(THRESHOLDS) :])
+    return {name: np.where(lost, np.nan, column) for name, column in measured.items()}

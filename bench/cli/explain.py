@@ -82,8 +82,8 @@ def explain_command(
     """Without a task: describe the method (source, modes, input, config fields), compare it with its paper, or show the steps
     of its input on one recording. With a checkpoint or run instead of a method: show its pretraining.
 
-    With a task: train the cell again and draw the ECG with activation, attention, risk groups, survival or phenotypes, as
-    PNG and SVG."""
+    With a task: train the cell again and draw the ECG with activation, attention, risk groups, survival or phenotypes, and
+    reliability diagrams and decision curves, as PNG and SVG."""
     from bench import modes, registry
     from bench.errors import ConfigError
 

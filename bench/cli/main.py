@@ -21,6 +21,7 @@ from bench.cli import (
     cite,
     data,
     explain,
+    labels,
     leaderboard,
     listing,
     options,
@@ -105,6 +106,7 @@ app.command("replay", epilog=replay.REPLAY_EXAMPLES)(replay.replay_command)
 app.command("rescore", epilog=replay.RESCORE_EXAMPLES)(replay.rescore_command)
 app.command("recompute", hidden=True)(replay.recompute_command)
 app.command("robustness", epilog=robustness.EXAMPLES)(robustness.robustness_command)
+app.command("labels", epilog=labels.EXAMPLES)(labels.labels_command)
 app.command("subgroups", epilog=subgroups.EXAMPLES)(subgroups.subgroups_command)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(tracking.app, name="tracking")

@@ -12,11 +12,12 @@ import torch
 
 from bench import kinds
 from bench.errors import ConfigError, DataError
-from bench.explain import ecg_paper, groups, outcomes
+from bench.explain import clinical_plots, ecg_paper, groups, outcomes
 from bench.explain.figure import save
 from bench.method.attributions import Attributions, attributions
 from bench.progress import say
-from bench.runner.run_cell import CellPredictions, predict_cell
+from bench.runner.run_cell import CellPredictions, class_names, predict_cell
+from bench.scoring.clinical_curves import Calibrated, calibrated
 from bench.signals.windows import SignalView
 
 if TYPE_CHECKING:
@@ -87,6 +88,9 @@ def explain(
                 truth[:, chosen], predictions.output.test[:, chosen], members, title
             )
             keep(figure, f"predicted-{_file_name(group)}")
+    if (classes := _calibrated(predictions)) is not None:
+        keep(clinical_plots.draw_reliability(classes, f"{about}: calibration, test records"), "reliability")
+        keep(clinical_plots.draw_decision_curves(classes, f"{about}: net benefit, test records"), "decision-curves")
     title = f"record {ids[position]}, score {scores[position]:.3g} ({about})"
     if predictions.output.head is None:
         keep(_recording(predictions, test[position], title), "recording")
@@ -94,6 +98,15 @@ def explain(
     for name, figure in _seen(predictions, resolved, test, scores, position, column, title, about):
         keep(figure, name)
     return Explained(str(ids[position]), float(scores[position]), files)
+
+
+def _calibrated(predictions: CellPredictions) -> Calibrated | None:
+    """Test records with probabilities, which validation records make of scores."""
+    output, targets = predictions.output, predictions.data.examples.targets
+    names = class_names(predictions.data)
+    partition, task = predictions.partition, predictions.data.task
+    seen = (targets[partition.validation][: len(output.validation)], output.validation)
+    return calibrated(task.kind, targets[partition.test], output.test, names, seen)
 
 
 def _column(predictions: CellPredictions, target: str | None) -> int:

@@ -210,7 +210,7 @@ def _compute(resolved: ResolvedCell) -> Result:
             **_method_file(cell.method),
             "absent_leads": "not processed" if instance.input.partial_leads else "zeros",
             **_median_beats(data, instance, cell),
-            **_ceiling(data, partition),
+            **(_ceiling(data, partition) if session.source.kind == "simulated" else {}),
             "parameters": sum(p.numel() for p in instance.parameters()),
             **cost_of(instance),
             "prompts": list(data.task.classes.values()) if resolved.mode.names_classes else None,

@@ -18,6 +18,7 @@ from bench.leaderboard.contrast_tables import ContrastTable, contrast_tables
 from bench.leaderboard.formats.markdown import heading, mismatches, why_not
 from bench.leaderboard.proof import proof_marks
 from bench.leaderboard.site.charts import curves, survival_charts
+from bench.leaderboard.site.clinical_charts import clinical_charts
 from bench.leaderboard.statistics.column_tests import Results
 from bench.leaderboard.statistics.comparisons import lower_is_better
 from bench.leaderboard.statistics.mean_ranks import diagram
@@ -124,7 +125,11 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
             for line in lines
         ],
         notes=notes,
-        charts=[*curves(table, lines, columns), *survival_charts(table, lines, columns, results)],
+        charts=[
+            *curves(table, lines, columns),
+            *survival_charts(table, lines, columns, results),
+            *clinical_charts(table, lines, columns, results),
+        ],
         diagram=_diagram(table, cache),
         raised="; ".join(_raised(table)),
         contrasts=contrast_tables(table),

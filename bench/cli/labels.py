@@ -1,0 +1,111 @@
+"""``bench labels``: finished cells on other labels of the same records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli import options as o
+from bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bench.leaderboard.label_quality import LabelTable
+
+EXAMPLES = o.examples(
+    "bench labels --task ptbxl-super",
+    "bench labels --task ptbxl-super --labels cleaned.csv --data-root ptbxl=FOLDER",
+)
+
+
+def labels_command(
+    task: Annotated[
+        list[str] | None, o.names_option("bench.tasks", "--task", "-t", metavar="NAMES", help="Only these tasks.")
+    ] = None,
+    method: Annotated[
+        list[str] | None, o.names_option("bench.methods", "--method", "-m", metavar="NAMES", help="Only these methods.")
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels",
+            metavar="FILE",
+            help="A cleaned list: CSV with the column record_id and a column per class (0, 1, or nothing for unknown). Records "
+            "and classes that it lacks keep their labels.",
+        ),
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table or csv.")] = "table",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to write the CSV. [default: standard output]")
+    ] = None,
+    data_root: o.DataRoot = None,
+    simulated_records: o.SimulatedRecords = None,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Show how much of an error is the label's: stored predictions on checked, certain or cleaned labels of the same records.
+
+    Nothing is trained. Tasks such as ptbxl-super@validated train and test on these labels."""
+    from bench import registry
+    from bench.cells.result import read_results
+    from bench.leaderboard.label_quality import label_tables, table_csv
+
+    o.choice(format_, "--format", ("table", "csv"))
+    if out is not None and format_ == "table":
+        raise ConfigError("--out FILE needs --format csv; the table goes to the terminal.")
+    source = o.data_source(data_root, workspace, simulated_records, "error")
+    tasks = registry.match(registry.TASKS, o.split_commas(task))
+    methods = registry.match(registry.METHODS, o.split_commas(method))
+    results = [
+        result
+        for result in read_results(source.workspace.results)
+        if result.data == source.kind
+        and (not tasks or result.cell.task in tasks)
+        and (not methods or result.cell.method in methods)
+    ]
+    if not results:
+        raise ConfigError(
+            f"no finished cell on {source.kind} data in {source.workspace.results}{' fits' if tasks or methods else ''}. bench "
+            f"runs lists them; results on real data need --data-root."
+        )
+    tables = label_tables(results, source, labels)
+    if format_ == "csv":
+        text = table_csv(tables)
+        if out is None:
+            return typer.echo(text, nl=False)
+        out.write_text(text, encoding="utf-8")
+        return typer.echo(f"written: {out}")
+    for table in tables:
+        _show(table)
+    return typer.echo(
+        "difference: the same predictions on the other labels minus on their own, 95 % interval over patients. "
+        "of the error: the difference as a share of 1 minus the value on their own labels."
+    )
+
+
+def _show(table: LabelTable) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from bench.cli.terminal import console
+
+    title = f"{table.title}: {table.metric} {table.value:.3f}"
+    shown = Table(box=box.SIMPLE_HEAD, header_style="bold", title=title, title_justify="left")
+    for name in ("labels", "n", "changed", "unknown", "own labels", "these labels", "difference", "of the error"):
+        shown.add_column(name, justify="left" if name == "labels" else "right")
+    for name, row in table.rows.items():
+        cells = [name, f"{row.records:,}", f"{row.changed:,}", f"{row.unknown:,}"]
+        if row.classes:
+            low, high = row.difference_interval
+            cells += [f"{row.before:.3f}", f"{row.after:.3f}", f"{row.difference:+.3f} [{low:+.3f}, {high:+.3f}]"]
+            cells.append(f"{100 * row.of_error:.0f} %")
+        else:
+            cells += ["-"] * 4
+        shown.add_row(*(Text(cell) for cell in cells))
+    console().print(shown)
+    if table.ceiling is not None:
+        typer.echo(
+            f"Ceiling: the true labels score {table.ceiling:.3f} on labels with planted errors; of the error of "
+            f"{1 - table.value:.3f}, the labels make {1 - table.ceiling:.3f}."
+        )

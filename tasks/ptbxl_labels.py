@@ -1,7 +1,7 @@
 """PTB-XL's labels by how far they can be trusted: checked by a person, certain, and with planted errors.
 
-The name of a variant is that of its task, ``@`` and what differs. Class order, prompts and folds are those of the task, so that
-stored predictions of either can be scored on the labels of the other (``bench labels``).
+The name of a variant is that of its task, ``@`` and what differs. Class order, prompts and folds are those of the task, so
+that stored predictions of either can be scored on the labels of the other (``bench labels``).
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Validated(MultilabelTask):
 
 
 class Certain(MultilabelTask):
-    """Labels of which the reader was certain: a class counts where one of its statements has the likelihood 100, and is unknown
-    where all of its statements have a lower one or none (0). The recordings are those of the task."""
+    """Labels of which the reader was certain: a class counts where one of its statements has the likelihood 100, and is
+    unknown where all of its statements have a lower one or none (0). The recordings are those of the task."""
 
     def examples(self, records: pd.DataFrame) -> Examples:
         examples = super().examples(records)

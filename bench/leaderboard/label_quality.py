@@ -54,7 +54,8 @@ def label_tables(results: Iterable[Result], source: DataSource, cleaned: Path | 
     """A table per method, task, mode, labelled share and lead subset, over its seeds; only of tasks with other labels.
 
     Args:
-        cleaned: CSV with the column ``record_id`` and one column per class; records and classes that it lacks keep their labels.
+        cleaned: CSV with the column ``record_id`` and one column per class; records and classes that it lacks keep their
+        labels.
 
     Raises:
         ConfigError: no result's task has other labels. DataError: the list cannot be read, or fits no record.
@@ -73,8 +74,8 @@ def label_tables(results: Iterable[Result], source: DataSource, cleaned: Path | 
         scored = runs[0]
         if not all(np.array_equal(run.records, scored.records) for run in runs):
             raise DataError(
-                f"{group.method} · {group.title}: its seeds were scored on different test records, which cannot be one table. "
-                "Run them again with bench run --recompute."
+                f"{group.method} · {group.title}: its seeds were scored on different test records, which cannot be one "
+                "table. Run them again with bench run --recompute."
             )
         labels = {}
         if cleaned is not None:
@@ -103,8 +104,8 @@ def label_tables(results: Iterable[Result], source: DataSource, cleaned: Path | 
 
 
 def _variants(task: Task, source: DataSource, record_ids: np.ndarray) -> dict[str, np.ndarray]:
-    """Name -> labels [record, class] of the test records by each variant, NaN where it has none. Planted errors are no labels to
-    compare with."""
+    """Name -> labels [record, class] of the test records by each variant, NaN where it has none; without variants that plant
+    errors."""
     import numpy as np
 
     names = variants_of(task.name)
@@ -154,7 +155,9 @@ def read_cleaned(path: Path, record_ids: np.ndarray, classes: Sequence[str], tar
         for record, row, text in zip(table["record_id"], rows, table[name], strict=True):
             value = "" if text is None or text != text else str(text).strip()
             if value not in ("", "0", "1", "0.0", "1.0"):
-                raise DataError(f"{path}: record {record}, column {name}: {value[:40]!r}; expected 0, 1 or nothing. {HINT}")
+                raise DataError(
+                    f"{path}: record {record}, column {name}: {value[:40]!r}; expected 0, 1 or nothing. {HINT}"
+                )
             if row >= 0:
                 labels[row, column] = float(value) if value else np.nan
     return labels
@@ -165,7 +168,16 @@ def table_csv(tables: Sequence[LabelTable]) -> str:
     head = ["cell", "seeds", "labels", "records", "changed", "unknown", "classes", "metric", "before", "after"]
     lines = [
         [
-            *(table.title, table.seeds, name, row.records, row.changed, row.unknown, " ".join(row.classes), table.metric),
+            *(
+                table.title,
+                table.seeds,
+                name,
+                row.records,
+                row.changed,
+                row.unknown,
+                " ".join(row.classes),
+                table.metric,
+            ),
             *(row.before, row.after, row.difference, *row.difference_interval, row.of_error),
             "" if table.ceiling is None else table.ceiling,
         ]

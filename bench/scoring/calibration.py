@@ -1,8 +1,8 @@
 """From scores to probabilities, and how far probabilities can be trusted.
 
-Scores become probabilities by Platt's method (Platt 1999): a logistic regression with one slope and one offset per class, fitted
-on validation records, with his smoothed targets. It is monotone, so that rankings stay, and needs few positives; isotonic
-regression needs hundreds (Niculescu-Mizil and Caruana, ICML 2005).
+Scores become probabilities by Platt's method (Platt 1999): a logistic regression with one slope and one offset per class,
+fitted on validation records, with his smoothed targets. It is monotone, so that rankings stay, and needs few positives;
+isotonic regression needs hundreds (Niculescu-Mizil and Caruana, ICML 2005).
 
 Sums are taken over records with a weight each: a column of weights per bootstrap draw. Targets of NaN are unknown.
 """
@@ -104,8 +104,8 @@ def fit_offset(x: Column, targets: Column, weights: Column | None = None) -> flo
 def platt(targets: Shaped[np.ndarray, "record class"], scores: Float[np.ndarray, "record class"]) -> list[Line]:
     """The line of each class, from validation records; NaN for a class without a positive or a negative there.
 
-    Targets are smoothed as Platt does: (m + 1) / (m + 2) of m positives, 1 / (n + 2) of n negatives. So the slope is finite also
-    where the scores separate the classes.
+    Targets are smoothed as Platt does: (m + 1) / (m + 2) of m positives, 1 / (n + 2) of n negatives. So the slope is finite
+    also where the scores separate the classes.
     """
     lines = []
     for target, score in zip(targets.T, scores.T, strict=True):
@@ -136,7 +136,8 @@ def probabilities(
 
 
 def bins_of(probability: Column, bins: int = BINS) -> Int[np.ndarray, " record"]:
-    """The bin of each record: quantiles of the probabilities, as scikit-learn's ``calibration_curve(strategy="quantile")``."""
+    """The bin of each record: quantiles of the probabilities, as scikit-learn's
+    ``calibration_curve(strategy="quantile")``."""
     edges = np.quantile(probability, np.linspace(0, 1, bins + 1))
     return np.searchsorted(edges[1:-1], probability)
 
@@ -183,10 +184,10 @@ class Calibration:
         """Brier score, its decomposition, ECE, slope and intercept, of sums of the columns.
 
         The decomposition is Murphy's (J Appl Meteorol 1973) over the bins, with the variation within bins in the resolution
-        (Stephenson, Coelho and Jolliffe, Weather Forecast 2008), so that brier = reliability - resolution + uncertainty exactly.
-        ECE is the mean over records of the distance between the observed share and the mean probability of their bins.
-        Slope and intercept of a draw are one Newton step away from those of all records: exact for weights of one, and as
-        good as refitting up to terms of order 1 / n (Davidson and MacKinnon, Int Econ Rev 1999).
+        (Stephenson, Coelho and Jolliffe, Weather Forecast 2008), so that brier = reliability - resolution + uncertainty
+        exactly. ECE is the mean over records of the distance between the observed share and the mean probability of their
+        bins. Slope and intercept of a draw are one Newton step away from those of all records: exact for weights of one,
+        and as good as refitting up to terms of order 1 / n (Davidson and MacKinnon, Int Econ Rev 1999).
         """
         n_k, y_k, p_k = (sums[:, i * BINS : (i + 1) * BINS] for i in range(3))
         n, y, error, u0, u1, v0, v1, v2, u, v = sums[:, 3 * BINS :].T

@@ -39,7 +39,7 @@ class Clinical:
         targets: [record, class], 0, 1 or NaN.
         scores: [record, class].
         probabilities: [record, class], NaN for a class without any; None if no class has.
-        record_weights: [record], for records that stand for others; ones if None. NaN targets need no weight.
+        record_weights: [record], for records that represent others; ones if None. NaN targets need no weight.
     """
 
     def __init__(

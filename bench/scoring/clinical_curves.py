@@ -21,8 +21,8 @@ THRESHOLDS = np.arange(1, 100) / 100
 
 @dataclass(frozen=True)
 class Calibrated:
-    """Classes with probabilities: targets [record, class], NaN where unknown; probabilities [record, class]; and how much each
-    record counts [record]. Classes without both a positive and a negative, or without probabilities, are left out."""
+    """Classes with probabilities: targets [record, class], NaN where unknown; probabilities [record, class]; and how much
+    each record counts [record]. Classes without both a positive and a negative, or without probabilities, are left out."""
 
     names: list[str]
     targets: Float[np.ndarray, "record class"]

@@ -1,8 +1,8 @@
 """An event within some years as a class: who had it, how much each record counts under censoring, and the predicted risk.
 
-A record that was censored before the horizon has no known target. Those that were followed count for it as well: 1 / G(t) each,
-where G is the Kaplan-Meier estimate of being uncensored among the scored records, just before the event or at the horizon (Graf et
-al., Stat Med 1999). The weights are fixed in the bootstrap, which makes intervals slightly too wide.
+A record that was censored before the horizon has no known target. Those that were followed count for it as well: 1 / G(t)
+each, where G is the Kaplan-Meier estimate of being uncensored among the scored records, just before the event or at the
+horizon (Graf et al., Stat Med 1999). The weights are fixed in the bootstrap, which makes intervals slightly too wide.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ def at_horizon(
     """The event within ``years``; None where nobody was followed as long, or nobody had the event before.
 
     Args:
-        validation: (times and events [record, 2], log-risks) of validation records, on which a Cox regression of the log-risk and
-            Breslow's baseline make risks. Without an event or a follow-up of ``years`` there are no risks.
+        validation: (times and events [record, 2], log-risks) of validation records, on which a Cox regression of the
+            log-risk and Breslow's baseline make risks. Without an event or a follow-up of ``years`` there are no risks.
     """
     event = (events != 0) & (times <= years)
     free = times > years
     if not (event.any() and free.any()):
         return None
-    censored = uncensored(times, events)
+    censored = Uncensored(times, events)
     weights = np.zeros(len(times))
     weights[event] = 1 / censored(times[event], before=True)
     weights[free] = 1 / censored(np.array([years]), before=False)[0]
@@ -63,7 +63,7 @@ def _risks(log_risk: Risks, validation: tuple[np.ndarray, np.ndarray] | None, ye
     return 1 - breslow_survival(times, events, slope * seen, slope * log_risk, np.array([float(years)]))
 
 
-class uncensored:  # noqa: N801 - a function with a memory
+class Uncensored:
     """The Kaplan-Meier estimate of being uncensored. At one time events come before censorings."""
 
     def __init__(self, times: Times, events: Events):

@@ -25,8 +25,8 @@ ByMetric = dict[str, np.ndarray]
 Checked = tuple[np.ndarray, np.ndarray]
 """Targets and scores of some records."""
 CALIBRATED_NOTE = (
-    "Brier score, calibration and net benefit are not reported: scores become probabilities by validation data, and there are "
-    "none that allow it."
+    "Brier score, calibration and net benefit are not reported: scores become probabilities by validation data, and there "
+    "are none that allow it."
 )
 
 
@@ -241,7 +241,8 @@ def survival_times(
     within = at_horizon(times, events, log_risk, validation, HORIZON)
     if within is None:
         measured.notes.append(
-            f"metrics within {HORIZON} years are not reported: no test record was followed as long, or none had the event before."
+            f"metrics within {HORIZON} years are not reported: no test record was followed as long, or none had the event "
+            "before."
         )
         return measured
     clinical = Clinical(within.targets, log_risk[:, None], within.risks, within.weights)

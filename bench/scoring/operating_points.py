@@ -1,9 +1,9 @@
 """Sensitivity at a specificity, specificity at a sensitivity, and net benefit at a threshold of risk.
 
 The operating points are read off the ROC curve of the scored records, as AUROC is: they describe the ranking and carry no
-threshold to other records. The sensitivity at 90 % specificity is the highest among the thresholds that spare at least 90 % of the
-negatives; without interpolation. Net benefit (Vickers and Elkin, Med Decis Making 2006) is of probabilities that were calibrated
-on validation records: true positives minus false positives times t / (1 - t), per record.
+threshold to other records. The sensitivity at 90 % specificity is the highest among the thresholds that spare at least 90 %
+of the negatives; without interpolation. Net benefit (Vickers and Elkin, Med Decis Making 2006) is of probabilities that
+were calibrated on validation records: true positives minus false positives times t / (1 - t), per record.
 """
 
 from __future__ import annotations

@@ -86,6 +86,6 @@ def relabelled(
     moved = (after.values - before.values) - (after.estimates - before.estimates)
     least = float(min(before.support.min(), after.support.min()))
     deviation = float(np.nan_to_num(moved).mean(axis=1).std()) * np.sqrt(least / max(least - 1, 1))
-    result = replace(counts, classes=tuple(classes[c] for c in both), before=before.value, after=after.value)
+    result = replace(counts, classes=tuple(classes[c] for c in both.tolist()), before=before.value, after=after.value)
     bounds = interval(result.difference, Spread(deviation, max(least - 1, 1)), "plain")
     return replace(result, difference_interval=bounds)

@@ -45,7 +45,9 @@ def test_a_class_is_unknown_where_none_of_its_statements_is_certain():
     np.testing.assert_array_equal(columns["NORM"], [np.nan, 0, 0])
     np.testing.assert_array_equal(columns["MI"], [0, 1, 0])  # one certain statement is enough
     np.testing.assert_array_equal(columns["STTC"], [0, 0, np.nan])
-    of_subclasses = dict(zip(PTBXLSubclassCertain.classes, PTBXLSubclassCertain().examples(SMALL).targets.T, strict=True))
+    of_subclasses = dict(
+        zip(PTBXLSubclassCertain.classes, PTBXLSubclassCertain().examples(SMALL).targets.T, strict=True)
+    )
     np.testing.assert_array_equal(of_subclasses["NST"], [0, 0, np.nan])  # NST_ in the publisher's table
 
 

@@ -234,7 +234,9 @@ def _metrics(card: Card, scored: Scored, path: Path) -> Iterator[str]:
         return
     stored = card.score.model_dump(mode="json")
     # Metrics that bench has gained since the card was made are no fault of the card.
-    now["metrics"] = {n: v for n, v in now["metrics"].items() if n in stored["metrics"] or plain_name(n) not in CLINICAL}
+    now["metrics"] = {
+        n: v for n, v in now["metrics"].items() if n in stored["metrics"] or plain_name(n) not in CLINICAL
+    }
     for name in [name for name in now if name != "notes"]:
         for field in differing(stored[name], now[name], f"score.{name}"):
             yield f"{field} is not what the predictions give"

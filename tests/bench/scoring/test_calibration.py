@@ -67,7 +67,7 @@ def test_scores_that_separate_the_classes_have_a_finite_line_and_no_slope_of_the
 @pytest.mark.parametrize("shift", [0.0, 5.0])
 def test_probabilities_are_fitted_on_validation_records_class_by_class(shift):
     """Scores outside [0, 1], such as similarities, are fitted as they are; probabilities by their log odds."""
-    (target, probability), (other, seen) = sample(seed=1), sample(seed=2)
+    (_, probability), (other, seen) = sample(seed=1), sample(seed=2)
     given = np.stack([probability, 1 - probability], axis=1) + shift
     of_validation = np.stack([seen, 1 - seen], axis=1) + shift
     targets = np.stack([other, np.full(400, np.nan)], axis=1)

@@ -147,7 +147,9 @@ def test_the_brier_score_of_a_censored_event_is_scikit_survivals():
     assert within.weights.sum() == pytest.approx(len(years), rel=1e-9)
     outcome = np.array(list(zip(events != 0, years, strict=True)), dtype=[("event", bool), ("time", float)])
     expected = brier_score(outcome, outcome, 1 - within.risks, [5.0])[1][0]
-    result = score("survival", np.stack([years, events], axis=1), risk, ["event"], None, validation=validation, bootstrap=50)
+    result = score(
+        "survival", np.stack([years, events], axis=1), risk, ["event"], None, validation=validation, bootstrap=50
+    )
     assert result.metrics["brier_5y"].value == pytest.approx(expected, rel=1e-9)
     assert 0.5 < result.metrics["calibration_slope_5y"].value < 1.7
     estimate = result.metrics["net_benefit_at_20_5y"]

@@ -31,7 +31,9 @@ def test_clean_labels_explain_the_planted_part_of_the_error():
 def test_the_interval_holds_the_true_difference():
     """The truth: 20,000 records. 40 small draws, of which a 95 % interval may miss seven (one in 10,000 misses more)."""
     noisy, clean, scores = planted(99, 20_000)
-    truth = np.mean([roc_auc_score(y[:, c], scores[:, c]) * s for y, s in ((clean, 1), (noisy, -1)) for c in range(2)]) * 2
+    truth = (
+        np.mean([roc_auc_score(y[:, c], scores[:, c]) * s for y, s in ((clean, 1), (noisy, -1)) for c in range(2)]) * 2
+    )
     missed = 0
     for seed in range(40):
         noisy, clean, scores = planted(seed, 300)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 
 from bench import kinds
 from bench.errors import DataError
-from bench.scoring.bootstrap import Interval, Replicates, Spread, interval
+from bench.scoring.bootstrap import Interval, Replicates
 from bench.scoring.replication import average
 from bench.scoring.score import score_replicates
 
@@ -83,9 +83,14 @@ def relabelled(
     if not len(both):
         return counts
     before, after = before.of_parts(both.tolist()), after.of_parts(both.tolist())
-    moved = (after.values - before.values) - (after.estimates - before.estimates)
-    least = float(min(before.support.min(), after.support.min()))
-    deviation = float(np.nan_to_num(moved).mean(axis=1).std()) * np.sqrt(least / max(least - 1, 1))
-    result = replace(counts, classes=tuple(classes[c] for c in both.tolist()), before=before.value, after=after.value)
-    bounds = interval(result.difference, Spread(deviation, max(least - 1, 1)), "plain")
-    return replace(result, difference_interval=bounds)
+    # Both in the same draws of patients: their difference is a metric too.
+    moved = Replicates(
+        after.estimates - before.estimates, after.values - before.values, np.minimum(before.support, after.support)
+    )
+    return replace(
+        counts,
+        classes=tuple(classes[c] for c in both.tolist()),
+        before=before.value,
+        after=after.value,
+        difference_interval=moved.interval("plain"),
+    )

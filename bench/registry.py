@@ -18,7 +18,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from typing import Any
 from bench.errors import BenchError, ConfigError, UnknownName, folded, foreign_code
 from bench.reading import method_files
 from bench.reading.class_source import classes_in, refuse_missing_class
+from bench.reading.entry import Entry as Entry
 
 METHODS, TASKS, DATASETS, KINDS, MODES = "bench.methods", "bench.tasks", "bench.datasets", "bench.kinds", "bench.modes"
 _WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset", KINDS: "task kind", MODES: "mode"}
@@ -42,44 +43,11 @@ _ROOT = Path(__file__).parents[1]
 _EXTENDED = ("methods.", "tasks.", "bench.kinds.", "bench.modes.")
 """Modules of registered classes, which those of a plugin may extend."""
 
+TO = "-to-"
+"""Between the train task and the test task in the name of a transferred one (:mod:`bench.transfer`)."""
+
 PLAIN_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """Names of methods that are registered while a process runs."""
-
-_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is known of a class without importing it."""
-
-    name: str
-    module: str
-    qualname: str
-    path: Path
-    distribution: str
-    summary: str = ""  # the docstring's first paragraph, without its source
-    source: str = ""  # what follows "Source:" in the docstring, else the attribute ``source``
-    attributes: dict[str, Any] = field(default_factory=dict)  # literal class attributes, own before inherited
-    defines: frozenset[str] = frozenset()  # functions of the class and of the bases that could be read
-    loaded: Any = None  # the class, where only this process has it
-
-    @property
-    def paper(self) -> str:
-        """Authors and venue of the source, without the title."""
-        end = _YEAR.search(self.source)
-        first = self.source[: end.end()] if end else re.split(r"[.;]( |$)", self.source)[0]
-        short = re.sub(r'"[^"]*",? ?', "", first).strip(" ,:(") or first
-        return short + ")" * (short.count("(") - short.count(")"))
-
-    @property
-    def year(self) -> int | None:
-        """The year of the source."""
-        match = _YEAR.search(self.source)
-        return int(match[0]) if match else None
-
-    def load(self) -> Any:
-        """Import the module and return the class."""
-        return self.loaded if self.loaded is not None else getattr(importlib.import_module(self.module), self.qualname)
 
 
 def _modules_of(value: str) -> Iterator[str]:
@@ -293,9 +261,21 @@ def named(group: str, name: str) -> str:
     if group == METHODS and method_files.is_method_file(name):
         return _add_file(name, entries(METHODS))
     registered = _registered_as(group, name)
+    if registered is None and group == TASKS and (both := transfer_of(name)):
+        return TO.join(both)
     if registered is None:
         raise unknown(_WORD[group], name, entries(group))
     return registered
+
+
+def transfer_of(name: str) -> tuple[str, str] | None:
+    """The train and the test task that the name of a transferred task joins; None for any other name.
+
+    Raises:
+        ConfigError: one of the two is not registered.
+    """
+    train, to, test = name.lower().replace("_", "-").partition(TO)
+    return (named(TASKS, train), named(TASKS, test)) if to else None
 
 
 def load(group: str, name: str) -> Any:
@@ -306,6 +286,8 @@ def load(group: str, name: str) -> Any:
     """
     known = entries(group)
     if name not in known:
+        if group == TASKS and (both := transfer_of(name)):
+            return importlib.import_module("bench.transfer").transferred(*both)
         raise unknown(_WORD[group], name, known)
     entry = known[name]
     try:

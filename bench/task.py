@@ -139,6 +139,10 @@ class Task(ABC):
     """Class (or target) name -> its full words, which are the zero-shot prompts. The order is the column order."""
     original_names: ClassVar[dict[str, str]] = {}
     """Class -> the name that the dataset publishes, where ``classes`` describes the class instead; also for prompts."""
+    meanings: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Class -> the findings that it means, one of several, by which a probe is tested on another dataset
+    (:mod:`bench.transfer`). ``?af`` is a finding that the class may mean but is no safe word for. Built-in tasks take
+    them from ``tasks/class_vocabulary.csv``."""
     groups: ClassVar[dict[str, list[str]]] = {}
     """Group -> some of the classes (or targets), over which means are reported too."""
     version: ClassVar[int] = 1
@@ -165,6 +169,11 @@ class Task(ABC):
                     columns=chosen.reset_index(drop=True),
                 )
         """
+
+    @classmethod
+    def datasets(cls) -> tuple[str, ...]:
+        """The datasets whose recordings it reads; a transferred task reads two."""
+        return (cls.dataset,)
 
     @property
     def class_names(self) -> list[ClassName]:

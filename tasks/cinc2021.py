@@ -8,6 +8,7 @@ after ``bench splits import ecgbench``. Labels are what each hospital coded: Nin
 
 from __future__ import annotations
 
+from tasks.class_vocabulary import meanings
 from tasks.label_columns import CodedTask
 
 SOURCE = "Reyna et al., Physiological Measurement 43:084001, 2022; classes as in ecg-fm-benchmarking"
@@ -182,6 +183,7 @@ class GeorgiaLabels(CodedTask):
     split = "georgia"
     released_split = "georgia-ecgbench"
     classes = GEORGIA
+    meanings = meanings("cinc2021")
     source = SOURCE
 
 
@@ -193,6 +195,7 @@ class CPSCExtraLabels(CodedTask):
     split = "cpsc-extra"
     released_split = "cpsc-extra-ecgbench"
     classes = CPSC_EXTRA
+    meanings = meanings("cinc2021")
     source = SOURCE
 
 
@@ -204,4 +207,5 @@ class NingboLabels(CodedTask):
     split = "ningbo"
     released_split = "ningbo-ecgbench"
     classes = NINGBO
+    meanings = meanings("ningbo")
     source = SOURCE

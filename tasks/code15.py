@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.task import ColumnTask, Examples, Task
+from tasks.class_vocabulary import meanings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ class CODE15Findings(ColumnTask):
     dataset = "code15"
     split = "code15"
     classes = FINDINGS
+    meanings = meanings("code15")
     source = SOURCE
 
 
@@ -39,6 +41,7 @@ class CODETestFindings(ColumnTask):
     dataset = "code15-with-test"
     split = "code-test"
     classes = FINDINGS
+    meanings = meanings("code15")
     source = SOURCE
 
 
@@ -49,6 +52,7 @@ class CODE15Normal(ColumnTask):
     dataset = "code15"
     split = "code15-normal"
     classes: ClassVar[dict[str, str]] = {"normal": "normal ECG"}
+    meanings = meanings("code15")
     source = SOURCE
 
 

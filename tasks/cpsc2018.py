@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.task import Examples, MultilabelTask, SingleLabelTask
+from tasks.class_vocabulary import meanings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +39,7 @@ class CPSC2018Labels(MultilabelTask):
     released_split = "cpsc2018-merl"
     column = "labels"
     classes = CLASSES
+    meanings = meanings("cpsc2018")
     source = "Liu et al., J Med Imaging Health Inform 8:1368, 2018; as a benchmark: Liu et al. (MERL), ICML 2024"
 
 
@@ -66,6 +68,7 @@ class CPSC2018Single(SingleLabelTask):
     split = "cpsc2018-single"
     column = "labels"
     classes = CLASSES
+    meanings = meanings("cpsc2018")
     source = "Liu et al. (ETP), ICASSP 2024"
 
 
@@ -80,4 +83,5 @@ class ICBEB(MultilabelTask):
     released_split = "icbeb-released"
     column = "labels"
     classes = CLASSES
+    meanings = meanings("cpsc2018")
     source = "Strodthoff et al., IEEE JBHI 25:1519, 2021"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from bench.task import Examples, Task
+from tasks.class_vocabulary import meanings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,6 +119,7 @@ class CSNLabels(CSNTask):
     released_split = "csn-merl"
     column = "labels"
     classes = CLASSES
+    meanings = meanings("csn")
     source = "Zheng et al., PhysioNet 2022; labels and sizes as in Liu et al. (MERL), ICML 2024, their defect repaired"
 
     @staticmethod
@@ -136,6 +138,7 @@ class CSNReleasedLabels(CSNTask):
     released_split = "csn-merl-substring"
     column = "labels_merl"
     classes = CLASSES
+    meanings = meanings("csn")
     source = "Liu et al. (MERL), ICML 2024: released label files"
 
     @staticmethod

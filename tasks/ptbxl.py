@@ -8,6 +8,7 @@ as in those files (training file, where they differ). Prompts spell out what the
 from __future__ import annotations
 
 from bench.task import MultilabelTask, SingleLabelTask
+from tasks.class_vocabulary import meanings
 
 SOURCE = "Wagner et al., Scientific Data 2020; labels as in Liu et al. (MERL), ICML 2024"
 
@@ -149,6 +150,7 @@ class PTBXLSuperclass(MultilabelTask):
     split = "ptbxl-super"
     column = "superclass"
     classes = SUPERCLASSES
+    meanings = meanings("ptbxl-super")
     original_names = SUPERCLASS_NAMES
     source = SOURCE
 
@@ -161,6 +163,7 @@ class PTBXLSubclass(MultilabelTask):
     split = "ptbxl-sub"
     column = "subclass"
     classes = SUBCLASSES
+    meanings = meanings("ptbxl-sub")
     source = SOURCE
 
 
@@ -172,6 +175,7 @@ class PTBXLForm(MultilabelTask):
     split = "ptbxl-form"
     column = "form"
     classes = FORM
+    meanings = meanings("ptbxl")
     source = SOURCE
 
 
@@ -183,6 +187,7 @@ class PTBXLRhythm(MultilabelTask):
     split = "ptbxl-rhythm"
     column = "rhythm"
     classes = RHYTHM
+    meanings = meanings("ptbxl")
     source = SOURCE
 
 
@@ -194,6 +199,7 @@ class PTBXLDiagnostic(MultilabelTask):
     split = "ptbxl-diag"
     column = "diagnostic"
     classes = DIAGNOSTIC
+    meanings = meanings("ptbxl")
     source = "Strodthoff et al., IEEE JBHI 2021, task diag."
 
 
@@ -205,6 +211,7 @@ class PTBXLAll(MultilabelTask):
     split = "ptbxl-all"
     column = "all"
     classes = DIAGNOSTIC | FORM | RHYTHM
+    meanings = meanings("ptbxl")
     source = "Strodthoff et al., IEEE JBHI 2021, task all"
 
 
@@ -217,5 +224,6 @@ class PTBXLSingle(SingleLabelTask):
     split = "ptbxl-single"
     column = "superclass"
     classes = SUPERCLASSES
+    meanings = meanings("ptbxl-super")
     original_names = SUPERCLASS_NAMES
     source = "Liu et al. (ETP), ICASSP 2024"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from bench.task import ColumnTask, Examples, MultilabelTask, Task
+from tasks.class_vocabulary import meanings
 from tasks.label_columns import examples_of
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class PTBXLSubclass19(MultilabelTask):
     split = "ptbxl-sub-19"
     column = "subclass"
     classes = SUBCLASSES_19
+    meanings = meanings("ptbxl-sub")
     source = ECG_FIX
 
 
@@ -88,6 +90,7 @@ class PTBXLForm15(MultilabelTask):
     split = "ptbxl-form-15"
     column = "form"
     classes = FORM_15
+    meanings = meanings("ptbxl")
     source = ECG_FIX
 
 
@@ -99,6 +102,7 @@ class PTBXLRhythm7(MultilabelTask):
     split = "ptbxl-rhythm-7"
     column = "rhythm"
     classes = RHYTHM_7
+    meanings = meanings("ptbxl")
     source = ECG_FIX
 
 

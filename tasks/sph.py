@@ -6,6 +6,7 @@ The authors' split has no validation part: a tenth of its training part, label-s
 
 from __future__ import annotations
 
+from tasks.class_vocabulary import meanings
 from tasks.label_columns import CodedTask
 
 SOURCE = "Liu et al., Scientific Data 9:272, 2022"
@@ -71,6 +72,7 @@ class SPHStatements(CodedTask):
     split = "sph"
     column = "codes"
     classes = COMMON
+    meanings = meanings("sph")
     source = SOURCE
 
 
@@ -82,6 +84,7 @@ class SPHAllStatements(CodedTask):
     split = "sph-44"
     column = "codes"
     classes = COMMON | RARE
+    meanings = meanings("sph")
     source = SOURCE
 
 
@@ -93,4 +96,5 @@ class SPHFolds(CodedTask):
     split = "sph-folds"
     column = "codes"
     classes = COMMON
+    meanings = meanings("sph")
     source = "Liu et al., Scientific Data 9:272, 2022; folds of ECGBench 1.0.0"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks.class_vocabulary import meanings
 from tasks.label_columns import CodedTask
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class ZZUFindings(CodedTask):
     split = "zzu"
     column = "codes"
     classes = FINDINGS
+    meanings = meanings("zzu")
     source = SOURCE
 
 

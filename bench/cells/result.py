@@ -47,7 +47,8 @@ class Result:
         score: :class:`bench.scoring.score.Score` as JSON: metrics with intervals, per-class values, classes left out.
         counts: records per partition: ``train, validation, test`` as scored, and ``expected`` for the complete split.
         split: name, digest of the partition used, whether it is the complete published split, fold.
-        dataset: name, version, digest of the prepared store, quality counts (NaN, flat, skipped).
+        dataset: name, version, digest of the prepared store, quality counts (NaN, flat, skipped); of a transferred task
+            those of the train task, and as ``tested_on`` those of the test task.
         checkpoint: key, digest, corpus and pretraining facts; empty for a method that is not pretrained.
         config: the method's config and the protocol's (``{"method": ..., "linear": ...}``).
         selection: what was chosen on validation data: metric, value, epoch.
@@ -82,6 +83,11 @@ class Result:
     schema: int = SCHEMA
     folder: Path | None = field(default=None, compare=False)
     level: str = field(default="", compare=False)
+
+    @property
+    def tested_dataset(self) -> str:
+        """Name of the dataset of the test records."""
+        return str(self.dataset.get("tested_on", self.dataset).get("name"))
 
     @property
     def own_name(self) -> str | None:

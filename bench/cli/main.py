@@ -37,6 +37,7 @@ from bench.cli import (
     sweep,
     text,
     tracking,
+    transfer,
     weights,
 )
 from bench.errors import BenchError, ConfigError, foreign_code, of_file_system, printable, quiet_libraries
@@ -108,6 +109,7 @@ app.command("recompute", hidden=True)(replay.recompute_command)
 app.command("robustness", epilog=robustness.EXAMPLES)(robustness.robustness_command)
 app.command("labels", epilog=labels.EXAMPLES)(labels.labels_command)
 app.command("subgroups", epilog=subgroups.EXAMPLES)(subgroups.subgroups_command)
+app.command("transfer", epilog=transfer.EXAMPLES)(transfer.transfer_command)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(tracking.app, name="tracking")
 app.add_typer(runs.app, name="runs")

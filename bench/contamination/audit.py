@@ -186,6 +186,25 @@ def audit(
     return comparison.result(str(corpus), trained.declared)
 
 
+WORST = ("none", "declared", "unknown", "same dataset", "test records")
+"""From the least contamination to the most."""
+
+
+def combined(pretraining: Audit, labels: Audit) -> Audit:
+    """One audit of what was pretrained on and of the labelled records of another dataset: the worse of the two."""
+    import pandas as pd
+
+    tables = [found.offending for found in (pretraining, labels) if found.offending is not None]
+    return Audit(
+        max((pretraining.contamination, labels.contamination), key=WORST.index),
+        pretraining.corpus,
+        [*pretraining.reasons, *(f"Labelled records: {reason}" for reason in labels.reasons)],
+        pretraining.tested,
+        list(dict.fromkeys([*pretraining.checked, *labels.checked])),
+        pd.concat(tables, ignore_index=True) if tables else None,
+    )
+
+
 class _Comparison:
     """Of some test recordings with one collection after another."""
 

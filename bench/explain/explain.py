@@ -210,7 +210,8 @@ def as_function(head: Any, device: torch.device) -> Callable[[torch.Tensor], tor
 
 def _with_images(source: Any, session: Session, method: Any, predictions: CellPredictions) -> Any:
     """The images that pretraining saw, also where downstream reads the ECG alone; none where a record has none."""
-    if source.images is not None or "image" not in method.input.modalities:
+    data = predictions.data
+    if source.images is not None or "image" not in method.input.modalities or data.tested_store is not data.store:
         return source
     images = session.images(predictions.data.task.dataset, method.input.image_size).take(predictions.data.rows)
     return replace(source, images=images) if images.available.all() else source
@@ -233,7 +234,7 @@ def _recording(
     predictions: CellPredictions, row: int, title: str, activation: np.ndarray | None = None, fs: float = 0.0
 ) -> Any:
     """The recording as it is stored; the activation stretched to its rate."""
-    store = predictions.data.store
+    store = predictions.data.tested_store
     signal = store.read(predictions.data.rows[[row]])[0]
     if activation is not None and fs != store.fs:
         at = np.arange(round(activation.shape[1] / fs * store.fs)) / store.fs * fs
@@ -247,7 +248,7 @@ def _in_millivolts(predictions: CellPredictions, session: Session, row: int) -> 
     """The median beat that the method saw, before it was scaled."""
     spec = replace(predictions.method.input, normalise="none")
     view = SignalView(
-        predictions.data.store, spec, rows=predictions.data.rows[[row]], cache=session.source.workspace.cache
+        predictions.data.tested_store, spec, rows=predictions.data.rows[[row]], cache=session.source.workspace.cache
     )
     return view.batch(np.zeros(1, np.int64))[0][0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bench import modes, registry
@@ -90,10 +90,13 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
             configs = [row.config, row.config | column.change] if column.change else [row.config]
             of_rows = [tuple(f"{row.method}.{k}={json.dumps(v)}" for k, v in config.items()) for config in configs]
             for name in named:
-                if name not in tasks:
+                both = name.split(registry.TO)  # of a transferred task, two
+                unknown = [part for part in both if part not in tasks]
+                lacking = [d for d in _datasets(both, tasks) if not source.has(d)]
+                if unknown:
                     left_out[f"column {column.name}: no task {name}"] = None
-                elif not source.has(str(tasks[name].attributes["dataset"])):
-                    left_out[f"column {column.name}: {tasks[name].attributes['dataset']} is not available"] = None
+                elif lacking:
+                    left_out[f"column {column.name}: {lacking[0]} is not available"] = None
                 else:
                     for of_row in of_rows:
                         wanted = runs.setdefault((*coordinates, of_row), [])
@@ -113,3 +116,8 @@ def board_options(board: Board, options: RunOptions, source: DataSource) -> tupl
         for (method, of_mode, mode, leads, fraction, of_row), names in runs.items()
         if names
     ], list(left_out)
+
+
+def _datasets(names: Sequence[str], tasks: Mapping[str, registry.Entry]) -> list[str]:
+    """The datasets of the registered ones among some tasks."""
+    return [str(tasks[name].attributes["dataset"]) for name in names if name in tasks]

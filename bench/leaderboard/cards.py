@@ -71,14 +71,16 @@ def keep_predictions(result: Result, path: Path) -> None:
 
 def ids_are_public(result: Result) -> bool:
     """Whether ids and labels of a result's recordings may be published: not those of real data with credentialed access."""
-    entry = str(result.dataset.get("name"))
-    known = entry in registry.entries(registry.DATASETS)
-    return result.data != "real" or not known or registry.load(registry.DATASETS, entry).access != "credentialed"
+    known = registry.entries(registry.DATASETS)
+    read = {str(result.dataset.get("name")), result.tested_dataset}
+    private = [n for n in read if n in known and registry.load(registry.DATASETS, n).access == "credentialed"]
+    return result.data != "real" or not private
 
 
 def refuse_private_ids(results: Iterable[Result]) -> None:
     """Raise ConfigError where predictions, which hold ids and labels, would be published against a licence."""
-    private = sorted({str(result.dataset.get("name")) for result in results if not ids_are_public(result)})
+    hidden = [result for result in results if not ids_are_public(result)]
+    private = sorted({name for result in hidden for name in (str(result.dataset.get("name")), result.tested_dataset)})
     if private:
         raise ConfigError(
             f"--with-predictions would publish ids and labels of {', '.join(private)}, whose licence forbids it (access is "

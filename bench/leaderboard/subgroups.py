@@ -73,7 +73,7 @@ def subgroup_tables(
     for group in cell_groups(results):
         title, of_cell = f"{group.method} · {group.title}", group.results
         runs = [PairedScores.of(result) for result in of_cell]
-        first, dataset = runs[0], of_cell[0].dataset["name"]
+        first, dataset = runs[0], of_cell[0].tested_dataset
         if not all(np.array_equal(run.records, first.records) for run in runs):
             raise DataError(
                 f"{title}: its seeds were scored on different test records, which cannot be one table. Run them again "

@@ -189,15 +189,16 @@ def _scores(
     parts: list[np.ndarray] = []
     with track(title) as progress:
         for chunk in _chunks(test):
-            signals = _read(data.store, data.rows[chunk])
+            store = data.tested_store
+            signals = _read(store, data.rows[chunk])
             if corruption is not None:
                 ids = data.examples.record_ids[chunk]
                 by_record = [
-                    corrupted(signal, data.store.fs, str(record), corruption, levels)
+                    corrupted(signal, store.fs, str(record), corruption, levels)
                     for signal, record in zip(signals, ids, strict=True)
                 ]
                 signals = [changed[i] for i in range(len(levels)) for changed in by_record]
-            view = SignalView(ArrayStore(signals, data.store.fs), resolved.input, leads=resolved.cell.leads)
+            view = SignalView(ArrayStore(signals, store.fs), resolved.input, leads=resolved.cell.leads)
             values = scorer(BatchSource(view), len(signals))
             parts.append(values.reshape(len(levels), len(chunk), *values.shape[1:]))
             progress(sum(part.shape[1] for part in parts), len(test))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.contamination.audit import Audit, TestRecords, TrainedOn, audit
+import numpy as np
+
+from bench.contamination.audit import Audit, TestRecords, TrainedOn, audit, combined
 from bench.contamination.declared import UNKNOWN, declared_corpus
+from bench.method import Corpus
 from bench.method.independence import is_foreign
 from bench.runner.resolved_cell import ResolvedCell
 from bench.training.checkpoint_files import read_provenance
@@ -19,16 +22,41 @@ def audit_cell(cell: ResolvedCell, folds: Sequence[int] = (0,), thorough: bool =
         thorough: fingerprint everything that is available, however long it takes; else only what is cheap or already done.
     """
     session, data = cell.session, cell.data
-    tested = TestRecords.of([data.partition(fold).test for fold in folds], data.examples, data.rows, data.store)
-    return audit(trained_on(cell), tested, cell.dataset, session.source, session.store, thorough)
+    tested, dataset = _tested(cell, folds), data.tested_dataset
+    found = audit(trained_on(cell), tested, dataset, session.source, session.store, thorough)
+    if not cell.parts or not cell.mode.uses_labels:
+        return found
+    return combined(found, _of_labels(cell, tested, thorough))
+
+
+def _tested(cell: ResolvedCell, folds: Sequence[int] = (0,)) -> TestRecords:
+    data = cell.data
+    return TestRecords.of([data.partition(fold).test for fold in folds], data.examples, data.rows, data.tested_store)
+
+
+def _of_labels(cell: ResolvedCell, tested: TestRecords, thorough: bool = False) -> Audit:
+    """Compare the test records of a transferred task with the labelled records of the train task; once per session."""
+
+    def compare() -> Audit:
+        session, (side, _) = cell.session, cell.parts[0]
+        data = side.data
+        labelled = np.zeros(len(data.store), bool)
+        labelled[data.rows[data.partition(0).train]] = True
+        records = Corpus(data.task.dataset, data.store.records, labelled, np.zeros_like(labelled))
+        labels = TrainedOn(cell.cell.task, data.task.dataset, data=session.source.kind, records=records)
+        return audit(labels, tested, cell.data.tested_dataset, session.source, session.store, thorough)
+
+    return cell.session.remembered(("audit of labels", cell.cell.task, thorough), compare)
 
 
 def contamination_of(cell: ResolvedCell) -> Audit:
     """The audit that a result keeps; computed once for each checkpoint, task and fold of a session."""
     fold = cell.cell.fold
     if not cell.mode.uses_checkpoint:
-        return Audit("none", None, ["Nothing was pretrained."], len(cell.partition.test), ["declarations"])
-    audits, key = cell.session.audits, (cell.spec.key if cell.spec else cell.method.name, cell.cell.task, fold)
+        nothing = Audit("none", None, ["Nothing was pretrained."], len(cell.partition.test), ["declarations"])
+        return combined(nothing, _of_labels(cell, _tested(cell))) if cell.parts else nothing
+    weights = cell.spec.key if cell.spec else cell.method.name
+    audits, key = cell.session.audits, (weights, cell.cell.task, fold, bool(cell.parts and cell.mode.uses_labels))
     if key not in audits:
         audits[key] = audit_cell(cell, (fold,))
     return audits[key]

@@ -46,6 +46,8 @@ def ceiling(session: Session, corpus: str, text: str, task: str, fold: int = 0) 
 def _ceiling(session: Session, corpus: str, text: str, task: str, fold: int) -> TextCeiling:
     data, source = session.task_data(task), session.source
     dataset, classes = data.task.dataset, list(data.task.classes)
+    if data.tested_store is not data.store:
+        return TextCeiling(corpus, text, missing="the labels are those of two datasets")
     same = files_of(corpus) == files_of(dataset) and (corpus == dataset or source.kind == "real")
     if not same or collections(corpus) != [corpus]:
         missing = f"the texts of {corpus} and the labels of {dataset} are not of the same recordings"

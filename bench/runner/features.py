@@ -59,6 +59,9 @@ def features(resolved: ResolvedCell, method: Callable[[], Method], fresh: bool =
     Args:
         fresh: compute them, whether they are there or not, and keep nothing.
     """
+    if resolved.parts:
+        sides = [features(part, method, fresh)[rows] for part, rows in resolved.parts]
+        return np.concatenate(sides, out=large_array((sum(map(len, sides)), sides[0].shape[1])))
     final, inputs, whole = features_folder(resolved)
     data, session = resolved.data, resolved.session
     rows = np.arange(len(data.store.records)) if whole else data.rows

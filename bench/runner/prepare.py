@@ -111,7 +111,8 @@ def prepare_session(options: RunOptions, source: DataSource, may_fetch: bool = T
             refuse_unused_checkpoints(named, planned, methods_starting)
         with errors.collected():
             _refuse_unused_pretraining(overrides, options.corpus, methods_starting, named)
-    for name in dict.fromkeys(registry.load(registry.TASKS, cell.task).dataset for cell in planned.cells):
+    tasks = dict.fromkeys(cell.task for cell in planned.cells)
+    for name in dict.fromkeys(name for task in tasks for name in registry.load(registry.TASKS, task).datasets()):
         with errors.collected():
             _check_files(source, name)
     errors.raise_if_any()
@@ -199,8 +200,9 @@ def _leave_out(planned: Plan, session: Session, options: RunOptions) -> None:
             except ConfigError as error:
                 unable[name] = str(error)
     for name in dict.fromkeys(cell.task for cell in planned.cells):
-        dataset = registry.load(registry.TASKS, name).dataset
-        if name not in tasks and not session.source.has(dataset):
+        lacking = [d for d in registry.load(registry.TASKS, name).datasets() if not session.source.has(d)]
+        if name not in tasks and lacking:
+            dataset = lacking[0]
             unable[name] = f"task {name}: {dataset} is not available (--data-root {dataset}=FOLDER)."
     left = [cell for cell in planned.cells if cell.method not in unable and cell.task not in unable]
     if not left:

@@ -222,9 +222,9 @@ def _estimate(result: Preview, options: RunOptions, session: Session, todo: Sequ
 
 def _datasets(resolved: ResolvedCell) -> set[str]:
     """The datasets whose recordings determine the key: the task's, and the corpora of methods that are pretrained."""
-    dataset = registry.load(registry.TASKS, resolved.cell.task).dataset
+    datasets = registry.load(registry.TASKS, resolved.cell.task).datasets()
     corpus = _corpus(resolved)
-    return {dataset}.union({corpus} - {None}, *map(_datasets, resolved.members))  # type: ignore[arg-type]
+    return set(datasets).union({corpus} - {None}, *map(_datasets, resolved.members))  # type: ignore[arg-type]
 
 
 def _corpus(resolved: ResolvedCell) -> str | None:

@@ -16,10 +16,13 @@ from bench.errors import ConfigError, DataError
 from bench.method import Method, MethodConfig
 from bench.runner.keys import cell_inputs, key_of, transforms_part
 from bench.runner.task_data import TaskData
+from bench.runner.transferred_data import TransferredData
 from bench.seeding import derive
 from bench.signals.input_spec import InputSpec
+from bench.signals.joined_view import JoinedView
 from bench.signals.windows import SignalView
 from bench.splitting.rules import Partition
+from bench.storage.artifacts import digest
 from bench.training.checkpoint import CheckpointSpec, seeded_method
 from bench.training.checkpoint_files import load_weights, read_provenance
 from bench.training.import_checkpoint import imported_facts
@@ -72,8 +75,26 @@ class ResolvedCell:
 
     @property
     def dataset(self) -> str:
-        """The name of the task's dataset."""
+        """The name of the task's dataset; of a transferred task that of the train task."""
         return self.data.task.dataset
+
+    @cached_property
+    def parts(self) -> list[tuple[ResolvedCell, np.ndarray]]:
+        """Of a transferred task: the cells of its two tasks, and the rows of their examples that it reads; else none."""
+        if not isinstance(self.data, TransferredData):
+            return []
+        if self.input.downstream:
+            raise ConfigError(
+                f"{self}: {self.cell.method} also reads {', '.join(self.input.downstream)}; only methods that read the "
+                f"recording alone are tested on another dataset."
+            )
+        return [
+            (
+                PartOfTransfer(replace(self.cell, task=data.task.name), self.session, self.method, self.config, self),
+                rows,
+            )
+            for data, rows in self.data.parts
+        ]
 
     @property
     def kind(self) -> Kind:
@@ -145,6 +166,8 @@ class ResolvedCell:
     def transforms(self) -> str:
         """Digest of the code that the recordings pass on their way into the method."""
 
+        if self.parts:
+            return digest([part.transforms for part, _ in self.parts])
         return self.session.remembered(
             ("transforms", self.cell.method, self.dataset),
             lambda: transforms_part(self.input, self.data.store.fs, self.dataset),
@@ -154,8 +177,16 @@ class ResolvedCell:
 
     def batches(self, targets: np.ndarray) -> BatchSource:
         """The task's examples as the method reads them."""
+        if self.parts:
+            views = [part.batches_of(part.data.rows[rows], *part.windows(rows)).view for part, rows in self.parts]
+            return BatchSource(JoinedView(views), targets=targets)  # type: ignore[arg-type]
         data = self.data
         return self.batches_of(data.rows, data.examples.start, data.examples.seconds, targets)
+
+    def windows(self, rows: np.ndarray) -> tuple[np.ndarray | None, float | None]:
+        """Start and length of some examples in their recordings, in seconds; None where they are whole recordings."""
+        examples = self.data.examples
+        return None if examples.start is None else examples.start[rows], examples.seconds
 
     def batches_of(
         self,
@@ -222,3 +253,14 @@ class ResolvedCell:
         ran_on = {"ran_on": facts["ran_on"]} if facts.get("ran_on") else {}
         collapsed = {"collapsed": facts["collapsed"]} if facts.get("collapsed") else {}
         return {"name": folder.name} | {k: facts[k] for k in names} | ran_on | finished | source | collapsed
+
+
+@dataclass(frozen=True, eq=False)
+class PartOfTransfer(ResolvedCell):
+    """One side of a transferred cell: its task, with the checkpoint of the whole."""
+
+    whole: ResolvedCell
+
+    @cached_property
+    def spec(self) -> CheckpointSpec | None:
+        return self.whole.spec

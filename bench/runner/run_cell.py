@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,6 @@ import numpy as np
 
 from bench import kinds, provenance, registry
 from bench.cells import ledger
-from bench.cells.cell import Cell
 from bench.cells.result import Result, read_result, write_result
 from bench.cells.seen_classes import SeenClasses, seen_classes
 from bench.data.source import DataSource
@@ -174,18 +174,14 @@ def _compute(resolved: ResolvedCell) -> Result:
             "expected": data.expected_counts,
         },
         split={
-            "name": data.split.name,
+            "name": data.split_name,
             "digest": data.split_digest(cell.fold),
             "complete": data.complete,
             "fold": cell.fold,
             "classes_absent_from_training": absent,
         }
         | ({} if data.examples.cohort is None else {"cohort": data.examples.cohort.to_dict()}),
-        dataset={"name": data.task.dataset, "version": data.store.manifest["version"], "digest": data.store.digest}
-        | {k: data.store.manifest[k] for k in ("fs", "n_skipped", "n_nan", "n_flat") if k in data.store.manifest}
-        | ({"n_absent": absent_leads} if (absent_leads := data.store.manifest.get("n_absent")) else {})
-        | ({"unit": data.store.unit} if data.store.unit != "mV" else {})
-        | ({"n_doubtful": doubtful} if (doubtful := data.store.manifest.get("n_doubtful")) else {}),
+        dataset=data.dataset_facts(),
         checkpoint=resolved.checkpoint_facts(),
         config={
             "method": resolved.config.model_dump(mode="json"),
@@ -209,7 +205,7 @@ def _compute(resolved: ResolvedCell) -> Result:
             "input": instance.input.to_dict(),
             **_method_file(cell.method),
             "absent_leads": "not processed" if instance.input.partial_leads else "zeros",
-            **_median_beats(data, instance, cell),
+            **_median_beats(resolved, instance),
             **(_ceiling(data, partition) if session.source.kind == "simulated" else {}),
             "parameters": sum(p.numel() for p in instance.parameters()),
             **cost_of(instance),
@@ -246,13 +242,16 @@ def _method_file(method: str) -> dict[str, Any]:
     return {"method_file": f"{entry.path.name}:{entry.qualname}"} if entry is not None and in_file else {}
 
 
-def _median_beats(data: TaskData, instance: Method, cell: Cell) -> dict[str, Any]:
+def _median_beats(resolved: ResolvedCell, instance: Method) -> dict[str, Any]:
     """Who computed the median beats that the method was given, and of how many recordings."""
-    spec = instance.input
+    spec, used = instance.input, Counter[str]()
     if not spec.median_beat:
         return {}
-    whole_recordings = data.examples.start is None and data.examples.seconds is None
-    return {"median_beats": data.store.beats_used(data.rows, cell.leads, spec.filters, whole_recordings)}
+    for part, rows in resolved.parts or [(resolved, np.arange(len(resolved.data.rows)))]:
+        data = part.data
+        whole_recordings = data.examples.start is None and data.examples.seconds is None
+        used.update(data.store.beats_used(data.rows[rows], part.cell.leads, spec.filters, whole_recordings))
+    return {"median_beats": dict(used)}
 
 
 def _ceiling(data: TaskData, partition: Partition) -> dict[str, Any]:

@@ -190,7 +190,8 @@ def jobs_of(
         resolved = session.resolve(cell)
         needs = tuple(member.key for member in resolved.members)
         network = resolved.method.implements("encode") or resolved.method.implements("zero_shot")
-        features = network and resolved.mode.reads_features
+        # A transferred cell makes the features of its two stores when it comes to them.
+        features = network and resolved.mode.reads_features and not resolved.parts
         if shared and network:
             needs += tuple(_shared(resolved, features, add))
         add("cell", key, resolved, needs, on_gpu=network and not features)

@@ -22,6 +22,7 @@ from bench.runner.overrides import Override, check_offer, method_config, mode_co
 from bench.runner.probe import Probe, ProbeOptions
 from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.task_data import TaskData, checked_examples
+from bench.runner.transferred_data import TransferredData
 from bench.signals.images import Images, prepare_images
 from bench.signals.leads import LEADS
 from bench.signals.windows import SignalView
@@ -33,6 +34,7 @@ from bench.training.checkpoint_files import discard_if_altered, read_config, rea
 from bench.training.devices import Devices, make_fabric
 from bench.training.distributed import ranks
 from bench.training.made_elsewhere import made_elsewhere
+from bench.transfer import TransferredTask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,9 +64,9 @@ class Session:
     _methods: dict[tuple[str, bool], tuple[type[Method], MethodConfig]] = field(default_factory=dict)
     _corpora: dict[tuple, tuple[Corpus, dict[str, Any]]] = field(default_factory=dict)
     _images: dict[tuple[str, int], Images] = field(default_factory=dict)
-    audits: dict[tuple[str, str, int], Audit] = field(
+    audits: dict[tuple[str, str, int, bool], Audit] = field(
         default_factory=dict
-    )  # (checkpoint, task, fold): see contamination
+    )  # (checkpoint, task, fold, whether the labels of a transferred task count): see contamination
 
     # -- data ---------------------------------------------------------------------------------------------------------
 
@@ -128,6 +130,10 @@ class Session:
         """
         if name not in self._tasks:
             task = registry.load(registry.TASKS, name)()
+            if isinstance(task, TransferredTask):
+                train, test = (self.task_data(part.name) for part in (task.train, task.test))
+                self._tasks[name] = TransferredData.of(task, train, test)
+                return self._tasks[name]
             store = self.store(task.dataset)
             examples, split = checked_examples(task, self.records(task.dataset))
             complete = self.is_complete(store, split)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,10 +48,37 @@ class TaskData:
         return self._digests[fold]
 
     @property
+    def split_name(self) -> str:
+        """Name of the split, which a result states."""
+        return self.split.name
+
+    @property
+    def tested_dataset(self) -> str:
+        """The dataset of the test records."""
+        return self.task.dataset
+
+    @property
+    def tested_store(self) -> SignalStore:
+        """The store of the test records; their ``rows`` are rows of it."""
+        return self.store
+
+    def dataset_facts(self) -> dict[str, Any]:
+        """What a result states of the recordings."""
+        return store_facts(self.task.dataset, self.store)
+
+    @property
     def expected_counts(self) -> dict[str, int] | None:
         """Records of each part of the complete publication, where they are known."""
         complete = self.split.content.complete
         return {name: facts.records for name, facts in complete.partitions.items()} if complete else None
+
+
+def store_facts(dataset: str, store: SignalStore) -> dict[str, Any]:
+    """Name, version and digest of the recordings of a store, and what is unusual about them."""
+    facts = {"name": dataset, "version": store.manifest["version"], "digest": store.digest}
+    facts |= {name: store.manifest[name] for name in ("fs", "n_skipped", "n_nan", "n_flat") if name in store.manifest}
+    facts |= {name: store.manifest[name] for name in ("n_absent", "n_doubtful") if store.manifest.get(name)}
+    return facts | ({"unit": store.unit} if store.unit != "mV" else {})
 
 
 def checked_examples(task: Task, records: pd.DataFrame) -> tuple[Examples, Split]:

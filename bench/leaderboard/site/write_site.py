@@ -20,6 +20,7 @@ from bench.leaderboard.formats import latex, markdown, table_csv
 from bench.leaderboard.formats.markdown import heading
 from bench.leaderboard.scored_splits import with_scored
 from bench.leaderboard.site.describe import method_facts, mode_facts, own_methods, task_facts
+from bench.leaderboard.site.matrices import matrix_pages
 from bench.leaderboard.site.render_html import assets, board_content, page
 from bench.progress import track
 from bench.signals.leads import LEADS, name_leads
@@ -90,7 +91,13 @@ def _write_pages(
                 _write(folder / f"{board.name}{suffix}", module.write(board, tables))
             overview.append(_overview(board, tables))
             progress(number, len(boards), board.name)
-    _write(destination / "index.html", page("index.html", root="", section="boards", groups=_grouped(overview)))
+    matrices = matrix_pages(results)
+    for matrix in matrices:
+        text = page("matrix.html", root="", section="boards", **matrix.content())
+        _write(destination / f"{matrix.name}.html", text)
+    shown = [(matrix.name, matrix.heading, matrix.summary) for matrix in matrices]
+    groups = _grouped(overview)
+    _write(destination / "index.html", page("index.html", root="", section="boards", groups=groups, matrices=shown))
     _write_listings(destination, methods, own, tasks, result_rows)
     for name in pages:
         rows = [

@@ -113,6 +113,8 @@ def _form(card: Card, scored: Scored) -> Iterator[str]:
         yield f"predictions: {sizes['validation']:,} validation records, but counts.validation is {card.counts.validation:,}"
     if not sizes["validation"] and not modes.facts(card.cell["mode"]).names_classes:
         yield f"predictions: no validation records, which {card.cell['mode']} scores too"
+    if registry.TO in str(card.cell["task"]):  # ids of two datasets, which may be the same words
+        return
     split = load_split(card.split.name)
     parts = {name: scored.part(name) for name in PARTS}
     if split.content.keep_apart != "example":  # otherwise windows of a recording are separate examples
@@ -140,6 +142,8 @@ def _columns(table: pd.DataFrame, prefix: str, task: Task) -> list[str]:
 
 def _facts(card: Card) -> dict[str, PartitionFacts]:
     """What the split's file states about a complete copy of real data; empty where it does not apply to the card."""
+    if registry.TO in str(card.cell["task"]):  # no file states the split of a transferred task
+        return {}
     complete = load_split(card.split.name).content.complete
     if complete is None or not (complete.binding and card.data == "real" and card.split.complete):
         return {}
@@ -167,7 +171,7 @@ def _available(card: Card, source: DataSource | None) -> TaskData | NotChecked:
 def _labels(card: Card, scored: Scored, data: TaskData | NotChecked) -> Iterator[str]:
     """The scored records and their labels are those of the split."""
     if not isinstance(data, NotChecked):
-        if data.split.name != card.split.name or data.split_digest(card.cell["fold"]) != card.split.digest:
+        if data.split_name != card.split.name or data.split_digest(card.cell["fold"]) != card.split.digest:
             yield "split.digest: it is not that of the recordings here, which are the card's"
             return
         for name, examples, rows in _with_rows(card, scored, data):
@@ -175,6 +179,9 @@ def _labels(card: Card, scored: Scored, data: TaskData | NotChecked) -> Iterator
                 yield f"predictions: the {name} records are not those of the split"
             elif not np.array_equal(examples.targets, data.examples.targets[rows], equal_nan=_is_float(examples)):
                 yield f"predictions: the labels of the {name} records are not those of the data"
+        return
+    if registry.TO in str(card.cell["task"]):
+        yield NotChecked(f"{data}, and no file states the split of a transferred task")
         return
     split, facts = load_split(card.split.name), _facts(card)
     stated = {name: facts[name].digest for name in PARTS if name in facts and facts[name].digest}

@@ -1,0 +1,229 @@
+"""``bench transfer``: test probes of one dataset on the records of others, and show the results as a matrix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.cli import options as o
+from bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bench.leaderboard.transfer import Transferred, TransferTable
+
+EXAMPLES = o.examples(
+    "bench transfer --method merl --mode linear --train ptbxl-super --test csn,cpsc2018,georgia,sph",
+    "bench transfer --method kmerl --mode zeroshot --train ptbxl-super --test csn,sph",
+    "bench transfer --format csv --out transfer.csv",
+)
+
+
+def transfer_command(
+    train: Annotated[
+        list[str] | None,
+        o.names_option(
+            "bench.tasks", "--train", metavar="NAMES", help="Tasks that are trained on. [default: all finished]"
+        ),
+    ] = None,
+    test: Annotated[
+        list[str] | None,
+        o.names_option(
+            "bench.tasks",
+            "--test",
+            metavar="NAMES",
+            help="Tasks of other datasets that are tested on, over the classes that mean the same. [default: all finished]",
+        ),
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        o.names_option(
+            "bench.methods",
+            "--method",
+            "-m",
+            metavar="NAMES",
+            help="Methods to run; without them the finished cells are shown.",
+        ),
+    ] = None,
+    mode: Annotated[list[str] | None, o.mode_option("NAMES")] = None,
+    seed: Annotated[
+        list[str] | None,
+        typer.Option("--seed", metavar="NUMBERS", help="As of bench run. [default: as --replicates]"),
+    ] = None,
+    replicates: Annotated[
+        int | None,
+        typer.Option(
+            "--replicates", metavar="N", min=1, help="As of bench run. [default: 3 under the smoke profile, else 1]"
+        ),
+    ] = None,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Also run each pretrained method without its pretraining.")
+    ] = False,
+    data_root: o.DataRoot = None,
+    profile: o.ProfileOption = None,
+    set_: o.SetOption = None,
+    corpus: o.CorpusOption = None,
+    checkpoint: o.CheckpointOption = None,
+    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table or csv.")] = "table",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to write the CSV. [default: standard output]")
+    ] = None,
+    no_track: o.NoTrack = False,
+    simulated_records: o.SimulatedRecords = None,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Test what was trained on one dataset on the records of others, next to the in-domain result of the same probes.
+
+    A transferred cell is a cell of the task TRAIN-to-TEST, such as ptbxl-super-to-csn, which bench run, replay and rescore
+    take too. Finished cells are not run again."""
+    from bench import registry
+    from bench.cells.result import read_results
+    from bench.leaderboard.transfer import table_csv, transfer_tables
+    from bench.progress import say
+
+    o.choice(format_, "--format", ("table", "csv"))
+    if out is not None and format_ == "table":
+        raise ConfigError("--out FILE needs --format csv; the table goes to the terminal.")
+    trains, tests = (registry.match(registry.TASKS, o.split_commas(names)) for names in (train, test))
+    source = o.data_source(data_root, workspace, simulated_records)
+    if method:
+        if not (trains and tests and mode):
+            raise ConfigError(
+                "--method runs cells: it needs --train, --test and --mode, such as --train ptbxl-super --test csn --mode linear."
+            )
+        from bench.runner.plan import RunOptions, with_default_replicates
+        from bench.runner.prepare import profile_of
+
+        options = RunOptions(
+            methods=o.split_commas(method),
+            tasks=_tasks(trains, tests),
+            modes=o.split_commas(mode),
+            seeds=o.numbers(seed, "--seed", int) or [],
+            replicates=replicates,
+            untrained=untrained,
+            profile=o.chosen_profile(profile),
+            overrides=list(set_ or ()),
+            corpus=corpus,
+            checkpoints=checkpoint or [],
+            track=not no_track,
+        )
+        failed = _run(with_default_replicates(options, profile_of(options, source)), source)
+    else:
+        failed = False
+    results = [result for result in read_results(source.workspace.results) if result.data == source.kind]
+    tables = [t for table in transfer_tables(results) if (t := _chosen(table, trains, tests, o.split_commas(method)))]
+    if not tables:
+        raise ConfigError(
+            f"no transferred result on {source.kind} data in {source.workspace.results}"
+            f"{' for these tasks' if trains or tests else ''}. Make some with: bench transfer --method NAMES --train TASK "
+            f"--test TASKS"
+        )
+    if format_ == "table":
+        for table in tables:
+            _show(table)
+    elif out is None:
+        typer.echo(table_csv(tables), nl=False)
+    else:
+        out.write_text(table_csv(tables), encoding="utf-8")
+        say(f"written: {out}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _tasks(trains: list[str], tests: list[str]) -> list[str]:
+    """The train tasks, and each of them transferred to each test task of another dataset.
+
+    Raises:
+        ConfigError: two tasks that share no class, or nothing to transfer.
+    """
+    from bench import registry
+
+    names = list(trains)
+    datasets = {name: registry.load(registry.TASKS, name).dataset for name in [*trains, *tests]}
+    for train in trains:
+        for test in tests:
+            if datasets[train] != datasets[test] or len(trains) == len(tests) == 1:
+                names.append(registry.load(registry.TASKS, f"{train}{registry.TO}{test}").name)
+    if names == trains:
+        raise ConfigError(
+            "--train and --test name tasks of one dataset each time; name a test task of another dataset."
+        )
+    return names
+
+
+def _run(options: Any, source: Any) -> bool:
+    """Run the cells; whether one failed."""
+    from bench.cli.run_report import result_line, say_what_is_missing
+    from bench.progress import say
+    from bench.runner.execute import run
+    from bench.runner.untrained import with_untrained
+
+    reports = [
+        run(planned, source, on_result=lambda result, computed: say(result_line(result, computed)))
+        for planned in with_untrained(options)
+    ]
+    for reason in dict.fromkeys(reason for report in reports for reason in report.left_out):
+        say(f"left out: {reason}")
+    say_what_is_missing(reports)
+    return any(report.failures for report in reports)
+
+
+def _chosen(table: TransferTable, trains: list[str], tests: list[str], methods: list[str]) -> TransferTable | None:
+    """The table with these tasks and methods alone; None if nothing is left."""
+    from dataclasses import replace
+
+    kept = [
+        entry
+        for entry in table.entries
+        if (not trains or entry.train in trains)
+        and (not tests or entry.test in tests)
+        and (not methods or entry.method.split(" (")[0] in methods or any("*" in name for name in methods))
+    ]
+    return replace(table, entries=kept) if kept else None
+
+
+def _show(table: TransferTable) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from bench.cli.terminal import console
+    from bench.leaderboard.contamination import legend
+
+    shown = Table(
+        box=box.SIMPLE_HEAD, header_style="bold", title=f"{table.title}: {table.metric}", title_justify="left"
+    )
+    for name in ("trained on", "method"):
+        shown.add_column(name)
+    for name in table.tests:
+        shown.add_column(f"on {name}", justify="right")
+    last = ""
+    for train, method in table.rows:
+        entries = [table.at(train, method, test) for test in table.tests]
+        shown.add_row(Text(train if train != last else ""), Text(method), *(Text(_cell(entry)) for entry in entries))
+        last = train
+    console().print(shown)
+    lines = [f"{train} to {test}: {', '.join(classes)}" for (train, test), classes in table.shared().items()]
+    statuses = {s for entry in table.entries for s in (*entry.contamination, *entry.in_domain_contamination)}
+    typer.echo(
+        "in-domain: the same probes on test records of the dataset that they were trained on, over the same classes. 95 % intervals "
+        "over patients and replicates.\nClasses: " + "; ".join(lines) + "."
+    )
+    for line in legend(statuses):
+        typer.echo(line)
+
+
+def _cell(entry: Transferred | None) -> str:
+    from bench.leaderboard.contamination import marks
+
+    if entry is None:
+        return ""
+    text = f"{_estimate(entry.value, entry.interval)}{marks(entry.contamination)}"
+    if entry.in_domain is None:
+        return f"{text}\nin-domain: not run"
+    return f"{text}\nin-domain {_estimate(*entry.in_domain)}{marks(entry.in_domain_contamination)}"
+
+
+def _estimate(value: float, interval: Any) -> str:
+    return f"{value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

@@ -90,7 +90,10 @@ def test_other_modes_and_zero_shot(bench, workspace, small):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("-m", "merl", "--train", "ptbxl-rhythm", "--test", "code15-normal"), "no class of ptbxl-rhythm"),
+        (
+            ("-m", "merl", "--train", "ptbxl-rhythm", "--test", "code15-normal", "--mode", "linear"),
+            "no class of ptbxl-rhythm",
+        ),
         (("-m", "merl", "--train", "ptbxl-super", "--test", "cns"), "Did you mean 'csn'"),
         (("-m", "merl", "--train", "ptbxl-super"), "needs --train, --test and --mode"),
         (("--format", "pdf"), "table, csv"),

@@ -1,4 +1,4 @@
-"""What published recordings hold that looks like damage, or like an age, and what is made of it."""
+"""Keep published recordings that look damaged, and read what published ages mean."""
 
 from __future__ import annotations
 

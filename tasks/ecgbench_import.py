@@ -7,7 +7,6 @@ ECGBench 1.0.0 writes ``manifest.json`` and, below ``original/``, tables with a 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from bench.errors import DataError
 from bench.reading.json_file import read_json
 from bench.reading.publisher_csv import read_table
 from bench.splitting.released_partitions import write_imported
+from tasks.datasets.folds import ecgbench_digest
 from tasks.merl_import import ImportedSet, MerlImport
 
 if TYPE_CHECKING:
@@ -57,8 +57,10 @@ def import_ecgbench(folder: Path, destination: Path | None = None) -> MerlImport
         except (KeyError, TypeError) as error:
             raise DataError(f"{path} lacks {error}; expected a manifest of ECGBench. {HINT}") from error
         folds = _folds(path.parent / "original", column)
-        lines = "\n".join(f"{record},{fold}" for record, fold in sorted(folds.items()))
-        digest, dataset = hashlib.sha256(lines.encode()).hexdigest(), canonical(str(slug))
+        digest, dataset = (
+            ecgbench_digest({str(record): int(fold) for record, fold in folds.items()}),
+            canonical(str(slug)),
+        )
         differences = [
             f"the digest of the folds is {digest[:12]}, expected {expected[:12]} ({where})"
             for expected, where in ((stated, path.name), (DIGESTS.get(dataset, digest), "published"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,6 +13,7 @@ from bench.reading.publisher_csv import read_table
 from bench.signals.array_rows import npy_rows, row_of
 from bench.storage.artifacts import file_digest
 from tasks.datasets.echonext_scaling import COUNT_MV, MEAN, SD, on_grid
+from tasks.datasets.folds import ecgbench_digest
 from tasks.datasets.pretraining_rows import outside_every_test
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ METADATA = "echonext_metadata_100k.csv"
 SHA256 = "a1fb9f1a4d5fa2ea7238fe70247a2b8ad8a13d7b3ed9ee3685dd40871fac3c1f"
 """Of the table of version 1.1.0."""
 FOLDS_SHA256 = "1364daf541bb5ee540989c360c68bf6661d44a04dc802cddaeea6f0fd320c605"
-"""Of the lines ``ecg_key,fold``, sorted as text, folds 1 to 3 for train, val and test: ECGBench's digest."""
-PARTS = ("train", "val", "test")
+"""ECGBench's digest of the publisher's split."""
+FOLDS = {"train": 1, "val": 2, "test": 3}
+PARTS = tuple(FOLDS)
 SHAPE = (1, 2500, 12)
 
 SOURCES: dict[str, tuple[str, ...]] = {
@@ -138,7 +139,8 @@ class EchoNext(Dataset):
             },
             index=pd.Index(table["ecg_key"].tolist(), name="record_id"),
         )
-        if len(records) == self.full_size["1.1.0"] and folds_digest(records) != FOLDS_SHA256:
+        folds = dict(zip(records.index, records["split"].map(FOLDS), strict=True))
+        if len(records) == self.full_size["1.1.0"] and ecgbench_digest(folds) != FOLDS_SHA256:
             self.findings.remark("as many records as published, but not the published split: its digest is another one")
         return records
 
@@ -195,10 +197,3 @@ class EchoNext(Dataset):
         for source in SOURCES[flag]:
             unmeasured |= (table[source].str.strip() == "").to_numpy()
         return np.where(unmeasured & (values != 1), np.nan, values)
-
-
-def folds_digest(records: pd.DataFrame) -> str:
-    """ECGBench's digest of who is in which part."""
-    folds = records["split"].map({part: fold for fold, part in enumerate(PARTS, start=1)})
-    lines = (f"{record},{fold}" for record, fold in sorted(zip(records.index, folds, strict=True)))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,6 +74,11 @@ def fold_roles(fold: pd.Series, validation: Sequence[int] = (9,), test: Sequence
     """``train``, ``validation`` or ``test`` of folds 1 to 10; 0 is in none."""
     role_of = {0: "", **dict.fromkeys(validation, "validation"), **dict.fromkeys(test, "test")}
     return fold.map(lambda k: role_of.get(int(k), "train"))
+
+
+def ecgbench_digest(folds: Mapping[str, int]) -> str:
+    """ECGBench's digest of record -> fold: SHA-256 of the lines ``record,fold``, sorted by record as text."""
+    return hashlib.sha256("\n".join(f"{record},{folds[record]}" for record in sorted(folds)).encode()).hexdigest()
 
 
 def rarest_label(labels: Sequence[Sequence[str]], pooled: int) -> list[str]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from bench.dataset import Publication, RecordFile, Recording
 from bench.errors import DataError
 from bench.reading.publisher_csv import read_table
-from bench.splitting.stratify import stratified_parts
 from tasks.datasets.folds import ecgbench_folds, fold_roles, rarest_label
 from tasks.datasets.pretraining_rows import outside_every_test
 from tasks.datasets.sentences import DatasetWithStatements
+from tasks.datasets.sph_partition import authors_partition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +23,6 @@ METADATA, CODES, RECORDS = "metadata.csv", "code.csv", "records"
 COLUMNS = ("ECG_ID", "AHA_Code", "Patient_ID", "Age", "Sex", "N", "Date")
 FS = 500
 
-AUTHORS_SEED, AUTHORS_DRAWN, AUTHORS_POOL = 73, 2984, 23600
-"""The authors test on patients with several recordings, and on 2,984 of the 23,600 others, drawn with this seed."""
 POOLED = 10
 """Codes with fewer recordings are one stratum of ECGBench's folds."""
 
@@ -196,16 +193,3 @@ class SPH(DatasetWithStatements):
 def _written(statement: tuple[str, ...], words: dict[str, str]) -> str:
     primary, *modifiers = (words.get(code, f"code {code}") for code in statement)
     return f"{primary} ({', '.join(modifiers)})" if modifiers else primary
-
-
-def authors_partition(ids: list[str], patients: list[str], codes: list[Any]) -> np.ndarray:
-    """``train``, ``validation`` or ``test`` of each record of ``metadata.csv``, in its order."""
-    n_of = Counter(patients)
-    part = np.array(["test" if n_of[patient] > 1 else "train" for patient in patients], dtype=object)
-    single = np.flatnonzero(part == "train")
-    n_drawn = round(AUTHORS_DRAWN * len(single) / AUTHORS_POOL)
-    part[single[np.random.RandomState(AUTHORS_SEED).choice(len(single), n_drawn, replace=False)]] = "test"
-    rest = np.flatnonzero(part == "train").tolist()
-    sizes = {"train": len(rest) - len(rest) // 10, "validation": len(rest) // 10}
-    part[rest] = stratified_parts([ids[k] for k in rest], [codes[k] for k in rest], sizes, "sph")
-    return part.astype(str)

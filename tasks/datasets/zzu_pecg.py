@@ -15,6 +15,7 @@ from tasks.datasets.challenge_files import clean_sex, records_below
 from tasks.datasets.folds import balanced_folds, fold_roles
 from tasks.datasets.pretraining_rows import outside_every_test
 from tasks.datasets.sentences import DatasetWithStatements
+from tasks.datasets.zzu_entries import bare, split, without_modifiers
 from tasks.zzu_pecg import DISEASES, FINDINGS
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ DAYS_PER_YEAR = 365.0  # the authors' conversion
 NOT_IN_NINE = ("V2", "V4", "V6")
 """The leads that 1,856 recordings lack: these have I, II, III, aVR, aVL, aVF, V1, V3 and V5, so that row 7 is V3."""
 
-_CODE = re.compile(r"[A-Z][0-9]{1,3}|Suggests[0-9]{1,3}")
 _GROUPS = {"congenital": "CHD", "myocarditis": "MYO", "kawasaki": "KD", "cardiomyopathy": "CM"}
 """Beginning of a disease type in DiseaseCode.csv -> disease group; its last row, of other diseases, is in none."""
 
@@ -116,28 +116,28 @@ class ZZUPECG(DatasetWithStatements):
         group_of = self._groups()
         rows = []
         for row in table.to_dict("records"):
-            record = _bare(row["Filename"]).replace("\\", "/").rpartition("/")[2].removesuffix(".hea")
-            entries, icd = _split(row["AHA_code"]), _split(row["ICD-10 code"])
-            codes = list(dict.fromkeys(_without_modifiers(entry) for entry in entries))
+            record = bare(row["Filename"]).replace("\\", "/").rpartition("/")[2].removesuffix(".hea")
+            entries, icd = split(row["AHA_code"]), split(row["ICD-10 code"])
+            codes = list(dict.fromkeys(without_modifiers(entry) for entry in entries))
             groups = {group_of[code] for code in icd if code in group_of}
-            days = re.fullmatch(r"(\d+)\s*d?", _bare(row["Age"]))
+            days = re.fullmatch(r"(\d+)\s*d?", bare(row["Age"]))
             path = paths.get(record, self.root / SIGNALS / record[:3] / record[:6] / record)
             rows.append(
                 {
                     "record_id": record,
-                    "ecg_id": _bare(row["ECG_ID"]),
-                    "patient_id": _bare(row["Patient_ID"]),
+                    "ecg_id": bare(row["ECG_ID"]),
+                    "patient_id": bare(row["Patient_ID"]),
                     "age": int(days[1]) / DAYS_PER_YEAR if days else float("nan"),
                     "age_days": float(days[1]) if days else float("nan"),
-                    "sex": clean_sex(_bare(row["Gender"])),
-                    "date": _bare(row["Acquisition_date"]),
+                    "sex": clean_sex(bare(row["Gender"])),
+                    "date": bare(row["Acquisition_date"]),
                     "entries": entries,
                     "codes": codes,
                     "statements": [FINDINGS.get(code, code) for code in codes],
                     "icd10": icd,
                     "diseases": [group for group in DISEASES if group in groups],
                     "path": path.relative_to(self.root).as_posix(),
-                    "n_leads": 9 if _bare(row["Lead"]) == "9" else 12,
+                    "n_leads": 9 if bare(row["Lead"]) == "9" else 12,
                 }
             )
         records = pd.DataFrame(rows).set_index("record_id")
@@ -194,21 +194,6 @@ class ZZUPECG(DatasetWithStatements):
         return {
             code: group for code, kind in types.items() for start, group in _GROUPS.items() if kind.startswith(start)
         }
-
-
-def _bare(text: object) -> str:
-    """A value without the quotes that the table has around texts."""
-    return str(text).strip().strip("'\"").strip()
-
-
-def _split(text: str) -> list[str]:
-    return [part for part in (_bare(part) for part in _bare(text).split(";")) if part and part.lower() != "null"]
-
-
-def _without_modifiers(entry: str) -> str:
-    """``L145`` of ``L145+Modifier362``; words stay whole, in small letters."""
-    head = entry.split("+")[0].strip()
-    return head if _CODE.fullmatch(head) else " ".join(entry.lower().split())
 
 
 def _share_ill(records: pd.DataFrame, ids: list[str]) -> float:

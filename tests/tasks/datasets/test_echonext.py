@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 
 import numpy as np
@@ -14,8 +15,9 @@ from bench.signals.build_store import prepare
 from bench.signals.input_spec import InputSpec
 from bench.signals.windows import SignalView
 from bench.splitting.split import load_split
-from tasks.datasets.echonext import SOURCES, EchoNext, folds_digest
+from tasks.datasets.echonext import SOURCES, EchoNext
 from tasks.datasets.echonext_scaling import COUNT_MV, HIGHEST, LOWEST, MEAN, SD, on_grid
+from tasks.datasets.folds import ecgbench_digest
 from tasks.echonext import EchoNextFindings
 
 RANGES = """-4.485 8.683 -6.706 9.327 -10.715 7.855 -8.608 4.387 -5.764 9.847 -9.588 9.323 -9.661 5.919 -9.859 5.654
@@ -134,7 +136,4 @@ def test_it_is_restricted_and_its_split_is_held_to_published_numbers(store):
     assert dataset.access == "credentialed" and dataset.publication is None
     complete = load_split("echonext").content.complete
     assert sum(part.records for part in complete.partitions.values()) == complete.records == 82_543
-    two = pd.DataFrame({"split": ["test", "train"]}, index=["b10", "b2"])
-    import hashlib
-
-    assert folds_digest(two) == hashlib.sha256(b"b10,3\nb2,1").hexdigest()
+    assert ecgbench_digest({"b2": 1, "b10": 3}) == hashlib.sha256(b"b10,3\nb2,1").hexdigest()

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 EXPERIMENT = "bench"
 KIND_TAG = "mlflow.experimentKind"
 MODEL_TRAINING = "custom_model_development"
-"""The value that MLflow's pages give an experiment of the type "Machine learning"."""
+"""The value that MLflow's pages give an experiment of the type "Machine learning". Those of MLflow 3.17 read it only where
+they do not offer the choice of a view (:data:`MODEL_TRAINING_PAGES`)."""
+MODEL_TRAINING_PAGES = "workflowType=machine_learning"
+"""In an address, selects the view of model training; without it MLflow's pages open the one that was chosen by hand last,
+at first that of language models."""
 _AT_A_TIME = 8
 """Calls that are made at once where MLflow is a server."""
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.cells.result import HISTORY, Result
 from bench.errors import BenchError, DataError
+from bench.tracking.connection import MODEL_TRAINING_PAGES
 from bench.tracking.datasets import datasets_of, log_inputs
 from bench.tracking.description import describe
 from bench.tracking.figures import PAGE, figures_page
@@ -55,8 +56,8 @@ class Links:
 
 
 def link(experiment: str, text: str, run: str) -> str:
-    """Markdown that MLflow's pages follow to a run."""
-    return f"[{text}](#/experiments/{experiment}/runs/{run})"
+    """Markdown that MLflow's pages follow to a run, in their view of model training."""
+    return f"[{text}](#/experiments/{experiment}/runs/{run}?{MODEL_TRAINING_PAGES})"
 
 
 def files_of(result: Result) -> list[str]:

@@ -142,6 +142,38 @@ def test_a_checkpoint_without_a_record_of_its_training_is_no_import_and_starts_w
     assert run.info.end_time - run.info.start_time == pytest.approx(60_000, abs=1)
 
 
+def test_curves_are_sent_in_one_batch_at_most_once_a_second(tmp_path, store, monkeypatch):
+    from mlflow.tracking import MlflowClient
+
+    monkeypatch.setattr(follow, "PATIENCE", 0.0)
+    final = tmp_path / "checkpoints" / "kmerl-c0ffee"
+    pauses, batches = [], []
+
+    class Pauses:
+        """Between two looks 60 steps are trained; after the third look the block ends."""
+
+        def wait(self, seconds):
+            pauses.append(seconds)
+            batches.append([])
+            record(final, range(60 * len(pauses), 60 * len(pauses) + 60))
+            return len(pauses) > 3
+
+    def sent(self, run_id, metrics=(), **others):
+        batches[-1] += [len(metrics)] * bool(metrics)
+        return log_batch(self, run_id, metrics=metrics, **others)
+
+    log_batch = MlflowClient.log_batch
+    monkeypatch.setattr(MlflowClient, "log_batch", sent)
+    monkeypatch.setitem(FACTS, "key", "batched")
+    follower = PretrainingFollower(store, final.parent)
+    monkeypatch.setattr(follower, "_end", Pauses())
+    follower._follow()
+    assert pauses == [1.0] * 4
+    assert [len(of_a_pause) for of_a_pause in batches] == [0, 1, 1, 1]  # followed from the second look on
+    _, run = run_of(store, "batched")
+    assert len(steps_of(MlflowClient(store), run, "step/loss")) == 240
+
+
 def test_a_server_that_is_down_fails_nothing_and_costs_one_warning(tmp_path, monkeypatch):
     monkeypatch.setattr(follow, "EVERY", 0.02)
     monkeypatch.setattr(follow, "PATIENCE", 0.0)

@@ -216,7 +216,7 @@ def mode_option(metavar: str) -> Any:
     """The option ``--mode`` of commands that train downstream."""
     text = (
         "What is trained downstream. Nothing: zeroshot, knn. A head on the frozen encoder: linear, kshot (few labels), layer "
-        "(after each block). All weights: finetune, scratch. Also modes of plugins."
+        "(after each block), attentive (over tokens). Small additions to it: lora. All weights: finetune, scratch. Also modes of plugins."
     )
     return typer.Option("--mode", metavar=metavar, help=text, autocompletion=complete_modes)
 

@@ -5,7 +5,8 @@ Implement what the method can do, and nothing else; the modes it offers follow f
 ====================  ======================================================================
 implements            offers
 ====================  ======================================================================
-``encode``            ``linear``, ``knn``, ``kshot``, ``layer``, ``finetune``, ``scratch``
+``encode``            ``linear``, ``knn``, ``kshot``, ``layer``, ``attentive``, ``lora``, ``finetune``,
+                      ``scratch``
 ``zero_shot``         ``zeroshot``
 ``fit``               ``scratch`` (a method that trains without an encoder: Cox, XGBoost)
 ``combine``           ``scratch`` (a method that trains nothing and reads finished results: an ensemble)
@@ -241,6 +242,11 @@ class Method(nn.Module):
     def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
         """The representation that a downstream head reads."""
         raise TypeError(f"{self.name} has no encoder")
+
+    def encode_tokens(self, batch: ECGBatch) -> Float[Tensor, "record token width"]:
+        """What the encoder pools into :meth:`encode`, for the mode ``attentive``: tokens or time steps. Without it they are
+        the output of the encoder's last block (:func:`bench.training.blocks.token_block`)."""
+        raise TypeError(f"{self.name} does not state its tokens")
 
     def layer_groups(self) -> Sequence[Sequence[nn.Parameter]] | None:
         """The encoder's parameters in layers, input first, for ``finetune.layer_decay``; those left out train at the

@@ -38,6 +38,22 @@ def blocks_of(method: Any, example: Any) -> list[str]:
     return sorted(readable, key=order.index)
 
 
+def token_block(method: Any, example: Any) -> str | None:
+    """The block whose output is pooled: the last one with several positions, of the longest chain of blocks that has one.
+
+    Blocks whose names differ in their number alone are a chain; shortcuts and downsamplers between them are shorter chains.
+    None for an encoder whose blocks have no positions.
+    """
+    names = blocks_of(method, example)
+    outputs, _ = block_outputs(method, names, example)
+    chains: dict[str, list[str]] = {}
+    for name in names:
+        if outputs[name].shape[1] > 1:
+            chains.setdefault(name.rpartition(".")[0], []).append(name)
+    last = {name: place for place, name in enumerate(names)}
+    return max(chains.values(), key=lambda chain: (len(chain), last[chain[-1]]), default=[None])[-1]
+
+
 def block_outputs(
     method: Any, names: Sequence[str], batch: Any
 ) -> tuple[dict[str, Float[Tensor, "record position channel"]], Float[Tensor, "record dim"]]:

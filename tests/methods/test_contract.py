@@ -1,5 +1,6 @@
 """Contract of methods, checked on everything registered; no method is named here."""
 
+import copy
 from typing import ClassVar
 
 import pytest
@@ -18,11 +19,14 @@ from bench.checks.method_checks import (
     the_loss_falls_on_a_batch_seen_again,
 )
 from bench.checks.method_subject import encode, take_rows
+from bench.errors import ConfigError
 from bench.method import Method
+from bench.modes.attentive import tokens_of
 from bench.modes.layer import layers_of, layout
 from bench.runner.overrides import method_config
 from bench.signals.input_spec import InputSpec
 from bench.tracking.run_fields import flatten
+from bench.training.low_rank import add_low_rank
 
 METHODS = tuple(registry.entries(registry.METHODS))
 RELEASED = {
@@ -63,6 +67,32 @@ def test_its_blocks_are_read_in_the_pass_of_encode(subject: MethodSubject):
     assert layers.isfinite().all()
     assert len(dims) > 1
     torch.testing.assert_close(layers[:, -dims["encode"] :], encode(subject.built, batch).float())
+
+
+WITHOUT_TOKENS = {"mlbf-net", "mvmsn"}
+"""Their blocks are parallel branches that each give one vector."""
+NOT_ADAPTED = {"lstm", "lstm-bidir"}
+"""They have recurrent weights only."""
+
+
+def test_its_tokens_are_read_and_its_weights_adapted(subject: MethodSubject):
+    if "lora" not in subject.cls.modes():
+        return
+    batch, method = take_rows(subject.batch, [0, 1]), copy.deepcopy(subject.built)
+    if subject.cls.name in WITHOUT_TOKENS:
+        with pytest.raises(ConfigError, match="several tokens or time steps"):
+            tokens_of(method, batch)
+    else:
+        assert len(tokens_of(method, batch)(batch)) == 2
+    before = encode(method, batch)
+    if subject.cls.name in NOT_ADAPTED:
+        with pytest.raises(ConfigError, match="lora cannot adapt"):
+            add_low_rank(method, batch, 2, 2.0)
+        return
+    added = add_low_rank(method, batch, 2, 2.0)
+    assert torch.equal(encode(method, batch), before)
+    method.encode(batch).float().square().sum().backward()
+    assert all(parameter.grad is not None for parameter in added)
 
 
 SMALL = {"clef-small", "ecg-cpc", "merl-released", "pclr", "pclr-lead-ii"}

@@ -20,6 +20,7 @@ from bench.runner.features import encode_all
 from bench.runner.session import Session
 from bench.scoring.score import score
 from bench.storage.workspace import Workspace
+from methods.hrv_morphology import INTERVALS, WAVES, HRVMorphology, morphology
 from methods.random_kernels import RandomKernels, dilations
 from methods.simple_statistics import FLOOR, SimpleStatistics, heart_rate, lead_statistics
 from methods.xgboost_statistics import XGBoostStatistics
@@ -172,3 +173,40 @@ def test_simple_statistics_beat_chance_and_with_shuffled_labels_do_not(session):
     assert macro_auroc(*statistics).low > 0.55
     shuffled = macro_auroc(*statistics, shuffle=True)
     assert shuffled.low < 0.5 < shuffled.high
+
+
+def test_heart_rate_and_morphology_of_known_beats():
+    toolbox = pytest.importorskip("neurokit2", reason="NeuroKit2 is not installed (extra neurokit2)")
+    rng = np.random.default_rng(0)
+    fs, time = 500, np.arange(5000) / 500
+    ecg = np.zeros((12, 5000), np.float32)
+    for beat in np.arange(0.5, 10, 0.8):  # P, Q, R, S, T: seconds from R, width, mV
+        for at, width, height in (
+            (-0.16, 0.02, 0.15),
+            (-0.03, 0.008, -0.1),
+            (0, 0.01, 1.0),
+            (0.03, 0.01, -0.2),
+            (0.25, 0.04, 0.3),
+        ):
+            ecg += height * np.exp(-(((time - beat - at) / width) ** 2)).astype(np.float32)
+    ecg *= np.linspace(0.5, 1.5, 12, dtype=np.float32)[:, None]
+    ecg += 0.002 * rng.normal(size=ecg.shape).astype(np.float32)
+    present = np.ones(12, bool)
+    present[3] = False
+    features = morphology(ecg, present, fs, toolbox)
+    assert features[0] == pytest.approx(1 / 0.8, rel=0.01)
+    assert features[1] < 0.01
+    names = dict(zip(INTERVALS, features[4 : 4 + len(INTERVALS)], strict=True))
+    assert names["ECG_P_Peaks", "ECG_R_Peaks"] == pytest.approx(0.16, abs=0.02)
+    assert names["ECG_R_Peaks", "ECG_T_Peaks"] == pytest.approx(0.25, abs=0.03)
+    r = features[4 + len(INTERVALS) : -1].reshape(len(WAVES), 12)[WAVES.index("ECG_R_Peaks")]
+    assert r[3] == 0
+    assert r[11] / r[0] == pytest.approx(3, rel=0.1)
+    flat = morphology(np.zeros((12, 5000), np.float32), np.ones(12, bool), fs, toolbox)
+    assert np.isfinite(flat).all()
+
+
+def test_morphology_without_its_package_names_the_extra(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'ecg-bench\[neurokit2\]'"):
+        HRVMorphology().encode(batch_of(torch.zeros(1, 12, 5000)))

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import modes
 from bench.cells.result import Result
@@ -30,6 +31,9 @@ from bench.leaderboard.text_ceilings import SECTION, in_words
 from bench.leaderboard.third_party_rows import row_of, with_third_party_rows
 from bench.signals.leads import LEADS, name_leads
 
+if TYPE_CHECKING:
+    from bench.leaderboard.statistics.ranking import Ranking
+
 NOT_RUN = Summary(missing="not run")
 NO_EPOCH = ", pretrain.epochs 0"
 """What the label of an untrained network states."""
@@ -40,7 +44,8 @@ PUBLISHED_ONLY = Summary(missing="published only")
 class Table:
     """A board filled with results that may be compared; ``stamp`` is None for the published numbers alone.
 
-    ``ranks`` (by column number) and ``mean_ranks`` are there once :func:`compared` made them.
+    ``ranks`` (by column number) and ``mean_ranks`` are there once :func:`compared` made them, ``ranking`` once
+    :func:`bench.leaderboard.statistics.ranking.ranked` made it.
     """
 
     board: Board
@@ -49,6 +54,7 @@ class Table:
     footnotes: list[str] = field(default_factory=list)
     ranks: Mapping[int, Ranks] = field(default_factory=dict)
     mean_ranks: MeanRanks | None = None
+    ranking: Ranking | None = None
 
     @property
     def shows_published(self) -> bool:

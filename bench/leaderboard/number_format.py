@@ -8,6 +8,7 @@ from typing import Any
 from bench.leaderboard.board import Board, Column, Published, Row
 from bench.leaderboard.collect import Line, Table
 from bench.leaderboard.contamination import marks
+from bench.leaderboard.cost_metrics import is_cost
 from bench.leaderboard.match_results import wanted_coordinates
 from bench.leaderboard.proof import proof_marks
 from bench.leaderboard.summary import Summary
@@ -24,7 +25,7 @@ def format_result(board: Board, column: Column, summary: Summary) -> str:
     if summary.value is None:
         return MISSING
     scale, decimals = scale_of(board, column), shown_decimals(board, column)
-    text = f"{summary.value * scale:.{decimals}f}"
+    text = shown_number(board, column, summary.value)
     if spread := deviation(board, column, summary):
         text += f" {spread}"
     if summary.low is not None and summary.high is not None:
@@ -71,6 +72,14 @@ def format_published(board: Board, column: Column, printed: Published | None) ->
     return text if printed.sd is None else f"{text} ± {printed.sd:.{decimals}f}"
 
 
+def shown_number(board: Board, column: Column, value: float) -> str:
+    """A value of ours: a metric with the digits that an interval can support, a cost with three significant digits."""
+    if not is_cost(column.metric or board.metric):
+        return f"{value * scale_of(board, column):.{shown_decimals(board, column)}f}"
+    number = value * scale_of(board, column)
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
 def scale_of(board: Board, column: Column) -> float:
     return board.scale if column.scale is None else column.scale
 
@@ -95,8 +104,16 @@ def format_cell(table: Table, line: Line, index: int) -> str:
     summary = line.summaries[index]
     text = format_result(table.board, column, summary)
     if summary.value is not None:
-        text += marks(summary.contamination) + proof_marks(summary, table.lines)
+        text += marks_of(table, index, summary)
     return f"{text} ({printed})" if printed else text
+
+
+def marks_of(table: Table, index: int, summary: Summary) -> str:
+    """The marks of contamination and proof of a number; a cost has none, since no test record has a part in it."""
+    column = table.board.columns[index]
+    if is_cost(column.metric or table.board.metric):
+        return ""
+    return marks(summary.contamination) + proof_marks(summary, table.lines)
 
 
 def same_as(table: Table, line: Line, index: int) -> str:

@@ -15,6 +15,7 @@ from bench.leaderboard.formats import latex, markdown, table_csv
 from bench.leaderboard.scored_splits import with_scored
 from bench.leaderboard.site import render_html
 from bench.leaderboard.statistics.mean_ranks import FEWEST_BLOCKS, FEWEST_LINES, diagram
+from bench.leaderboard.statistics.ranking import ranked
 
 FORMATS: dict[str, tuple[str, Callable[[Board, Sequence[Table]], str] | None]] = {
     "markdown": (".md", markdown.write),
@@ -60,6 +61,8 @@ def render(
     tables = collect(board, results)
     if compare or "diagram" in formats:
         tables = compared(tables, results, cache)
+    if compare and "html" in formats:
+        tables = ranked(tables, results)
     tables = with_scored(tables, counts or {})
     destination.mkdir(parents=True, exist_ok=True)
     written = []

@@ -29,6 +29,8 @@ PRIOR = 0.5
 """Comparisons that each method is given as draws, so that one that always wins has a finite strength."""
 GRID = np.geomspace(0.03, 3.0, 12)
 """Spreads that are tried, in units of the standard deviation between the methods of a block."""
+MANY_CELLS = 250
+"""Measured cells above which every other spread is tried: time grows with their third power."""
 NEW_BLOCKS = 40
 """Further tasks that each draw is ranked on where tasks are a sample."""
 
@@ -172,7 +174,8 @@ class _Model:
     def drawn_spreads(self, draws: int, generator: np.random.Generator) -> list[tuple[Spreads, int]]:
         """Spreads and how many of the draws have them, by restricted likelihood and flat priors (Gelman, Bayesian Analysis
         2006): with few methods or blocks the spreads are not well known."""
-        grid = [Spreads(first, second) for first in GRID for second in GRID]
+        steps = GRID if len(self.measured) <= MANY_CELLS else GRID[::2]
+        grid = [Spreads(first, second) for first in steps for second in steps]
         likelihood = np.array(
             [_Fit(self, spreads).log_likelihood + math.log(spreads.method * spreads.block) for spreads in grid]
         )

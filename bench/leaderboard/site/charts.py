@@ -11,6 +11,7 @@ from bench.errors import BenchError
 from bench.leaderboard import number_format
 from bench.leaderboard.board import Column
 from bench.leaderboard.match_results import latest
+from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.statistics.column_tests import Results
 from bench.leaderboard.statistics.paired_scores import matrix
 from bench.signals.leads import LEADS
@@ -75,7 +76,7 @@ def _charts(
                 traces.append(_published(table.name(line), printed, bool(ours)))
         traces.sort(key=lambda trace: "symbol" in trace.get("marker", {}))  # ours, then what was published
         if traces:
-            title = f"{task}, {mode or 'as the row says'}: {metric}"
+            title = f"{task}, {mode or 'as the row says'}: {metric_name(metric)}"
             ticks = sorted(set(at.values()))
             charts.append(
                 {
@@ -87,7 +88,7 @@ def _charts(
                             "title": {"text": axis}, "type": kind, "tickvals": ticks,
                             "ticktext": [f"{v:g}" for v in ticks],
                         },
-                        "yaxis": {"title": {"text": metric}},
+                        "yaxis": {"title": {"text": metric_name(metric)}},
                     },
                 }
             )  # fmt: skip

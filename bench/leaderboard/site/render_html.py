@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import BenchError
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Table
+from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.site.view_models import CellView, about_published, table_views
 from bench.leaderboard.statistics.column_tests import Results
 
@@ -68,6 +69,7 @@ def environment() -> Environment:
     )
     jinja_environment.globals |= {"whisker": _whisker, "inline": None, "tables": False, "charts": False}
     jinja_environment.filters["ticks"] = _ticks
+    jinja_environment.filters["metric"] = metric_name
     return jinja_environment
 
 

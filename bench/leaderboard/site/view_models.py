@@ -13,15 +13,19 @@ from bench.leaderboard import number_format, text_ceilings
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Line, Table
 from bench.leaderboard.comparison_notes import comparison_notes
-from bench.leaderboard.contamination import legend, marks
+from bench.leaderboard.contamination import legend
 from bench.leaderboard.contrast_tables import ContrastTable, contrast_tables
+from bench.leaderboard.cost_metrics import is_cost
 from bench.leaderboard.formats.markdown import heading, mismatches, why_not
-from bench.leaderboard.proof import proof_marks
+from bench.leaderboard.formats.ranking_text import rank_range, sentences
+from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.site.charts import curves, survival_charts
 from bench.leaderboard.site.clinical_charts import clinical_charts
 from bench.leaderboard.statistics.column_tests import Results
 from bench.leaderboard.statistics.comparisons import lower_is_better
 from bench.leaderboard.statistics.mean_ranks import diagram
+from bench.leaderboard.statistics.ranking import Ranked
+from bench.leaderboard.text_ceilings import in_words
 from bench.leaderboard.third_party_rows import OWN
 from bench.storage.artifacts import digest
 
@@ -54,6 +58,8 @@ class LineView:
     note: str
     cells: list[CellView]
     settings: str = ""  # the whole of what the label abbreviates
+    rank: str = ""  # the rank range at 95 %
+    top: bool = False  # in the best group: its rank range reaches 1
     text_ceiling: str = ""
 
 
@@ -91,6 +97,7 @@ def about_published(board: Board) -> list[str]:
 
 def _view(board: Board, table: Table, results: Results, cache: Path | None) -> TableView:
     lines, columns, absent_rows, absent_columns = number_format.visible(table)
+    lines = _by_score(table, lines, columns)
     scales = {i: _scale(table, lines, i) for i in columns}
     notice = ""
     if table.stamp is None:
@@ -99,7 +106,7 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
         )
     elif not table.shows_published and board.has_published:
         notice = f"No published numbers are shown next to these: {why_not(table)}."
-    notes = [*comparison_notes(table), *table.footnotes]
+    notes = [*(sentences(table.ranking) if table.ranking else ()), *comparison_notes(table), *table.footnotes]
     notes += [f"Not run: {', '.join(absent_rows)}."] if absent_rows else []
     notes += [f"Columns not run: {', '.join(absent_columns)}."] if absent_columns else []
     notes += [f"{reason}." for reason in number_format.reasons(table)]
@@ -120,6 +127,8 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
                 note=line.row.note,
                 cells=[_cell(table, line, i, scales[i]) for i in columns],
                 settings="" if line.settings == line.variant else line.settings,
+                rank=rank_range(ranked) if (ranked := _ranked(table, line)) else "",
+                top=table.ranking is not None and ranked is not None and ranked.line in table.ranking.best,
                 text_ceiling=text_ceilings.shown(line.text_ceilings),
             )
             for line in lines
@@ -137,6 +146,35 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
     )
 
 
+def _ranked(table: Table, line: Line) -> Ranked | None:
+    if table.ranking is None:
+        return None
+    return table.ranking.of(next(k for k, other in enumerate(table.lines) if other is line))
+
+
+def _by_score(table: Table, lines: Sequence[Line], columns: Sequence[int]) -> list[Line]:
+    """The lines best first: by rank, without one by the first column with a number. A paper's table alone stays as printed,
+    and lines whose texts state the labels stay at the end."""
+    if table.stamp is None:
+        return list(lines)
+
+    def position(line: Line) -> tuple[Any, ...]:
+        ranked = _ranked(table, line)
+        for index in columns:
+            if (value := line.summaries[index].value) is not None:
+                column = table.board.columns[index]
+                ascending = lower_is_better(line.row.metric or column.metric or table.board.metric)
+                return (
+                    in_words(line.text_ceilings),
+                    ranked.rank if ranked else 1e9,
+                    index,
+                    value if ascending else -value,
+                )
+        return (in_words(line.text_ceilings), 1e9, len(table.board.columns), 0.0)
+
+    return sorted(lines, key=position)
+
+
 def _legend(lines: Sequence[Line], columns: Sequence[int]) -> Iterator[str]:
     yield from legend(status for line in lines for i in columns for status in line.summaries[i].contamination)
     if any(line.deviates for line in lines):
@@ -148,10 +186,16 @@ def _legend(lines: Sequence[Line], columns: Sequence[int]) -> Iterator[str]:
 
 
 def _raised(table: Table) -> Iterator[str]:
-    groups = [len(ranks.groups) for ranks in table.ranks.values()]
-    if any(1 < count <= number_format.MANY_GROUPS for count in groups):
+    raised = [
+        text
+        for index, ranks in table.ranks.items()
+        if len(ranks.groups) > 1
+        for line in (table.lines[k] for k in ranks.lines)
+        if (text := _letters(table, line, index))
+    ]
+    if any(text.isalpha() for text in raised):
         yield "letters: rows that share one do not differ significantly"
-    if any(count > number_format.MANY_GROUPS for count in groups):
+    if any(text.isdigit() for text in raised):
         yield "raised numbers: one plus the rows that are significantly better"
 
 
@@ -161,7 +205,8 @@ def _column(table: Table, index: int) -> dict[str, Any]:
     return {
         "label": column.label,
         "group": column.group,
-        "metric": metric,
+        "metric": metric_name(metric),
+        "other_metric": metric != table.board.metric and not is_cost(metric),
         "task": column.task,
         "records": number_format.records(table, index) if table.stamp else "",
         "labels": number_format.labels(table, index) if table.stamp else "",
@@ -204,13 +249,18 @@ def _cell(table: Table, line: Line, index: int, span: tuple[float, float] | None
     interval = "" if None in bounds else f"{bounds[0]:.{decimals}f} to {bounds[1]:.{decimals}f}"
     spread = "; ".join(part for part in (number_format.deviation(board, column, summary), interval) if part)
     ranks = table.ranks.get(index)
-    best = ranks is not None and len(ranks.groups) > 1 and number_format.rank(table, line, index) == 1
+    best = (
+        table.ranking is None
+        and ranks is not None
+        and len(ranks.groups) > 1
+        and number_format.rank(table, line, index) == 1
+    )
     return CellView(
-        value=f"{summary.value * scale:.{decimals}f}",
+        value=number_format.shown_number(board, column, summary.value),
         interval=spread,
         variance=number_format.variance_split(board, column, summary),
-        letters=number_format.superscript(table, line, index),
-        marks=marks(summary.contamination) + proof_marks(summary, table.lines),
+        letters=_letters(table, line, index),
+        marks=number_format.marks_of(table, index, summary),
         best=best,
         order=summary.value,
         at=at(summary.value * scale),
@@ -218,6 +268,15 @@ def _cell(table: Table, line: Line, index: int, span: tuple[float, float] | None
         high=at(bounds[1]),
         **common,
     )
+
+
+def _letters(table: Table, line: Line, index: int) -> str:
+    """Letters where they can be read: where a row of the column has more than two, its rank instead."""
+    ranks = table.ranks.get(index)
+    if ranks is None or ranks.letters is None or all(len(letters) <= 2 for letters in ranks.letters.values()):
+        return number_format.superscript(table, line, index)
+    number = number_format.rank(table, line, index)
+    return "" if number is None else str(number)
 
 
 DRAWN = 1  # version of the drawings in the cache

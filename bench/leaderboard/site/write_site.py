@@ -9,21 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import kinds, modes, registry
+from bench import kinds, registry
 from bench.cells.ledger import Counts
 from bench.cells.result import Result
 from bench.leaderboard.board import Board
 from bench.leaderboard.class_notes import FEW
 from bench.leaderboard.collect import Table, collect, compared
-from bench.leaderboard.comparability import stamps_of
 from bench.leaderboard.formats import latex, markdown, table_csv
 from bench.leaderboard.formats.markdown import heading
 from bench.leaderboard.scored_splits import with_scored
 from bench.leaderboard.site.describe import method_facts, mode_facts, own_methods, task_facts
 from bench.leaderboard.site.matrices import matrix_pages
 from bench.leaderboard.site.render_html import assets, board_content, page
+from bench.leaderboard.site.result_rows import result_rows as result_rows_of
+from bench.leaderboard.statistics.ranking import ranked
 from bench.progress import track
-from bench.signals.leads import LEADS, name_leads
 
 OURS = "Across papers"
 
@@ -71,7 +71,7 @@ def _write_pages(
     methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
     own = own_methods(results, methods)
     pages = {**methods, **own}  # names with a page
-    result_rows = _result_rows(results)
+    result_rows = result_rows_of(results)
     for name, text in assets().items():
         _write(destination / "assets" / name, text)
     overview = []
@@ -79,7 +79,7 @@ def _write_pages(
         for number, board in enumerate(boards.values(), 1):
             tables = collect(board, results)
             if compare:
-                tables = compared(tables, results, cache)
+                tables = ranked(compared(tables, results, cache), results)
             tables = with_scored(tables, counts)
             folder = destination / "boards"
             content = board_content(board, tables, by_key, cache)
@@ -177,7 +177,7 @@ def _write_listings(
     result_rows: Sequence[dict[str, Any]],
 ) -> None:
     def count(field: str, name: str) -> int:
-        return sum(row[field] == name for row in result_rows)
+        return sum(len(row["cells"]) for row in result_rows if row[field] == name)
 
     rows = [(n, [_first(e.summary), ", ".join(registry.modes_of(e)), count("method", n)]) for n, e in methods.items()]
     rows += [(n, [facts["about"][0][1], ", ".join(facts["modes"]), count("method", n)]) for n, facts in own.items()]
@@ -199,37 +199,3 @@ def _write_listings(
 
 def _first(text: str) -> str:
     return text.split(". ")[0].rstrip(".").replace("`", "")
-
-
-def _result_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """A line for each finished cell, as the pages of its method and its task show it."""
-    stamps = stamps_of(results)
-    rows = []
-    for result in sorted(results, key=lambda r: (stamps[r.key].rank, r.cell, r.key)):
-        metric, estimate = next(iter(result.score["metrics"].items()))
-        low, high = estimate["low"], estimate["high"]
-        cell = result.cell
-        rows.append(
-            {
-                "method": result.method_name,
-                "task": cell.task,
-                "mode": cell.mode,
-                "fraction": cell.fraction,
-                "labels": "none"
-                if not modes.facts(cell.mode).uses_labels
-                else f"{cell.fraction:.3g}"
-                if cell.fraction < 0.001
-                else f"{100 * cell.fraction:g} %",
-                "leads": "all" if cell.leads == LEADS else name_leads(cell.leads),
-                "metric": metric,
-                "value": estimate["value"],
-                "interval": "" if low is None or high is None else f"{low:.3f} to {high:.3f}",
-                "records": int(result.score.get("n_records") or 0),
-                "seed": cell.seed,
-                "fold": cell.fold,
-                "kind": str(stamps[result.key]),
-                "contamination": result.contamination,
-                "key": result.key,
-            }
-        )
-    return rows

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from bench.cells.result import Result
@@ -121,8 +121,9 @@ class Ranking:
 
     @property
     def best(self) -> tuple[int, ...]:
-        """The lines whose rank range reaches 1."""
-        return tuple(ranked.line for ranked in self.each if ranked.low == 1)
+        """The lines whose rank range reaches 1; none if that is more than half of them."""
+        best = tuple(ranked.line for ranked in self.each if ranked.low == 1)
+        return best if len(best) <= len(self.each) / 2 else ()
 
 
 def ranking_of(
@@ -219,6 +220,12 @@ def ranking_of(
     )
 
 
+def ranked(tables: Sequence[Table], results: Sequence[Result]) -> list[Table]:
+    """The tables with their rankings."""
+    by_key = {result.key: result for result in results}
+    return [replace(table, ranking=ranking_of(table, by_key)) if table.stamp else table for table in tables]
+
+
 def options_from(contaminated: str = "excluded", incomplete: str = "ranked", tasks: str = "") -> RankingOptions:
     """Options by their names.
 
@@ -237,6 +244,8 @@ def options_from(contaminated: str = "excluded", incomplete: str = "ranked", tas
 
 def _blocks(table: Table) -> dict[str, list[int]]:
     """Name of each block -> its columns; empty where rows of a column ask different questions."""
+    if is_cost(table.board.metric):
+        return {}
     blocks: dict[str, list[int]] = defaultdict(list)
     represents: set[int] = set()
     for index, column in enumerate(table.board.columns):

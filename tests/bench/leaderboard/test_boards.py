@@ -327,7 +327,8 @@ def test_recordings_that_were_refused_or_kept_in_doubt_are_counted_in_a_note(boa
 def test_a_page_tells_letters_and_ranks_where_it_has_both(board, make_result):
     (table,) = collect(board, [make_result()])
     groups = {0: tuple((k,) for k in range(MANY_GROUPS + 1)), 1: ((0,), (1,))}
-    table = replace(table, ranks={index: Ranks(test="t", groups=found) for index, found in groups.items()})
+    stated = {"lines": (0, 1), "rank": {0: 1, 1: 2}, "letters": {0: "a", 1: "b"}}
+    table = replace(table, ranks={index: Ranks(test="t", groups=found, **stated) for index, found in groups.items()})
     (view,) = table_views(board, [table], {})
     assert "letters: " in view.raised and "raised numbers: " in view.raised
 

@@ -2,6 +2,7 @@
 
 import gc
 import html.parser
+import re
 import shutil
 import subprocess
 import time
@@ -12,6 +13,8 @@ import pytest
 
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.collect import collect
+from bench.leaderboard.metric_names import metric_name
+from bench.leaderboard.number_format import shown_number
 from bench.leaderboard.site.render_html import write as write_html
 from bench.leaderboard.site.write_site import write_site
 
@@ -109,8 +112,8 @@ def test_nothing_is_loaded_from_elsewhere_and_every_link_leads_somewhere(site):
 
 def test_a_board_shows_ours_theirs_intervals_letters_curves_and_ranks(site):
     text = (site / "boards" / "one.html").read_text()
-    assert text.count('<tr data-found="1">') == 6
-    assert text.count('<tr data-found="0">') == 1
+    assert text.count('<tr data-found="1"') == 6
+    assert text.count('<tr data-found="0"') == 1
     assert '<svg class="whisker"' in text
     assert "<sup>a</sup>" in text
     assert 'title="patients ±' in text and "2 replicates" in text and "one trained model" in text
@@ -122,12 +125,36 @@ def test_a_board_shows_ours_theirs_intervals_letters_curves_and_ranks(site):
         assert (site / "boards" / f"one.{suffix}").stat().st_size
 
 
+def test_rows_are_ordered_by_rank_and_the_best_group_is_highlighted(site):
+    text = (site / "boards" / "one.html").read_text()
+    rows = re.findall(
+        r'<tr data-found="1"( class="top")?>\n<th [^>]*>(?:<span class="rank">.*?</span>([\d–]+)</span>)', text
+    )
+    ranges = [tuple(int(end) for end in rank.split("–")) for _, rank in rows]
+    assert len(rows) == 6 and [low for low, *_ in ranges] == sorted(low for low, *_ in ranges)
+    tops = [bool(top) for top, _ in rows]
+    assert 0 < sum(tops) <= 3 and tops == [low == 1 for low, *_ in ranges]
+    labels = re.findall(r'methods/([\w-]+)\.html">[^<]+</a></th>', text)
+    assert labels[0] == "byol" and labels[-1] == "cpc"  # the best, and the one that was not run
+    assert "Metric: macro AUROC" in text
+
+
+def test_a_cost_has_three_digits_and_no_mark():
+    column = Column(label="costs", metric="cost_recordings_per_second")
+    board = boards()["one"].model_copy(update={"columns": [column], "scale": 1.0})
+    assert shown_number(board, column, 1324.65) == "1,325"
+    assert shown_number(board, column, 0.012345) == "0.0123"
+    assert metric_name("cost_gflops") == "GFLOPs per recording"
+    assert metric_name("macro_f1") == "macro F1"
+
+
 def test_pages_of_methods_tasks_and_protocols_say_what_one_looks_for(site):
     method = (site / "methods" / "kmerl.html").read_text()
     assert "arXiv 2502.17900" in method
     assert "Deviations" in method
     assert "pretrain.epochs" in method
-    assert method.count("../tasks/ptbxl-super.html") == 3  # a line for each result
+    assert method.count("../tasks/ptbxl-super.html") == 2  # a line for each share of labels
+    assert method.count("training 1") == 2  # the second replicate, on each of two tasks, behind a disclosure
     assert (
         method.index(">Value<") < method.index(">95 % interval<") < method.index(">Labels<")
     )  # a phone shows three columns

@@ -113,6 +113,11 @@ def test_a_smaller_error_wins_where_smaller_is_better(ranked):
     assert ranking.each[0].label == "byol"
 
 
+def test_no_group_is_the_best_where_most_rows_may_be(ranked):
+    ranking = ranked({"simclr": [0.7] * 3, "byol": [0.7] * 3, "merl": [0.7] * 3}, width=0.1)
+    assert all(r.low == 1 for r in ranking.each) and ranking.best == ()
+
+
 def test_one_row_alone_is_not_ranked(ranked):
     assert ranked({"simclr": [0.7, 0.7, 0.7]}) is None
 

@@ -30,7 +30,7 @@ INTERVALS = (
 )
 """P, PR, QRS and QT; from P to R, Q to S and R to T, peak to peak; T."""
 WAVES = ("ECG_P_Peaks", "ECG_Q_Peaks", "ECG_R_Peaks", "ECG_S_Peaks", "ECG_R_Offsets", "ECG_T_Peaks")
-"""Times at which every lead is measured; the end of QRS stands for the J point."""
+"""Times at which every lead is measured; the end of QRS represents the J point."""
 RATE = 4
 """Beats per second; SDNN and RMSSD in seconds; share of successive intervals that differ by more than 50 ms."""
 NOT_DELINEATED = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError)

@@ -14,7 +14,12 @@ from bench.tracking.run_fields import flatten
 
 ENTRIES = registry.entries(registry.METHODS)
 LARGE = ("esi", "esi-tiny")  # hundreds of millions of weights are made to be counted
-UNSTATED = {"encoder", "hrv-morphology", "simple-statistics", "xgboost-statistics"}  # whose author states it; which have no paper
+UNSTATED = {
+    "encoder",
+    "hrv-morphology",
+    "simple-statistics",
+    "xgboost-statistics",
+}  # whose author states it; which have no paper
 METHODS = [
     pytest.param(name, marks=pytest.mark.slow if name in LARGE else ())
     for name, entry in ENTRIES.items()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-SIGNAL_SUFFIXES = (".hea", ".dat", ".mat", ".h5")
+SIGNAL_SUFFIXES = (".hea", ".dat", ".mat", ".h5", ".hdf5")
 """What signal files are called; :meth:`Dataset.unread_files` looks for them."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -120,6 +121,10 @@ class CODE15(TelehealthDataset):
                 raise DataError(f"{path} has no exam {exam}, which exams.csv says it has. {self.fetch}")
             files.append(RecordFile(exam, path, {"row": rows[exam]}))
         return files
+
+    def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
+        """CODE-test, another dataset, may lie in the folder."""
+        return [path for path in super().unread_files(files) if path.relative_to(self.root).parts[0] != "code-test"]
 
     @classmethod
     def pretraining_partition(cls, records: pd.DataFrame) -> dict[str, np.ndarray]:

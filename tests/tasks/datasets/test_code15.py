@@ -142,6 +142,14 @@ def test_parts_that_are_not_there_leave_their_exams_out(copied):
     assert dataset.version() == "1.0.0 (56 records of it)"
 
 
+def test_a_part_that_no_exam_is_in_is_named(copied):
+    shutil.copy(copied / "exams_part0.hdf5", copied / "exams_part7.hdf5")
+    dataset = CODE15(copied)
+    assert (copied / "code-test").is_dir()
+    unread = dataset.unread_files(dataset.files(dataset.records()))
+    assert [path.name for path in unread] == ["exams_part7.hdf5"]
+
+
 def test_wrong_values_are_named(copied):
     path = copied / "exams.csv"
     text = path.read_text()

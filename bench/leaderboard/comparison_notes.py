@@ -48,6 +48,21 @@ def comparison_notes(table: Table) -> list[str]:
     return notes
 
 
+def _against_untrained(table: Table, index: int) -> str:
+    """How many methods of a column are significantly above the same network untrained, and which are not; or nothing."""
+    contrasts = [c for c in table.ranks[index].contrasts.each if c.kind == "untrained"]
+    if not contrasts:
+        return ""
+    above = [c for c in contrasts if c.significant and c.value > 0]
+    below = [c for c in contrasts if c.significant and c.value < 0]
+    undecided = [c for c in contrasts if not c.significant]
+    parts = [f"{len(above)} of {len(contrasts)} pretrained rows are significantly above the same network untrained"]
+    for words, others in (("significantly below it", below), ("not shown to differ from it", undecided)):
+        if others:
+            parts.append(f"{words}: {', '.join(table.name(table.lines[c.line]) for c in others)}")
+    return f"{table.board.columns[index].name}: {'; '.join(parts)}."
+
+
 def _contrasts(table: Table) -> Iterator[str]:
     """How many contrasts each column has and what they could detect; and which are missing, with the reason."""
     for index, ranks in table.ranks.items():
@@ -62,6 +77,8 @@ def _contrasts(table: Table) -> Iterator[str]:
             f"{'among themselves' if many else 'for no other'}; {'in half of them ' * many}a true difference of "
             f"{contrasts.detectable * scale:.{decimals}f} or more would be found with 80 % power, after correction."
         )
+        if sentence := _against_untrained(table, index):
+            yield sentence
     tested = {i: ranks for i, ranks in table.ranks.items() if ranks.test}
     learned = {
         (number, i)

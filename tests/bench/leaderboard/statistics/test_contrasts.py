@@ -125,6 +125,10 @@ def test_contrasts_come_first_in_notes_and_files(table_of, results):
     table = table_of(asked, results)
     notes = comparison_notes(table)
     assert notes[0].startswith("linear: 4 contrasts were fixed beforehand") and "80 % power" in notes[0]
+    assert notes[1] == (
+        "linear: 1 of 2 pretrained rows are significantly above the same network untrained; not shown to differ from it: "
+        "MERL."
+    )
     text = markdown.write(asked, [table])
     assert "### Difference to the same network untrained" in text
     assert "| *reference* | *ETP, scratch* |" in text

@@ -22,6 +22,7 @@ from bench.cli import (
     data,
     explain,
     labels,
+    ladder,
     leaderboard,
     listing,
     options,
@@ -110,6 +111,7 @@ app.command("robustness", epilog=robustness.EXAMPLES)(robustness.robustness_comm
 app.command("labels", epilog=labels.EXAMPLES)(labels.labels_command)
 app.command("subgroups", epilog=subgroups.EXAMPLES)(subgroups.subgroups_command)
 app.command("transfer", epilog=transfer.EXAMPLES)(transfer.transfer_command)
+app.command("ladder", epilog=ladder.EXAMPLES)(ladder.ladder_command)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(tracking.app, name="tracking")
 app.add_typer(runs.app, name="runs")

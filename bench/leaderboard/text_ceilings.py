@@ -100,7 +100,8 @@ def labels_used(result: Result) -> tuple[int, int] | None:
     """Labels that a result's training read: of training and of validation recordings. None where its mode reads none."""
     if not modes.facts(result.cell.mode).uses_labels:
         return None
-    return int(result.counts.get("train") or 0), int(result.counts.get("validation") or 0)
+    train = result.selection.get("records", result.counts.get("train"))  # a few-label mode reads fewer than it is given
+    return int(train or 0), int(result.counts.get("validation") or 0)
 
 
 def _comparable(used: Mapping[str, Sequence[Result]], task: str, budget: int) -> str:

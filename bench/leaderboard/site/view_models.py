@@ -21,6 +21,7 @@ from bench.leaderboard.formats.ranking_text import rank_range, sentences
 from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.site.charts import curves, survival_charts
 from bench.leaderboard.site.clinical_charts import clinical_charts
+from bench.leaderboard.site.curve_charts import curve_charts
 from bench.leaderboard.statistics.column_tests import Results
 from bench.leaderboard.statistics.comparisons import lower_is_better
 from bench.leaderboard.statistics.mean_ranks import diagram
@@ -136,6 +137,7 @@ def _view(board: Board, table: Table, results: Results, cache: Path | None) -> T
         notes=notes,
         charts=[
             *curves(table, lines, columns),
+            *curve_charts(table, lines, columns, results),
             *survival_charts(table, lines, columns, results),
             *clinical_charts(table, lines, columns, results),
         ],

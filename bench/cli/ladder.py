@@ -1,0 +1,125 @@
+"""``bench ladder``: curves of finished cells over layers (mode layer) and over numbers of labels (mode kshot)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli import options as o
+from bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bench.leaderboard.curves import CurveTable
+
+EXAMPLES = o.examples(
+    "bench ladder --task ptbxl-super",
+    "bench ladder --method simclr,random-vit --format plot --out ladder.svg",
+)
+
+
+def ladder_command(
+    task: Annotated[
+        list[str] | None, o.names_option("bench.tasks", "--task", "-t", metavar="NAMES", help="Only these tasks.")
+    ] = None,
+    method: Annotated[
+        list[str] | None, o.names_option("bench.methods", "--method", "-m", metavar="NAMES", help="Only these methods.")
+    ] = None,
+    format_: Annotated[
+        str,
+        typer.Option("--format", metavar="FORMAT", help="table, csv or plot. csv has every point with its interval."),
+    ] = "table",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Where to write. [default: csv to standard output; plot: ladder.svg]"
+        ),
+    ] = None,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Show curves over layers (mode layer) and over numbers of labels (mode kshot), and the labels needed to match scratch.
+
+    Nothing is trained: stored predictions are scored. Run the mode scratch too for the labels needed."""
+    from bench import registry
+    from bench.cells.result import read_results
+    from bench.leaderboard.curves import curve_tables, table_csv
+    from bench.storage.workspace import Workspace
+
+    o.choice(format_, "--format", ("table", "csv", "plot"))
+    if out is not None and format_ == "table":
+        raise ConfigError("--out FILE needs --format csv or --format plot; the table goes to the terminal.")
+    space = Workspace.at(workspace)
+    tasks = registry.match(registry.TASKS, o.split_commas(task))
+    methods = registry.match(registry.METHODS, o.split_commas(method))
+    results = [
+        result
+        for result in read_results(space.results)
+        if (not tasks or result.cell.task in tasks) and (not methods or result.cell.method in methods)
+    ]
+    tables = curve_tables(results)
+    if not tables:
+        raise ConfigError(
+            f"no curves in {space.results}{' for these names' if tasks or methods else ''}. Make them with: bench run --method "
+            f"NAMES --task NAMES --mode layer,kshot,scratch"
+        )
+    if format_ == "csv":
+        text = table_csv(tables)
+        if out is None:
+            return typer.echo(text, nl=False)
+        out.write_text(text, encoding="utf-8")
+        return typer.echo(f"written: {out}")
+    if format_ == "plot":
+        from bench.leaderboard.curves_plot import draw_curves
+
+        out = out or Path("ladder.svg")
+        draw_curves(tables).savefig(out, dpi=150)
+        return typer.echo(f"written: {out}")
+    for table in tables:
+        _show(table)
+    return None
+
+
+def _show(table: CurveTable) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from bench.cli.terminal import console
+    from bench.leaderboard.curves import needed_words
+
+    shown = Table(
+        box=box.SIMPLE_HEAD, header_style="bold", title=f"{table.title}: {table.metric}", title_justify="left"
+    )
+    shown.add_column("method")
+    if table.axis == "layer":
+        for name in ("layers", "first", "best", "block", "last"):
+            shown.add_column(name, justify="left" if name == "block" else "right")
+        for curve in table.curves:
+            points = list(curve.points)
+            cells = [str(len(points)), _estimate(curve.points[points[0]]), _estimate(curve.points[curve.best])]
+            cells += [curve.names[points.index(curve.best)] if curve.names else "", _estimate(curve.points[points[-1]])]
+            shown.add_row(*(Text(cell) for cell in (curve.method, *cells)))
+        words = "best: the layer with the highest test value, for orientation; the mode scores the layer chosen on validation data."
+    else:
+        numbers = sorted({point for curve in table.curves for point in curve.points})
+        for number in numbers:
+            shown.add_column(str(number), justify="right")
+        shown.add_column("scratch", justify="right")
+        shown.add_column("labels to match scratch", justify="right")
+        for curve in table.curves:
+            cells = [f"{curve.points[n][0]:.3f}" if n in curve.points else "-" for n in numbers]
+            scratch = table.scratch.get(curve.method)
+            cells += [f"{scratch[0]:.3f}" if scratch else "-", needed_words(curve.needed, numbers[-1])]
+            shown.add_row(*(Text(cell) for cell in (curve.method, *cells)))
+        words = (
+            "columns: positives per class. labels to match scratch: positives per class at which the probe reaches the same method "
+            "trained from scratch on all labels, with the 95 % interval over patients and replicates."
+        )
+    console().print(shown)
+    typer.echo(words)
+
+
+def _estimate(point: tuple[float, tuple[float, float]]) -> str:
+    value, (low, high) = point
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"

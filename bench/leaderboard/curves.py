@@ -1,0 +1,199 @@
+"""Curves of finished cells over layers and over numbers of labels, from stored predictions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bench import kinds, modes
+from bench.cells.result import CURVE, Result
+from bench.leaderboard.cell_groups import CellGroup, cell_groups
+from bench.leaderboard.formats.plain_csv import plain_csv
+from bench.leaderboard.statistics.paired_scores import PairedScores
+
+if TYPE_CHECKING:
+    from bench.scoring.bootstrap import Interval, Replicates
+
+AXES = {"shots": "positives per class", "layer": "layer"}
+"""The column of a curve's history that is its axis -> the axis in words."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A method's metric at each point, over its replicates.
+
+    Attributes:
+        points: place on the axis -> value and 95 % interval, over patients and replicates.
+        names: of the points, where they have any: the blocks of an encoder.
+        needed: the labels at which it reaches the method trained from scratch on all labels, with the interval; None
+            without such a result. ``math.inf``: more than the largest number.
+        records: number of labelled recordings at each point of a few-label curve, mean over replicates.
+    """
+
+    method: str
+    replicates: int
+    points: dict[int, tuple[float, Interval]]
+    names: tuple[str, ...] = ()
+    needed: tuple[float, Interval] | None = None
+    records: tuple[float, ...] = ()
+
+    @property
+    def best(self) -> int:
+        """The point with the highest value."""
+        return max(self.points, key=lambda point: self.points[point][0])
+
+
+@dataclass(frozen=True)
+class CurveTable:
+    """The curves of one task, mode, labelled share and lead subset.
+
+    Attributes:
+        axis: ``shots`` or ``layer``.
+        scratch: method -> value and interval of its training from scratch on all labels.
+    """
+
+    title: str
+    task: str
+    metric: str
+    axis: str
+    curves: list[Curve]
+    scratch: dict[str, tuple[float, Interval]]
+
+    @property
+    def axis_words(self) -> str:
+        return AXES[self.axis]
+
+
+def curve_tables(results: Iterable[Result]) -> list[CurveTable]:
+    """A table for each task and mode of which there are curves. Results whose predictions are not here have none."""
+    results = list(results)
+    groups = [group for group in cell_groups(results) if axis_of(group.results[0])]
+    wanted = {(group.results[0].cell.task, group.split) for group in groups}
+    trained = [
+        result
+        for result in results
+        if result.folder
+        and (result.cell.task, str(result.split.get("digest"))) in wanted
+        and not modes.facts(result.cell.mode).uses_checkpoint
+        and result.cell.fraction == 1
+    ]
+    scratch = {(_place(group), group.results[0].method_name): group for group in cell_groups(trained)}
+    tables: dict[tuple[str, str], list[CellGroup]] = {}
+    for group in groups:
+        tables.setdefault((group.title, group.split), []).append(group)
+    return [_table(title, of_table, scratch) for (title, _), of_table in tables.items()]
+
+
+def axis_of(result: Result) -> str | None:
+    """The axis of a result's curve, of :data:`AXES`; None for a result without a curve, or without its files."""
+    if result.folder is None or CURVE not in (result.provenance.get("files") or {}):
+        return None
+    return next((axis for axis in AXES if axis in result.history()[0]), None)
+
+
+def _place(group: CellGroup) -> tuple[Any, ...]:
+    first = group.results[0]
+    return first.cell.task, group.split, first.cell.leads, first.profile, first.data
+
+
+def _table(title: str, groups: Sequence[CellGroup], scratch: Mapping[Any, CellGroup]) -> CurveTable:
+    first = groups[0].results[0]
+    axis = axis_of(first)
+    assert axis is not None, "the groups have curves"
+    curves, references = [], {}
+    for group in groups:
+        reference = scratch.get((_place(group), group.results[0].method_name)) if axis == "shots" else None
+        curves.append(curve_of(group.method, group.results, reference.results if reference else ()))
+        if reference:
+            references[group.method] = mean_of(reference.results)
+    curves.sort(key=lambda curve: -max(value for value, _ in curve.points.values()))
+    return CurveTable(title, first.cell.task, _metric(first), axis, curves, references)
+
+
+def _metric(result: Result) -> str:
+    return next(iter(result.score["metrics"]))
+
+
+def _estimate(runs: Sequence[Replicates], result: Result) -> tuple[float, Interval]:
+    from bench.scoring.replication import components
+
+    mean = components(runs)
+    return mean.value, mean.interval(kinds.load(result.score["kind"]).metrics[_metric(result)])
+
+
+def mean_of(results: Sequence[Result]) -> tuple[float, Interval]:
+    """The task's metric over the replicates of a method, and its interval."""
+    runs = [PairedScores.of(result).replicates(_metric(result), None) for result in results]
+    return _estimate(runs, results[0])
+
+
+def curve_of(method: str, results: Sequence[Result], reference: Sequence[Result] = ()) -> Curve:
+    """The curve of a method's replicates, all of one task and config.
+
+    Args:
+        reference: the method trained from scratch on all labels; none leaves out the labels needed.
+    """
+    first = results[0]
+    axis = axis_of(first)
+    assert axis is not None, "the results have curves"
+    points, runs, records = _runs(results, axis, _metric(first))
+    values = {point: _estimate(of_point, first) for point, of_point in zip(points, runs, strict=True)}
+    needed = None
+    if reference:
+        from bench.scoring.label_need import labels_needed
+
+        of_reference = [PairedScores.of(result).replicates(_metric(first), None) for result in reference]
+        needed = labels_needed(runs, points, of_reference)
+    return Curve(method, len(results), values, tuple(first.selection.get("blocks", ())), needed, records)
+
+
+def _runs(
+    results: Sequence[Result], axis: str, metric: str
+) -> tuple[list[int], list[list[Replicates]], tuple[float, ...]]:
+    """Points that all results have, the metric of each result at each point, and the labelled recordings there."""
+    by_result = []
+    for result in results:
+        scores, history, paired = result.curve(), result.history(), PairedScores.of(result)
+        assert scores is not None, "the group has curves"
+        by_result.append(
+            {
+                int(row[axis]): (replace(paired, scores=each.astype(float)), row.get("records", math.nan))
+                for row, each in zip(history, scores, strict=True)
+            }
+        )
+    points = sorted(set.intersection(*(set(of_result) for of_result in by_result)))
+    runs = [[of_result[point][0].replicates(metric, None) for of_result in by_result] for point in points]
+    records = tuple(sum(of_result[point][1] for of_result in by_result) / len(by_result) for point in points)
+    return points, runs, records if axis == "shots" else ()
+
+
+def needed_words(needed: tuple[float, Interval] | None, largest: int) -> str:
+    """Labels needed to match scratch as tables show them; ``>`` where the largest number does not reach it."""
+    if needed is None:
+        return "-"
+    value, (low, high) = needed
+    return f"{_number(value, largest)} [{_number(low, largest)}, {_number(high, largest)}]"
+
+
+def _number(value: float, largest: int) -> str:
+    return f">{largest}" if math.isinf(value) else f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def table_csv(tables: Sequence[CurveTable]) -> str:
+    """One line per method and point."""
+    head = ["table", "method", "replicates", "axis", "point", "block", "records", "metric", "value", "low", "high"]
+    return plain_csv(
+        [*head, "needed", "needed_low", "needed_high"], (line for table in tables for line in _lines(table))
+    )
+
+
+def _lines(table: CurveTable) -> Iterator[list[Any]]:
+    for curve in table.curves:
+        needed = ["", "", ""] if curve.needed is None else [curve.needed[0], *curve.needed[1]]
+        for number, (point, (value, interval)) in enumerate(curve.points.items()):
+            name = curve.names[number] if curve.names else ""
+            records = f"{curve.records[number]:g}" if curve.records else ""
+            start = [table.title, curve.method, curve.replicates, table.axis, point, name, records]
+            yield [*start, table.metric, value, *interval, *needed]

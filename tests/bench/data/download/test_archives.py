@@ -11,7 +11,9 @@ import zipfile
 
 import pytest
 
+from bench import registry
 from bench.data.download import one_file
+from bench.data.download.command import download_dataset
 from bench.data.download.publication_files import download
 from bench.data.download.unpack import unpack
 from bench.dataset import Publication
@@ -210,3 +212,22 @@ def test_members_that_leave_the_folder_and_damaged_archives_are_refused(tmp_path
     with pytest.raises(DataError, match=r"bad\.zip cannot be unpacked \(Bad CRC-32"):
         unpack(tmp_path / "bad.zip", tmp_path / "aside")
     assert not (tmp_path / "a.dat").exists()
+
+
+def test_a_dataset_of_an_archive_can_be_read_after_its_download(publisher, tmp_path):
+    """SaMi-Trop as Zenodo holds it: a table, and the tracings in a zip."""
+    cls = registry.load(registry.DATASETS, "sami-trop")
+    cls.simulate(tmp_path / "twin", 12, 0)
+    table, tracings = (tmp_path / "twin" / name for name in ("exams.csv", "exams.hdf5"))
+    zenodo(
+        publisher,
+        "4905618",
+        {"exams.csv": table.read_bytes(), "exams.zip": zipped({"exams.hdf5": tracings.read_bytes()})},
+    )
+    lines = list(download_dataset("sami-trop", tmp_path / "ecg", mirror=f"{publisher.url}records"))
+    assert "2 files verified by md5; 2 fetched now" in lines[0]
+    assert "may be deleted" in lines[1] and lines[-1].split() == ["bench", "data", "prepare", "sami-trop"]
+    dataset = cls(tmp_path / "ecg" / "sami-trop")
+    records = dataset.records()
+    assert len(records) == 12
+    assert dataset.read(dataset.files(records)[0]).signal.shape == (12, 1568)

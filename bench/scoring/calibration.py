@@ -150,11 +150,14 @@ class Calibration:
         columns: float64 [record, column]; their weighted sums are all that :meth:`measure` reads.
         line: of the recalibration logit(p') = offset + slope logit(p).
         offset: the same with slope 1.
+        curvature: of the likelihood of ``line`` per record, [2, 2]; ``of_offset`` that of ``offset``.
     """
 
     columns: Float[np.ndarray, "record column"]
     line: Line
     offset: float
+    curvature: Float[np.ndarray, "2 2"]
+    of_offset: float
 
     @classmethod
     def of(cls, target: Column, probability: Column, weights: Column | None = None) -> Calibration:
@@ -164,21 +167,20 @@ class Calibration:
         x = logits(probability)
         line, offset = fit_line(x, target, weights), fit_offset(x, target, weights)
         free, moved = line.at(x), expit(x + offset)
-        v = free * (1 - free)
         other = [
             np.ones(len(x)),
             target,
             (probability - target) ** 2,
             target - free,
             x * (target - free),
-            v,
-            v * x,
-            v * x**2,
             target - moved,
-            moved * (1 - moved),
         ]
         parts = [inside, inside * target[:, None], inside * probability[:, None], np.stack(other, axis=1)]
-        return cls(np.concatenate(parts, axis=1), line, offset)
+        share = np.full(len(x), 1 / len(x)) if weights is None else weights / weights.sum()
+        v = share * free * (1 - free)
+        curvature = np.array([[v.sum(), v @ x], [v @ x, v @ x**2]])
+        of_offset = float(share @ (moved * (1 - moved)))
+        return cls(np.concatenate(parts, axis=1), line, offset, curvature, of_offset)
 
     def measure(self, sums: Float[np.ndarray, "replicate column"]) -> dict[str, Float[np.ndarray, " replicate"]]:
         """Brier score, its decomposition, ECE, slope and intercept, of sums of the columns.
@@ -186,24 +188,26 @@ class Calibration:
         The decomposition is Murphy's (J Appl Meteorol 1973) over the bins, with the variation within bins in the resolution
         (Stephenson, Coelho and Jolliffe, Weather Forecast 2008), so that brier = reliability - resolution + uncertainty
         exactly. ECE is the mean over records of the distance between the observed share and the mean probability of their
-        bins. Slope and intercept of a draw are one Newton step away from those of all records: exact for weights of one,
-        and as good as refitting up to terms of order 1 / n (Davidson and MacKinnon, Int Econ Rev 1999).
+        bins. Slope and intercept of a draw move by its gradient over the curvature of all records (the score bootstrap of
+        Kline and Santos, J Econometric Methods 2012): a draw of few ambiguous records, whose own curvature is nearly 0,
+        then cannot send them anywhere.
         """
         n_k, y_k, p_k = (sums[:, i * BINS : (i + 1) * BINS] for i in range(3))
-        n, y, error, u0, u1, v0, v1, v2, u, v = sums[:, 3 * BINS :].T
+        n, y, error, u0, u1, u = sums[:, 3 * BINS :].T
+        (v0, v1), (_, v2) = self.curvature
         with np.errstate(divide="ignore", invalid="ignore"):
             gap = np.where(n_k > 0, p_k - y_k, 0.0)
             reliability = np.where(n_k > 0, gap**2 / n_k, 0.0).sum(axis=1) / n
             share, brier = y / n, error / n
             uncertainty = share * (1 - share)
-            determinant = v0 * v2 - v1**2
+            determinant = float(v0 * v2 - v1**2)
             measures = {
                 "brier": brier,
                 "brier_reliability": reliability,
                 "brier_resolution": reliability + uncertainty - brier,
                 "brier_uncertainty": uncertainty,
                 "ece": np.abs(gap).sum(axis=1) / n,
-                "calibration_slope": self.line.slope + (v0 * u1 - v1 * u0) / determinant,
-                "calibration_intercept": self.offset + u / v,
+                "calibration_slope": self.line.slope + (v0 * u1 - v1 * u0) / determinant / n,
+                "calibration_intercept": self.offset + u / self.of_offset / n,
             }
         return {name: np.where(np.isfinite(values), values, np.nan) for name, values in measures.items()}

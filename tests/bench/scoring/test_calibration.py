@@ -111,7 +111,7 @@ def test_isotonic_probabilities_have_no_unreliability_within_their_levels():
     assert again["calibration_intercept"][0] == pytest.approx(0, abs=1e-9)
 
 
-def test_draws_weigh_records_and_one_step_has_the_spread_of_refitting():
+def test_draws_weigh_records_and_slopes_have_the_spread_of_refitting():
     target, probability = sample()
     rng = np.random.default_rng(3)
     weights = rng.multinomial(400, np.full(400, 1 / 400), size=200).T.astype(float)
@@ -120,5 +120,13 @@ def test_draws_weigh_records_and_one_step_has_the_spread_of_refitting():
     assert values["brier"][0] == pytest.approx(brier_score_loss(target[drawn], probability[drawn]), rel=1e-12)
     x = logits(probability)
     refitted = np.array([fit_line(x, target, w).slope for w in weights.T])
-    assert values["calibration_slope"].std() == pytest.approx(refitted.std(), rel=0.1)
-    assert np.corrcoef(values["calibration_slope"], refitted)[0, 1] > 0.98
+    assert values["calibration_slope"].std() == pytest.approx(refitted.std(), rel=0.15)
+    assert np.corrcoef(values["calibration_slope"], refitted)[0, 1] > 0.95
+
+
+def test_a_draw_of_few_ambiguous_records_does_not_send_the_slope_anywhere():
+    target = np.array([0.0] * 50 + [1.0] * 12 + [0.0, 1.0])
+    probability = np.array([0.01] * 50 + [0.98] * 12 + [0.9, 0.2])
+    weights = np.random.default_rng(0).multinomial(64, np.full(64, 1 / 64), size=500).T.astype(float)
+    slopes = measured(target, probability, weights)["calibration_slope"]
+    assert slopes.std() < 1

@@ -143,6 +143,8 @@ class Task(ABC):
     """Class -> the findings that it means, one of several, by which a probe is tested on another dataset
     (:mod:`bench.transfer`). ``?af`` is a finding that the class may mean but is no safe word for. Built-in tasks take
     them from ``tasks/class_vocabulary.csv``."""
+    wordings: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Class -> other words for it, of one number for all, by which ``bench prompts`` measures how much words matter."""
     groups: ClassVar[dict[str, list[str]]] = {}
     """Group -> some of the classes (or targets), over which means are reported too."""
     version: ClassVar[int] = 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from tasks.class_vocabulary import meanings
 from tasks.label_columns import CodedTask
+from tasks.wordings import wordings
 
 SOURCE = "Reyna et al., Physiological Measurement 43:084001, 2022; classes as in ecg-fm-benchmarking"
 
@@ -184,6 +185,7 @@ class GeorgiaLabels(CodedTask):
     released_split = "georgia-ecgbench"
     classes = GEORGIA
     meanings = meanings("cinc2021")
+    wordings = wordings("cinc2021")
     source = SOURCE
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench.task import Examples, MultilabelTask, SingleLabelTask
 from tasks.class_vocabulary import meanings
+from tasks.wordings import wordings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,7 @@ class CPSC2018Labels(MultilabelTask):
     column = "labels"
     classes = CLASSES
     meanings = meanings("cpsc2018")
+    wordings = wordings("cpsc2018")
     source = "Liu et al., J Med Imaging Health Inform 8:1368, 2018; as a benchmark: Liu et al. (MERL), ICML 2024"
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from bench.task import Examples, Task
 from tasks.class_vocabulary import meanings
+from tasks.wordings import wordings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,6 +121,7 @@ class CSNLabels(CSNTask):
     column = "labels"
     classes = CLASSES
     meanings = meanings("csn")
+    wordings = wordings("csn")
     source = "Zheng et al., PhysioNet 2022; labels and sizes as in Liu et al. (MERL), ICML 2024, their defect repaired"
 
     @staticmethod

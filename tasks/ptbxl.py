@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bench.task import MultilabelTask, SingleLabelTask
 from tasks.class_vocabulary import meanings
+from tasks.wordings import wordings
 
 SOURCE = "Wagner et al., Scientific Data 2020; labels as in Liu et al. (MERL), ICML 2024"
 
@@ -151,6 +152,7 @@ class PTBXLSuperclass(MultilabelTask):
     column = "superclass"
     classes = SUPERCLASSES
     meanings = meanings("ptbxl-super")
+    wordings = wordings()
     original_names = SUPERCLASS_NAMES
     source = SOURCE
 
@@ -188,6 +190,7 @@ class PTBXLRhythm(MultilabelTask):
     column = "rhythm"
     classes = RHYTHM
     meanings = meanings("ptbxl")
+    wordings = wordings()
     source = SOURCE
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from bench.task import ColumnTask, Examples, MultilabelTask, Task
 from tasks.class_vocabulary import meanings
 from tasks.label_columns import examples_of
+from tasks.wordings import wordings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +104,7 @@ class PTBXLRhythm7(MultilabelTask):
     column = "rhythm"
     classes = RHYTHM_7
     meanings = meanings("ptbxl")
+    wordings = wordings()
     source = ECG_FIX
 
 

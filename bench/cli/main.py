@@ -37,6 +37,7 @@ from bench.cli import (
     subgroups,
     sweep,
     text,
+    text_answers,
     tracking,
     transfer,
     weights,
@@ -110,6 +111,8 @@ app.command("recompute", hidden=True)(replay.recompute_command)
 app.command("robustness", epilog=robustness.EXAMPLES)(robustness.robustness_command)
 app.command("labels", epilog=labels.EXAMPLES)(labels.labels_command)
 app.command("subgroups", epilog=subgroups.EXAMPLES)(subgroups.subgroups_command)
+app.command("retrieval", epilog=text_answers.RETRIEVAL_EXAMPLES)(text_answers.retrieval_command)
+app.command("prompts", epilog=text_answers.PROMPTS_EXAMPLES)(text_answers.prompts_command)
 app.command("transfer", epilog=transfer.EXAMPLES)(transfer.transfer_command)
 app.command("ladder", epilog=ladder.EXAMPLES)(ladder.ladder_command)
 app.add_typer(leaderboard.app, name="leaderboard")

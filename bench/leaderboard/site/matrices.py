@@ -8,6 +8,14 @@ from typing import Any
 
 from bench.cells.result import Result
 from bench.leaderboard.contamination import legend, marks
+from bench.leaderboard.text_answers import (
+    DIRECTIONS,
+    PromptRow,
+    RetrievalRow,
+    TextTable,
+    prompt_tables,
+    retrieval_tables,
+)
 from bench.leaderboard.transfer import Transferred, TransferTable, transfer_tables
 
 
@@ -38,8 +46,15 @@ class MatrixPage:
 
 def matrix_pages(results: Iterable[Result]) -> list[MatrixPage]:
     """The pages for which there are results."""
-    tables = transfer_tables(results)
-    return [_transfer(tables)] if tables else []
+    results = list(results)
+    pages = []
+    if transferred := transfer_tables(results):
+        pages.append(_transfer(transferred))
+    if found := retrieval_tables(results):
+        pages.append(_retrieval(found))
+    if worded := prompt_tables(results):
+        pages.append(_prompts(worded))
+    return pages
 
 
 def _transfer(tables: list[TransferTable]) -> MatrixPage:
@@ -51,6 +66,62 @@ def _transfer(tables: list[TransferTable]) -> MatrixPage:
         "intervals over patients and replicates.",
         "Probes of one dataset on the records of others, next to their in-domain results.",
         [_matrix(table) for table in tables],
+    )
+
+
+def _retrieval(tables: list[TextTable]) -> MatrixPage:
+    matrices = []
+    for table in tables:
+        rows: list[RetrievalRow] = table.rows
+        metrics = list(rows[0].values[DIRECTIONS[0]])
+        lines = [
+            (
+                f"{row.method}{marks(row.contamination)}: {direction}",
+                [[f"{value:.3f}", f"[{low:.3f}, {high:.3f}]"] for value, (low, high) in values.values()],
+            )
+            for row in rows
+            for direction, values in row.values.items()
+        ]
+        notes = [f"{rows[0].records:,} records with {rows[0].distinct:,} different texts."]
+        notes += legend(status for row in rows for status in row.contamination)
+        matrices.append(Matrix(table.title, ["Method and what is wanted", *metrics], lines, notes))
+    return MatrixPage(
+        "retrieval",
+        "Retrieval of texts and recordings",
+        "How often the text of a recording is among the first of all texts of the test records, and the recording of a text "
+        "among the first of all recordings. A candidate with the same text is a hit. Untrained encoders show chance.",
+        "The text of a recording among all texts, and the recording of a text.",
+        matrices,
+    )
+
+
+def _prompts(tables: list[TextTable]) -> MatrixPage:
+    matrices = []
+    for table in tables:
+        rows: list[PromptRow] = table.rows
+        lines = [
+            (
+                f"{row.method}: {row.name}",
+                [
+                    [f"{row.as_run:.3f}"],
+                    [f"{row.mean:.3f}", f"[{row.interval.low:.3f}, {row.interval.high:.3f}]"],
+                    [f"{row.spread:.3f}"],
+                    [f"{row.values.min():.3f}", row.worst_words] if row.worst_words else [f"{row.values.min():.3f}"],
+                    [f"{row.values.max():.3f}"],
+                ],
+            )
+            for row in rows
+        ]
+        heads = ["Method and class", "As run", "Mean over wordings", "Standard deviation", "Worst", "Best"]
+        matrices.append(
+            Matrix(f"{table.title}: macro_auroc", heads, lines, [f"{len(rows[0].values)} wordings per class."])
+        )
+    return MatrixPage(
+        "prompts",
+        "Sensitivity to the wording of classes",
+        "Zero-shot macro AUROC under other words for the same classes, written for this project.",
+        "Zero-shot results under 20 wordings per class.",
+        matrices,
     )
 
 

@@ -167,7 +167,7 @@ def write_result(
     result: Result,
     predictions: pd.DataFrame,
     history: Sequence[Mapping[str, float]] = (),
-    curve: Sequence[np.ndarray] = (),
+    curve: Sequence[np.ndarray] | np.ndarray = (),
 ) -> Result:
     """Store a finished cell; it appears whole or not at all, and takes the place of an older one.
 
@@ -203,7 +203,7 @@ def _write_history(path: Path, history: Sequence[Mapping[str, float]]) -> None:
         writer.writerows(history)
 
 
-def _write_curve(path: Path, curve: Sequence[np.ndarray]) -> None:
+def _write_curve(path: Path, curve: Sequence[np.ndarray] | np.ndarray) -> None:
     import numpy as np
 
     np.save(path, np.stack([scores.astype(np.float32) for scores in curve]))

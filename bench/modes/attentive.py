@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ CHUNK = 512
 
 class Config(RateSearchConfig):
     """One learned query over the tokens of a frozen encoder, and a linear head."""
+
+    smoke: ClassVar[dict[str, Any]] = {"lrs": (1e-3, 1e-2)}
 
 
 class AttentiveHead(nn.Module):

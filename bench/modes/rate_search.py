@@ -40,7 +40,7 @@ class Chosen:
     """The weights that did best on validation data are in the model.
 
     Attributes:
-        selection: metric, value (None where no class can be ranked), rate and epoch.
+        selection: metric, value (None where no class can be ranked), rate, and epoch, counted over all rates.
         history: one entry per rate and epoch.
     """
 
@@ -99,11 +99,12 @@ def train_each_rate(
                 schedule.step()
                 losses.append(loss.item())
             value = objective.selection_value(cell.targets[cell.validation], scores(cell.validation))
-            history.append({"lr": rate, "epoch": epoch, "loss": float(np.mean(losses)), "validation": value})
-            cell.report(len(history), value)
-            cell.progress(len(history), runs, f"rate {rate:g}, epoch {epoch}: validation {value:.3f}")
+            passes = len(history) + 1
+            history.append({"epoch": passes, "lr": rate, "loss": float(np.mean(losses)), "validation": value})
+            cell.report(passes, value)
+            cell.progress(passes, runs, f"rate {rate:g}, epoch {epoch}: validation {value:.3f}")
             if not state or value > best["value"] or (math.isnan(best["value"]) and not math.isnan(value)):
-                best = {"value": value, "lr": rate, "epoch": epoch}
+                best = {"value": value, "lr": rate, "epoch": passes}
                 state = [parameter.detach().clone() for parameter in trained]
     with torch.no_grad():
         for parameter, weights in zip(trained, state, strict=True):

@@ -70,4 +70,8 @@ def with_score(result: Result, new_score: dict[str, Any]) -> Result:
     """Replace the stored score of a result; its predictions stay."""
     if result.folder is None:
         raise DataError(f"result {result.key} was not read from a folder.")
-    return write_result(result.folder.parent, replace(result, score=new_score), result.predictions(), result.history())
+    curve = result.curve()
+    rescored = replace(result, score=new_score)
+    return write_result(
+        result.folder.parent, rescored, result.predictions(), result.history(), () if curve is None else curve
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.cells.result import HISTORY, Result
+from bench.cells.result import CURVE, HISTORY, Result
 from bench.errors import BenchError, DataError
 from bench.tracking.connection import MODEL_TRAINING_PAGES
 from bench.tracking.datasets import datasets_of, log_inputs
@@ -62,7 +62,7 @@ def link(experiment: str, text: str, run: str) -> str:
 
 def files_of(result: Result) -> list[str]:
     """Files of a result in addition to those that every result has."""
-    return [name for name in (HISTORY,) if name in (result.provenance.get("files") or {})]
+    return [name for name in (HISTORY, CURVE) if name in (result.provenance.get("files") or {})]
 
 
 def _checkpoints(

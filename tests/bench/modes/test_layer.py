@@ -8,6 +8,7 @@ from bench.data.source import DataSource
 from bench.errors import DataError
 from bench.runner import execute
 from bench.runner.plan import RunOptions
+from bench.runner.rescore import with_score
 
 
 def run(workspace, mode, *overrides, **options):
@@ -37,6 +38,13 @@ def test_features_of_layers_are_kept_apart_from_those_of_encode_and_shared(works
     assert len(list(workspace.features.glob("random-vit-*"))) == 2
     run(workspace, "layer", "layer.c=[1]")
     assert len(list(workspace.features.glob("random-vit-*"))) == 2
+
+
+def test_a_new_score_keeps_the_curve(workspace):
+    result = run(workspace, "layer")
+    again = with_score(result, result.score | {"n_records": 0})
+    assert again.score["n_records"] == 0
+    np.testing.assert_array_equal(again.curve(), result.curve())
 
 
 def test_an_altered_curve_is_refused(workspace):

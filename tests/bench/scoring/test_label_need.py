@@ -1,4 +1,4 @@
-"""Where a curve over numbers of labels crosses a reference."""
+"""Find where a curve over numbers of labels crosses a reference."""
 
 import math
 

@@ -19,6 +19,8 @@ from bench.leaderboard.formats import latex, markdown, table_csv
 from bench.leaderboard.formats.markdown import heading
 from bench.leaderboard.scored_splits import with_scored
 from bench.leaderboard.site.describe import method_facts, mode_facts, own_methods, task_facts
+from bench.leaderboard.site.feed import feed
+from bench.leaderboard.site.first_page import first_page
 from bench.leaderboard.site.matrices import matrix_pages
 from bench.leaderboard.site.render_html import assets, board_content, page
 from bench.leaderboard.site.result_rows import result_rows as result_rows_of
@@ -95,9 +97,18 @@ def _write_pages(
     for matrix in matrices:
         text = page("matrix.html", root="", section="boards", **matrix.content())
         _write(destination / f"{matrix.name}.html", text)
-    shown = [(matrix.name, matrix.heading, matrix.summary) for matrix in matrices]
-    groups = _grouped(overview)
-    _write(destination / "index.html", page("index.html", root="", section="boards", groups=groups, matrices=shown))
+    _write(destination / "feed.xml", feed(results))
+    names = [(f"method {n}", f"methods/{n}.html") for n in pages] + [(f"task {n}", f"tasks/{n}.html") for n in tasks]
+    names += [(board.title, f"boards/{board.name}.html") for board in boards.values()]
+    index = {
+        "names": names,
+        "linked": pages,
+        "matrices": [(matrix.name, matrix.heading, matrix.summary) for matrix in matrices],
+        "filled": _grouped([entry for entry in overview if entry["filled"]]),
+        "empty": _grouped([entry for entry in overview if not entry["filled"]]),
+        **first_page(results if compare else []),
+    }
+    _write(destination / "index.html", page("index.html", root="", section="boards", **index))
     _write_listings(destination, methods, own, tasks, result_rows)
     for name in pages:
         rows = [

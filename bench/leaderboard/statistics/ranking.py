@@ -140,6 +140,7 @@ def ranking_of(
         ConfigError: cells shall be imputed, and no untrained encoder has their values.
     """
     import numpy as np
+    from threadpoolctl import threadpool_limits
 
     from bench.scoring import method_ranking as ranking
 
@@ -181,10 +182,11 @@ def ranking_of(
     tasks = options.tasks or (
         "others" if len({names[b].partition(BETWEEN)[0] for b in used}) >= FEWEST_TASKS else "these"
     )
-    drawn = ranking.true_values(values, noise, draws, new_blocks=tasks == "others")
-    shares, compared = ranking.win_shares(drawn)
-    compared = compared * (len(used) / drawn.shape[1])
-    rates, strengths = ranking.win_rates(shares), ranking.bradley_terry(shares, compared)
+    with threadpool_limits(1):  # thousands of small matrices: threads wait for each other
+        drawn = ranking.true_values(values, noise, draws, new_blocks=tasks == "others")
+        shares, compared = ranking.win_shares(drawn)
+        compared = compared * (len(used) / drawn.shape[1])
+        rates, strengths = ranking.win_rates(shares), ranking.bradley_terry(shares, compared)
     own = lines.index(reference) if reference in lines else None
     skills = None if own is None else ranking.skill_scores(drawn, own)
     places = ranking.positions(strengths)

@@ -85,6 +85,51 @@
     }
   }
 
+  // The first page: one situation at a time, and only the encoders that pass the filters. Without scripts all are shown.
+  function encoders() {
+    const form = document.getElementById("encoder-filters");
+    if (!form) return;
+    const asked = (name) => form.querySelector(`[data-by="${name}"]`);
+    function show() {
+      for (const section of document.querySelectorAll("section.situation")) {
+        section.hidden = section.id !== asked("situation").value;
+        const rows = [...section.querySelectorAll("tbody tr")];
+        for (const row of rows) {
+          const known = row.dataset;
+          const most = asked("parameters").value, least = asked("speed").value;
+          row.hidden = (most && !(known.parameters && Number(known.parameters) <= Number(most)))
+            || (least && !(known.speed && Number(known.speed) >= Number(least)))
+            || (asked("licence")?.value && known.licence !== asked("licence").value)
+            || (asked("proof").value && known.proof !== asked("proof").value)
+            || (asked("clean").checked && known.clean !== "1");
+        }
+        const shown = rows.filter((row) => !row.hidden).length;
+        section.querySelector("[data-count]").textContent = shown === rows.length ? "" : `${shown} of ${rows.length} encoders`;
+      }
+    }
+    form.addEventListener("change", show);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    show();
+  }
+
+  function search() {
+    const form = document.getElementById("find");
+    if (!form) return;
+    const input = document.getElementById("search"), status = document.getElementById("none-found");
+    const options = [...document.getElementById("names").options];
+    const go = (exact) => {
+      const text = input.value.trim().toLowerCase();
+      const found = options.find((o) => o.value.toLowerCase() === text)
+        ?? (exact ? undefined : options.find((o) => text && o.value.toLowerCase().includes(text)));
+      if (found) location.href = found.dataset.link;
+      status.textContent = found || exact || !text ? "" : "Nothing has this name.";
+    };
+    form.addEventListener("submit", (event) => { event.preventDefault(); go(false); });
+    input.addEventListener("change", () => go(true));
+  }
+
+  encoders();
+  search();
   document.getElementById("theme").addEventListener("click", () => {
     const dark = root.classList.toggle("dark");
     try { localStorage.setItem("bench-theme", dark ? "dark" : "light"); } catch { /* nothing is remembered */ }

@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 
@@ -137,6 +138,28 @@ def test_rows_are_ordered_by_rank_and_the_best_group_is_highlighted(site):
     labels = re.findall(r'methods/([\w-]+)\.html">[^<]+</a></th>', text)
     assert labels[0] == "byol" and labels[-1] == "cpc"  # the best, and the one that was not run
     assert "Metric: macro AUROC" in text
+
+
+def test_the_first_page_ranks_encoders_in_each_situation_and_folds_boards_without_results(site, results):
+    text = (site / "index.html").read_text()
+    assert re.findall(r'<section class="situation" id="([\w-]+)"', text) == ["all", "few-labels"]
+    rows = re.findall(
+        r'<tr data-parameters=[^>]*><td>([\d–]+)</td><th scope="row"><a href="methods/([\w-]+)\.html">', text
+    )
+    assert len(rows) == 12 and rows[0][1] == "byol"  # six encoders in two situations
+    assert text.index("Boards with results") < text.index('href="boards/one.html"')
+    assert "Boards without results" not in text
+    alone = write_site({"one": boards()["one"]}, [], site.parent / "empty").read_text()
+    assert "No result yet" in alone and "<details><summary>1 boards" in alone
+
+
+def test_the_feed_has_the_newest_results(site, results):
+    root = ElementTree.fromstring((site / "feed.xml").read_text())
+    atom = "{http://www.w3.org/2005/Atom}"
+    entries = root.findall(f"{atom}entry")
+    assert len(entries) == len(results) == 36
+    assert {entry.find(f"{atom}id").text for entry in entries} == {f"urn:bench:{r.key}" for r in results}
+    assert all((site / entry.find(f"{atom}link").get("href")).is_file() for entry in entries)
 
 
 def test_a_cost_has_three_digits_and_no_mark():

@@ -21,6 +21,8 @@ ByMetric = dict[str, np.ndarray]
 
 RANKED = ("auprc", *(name for name in CLINICAL if "_at_s" in name))
 """Metrics of the order of the records."""
+KEPT = 2**24
+"""Numbers that are kept from one block of draws to the next (float64, 128 MiB)."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Clinical:
         self.scorable = scorable(targets)
         self._probabilities = probabilities
         self._targets, self._scores = targets, scores
+        self._made: dict[int, _Class] = {}
 
     @property
     def calibrated(self) -> bool:
@@ -65,7 +68,15 @@ class Clinical:
         return [name for name in CLINICAL if self.calibrated or name not in CALIBRATED]
 
     def of_class(self, c: int) -> _Class:
-        """What the metrics of a class need; made when it is asked for, since of many classes they do not fit into memory."""
+        """What the metrics of a class need; kept for the next draws only where all classes fit into memory."""
+        if c in self._made:
+            return self._made[c]
+        of_class = self._of_class(c)
+        if of_class.columns.shape[1] * self._targets.size <= KEPT:
+            self._made[c] = of_class
+        return of_class
+
+    def _of_class(self, c: int) -> _Class:
         rows = np.flatnonzero(known(self._targets[:, c]))
         target = self._targets[rows, c].astype(float)
         weights = None if self.record_weights is None else self.record_weights[rows]

@@ -1,4 +1,4 @@
-"""Which way metrics are better, and which have no better way."""
+"""Directions of metrics: lower or higher is better, or neither."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How many labels a probe needs to reach a reference: where a curve over numbers of labels crosses a value.
+"""Count how many labels a probe needs to reach a reference: where a curve over numbers of labels crosses a value.
 
 The crossing is interpolated on the logarithm of the number. The interval is over joint draws: of test patients, the same for
 curve and reference, and of replicates (with replacement, curve and reference apart). With few replicates it is too

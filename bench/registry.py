@@ -278,6 +278,11 @@ def transfer_of(name: str) -> tuple[str, str] | None:
     return (named(TASKS, train), named(TASKS, test)) if to else None
 
 
+def single(names: Iterable[str]) -> list[str]:
+    """Names of tasks, each transferred one as the two tasks that it joins."""
+    return list(dict.fromkeys(part for name in names for part in name.split(TO)))
+
+
 def load(group: str, name: str) -> Any:
     """The class registered under ``name``.
 

@@ -39,12 +39,16 @@ def citation(name: str) -> Iterator[str]:
         yield _paper(name, methods[name].source, methods[name])
     elif name in tasks:
         yield from _dataset(str(tasks[name].attributes["dataset"]))
+    elif registry.TO in name and (both := registry.transfer_of(name)):
+        for part in both:
+            yield from _dataset(str(tasks[part].attributes["dataset"]))
     elif name in datasets:
         yield from _dataset(name)
     elif name in boards():
         board = load_board(name)
         yield _paper(name, board.source, None)
-        shown = [tasks[column.task] for column in board.columns if column.task in tasks]
+        names = registry.single(column.task for column in board.columns if column.task)
+        shown = [tasks[part] for part in names if part in tasks]
         for dataset in dict.fromkeys(str(task.attributes["dataset"]) for task in shown):
             yield from _dataset(dataset)
     else:

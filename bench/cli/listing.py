@@ -176,7 +176,7 @@ def _matching(group: str, pattern: str | None) -> tuple[list[Any], bool]:
     if pattern is None:
         return list(known.values()), False
     try:
-        return [known[name] for name in registry.match(group, [pattern])], True
+        return [known[name] for name in registry.single(registry.match(group, [pattern]))], True
     except ConfigError:
         if hits := [entry for entry in known.values() if _has_text(entry, pattern)]:
             return hits, False

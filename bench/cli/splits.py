@@ -48,7 +48,7 @@ def verify(
         )
     session = Session(source, "smoke")
     checks = []
-    for name in registry.match(registry.TASKS, o.split_commas(task) or ["*"]):
+    for name in registry.single(registry.match(registry.TASKS, o.split_commas(task) or ["*"])):
         cls = registry.load(registry.TASKS, name)
         if not source.has(cls.dataset):
             progress.say(f"{name}: {cls.dataset} is not available")

@@ -104,3 +104,12 @@ def test_other_modes_and_zero_shot(bench, workspace, small):
 def test_bad_input(bench, arguments, message):
     done = bench("transfer", *arguments)
     assert done.code == 2 and message in " ".join(done.err.split())
+
+
+def test_listings_show_both_tasks_of_a_transferred_one(bench, workspace):
+    done = bench("tasks", "ptbxl-super-to-csn")
+    assert done.code == 0 and "ptbxl-super\n" in done.out and "csn\n" in done.out
+    assert [line[:5] for line in bench("cite", "ptbxl-super-to-csn").out.splitlines() if line[:1] == "@"] == [
+        "@arti",
+        "@misc",
+    ]

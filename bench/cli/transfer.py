@@ -226,4 +226,6 @@ def _cell(entry: Transferred | None) -> str:
 
 
 def _estimate(value: float, interval: Any) -> str:
+    if interval.low != interval.low:  # too few patients with a class
+        return f"{value:.3f} [no interval]"
     return f"{value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

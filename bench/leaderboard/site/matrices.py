@@ -148,8 +148,10 @@ def _lines(entry: Transferred | None) -> list[str]:
         return [*lines, "in-domain: not run"]
     loss, (low, high) = entry.loss
     lines.append(f"in-domain {_estimate(*entry.in_domain)}{marks(entry.in_domain_contamination)}")
-    return [*lines, f"loss {loss:+.3f} [{low:+.3f}, {high:+.3f}]"]
+    return [*lines, f"loss {loss:+.3f}{'' if low != low else f' [{low:+.3f}, {high:+.3f}]'}"]
 
 
 def _estimate(value: float, interval: Any) -> str:
+    if interval.low != interval.low:  # too few patients with a class
+        return f"{value:.3f} [no interval]"
     return f"{value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bench.registry import Entry
 
 EXAMPLES = "Example:  bench cite kmerl    |    bench cite ptbxl-super    |    bench cite kmerl_table1"
 
@@ -19,58 +13,7 @@ def cite_command(
     name: Annotated[str, typer.Argument(help="A method, a task, a dataset or a board.", metavar="METHOD|TASK|BOARD")],
 ) -> None:
     """Print BibTeX, licence and link: the paper of a method, the dataset of a task, or the paper and datasets of a board."""
+    from bench.leaderboard.citation import citation
+
     for line in citation(name):
         typer.echo(line)
-
-
-def citation(name: str) -> Iterator[str]:
-    """Lines of BibTeX; what BibTeX has no field for are comments (%).
-
-    Raises:
-        UnknownName: no method, task, dataset or board has this name.
-    """
-    from bench import registry
-    from bench.errors import UnknownName
-    from bench.leaderboard import boards, load_board
-
-    methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
-    datasets = registry.entries(registry.DATASETS)
-    if name in methods:
-        yield _paper(name, methods[name].source, methods[name])
-    elif name in tasks:
-        yield from _dataset(str(tasks[name].attributes["dataset"]))
-    elif registry.TO in name and (both := registry.transfer_of(name)):
-        for part in both:
-            yield from _dataset(str(tasks[part].attributes["dataset"]))
-    elif name in datasets:
-        yield from _dataset(name)
-    elif name in boards():
-        board = load_board(name)
-        yield _paper(name, board.source, None)
-        names = registry.single(column.task for column in board.columns if column.task)
-        shown = [tasks[part] for part in names if part in tasks]
-        for dataset in dict.fromkeys(str(task.attributes["dataset"]) for task in shown):
-            yield from _dataset(dataset)
-    else:
-        raise UnknownName("method, task or board", name, [*methods, *tasks, *datasets, *boards()])
-
-
-def _paper(name: str, source: str, entry: Entry | None) -> str:
-    """A source as BibTeX. Its text is the note, since only titles and years can be read from it for certain."""
-    if not source:
-        return f"% {name}: no paper is stated; it comes with {entry.distribution if entry else 'this project'}."
-    fields = {"note": " ".join(source.split())}
-    if title := re.search(r'"([^"]+?),?"', source):
-        fields = {"title": f"{{{title[1]}}}"} | fields
-    if entry is not None and entry.year:
-        fields["year"] = str(entry.year)
-    lines = ",\n".join(f"  {field:5} = {{{value}}}" for field, value in fields.items())
-    return f"@misc{{{name},\n{lines}\n}}"
-
-
-def _dataset(name: str) -> Iterator[str]:
-    from bench import registry
-
-    dataset = registry.load(registry.DATASETS, name)
-    yield dataset.citation or f"% {dataset.title}: its class states no citation."
-    yield f"% {dataset.title}: {dataset.url}, licence: {dataset.license or 'not stated'}"

@@ -33,7 +33,13 @@ def write(board: Board, tables: Sequence[Table], results: Results, cache: Path |
         BenchError: itables or plotly is not installed.
     """
     return page(
-        "board.html", inline=_inline(), root="", section="", linked=(), **board_content(board, tables, results, cache)
+        "board.html",
+        inline=_inline(),
+        root="",
+        section="",
+        linked=(),
+        cite="",
+        **board_content(board, tables, results, cache),
     )
 
 

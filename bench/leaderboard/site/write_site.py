@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 from bench import kinds, registry
 from bench.cells.ledger import Counts
 from bench.cells.result import Result
-from bench.leaderboard.board import Board
+from bench.leaderboard.board import Board, board_files
+from bench.leaderboard.citation import citation
 from bench.leaderboard.class_notes import FEW
 from bench.leaderboard.collect import Table, collect, compared
 from bench.leaderboard.formats import latex, markdown, table_csv
@@ -71,6 +73,7 @@ def _write_pages(
 ) -> None:
     by_key = {result.key: result for result in results}
     methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
+    known = board_files()
     own = own_methods(results, methods)
     pages = {**methods, **own}  # names with a page
     result_rows = result_rows_of(results)
@@ -87,7 +90,14 @@ def _write_pages(
             content = board_content(board, tables, by_key, cache)
             _write(
                 folder / f"{board.name}.html",
-                page("board.html", root="../", section="boards", linked=pages, **content),
+                page(
+                    "board.html",
+                    root="../",
+                    section="boards",
+                    linked=pages,
+                    cite=_cite(board.name) if board.name in known else "",
+                    **content,
+                ),
             )
             for suffix, module in ((".md", markdown), (".tex", latex), (".csv", table_csv)):
                 _write(folder / f"{board.name}{suffix}", module.write(board, tables))
@@ -118,7 +128,7 @@ def _write_pages(
         ]
         on = [(b.name, b.title) for b in boards.values() if any(row.method == name for row in b.rows)]
         facts = own[name] if name in own else method_facts(methods[name])
-        facts = facts | {"results": _linked(rows, tasks), "boards": on}
+        facts = facts | {"results": _linked(rows, tasks), "boards": on, "cite": _cite(name) if name in methods else ""}
         _write(
             destination / "methods" / f"{name}.html",
             page("method.html", root="../", section="methods", tables=bool(rows), **facts),
@@ -138,6 +148,15 @@ def _write_pages(
         destination / "protocols.html",
         page("protocols.html", root="", section="protocols", modes=mode_facts(), few=FEW),
     )
+
+
+def _cite(name: str) -> str:
+    """BibTeX of a method or board; empty where nothing is known, and for a user's own board."""
+    try:
+        return "\n".join(citation(name))
+    except Exception as error:  # an unknown name, or whatever a plugin's module does when it is imported
+        warnings.warn(f"the page of {name} lacks its citation: {error}", stacklevel=2)
+        return ""
 
 
 def _linked(rows: list[dict[str, Any]], known: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from bench.cells.result import Result
 from bench.errors import ConfigError, UnknownName
 from bench.leaderboard.cost_metrics import is_cost
 from bench.leaderboard.match_results import is_untrained, wanted_coordinates
-from bench.leaderboard.statistics.comparisons import lower_is_better
+from bench.leaderboard.statistics.comparisons import is_directed, lower_is_better
 from bench.leaderboard.text_ceilings import in_words
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def _blocks(table: Table) -> dict[str, list[int]]:
     for index, column in enumerate(table.board.columns):
         metric = column.metric or table.board.metric
         filled = [line for line in table.lines if line.summaries[index].value is not None]
-        if column.mean_of or column.change or is_cost(metric) or not filled:
+        if column.mean_of or column.change or is_cost(metric) or not is_directed(metric) or not filled:
             continue
         if not all(line.summaries[index].learned == "labels" for line in filled):
             represents.add(index)

@@ -3,9 +3,9 @@
 import pytest
 
 from bench import registry
-from bench.cli.cite import citation
 from bench.errors import UnknownName
 from bench.leaderboard import boards
+from bench.leaderboard.citation import citation
 
 
 def text(name):

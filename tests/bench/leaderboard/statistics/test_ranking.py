@@ -18,7 +18,7 @@ def ranked(make_result):
 
     def rank(values, options=None, untrained=None, contaminated=(), tasks=TASKS, width=0.02, **keywords):
         board = Board(
-            name="three", title="Three tasks", metric="macro_auroc",
+            name="three", title="Three tasks", metric=keywords.get("metric", "macro_auroc"),
             columns=[{"label": task, "task": task, "mode": "linear"} for task in tasks],
             rows=[{"label": method, "method": method} for method in values],
         )  # fmt: skip
@@ -109,13 +109,18 @@ def test_intervals_are_for_the_board_s_tasks_where_there_are_few(ranked):
 
 
 def test_a_smaller_error_wins_where_smaller_is_better(ranked):
-    ranking = ranked({"simclr": [0.2], "byol": [0.5]}, tasks=TASKS[:1], metric="macro_auroc")
-    assert ranking.each[0].label == "byol"
+    ranking = ranked({"simclr": [0.2], "byol": [0.5]}, tasks=TASKS[:1], metric="rmse")
+    assert ranking.each[0].label == "simclr"
 
 
 def test_no_group_is_the_best_where_most_rows_may_be(ranked):
     ranking = ranked({"simclr": [0.7] * 3, "byol": [0.7] * 3, "merl": [0.7] * 3}, width=0.1)
     assert all(r.low == 1 for r in ranking.each) and ranking.best == ()
+
+
+def test_a_metric_without_a_better_side_ranks_nothing(ranked):
+    values = {"simclr": [0.8], "byol": [0.5]}
+    assert ranked(values, tasks=TASKS[:1], metric="macro_calibration_slope") is None
 
 
 def test_one_row_alone_is_not_ranked(ranked):

@@ -1,4 +1,4 @@
-"""What to cite: BibTeX, licence and link of methods, tasks, datasets and boards."""
+"""Cite methods, tasks, datasets and boards: BibTeX, licence and link."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from bench import modes
 from bench.cells.result import Result
 from bench.leaderboard.comparability import stamps_of
 from bench.leaderboard.match_results import corpus_of, stated_config
-from bench.leaderboard.summary import summarise
+from bench.leaderboard.site.view_models import CellView
+from bench.leaderboard.summary import Summary, summarise
 from bench.signals.leads import LEADS, name_leads
 from bench.storage.artifacts import digest
 
@@ -48,12 +49,22 @@ def _row(group: Sequence[Result], kind: str) -> dict[str, Any]:
         "metric": metric,
         "value": summary.value,
         "missing": summary.missing,
+        "whisker": _whisker(summary),
         "interval": f"{summary.low:.3f} to {summary.high:.3f}" if bounded else "",
         "records": summary.n_records,
         "kind": kind,
         "contamination": ", ".join(sorted({result.contamination for result in group})),
         "cells": [_single(result, metric) for result in group],
     }
+
+
+def _whisker(summary: Summary) -> CellView:
+    """Estimate and interval on a scale from 0 to 1; nothing is drawn for other values."""
+
+    def at(value: float | None) -> float | None:
+        return round(100 * value, 1) if value is not None and 0 <= value <= 1 else None
+
+    return CellView(at=at(summary.value), low=at(summary.low), high=at(summary.high))
 
 
 def _single(result: Result, metric: str) -> dict[str, Any]:

@@ -175,6 +175,7 @@ def test_pages_of_methods_tasks_and_protocols_say_what_one_looks_for(site):
     method = (site / "methods" / "kmerl.html").read_text()
     assert "arXiv 2502.17900" in method
     assert "Deviations" in method
+    assert method.count('<svg class="whisker"') == 4  # an interval for each row
     assert "@misc{kmerl," in method and "How to cite (BibTeX)" in method
     assert "pretrain.epochs" in method
     assert method.count("../tasks/ptbxl-super.html") == 2  # a line for each share of labels

@@ -15,7 +15,7 @@ def rank_and_show(
     board: str | None,
     read: Callable[[Any, Path | None], list[Any]],
     cards: Path | None,
-    workspace: Path | None,
+    workspace: str | None,
     csv: Path | None,
     **options: str,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def read_once(cohorts):
 
     read, known = UKBiobank.records, {}
 
+    @functools.wraps(read)
     def records(self):
         root = self.root.resolve()
         if cohorts.resolve() not in root.parents:

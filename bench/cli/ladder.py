@@ -92,7 +92,7 @@ def _show(table: CurveTable) -> None:
         box=box.SIMPLE_HEAD, header_style="bold", title=f"{table.title}: {table.metric}", title_justify="left"
     )
     shown.add_column("method")
-    if table.axis == "layer":
+    if table.axis == "depth":
         for name in ("layers", "first", "best", "block", "last"):
             shown.add_column(name, justify="left" if name == "block" else "right")
         for curve in table.curves:

@@ -16,7 +16,7 @@ from bench.leaderboard.statistics.paired_scores import PairedScores
 if TYPE_CHECKING:
     from bench.scoring.bootstrap import Interval, Replicates
 
-AXES = {"shots": "positives per class", "layer": "layer"}
+AXES = {"shots": "positives per class", "depth": "layer"}
 """The column of a curve's history that is its axis -> the axis in words."""
 
 
@@ -50,7 +50,7 @@ class CurveTable:
     """The curves of one task, mode, labelled share and lead subset.
 
     Attributes:
-        axis: ``shots`` or ``layer``.
+        axis: ``shots`` or ``depth`` (the number of a layer).
         scratch: method -> value and interval of its training from scratch on all labels.
     """
 

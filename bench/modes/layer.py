@@ -68,7 +68,7 @@ def run(cell: ModeInput) -> ModeOutput:
         layer, _ = standardised(features[:, start : start + dim], cell.train)
         start += dim
         probe = probes[name] = best_probe(cell, layer, cell.train, objective, config.c)
-        history.append({"layer": number, "validation": probe.value, "c": probe.c})
+        history.append({"depth": number, "validation": probe.value, "c": probe.c})
         cell.progress(number, len(dims), f"{name}: validation {cell.task.metric} {probe.value:.3f}")
     values = np.array([probe.value for probe in probes.values()])
     chosen = len(probes) - 1 if np.isnan(values).all() else int(np.nanargmax(values))

@@ -33,7 +33,7 @@ def test_tables_csv_plot_and_charts_show_the_stored_curves(bench, finished, tmp_
     assert "random-vit" in shown.out
     lines = list(csv.DictReader(io.StringIO(bench("ladder", "--format", "csv").out)))
     assert [line["point"] for line in lines if line["axis"] == "shots"] == ["1", "8"]
-    assert [line["block"] for line in lines if line["axis"] == "layer"] == [
+    assert [line["block"] for line in lines if line["axis"] == "depth"] == [
         "encoder.blocks.0",
         "encoder.blocks.1",
         "encode",

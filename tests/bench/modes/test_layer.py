@@ -21,7 +21,7 @@ def test_the_last_layer_is_the_encoders_output_and_the_best_on_validation_data_i
     result, linear = (run(workspace, *mode) for mode in (("layer",), ("linear", "linear.solver=exact")))
     history, curve = result.history(), result.curve()
     assert result.selection["blocks"] == [*(f"encoder.blocks.{i}" for i in range(4)), "encode"]
-    assert [row["layer"] for row in history] == [1, 2, 3, 4, 5]
+    assert [row["depth"] for row in history] == [1, 2, 3, 4, 5]
     values = [row["validation"] for row in history]
     assert result.selection["value"] == max(values)
     assert values[-1] == pytest.approx(linear.selection["value"], abs=1e-6)

@@ -254,7 +254,9 @@ def _show_prompts(table: TextTable) -> None:
     shown = _table(f"{table.title}: macro_auroc", ["method", "class", "as run", "mean", "sd", "worst", "best"])
     last = ""
     for row in table.rows:
-        mean = f"{row.mean:.3f} [{row.interval.low:.3f}, {row.interval.high:.3f}]"
+        low, high = row.interval
+        bounds = "[no interval]" if low != low else f"[{low:.3f}, {high:.3f}]"  # too few patients with the class
+        mean = f"{row.mean:.3f} {bounds}"
         numbers = (f"{n:.3f}" for n in (row.spread, row.values.min(), row.values.max()))
         name = row.method if row.method != last else ""
         shown.add_row(*map(Text, (name, row.name, f"{row.as_run:.3f}", mean, *numbers)))

@@ -104,7 +104,7 @@ def _prompts(tables: list[TextTable]) -> MatrixPage:
                 f"{row.method}: {row.name}",
                 [
                     [f"{row.as_run:.3f}"],
-                    [f"{row.mean:.3f}", f"[{row.interval.low:.3f}, {row.interval.high:.3f}]"],
+                    _estimate(row.mean, row.interval).split(" ", 1),
                     [f"{row.spread:.3f}"],
                     [f"{row.values.min():.3f}", row.worst_words] if row.worst_words else [f"{row.values.min():.3f}"],
                     [f"{row.values.max():.3f}"],

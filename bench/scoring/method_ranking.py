@@ -146,7 +146,8 @@ def true_values(
     block, method = np.nonzero(np.isfinite(values))
     scale = np.array([_scale(row) for row in values])
     error = np.where(block[:, None] == block, noise[block[:, None], method[:, None], method], 0.0)
-    model = _Model(values[block, method] / scale[block], error / np.outer(scale[block], scale[block]), block, method)
+    error = _without_negative(error / np.outer(scale[block], scale[block]))
+    model = _Model(values[block, method] / scale[block], error, block, method)
     drawn = []
     for spreads, count in model.drawn_spreads(draws, generator):
         fitted = _Fit(model, spreads)
@@ -215,10 +216,19 @@ class _Fit:
 
 
 def _normal(mean: np.ndarray, covariance: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Draws; a negative eigenvalue, of rounding or of tests that do not fit together, counts as zero."""
+    """Draws; a negative eigenvalue, of rounding, counts as zero."""
     numbers, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     root = vectors * np.sqrt(np.clip(numbers, 0.0, None))
     return mean + generator.normal(size=(count, len(mean))) @ root.T
+
+
+def _without_negative(covariance: np.ndarray) -> np.ndarray:
+    """The covariance with negative eigenvalues, of tests that do not fit together, at zero.
+
+    A difference whose test has few degrees of freedom can be stated as wider than its two values allow.
+    """
+    numbers, vectors = np.linalg.eigh(covariance)
+    return covariance if numbers[0] >= 0 else (vectors * np.clip(numbers, 0.0, None)) @ vectors.T
 
 
 def _scale(row: np.ndarray) -> float:

@@ -3,7 +3,8 @@
 A block is a task in a mode. Its columns (labelled fractions, lead subsets, metrics) are averaged first, as minus the log of
 the error, and a line takes part in a block if it has all of the block's columns that were run. A line without a block is
 ranked on the blocks that it has, and the ranking states how many these are; nothing is put in for the missing ones. Columns
-in which every network is trained from labels alone (``scratch``) are ranked only on a board that has no others.
+in which every network is trained from labels alone (``scratch``) are ranked only on a board that has no others, and metrics
+without a better direction (prevalence, calibration slope) never.
 """
 
 from __future__ import annotations
@@ -173,9 +174,10 @@ def ranking_of(
         else:
             values[b, k] = np.nan
     left_out = _unranked(table, values, options, excluded)
-    lines = [k for k in range(len(table.lines)) if np.isfinite(values[:, k]).any() and k not in left_out]
-    used = [b for b in range(len(names)) if np.isfinite(values[b, lines]).sum() > 1]
-    lines = [k for k in lines if np.isfinite(values[used, k]).any()]
+    present = [k for k in range(len(table.lines)) if np.isfinite(values[:, k]).any() and k not in left_out]
+    used = [b for b in range(len(names)) if np.isfinite(values[b, present]).sum() > 1]
+    lines = [k for k in present if np.isfinite(values[used, k]).any()]
+    left_out |= {k: "no other row has its tasks" for k in present if k not in lines}
     if len(lines) < 2 or not used:
         return None
     values, noise = values[np.ix_(used, lines)], noise[np.ix_(used, lines, lines)]
@@ -251,7 +253,7 @@ def _blocks(table: Table) -> dict[str, list[int]]:
     blocks: dict[str, list[int]] = defaultdict(list)
     represents: set[int] = set()
     for index, column in enumerate(table.board.columns):
-        metric = column.metric or table.board.metric
+        metric = column.metric or table.board.metric or _metric_of_rows(table, index)
         filled = [line for line in table.lines if line.summaries[index].value is not None]
         if column.mean_of or column.change or is_cost(metric) or not is_directed(metric) or not filled:
             continue

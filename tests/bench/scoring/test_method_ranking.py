@@ -106,3 +106,11 @@ def test_intervals_of_a_ranking_hold_the_truth(further, monkeypatch):
     # 40 experiments of 8 methods: twice the standard error of a share of 95 % is 3 to 4 %
     assert all(0.90 <= shares[name] <= 0.99 for name in ("win rate", "mean rank", "Bradley-Terry", "skill"))
     assert shares["rank range"] >= 0.95
+
+
+def test_noise_that_no_covariance_can_have_does_not_move_the_values():
+    # two correlations below -1, as differences give whose tests have few degrees of freedom
+    noise = 0.05**2 * np.array([[1.0, -3.5, 0.0], [-3.5, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    measured = np.array([[1.0, 1.1, 0.9]])
+    drawn = ranking.true_values(measured, noise[None], 500)
+    assert (np.abs(drawn.mean(axis=0) - measured) < 3 * 0.05).all()

@@ -1,5 +1,7 @@
 """The ranking of a board's rows: coverage of missing cells, contaminated cells, the untrained reference, its texts."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.errors import BenchError
@@ -138,3 +140,27 @@ def test_the_texts_have_a_column_per_head_and_a_line_per_row(ranked):
 def test_an_unknown_word_is_refused():
     with pytest.raises(BenchError, match="Known: excluded, imputed, shown"):
         options_from(contaminated="hidden")
+
+
+def test_a_row_whose_tasks_no_other_row_has_is_named(ranked):
+    ranking = ranked({"simclr": [0.7, 0.7, None], "byol": [0.6, 0.6, None], "merl": [None, None, 0.9]})
+    assert [r.label for r in ranking.each] == ["simclr", "byol"]
+    assert ranking.left_out == (("merl", "no other row has its tasks"),)
+
+
+def test_metrics_without_a_better_direction_are_not_ranked(make_result):
+    metrics = ("macro_auroc", "macro_calibration_slope", "macro_prevalence")
+    board = Board(
+        name="two", title="Two", metric="macro_auroc",
+        columns=[{"label": m, "task": "ptbxl-super", "mode": "linear", "metric": m} for m in metrics],
+        rows=[{"label": method, "method": method} for method in ("simclr", "merl")],
+    )  # fmt: skip
+    results = []
+    for method, auroc, slope in (("simclr", 0.9, 0.5), ("merl", 0.7, 1.5)):
+        result = make_result(method=method, task="ptbxl-super", value=auroc, width=0.02, corpus="mimic-iv-ecg")
+        estimate = result.score["metrics"]["macro_auroc"]
+        others = {m: estimate | {"value": slope, "low": slope - 0.01, "high": slope + 0.01} for m in metrics[1:]}
+        results.append(replace(result, score=result.score | {"metrics": {"macro_auroc": estimate} | others}))
+    ranking = ranking_of(collect(board, results)[0], {r.key: r for r in results}, None, DRAWS)
+    assert [r.label for r in ranking.each] == ["simclr", "merl"]
+    assert ranking.each[0].wins == 1.0

@@ -126,7 +126,10 @@ class Result:
         """One entry per epoch of downstream training, in order; empty for a mode that has none, or if it was not kept."""
         if self.folder is None or HISTORY not in (self.provenance.get("files") or {}):
             return []
-        with open(self.folder / HISTORY, newline="", encoding="utf-8") as file:
+        path = self.folder / HISTORY
+        if not path.is_file():  # next to a card lie its predictions alone
+            return []
+        with open(path, newline="", encoding="utf-8") as file:
             return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
 
     def curve(self) -> np.ndarray | None:

@@ -69,7 +69,7 @@ class CurveTable:
 def curve_tables(results: Iterable[Result]) -> list[CurveTable]:
     """A table for each task and mode of which there are curves. Results whose predictions are not here have none."""
     results = list(results)
-    groups = [group for group in cell_groups(results) if axis_of(group.results[0])]
+    groups = cell_groups(result for result in results if axis_of(result))
     wanted = {(group.results[0].cell.task, group.split) for group in groups}
     trained = [
         result
@@ -88,9 +88,10 @@ def curve_tables(results: Iterable[Result]) -> list[CurveTable]:
 
 def axis_of(result: Result) -> str | None:
     """The axis of a result's curve, of :data:`AXES`; None for a result without a curve, or without its files."""
-    if result.folder is None or CURVE not in (result.provenance.get("files") or {}):
+    recorded = CURVE in (result.provenance.get("files") or {})
+    if not recorded or result.folder is None or not (result.folder / CURVE).is_file():
         return None
-    return next((axis for axis in AXES if axis in result.history()[0]), None)
+    return next((axis for row in result.history()[:1] for axis in AXES if axis in row), None)
 
 
 def _place(group: CellGroup) -> tuple[Any, ...]:

@@ -31,10 +31,10 @@ def curve_charts(table: Table, lines: Sequence[Line], columns: Sequence[int], re
         traces: list[dict[str, Any]] = []
         axis = None
         for line in lines:
-            chosen = _results(line, index, results)
-            if not chosen or (own := axis_of(chosen[0])) is None:
+            chosen = [result for result in _results(line, index, results) if axis_of(result)]
+            if not chosen:
                 continue
-            axis = own
+            axis = axis_of(chosen[0])
             reference = _scratch(table, line, index, columns, results) if axis == "shots" else []
             try:
                 curve = curve_of(table.name(line), chosen, reference)

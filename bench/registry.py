@@ -278,6 +278,13 @@ def transfer_of(name: str) -> tuple[str, str] | None:
     return (named(TASKS, train), named(TASKS, test)) if to else None
 
 
+def is_transferred(name: str) -> bool:
+    """Whether a name joins two registered tasks, and is not one itself."""
+    train, to, test = name.partition(TO)
+    known = entries(TASKS)
+    return name not in known and bool(to) and train in known and test in known
+
+
 def single(names: Iterable[str]) -> list[str]:
     """Names of tasks, each transferred one as the two tasks that it joins."""
     return list(dict.fromkeys(part for name in names for part in name.split(TO)))

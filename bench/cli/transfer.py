@@ -86,6 +86,7 @@ def transfer_command(
     if out is not None and format_ == "table":
         raise ConfigError("--out FILE needs --format csv; the table goes to the terminal.")
     trains, tests = (registry.match(registry.TASKS, o.split_commas(names)) for names in (train, test))
+    methods = registry.match(registry.METHODS, o.split_commas(method))
     source = o.data_source(data_root, workspace, simulated_records)
     if method:
         if not (trains and tests and mode):
@@ -111,8 +112,12 @@ def transfer_command(
         failed = _run(with_default_replicates(options, profile_of(options, source)), source)
     else:
         failed = False
-    results = [result for result in read_results(source.workspace.results) if result.data == source.kind]
-    tables = [t for table in transfer_tables(results) if (t := _chosen(table, trains, tests, o.split_commas(method)))]
+    results = [
+        result
+        for result in read_results(source.workspace.results)
+        if result.data == source.kind and (not methods or result.cell.method in methods)
+    ]
+    tables = [chosen for table in transfer_tables(results) if (chosen := _chosen(table, trains, tests))]
     if not tables:
         raise ConfigError(
             f"no transferred result on {source.kind} data in {source.workspace.results}"
@@ -169,16 +174,12 @@ def _run(options: Any, source: Any) -> bool:
     return any(report.failures for report in reports)
 
 
-def _chosen(table: TransferTable, trains: list[str], tests: list[str], methods: list[str]) -> TransferTable | None:
-    """The table with these tasks and methods alone; None if nothing is left."""
+def _chosen(table: TransferTable, trains: list[str], tests: list[str]) -> TransferTable | None:
+    """The table with these tasks alone; None if nothing is left."""
     from dataclasses import replace
 
     kept = [
-        entry
-        for entry in table.entries
-        if (not trains or entry.train in trains)
-        and (not tests or entry.test in tests)
-        and (not methods or entry.method.split(" (")[0] in methods or any("*" in name for name in methods))
+        entry for entry in table.entries if (not trains or entry.train in trains) and (not tests or entry.test in tests)
     ]
     return replace(table, entries=kept) if kept else None
 

@@ -137,6 +137,12 @@ class _DatasetForm(_Loose):
     fs: float | None = None
     n_skipped: Count | None = None
     n_doubtful: Count | None = None
+    tested_on: _DatasetForm | None = None
+
+
+class _SelectionForm(_Loose):
+    records: Count | None = None
+    blocks: list[str] = []
 
 
 class _CorpusForm(_Loose):
@@ -205,6 +211,7 @@ class _ProvenanceForm(_Loose):
     gflops: float | None = None
     recordings_per_second: float | None = None
     seconds: dict[str, float] | None = None
+    files: dict[str, str] | None = None
 
 
 class CountsCard(_Strict):
@@ -248,7 +255,7 @@ class Card(_Strict):
         _CellForm.model_validate(value, strict=True)
         return value
 
-    @field_validator("dataset", "checkpoint", "config", "contamination_evidence", "provenance")
+    @field_validator("dataset", "checkpoint", "config", "selection", "contamination_evidence", "provenance")
     @classmethod
     def _read_by_tables(cls, value: dict[str, Any], info: Any) -> dict[str, Any]:
         _FORMS[info.field_name].model_validate(value)
@@ -270,6 +277,7 @@ _FORMS: dict[str, type[BaseModel]] = {
     "dataset": _DatasetForm,
     "checkpoint": _CheckpointForm,
     "config": _ConfigForm,
+    "selection": _SelectionForm,
     "contamination_evidence": _EvidenceForm,
     "provenance": _ProvenanceForm,
 }

@@ -89,9 +89,9 @@ def transfer_tables(results: Iterable[Result]) -> list[TransferTable]:
     tables: dict[str, list[Transferred]] = {}
     in_domain: dict[str, list[Result]] = {}
     for result in results:
-        if registry.TO not in result.cell.task:
+        if not registry.is_transferred(result.cell.task):
             in_domain.setdefault(_trained(result, result.cell.task), []).append(result)
-    for group in cell_groups(result for result in results if registry.TO in result.cell.task):
+    for group in cell_groups(result for result in results if registry.is_transferred(result.cell.task)):
         task, _, title = group.title.partition(" · ")
         train, _, test = task.partition(registry.TO)
         same = latest([r for result in group.results for r in in_domain.get(_trained(result, train), [])])

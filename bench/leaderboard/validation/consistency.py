@@ -114,7 +114,7 @@ def task_and_split(card: Card) -> Iterator[str]:
     from bench.splitting.split import load_split
 
     entry = entry_of_task(card)
-    if registry.TO in str(card.cell.get("task")):
+    if registry.is_transferred(str(card.cell.get("task"))):
         yield NotChecked("transferred results are checked by replay alone: bench replay")
         return
     if entry is None:

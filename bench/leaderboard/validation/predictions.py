@@ -113,7 +113,7 @@ def _form(card: Card, scored: Scored) -> Iterator[str]:
         yield f"predictions: {sizes['validation']:,} validation records, but counts.validation is {card.counts.validation:,}"
     if not sizes["validation"] and not modes.facts(card.cell["mode"]).names_classes:
         yield f"predictions: no validation records, which {card.cell['mode']} scores too"
-    if registry.TO in str(card.cell["task"]):  # ids of two datasets, which may be the same words
+    if registry.is_transferred(str(card.cell["task"])):  # ids of two datasets, which may be the same words
         return
     split = load_split(card.split.name)
     parts = {name: scored.part(name) for name in PARTS}
@@ -142,7 +142,7 @@ def _columns(table: pd.DataFrame, prefix: str, task: Task) -> list[str]:
 
 def _facts(card: Card) -> dict[str, PartitionFacts]:
     """What the split's file states about a complete copy of real data; empty where it does not apply to the card."""
-    if registry.TO in str(card.cell["task"]):  # no file states the split of a transferred task
+    if registry.is_transferred(str(card.cell["task"])):  # no file states the split of a transferred task
         return {}
     complete = load_split(card.split.name).content.complete
     if complete is None or not (complete.binding and card.data == "real" and card.split.complete):
@@ -180,7 +180,7 @@ def _labels(card: Card, scored: Scored, data: TaskData | NotChecked) -> Iterator
             elif not np.array_equal(examples.targets, data.examples.targets[rows], equal_nan=_is_float(examples)):
                 yield f"predictions: the labels of the {name} records are not those of the data"
         return
-    if registry.TO in str(card.cell["task"]):
+    if registry.is_transferred(str(card.cell["task"])):
         yield NotChecked(f"{data}, and no file states the split of a transferred task")
         return
     split, facts = load_split(card.split.name), _facts(card)

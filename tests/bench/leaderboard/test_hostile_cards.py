@@ -102,6 +102,27 @@ def test_what_a_forger_signs_and_lists_is_still_refused(card, tmp_path):
             read_card(tmp_path / "card.json")
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(("selection", "records"), "many"), (("dataset", "tested_on"), 5), (("provenance", "files"), ["curve.npy"])],
+    ids=lambda part: part[-1] if isinstance(part, tuple) else None,
+)
+def test_fields_that_tables_read_have_their_types(card, tmp_path, place, value):
+    content = copy.deepcopy(card)
+    content[place[0]][place[1]] = value
+    (tmp_path / "card.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=place[1]):
+        read_card(tmp_path / "card.json")
+
+
+def test_a_name_that_joins_no_two_tasks_is_no_transferred_task(card, tmp_path):
+    content = copy.deepcopy(card)
+    content["cell"]["task"] = "ptbxl-super-to-nothing"
+    content["digest"] = digest({name: value for name, value in content.items() if name != "digest"})
+    (tmp_path / "card.json").write_text(json.dumps(content))
+    assert any("is not registered" in line for line in check(read_card(tmp_path / "card.json")))
+
+
 def test_export_writes_only_into_its_folder(tmp_path, scored_result):
     result = scored_result(tmp_path / "cells", "kmerl", 1.0, records=80)
     evil = replace(result, cell=replace(result.cell, method="../../escape"))

@@ -41,7 +41,8 @@ def _of_labels(cell: ResolvedCell, tested: TestRecords, thorough: bool = False) 
         session, (side, _) = cell.session, cell.parts[0]
         data = side.data
         labelled = np.zeros(len(data.store), bool)
-        labelled[data.rows[data.partition(0).train]] = True
+        partition = data.partition(0)
+        labelled[data.rows[np.concatenate([partition.train, partition.validation])]] = True
         records = Corpus(data.task.dataset, data.store.records, labelled, np.zeros_like(labelled))
         labels = TrainedOn(cell.cell.task, data.task.dataset, data=session.source.kind, records=records)
         return audit(labels, tested, cell.data.tested_dataset, session.source, session.store, thorough)

@@ -90,8 +90,10 @@ def retrieval_tables(results: Iterable[Result], text: str | None = None) -> list
     for group in cell_groups(results):
         by_text: dict[tuple[str, str], list[tuple[Result, Any, dict]]] = {}
         for result in group.results:
-            for inputs, facts, ranks in _kept(result, "retrieval", "ranks.npy"):
-                by_text.setdefault((facts["text"], inputs["records"]), []).append((result, ranks, facts))
+            answers = _kept(result, "retrieval", "ranks.npy")
+            newest = {(facts["text"], inputs["records"]): (result, ranks, facts) for inputs, facts, ranks in answers}
+            for asked, answer in newest.items():
+                by_text.setdefault(asked, []).append(answer)
         for (source, _), runs in by_text.items():
             if text is not None and source != text:
                 continue

@@ -23,7 +23,7 @@ def ranks(
 ) -> tuple[Float[np.ndarray, " record"], Float[np.ndarray, " record"]]:
     """The rank of the first hit of each query, from 1: of texts given a recording, and of recordings given a text.
 
-    A wrong candidate with the same score counts half: with equal scores everywhere the rank is that of a random order.
+    Equal scores count as a random order: of w wrong candidates with the score of h hits, w / (h + 1) precede the first hit.
 
     Args:
         similarity: of each record to each distinct text; higher is more alike.
@@ -37,15 +37,16 @@ def ranks(
     records = np.arange(len(similarity))
     often = np.bincount(text_of, minlength=similarity.shape[1]).astype(float)
     own = similarity[records, text_of][:, None]
-    ahead = (similarity > own) @ often + 0.5 * ((similarity == own) @ often - often[text_of])
+    hits = often[text_of]
+    ahead = (similarity > own) @ often + ((similarity == own) @ often - hits) / (hits + 1)
     texts = np.empty(len(records))
     texts[:] = 1 + ahead
     recordings = np.empty(len(records))
     for text in np.unique(text_of):
-        hits = text_of == text
-        column = similarity[:, text]
-        best, wrong = column[hits].max(), column[~hits]
-        recordings[hits] = 1 + (wrong > best).sum() + 0.5 * (wrong == best).sum()
+        right = text_of == text
+        column, wrong = similarity[right, text], similarity[~right, text]
+        best = column.max()
+        recordings[right] = 1 + (wrong > best).sum() + (wrong == best).sum() / ((column == best).sum() + 1)
     return texts, recordings
 
 

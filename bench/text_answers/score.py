@@ -22,6 +22,7 @@ from bench.runner.resolved_cell import ResolvedCell
 from bench.scoring.retrieval import ranks
 from bench.splitting.stratify import hash_fraction
 from bench.storage.artifacts import digest, once, write_json
+from bench.storage.code_digest import module_digest
 from bench.training.devices import encoding_batch
 from bench.training.loop import make_fabric
 
@@ -73,6 +74,7 @@ def score_retrieval(resolved: ResolvedCell, result: Result, text: str | None = N
         "text": source,
         "texts": digest(texts),
         "records": digest(rows.tolist()),
+        "code": module_digest(ranks.__module__),
     }
     facts = {
         "text": source,

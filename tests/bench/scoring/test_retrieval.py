@@ -18,7 +18,8 @@ def by_search(similarity, text_of):
             hits = text_of == text_of[query]
             best = matrix[query, hits].max()
             wrong = matrix[query, ~hits]
-            of_direction.append(1 + (wrong > best).sum() + 0.5 * (wrong == best).sum())
+            equal = (matrix[query, hits] == best).sum()
+            of_direction.append(1 + (wrong > best).sum() + (wrong == best).sum() / (equal + 1))
         found.append(of_direction)
     return np.array(found, float)
 
@@ -29,7 +30,7 @@ def test_ranks_are_those_of_a_direct_search(seed):
     text_of = rng.integers(0, 12, 40)
     text_of = np.unique(text_of, return_inverse=True)[1]
     similarity = rng.normal(size=(40, text_of.max() + 1)).round(1)  # with ties
-    np.testing.assert_array_equal(np.stack(ranks(similarity, text_of)), by_search(similarity, text_of))
+    np.testing.assert_allclose(np.stack(ranks(similarity, text_of)), by_search(similarity, text_of), rtol=1e-12)
 
 
 def test_recall_and_reciprocal_rank():
@@ -43,6 +44,12 @@ def test_equal_scores_give_the_rank_of_a_random_order():
     text_of = np.arange(11)
     for direction in ranks(np.zeros((11, 11)), text_of):
         assert (direction == 6).all()
+
+
+def test_equal_scores_of_repeated_texts_give_the_rank_of_a_random_order():
+    text_of = np.array([0] * 9 + [1])  # the first of nine hits among ten is at 11 / 10, the only one at 11 / 2
+    for direction in ranks(np.zeros((10, 2)), text_of):
+        np.testing.assert_allclose(direction, [1.1] * 9 + [5.5], rtol=1e-12)
 
 
 def test_intervals_are_over_patients():

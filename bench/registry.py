@@ -30,6 +30,8 @@ from bench.reading.entry import Entry as Entry
 
 METHODS, TASKS, DATASETS, KINDS, MODES = "bench.methods", "bench.tasks", "bench.datasets", "bench.kinds", "bench.modes"
 _WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset", KINDS: "task kind", MODES: "mode"}
+VARIANT = "@"
+"""In the name of a task that has other labels of the same records than the task before it."""
 DISTRIBUTION = "ecg-bench"
 """The distribution of the built-in methods, tasks and datasets; every other one is another package's."""
 FILE = "a file"
@@ -231,13 +233,14 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
 
 
 def _tasks_of(dataset: str) -> str:
-    tasks = [name for name, entry in entries(TASKS).items() if entry.attributes.get("dataset") == dataset]
+    registered = {name: entry for name, entry in entries(TASKS).items() if VARIANT not in name}
+    tasks = [name for name, entry in registered.items() if entry.attributes.get("dataset") == dataset]
     if not tasks:
         return (
             f"task {dataset!r}: {dataset} is a dataset without tasks; methods can pretrain on it: --corpus {dataset}."
         )
     pattern = f"{dataset}-*"
-    all_match = sorted(tasks) == sorted(fnmatch.filter(entries(TASKS), pattern))
+    all_match = sorted(tasks) == sorted(fnmatch.filter(registered, pattern))
     typed = f"'{pattern}'" if all_match else ",".join(tasks)
     return (
         f"task {dataset!r}: {dataset} is a dataset. Name one of its tasks ({', '.join(tasks)}), or all: --task {typed}."
@@ -322,14 +325,21 @@ def spelled_out(group: str, patterns: Iterable[str]) -> set[str]:
     return set(match(group, [pattern for pattern in patterns if not _is_pattern(pattern)]))
 
 
+def _matching(known: Iterable[str], pattern: str) -> list[str]:
+    """Names that a pattern means. Variants of a task (``ptbxl-super@validated``) have other labels of the same records:
+    only a pattern with an ``@`` means them."""
+    return [name for name in fnmatch.filter(known, pattern) if VARIANT not in name or VARIANT in pattern]
+
+
 def match(group: str, patterns: Iterable[str]) -> list[str]:
     """The registered names that match any of the patterns (``ptbxl-*``), in the order asked, without repeats. A name may be
-    written as for :func:`named`, and a pattern without regard to case, with ``_`` for ``-``."""
+    written as for :func:`named`, and a pattern without regard to case, with ``_`` for ``-``. Variants of a task are meant by
+    patterns with an ``@`` alone (``ptbxl-*@validated``)."""
     known = entries(group)
     chosen: dict[str, None] = {}
     for pattern in patterns:
         if _is_pattern(pattern):
-            hits = fnmatch.filter(known, pattern) or fnmatch.filter(known, pattern.lower().replace("_", "-"))
+            hits = _matching(known, pattern) or _matching(known, pattern.lower().replace("_", "-"))
             if not hits:
                 raise unknown(_WORD[group], pattern, known)
         else:

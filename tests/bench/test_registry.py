@@ -176,5 +176,7 @@ def test_wrong_names_suggest_and_wildcards_match():
         registry.load(registry.METHODS, "kmrel")
     assert {"ptbxl-super", "ptbxl-sub"} <= set(registry.match(registry.TASKS, ["ptbxl-*"]))
     assert registry.match(registry.TASKS, ["ptbxl-sub", "ptbxl-su*"])[0] == "ptbxl-sub"
+    assert "ptbxl-super@validated" not in registry.match(registry.TASKS, ["ptbxl-*", "*"])
+    assert "ptbxl-super@validated" in registry.match(registry.TASKS, ["ptbxl-*@validated"])
     with pytest.raises(UnknownName):
         registry.match(registry.TASKS, ["nothing-*"])

@@ -61,7 +61,7 @@ def test_where_the_source_is_unclear_nothing_is_stated(plugin, imports, config, 
 @pytest.mark.parametrize(
     ("setting", "error", "words"),
     [
-        ("epohs=3", UnknownName, "unknown config field 'epohs'. Did you mean 'linear.epochs'"),
+        ("epohs=3", UnknownName, "unknown config field 'epohs'. Did you mean 'lora.epochs' or 'linear.epochs'"),
         ("linear.epohs=3", UnknownName, "unknown config field of mode linear 'epohs'. Did you mean 'epochs'"),
         ("merl.widht=3", UnknownName, "unknown config field of merl 'widht'. Did you mean 'width'"),
         ("kmerl.depth=3", ConfigError, "kmerl is not run"),

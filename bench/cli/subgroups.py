@@ -80,7 +80,7 @@ def subgroups_command(
             f"no finished cell on {source.kind} data in {source.workspace.results}{' fits' if tasks or methods else ''}. bench "
             f"runs lists them; results on real data need --data-root."
         )
-    tables = subgroup_tables(results, source, o.split_commas(by), min_positives)
+    tables = subgroup_tables(results, source.store, o.split_commas(by), min_positives)
     if format_ == "csv":
         text = table_csv(tables)
         if out is None:

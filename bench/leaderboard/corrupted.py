@@ -16,6 +16,7 @@ from bench.corruptions import Condition, corruptions
 from bench.errors import ConfigError, DataError
 from bench.leaderboard.cell_groups import cell_groups
 from bench.leaderboard.formats.plain_csv import plain_csv
+from bench.leaderboard.match_results import learned_nothing
 from bench.leaderboard.statistics.paired_scores import PairedScores
 from bench.storage.artifacts import damage, sealed
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from bench.scoring.bootstrap import Interval, Replicates, Scale
 
 CLEAN = "clean"
+FOLDER = "corrupted"
+"""Of a workspace: the stored scores."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,14 @@ def kept_scores(corrupted_folder: Path, result: Result) -> CorruptedScores | Non
     return CorruptedScores(result, scores, noise) if Condition() in scores and len(scores) > 1 else None
 
 
-def corrupted_tables(scored: Iterable[CorruptedScores], reference: str | None = None) -> list[CorruptedTable]:
+def corrupted_tables(
+    scored: Iterable[CorruptedScores], reference: str | None = None, untrained: bool = False
+) -> list[CorruptedTable]:
     """A table per task, mode, labelled share and lead subset.
 
     Args:
         reference: a method; its row is the unit of the mean corruption error. A table without it has no such error.
+        untrained: take the untrained encoder with the best clean result of each table as its reference, where there is one.
 
     Raises:
         ConfigError: no table has the reference, or its metric has no error.
@@ -135,7 +141,25 @@ def corrupted_tables(scored: Iterable[CorruptedScores], reference: str | None = 
         raise ConfigError(
             f"--reference {reference}: it has no scores under corruptions; those that have: {', '.join(sorted(names))}."
         )
-    return [_table(title, by_method, reference) for (title, _), by_method in tables.items()]
+    return [
+        _table(title, by_method, _untrained(by_method) if untrained else reference)
+        for (title, _), by_method in tables.items()
+    ]
+
+
+def _untrained(by_method: Mapping[str, Sequence[CorruptedScores]]) -> str | None:
+    """The best untrained encoder, the hardest to improve on; None without one, and where no error follows from the metric."""
+    score = next(iter(by_method.values()))[0].result.score
+    metric = next(iter(score["metrics"]))
+    if kinds.load(score["kind"]).metrics[metric] != "logit":
+        return None
+
+    def clean(name: str) -> float:
+        values = [scores.result.score["metrics"][metric]["value"] for scores in by_method[name]]
+        return sum(values) / len(values)
+
+    names = [name for name, scored in by_method.items() if all(learned_nothing(one.result) for one in scored)]
+    return max(names, key=clean, default=None)
 
 
 def _table(title: str, by_method: Mapping[str, Sequence[CorruptedScores]], reference: str | None) -> CorruptedTable:

@@ -291,6 +291,11 @@ def is_untrained(result: Result) -> bool:
     return bool(never and result.checkpoint and not result.checkpoint.get("imported"))
 
 
+def learned_nothing(result: Result) -> bool:
+    """Whether its encoder has initial weights: of a network that its method pretrains, or of a method without pretraining."""
+    return is_untrained(result) or bool(not result.checkpoint and result.provenance.get("parameters"))
+
+
 def config_without_pretraining(result: Result) -> dict[str, Any]:
     """The fields of the method's config that the network and its input read; not those of pretraining alone."""
     config = flatten(stated_config(result).get("method", {}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from bench.scoring.subgroups import GroupScore, group_scores
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.data.source import DataSource
+    from bench.signals.store import SignalStore
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,20 @@ class SubgroupTable:
     """One method on one task in groups.
 
     Attributes:
-        title: the cell, without its seed.
+        cell: task, mode, labelled share, leads, profile and kind of data.
         groups: of all attributes, in the order that was asked for.
     """
 
-    title: str
+    method: str
+    cell: str
     metric: str
     seeds: int
     groups: list[GroupScore]
+
+    @property
+    def title(self) -> str:
+        """Method and cell."""
+        return f"{self.method} · {self.cell}"
 
     @property
     def worst(self) -> GroupScore | None:
@@ -54,12 +60,12 @@ def attributes_of(dataset: str, by: Sequence[str]) -> list[str]:
 
 
 def subgroup_tables(
-    results: Iterable[Result], source: DataSource, by: Sequence[str] = (), least: int = 10
+    results: Iterable[Result], store: Callable[[str], SignalStore], by: Sequence[str] = (), least: int = 10
 ) -> list[SubgroupTable]:
     """A table per method, task, mode, labelled share and lead subset, over its seeds.
 
     Args:
-        source: where the datasets are, whose records state the groups.
+        store: name of a dataset -> its prepared store, whose records state the groups.
         by: attributes; all that the dataset has if empty.
         least: see :func:`bench.scoring.subgroups.group_scores`.
 
@@ -81,7 +87,7 @@ def subgroup_tables(
             )
         key = (dataset, group.split)
         if key not in groups_of:
-            groups_of[key] = _groups(source, dataset, first.records, attributes_of(dataset, by))
+            groups_of[key] = _groups(store(dataset), dataset, first.records, attributes_of(dataset, by))
         metric = next(iter(of_cell[0].score["metrics"]))
         scored = group_scores(
             of_cell[0].score["kind"],
@@ -93,15 +99,14 @@ def subgroup_tables(
             metric,
             least=least,
         )
-        tables.append(SubgroupTable(title, metric, len(runs), scored))
+        tables.append(SubgroupTable(group.method, group.title, metric, len(runs), scored))
     return tables
 
 
-def _groups(source: DataSource, dataset: str, record_ids: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+def _groups(store: SignalStore, dataset: str, record_ids: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Attribute -> the group of each record."""
     import numpy as np
 
-    store = source.store(dataset)
     records = store.records.iloc[store.rows(record_ids)]
     described = registry.load(registry.DATASETS, dataset)
     return {name: np.array(described.subgroup(records, name), dtype=str) for name in names}

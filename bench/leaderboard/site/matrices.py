@@ -1,13 +1,15 @@
-"""Pages with a matrix that no board describes: what was trained by what it was tested on."""
+"""The pages of tables that no board describes: subgroups, corruptions, transfer, retrieval, wordings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 from bench.cells.result import Result
 from bench.leaderboard.contamination import legend, marks
+from bench.leaderboard.site.corrupted_page import corrupted_page
+from bench.leaderboard.site.matrix import Matrix, MatrixPage, estimate
+from bench.leaderboard.site.subgroups_page import subgroups_page
 from bench.leaderboard.text_answers import (
     DIRECTIONS,
     PromptRow,
@@ -19,35 +21,14 @@ from bench.leaderboard.text_answers import (
 from bench.leaderboard.transfer import Transferred, TransferTable, transfer_tables
 
 
-@dataclass(frozen=True)
-class Matrix:
-    """One table: rows are (name, cells), and a cell is lines of text, the first of which is shown bold."""
+def matrix_pages(results: Iterable[Result], cache: Path | None = None) -> list[MatrixPage]:
+    """The pages for which there are results.
 
-    title: str
-    heads: list[str]
-    rows: list[tuple[str, list[list[str]]]]
-    notes: list[str]
-
-
-@dataclass(frozen=True)
-class MatrixPage:
-    """A page: ``name`` of the file, heading, a sentence on what it shows, a sentence for the index."""
-
-    name: str
-    heading: str
-    lead: str
-    summary: str
-    matrices: list[Matrix]
-
-    def content(self) -> dict[str, Any]:
-        """What ``matrix.html`` shows."""
-        return {"heading": self.heading, "lead": self.lead, "matrices": self.matrices}
-
-
-def matrix_pages(results: Iterable[Result]) -> list[MatrixPage]:
-    """The pages for which there are results."""
+    Args:
+        cache: a folder for what takes seconds: groups and corruptions.
+    """
     results = list(results)
-    pages = []
+    pages = [page for page in (subgroups_page(results, cache), corrupted_page(results, cache)) if page is not None]
     if transferred := transfer_tables(results):
         pages.append(_transfer(transferred))
     if found := retrieval_tables(results):
@@ -104,7 +85,7 @@ def _prompts(tables: list[TextTable]) -> MatrixPage:
                 f"{row.method}: {row.name}",
                 [
                     [f"{row.as_run:.3f}"],
-                    _estimate(row.mean, row.interval).split(" ", 1),
+                    estimate(row.mean, row.interval).split(" ", 1),
                     [f"{row.spread:.3f}"],
                     [f"{row.values.min():.3f}", row.worst_words] if row.worst_words else [f"{row.values.min():.3f}"],
                     [f"{row.values.max():.3f}"],
@@ -143,15 +124,9 @@ def _matrix(table: TransferTable) -> Matrix:
 def _lines(entry: Transferred | None) -> list[str]:
     if entry is None:
         return ["—"]
-    lines = [f"{_estimate(entry.value, entry.interval)}{marks(entry.contamination)}"]
+    lines = [f"{estimate(entry.value, entry.interval)}{marks(entry.contamination)}"]
     if entry.in_domain is None or entry.loss is None:
         return [*lines, "in-domain: not run"]
     loss, (low, high) = entry.loss
-    lines.append(f"in-domain {_estimate(*entry.in_domain)}{marks(entry.in_domain_contamination)}")
+    lines.append(f"in-domain {estimate(*entry.in_domain)}{marks(entry.in_domain_contamination)}")
     return [*lines, f"loss {loss:+.3f}{'' if low != low else f' [{low:+.3f}, {high:+.3f}]'}"]
-
-
-def _estimate(value: float, interval: Any) -> str:
-    if interval.low != interval.low:  # too few patients with a class
-        return f"{value:.3f} [no interval]"
-    return f"{value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

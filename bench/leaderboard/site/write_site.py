@@ -103,7 +103,7 @@ def _write_pages(
                 _write(folder / f"{board.name}{suffix}", module.write(board, tables))
             overview.append(_overview(board, tables))
             progress(number, len(boards), board.name)
-    matrices = matrix_pages(results)
+    matrices = matrix_pages(results if compare else [], cache)
     for matrix in matrices:
         text = page("matrix.html", root="", section="boards", **matrix.content())
         _write(destination / f"{matrix.name}.html", text)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from bench.cells.result import Result
 from bench.errors import ConfigError, UnknownName
 from bench.leaderboard.cost_metrics import is_cost
-from bench.leaderboard.match_results import is_untrained, wanted_coordinates
+from bench.leaderboard.match_results import learned_nothing, wanted_coordinates
 from bench.leaderboard.statistics.comparisons import is_directed, lower_is_better
 from bench.leaderboard.text_ceilings import in_words
 
@@ -347,7 +347,7 @@ def _reference(table: Table, values: np.ndarray, results: Mapping[str, Result]) 
 
     def untrained(k: int) -> bool:
         cells = [results[key] for s in table.lines[k].summaries for key in s.keys if key in results and s.learned == ""]
-        return any(is_untrained(r) or (not r.checkpoint and r.provenance.get("parameters")) for r in cells)
+        return any(map(learned_nothing, cells))
 
     candidates = [k for k in range(len(table.lines)) if np.isfinite(values[:, k]).any() and untrained(k)]
     return max(candidates, key=lambda k: (np.isfinite(values[:, k]).sum(), np.nanmean(values[:, k])), default=None)

@@ -10,6 +10,8 @@ import pytest
 from bench.cells.result import read_results
 from bench.corruptions import Condition
 from bench.leaderboard.corrupted import corrupted_tables, kept_scores
+from bench.leaderboard.site.matrices import matrix_pages
+from bench.leaderboard.site.render_html import page
 from bench.storage.artifacts import SEAL, digest, seal
 
 RUN = (
@@ -78,7 +80,7 @@ def test_altered_scores_are_made_again(scored, bench, recwarn):
     assert np.array_equal(kept_scores(scored.corrupted, result).scores[Condition("reversal", 5)], values[0])
 
 
-def test_untrained_networks_are_scored_as_separate_rows(bench, small):
+def test_untrained_networks_are_scored_as_separate_rows(bench, workspace, small):
     done = bench(
         "run", "-m", "small", "-t", "ptbxl-super", "--mode", "linear", "--set", "linear.epochs=2", "--no-track",
         "--set", "pretrain.epochs=1", "--replicates", "1", "--untrained", "--corrupt", "reversal:5",
@@ -88,6 +90,10 @@ def test_untrained_networks_are_scored_as_separate_rows(bench, small):
     methods = {line["method"] for line in lines}
     assert len(methods) == 2 and any("untrained" in method for method in methods)
     assert {line["seeds"] for line in lines} == {"1"}
+    (page,) = matrix_pages(read_results(workspace.results))
+    (table,) = page.matrices
+    errors = {name: cells[2][0] for name, cells in table.rows}
+    assert errors.pop(next(name for name in errors if "untrained" in name)) == "100" and len(errors) == 1
 
 
 def test_tables_and_csv(scored, bench, tmp_path):
@@ -102,6 +108,30 @@ def test_tables_and_csv(scored, bench, tmp_path):
     (result,) = read_results(scored.results)
     (table,) = corrupted_tables([kept_scores(scored.corrupted, result)])
     assert table.rows[0].error is None and table.rows[0].worst in ("reversal", "missing-leads")
+
+
+def test_the_page_of_the_site_draws_every_level_and_is_kept(scored, tmp_path, monkeypatch):
+    results = list(read_results(scored.results))
+    (shown,) = matrix_pages(results, tmp_path)
+    assert shown.name == "ecg_c"
+    (table,) = shown.matrices
+    assert table.heads == [
+        "Method",
+        "Clean",
+        "Corrupted",
+        "reversal",
+        "missing-leads",
+    ]  # no untrained encoder, no error
+    (text,) = table.rows[0][1][0][:1]
+    assert float(text) == pytest.approx(results[0].score["metrics"]["macro_auroc"]["value"], abs=1e-3)
+    first, _ = table.charts
+    assert first["data"][0]["x"] == [0.0, 5] and first["layout"]["xaxis"]["ticktext"] == ["clean", "RA-RL"]
+    text = page("matrix.html", root="", section="boards", **shown.content())
+    assert "reversal: Electrodes are exchanged." in text and "plotly.js" in text
+
+    monkeypatch.setattr("bench.leaderboard.site.corrupted_page.corrupted_tables", None)  # read from the cache
+    (again,) = matrix_pages(results, tmp_path)
+    assert page("matrix.html", root="", section="boards", **again.content()) == text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from bench.cells.result import read_results
+from bench.leaderboard.site.matrices import matrix_pages
 from tasks.datasets.ptbxl import PTBXL
 
 CELL = (
@@ -23,7 +24,7 @@ CELL = (
 )
 
 
-def test_groups_add_up_and_csv_has_them(bench, workspace):
+def test_groups_add_up_and_csv_has_them(bench, workspace, monkeypatch):
     assert bench(*CELL, "--seed", "0,1").code == 0
     shown = bench("subgroups", "--min-positives", "2", "--by", "sex")
     assert shown.code == 0 and "sex: female" in shown.out and "not scored" in shown.out  # a tenth of 120 recordings
@@ -33,6 +34,20 @@ def test_groups_add_up_and_csv_has_them(bench, workspace):
     for attribute in ("quality", "pacemaker"):  # every record has a group
         assert sum(int(line["records"]) for line in lines if line["attribute"] == attribute) == test_records
     assert {line["seeds"] for line in lines} == {"2"}
+
+    results = list(read_results(workspace.results))
+    assert matrix_pages(results) == []  # no group has ten positives
+    monkeypatch.setattr("bench.leaderboard.site.subgroups_page.LEAST", 2)
+    (page,) = matrix_pages(results)
+    overview, *by_attribute = page.matrices
+    assert page.name == "subgroups" and len(by_attribute) == len(PTBXL.subgroups)
+    scored = [line for line in lines if line["value"]]
+    worst = min(scored, key=lambda line: float(line["difference"]))
+    (name, cells), *_ = overview.rows
+    assert name == "simple-statistics" and cells[0][0] == f"{worst['attribute']}: {worst['group']}"
+    assert float(cells[3][0]) == pytest.approx(float(worst["difference"]), abs=1e-3)
+    drawn = sum(len(trace["x"]) for matrix in by_attribute for chart in matrix.charts for trace in chart["data"])
+    assert drawn == len(scored)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from bench.errors import ConfigError, DataError
 from bench.leaderboard.cell_groups import cell_groups
 from bench.leaderboard.formats.plain_csv import plain_csv
 from bench.leaderboard.statistics.paired_scores import PairedScores
+from bench.progress import say
 from bench.reading.publisher_csv import read_table
 from bench.scoring.relabelled import Relabelled, relabelled
 
@@ -119,8 +120,9 @@ def _variants(task: Task, source: DataSource, record_ids: np.ndarray) -> dict[st
             continue
         try:
             examples = variant.examples(store.records)
-        except DataError:
-            continue  # this copy states nothing of it
+        except DataError as error:  # this copy states nothing of it
+            say(f"labels left out: {error}")
+            continue
         if examples.truth is not None:
             continue
         position = {record: row for row, record in enumerate(examples.record_ids)}
@@ -143,6 +145,8 @@ def read_cleaned(path: Path, record_ids: np.ndarray, classes: Sequence[str], tar
     listed = [name for name in classes if name in table]
     if not listed:
         raise DataError(f"{path}: no column is a class of the task; expected some of {', '.join(classes)}. {HINT}")
+    if twice := table["record_id"][table["record_id"].duplicated()].tolist():
+        raise DataError(f"{path}: record {twice[0]} has several rows; expected one. {HINT}")
     position = {str(record): row for row, record in enumerate(record_ids)}
     rows = [position.get(str(record), -1) for record in table["record_id"]]
     if max(rows, default=-1) < 0:

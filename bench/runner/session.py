@@ -93,15 +93,8 @@ class Session:
 
     def forget(self) -> None:
         """Open and compute again what was remembered: a store was damaged, and is made again when it is next opened."""
-        for memory in (
-            self._remembered,
-            self._failed,
-            self._stores,
-            self._tasks,
-            self._corpora,
-            self._images,
-            self.audits,
-        ):
+        of_data = (self._stores, self._tasks, self._corpora, self._images)
+        for memory in (self._remembered, self._failed, *of_data, self.audits):
             memory.clear()
 
     def store(self, name: str) -> SignalStore:

@@ -36,6 +36,7 @@ def test_variants_run_and_predictions_are_scored_on_each_others_labels(bench, wo
         ("id,MI\n1,1\n", "column record_id is missing"),
         ("record_id,XX\n1,1\n", "no column is a class of the task; expected some of HYP, NORM, MI, CD, STTC"),
         ("record_id,MI\nnone,1\n", "none of its 1 records is a test record"),
+        (f"record_id,MI\n{first.record_id},0\n{first.record_id},1\n", f"record {first.record_id} has several rows"),
         (f"record_id,MI\n{first.record_id},maybe\n", "column MI: 'maybe'; expected 0, 1 or nothing"),
     ):
         cleaned.write_text(text)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.cells.result import Result
-from bench.leaderboard.cell_groups import cell_groups
+from bench.leaderboard.cell_groups import CellGroup, cell_groups
 from bench.leaderboard.formats.plain_csv import plain_csv
 from bench.leaderboard.match_results import latest, stated_config
 from bench.leaderboard.statistics.paired_scores import PairedScores
@@ -91,13 +91,24 @@ def transfer_tables(results: Iterable[Result]) -> list[TransferTable]:
     for result in results:
         if not registry.is_transferred(result.cell.task):
             in_domain.setdefault(_trained(result, result.cell.task), []).append(result)
-    for group in cell_groups(result for result in results if registry.is_transferred(result.cell.task)):
+    groups = cell_groups(result for result in results if registry.is_transferred(result.cell.task))
+    for group in _latest_of_each(groups):
         task, _, title = group.title.partition(" · ")
         train, _, test = task.partition(registry.TO)
         same = latest([r for result in group.results for r in in_domain.get(_trained(result, train), [])])
         if entry := _entry(group.method, train, test, group.results, same):
             tables.setdefault(title, []).append(entry)
     return [TransferTable(title, METRIC, entries) for title, entries in tables.items()]
+
+
+def _latest_of_each(groups: Sequence[CellGroup]) -> list[CellGroup]:
+    """Of groups that differ in their records alone (another copy of the data), the one that was run last."""
+
+    def started(group: CellGroup) -> str:
+        return max(str(result.provenance.get("started", "")) for result in group.results)
+
+    newest = {(group.title, group.method): group for group in sorted(groups, key=started)}
+    return [group for group in groups if newest[group.title, group.method] is group]
 
 
 def _trained(result: Result, task: str) -> str:

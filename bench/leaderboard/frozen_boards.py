@@ -8,7 +8,7 @@ A kept folder holds
 | ``comparisons.json`` | p values of the paired tests, which need predictions and are kept in their place |
 | ``predictions/KEY/`` | the predictions of each card, where they were asked for |
 | ``records.json`` | the ids of the recordings of each task, and the way to obtain them |
-| ``BOARD.md``, ``BOARD.csv``, ``BOARD.tex`` | the boards, written from cards and comparisons alone |
+| ``BOARD.md``, ``.csv``, ``.tex``, ``.svg`` | the boards, written from cards and comparisons alone |
 
 :func:`judge_frozen` holds the cards to what cards are held to, writes the boards again in memory and compares, and computes
 the tests again where it has the predictions.
@@ -63,8 +63,9 @@ if TYPE_CHECKING:
     from bench.leaderboard.validation.validate import Judged
     from bench.storage.workspace import Workspace
 
-FORMATS = ("markdown", "csv", "latex")
+FORMATS = ("markdown", "csv", "latex", "picture")
 SUFFIXES = (".md", ".csv", ".tex")
+PICTURE = ".svg"  # folders of earlier versions have none
 DIGITS = 4
 """Significant digits of a kept p value."""
 
@@ -213,8 +214,9 @@ def _boards_differ(folder: Path) -> Iterator[str]:
                 f"{folder / COMPARISONS} holds {len(unread)} tests that none of its boards reads. bench leaderboard "
                 f"freeze {folder} --again deletes them."
             )
-        for path in sorted(p for p in again.iterdir() if p.suffix in SUFFIXES):
-            yield from _differs(folder / path.name, path.read_text(encoding="utf-8"))
+        for path in sorted(again.iterdir()):
+            if path.suffix in SUFFIXES or (path.suffix == PICTURE and (folder / path.name).exists()):
+                yield from _differs(folder / path.name, path.read_text(encoding="utf-8"))
 
 
 def _compare_tests(folder: Path, verdict: FrozenVerdict) -> None:

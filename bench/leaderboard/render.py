@@ -1,4 +1,4 @@
-"""Boards as files: markdown and HTML to read, LaTeX to paste, CSV to compute with, the diagram of mean ranks."""
+"""Boards as files: markdown and HTML to read, LaTeX to paste, CSV to compute with, a picture, the diagram of mean ranks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.leaderboard.board import Board, load_board
 from bench.leaderboard.collect import Table, collect, compared
 from bench.leaderboard.formats import latex, markdown, table_csv
 from bench.leaderboard.scored_splits import with_scored
-from bench.leaderboard.site import render_html
+from bench.leaderboard.site import picture, render_html
 from bench.leaderboard.statistics.mean_ranks import FEWEST_BLOCKS, FEWEST_LINES, diagram
 from bench.leaderboard.statistics.ranking import ranked
 
@@ -22,6 +22,7 @@ FORMATS: dict[str, tuple[str, Callable[[Board, Sequence[Table]], str] | None]] =
     "html": (".html", None),
     "latex": (".tex", latex.write),
     "csv": (".csv", table_csv.write),
+    "picture": (".svg", picture.write),
     "diagram": (".svg", None),
 }
 """Name -> suffix and writer; ``html`` also reads results, and ``diagram`` is an SVG and a PNG for each table with ranks."""

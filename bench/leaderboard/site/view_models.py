@@ -98,7 +98,7 @@ def about_published(board: Board) -> list[str]:
 
 def _view(board: Board, table: Table, results: Results, cache: Path | None) -> TableView:
     lines, columns, absent_rows, absent_columns = number_format.visible(table)
-    lines = _by_score(table, lines, columns)
+    lines = by_score(table, lines, columns)
     scales = {i: _scale(table, lines, i) for i in columns}
     notice = ""
     if table.stamp is None:
@@ -154,7 +154,7 @@ def _ranked(table: Table, line: Line) -> Ranked | None:
     return table.ranking.of(next(k for k, other in enumerate(table.lines) if other is line))
 
 
-def _by_score(table: Table, lines: Sequence[Line], columns: Sequence[int]) -> list[Line]:
+def by_score(table: Table, lines: Sequence[Line], columns: Sequence[int]) -> list[Line]:
     """The lines best first: by rank, without one by the first column with a number. A paper's table alone stays as printed,
     and lines whose texts state the labels stay at the end."""
     if table.stamp is None:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every row of the README's table of speed, one after the other, at sizes that take about a quarter of an hour on two free
-# cores. For the numbers of the README, on a machine that does nothing else:
+# Every row of the table in docs/reference/speed.md, one after the other, at sizes that take about a quarter of an hour on two free
+# cores. For the numbers of that page, on a machine that does nothing else:
 #
 #     sh benchmarks/all.sh PTBXL_ROOT [python] > speed.txt
 #

@@ -58,7 +58,7 @@ def render(
         typer.Option(
             "--format",
             metavar="NAMES",
-            help="markdown, html, latex, csv, diagram (mean ranks, SVG and PNG). [default: markdown]",
+            help="markdown, html, latex, csv, picture (intervals, SVG), diagram (mean ranks, SVG and PNG). [default: markdown]",
         ),
     ] = None,
     output: Annotated[
@@ -220,7 +220,7 @@ def freeze(
     with_predictions: WithPredictions = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Freeze boards in a folder: cards, p values, and the boards as Markdown, CSV and LaTeX.
+    """Freeze boards in a folder: cards, p values, and the boards as Markdown, CSV, LaTeX and SVG.
     `bench leaderboard validate FOLDER` then reports any edit."""
     from bench.cells.result import read_results
     from bench.errors import ConfigError

@@ -1,4 +1,4 @@
-"""The boards kept in this repository: their cards validate, their numbers are the cards', and the README shows them."""
+"""Boards of this repository: cards validate, numbers are those of the cards, and the documentation shows them."""
 
 import lzma
 import re
@@ -28,9 +28,17 @@ def test_a_kept_folder_is_small_names_no_machine_and_says_how_it_was_made(folder
         assert not re.search(r"[\"'` =]/\w+/", text)
 
 
-def test_the_readme_shows_the_kept_board():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_documentation_shows_the_kept_board():
+    text = (ROOT / "docs" / "reference" / "results.md").read_text(encoding="utf-8")
     source = (ROOT / "leaderboards" / "ptbxl-subset" / "ptbxl_super.md").read_text(encoding="utf-8")
     assert put_table(text, "ptbxl_super", source) == text, (
-        "bench leaderboard freeze leaderboards/ptbxl-subset --again --into README.md puts it there"
+        "bench leaderboard freeze leaderboards/ptbxl-subset --again --into docs/reference/results.md"
     )
+
+
+def test_the_readme_shows_pictures_that_are_checked_with_their_boards():
+    """``check_frozen`` compares a picture next to a kept board with its cards."""
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert pictures
+    for picture in pictures:
+        assert (ROOT / picture).parent in KEPT and (ROOT / picture).with_suffix(".md").exists()

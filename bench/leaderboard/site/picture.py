@@ -20,7 +20,7 @@ from bench.leaderboard.site.view_models import by_score
 
 PANELS = 6
 """Panels next to each other; further columns follow below."""
-WIDTH, LABELS, ROW, HEAD, FOOT, GAP = 140, 200, 15, 30, 22, 12
+WIDTH, LABELS, ROW, HEAD, FOOT, GAP = 140, 200, 13, 30, 22, 12
 """Pixels: a panel, the labels of its rows, a row, what is above and below the rows of a panel, and between panels."""
 INSET = 6
 LONGEST = 30
@@ -113,10 +113,10 @@ def _strip(
     y, names, rows = top + HEAD, [], []
     for group, members in itertools.groupby(lines, key=lambda line: line.row.group):
         if group:
-            names.append({"text": _short(group), "y": y + 11, "group": True})
+            names.append({"text": _short(group), "y": y + 10, "group": True})
             y += ROW
         for line in members:
-            names.append({"text": _short(line.marked_label), "y": y + 11, "group": False})
+            names.append({"text": _short(line.marked_label), "y": y + 10, "group": False})
             rows.append((line, y + ROW / 2))
             y += ROW
     panels = [_panel(table, rows, index, LABELS + k * (WIDTH + GAP), spans) for k, index in enumerate(columns)]

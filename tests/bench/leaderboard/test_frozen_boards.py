@@ -56,7 +56,15 @@ def test_a_kept_board_is_what_its_cards_give_letters_of_the_paired_tests_include
     assert check_frozen(folder) == []
     text = (folder / "two.md").read_text()
     assert "<sup>a</sup>" in text and "<sup>b</sup>" in text  # no predictions are here any more
-    assert {path.name for path in folder.iterdir()} == {PACK, COMPARISONS, RECORDS, "two.md", "two.csv", "two.tex"}
+    assert {path.name for path in folder.iterdir()} == {
+        PACK,
+        COMPARISONS,
+        RECORDS,
+        "two.md",
+        "two.csv",
+        "two.tex",
+        "two.svg",
+    }
 
 
 def test_p_values_edited_with_their_digest_and_boards_contradict_the_predictions(folder, cells):
@@ -80,7 +88,7 @@ def test_p_values_edited_with_their_digest_and_boards_contradict_the_predictions
     assert any("not what the predictions give" in problem for problem in judge_frozen(folder).problems)
 
 
-@pytest.mark.parametrize("suffix", [".md", ".csv", ".tex"])
+@pytest.mark.parametrize("suffix", [".md", ".csv", ".tex", ".svg"])
 def test_a_number_edited_by_hand_is_told_and_written_again(folder, suffix):
     path = folder / f"two{suffix}"
     was = path.read_text()

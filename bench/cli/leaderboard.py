@@ -348,6 +348,8 @@ def _results(workspace: Any, cards: Path | None) -> list[Any]:
         from bench.leaderboard.frozen_boards import unpack_comparisons
 
         unpack_comparisons(cards, workspace.cache / "comparisons")
-        source = DataSource(workspace)  # cards that were replayed in this workspace are shown as such
+        source = DataSource.from_options(
+            workspace
+        )  # cards replayed here, and data prepared here, raise the level of proof
         results = {result.key: result for result in read_cards(cards, source)} | results
     return list(results.values())

@@ -29,6 +29,7 @@ from bench.cli import (
     plugins,
     pretrain,
     replay,
+    results,
     robustness,
     run,
     runs,
@@ -116,6 +117,7 @@ app.command("prompts", epilog=text_answers.PROMPTS_EXAMPLES)(text_answers.prompt
 app.command("transfer", epilog=transfer.EXAMPLES)(transfer.transfer_command)
 app.command("ladder", epilog=ladder.EXAMPLES)(ladder.ladder_command)
 app.add_typer(leaderboard.app, name="leaderboard")
+app.add_typer(results.app, name="results")
 app.add_typer(tracking.app, name="tracking")
 app.add_typer(runs.app, name="runs")
 

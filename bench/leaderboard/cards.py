@@ -50,7 +50,9 @@ COMPARISONS = "comparisons.json"
 RECORDS = "records.json"
 """A further file that is not a card: the recordings behind them (:mod:`bench.leaderboard.frozen_records`)."""
 PREDICTIONS = "predictions"
-"""The folder of a packed file's predictions, ``KEY.parquet`` each, where they were kept."""
+"""The folder of predictions next to cards: ``KEY/predictions.parquet`` for those of a packed file, and
+``SHA256/predictions.parquet`` for those of loose cards in a results repository, where equal files are stored once."""
+
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
@@ -61,6 +63,18 @@ def card_of(result: Result) -> dict[str, Any]:
     plain = _redacted(json.loads(json.dumps({"card": CARD, "result_schema": result.schema} | value, default=str)))
     plain = Card.model_validate(plain | {"digest": "0" * 32}).model_dump(mode="json", exclude={"digest"})
     return plain | {"digest": digest(plain)}
+
+
+def card_name(result: Result) -> str:
+    """The file name of a result's card: method, task, mode and the first characters of the key."""
+    cell = result.cell
+    name = f"{cell.method}.{cell.task}.{cell.mode}.{result.key[:12]}.json"
+    return path_part(name, f"{result.folder}: its card's name")
+
+
+def stored_predictions(folder: Path, sha256: str) -> Path:
+    """Where a folder of loose cards holds predictions by their digest."""
+    return folder / PREDICTIONS / sha256 / "predictions.parquet"
 
 
 def keep_predictions(result: Result, path: Path) -> None:
@@ -120,11 +134,7 @@ def export(board: Board, results: Iterable[Result], destination: Path, with_pred
     destination.mkdir(parents=True, exist_ok=True)
     written = []
     for result in sorted(chosen.values(), key=lambda r: (r.cell, r.key)):
-        cell = result.cell
-        name = path_part(
-            f"{cell.method}.{cell.task}.{cell.mode}.{result.key[:12]}.json", f"{result.folder}: its card's name"
-        )
-        path = destination / name
+        path = destination / card_name(result)
         write_json(path, card_of(result))
         if with_predictions:
             keep_predictions(result, path.with_suffix(".parquet"))
@@ -192,15 +202,21 @@ def judge_card(path: Path, predictions: Path | None = None, source: DataSource |
     """A verdict on one card.
 
     Args:
-        predictions: of the card; by default the ``.parquet`` of its name, where there is one.
+        predictions: of the card; by default the ``.parquet`` of its name, or the file that the folder ``predictions``
+            next to it has under their digest.
     """
-    neighbour = path.with_suffix(".parquet")
     try:
         card = read_card(path)
-        table = predictions or (neighbour if neighbour.is_file() and not neighbour.is_symlink() else None)
+        usual = (path.with_suffix(".parquet"), stored_predictions(path.parent, card.predictions.sha256))
+        table = predictions or next((file for file in usual if file.is_file() and not _leads_away(file, path)), None)
         return Judged(path, card, validate(card, table, source), table)
     except Exception as error:  # a stranger's file, which must not end the check of the others
         return unreadable(path, error)
+
+
+def _leads_away(file: Path, card: Path) -> bool:
+    """Whether a file, or a folder between it and its card's folder, is a link."""
+    return file.resolve() != card.parent.resolve() / file.relative_to(card.parent)
 
 
 def read_cards(folder: Path, source: DataSource | None = None) -> Iterator[Result]:

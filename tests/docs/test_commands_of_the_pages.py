@@ -22,6 +22,7 @@ RUN = (
     "how-to/own-board.md",
     "how-to/choose.md",
     "how-to/audit-contamination.md",
+    "how-to/results-repository.md",
 )
 INSTALL = ("how-to/new-method.md", "how-to/new-task.md", "how-to/new-dataset.md")
 

@@ -27,7 +27,7 @@ def write(board: Board, tables: Sequence[Table]) -> str:
         parts += list(_table(table))
     if board.footnotes or board.mismatches:
         parts.append("## About the published numbers")
-        parts.append("\n".join(f"- {_cell(note)}" for note in [*board.footnotes, *mismatches(board)]))
+        parts.append("\n".join(f"- {one_line(note)}" for note in [*board.footnotes, *mismatches(board)]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -51,7 +51,7 @@ def _table(table: Table) -> Iterator[str]:
     lines, columns, absent_rows, absent_columns = number_format.visible(table)
     for group, indices in _cut(table, columns):
         if group:
-            yield f"### {_cell(group)}"
+            yield f"### {one_line(group)}"
         yield _grid(table, lines, indices, bool(group))
     for contrasts in contrast_tables(table):
         yield f"### {contrasts.title}"
@@ -68,7 +68,7 @@ def _table(table: Table) -> Iterator[str]:
     if len(reasons) > MAX_REASONS:
         notes.append(f"and {len(reasons) - MAX_REASONS} more places of which only a part was run.")
     if notes:
-        yield "\n".join(f"- {_cell(note)}" for note in notes)
+        yield "\n".join(f"- {one_line(note)}" for note in notes)
 
 
 def heading(table: Table) -> str:
@@ -99,37 +99,37 @@ def _grid(table: Table, lines: Sequence[Line], columns: Sequence[int], grouped: 
     heads = [board.columns[i].label if grouped else board.columns[i].name for i in columns]
     texts = any(line.text_ceilings for line in lines)
     heads = [*(["Text ceiling"] * texts), *heads]
-    rows = [["", *map(_cell, heads)], ["---", *["---:"] * len(heads)]]
+    rows = [["", *map(one_line, heads)], ["---", *["---:"] * len(heads)]]
     group = None
     for line in lines:
         if line.row.group != group and line.row.group:
-            rows.append([f"**{_cell(line.row.group)}**", *[""] * len(heads)])
+            rows.append([f"**{one_line(line.row.group)}**", *[""] * len(heads)])
         group = line.row.group
         ceiling = [text_ceilings.shown(line.text_ceilings)] * texts
-        rows.append([_cell(line.marked_label), *ceiling, *[_place(table, line, i) for i in columns]])
+        rows.append([one_line(line.marked_label), *ceiling, *[_place(table, line, i) for i in columns]])
     if table.stamp is not None:
         blank = [""] * texts
-        rows.append(["*records scored*", *blank, *[f"*{_cell(number_format.records(table, i))}*" for i in columns]])
+        rows.append(["*records scored*", *blank, *[f"*{one_line(number_format.records(table, i))}*" for i in columns]])
         labels = [number_format.labels(table, i) for i in columns]
         if any(labels):
-            rows.append([LABELS_USED, *blank, *[f"*{_cell(text)}*" if text else "" for text in labels]])
+            rows.append([LABELS_USED, *blank, *[f"*{one_line(text)}*" if text else "" for text in labels]])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _contrasts(table: Table, contrasts: ContrastTable, columns: Sequence[int]) -> str:
     chosen = [contrasts.columns.index(i) for i in columns]
-    rows = [["", *(_cell(table.board.columns[i].name) for i in columns)], ["---", *["---:"] * len(columns)]]
+    rows = [["", *(one_line(table.board.columns[i].name) for i in columns)], ["---", *["---:"] * len(columns)]]
     if contrasts.references:
-        rows.append(["*reference*", *(f"*{_cell(contrasts.references[k])}*" for k in chosen)])
+        rows.append(["*reference*", *(f"*{one_line(contrasts.references[k])}*" for k in chosen)])
     for label, texts in contrasts.rows:
-        shown = [_cell(texts[k] or number_format.MISSING).replace("*", "\\*") for k in chosen]
-        rows.append([_cell(label), *shown])
+        shown = [one_line(texts[k] or number_format.MISSING).replace("*", "\\*") for k in chosen]
+        rows.append([one_line(label), *shown])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _place(table: Table, line: Line, index: int) -> str:
     letters = "" if number_format.same_as(table, line, index) else number_format.superscript(table, line, index)
-    return _cell(number_format.format_cell(table, line, index)) + (f" <sup>{letters}</sup>" if letters else "")
+    return one_line(number_format.format_cell(table, line, index)) + (f" <sup>{letters}</sup>" if letters else "")
 
 
 def mismatches(board: Board) -> list[str]:
@@ -139,7 +139,7 @@ def mismatches(board: Board) -> list[str]:
     ]
 
 
-def _cell(text: str) -> str:
+def one_line(text: str) -> str:
     """One line of text; what a result card says makes no markup, no link and no image."""
     text = text.replace("|", "\\|").replace("](", "]\\(").replace("\n", " ")
     return re.sub(r"<(?=\S)", "&lt;", text)

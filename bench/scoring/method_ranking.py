@@ -19,9 +19,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg import cho_factor, cho_solve
 
 ELO = 400 / math.log(10)
 """Points per unit of log odds: 400 points are odds of 10 to 1, as in chess."""
@@ -190,16 +192,21 @@ class _Fit:
 
     def __init__(self, model: _Model, spreads: Spreads):
         self.model, self.spreads = model, spreads
-        size = len(model.measured)
         blocks = (model.block[:, None] == np.unique(model.block)).astype(float)
         same_method = model.method[:, None] == model.method
-        total = spreads.method**2 * same_method + spreads.block**2 * np.eye(size) + model.error
-        inverse = np.linalg.inv(total)
-        information = blocks.T @ inverse @ blocks
-        self.projected = inverse - inverse @ blocks @ np.linalg.solve(information, blocks.T @ inverse)
-        self.residual = self.projected @ model.measured
-        determinants = np.linalg.slogdet(total)[1] + np.linalg.slogdet(information)[1]
+        total = spreads.method**2 * same_method + spreads.block**2 * np.eye(len(model.measured)) + model.error
+        self._factor = cho_factor(total, lower=True)
+        self._of_blocks, measured = cho_solve(self._factor, blocks), cho_solve(self._factor, model.measured)
+        self._information = blocks.T @ self._of_blocks
+        self.residual = measured - self._of_blocks @ np.linalg.solve(self._information, blocks.T @ measured)
+        determinants = 2 * np.log(np.diag(self._factor[0])).sum() + np.linalg.slogdet(self._information)[1]
         self.log_likelihood = float(-(determinants + model.measured @ self.residual) / 2)
+
+    @cached_property
+    def projected(self) -> Float[np.ndarray, "cell cell"]:
+        """What gives ``residual`` of measured values: slow, and needed only where there are draws."""
+        inverse = cho_solve(self._factor, np.eye(len(self.model.measured)))
+        return inverse - self._of_blocks @ np.linalg.solve(self._information, self._of_blocks.T)
 
     def without_noise(self, count: int, generator: np.random.Generator) -> Float[np.ndarray, "draw cell"]:
         error = self.model.error

@@ -137,6 +137,8 @@ class Task(ABC):
     user has imported them (:mod:`bench.splitting.released_partitions`)."""
     classes: ClassVar[dict[str, str]] = {}
     """Class (or target) name -> its full words, which are the zero-shot prompts. The order is the column order."""
+    in_words: ClassVar[bool] = True
+    """Whether ``classes`` describes the classes in words. Of codes alone (False) nobody can be asked zero-shot."""
     original_names: ClassVar[dict[str, str]] = {}
     """Class -> the name that the dataset publishes, where ``classes`` describes the class instead; also for prompts."""
     meanings: ClassVar[dict[str, tuple[str, ...]]] = {}

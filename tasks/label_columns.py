@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def multi_hot(labels: Iterable[Iterable[str]], classes: Mapping[str, str]) -> np.ndarray:
-    """uint8 [record, class]: whether each class is among the labels of each record; other labels are left out."""
+def multi_hot(labels: Collection[Iterable[str]], classes: Mapping[str, str]) -> np.ndarray:
+    """uint8 [record, class]: whether each class is among the labels of each record; other labels are left out.
+
+    A thousand classes of a million records lie in a file, and only a record's labels are in memory while it is filled.
+    """
     position = {name: column for column, name in enumerate(classes)}
-    rows = [[position[label] for label in record_labels if label in position] for record_labels in labels]
-    targets = large_array((len(rows), len(position)), np.uint8)
+    targets = large_array((len(labels), len(position)), np.uint8)
     targets[:] = 0
-    for row, columns in enumerate(rows):
-        targets[row, columns] = 1
+    for row, record_labels in enumerate(labels):
+        targets[row, [position[label] for label in record_labels if label in position]] = 1
     return targets
 
 

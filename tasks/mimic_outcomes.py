@@ -3,8 +3,7 @@
 The folds are the publishers', of patients: 0-17 train, 18 validates, 19 tests (``icd_fold`` for diagnoses, ``strat_fold``
 for age, sex and intervals, ``mds_fold`` for the emergency department, where only the first ECG of a stay validates or
 tests). Recordings without a discharge diagnosis take no part; what could not be assessed or measured is unknown. The 1,076
-codes of the publication are those that 2,000 recordings have, a list that only the restricted table gives: here the
-classes are the 22 chapters, and the categories of chapter IX.
+codes of the publication are in :mod:`tasks.mimic_icd`: here the classes are the 22 chapters, and categories of chapter IX.
 """
 
 from __future__ import annotations

@@ -160,7 +160,8 @@ def _modes_for(entry: Any) -> list[str]:
     """The modes that can score a task, as far as its source says."""
     from bench import kinds, modes
 
-    kind, classes = kinds.load(kinds.of_entry(entry)), "classes" in entry.attributes
+    kind = kinds.load(kinds.of_entry(entry))
+    classes = "classes" in entry.attributes and entry.attributes.get("in_words", True)
     return [name for name in modes.names() if not modes.facts(name).cannot_score(entry.name, kind, classes)]
 
 

@@ -131,7 +131,8 @@ def _tracking_at(uri: str) -> Iterator[None]:
 
 def _classes(task: str) -> list[ClassName]:
     """The classes of a task, in its order."""
-    classes = registry.load(registry.TASKS, task)().class_names
-    if not classes:
+    asked = registry.load(registry.TASKS, task)()
+    classes = asked.class_names
+    if not classes or not asked.in_words:
         raise ConfigError(f"--task {task}: the task has no classes in words. Leave it out to register features.")
     return classes

@@ -71,7 +71,7 @@ class Mode:
         """Why the mode cannot score a task, as a clause; empty if it can.
 
         Args:
-            has_classes: whether the task lists classes.
+            has_classes: whether the task lists classes in words.
         """
         if self.names_classes and not (kind.has_classes and has_classes):
             return f"{task} is a {kind.name} task without the classes in words that {self.name} needs"

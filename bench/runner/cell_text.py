@@ -52,6 +52,8 @@ def _ceiling(session: Session, corpus: str, text: str, task: str, fold: int) -> 
     if not same or collections(corpus) != [corpus]:
         missing = f"the texts of {corpus} and the labels of {dataset} are not of the same recordings"
         return TextCeiling(corpus, text, missing=missing)
+    if not data.task.in_words:
+        return TextCeiling(corpus, text, missing=f"the classes of {task} are not in words, which a text could state")
     if reason := why_not(data.task.kind, classes):
         return TextCeiling(corpus, text, missing=reason)
     cls, records = registry.load(registry.DATASETS, corpus), session.records(corpus)

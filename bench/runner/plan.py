@@ -200,7 +200,7 @@ def plan(options: RunOptions) -> Plan:
                     f"{name} answers {' and '.join(only or ())} tasks, and {task.name} is a {task.kind} task"
                 )
         for task, leads, mode in itertools.product(answered, options.leads, answers):
-            if reason := mode.cannot_score(task.name, kinds.load(task.kind), bool(task.classes)):
+            if reason := mode.cannot_score(task.name, kinds.load(task.kind), bool(task.classes) and task.in_words):
                 planned.left_out.append(reason)
                 continue
             # Where nothing is trained neither fraction nor, with a checkpoint, the seed can matter.

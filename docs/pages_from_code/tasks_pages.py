@@ -94,5 +94,7 @@ def _classes(task: Any, complete: Any) -> str:
     for code, words in task.classes.items():
         counts = [f"{complete.partitions[p].classes.get(code, 0):,}" for p in parts]
         rows.append((code_cell(code), cell(words), *counts))
-    words = "in words, as zero-shot asks for it" if task.kind in ("multilabel", "multiclass") else "in words"
+    asked = task.kind in ("multilabel", "multiclass")
+    words = "in words, as zero-shot asks for it" if asked else "in words"
+    words = words if task.in_words else "written out; not in words, so that zero-shot leaves the task out"
     return table(("name", words, *parts), rows)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bench.contamination.declared import relation
-from bench.errors import DataError
+from bench.errors import ConfigError, DataError
+from bench.runner.plan import RunOptions, plan
+from bench.storage import large_array
 from tasks.datasets.mimic_companions import ICD_FILE, MDS_FILE, chapters_of, icd_labels
 from tasks.datasets.mimic_outcomes import MIMICOutcomes
+from tasks.label_columns import multi_hot
 from tasks.mds_ed_values import MDSBiometrics, MDSLaboratory, MDSVitalSigns
+from tasks.mimic_icd import MIMICCodes
 from tasks.mimic_outcomes import (
     MDSDeterioration,
     MDSIntensiveCare,
@@ -58,6 +63,45 @@ def test_a_recording_without_a_diagnosis_is_unknown_and_takes_no_part(records):
     table = MIMICCardiac().examples(records)
     of_af = records["icd10"][table.record_ids].map(lambda some: "I48" in some).to_numpy()
     assert (table.targets[:, list(MIMICCardiac.classes).index("I48")] == of_af).all()
+
+
+def test_the_codes_are_those_of_the_publication():
+    codes = list(MIMICCodes.classes)
+    assert [sum(len(code) == length for code in codes) for length in (3, 4, 5)] == [361, 466, 249]
+    assert codes == sorted(set(codes)) and all(set(icd_labels([code])) <= set(codes) for code in codes)
+    assert all(words.replace(".", "") == code for code, words in MIMICCodes.classes.items())
+    assert {name: len(members) for name, members in MIMICCodes.groups.items()} == {"cardiac": 158, "non-cardiac": 918}
+    assert all(("IX" in chapters_of([code])) == (code in MIMICCodes.groups["cardiac"]) for code in codes)
+
+
+def test_codes_that_are_not_in_the_list_are_left_out(records):
+    examples = MIMICCodes().examples(records)
+    assert examples.record_ids.tolist() == records.index[records["diagnosed"]].tolist()
+    codes = np.array(list(MIMICCodes.classes))
+    for stated, target in zip(records["icd10"][records["diagnosed"]], examples.targets, strict=True):
+        assert set(codes[target == 1]) == set(stated) & set(codes)
+    assert any(set(stated) - set(codes) for stated in records["icd10"])
+
+
+def test_codes_are_not_asked_for_zero_shot():
+    with pytest.raises(ConfigError, match="mimic-icd is a multilabel task without the classes in words that zeroshot"):
+        plan(RunOptions(methods=["merl"], tasks=["mimic-icd"], modes=["zeroshot"]))
+
+
+def test_many_codes_of_many_recordings_need_no_memory(monkeypatch):
+    """The targets lie in a file, and what is in memory while they are filled does not grow with the recordings."""
+    monkeypatch.setattr(large_array, "IN_MEMORY", 2**20)
+    stated = [[code] for code in MIMICCodes.classes]
+    peaks = []
+    for n in (2_000, 20_000):
+        labels = [stated[row % len(stated)] for row in range(n)]
+        tracemalloc.start()
+        targets = multi_hot(labels, MIMICCodes.classes)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert isinstance(targets, np.memmap) and targets.sum() == n
+        assert (targets.argmax(1) == np.arange(n) % len(stated)).all()
+    assert peaks[1] < 1.5 * peaks[0] < targets.nbytes / 50
 
 
 def test_what_the_machine_could_not_measure_is_unknown(simulated, records):

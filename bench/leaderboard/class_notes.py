@@ -10,6 +10,8 @@ from bench.cells.result import Result
 
 FEW = 10
 """A class with fewer positives in test is flagged: one of them moves its AUROC by several hundredths."""
+MOST, FIRST = 100, 20
+"""Of more names than ``MOST`` a note lists only the ``FIRST``: ``bench show --classes`` has all of them."""
 
 
 def _by_task(results: Sequence[Result]) -> dict[str, Result]:
@@ -25,7 +27,7 @@ def macro_means(results: Sequence[Result]) -> list[str]:
         absent = result.score.get("left_out") or ()
         names = [name for name in result.score.get("per_class") or {} if name not in absent]
         if len(names) > 1:
-            notes.append(f"{task}: macro means are over {len(names)} classes: {', '.join(names)}.")
+            notes.append(f"{task}: macro means are over {len(names)} classes: {shortened(names)}.")
     return notes
 
 
@@ -38,7 +40,7 @@ def few_positives(results: Sequence[Result]) -> list[str]:
                 if 0 < count < FEW:
                     known = fewest[result.cell.task]
                     known[name] = min(count, known.get(name, count))
-    listed = {task: ", ".join(f"{name} ({n})" for name, n in counts.items()) for task, counts in sorted(fewest.items())}
+    listed = {task: shortened([f"{name} ({n})" for name, n in counts.items()]) for task, counts in sorted(fewest.items())}
     words = f"under {FEW} positives in test, so that these classes say little by themselves:"
     return [f"{task}: {words} {names}." for task, names in listed.items() if names]
 
@@ -61,9 +63,9 @@ def unknown_labels(results: Sequence[Result]) -> list[str]:
     for result in results:
         total, per_class = result.score.get("n_records"), (result.score.get("per_class") or {}).items()
         known = {label: values["known"] for label, values in per_class if values.get("known", total) != total}
-        if listed := ", ".join(f"{label} {n:,.0f}" for label, n in known.items()):
+        if names := [f"{label} {n:,.0f}" for label, n in known.items()]:
             noted[result.cell.task] = (
-                f"labels that are known of the {total:,} test records: {listed}; only these count."
+                f"labels that are known of the {total:,} test records: {shortened(names)}; only these count."
             )
     return [f"{task}: {words}" for task, words in sorted(noted.items())]
 
@@ -84,4 +86,11 @@ def untrained_classes(results: Sequence[Result]) -> list[str]:
 
 def listed(names: set[str]) -> str:
     """Names in alphabetical order, separated by commas."""
-    return ", ".join(sorted(names))
+    return shortened(sorted(names))
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Names, separated by commas; of more than :data:`MOST` the first ones and the number of the others."""
+    if len(names) <= MOST:
+        return ", ".join(names)
+    return f"{', '.join(names[:FIRST])} and {len(names) - FIRST:,} more"

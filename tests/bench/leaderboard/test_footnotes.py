@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.leaderboard import class_notes
 from bench.leaderboard.board import load_board
 from bench.leaderboard.collect import collect
 from bench.leaderboard.footnotes import footnotes
@@ -196,3 +197,11 @@ def test_what_a_release_does_not_state_is_a_footnote_of_its_rows(make_result):
     result.checkpoint["imported"] = {"file": "sample.pt", "assumed": "that leads come in the standard order"}
     notes = footnotes({"D-BETA": [result], "MERL": [make_result("merl")]})
     assert "D-BETA: it is assumed that leads come in the standard order." in notes
+
+
+def test_of_a_thousand_classes_a_note_names_the_first_ones(make_result):
+    many = [f"C{k:04}" for k in range(1_076)]
+    (note,) = class_notes.left_out([make_result(left_out=many)])
+    assert note.endswith("C0018, C0019 and 1,056 more.") and len(note) < 250
+    (note,) = class_notes.left_out([make_result(left_out=many[:100])])
+    assert note.endswith("C0098, C0099.")

@@ -40,7 +40,9 @@ def few_positives(results: Sequence[Result]) -> list[str]:
                 if 0 < count < FEW:
                     known = fewest[result.cell.task]
                     known[name] = min(count, known.get(name, count))
-    listed = {task: shortened([f"{name} ({n})" for name, n in counts.items()]) for task, counts in sorted(fewest.items())}
+    listed = {
+        task: shortened([f"{name} ({n})" for name, n in counts.items()]) for task, counts in sorted(fewest.items())
+    }
     words = f"under {FEW} positives in test, so that these classes say little by themselves:"
     return [f"{task}: {words} {names}." for task, names in listed.items() if names]
 

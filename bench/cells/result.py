@@ -124,16 +124,17 @@ class Result:
 
     def history(self) -> list[dict[str, float]]:
         """One entry per epoch of downstream training, in order; empty for a mode that has none, or if it was not kept."""
-        if self.folder is None or HISTORY not in (self.provenance.get("files") or {}):
-            return []
+        if self.folder is None or self.level or HISTORY not in (self.provenance.get("files") or {}):
+            return []  # with a card come its predictions; no check covers what else lies next to it
         path = self.folder / HISTORY
-        if not path.is_file():  # next to a card lie its predictions alone
+        if not path.is_file():
             return []
         with open(path, newline="", encoding="utf-8") as file:
             return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
 
     def curve(self) -> np.ndarray | None:
-        """Scores of the test records at each row of :meth:`history`, float32 [point, record, ...]; None for a mode without.
+        """Scores of the test records at each row of :meth:`history`, float32 [point, record, ...]; None for a mode without
+        and for a card.
 
         Raises:
             DataError: the file is missing or was altered since the cell was finished.
@@ -141,7 +142,7 @@ class Result:
         import numpy as np
 
         recorded = (self.provenance.get("files") or {}).get(CURVE)
-        if self.folder is None or recorded is None:
+        if self.folder is None or self.level or recorded is None:
             return None
         path = self.folder / CURVE
         if not path.exists() or file_digest(path) != recorded:

@@ -161,7 +161,7 @@ def _kept(result: Result, what: str, file: str) -> Iterator[tuple[dict, dict, An
     """Inputs, facts and array of each answer that is kept for a result; altered ones are left out. The newest last."""
     import numpy as np
 
-    if result.folder is None:
+    if result.folder is None or result.level:  # no check covers answers that lie next to cards
         return
     kept = result.folder.parent.parent / FOLDER
     folders = [(seal, path) for path in kept.glob(f"{result.key}-{what}-*") if (seal := sealed(path))]

@@ -1,5 +1,7 @@
 """Curves of results of which some have no curve here: those of cards, which come with predictions alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,8 @@ def test_curves_are_those_of_the_results_that_have_them(two_seeds):
     by_key = {result.key: result for result in two_seeds}
     (chart,) = curve_charts(table, table.lines, [0], by_key)
     assert [trace["x"] for trace in chart["data"]] == [[1, 2]]
+
+
+def test_files_next_to_a_card_are_not_taken_for_its_curve(two_seeds):
+    card = replace(two_seeds[1], level="rescored")
+    assert card.history() == [] and card.curve() is None and axis_of(card) is None

@@ -1,5 +1,6 @@
 """Tables of retrieval, from answers that are kept."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -24,4 +25,5 @@ def test_of_two_answers_to_one_question_the_newer_counts(store_result, tmp_path,
         once(tmp_path / FOLDER / f"{result.key}-retrieval-{digest(inputs)[:8]}", make, "retrieval", inputs)
     ((row,),) = [table.rows for table in retrieval_tables([result])]
     assert row.replicates == 1
+    assert not retrieval_tables([replace(result, level="rescored")])  # answers next to cards are not checked
     assert {metrics["mrr"][0] for metrics in row.values.values()} == {1.0}

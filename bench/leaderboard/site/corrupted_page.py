@@ -99,7 +99,10 @@ def _chart(table: CorruptedTable, name: str) -> Chart:
         )
         for number, row in enumerate(table.rows)
     ]
-    x_axis = {"tickvals": [0, *levels], "ticktext": ["clean", *map(known.at, levels)]}
+    x_axis = {
+        "tickvals": [0, *levels],
+        "ticktext": ["clean", *(known.at(level).replace(" and ", "<br>") for level in levels)],
+    }
     return {
         "title": f"{name}: {known.summary}",
         "describe": f"{table.metric} at each level of {name}, a line per method; see bench robustness --format csv.",

@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.leaderboard.cell_groups import cell_groups
 from bench.leaderboard.contamination import legend, marks
 from bench.leaderboard.site.charts import Chart
-from bench.leaderboard.site.matrix import Matrix, MatrixPage, estimate, kept_matrices, points, statuses_of
+from bench.leaderboard.site.matrix import DRAWN, Matrix, MatrixPage, estimate, kept_matrices, points, statuses_of
 from bench.leaderboard.subgroups import SubgroupTable, subgroup_tables
 from bench.reading.json_file import object_or_empty
 from bench.signals.leads import LEADS
@@ -96,8 +96,8 @@ def _matrices(results: Sequence[Result], path: Path) -> list[Matrix]:
     if not tables:
         return []
     statuses = statuses_of(results)
-    attributes = list(dict.fromkeys(group.attribute for table in tables for group in table.groups))
-    return [_overview(tables, statuses), *(_matrix(tables, attribute) for attribute in attributes)]
+    attributes = list(dict.fromkeys(g.attribute for table in tables for g in table.groups if g.scored))
+    return [_overview(tables, statuses, attributes), *(_matrix(tables, attribute) for attribute in attributes)]
 
 
 def _gap(table: SubgroupTable) -> float:
@@ -105,7 +105,7 @@ def _gap(table: SubgroupTable) -> float:
     return table.worst.difference
 
 
-def _overview(tables: Sequence[SubgroupTable], statuses: dict[str, set[str]]) -> Matrix:
+def _overview(tables: Sequence[SubgroupTable], statuses: dict[str, set[str]], scored: Sequence[str]) -> Matrix:
     rows = []
     for table in tables:
         worst = table.worst
@@ -118,22 +118,28 @@ def _overview(tables: Sequence[SubgroupTable], statuses: dict[str, set[str]]) ->
             [_p(worst)],
         ]
         rows.append((f"{table.method}{marks(statuses[table.method])}", cells))
+    notes = ["Methods with the smallest gap first."]
+    unscored = [group for group in tables[0].groups if group.attribute not in scored]
+    if unscored:
+        notes.append(f"Not scored: {'; '.join(f'{group.attribute}: {_sized(group)}' for group in unscored)}.")
+    notes += legend(set().union(*statuses.values()))
     heads = ["Method", "Worst group", "Value", "Other records", "Gap", "p"]
     title = f"{tables[0].cell}: {tables[0].metric}, worst group"
-    return Matrix(
-        title, heads, rows, ["Methods with the smallest gap first.", *legend(set().union(*statuses.values()))]
-    )
+    return Matrix(title, heads, rows, notes)
 
 
 def _matrix(tables: Sequence[SubgroupTable], attribute: str) -> Matrix:
     of_attribute = [(t.method, {g.group: g for g in t.groups if g.attribute == attribute}) for t in tables]
     names = list(dict.fromkeys(name for _, groups in of_attribute for name in groups))
     sizes = of_attribute[0][1]
-    heads = [f"{name} (n = {sizes[name].records:,}, positives {sizes[name].positives:,})" for name in names]
+    heads = [_sized(sizes[name]) for name in names]
     rows = [(method, [_cell(groups.get(name)) for name in names]) for method, groups in of_attribute]
-    charts = [_chart(tables[0].metric, attribute, names, of_attribute)]
-    scored = any(group.scored for _, groups in of_attribute for group in groups.values())
-    return Matrix(f"{tables[0].cell}: by {attribute}", ["Method", *heads], rows, [], charts if scored else [])
+    chart = _chart(tables[0].metric, attribute, names, of_attribute)
+    return Matrix(f"{tables[0].cell}: by {attribute}", ["Method", *heads], rows, [], [chart])
+
+
+def _sized(group: GroupScore) -> str:
+    return f"{group.group} (n = {group.records:,}, positives {group.positives:,})"
 
 
 def _cell(group: GroupScore | None) -> list[str]:
@@ -152,9 +158,10 @@ def _chart(
 ) -> Chart:
     """Groups side by side, methods a little apart so that their intervals do not overlap."""
     traces = []
+    abreast = min(len(of_attribute), DRAWN)
     for number, (method, groups) in enumerate(of_attribute):
         shown = [(i, groups[name]) for i, name in enumerate(names) if name in groups and groups[name].scored]
-        shift = 0.12 * (number % 5 - 2)
+        shift = 0.12 * (number % abreast - (abreast - 1) / 2)
         values = [(group.value, group.interval) for _, group in shown]
         traces.append(points(method, [round(i + shift, 2) for i, _ in shown], values, number, "markers"))
     return {

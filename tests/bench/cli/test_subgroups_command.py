@@ -40,8 +40,10 @@ def test_groups_add_up_and_csv_has_them(bench, workspace, monkeypatch):
     monkeypatch.setattr("bench.leaderboard.site.subgroups_page.LEAST", 2)
     (page,) = matrix_pages(results)
     overview, *by_attribute = page.matrices
-    assert page.name == "subgroups" and len(by_attribute) == len(PTBXL.subgroups)
     scored = [line for line in lines if line["value"]]
+    attributes = {line["attribute"] for line in scored}
+    assert page.name == "subgroups" and len(by_attribute) == len(attributes)
+    assert any(note.startswith("Not scored: ") for note in overview.notes) == (attributes < set(PTBXL.subgroups))
     worst = min(scored, key=lambda line: float(line["difference"]))
     (name, cells), *_ = overview.rows
     assert name == "simple-statistics" and cells[0][0] == f"{worst['attribute']}: {worst['group']}"

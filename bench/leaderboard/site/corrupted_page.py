@@ -19,6 +19,7 @@ from bench.leaderboard.site.matrix import Matrix, MatrixPage, estimate, kept_mat
 
 def corrupted_page(results: Sequence[Result], cache: Path | None = None) -> MatrixPage | None:
     """A table per task, mode, labelled share and lead subset; None without stored scores."""
+    results = [result for result in results if not result.level]  # no check covers scores that lie next to cards
     together: dict[tuple[str, str], list[tuple[Result, list[str]]]] = defaultdict(list)
     folders = _folders(results)
     for group in cell_groups(result for result in results if result.key in folders):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,6 +130,8 @@ def test_the_page_of_the_site_draws_every_level_and_is_kept(scored, tmp_path, mo
     text = page("matrix.html", root="", section="boards", **shown.content())
     assert "reversal: Electrodes are exchanged." in text and "plotly.js" in text
 
+    cards = [replace(result, level="rescored") for result in results]
+    assert matrix_pages(cards, tmp_path) == []  # scores next to cards are not checked
     monkeypatch.setattr("bench.leaderboard.site.corrupted_page.corrupted_tables", None)  # read from the cache
     (again,) = matrix_pages(results, tmp_path)
     assert page("matrix.html", root="", section="boards", **again.content()) == text

@@ -10,7 +10,9 @@ import typer
 from bench.cli import options as o
 from bench.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="Check the fixed partitions against the available data.")
+app = typer.Typer(
+    no_args_is_help=True, help="Check the fixed partitions against the available data, import others, write metadata."
+)
 
 
 @app.command(epilog="Example:  bench splits verify 'ptbxl-*' --data-root ~/ecg")
@@ -65,6 +67,30 @@ def verify(
         typer.echo("; ".join(f"{verdict}: {n}" for verdict, n in counted.items()) or "nothing to check here")
     if any(check.verdict == "differs" for check in checks):
         raise typer.Exit(1)
+
+
+@app.command(epilog="Example:  bench splits croissant ptbxl-super --output metadata")
+def croissant(
+    split: Annotated[list[str], typer.Argument(help="Splits, by the name of their file.")],
+    output: Annotated[Path, typer.Option("--output", metavar="FOLDER", help="Folder to write to.")] = Path("."),
+) -> None:
+    """Write Croissant metadata of splits, each as `SPLIT.croissant.json` with a copy of the split's file.
+
+    The metadata hold the rule's description, the stated counts and digests per partition, and no recording.
+    """
+    import shutil
+
+    from bench.leaderboard.croissant import of_split
+    from bench.splitting.split import split_files
+    from bench.storage.artifacts import write_json
+
+    metadata = {name: of_split(name) for name in o.split_commas(split)}
+    output.mkdir(parents=True, exist_ok=True)
+    for name, content in metadata.items():
+        path = output / f"{name}.croissant.json"
+        write_json(path, content)
+        shutil.copyfile(split_files()[name], output / split_files()[name].name)
+        typer.echo(str(path))
 
 
 @app.command("import", epilog="Example:  bench splits import merl ~/MERL-ICML2024/finetune/data_split")

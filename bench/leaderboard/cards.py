@@ -49,6 +49,7 @@ COMPARISONS = "comparisons.json"
 """A file next to cards that is not a card: p values of paired tests (:mod:`bench.leaderboard.frozen_boards`)."""
 RECORDS = "records.json"
 """A further file that is not a card: the recordings behind them (:mod:`bench.leaderboard.frozen_records`)."""
+CROISSANT, RO_CRATE = "croissant.json", "ro-crate-metadata.json"
 PREDICTIONS = "predictions"
 """The folder of predictions next to cards: ``KEY/predictions.parquet`` for those of a packed file, and
 ``SHA256/predictions.parquet`` for those of loose cards in a results repository, where equal files are stored once."""
@@ -183,7 +184,7 @@ def judge_cards(folder: Path, source: DataSource | None = None) -> list[Judged]:
     """
     judged = []
     for path in sorted(folder.glob("*.json")):
-        if path.name not in (COMPARISONS, RECORDS):
+        if path.name not in (COMPARISONS, RECORDS, CROISSANT, RO_CRATE):
             judged.append(judge_card(path, source=source))
     for position, line in enumerate(_packed(folder / PACK), 1):
         name = Path(f"{folder / PACK}")

@@ -6,6 +6,7 @@ A kept folder holds
 |---|---|
 | ``cards.jsonl.xz`` | the result card of every finished cell on its boards, a line each |
 | ``comparisons.json`` | p values of the paired tests, which need predictions and are kept in their place |
+| ``croissant.json``, ``ro-crate-metadata.json`` | metadata for catalogues |
 | ``predictions/KEY/`` | the predictions of each card, where they were asked for |
 | ``records.json`` | the ids of the recordings of each task, and the way to obtain them |
 | ``BOARD.md``, ``.csv``, ``.tex``, ``.svg`` | the boards, written from cards and comparisons alone |
@@ -17,6 +18,7 @@ the tests again where it has the predictions.
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import lzma
 import math
@@ -36,8 +38,10 @@ from bench.leaderboard.board import boards, load_board
 from bench.leaderboard.card_form import HEX
 from bench.leaderboard.cards import (
     COMPARISONS,
+    CROISSANT,
     PACK,
     PREDICTIONS,
+    RO_CRATE,
     card_of,
     judge_cards,
     keep_predictions,
@@ -46,6 +50,7 @@ from bench.leaderboard.cards import (
 )
 from bench.leaderboard.collect import collect
 from bench.leaderboard.formats.markdown import LABELS_USED
+from bench.leaderboard.frozen_metadata import write_metadata
 from bench.leaderboard.frozen_records import RECORDS, kept_counts, write_records, wrong_records
 from bench.leaderboard.match_results import assign_results
 from bench.leaderboard.render import render
@@ -65,7 +70,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("markdown", "csv", "latex", "picture")
 SUFFIXES = (".md", ".csv", ".tex")
-PICTURE = ".svg"  # folders of earlier versions have none
+ADDED = (".svg", CROISSANT, RO_CRATE)  # folders of earlier versions have none
 DIGITS = 4
 """Significant digits of a kept p value."""
 
@@ -130,9 +135,7 @@ def freeze(
 
 
 def write_again(folder: Path, names: Sequence[str] = ()) -> list[Path]:
-    """Write the boards of a kept folder again from its cards and comparisons: after a change of how boards are written.
-
-    Comparisons that none of its boards reads are deleted.
+    """Write boards and metadata of a kept folder again from its cards and comparisons, without those that no board reads.
 
     Args:
         names: the boards. Without: those whose tables the folder holds.
@@ -147,11 +150,10 @@ def write_again(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     with tempfile.TemporaryDirectory() as cache:
         unpack_comparisons(folder, Path(cache))
         counts = kept_counts(folder)
-        return [
-            path
-            for name in names
-            for path in render(name, results, folder, FORMATS, compare=True, cache=Path(cache), counts=counts)
+        paths = [
+            render(name, results, folder, FORMATS, compare=True, cache=Path(cache), counts=counts) for name in names
         ]
+    return [*itertools.chain(*paths), *write_metadata(folder, names, results)]
 
 
 def kept_boards(folder: Path) -> Iterator[str]:
@@ -215,7 +217,7 @@ def _boards_differ(folder: Path) -> Iterator[str]:
                 f"freeze {folder} --again deletes them."
             )
         for path in sorted(again.iterdir()):
-            if path.suffix in SUFFIXES or (path.suffix == PICTURE and (folder / path.name).exists()):
+            if path.suffix in SUFFIXES or (path.name.endswith(ADDED) and (folder / path.name).exists()):
                 yield from _differs(folder / path.name, path.read_text(encoding="utf-8"))
 
 
@@ -249,11 +251,7 @@ def _alike(stated: Any, computed: Any) -> bool:
 
 
 def _own(path: Path) -> Path:
-    """The path, if it is no link: what it leads to would be quoted in the answer.
-
-    Raises:
-        DataError: it is one.
-    """
+    """The path, if it is no link (DataError): what it leads to would be quoted in the answer."""
     if path.is_symlink():
         raise DataError(f"{path} is a link; expected a file. Put the file itself there.")
     return path

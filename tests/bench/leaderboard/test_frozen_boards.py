@@ -13,7 +13,7 @@ from bench.cells.result import read_results
 from bench.cli.main import app
 from bench.errors import ConfigError, DataError
 from bench.leaderboard.board import load_board
-from bench.leaderboard.cards import COMPARISONS, PACK
+from bench.leaderboard.cards import COMPARISONS, CROISSANT, PACK, RO_CRATE
 from bench.leaderboard.collect import collect
 from bench.leaderboard.frozen_boards import check_frozen, freeze, judge_frozen, put_table, write_again
 from bench.leaderboard.frozen_records import RECORDS, write_records
@@ -64,6 +64,8 @@ def test_a_kept_board_is_what_its_cards_give_letters_of_the_paired_tests_include
         "two.csv",
         "two.tex",
         "two.svg",
+        CROISSANT,
+        RO_CRATE,
     }
 
 

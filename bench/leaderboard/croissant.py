@@ -71,14 +71,14 @@ def of_split(name: str) -> dict[str, Any]:
     """
     content = load_split(name).content
     path = split_files()[name]
-    complete = content.complete
     rows = [
         {
             "partitions/partition": part, "partitions/version": complete.version, "partitions/records": facts.records,
             "partitions/patients": -1 if facts.patients is None else facts.patients,
             "partitions/digest": facts.digest or "",
         }
-        for part, facts in (complete.partitions.items() if complete else ())
+        for complete in ([content.complete] if content.complete else [])
+        for part, facts in complete.partitions.items()
     ]  # fmt: skip
     kinds = {"partition": "sc:Text", "version": "sc:Text", "records": "sc:Integer", "patients": "sc:Integer"}
     fields = [

@@ -102,6 +102,16 @@ def test_a_number_edited_by_hand_is_told_and_written_again(folder, suffix):
     assert path.read_text() == was and check_frozen(folder) == []
 
 
+@pytest.mark.parametrize("name", [CROISSANT, RO_CRATE])
+def test_edited_metadata_are_reported_and_a_folder_without_them_is_accepted(folder, name):
+    path = folder / name
+    path.write_text(path.read_text().replace("Two methods", "Three methods"))
+    (message,) = check_frozen(folder)
+    assert name in message and "--again" in message
+    path.unlink()
+    assert check_frozen(folder) == []  # as earlier versions wrote it
+
+
 def test_an_edited_card_or_p_value_is_told(folder):
     cards = lzma.decompress((folder / PACK).read_bytes()).decode().splitlines()
     value = json.loads(cards[0])

@@ -48,6 +48,8 @@ def run_to_the_letter(page, tmp_path):
     }
     environment.pop("BENCH_WORKSPACE", None)
     environment.pop("BENCH_DATA", None)
+    if page == "how-to/results-repository.md":
+        del environment["BENCH_TOML"]  # the page writes the file itself
     done = subprocess.run(
         ["sh", "-c", script(page)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280
     )

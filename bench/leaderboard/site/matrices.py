@@ -21,14 +21,16 @@ from bench.leaderboard.text_answers import (
 from bench.leaderboard.transfer import Transferred, TransferTable, transfer_tables
 
 
-def matrix_pages(results: Iterable[Result], cache: Path | None = None) -> list[MatrixPage]:
+def matrix_pages(results: Iterable[Result], cache: Path | None = None, compare: bool = True) -> list[MatrixPage]:
     """The pages for which there are results.
 
     Args:
-        cache: a folder for what takes seconds: groups and corruptions.
+        cache: a folder for the tables of subgroups and corruptions, which take seconds.
+        compare: whether there are pages on subgroups and corruptions.
     """
     results = list(results)
-    pages = [page for page in (subgroups_page(results, cache), corrupted_page(results, cache)) if page is not None]
+    slow = (subgroups_page(results, cache), corrupted_page(results, cache)) if compare else ()
+    pages = [page for page in slow if page is not None]
     if transferred := transfer_tables(results):
         pages.append(_transfer(transferred))
     if found := retrieval_tables(results):

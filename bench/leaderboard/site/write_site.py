@@ -45,7 +45,8 @@ def write_site(
     Args:
         results: all that there are; every board takes what belongs to it.
         cache: a folder for what the comparisons found (:func:`bench.leaderboard.collect.compared`).
-        compare: whether rows are tested against each other, which reads stored predictions.
+        compare: whether rows are tested against each other and pages have subgroups and corruptions, which reads stored
+            predictions.
         counts: how often the test splits were scored.
 
     Returns:
@@ -103,7 +104,7 @@ def _write_pages(
                 _write(folder / f"{board.name}{suffix}", module.write(board, tables))
             overview.append(_overview(board, tables))
             progress(number, len(boards), board.name)
-    matrices = matrix_pages(results if compare else [], cache)
+    matrices = matrix_pages(results, cache, compare)
     for matrix in matrices:
         text = page("matrix.html", root="", section="boards", **matrix.content())
         _write(destination / f"{matrix.name}.html", text)

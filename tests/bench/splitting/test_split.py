@@ -242,20 +242,24 @@ def test_another_number_of_classes_is_refused(split):
 # -- the built-in splits ---------------------------------------------------------------------------------------------
 
 
-WITHOUT_RELEASED_LABELS = {"ptbxl-age", "ptbxl-intervals", "ptbxl-sex"}
-"""Nobody released the labels of these tasks as a list, from which numbers of all of PTB-XL could be computed here."""
+WITHOUT_RELEASED_LABELS = {"ptbxl-age", "ptbxl-intervals", "ptbxl-sex", "ptbxl-super-labels", "ptbxl-sub-labels"}
+"""Nobody released the labels of these tasks as a list, from which numbers of all of PTB-XL could be computed here. Those of
+``-labels`` differ between the variants that share the split."""
 
 
 @pytest.mark.parametrize("name", sorted(n for n in split_files() if n.startswith("ptbxl-")))
 def test_built_in_splits_load_and_their_classes_are_their_task_s(name):
     from bench import registry
 
-    task = registry.load(registry.TASKS, name)
+    split_of = {task: entry.attributes.get("split", task) for task, entry in registry.entries(registry.TASKS).items()}
+    tasks = [registry.load(registry.TASKS, task) for task, split in split_of.items() if split == name]
+    assert tasks
     split = load_split(name)
     if name in WITHOUT_RELEASED_LABELS:
-        assert split.content.complete is None and split.content.classes in ([], list(task.classes))
+        assert split.content.complete is None
+        assert all(split.content.classes in ([], list(task.classes)) for task in tasks)
         return
-    assert split.content.classes == list(task.classes)
+    assert all(split.content.classes == list(task.classes) for task in tasks)
     assert split.content.complete is not None
     partitions = split.content.complete.partitions
     assert sum(facts.records for facts in partitions.values()) == split.content.complete.records

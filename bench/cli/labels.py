@@ -93,12 +93,14 @@ def _show(table: LabelTable) -> None:
     title = f"{table.title}: {table.metric} {table.value:.3f}"
     shown = Table(box=box.SIMPLE_HEAD, header_style="bold", title=title, title_justify="left")
     for name in ("labels", "n", "changed", "unknown", "own labels", "these labels", "difference", "of the error"):
-        shown.add_column(name, justify="left" if name == "labels" else "right")
+        justify, width = ("left", max(map(len, table.rows))) if name == "labels" else ("right", None)
+        shown.add_column(name, justify=justify, min_width=width)  # type: ignore[arg-type]
     for name, row in table.rows.items():
         cells = [name, f"{row.records:,}", f"{row.changed:,}", f"{row.unknown:,}"]
         if row.classes:
             low, high = row.difference_interval
-            cells += [f"{row.before:.3f}", f"{row.after:.3f}", f"{row.difference:+.3f} [{low:+.3f}, {high:+.3f}]"]
+            interval = "no interval" if low != low else f"{low:+.3f}, {high:+.3f}"
+            cells += [f"{row.before:.3f}", f"{row.after:.3f}", f"{row.difference:+.3f} [{interval}]"]
             cells.append(f"{100 * row.of_error:.0f} %")
         else:
             cells += ["-"] * 4
@@ -106,6 +108,6 @@ def _show(table: LabelTable) -> None:
     console().print(shown)
     if table.ceiling is not None:
         typer.echo(
-            f"Ceiling: the true labels score {table.ceiling:.3f} on labels with planted errors; of the error of "
-            f"{1 - table.value:.3f}, the labels make {1 - table.ceiling:.3f}."
+            f"Ceiling: the true labels score {table.ceiling:.3f} on the labels with planted errors, so that {1 - table.ceiling:.3f} of "
+            f"the error of {1 - table.value:.3f} is due to the labels."
         )

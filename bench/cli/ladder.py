@@ -110,7 +110,7 @@ def _show(table: CurveTable) -> None:
         for curve in table.curves:
             cells = [f"{curve.points[n][0]:.3f}" if n in curve.points else "-" for n in numbers]
             scratch = table.scratch.get(curve.method)
-            cells += [f"{scratch[0]:.3f}" if scratch else "-", needed_words(curve.needed, numbers[-1])]
+            cells += [f"{scratch[0]:.3f}" if scratch else "-", needed_words(curve.needed, numbers)]
             shown.add_row(*(Text(cell) for cell in (curve.method, *cells)))
         words = (
             "columns: positives per class. labels to match scratch: positives per class at which the probe reaches the same method "

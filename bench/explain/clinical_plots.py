@@ -31,7 +31,7 @@ def draw_reliability(classes: Calibrated, title: str) -> Any:
 
 
 def draw_decision_curves(classes: Calibrated, title: str) -> Any:
-    """A panel per class: net benefit against the risk above which one acts; next to acting on everyone and on no one."""
+    """A panel per class: net benefit against the threshold probability, next to treating all and treating none."""
     figure, panels = _panels(classes)
     for panel, c in zip(panels, _most_frequent(classes), strict=False):
         one = replace(
@@ -41,13 +41,13 @@ def draw_decision_curves(classes: Calibrated, title: str) -> Any:
             probabilities=classes.probabilities[:, [c]],
         )
         own, everyone = decision_curve(one)
-        panel.plot(THRESHOLDS, np.zeros(len(THRESHOLDS)), color=MUTED, lw=0.8, label="no one")
-        panel.plot(THRESHOLDS, everyone, color=HIGH, lw=1.0, ls=(0, (3, 2)), label="everyone")
-        panel.plot(THRESHOLDS, own, color=LOW, lw=1.4, label="by probability")
+        panel.plot(THRESHOLDS, np.zeros(len(THRESHOLDS)), color=MUTED, lw=0.8, label="treat none")
+        panel.plot(THRESHOLDS, everyone, color=HIGH, lw=1.0, ls=(0, (3, 2)), label="treat all")
+        panel.plot(THRESHOLDS, own, color=LOW, lw=1.4, label="treat by probability")
         top = float(max(own.max(), everyone.max(), 1e-3))
         panel.set(xlim=(0, 1), ylim=(-0.25 * top, 1.08 * top))
     panels[0].legend(fontsize=7, frameon=False)
-    figure.supxlabel("risk above which one acts", fontsize=9)
+    figure.supxlabel("threshold probability", fontsize=9)
     figure.supylabel("net benefit per recording", fontsize=9)
     figure.suptitle(title, fontsize=10.5, fontweight="bold", x=0.01, ha="left")
     return figure

@@ -170,16 +170,19 @@ def _runs(
     return points, runs, records if axis == "shots" else ()
 
 
-def needed_words(needed: tuple[float, Interval] | None, largest: int) -> str:
-    """Labels needed to match scratch as tables show them; ``>`` where the largest number does not reach it."""
+def needed_words(needed: tuple[float, Interval] | None, numbers: Sequence[int]) -> str:
+    """Labels needed to match scratch as tables show them: ``≤`` if the smallest number suffices, ``>`` if none does."""
     if needed is None:
         return "-"
     value, (low, high) = needed
-    return f"{_number(value, largest)} [{_number(low, largest)}, {_number(high, largest)}]"
+    first, last = min(numbers), max(numbers)
 
+    def number(value: float) -> str:
+        if value <= first or math.isinf(value):
+            return f"≤{first}" if value <= first else f">{last}"
+        return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
 
-def _number(value: float, largest: int) -> str:
-    return f">{largest}" if math.isinf(value) else f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+    return f"{number(value)} [{number(low)}, {number(high)}]"
 
 
 def table_csv(tables: Sequence[CurveTable]) -> str:

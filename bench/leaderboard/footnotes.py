@@ -76,14 +76,15 @@ def footnotes(used: Mapping[str, Sequence[Result]], described: Mapping[str, str]
 
 
 def _ceilings(results: Sequence[Result]) -> list[str]:
-    """How well the simulator's own risk does on the records that were tested on: a mean over folds."""
+    """The score of the true risk or the true labels on the test records of a simulated cohort: a mean over folds."""
     ceilings: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
     for result in results:
         for metric, value in (result.provenance.get("ceiling") or {}).items():
             ceilings[result.cell.task, metric][result.cell.fold] = value
     return [
-        f"{task}: the risk that the simulator itself drew outcomes from has {metric} {sum(at.values()) / len(at):.3f} on "
-        f"the same test records{f', mean of {len(at)} folds' if len(at) > 1 else ''}: no method can be expected to pass it."
+        f"{task}: the {'true labels have' if '@' in task else 'risk from which the simulator drew the outcomes has'} "
+        f"{metric} {sum(at.values()) / len(at):.3f} on the same test records"
+        f"{f', mean of {len(at)} folds' if len(at) > 1 else ''}; no method can be expected to exceed it."
         for (task, metric), at in sorted(ceilings.items())
     ]
 

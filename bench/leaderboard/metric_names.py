@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 COSTS = {
     "cost_parameters_m": "million parameters",
     "cost_gflops": "GFLOPs per recording",
@@ -10,7 +12,15 @@ COSTS = {
     "cost_downstream_seconds": "seconds of downstream training",
 }
 ABBREVIATIONS = {"auroc", "auprc", "auc", "rmse", "mae", "mcc", "eer", "map", "ece", "tpr", "fpr"}
-WORDS = {"f1": "F1", "c": "C", "cindex": "C-index", "r2": "R²"}
+WORDS = {"f1": "F1", "c": "C", "cindex": "C-index", "r2": "R²", "brier": "Brier"}
+PHRASES = [
+    (r"(sensitivity|specificity) at (sensitivity|specificity) (\d+)", r"\1 at \3 % \2"),
+    (r"net benefit at (\d+)", r"net benefit at \1 % risk"),
+    (r"\bBrier(?= 5y$|$)", "Brier score"),
+    (r" 5y$", " (5 years)"),
+    (r"\bC index\b", "C-index"),
+]
+"""Pattern -> what is written instead, in names of several words."""
 
 
 def metric_name(metric: str) -> str:
@@ -18,4 +28,7 @@ def metric_name(metric: str) -> str:
     if metric in COSTS:
         return COSTS[metric]
     parts = [part.upper() if part in ABBREVIATIONS else WORDS.get(part, part) for part in metric.split("_")]
-    return " ".join(parts).replace("C index", "C-index")
+    name = " ".join(parts)
+    for pattern, words in PHRASES:
+        name = re.sub(pattern, words, name)
+    return name

@@ -24,7 +24,8 @@ class Relabelled:
     Attributes:
         changed, unknown: labels (record and class) that differ, and that the other set does not know.
         before, after: the metric on the labels as they were and on the others, over the classes that both can score.
-        difference_interval: of after minus before, 95 %, over draws of patients that both share.
+        difference_interval: of after minus before, 95 %, over draws of patients that both share; NaN if a relabelled class
+            has fewer than two patients.
     """
 
     records: int
@@ -87,10 +88,12 @@ def relabelled(
     moved = Replicates(
         after.estimates - before.estimates, after.values - before.values, np.minimum(before.support, after.support)
     )
+    # A relabelled class that a single patient carries has no spread of its draws, and may be the only class that moves.
+    lonely = (changed | unknown).any(axis=0)[both] & (moved.support < 2)
     return replace(
         counts,
         classes=tuple(classes[c] for c in both.tolist()),
         before=before.value,
         after=after.value,
-        difference_interval=moved.interval("plain"),
+        difference_interval=NONE if lonely.any() else moved.interval("plain"),
     )

@@ -60,8 +60,8 @@ def _reliability(title: str, rows: Sequence[tuple[str, Calibrated]]) -> Chart:
         points = pooled(classes)
         mean, observed = ([round(float(x), 5) for x in values] for values in (points.mean, points.observed))
         traces.append(_trace(name, mean, observed, number) | {"mode": "lines+markers"})
-    traces.append(_line("calibrated", [0, 1], [0, 1]))
-    return _chart(f"{title}: calibration", traces, "probability", "observed share")
+    traces.append(_line("perfect calibration", [0, 1], [0, 1]))
+    return _chart(f"{title}: calibration", traces, "predicted probability", "observed share")
 
 
 def _decision(title: str, rows: Sequence[tuple[str, Calibrated]]) -> Chart:
@@ -75,9 +75,9 @@ def _decision(title: str, rows: Sequence[tuple[str, Calibrated]]) -> Chart:
         top = max(top, float(own.max()))
         traces.append(_trace(name, at, [round(float(y), 5) for y in own], number))
     assert everyone is not None
-    traces.append(_line("act on everyone", at, [round(float(y), 5) for y in everyone]))
-    traces.append(_line("act on no one", [0, 1], [0, 0]))
-    chart = _chart(f"{title}: net benefit", traces, "risk above which one acts", "net benefit per recording")
+    traces.append(_line("treat all", at, [round(float(y), 5) for y in everyone]))
+    traces.append(_line("treat none", [0, 1], [0, 0]))
+    chart = _chart(f"{title}: net benefit", traces, "threshold probability", "net benefit per recording")
     chart["layout"]["yaxis"]["range"] = [-0.2 * top, 1.1 * top]
     return chart
 

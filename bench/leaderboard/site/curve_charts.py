@@ -10,6 +10,7 @@ from bench.errors import BenchError
 from bench.leaderboard import number_format
 from bench.leaderboard.curves import AXES, Curve, axis_of, curve_of, needed_words
 from bench.leaderboard.match_results import latest
+from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.site.charts import Chart
 from bench.leaderboard.statistics.column_tests import Results
 
@@ -42,7 +43,8 @@ def curve_charts(table: Table, lines: Sequence[Line], columns: Sequence[int], re
                 continue  # predictions are not available
             traces.append(_trace(curve, scale))
         if traces and axis is not None:
-            title = f"{column.name}: {column.metric or table.board.metric} by {AXES[axis]}"
+            metric = metric_name(column.metric or table.board.metric)
+            title = f"{column.name}: {metric} by {AXES[axis]}"
             ticks = sorted({x for trace in traces for x in trace["x"]})
             x_axis: dict[str, Any] = {"title": {"text": AXES[axis]}}
             if axis == "shots":
@@ -52,7 +54,7 @@ def curve_charts(table: Table, lines: Sequence[Line], columns: Sequence[int], re
                     "title": title,
                     "describe": f"{title}, a line per method; bench ladder prints the numbers.",
                     "data": traces,
-                    "layout": {"xaxis": x_axis, "yaxis": {"title": {"text": column.metric or table.board.metric}}},
+                    "layout": {"xaxis": x_axis, "yaxis": {"title": {"text": metric}}},
                 }
             )
     return charts
@@ -77,7 +79,7 @@ def _trace(curve: Curve, scale: float) -> dict[str, Any]:
     values = list(curve.points.values())
     name = curve.method
     if curve.needed is not None:
-        name += f"; {needed_words(curve.needed, max(curve.points))} to match scratch"
+        name += f"; {needed_words(curve.needed, list(curve.points))} to match scratch"
     return {
         "type": "scatter",
         "mode": "lines+markers",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.cells.result import Result
 from bench.leaderboard.contamination import legend, marks
+from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.site.corrupted_page import corrupted_page
 from bench.leaderboard.site.matrix import Matrix, MatrixPage, estimate
 from bench.leaderboard.site.subgroups_page import subgroups_page
@@ -33,8 +34,8 @@ def matrix_pages(results: Iterable[Result], cache: Path | None = None, compare: 
     pages = [page for page in slow if page is not None]
     if transferred := transfer_tables(results):
         pages.append(_transfer(transferred))
-    if found := retrieval_tables(results):
-        pages.append(_retrieval(found))
+    if retrieved := retrieval_tables(results):
+        pages.append(_retrieval(retrieved))
     if worded := prompt_tables(results):
         pages.append(_prompts(worded))
     return pages
@@ -47,7 +48,7 @@ def _transfer(tables: list[TransferTable]) -> MatrixPage:
         "A probe that was trained on one dataset and tested on the records of another, over the classes that mean the same. "
         "In-domain is the same probe on test records of the dataset that it was trained on, over the same classes. 95 % "
         "intervals over patients and replicates.",
-        "Probes of one dataset on the records of others, next to their in-domain results.",
+        "Probes trained on one dataset and tested on others, next to their in-domain results.",
         [_matrix(table) for table in tables],
     )
 
@@ -67,13 +68,14 @@ def _retrieval(tables: list[TextTable]) -> MatrixPage:
         ]
         notes = [f"{rows[0].records:,} records with {rows[0].distinct:,} different texts."]
         notes += legend(status for row in rows for status in row.contamination)
-        matrices.append(Matrix(table.title, ["Method and what is wanted", *metrics], lines, notes))
+        matrices.append(Matrix(table.title, ["Method: wanted", *metrics], lines, notes))
     return MatrixPage(
         "retrieval",
         "Retrieval of texts and recordings",
-        "How often the text of a recording is among the first of all texts of the test records, and the recording of a text "
-        "among the first of all recordings. A candidate with the same text is a hit. Untrained encoders show chance.",
-        "The text of a recording among all texts, and the recording of a text.",
+        "Each recording ranks the texts of all test records, and each text ranks all recordings. recall@5: share of queries "
+        "with a hit among the first five; mrr: mean reciprocal rank. A candidate with the same text is a hit. "
+        "Untrained encoders show chance.",
+        "Recall of the text of a recording among all texts, and of the recording of a text.",
         matrices,
     )
 
@@ -97,12 +99,12 @@ def _prompts(tables: list[TextTable]) -> MatrixPage:
         ]
         heads = ["Method and class", "As run", "Mean over wordings", "Standard deviation", "Worst", "Best"]
         matrices.append(
-            Matrix(f"{table.title}: macro_auroc", heads, lines, [f"{len(rows[0].values)} wordings per class."])
+            Matrix(f"{table.title}: macro AUROC", heads, lines, [f"{len(rows[0].values)} wordings per class."])
         )
     return MatrixPage(
         "prompts",
         "Sensitivity to the wording of classes",
-        "Zero-shot macro AUROC under other words for the same classes, written for this project.",
+        "Zero-shot macro AUROC when the classes are named by other words. The wordings were written for this project.",
         "Zero-shot results under 20 wordings per class.",
         matrices,
     )
@@ -116,7 +118,7 @@ def _matrix(table: TransferTable) -> Matrix:
     statuses = {s for entry in table.entries for s in (*entry.contamination, *entry.in_domain_contamination)}
     notes = [f"{train} to {test}: {', '.join(classes)}." for (train, test), classes in table.shared().items()]
     return Matrix(
-        f"{table.title}: {table.metric}",
+        f"{table.title}: {metric_name(table.metric)}",
         ["Method", *(f"Tested on {test}" for test in table.tests)],
         rows,
         [*notes, *legend(statuses)],

@@ -45,7 +45,7 @@ def test_the_board_shows_them_and_results_of_before_gain_them(bench, workspace, 
         assert title in page
     chart = next(json.loads(part.split("</script>")[0]) for part in page.split('<script type="application/json">')[1:])
     names = {trace["name"] for trace in chart["data"]}
-    assert {"Simple statistics", "calibrated"} <= names
+    assert {"Simple statistics", "perfect calibration"} <= names
     assert all(0 <= y <= 1 for trace in chart["data"] for y in trace["y"])
 
 

@@ -51,10 +51,10 @@ def test_tables_csv_plot_and_charts_show_the_stored_curves(bench, finished, tmp_
     (view,) = board_content(board, collect(board, results), {r.key: r for r in results})["views"]
     titles = {chart["title"]: chart for chart in view.charts if " by " in chart["title"]}
     assert set(titles) == {
-        "PTB-XL super layer: macro_auroc by layer",
-        "PTB-XL super kshot: macro_auroc by positives per class",
+        "PTB-XL super layer: macro AUROC by layer",
+        "PTB-XL super kshot: macro AUROC by positives per class",
     }
-    (trace,) = titles["PTB-XL super kshot: macro_auroc by positives per class"]["data"]
+    (trace,) = titles["PTB-XL super kshot: macro AUROC by positives per class"]["data"]
     assert trace["y"][-1] == pytest.approx(100 * curve.points[8][0])
     assert trace["name"].endswith("to match scratch")
 

@@ -44,6 +44,18 @@ def test_the_interval_holds_the_true_difference():
     assert missed <= 7
 
 
+def test_a_relabelled_class_of_one_patient_has_no_interval():
+    targets, scores = np.zeros((40, 2)), np.random.default_rng(0).normal(size=(40, 2))
+    targets[::2, 0] = targets[0, 1] = 1
+    others = targets.copy()
+    others[5, 1] = np.nan
+    score = ("multilabel", targets, others, [scores], ["a", "rare"], np.arange(40), "macro_auroc", 20)
+    assert np.isnan(relabelled(*score).difference_interval.low)
+    targets[:20, 1] = others[:20, 1] = 1
+    others[35, 1] = np.nan
+    assert relabelled(*score).difference_interval.low <= relabelled(*score).difference
+
+
 def test_unknown_labels_are_counted_and_other_kinds_refused():
     noisy, clean, scores = planted(0)
     clean[:100] = np.nan

@@ -169,6 +169,8 @@ def test_a_cost_has_three_digits_and_no_mark():
     assert shown_number(board, column, 0.012345) == "0.0123"
     assert metric_name("cost_gflops") == "GFLOPs per recording"
     assert metric_name("macro_f1") == "macro F1"
+    assert metric_name("macro_sensitivity_at_specificity_90") == "macro sensitivity at 90 % specificity"
+    assert metric_name("brier_5y") == "Brier score (5 years)"
 
 
 def test_pages_of_methods_tasks_and_protocols_say_what_one_looks_for(site):

@@ -43,7 +43,7 @@ def labels_command(
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Show how much of an error is the label's: stored predictions on checked, certain or cleaned labels of the same records.
+    """Score stored predictions on checked, certain or cleaned labels of the same records, next to their own labels.
 
     Nothing is trained. Tasks such as ptbxl-super@validated train and test on these labels."""
     from bench import registry

@@ -31,12 +31,12 @@ Methods = Annotated[
         "--method",
         "-m",
         metavar="NAMES",
-        help="Methods to ask; without them what is finished is shown.",
+        help="Methods to run. [default: show finished cells]",
     ),
 ]
 Tasks = Annotated[
     list[str] | None,
-    o.names_option("bench.tasks", "--task", "-t", metavar="NAMES", help="Tasks, whose test records are asked about."),
+    o.names_option("bench.tasks", "--task", "-t", metavar="NAMES", help="Tasks whose test records are used."),
 ]
 Seed = Annotated[
     list[str] | None, typer.Option("--seed", metavar="NUMBERS", help="As of bench run. [default: as --replicates]")
@@ -79,7 +79,7 @@ def retrieval_command(
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Find the text of a recording among all texts of the test records, and the recording of a text.
+    """Rank the texts of the test records for each recording, and the recordings for each text.
 
     Zero-shot cells are run first where they are missing. A candidate with the same text counts as a hit."""
     from bench.leaderboard.text_answers import retrieval_csv, retrieval_tables

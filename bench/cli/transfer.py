@@ -73,7 +73,7 @@ def transfer_command(
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Test what was trained on one dataset on the records of others, next to the in-domain result of the same probes.
+    """Train on one dataset and test on the records of others, next to the in-domain result of the same probes.
 
     A transferred cell is a cell of the task TRAIN-to-TEST, such as ptbxl-super-to-csn, which bench run, replay and rescore
     take too. Finished cells are not run again."""

@@ -30,8 +30,7 @@ from bench.reading.entry import Entry as Entry
 
 METHODS, TASKS, DATASETS, KINDS, MODES = "bench.methods", "bench.tasks", "bench.datasets", "bench.kinds", "bench.modes"
 _WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset", KINDS: "task kind", MODES: "mode"}
-VARIANT = "@"
-"""In the name of a task that has other labels of the same records than the task before it."""
+VARIANT = "@"  # in the name of a task: other labels of the same records
 DISTRIBUTION = "ecg-bench"
 """The distribution of the built-in methods, tasks and datasets; every other one is another package's."""
 FILE = "a file"
@@ -326,15 +325,12 @@ def spelled_out(group: str, patterns: Iterable[str]) -> set[str]:
 
 
 def _matching(known: Iterable[str], pattern: str) -> list[str]:
-    """Names that a pattern means. Variants of a task (``ptbxl-super@validated``) have other labels of the same records:
-    only a pattern with an ``@`` means them."""
     return [name for name in fnmatch.filter(known, pattern) if VARIANT not in name or VARIANT in pattern]
 
 
 def match(group: str, patterns: Iterable[str]) -> list[str]:
-    """The registered names that match any of the patterns (``ptbxl-*``), in the order asked, without repeats. A name may be
-    written as for :func:`named`, and a pattern without regard to case, with ``_`` for ``-``. Variants of a task are meant by
-    patterns with an ``@`` alone (``ptbxl-*@validated``)."""
+    """The registered names that match any of the patterns (``ptbxl-*``), in the order asked, without repeats; as for
+    :func:`named` in case and hyphens. Variants of a task are meant by patterns with an ``@`` alone (``ptbxl-*@noise10``)."""
     known = entries(group)
     chosen: dict[str, None] = {}
     for pattern in patterns:

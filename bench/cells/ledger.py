@@ -1,6 +1,6 @@
 """The ledger of a workspace, ``ledger.jsonl``: one line per scored cell, with task, method and user.
 
-A split that is scored again and again is fitted by choice, even where every cell is honest. Cells that were found finished
+A split that is scored again and again is fitted by choice, even where every cell is honest. Cells that were finished before
 are not scored and do not count; ``--recompute`` and results that were deleted since do.
 """
 

@@ -59,7 +59,7 @@ def download(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the size of the download and stop.")] = False,
 ) -> None:
-    """Download the publisher's files and verify each with the publisher's SHA-256 checksum.
+    """Download the publisher's files and verify each with the checksum that the publisher states.
 
     You can stop the command at any time. The same command continues and downloads no finished file again. A file gets its
     final name only after verification. For a dataset that is not open, the command prints where to ask for access.

@@ -79,7 +79,9 @@ def explain_command(
     ] = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Without a task: describe the method (source, modes, input, config fields), compare it with its paper, or show the steps
+    """Describe a method, its input or a pretraining; draw what the answers of a cell rest on.
+
+    Without a task: describe the method (source, modes, input, config fields), compare it with its paper, or show the steps
     of its input on one recording. With a checkpoint or run instead of a method: show its pretraining.
 
     With a task: train the cell again and draw the ECG with activation, attention, risk groups, survival or phenotypes, and

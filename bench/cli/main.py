@@ -88,38 +88,49 @@ app = typer.Typer(
     "Start with:  **bench run --method kmerl --task ptbxl-super --mode zeroshot**",
     epilog=EXIT_CODES,
 )
-app.command("run", epilog=run.EXAMPLES)(run.run_command)
-app.command("pretrain", epilog=pretrain.EXAMPLES)(pretrain.pretrain_command)
-app.add_typer(data.app, name="data")
-app.command("methods", epilog="Example:  bench methods --verbose")(listing.methods_command)
-app.command("tasks", epilog="Example:  bench tasks 'ptbxl-*'")(listing.tasks_command)
-app.command("cite", epilog=cite.EXAMPLES)(cite.cite_command)
-app.command("doctor", epilog=setup.DOCTOR_EXAMPLES)(setup.doctor_command)
-app.command("init", epilog=setup.INIT_EXAMPLE)(setup.init_command)
-app.add_typer(plugins.new, name="new")
-app.command("check", epilog=plugins.CHECK_EXAMPLES)(plugins.check_command)
-app.add_typer(sweep.app, name="sweep")
-app.add_typer(splits.app, name="splits")
-app.add_typer(audit.app, name="audit")
-app.command("explain", epilog=explain.EXAMPLES)(explain.explain_command)
-app.add_typer(checkpoints.app, name="checkpoints")
-app.add_typer(weights.app, name="weights")
-app.add_typer(text.app, name="text")
-app.add_typer(artifacts.app, name="artifacts")
-app.command("replay", epilog=replay.REPLAY_EXAMPLES)(replay.replay_command)
-app.command("rescore", epilog=replay.RESCORE_EXAMPLES)(replay.rescore_command)
+RUN, EXAMINE, SHARE, DATA, EXTEND = (
+    "Run",
+    "Examine results",
+    "Boards and sharing",
+    "Data, weights and files",
+    "Methods, tasks and set-up",
+)
+"""The groups of commands in ``bench --help``."""
+
+app.command("run", epilog=run.EXAMPLES, rich_help_panel=RUN)(run.run_command)
+app.command("pretrain", epilog=pretrain.EXAMPLES, rich_help_panel=RUN)(pretrain.pretrain_command)
+app.command("replay", epilog=replay.REPLAY_EXAMPLES, rich_help_panel=RUN)(replay.replay_command)
+app.command("rescore", epilog=replay.RESCORE_EXAMPLES, rich_help_panel=RUN)(replay.rescore_command)
 app.command("recompute", hidden=True)(replay.recompute_command)
-app.command("robustness", epilog=robustness.EXAMPLES)(robustness.robustness_command)
-app.command("labels", epilog=labels.EXAMPLES)(labels.labels_command)
-app.command("subgroups", epilog=subgroups.EXAMPLES)(subgroups.subgroups_command)
-app.command("retrieval", epilog=text_answers.RETRIEVAL_EXAMPLES)(text_answers.retrieval_command)
-app.command("prompts", epilog=text_answers.PROMPTS_EXAMPLES)(text_answers.prompts_command)
-app.command("transfer", epilog=transfer.EXAMPLES)(transfer.transfer_command)
-app.command("ladder", epilog=ladder.EXAMPLES)(ladder.ladder_command)
-app.add_typer(leaderboard.app, name="leaderboard")
-app.add_typer(results.app, name="results")
-app.add_typer(tracking.app, name="tracking")
-app.add_typer(runs.app, name="runs")
+app.command("explain", epilog=explain.EXAMPLES, rich_help_panel=EXAMINE)(explain.explain_command)
+app.command("subgroups", epilog=subgroups.EXAMPLES, rich_help_panel=EXAMINE)(subgroups.subgroups_command)
+app.command("robustness", epilog=robustness.EXAMPLES, rich_help_panel=EXAMINE)(robustness.robustness_command)
+app.command("labels", epilog=labels.EXAMPLES, rich_help_panel=EXAMINE)(labels.labels_command)
+app.command("transfer", epilog=transfer.EXAMPLES, rich_help_panel=EXAMINE)(transfer.transfer_command)
+app.command("ladder", epilog=ladder.EXAMPLES, rich_help_panel=EXAMINE)(ladder.ladder_command)
+app.command("retrieval", epilog=text_answers.RETRIEVAL_EXAMPLES, rich_help_panel=EXAMINE)(
+    text_answers.retrieval_command
+)
+app.command("prompts", epilog=text_answers.PROMPTS_EXAMPLES, rich_help_panel=EXAMINE)(text_answers.prompts_command)
+app.command("cite", epilog=cite.EXAMPLES, rich_help_panel=EXTEND)(cite.cite_command)
+app.command("methods", epilog="Example:  bench methods --verbose", rich_help_panel=EXTEND)(listing.methods_command)
+app.command("tasks", epilog="Example:  bench tasks 'ptbxl-*'", rich_help_panel=EXTEND)(listing.tasks_command)
+app.command("init", epilog=setup.INIT_EXAMPLE, rich_help_panel=EXTEND)(setup.init_command)
+app.command("doctor", epilog=setup.DOCTOR_EXAMPLES, rich_help_panel=EXTEND)(setup.doctor_command)
+app.command("check", epilog=plugins.CHECK_EXAMPLES, rich_help_panel=EXTEND)(plugins.check_command)
+app.add_typer(sweep.app, name="sweep", rich_help_panel=RUN)
+app.add_typer(runs.app, name="runs", rich_help_panel=EXAMINE)
+app.add_typer(audit.app, name="audit", rich_help_panel=EXAMINE)
+app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel=SHARE)
+app.add_typer(results.app, name="results", rich_help_panel=SHARE)
+app.add_typer(tracking.app, name="tracking", rich_help_panel=SHARE)
+app.add_typer(data.app, name="data", rich_help_panel=DATA)
+app.add_typer(splits.app, name="splits", rich_help_panel=DATA)
+app.add_typer(weights.app, name="weights", rich_help_panel=DATA)
+app.add_typer(checkpoints.app, name="checkpoints", rich_help_panel=DATA)
+app.add_typer(text.app, name="text", rich_help_panel=DATA)
+app.add_typer(artifacts.app, name="artifacts", rich_help_panel=DATA)
+app.add_typer(plugins.new, name="new", rich_help_panel=EXTEND)
 
 
 def _version(wanted: bool) -> None:

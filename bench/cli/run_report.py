@@ -68,7 +68,7 @@ def show_results(reports: list[Any], source: Any, notes: bool, track: bool, boar
     workspace = source.workspace
     computed = sum(report.computed for report in reports)
     finished = sum(len(report.results) for report in reports) - computed
-    console.print(f"{counted(computed, 'cell')} computed, {finished:,} found finished.", highlight=False)
+    console.print(f"{counted(computed, 'cell')} computed, {finished:,} finished before.", highlight=False)
     console.print(f"results  {workspace.results}", highlight=False, soft_wrap=True)
     for line in mlflow_lines(workspace) if track else ():
         console.print(line, highlight=False, soft_wrap=True)

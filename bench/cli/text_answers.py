@@ -39,12 +39,12 @@ Tasks = Annotated[
     o.names_option("bench.tasks", "--task", "-t", metavar="NAMES", help="Tasks whose test records are used."),
 ]
 Seed = Annotated[
-    list[str] | None, typer.Option("--seed", metavar="NUMBERS", help="As of bench run. [default: as --replicates]")
+    list[str] | None, typer.Option("--seed", metavar="NUMBERS", help="As in bench run. [default: as --replicates]")
 ]
 Replicates = Annotated[
     int | None,
     typer.Option(
-        "--replicates", metavar="N", min=1, help="As of bench run. [default: 3 under the smoke profile, else 1]"
+        "--replicates", metavar="N", min=1, help="As in bench run. [default: 3 under the smoke profile, else 1]"
     ),
 ]
 Untrained = Annotated[

@@ -49,12 +49,12 @@ def transfer_command(
     mode: Annotated[list[str] | None, o.mode_option("NAMES")] = None,
     seed: Annotated[
         list[str] | None,
-        typer.Option("--seed", metavar="NUMBERS", help="As of bench run. [default: as --replicates]"),
+        typer.Option("--seed", metavar="NUMBERS", help="As in bench run. [default: as --replicates]"),
     ] = None,
     replicates: Annotated[
         int | None,
         typer.Option(
-            "--replicates", metavar="N", min=1, help="As of bench run. [default: 3 under the smoke profile, else 1]"
+            "--replicates", metavar="N", min=1, help="As in bench run. [default: 3 under the smoke profile, else 1]"
         ),
     ] = None,
     untrained: Annotated[

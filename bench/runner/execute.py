@@ -237,7 +237,7 @@ def _report_finished(
     for cell in finished:
         failures.forget(cell, source, profile, row)
     if len(finished) > LISTED_ONE_BY_ONE:
-        say(f"{counted(len(finished), 'cell')} found finished")
+        say(f"{counted(len(finished), 'cell')} finished before")
     elif on_result:
         for folder in finished.values():
             on_result(read_result(folder), False)

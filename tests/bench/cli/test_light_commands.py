@@ -93,4 +93,4 @@ def test_finished_cells_are_shown_before_anything_heavy_is_imported(bench, works
     same = "from bench.runner import key_memory; key_memory._process_state = lambda: 'the same'"
     ended, done = run_all(workspace, SHOWN, same)
     assert ended == [(line, "0", "[]") for line in SHOWN.split("\n") if line]
-    assert "0 cells computed, 1 found finished." in done.stdout
+    assert "0 cells computed, 1 finished before." in done.stdout

@@ -47,14 +47,14 @@ def test_a_run_ends_with_a_table_and_the_second_answers_from_finished_cells(benc
     assert "pretraining small on ptbxl" in first.err
     assert "data=simulated" in first.err
     assert "macro_auroc" in first.out
-    assert "1 cell computed, 0 found finished" in first.out
+    assert "1 cell computed, 0 finished before" in first.out
     assert "MLflow" not in first.out  # --no-track
     assert str(workspace.results) in first.out.replace("\n", "")
     second = bench(*SMALL)
-    assert "0 cells computed, 1 found finished" in second.out
+    assert "0 cells computed, 1 finished before" in second.out
     assert "pretraining" not in second.err
     old_words = bench(*SMALL, "--resume", "collect")
-    assert "0 cells computed, 1 found finished" in old_words.out
+    assert "0 cells computed, 1 finished before" in old_words.out
     assert "--resume collect is now --cached-only" in old_words.err
     again = bench(*SMALL, "--recompute", "--json")
     (result,) = json.loads(again.out)
@@ -322,4 +322,4 @@ def test_a_board_ends_with_one_table(bench, small, tmp_path):
     done = bench("run", "--board", str(path), "--replicates", "1", *QUICK)
     assert done.code == 0, done.err
     assert done.out.count("Results: simulated data") == 1
-    assert "2 cells computed, 0 found finished." in done.out
+    assert "2 cells computed, 0 finished before." in done.out

@@ -143,6 +143,12 @@ def test_names_complete():
     assert complete_modes("linear") == ["linear"]  # what repeats a released protocol is asked for by --protocol
 
 
+def test_help_groups_every_command(bench):
+    heads = [line.strip("╭─╮ ") for line in bench("--help").out.splitlines() if line.startswith("╭")]
+    assert heads[:3] == ["Options", "Run", "Examine results"]
+    assert "Commands" not in heads  # where a command without a group would be
+
+
 def test_help_is_light():
     code = (
         "import sys; from bench.cli.main import app; "

@@ -332,6 +332,23 @@ def pytest_sessionfinish(session):
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
+class NamedFailures:
+    """Names a failure when it happens: the whole run may take a quarter of an hour, and pytest names them at its end."""
+
+    def __init__(self, config):
+        self.config = config
+
+    def pytest_runtest_logreport(self, report):
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            terminal.write_line(f"\nFAILED {report.nodeid} ({report.when})")
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(NamedFailures(config))
+
+
 def pytest_terminal_summary(terminalreporter, config):
     if config.getoption("--budgets"):
         terminalreporter.section("processor time, s")

@@ -89,7 +89,9 @@ def test_a_module_is_run_and_has_a_row(workspace):
         bench.run(methods=mine, jobs=2, **options)
     with pytest.raises(ConfigError, match="2 errors:(?s:.*)nothing runs in mode knn(?s:.*)which workers cannot load"):
         bench.run(methods=mine, jobs=2, **(options | {"settings": {"knn.k": 3}}))
-    with pytest.raises(ConfigError, match="cannot answer scratch; it offers finetune, knn, linear"):
+    with pytest.raises(
+        ConfigError, match="cannot answer scratch; it offers attentive, finetune, knn, kshot, layer, linear, lora"
+    ):
         bench.run(methods=mine, **(options | {"modes": "scratch", "settings": None}))
 
 

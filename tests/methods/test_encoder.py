@@ -205,7 +205,10 @@ def test_from_the_command_line_to_a_row(exported, tmp_path):
     assert result.config["method"]["sha256"] == sha256
     assert result.title == f"{exported.stem}-{sha256[:6]} · ptbxl-super · linear · 100% · seed 0"
     assert [previewed.title for previewed in preview([options], source).cells] == [result.title]
-    with pytest.raises(BenchError, match="method encoder cannot answer zeroshot; it offers finetune, knn, linear"):
+    with pytest.raises(
+        BenchError,
+        match="method encoder cannot answer zeroshot; it offers attentive, finetune, knn, kshot, layer, linear, lora",
+    ):
         run(RunOptions(["encoder"], ["ptbxl-super"], ["zeroshot"], overrides=settings), source)
 
 

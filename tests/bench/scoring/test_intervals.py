@@ -179,8 +179,9 @@ def test_the_interval_of_macro_auroc_covers(patients, recordings, prevalence, ef
 @pytest.mark.parametrize("kind", ["multilabel", "multiclass", "survival", "regression"])
 def test_the_intervals_of_the_other_metrics_cover(kind):
     # macro AUPRC is not here: its estimator lies above the population's value, see bench.scoring.bootstrap.
+    # Those of an event within five years need validation records, and are compared with other implementations elsewhere.
     metrics = {"multilabel": ["macro_f1"], "multiclass": ["accuracy", "macro_f1"]}.get(
-        kind, list(kinds.load(kind).metrics)
+        kind, [name for name in kinds.load(kind).metrics if not name.endswith("_5y")]
     )
     names = {"multilabel": ["a", "b"], "survival": ["death"], "regression": ["a"]}.get(kind, list("abcd"))
     validation = (np.eye(2), np.full((2, 2), 0.8)) if kind == "multilabel" else None

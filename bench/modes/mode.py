@@ -88,4 +88,4 @@ class Mode:
 
     def run(self, cell: ModeInput) -> ModeOutput:
         """Train as the mode does; score the validation and test recordings of a cell."""
-        raise NotImplementedError(f"{type(self).__name__}.run")
+        raise TypeError(f"{self.name} does not train; these are the facts that its source states")

@@ -47,7 +47,7 @@ class TransferredTask(Task):
 
     def examples(self, records: pd.DataFrame) -> Examples:
         """A transferred task reads two datasets: :class:`bench.runner.transferred_data.TransferredData` joins them."""
-        raise NotImplementedError(f"{self.name} reads records of {' and '.join(self.datasets())}")
+        raise TypeError(f"{self.name} reads records of {' and '.join(self.datasets())}")
 
     @classmethod
     def targets_of(cls, tested: np.ndarray) -> np.ndarray:

@@ -130,7 +130,8 @@ def read_dicom_zip(path: Path) -> np.ndarray:
             slices.sort(key=lambda frames: (frames[0][1], frames[0][2]))
             frames = sorted(slices[len(slices) // 2])
             images = [_dicom(pydicom, archive, member, path, pixels=True) for _, _, member in frames]
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    # zipfile raises RuntimeError where a member is encrypted, or compressed in a way that it lacks
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:
         raise DataError(f"{path} cannot be read as a zip of DICOM files: {error}. {HINT}") from error
     shapes = {image.shape for image in images if image is not None}
     if len(shapes) != 1:
@@ -156,13 +157,12 @@ def _members(archive: zipfile.ZipFile, path: Path) -> list[str]:
 
 def _dicom(pydicom: Any, archive: zipfile.ZipFile, member: str, path: Path, pixels: bool) -> Any:
     """A header, or the pixels, of one member; None for a header without an image."""
+    content = io.BytesIO(archive.read(member))
     try:
-        dataset = pydicom.dcmread(io.BytesIO(archive.read(member)), stop_before_pixels=not pixels)
+        dataset = pydicom.dcmread(content, stop_before_pixels=not pixels)
         if pixels:
             return np.asarray(dataset.pixel_array, np.float32)
         return dataset if getattr(dataset, "Rows", 0) else None
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError):
-        raise
     except Exception as error:  # pydicom raises whatever its parsers stumble on
         raise DataError(f"{path}: the member {member} is no readable DICOM image: {error}. {HINT}") from error
 

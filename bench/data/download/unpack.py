@@ -70,7 +70,8 @@ def unpack(archive: Path, aside: Path, received: Callable[[int], None] = lambda 
                 paths[member.name].parent.mkdir(parents=True, exist_ok=True)
                 os.replace(partial, paths[member.name])
                 written += 1
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, struct.error) as error:
+    # zipfile raises RuntimeError where a member is encrypted, or compressed in a way that it lacks
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError, struct.error) as error:
         raise DataError(
             f"{archive} cannot be unpacked ({error}). Delete it and run the command again, or unpack it with another program."
         ) from error

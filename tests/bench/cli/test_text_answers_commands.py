@@ -48,7 +48,7 @@ def test_prompts_of_twenty_wordings(bench, workspace, small):
     assert rows["all"].mean == pytest.approx(by_wording.mean(), abs=1e-12)
     column = paired.names.index("MI")
     assert rows["MI"].values.min() == pytest.approx(by_wording[:, column].min(), abs=1e-12)
-    assert rows["all"].as_run == pytest.approx(result.score["metrics"]["macro_auroc"]["value"], abs=1e-6)
+    assert rows["all"].as_run == pytest.approx(result.score["metrics"]["macro_auroc"]["value"], rel=1e-4)
     assert rows["all"].interval.low < rows["all"].mean < rows["all"].interval.high
     assert rows["MI"].worst_words in registry.load(registry.TASKS, "ptbxl-super").wordings["MI"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli import finished_cells as cells
 from bench.cli import options as o
-from bench.errors import ConfigError
 
 if TYPE_CHECKING:
     from bench.leaderboard.label_quality import LabelTable
@@ -20,12 +20,8 @@ EXAMPLES = o.examples(
 
 
 def labels_command(
-    task: Annotated[
-        list[str] | None, o.names_option("bench.tasks", "--task", "-t", metavar="NAMES", help="Only these tasks.")
-    ] = None,
-    method: Annotated[
-        list[str] | None, o.names_option("bench.methods", "--method", "-m", metavar="NAMES", help="Only these methods.")
-    ] = None,
+    task: cells.Tasks = None,
+    method: cells.Methods = None,
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -35,10 +31,8 @@ def labels_command(
             "and classes that it lacks keep their labels.",
         ),
     ] = None,
-    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table or csv.")] = "table",
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to write the CSV. [default: standard output]")
-    ] = None,
+    format_: cells.Format = "table",
+    out: cells.Out = None,
     data_root: o.DataRoot = None,
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
@@ -47,34 +41,16 @@ def labels_command(
 
     Nothing is trained. Tasks such as ptbxl-super@validated train and test on these labels."""
     from bench import registry
-    from bench.cells.result import read_results
     from bench.leaderboard.label_quality import label_tables, table_csv
 
-    o.choice(format_, "--format", ("table", "csv"))
-    if out is not None and format_ == "table":
-        raise ConfigError("--out FILE needs --format csv; the table goes to the terminal.")
+    cells.check_format(format_, out)
     source = o.data_source(data_root, workspace, simulated_records, "error")
     tasks = registry.match(registry.TASKS, o.split_commas(task))
     methods = registry.match(registry.METHODS, o.split_commas(method))
-    results = [
-        result
-        for result in read_results(source.workspace.results)
-        if result.data == source.kind
-        and (not tasks or result.cell.task in tasks)
-        and (not methods or result.cell.method in methods)
-    ]
-    if not results:
-        raise ConfigError(
-            f"no finished cell on {source.kind} data in {source.workspace.results}{' fits' if tasks or methods else ''}. bench "
-            f"runs lists them; results on real data need --data-root."
-        )
+    results = cells.finished_here(source, tasks, methods)
     tables = label_tables(results, source, labels)
     if format_ == "csv":
-        text = table_csv(tables)
-        if out is None:
-            return typer.echo(text, nl=False)
-        out.write_text(text, encoding="utf-8")
-        return typer.echo(f"written: {out}")
+        return cells.write_csv(table_csv(tables), out)
     for table in tables:
         _show(table)
     return typer.echo(

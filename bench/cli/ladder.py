@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli import finished_cells as cells
 from bench.cli import options as o
 from bench.errors import ConfigError
 
@@ -20,12 +21,8 @@ EXAMPLES = o.examples(
 
 
 def ladder_command(
-    task: Annotated[
-        list[str] | None, o.names_option("bench.tasks", "--task", "-t", metavar="NAMES", help="Only these tasks.")
-    ] = None,
-    method: Annotated[
-        list[str] | None, o.names_option("bench.methods", "--method", "-m", metavar="NAMES", help="Only these methods.")
-    ] = None,
+    task: cells.Tasks = None,
+    method: cells.Methods = None,
     format_: Annotated[
         str,
         typer.Option("--format", metavar="FORMAT", help="table, csv or plot. csv has every point with its interval."),
@@ -42,33 +39,21 @@ def ladder_command(
 
     Nothing is trained: stored predictions are scored. Run the mode scratch too for the labels needed."""
     from bench import registry
-    from bench.cells.result import read_results
     from bench.leaderboard.curves import curve_tables, table_csv
     from bench.storage.workspace import Workspace
 
-    o.choice(format_, "--format", ("table", "csv", "plot"))
-    if out is not None and format_ == "table":
-        raise ConfigError("--out FILE needs --format csv or --format plot; the table goes to the terminal.")
+    cells.check_format(format_, out, plot=True)
     space = Workspace.at(workspace)
     tasks = registry.match(registry.TASKS, o.split_commas(task))
     methods = registry.match(registry.METHODS, o.split_commas(method))
-    results = [
-        result
-        for result in read_results(space.results)
-        if (not tasks or result.cell.task in tasks) and (not methods or result.cell.method in methods)
-    ]
-    tables = curve_tables(results)
+    tables = curve_tables(cells.finished(space.results, tasks, methods))
     if not tables:
         raise ConfigError(
             f"no curves in {space.results}{' for these names' if tasks or methods else ''}. Make them with: bench run --method "
             f"NAMES --task NAMES --mode layer,kshot,scratch"
         )
     if format_ == "csv":
-        text = table_csv(tables)
-        if out is None:
-            return typer.echo(text, nl=False)
-        out.write_text(text, encoding="utf-8")
-        return typer.echo(f"written: {out}")
+        return cells.write_csv(table_csv(tables), out)
     if format_ == "plot":
         from bench.leaderboard.curves_plot import draw_curves
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli import finished_cells as cells
 from bench.cli import options as o
 from bench.errors import ConfigError
 from bench.progress import counted
@@ -67,18 +68,15 @@ def robustness_command(
 ) -> None:
     """Show how finished cells do on corrupted recordings (bench run --corrupt): encoders and heads are those of clean ones."""
     from bench import registry
-    from bench.cells.result import read_results
     from bench.leaderboard.corrupted import corrupted_tables, kept_scores, table_csv
     from bench.storage.workspace import Workspace
 
     if corruptions_:
         return _list()
-    o.choice(format_, "--format", ("table", "csv", "plot"))
-    if out is not None and format_ == "table":
-        raise ConfigError("--out FILE needs --format csv or --format plot; the table goes to the terminal.")
+    cells.check_format(format_, out, plot=True)
     space = Workspace.at(workspace)
     wanted = registry.match(registry.TASKS, o.split_commas(task))
-    results = [result for result in read_results(space.results) if not wanted or result.cell.task in wanted]
+    results = cells.finished(space.results, wanted)
     scored = [scores for result in results if (scores := kept_scores(space.corrupted, result)) is not None]
     if not scored:
         raise ConfigError(
@@ -89,15 +87,11 @@ def robustness_command(
     if format_ == "table":
         return show_tables(tables)
     if format_ == "csv":
-        text = table_csv(tables)
-        if out is None:
-            return typer.echo(text, nl=False)
-        out.write_text(text, encoding="utf-8")
-    else:
-        from bench.leaderboard.corrupted_plot import draw_corrupted
+        return cells.write_csv(table_csv(tables), out)
+    from bench.leaderboard.corrupted_plot import draw_corrupted
 
-        out = out or Path("corrupted.svg")
-        draw_corrupted(tables).savefig(out, dpi=150)
+    out = out or Path("corrupted.svg")
+    draw_corrupted(tables).savefig(out, dpi=150)
     return typer.echo(f"written: {out}")
 
 

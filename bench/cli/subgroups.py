@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli import finished_cells as cells
 from bench.cli import options as o
-from bench.errors import ConfigError
 from bench.progress import counted
 
 if TYPE_CHECKING:
@@ -21,12 +20,8 @@ EXAMPLES = o.examples(
 
 
 def subgroups_command(
-    task: Annotated[
-        list[str] | None, o.names_option("bench.tasks", "--task", "-t", metavar="NAMES", help="Only these tasks.")
-    ] = None,
-    method: Annotated[
-        list[str] | None, o.names_option("bench.methods", "--method", "-m", metavar="NAMES", help="Only these methods.")
-    ] = None,
+    task: cells.Tasks = None,
+    method: cells.Methods = None,
     by: Annotated[
         list[str] | None,
         typer.Option(
@@ -46,10 +41,8 @@ def subgroups_command(
             "Groups without such a class are listed and not scored.",
         ),
     ] = 10,
-    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table or csv.")] = "table",
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to write the CSV. [default: standard output]")
-    ] = None,
+    format_: cells.Format = "table",
+    out: cells.Out = None,
     data_root: o.DataRoot = None,
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
@@ -58,35 +51,17 @@ def subgroups_command(
 
     Nothing is trained: the stored predictions are scored group by group."""
     from bench import registry
-    from bench.cells.result import read_results
     from bench.leaderboard.subgroups import subgroup_tables, table_csv
 
-    o.choice(format_, "--format", ("table", "csv"))
-    if out is not None and format_ == "table":
-        raise ConfigError("--out FILE needs --format csv; the table goes to the terminal.")
+    cells.check_format(format_, out)
     source = o.data_source(data_root, workspace, simulated_records, "error")
 
     tasks = registry.match(registry.TASKS, o.split_commas(task))
     methods = registry.match(registry.METHODS, o.split_commas(method))
-    results = [
-        result
-        for result in read_results(source.workspace.results)
-        if result.data == source.kind
-        and (not tasks or result.cell.task in tasks)
-        and (not methods or result.cell.method in methods)
-    ]
-    if not results:
-        raise ConfigError(
-            f"no finished cell on {source.kind} data in {source.workspace.results}{' fits' if tasks or methods else ''}. bench "
-            f"runs lists them; results on real data need --data-root."
-        )
+    results = cells.finished_here(source, tasks, methods)
     tables = subgroup_tables(results, source.store, o.split_commas(by), min_positives)
     if format_ == "csv":
-        text = table_csv(tables)
-        if out is None:
-            return typer.echo(text, nl=False)
-        out.write_text(text, encoding="utf-8")
-        return typer.echo(f"written: {out}")
+        return cells.write_csv(table_csv(tables), out)
     for table in tables:
         _show(table, min_positives)
     return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli import finished_cells as cells
 from bench.cli import options as o
 from bench.errors import ConfigError
 
@@ -50,10 +51,6 @@ Replicates = Annotated[
 Untrained = Annotated[
     bool, typer.Option("--untrained", help="Also ask each method without its pretraining: what chance gives.")
 ]
-Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="table or csv.")]
-Out = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE", help="Where to write the CSV. [default: standard output]")
-]
 
 
 def retrieval_command(
@@ -73,8 +70,8 @@ def retrieval_command(
     set_: o.SetOption = None,
     corpus: o.CorpusOption = None,
     checkpoint: o.CheckpointOption = None,
-    format_: Format = "table",
-    out: Out = None,
+    format_: cells.Format = "table",
+    out: cells.Out = None,
     no_track: o.NoTrack = False,
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
@@ -105,8 +102,8 @@ def prompts_command(
     set_: o.SetOption = None,
     corpus: o.CorpusOption = None,
     checkpoint: o.CheckpointOption = None,
-    format_: Format = "table",
-    out: Out = None,
+    format_: cells.Format = "table",
+    out: cells.Out = None,
     no_track: o.NoTrack = False,
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
@@ -147,26 +144,17 @@ def _results(
 ) -> list[Any]:
     """Ask the methods, if there are any, and return the results of all chosen cells."""
     from bench import modes, registry
-    from bench.cells.result import read_results
 
-    o.choice(format_, "--format", ("table", "csv"))
-    if out is not None and format_ == "table":
-        raise ConfigError("--out FILE needs --format csv; the table goes to the terminal.")
+    cells.check_format(format_, out)
     tasks, methods = o.split_commas(task), o.split_commas(method)
     asked = [name for name in modes.names() if modes.facts(name).names_classes]
     if methods:
         if not tasks:
             raise ConfigError("--method asks about the test records of a task: add --task, such as --task ptbxl-super.")
         _ask(methods, tasks, asked, settings, source, answer)
-    wanted = set(registry.match(registry.TASKS, tasks)), set(registry.match(registry.METHODS, methods))
-    return [
-        result
-        for result in read_results(source.workspace.results)
-        if result.data == source.kind
-        and result.cell.mode in asked
-        and (not tasks or result.cell.task in wanted[0])
-        and (not methods or result.cell.method in wanted[1])
-    ]
+    wanted = registry.match(registry.TASKS, tasks), registry.match(registry.METHODS, methods)
+    results = cells.finished(source.workspace.results, *wanted, source.kind)
+    return [result for result in results if result.cell.mode in asked]
 
 
 def _ask(
@@ -206,11 +194,8 @@ def _write(
     if format_ == "table":
         for table in tables:
             show(table)
-    elif out is None:
-        typer.echo(csv(tables), nl=False)
     else:
-        out.write_text(csv(tables), encoding="utf-8")
-        typer.echo(f"written: {out}")
+        cells.write_csv(csv(tables), out)
 
 
 def _table(title: str, heads: list[str]) -> Any:

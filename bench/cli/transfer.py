@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench.cli import finished_cells as cells
 from bench.cli import options as o
 from bench.errors import ConfigError
 
@@ -65,10 +65,8 @@ def transfer_command(
     set_: o.SetOption = None,
     corpus: o.CorpusOption = None,
     checkpoint: o.CheckpointOption = None,
-    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table or csv.")] = "table",
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Where to write the CSV. [default: standard output]")
-    ] = None,
+    format_: cells.Format = "table",
+    out: cells.Out = None,
     no_track: o.NoTrack = False,
     simulated_records: o.SimulatedRecords = None,
     workspace: o.WorkspaceOption = None,
@@ -78,13 +76,9 @@ def transfer_command(
     A transferred cell is a cell of the task TRAIN-to-TEST, such as ptbxl-super-to-csn, which bench run, replay and rescore
     take too. Finished cells are not run again."""
     from bench import registry
-    from bench.cells.result import read_results
     from bench.leaderboard.transfer import table_csv, transfer_tables
-    from bench.progress import say
 
-    o.choice(format_, "--format", ("table", "csv"))
-    if out is not None and format_ == "table":
-        raise ConfigError("--out FILE needs --format csv; the table goes to the terminal.")
+    cells.check_format(format_, out)
     trains, tests = (registry.match(registry.TASKS, o.split_commas(names)) for names in (train, test))
     methods = registry.match(registry.METHODS, o.split_commas(method))
     source = o.data_source(data_root, workspace, simulated_records)
@@ -112,11 +106,7 @@ def transfer_command(
         failed = _run(with_default_replicates(options, profile_of(options, source)), source)
     else:
         failed = False
-    results = [
-        result
-        for result in read_results(source.workspace.results)
-        if result.data == source.kind and (not methods or result.cell.method in methods)
-    ]
+    results = cells.finished(source.workspace.results, (), methods, source.kind)
     tables = [chosen for table in transfer_tables(results) if (chosen := _chosen(table, trains, tests))]
     if not tables:
         raise ConfigError(
@@ -127,11 +117,8 @@ def transfer_command(
     if format_ == "table":
         for table in tables:
             _show(table)
-    elif out is None:
-        typer.echo(table_csv(tables), nl=False)
     else:
-        out.write_text(table_csv(tables), encoding="utf-8")
-        say(f"written: {out}")
+        cells.write_csv(table_csv(tables), out)
     if failed:
         raise typer.Exit(1)
 

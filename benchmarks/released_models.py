@@ -1,14 +1,14 @@
 """Every released model from the authors' file to a board, with weights from a closed form: time, memory, no damage.
 
-    python benchmarks/released_models.py [--methods "clef-small; ecgfounder"] [--data-root PTBXL_ROOT]
+    python benchmarks/released_models.py [--methods "clef-small; ecgfounder"] [--modes linear,knn] [--data-root PTBXL_ROOT]
 
 Each model gets a file in its authors' layout (``tests/golden/released_files.py``), which ``bench weights import`` takes; then
-``bench run`` encodes all recordings, trains a linear head for two epochs and asks the nearest neighbours, and a board shows
-both. Without ``--data-root``, a folder in PTB-XL's layout, the recordings are 120 simulated ones; ``--recordings 400`` takes
-that many of the folder's, at equal distances, where a large network would take hours for all. Models run one after the
-other, the smallest first. Seconds are those of whole commands. ``GiB`` is the largest resident memory of one process of a
-command, mapped files included. The weights are random: the macro AUROCs show that the path works, and say nothing about the
-models.
+``bench run`` runs the modes (unless others are named: a linear head of two epochs, and the nearest neighbours), and a board
+shows each. ``attentive`` and ``lora`` train for ``--epochs`` at one rate, eight recordings in a step. Without
+``--data-root``, a folder in PTB-XL's layout, the recordings are 120 simulated ones; ``--recordings 400`` takes that many of
+the folder's, at equal distances, where a large network would take hours for all. Models run one after the other, the
+smallest first. Seconds are those of whole commands. ``GiB`` is the largest resident memory of one process of a command,
+mapped files included. The weights are random: the macro AUROCs show that the path works, and say nothing about the models.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TASK, MODES = "ptbxl-super", ("linear", "knn")
+TASK = "ptbxl-super"
+RATE = ("lrs=[1e-3]", "batch_size=8")
+SETTINGS = {"linear": (), "attentive": RATE, "lora": RATE}
+"""Modes that train -> their settings besides the epochs."""
 LIMIT = 3.0
 """GiB that no model may exceed."""
 BOARD = """title: Released models with random weights
 metric: macro_auroc
 columns:
-  - {{label: linear, task: {task}, mode: linear}}
-  - {{label: knn, task: {task}, mode: knn}}
+{columns}
 rows:
   - {{label: {method}, method: {method}, config: {config}}}
 """
@@ -108,7 +110,7 @@ def parameters(layout) -> float:
     return sum(math.prod(shape) for shape in layout.shapes().values()) / 1e6
 
 
-def line(case: str, layout, data: list[str], epochs: int, workspace: Path) -> str:
+def line(case: str, layout, modes: list[str], data: list[str], epochs: int, workspace: Path) -> str:
     """The line of the table for one model.
 
     Raises:
@@ -120,27 +122,19 @@ def line(case: str, layout, data: list[str], epochs: int, workspace: Path) -> st
         written = layout.write(Path(folder))
         own = (*settings, "--accept-licence")  # of weights that were made here
         imported = bench("weights", "import", method, str(written), *own, workspace=workspace, log=log)
-    cells = (
-        "--method",
-        method,
-        "--task",
-        TASK,
-        "--mode",
-        ",".join(MODES),
-        "--set",
-        f"linear.epochs={epochs}",
-        "--replicates",
-        "1",
-    )
-    ran = bench("run", *cells, *settings, *data, "--json", workspace=workspace, log=log)
+    trained = {mode: (f"epochs={epochs}", *SETTINGS[mode]) for mode in modes if mode in SETTINGS}
+    own_settings = [part for mode in trained for field in trained[mode] for part in ("--set", f"{mode}.{field}")]
+    cells = ("--method", method, "--task", TASK, "--mode", ",".join(modes), "--replicates", "1")
+    ran = bench("run", *cells, *own_settings, *settings, *data, "--json", workspace=workspace, log=log)
     results = {
         cell["cell"]["mode"]: cell["score"]["metrics"]["macro_auroc"]["value"] for cell in json.loads(ran.output)
     }
-    board.write_text(BOARD.format(task=TASK, method=method, config=json.dumps(layout.settings)))
+    columns = "\n".join(f"  - {{label: {mode}, task: {TASK}, mode: {mode}}}" for mode in modes)
+    board.write_text(BOARD.format(columns=columns, method=method, config=json.dumps(layout.settings)))
     shown = bench("leaderboard", "render", str(board), "--format", "markdown", workspace=workspace, log=log)
     table = (workspace / "boards" / "board.md").read_text()
     results = {mode: math.nan if value is None else value for mode, value in results.items()}  # of few recordings
-    missing = [mode for mode in MODES if f"| {results[mode]:.3f}" not in table and not math.isnan(results[mode])]
+    missing = [mode for mode in modes if f"| {results[mode]:.3f}" not in table and not math.isnan(results[mode])]
     for part in ("weights", "checkpoints", "features"):
         shutil.rmtree(workspace / part, ignore_errors=True)
     gib = max(done.gib for done in (imported, ran, shown))
@@ -148,7 +142,7 @@ def line(case: str, layout, data: list[str], epochs: int, workspace: Path) -> st
     marks += [f"over {LIMIT:g} GiB"] if gib > LIMIT else []
     return (
         f"{case:24} {parameters(layout):8.1f} {imported.seconds:8.1f} {ran.seconds:8.1f} {imported.gib:6.2f} {ran.gib:6.2f} "
-        f"{results['linear']:7.3f} {results['knn']:7.3f}  {'; '.join(marks)}"
+        f"{' '.join(f'{results[mode]:9.3f}' for mode in modes)}  {'; '.join(marks)}"
     ).rstrip()
 
 
@@ -159,8 +153,10 @@ def main() -> int:
         "--data-root", type=Path, help="a folder in PTB-XL's layout (default: 120 simulated recordings)"
     )
     parser.add_argument("--recordings", type=int, help="how many of --data-root (default: all)")
-    parser.add_argument("--epochs", type=int, default=2, help="of the linear head")
+    parser.add_argument("--modes", default="linear,knn", help="modes, separated by commas (default: linear,knn)")
+    parser.add_argument("--epochs", type=int, default=2, help="of modes that train")
     arguments = parser.parse_args()
+    modes = [mode.strip() for mode in arguments.modes.split(",") if mode.strip()]
     layouts = released_layouts()
     chosen = [case.strip() for case in arguments.methods.split(";") if case.strip()] or list(layouts)
     if unknown := [case for case in chosen if case not in layouts]:
@@ -176,11 +172,12 @@ def main() -> int:
         log = workspace / "log.txt"
         prepared = bench("data", "prepare", "ptbxl", *data, workspace=workspace, log=log)
         print(f"recordings prepared: {prepared.seconds:.0f} s, {prepared.gib:.2f} GiB", flush=True)
-        print(f"{'':24} {'million':>8} {'seconds':>8} {'seconds':>8} {'GiB':>6} {'GiB':>6} {'AUROC':>7} {'AUROC':>7}")
-        print(f"{'model':24} {'weights':>8} {'import':>8} {'run':>8} {'import':>6} {'run':>6} {'linear':>7} {'knn':>7}")
+        names = " ".join(f"{mode:>9}" for mode in modes)
+        print(f"{'':24} {'million':>8} {'seconds':>8} {'seconds':>8} {'GiB':>6} {'GiB':>6} {'AUROC of each mode':>9}")
+        print(f"{'model':24} {'weights':>8} {'import':>8} {'run':>8} {'import':>6} {'run':>6} {names}")
         for case in sorted(chosen, key=lambda case: parameters(layouts[case])):
             try:
-                text = line(case, layouts[case], data, arguments.epochs, workspace)
+                text = line(case, layouts[case], modes, data, arguments.epochs, workspace)
             except CommandFailed as error:
                 text = f"{case:24} FAILED: {error}"
             failures += "FAILED" in text or "not on the board" in text or "over" in text

@@ -101,6 +101,8 @@ def _show(table: CurveTable) -> None:
             "columns: positives per class. labels to match scratch: positives per class at which the probe reaches the same method "
             "trained from scratch on all labels, with the 95 % interval over patients and replicates."
         )
+        for name, reference in table.chosen.items():
+            words += f"\nscratch of {name}: {reference}, of several the best on validation data."
     console().print(shown)
     typer.echo(words)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bench import kinds, modes
@@ -52,6 +52,7 @@ class CurveTable:
     Attributes:
         axis: ``shots`` or ``depth`` (the number of a layer).
         scratch: method -> value and interval of its training from scratch on all labels.
+        chosen: method -> which training from scratch that is, where there are several.
     """
 
     title: str
@@ -60,6 +61,7 @@ class CurveTable:
     axis: str
     curves: list[Curve]
     scratch: dict[str, tuple[float, Interval]]
+    chosen: dict[str, str] = field(default_factory=dict)
 
     @property
     def axis_words(self) -> str:
@@ -79,7 +81,9 @@ def curve_tables(results: Iterable[Result]) -> list[CurveTable]:
         and not modes.facts(result.cell.mode).uses_checkpoint
         and result.cell.fraction == 1
     ]
-    scratch = {(_place(group), group.results[0].method_name): group for group in cell_groups(trained)}
+    scratch: dict[Any, list[CellGroup]] = {}
+    for group in cell_groups(trained):
+        scratch.setdefault((_place(group), group.results[0].method_name), []).append(group)
     tables: dict[tuple[str, str], list[CellGroup]] = {}
     for group in groups:
         tables.setdefault((group.title, group.split), []).append(group)
@@ -99,18 +103,34 @@ def _place(group: CellGroup) -> tuple[Any, ...]:
     return first.cell.task, group.split, first.cell.leads, first.profile, first.data
 
 
-def _table(title: str, groups: Sequence[CellGroup], scratch: Mapping[Any, CellGroup]) -> CurveTable:
+def _reference(group: CellGroup, trained: Sequence[CellGroup]) -> CellGroup | None:
+    """The training from scratch of a curve's method: with the curve's settings of the method if there is one, and of several
+    (such as learning rates) the one with the highest validation value."""
+    network = group.results[0].config.get("method")
+    same = [each for each in trained if each.results[0].config.get("method") == network] or trained
+
+    def validation(each: CellGroup) -> float:
+        values = [result.selection.get("value") for result in each.results]
+        return sum(-math.inf if value is None else value for value in values) / len(values)
+
+    return max(same, key=validation, default=None)
+
+
+def _table(title: str, groups: Sequence[CellGroup], scratch: Mapping[Any, Sequence[CellGroup]]) -> CurveTable:
     first = groups[0].results[0]
     axis = axis_of(first)
     assert axis is not None, "the groups have curves"
-    curves, references = [], {}
+    curves, references, chosen = [], {}, {}
     for group in groups:
-        reference = scratch.get((_place(group), group.results[0].method_name)) if axis == "shots" else None
+        trained = scratch.get((_place(group), group.results[0].method_name), ()) if axis == "shots" else ()
+        reference = _reference(group, trained)
         curves.append(curve_of(group.method, group.results, reference.results if reference else ()))
         if reference:
             references[group.method] = mean_of(reference.results)
+            if len(trained) > 1:
+                chosen[group.method] = reference.method
     curves.sort(key=lambda curve: -max(value for value, _ in curve.points.values()))
-    return CurveTable(title, first.cell.task, _metric(first), axis, curves, references)
+    return CurveTable(title, first.cell.task, _metric(first), axis, curves, references, chosen)
 
 
 def _metric(result: Result) -> str:

@@ -64,7 +64,8 @@ def label_tables(results: Iterable[Result], source: DataSource, cleaned: Path | 
     import numpy as np
 
     results = list(results)
-    tables = []
+    tables: list[LabelTable] = []
+    variants: dict[str, list[OtherLabels]] = {}
     for group in cell_groups(results):
         first = group.results[0]
         task: Task = registry.load(registry.TASKS, first.cell.task)()
@@ -81,7 +82,9 @@ def label_tables(results: Iterable[Result], source: DataSource, cleaned: Path | 
         labels = {}
         if cleaned is not None:
             labels[cleaned.name] = read_cleaned(cleaned, scored.records, scored.names, scored.targets)
-        labels |= _variants(task, source, scored.records)
+        if task.name not in variants:
+            variants[task.name] = other_labels(task, source)
+        labels |= {other.name: other.of(scored.records) for other in variants[task.name]}
         if not labels:
             continue
         metric = next(iter(first.score["metrics"]))
@@ -104,16 +107,36 @@ def label_tables(results: Iterable[Result], source: DataSource, cleaned: Path | 
     return tables
 
 
-def _variants(task: Task, source: DataSource, record_ids: np.ndarray) -> dict[str, np.ndarray]:
-    """Name -> labels [record, class] of the test records by each variant, NaN where it has none; without variants that plant
-    errors."""
-    import numpy as np
+@dataclass(frozen=True)
+class OtherLabels:
+    """The labels of a task's variant.
 
+    Attributes:
+        position: record id -> row of the labels.
+        labels: [record, class].
+    """
+
+    name: str
+    position: dict[str, int]
+    labels: np.ndarray
+
+    def of(self, record_ids: np.ndarray) -> np.ndarray:
+        """Labels [record, class] of these records, NaN where there are none."""
+        import numpy as np
+
+        rows = np.array([self.position.get(str(record), -1) for record in record_ids])
+        labels = self.labels[rows]
+        labels[rows < 0] = np.nan
+        return labels
+
+
+def other_labels(task: Task, source: DataSource) -> list[OtherLabels]:
+    """The labels of all records by each variant of a task; without variants that plant errors."""
     names = variants_of(task.name)
     if not names:
-        return {}
+        return []
     store = source.store(task.dataset)
-    labels = {}
+    labels = []
     for name in names:
         variant: Task = registry.load(registry.TASKS, name)()
         if list(variant.classes) != list(task.classes) or variant.dataset != task.dataset:
@@ -125,11 +148,8 @@ def _variants(task: Task, source: DataSource, record_ids: np.ndarray) -> dict[st
             continue
         if examples.truth is not None:
             continue
-        position = {record: row for row, record in enumerate(examples.record_ids)}
-        rows = np.array([position.get(str(record), -1) for record in record_ids])
-        targets = examples.targets.astype(float)[rows]
-        targets[rows < 0] = np.nan
-        labels[name] = targets
+        position = {str(record): row for row, record in enumerate(examples.record_ids)}
+        labels.append(OtherLabels(name, position, examples.targets.astype(float)))
     return labels
 
 

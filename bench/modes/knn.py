@@ -118,6 +118,7 @@ class KNN(Mode):
     name = "knn"
     needs_one_of = ("encode",)
     reads_features = True
+    chooses = "the number of neighbours"
     Config = Config
     run = staticmethod(run)
 

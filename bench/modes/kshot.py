@@ -74,6 +74,7 @@ class KShot(Mode):
     needs_one_of = ("encode",)
     offered_with = "linear"
     reads_features = True
+    chooses = "the penalty"
     counts_positives = True
     Config = Config
     run = staticmethod(run)

@@ -99,6 +99,7 @@ class Layer(Mode):
     needs_one_of = ("encode",)
     offered_with = "finetune"
     reads_features = True
+    chooses = "the penalty"
     Config = Config
     run = staticmethod(run)
     representation = staticmethod(layers_of)

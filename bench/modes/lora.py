@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from bench.method.search_space import Categorical, LogUniform, Spaces
 from bench.modes.mode import Mode
 from bench.modes.mode_io import ModeInput, ModeOutput
 from bench.modes.rate_search import RateSearchConfig, train_each_rate
@@ -21,6 +22,11 @@ from bench.training.objective import objective_for
 
 class Config(RateSearchConfig):
     """Low-rank additions to a frozen encoder, and a head."""
+
+    space: ClassVar[Spaces] = {
+        "rank": Categorical(choices=(1, 2, 4, 8, 16, 64)),
+        "weight_decay": LogUniform(low=1e-4, high=1.0),
+    }
 
     rank: int = Field(8, ge=1, description="of the added matrices; LoRA's tables have 1 to 64")
     alpha: float = Field(16.0, gt=0, description="the addition is multiplied by alpha / rank; peft's examples have 16")

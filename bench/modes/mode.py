@@ -39,6 +39,8 @@ class Mode:
     """Whether it scores only tasks whose kind has several classes at once, which are called multilabel."""
     counts_positives: ClassVar[bool] = False
     """Whether it scores only tasks with classes, whose positive recordings can be counted."""
+    chooses: ClassVar[str] = ""
+    """What it chooses on validation data in each run, so that a sweep has nothing to vary."""
     gives_head: ClassVar[bool] = False
     """Whether it returns the trained head, through which ``bench explain`` follows a score back to the recording."""
     released_protocol: ClassVar[str | None] = None

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from bench.errors import BenchError
+from bench.method.search_space import LogUniform, Spaces
 from bench.modes.mode_io import ModeInput
 from bench.seeding import seed_global
 from bench.splitting.stratify import spread_evenly
@@ -25,6 +26,7 @@ class RateSearchConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     smoke: ClassVar[dict[str, Any]] = {"epochs": 5, "lrs": (1e-3,)}
+    space: ClassVar[Spaces] = {"weight_decay": LogUniform(low=1e-4, high=1.0)}
 
     lrs: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (1e-4, 1e-3, 1e-2), min_length=1, description="peak rates of AdamW, each tried; the papers search such a grid"

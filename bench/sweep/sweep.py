@@ -199,6 +199,11 @@ def spaces_of(options: SweepOptions, method: type[Method], mode: str) -> Spaces:
     if method.implements("fit") and mode not in method.spaces:
         declared = {}  # a mode's rates are not those of a method that trains by itself
     spaces = stated or declared
+    if not spaces and (chosen := modes.facts(mode).chooses):
+        raise ConfigError(
+            f"{mode} chooses {chosen} on validation data in each run, so that it has no search space. Use bench run, or vary "
+            f"a setting of {method.name}: --vary FIELD=log:1e-5..1e-1 or --space FILE."
+        )
     if not spaces:
         raise ConfigError(
             f"{method.name} has no search space for {mode}; name the fields: --vary FIELD=log:1e-5..1e-1 or --space "

@@ -46,6 +46,23 @@ def test_curves_are_those_of_the_results_that_have_them(two_seeds):
     assert [trace["x"] for trace in chart["data"]] == [[1, 2]]
 
 
+def test_of_several_trainings_from_scratch_the_best_on_validation_data_is_the_reference(scored_result, tmp_path):
+    def run(mode, noise, value=None, **settings):
+        config = {"method": {"width": 16}, mode: settings}
+        result = scored_result(tmp_path, "random-vit", 1.0 + noise, noise=noise, mode=mode, config=config)
+        if mode == "scratch":
+            return write_result(tmp_path, replace(result, selection={"value": value}), result.predictions())
+        history = [{"shots": shots, "records": 5 * shots} for shots in (1, 8)]
+        curve = np.random.default_rng(noise).random((2, 200, 5))
+        return write_result(tmp_path, result, result.predictions(), history, curve)
+
+    best, other = run("scratch", 1, 0.8, lr=0.01), run("scratch", 2, 0.7, lr=0.1)
+    for trained in ((best, other), (other, best)):
+        (table,) = curve_tables([run("kshot", 3), *trained])
+        assert table.scratch["random-vit"][0] == pytest.approx(best.score["metrics"]["macro_auroc"]["value"])
+        assert table.chosen == {"random-vit": "random-vit (scratch.lr 0.01)"}
+
+
 def test_files_next_to_a_card_are_not_taken_for_its_curve(two_seeds):
     card = replace(two_seeds[1], level="rescored")
     assert card.history() == [] and card.curve() is None and axis_of(card) is None

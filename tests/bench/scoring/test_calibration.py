@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from mapie.metrics.calibration import expected_calibration_error
 from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
 from sklearn.isotonic import IsotonicRegression
@@ -78,6 +79,18 @@ def test_probabilities_are_fitted_on_validation_records_class_by_class(shift):
     x = (lambda p: p + shift) if shift else logit
     fitted = sm.GLM(smooth, sm.add_constant(x(seen)), family=sm.families.Binomial()).fit(tol=1e-14)
     np.testing.assert_allclose(result[:, 0], fitted.predict(sm.add_constant(x(probability))), rtol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ece_is_that_of_mapie(seed):
+    """Its "array split" takes tenths of the records as they come, so they are sorted; its "quantile" has a bin for the lowest
+    record alone."""
+    target, probability = sample(seed=seed)
+    order = np.argsort(probability)
+    oracle = expected_calibration_error(
+        target[order].astype(int), probability[order], num_bins=BINS, split_strategy="array split"
+    )
+    assert measured(target, probability, ONCE)["ece"][0] == pytest.approx(oracle, rel=1e-12)
 
 
 def test_brier_score_ece_and_decomposition_are_those_of_scikit_learn():

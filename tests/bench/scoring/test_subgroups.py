@@ -124,9 +124,9 @@ def test_a_planted_gap_is_reported():
 
 @pytest.mark.slow
 def test_chance_is_reported_rarely():
-    """300 experiments without a gap; a true rate of 5 % exceeds 8 % of them once in a hundred times."""
+    """Experiments without a gap, the same ones each time. The rate of 1,500 of them is in docs/decisions.md."""
     wrong = sum(any(entry.p < 0.05 for entry in scored(*simulated(seed=1000 + seed))) for seed in range(300))
-    assert wrong <= 0.08 * 300
+    assert wrong <= 0.06 * 300
 
 
 def test_survival_and_regression_have_groups_too():

@@ -242,6 +242,10 @@ def test_a_method_declares_what_its_paper_varied_and_else_the_mode_does(workspac
     tuned.spaces = {}
     with pytest.raises(ConfigError, match="tuned has no search space for scratch; name the fields: --vary"):
         spaces_of(options(), tuned, "scratch")
+    assert list(spaces_of(options(), resnet, "lora")) == ["lora.rank", "lora.weight_decay"]
+    for mode, chosen in {"layer": "the penalty", "kshot": "the penalty", "knn": "the number of neighbours"}.items():
+        with pytest.raises(ConfigError, match=f"{mode} chooses {chosen} on validation data in each run"):
+            spaces_of(options(), resnet, mode)
 
 
 def test_every_declared_space_is_of_fields_that_are_there(workspace):

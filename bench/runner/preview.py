@@ -38,7 +38,7 @@ class PreviewedCell:
     """A cell of one of the previewed runs. Rows of a board may have cells of one label and different settings.
 
     Attributes:
-        settings: the ``--set`` values of its run that other previewed runs do not have.
+        settings: the ``--set`` values for its method or mode that other previewed runs do not have.
         title: the cell as tables show it, with the name of the user's encoder.
         key: of its result; None where it is not known, because data are not prepared, or where computing it failed.
         state: ``failed before``: ``--no-retry-failed`` skips it; ``not computed``: for ``--limit`` or ``--cached-only``.
@@ -115,8 +115,12 @@ def preview(runs: Sequence[RunOptions], source: DataSource) -> Preview:
     in_all = set.intersection(*(set(options.overrides) for options in runs)) if runs else set()
     for options in runs:
         planned, session = prepare_session(options, source, may_fetch=False)
-        settings = [text for text in options.overrides if text not in in_all]
-        _add(result, options, session, [PreviewedCell(cell, settings) for cell in planned.cells], listed)
+        own = [override for override in session.overrides if override.text not in in_all]
+        cells = [
+            PreviewedCell(cell, [o.text for o in own if o.scope in (None, cell.method, cell.mode)])
+            for cell in planned.cells
+        ]
+        _add(result, options, session, cells, listed)
         result.left_out += planned.left_out
         profiles |= dict.fromkeys(_of_profile(planned.cells, session))
         methods = dict.fromkeys(cell.method for cell in planned.cells)

@@ -39,6 +39,17 @@ def test_rows_of_a_board_with_one_label_are_separate_cells(source):
     assert [cell.state for cell in made.cells] == ["finished", "to compute"]  # the third is the first
 
 
+def test_a_cell_names_the_settings_of_its_own_method_alone(source):
+    twins = ["small.pretrain.epochs=0", "simclr.pretrain.epochs=0"]
+    other = replace(OPTIONS, methods=["small", "simclr"], overrides=[*OPTIONS.overrides, *twins], of_board=True)
+    made = preview([OPTIONS, other], source)
+    assert [(cell.cell.method, cell.settings) for cell in made.cells] == [
+        ("small", []),
+        ("small", twins[:1]),
+        ("simclr", twins[1:]),
+    ]
+
+
 def test_a_setting_of_one_row_has_an_effect_if_any_row_reads_it(source):
     rows = [
         replace(OPTIONS, methods=[name], overrides=["small.sleeps=1"], of_board=True)

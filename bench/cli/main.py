@@ -28,6 +28,7 @@ from bench.cli import (
     options,
     plugins,
     pretrain,
+    publish,
     replay,
     results,
     robustness,
@@ -124,6 +125,7 @@ app.add_typer(audit.app, name="audit", rich_help_panel=EXAMINE)
 app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel=SHARE)
 app.add_typer(results.app, name="results", rich_help_panel=SHARE)
 app.add_typer(tracking.app, name="tracking", rich_help_panel=SHARE)
+app.add_typer(publish.app, name="publish", rich_help_panel=SHARE)
 app.add_typer(data.app, name="data", rich_help_panel=DATA)
 app.add_typer(splits.app, name="splits", rich_help_panel=DATA)
 app.add_typer(weights.app, name="weights", rich_help_panel=DATA)

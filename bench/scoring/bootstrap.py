@@ -37,8 +37,9 @@ from scipy.stats import t as student
 
 from bench.errors import DataError
 
-#: Numbers held at once by the weights of one block of replicates (float64).
-_WEIGHTS_HELD = 2**20
+#: Numbers held at once by the weights of one block of replicates (float64, 64 MiB). Classes are prepared again for each
+#: block where they do not fit into memory.
+_WEIGHTS_HELD = 2**23
 
 #: Numbers up to which a block may grow beyond 128 replicates (2 MiB): few records are passed over in fewer calls.
 _WEIGHTS_IN_CACHE = 2**18

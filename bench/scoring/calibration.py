@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from scipy.special import expit, logit
 
 from bench.scoring.classification import known
 
 BINS = 10
 """Bins of ECE and of Brier's decomposition: tenths of the records, by probability."""
+SUMS = 3 * BINS + 4
+"""Sums that :meth:`Calibration.measure` reads."""
 _NEAREST = 1e-12  # to 0 or 1, of a probability whose logit is taken
 _STEPS = 100
 
@@ -34,6 +36,13 @@ class Line(NamedTuple):
 
     def at(self, x: Column) -> Column:
         return expit(self.offset + self.slope * x)
+
+
+class Fit(NamedTuple):
+    """The recalibration of one class."""
+
+    line: Line
+    offset: float
 
 
 def logits(probabilities: Shaped[np.ndarray, "record ..."]) -> Float[np.ndarray, "record ..."]:
@@ -147,43 +156,64 @@ class Calibration:
     """What calibration of one class needs of its records with known targets.
 
     Attributes:
-        columns: float64 [record, column]; their weighted sums are all that :meth:`measure` reads.
+        positive, bins, probability: bool, int64 and float64 [record].
+        values: float64 [record, value]; :meth:`measure` reads their weighted sums, and those by bin.
         line: of the recalibration logit(p') = offset + slope logit(p).
         offset: the same with slope 1.
         curvature: of the likelihood of ``line`` per record, [2, 2]; ``of_offset`` that of ``offset``.
     """
 
-    columns: Float[np.ndarray, "record column"]
+    positive: Bool[np.ndarray, " record"]
+    bins: Int[np.ndarray, " record"]
+    probability: Column
+    values: Float[np.ndarray, "record value"]
     line: Line
     offset: float
     curvature: Float[np.ndarray, "2 2"]
     of_offset: float
 
     @classmethod
-    def of(cls, target: Column, probability: Column, weights: Column | None = None) -> Calibration:
-        """Args: target: 0 or 1. weights: of the records, ones if None."""
-        bins = bins_of(probability)
-        inside = (bins[:, None] == np.arange(BINS)).astype(float)
+    def of(
+        cls, target: Column, probability: Column, weights: Column | None = None, known: Fit | None = None
+    ) -> Calibration:
+        """Args: target: 0 or 1. weights: of the records, ones if None. known: the fit of the same records, if it was made."""
         x = logits(probability)
-        line, offset = fit_line(x, target, weights), fit_offset(x, target, weights)
+        line, offset = known or Fit(fit_line(x, target, weights), fit_offset(x, target, weights))
         free, moved = line.at(x), expit(x + offset)
-        other = [
-            np.ones(len(x)),
-            target,
-            (probability - target) ** 2,
-            target - free,
-            x * (target - free),
-            target - moved,
-        ]
-        parts = [inside, inside * target[:, None], inside * probability[:, None], np.stack(other, axis=1)]
+        values = np.stack([(probability - target) ** 2, target - free, x * (target - free), target - moved], axis=1)
         share = np.full(len(x), 1 / len(x)) if weights is None else weights / weights.sum()
         v = share * free * (1 - free)
         curvature = np.array([[v.sum(), v @ x], [v @ x, v @ x**2]])
         of_offset = float(share @ (moved * (1 - moved)))
-        return cls(np.concatenate(parts, axis=1), line, offset, curvature, of_offset)
+        return cls(target != 0, bins_of(probability), probability, values, line, offset, curvature, of_offset)
 
-    def measure(self, sums: Float[np.ndarray, "replicate column"]) -> dict[str, Float[np.ndarray, " replicate"]]:
-        """Brier score, its decomposition, ECE, slope and intercept, of sums of the columns.
+    @property
+    def fit(self) -> Fit:
+        """What takes longest to compute."""
+        return Fit(self.line, self.offset)
+
+    def sums(
+        self,
+        weights: Shaped[np.ndarray, "all replicate"],
+        rows: Int[np.ndarray, " record"] | None = None,
+        further: Float[np.ndarray, "record further"] | None = None,
+    ) -> Float[np.ndarray, "replicate sum"]:
+        """What :meth:`measure` reads of every replicate, and after it the weighted sums of ``further`` columns.
+
+        Args:
+            rows: the records among those of ``weights``; all of them if None.
+        """
+        from bench.scoring.summing_kernel import sums  # numba takes half a second to import
+
+        count = weights.shape[1]
+        values = self.values if further is None else np.concatenate([self.values, further], axis=1)
+        in_bins, in_all = np.zeros((3, BINS, count)), np.zeros((values.shape[1], count))
+        rows = np.arange(len(self.bins)) if rows is None else rows
+        sums(weights, rows, self.positive, self.bins, self.probability, np.ascontiguousarray(values), in_bins, in_all)
+        return np.concatenate([in_bins.reshape(-1, count), in_all]).T
+
+    def measure(self, sums: Float[np.ndarray, "replicate sum"]) -> dict[str, Float[np.ndarray, " replicate"]]:
+        """Brier score, its decomposition, ECE, slope and intercept, of :meth:`sums`.
 
         The decomposition is Murphy's (J Appl Meteorol 1973) over the bins, with the variation within bins in the resolution
         (Stephenson, Coelho and Jolliffe, Weather Forecast 2008), so that brier = reliability - resolution + uncertainty
@@ -193,7 +223,8 @@ class Calibration:
         then cannot send them anywhere.
         """
         n_k, y_k, p_k = (sums[:, i * BINS : (i + 1) * BINS] for i in range(3))
-        n, y, error, u0, u1, u = sums[:, 3 * BINS :].T
+        n, y = n_k.sum(axis=1), y_k.sum(axis=1)
+        error, u0, u1, u = sums[:, 3 * BINS : SUMS].T
         (v0, v1), (_, v2) = self.curvature
         with np.errstate(divide="ignore", invalid="ignore"):
             gap = np.where(n_k > 0, p_k - y_k, 0.0)

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from bench.kinds.clinical_metrics import CALIBRATED, CLINICAL, THRESHOLDS, plain_name
-from bench.scoring.calibration import Calibration
+from bench.scoring.calibration import SUMS, Calibration, Fit
 from bench.scoring.classification import known, scorable
 from bench.scoring.operating_points import RISKS, Ranked, benefits, operating_points
-from bench.scoring.weighted import ranked_records
+from bench.scoring.weighted import Ranking, ranked_records
 
 ByMetric = dict[str, np.ndarray]
 
@@ -27,11 +27,16 @@ KEPT = 2**24
 
 @dataclass(frozen=True)
 class _Class:
-    rows: np.ndarray
-    target: Float[np.ndarray, " known"]
+    rows: Int[np.ndarray, " known"]
+    positive_rows: Int[np.ndarray, " positive"]
     ranked: Ranked
     calibration: Calibration | None
-    columns: Float[np.ndarray, "known column"]
+    benefits: Float[np.ndarray, "known threshold"] | None
+
+    @property
+    def numbers(self) -> int:
+        """How many are held per record."""
+        return 3 if self.calibration is None else 3 + 2 + self.calibration.values.shape[1] + len(RISKS)
 
 
 class Clinical:
@@ -42,6 +47,7 @@ class Clinical:
         scores: [record, class].
         probabilities: [record, class], NaN for a class without any; None if no class has.
         record_weights: [record], for records that represent others; ones if None. NaN targets need no weight.
+        ranking: of the same targets and scores, if they were ranked before.
     """
 
     def __init__(
@@ -50,12 +56,15 @@ class Clinical:
         scores: Float[np.ndarray, "record class"],
         probabilities: Float[np.ndarray, "record class"] | None,
         record_weights: Float[np.ndarray, " record"] | None = None,
+        ranking: Ranking | None = None,
     ):
         self.record_weights = record_weights
+        self._ranking = ranking
         self.scorable = scorable(targets)
         self._probabilities = probabilities
         self._targets, self._scores = targets, scores
         self._made: dict[int, _Class] = {}
+        self._fits: dict[int, Fit] = {}
 
     @property
     def calibrated(self) -> bool:
@@ -72,7 +81,9 @@ class Clinical:
         if c in self._made:
             return self._made[c]
         of_class = self._of_class(c)
-        if of_class.columns.shape[1] * self._targets.size <= KEPT:
+        if of_class.calibration is not None:
+            self._fits[c] = of_class.calibration.fit
+        if of_class.numbers * self._targets.size <= KEPT:
             self._made[c] = of_class
         return of_class
 
@@ -80,14 +91,16 @@ class Clinical:
         rows = np.flatnonzero(known(self._targets[:, c]))
         target = self._targets[rows, c].astype(float)
         weights = None if self.record_weights is None else self.record_weights[rows]
-        columns = [np.ones((len(rows), 1)), target[:, None]]
-        calibration = None
+        calibration = benefit = None
         probability = None if self._probabilities is None else self._probabilities[rows, c]
         if probability is not None and np.isfinite(probability).all():
-            calibration = Calibration.of(target, probability, weights)
-            columns += [benefits(target, probability, RISKS), calibration.columns]
-        ranked = ranked_records(self._targets[:, c], self._scores[:, c])
-        return _Class(rows, target, ranked, calibration, np.concatenate(columns, axis=1))
+            calibration = Calibration.of(target, probability, weights, self._fits.get(c))
+            benefit = benefits(target, probability, RISKS)
+        if self._ranking is None:
+            ranked = ranked_records(self._targets[:, c], self._scores[:, c])
+        else:
+            ranked = self._ranking.of_class(c)
+        return _Class(rows, rows[target != 0], ranked, calibration, benefit)
 
     def once(self, names: Sequence[str]) -> ByMetric:
         """Metric -> [class], on the records as they are; NaN for what a class does not have."""
@@ -106,29 +119,37 @@ class Clinical:
             weights = weights * self.record_weights[:, None]
         ranking = any(name in RANKED for name in wanted)
         summing = any(name not in RANKED for name in wanted)
-        counted = weights
-        if ranking and self.record_weights is None:  # the smaller the type, the more draws are added at once
-            counted = np.ascontiguousarray(weights, np.uint8 if weights.max(initial=0) < 256 else np.uint32)
+        if self.record_weights is None:  # the smaller the type, the more draws are added at once
+            weights = np.ascontiguousarray(weights, np.uint8 if weights.max(initial=0) < 256 else np.uint32)
+        everything = weights.sum(axis=0, dtype=float)
         for c in np.flatnonzero(self.scorable) if wanted else ():
             of_class = self.of_class(int(c))
-            measured = operating_points(of_class.ranked, counted) if ranking else {}
+            measured = operating_points(of_class.ranked, weights) if ranking else {}
             if summing:
-                every = len(of_class.rows) == len(weights)
-                drawn = weights if every else weights[of_class.rows]
-                measured |= _of_sums(of_class, drawn.T @ of_class.columns)
+                measured |= _of_sums(of_class, weights, everything)
             for name in wanted:
                 if name in measured:
                     values[name][:, c] = measured[name]
         return values
 
 
-def _of_sums(of_class: _Class, sums: Float[np.ndarray, "replicate column"]) -> ByMetric:
-    total, positive = sums[:, 0], sums[:, 1]
+def _of_sums(
+    of_class: _Class, weights: Shaped[np.ndarray, "record replicate"], everything: Float[np.ndarray, " replicate"]
+) -> ByMetric:
+    """Prevalence, and with probabilities calibration and net benefit.
+
+    Args:
+        everything: the weight of all records.
+    """
+    every = len(of_class.rows) == len(weights)
+    total = everything if every else weights[of_class.rows].sum(axis=0, dtype=float)
+    positive = weights[of_class.positive_rows].sum(axis=0, dtype=float)
     lost = ~((positive > 0) & (positive < total * (1 - 1e-12)))
     total = np.where(total > 0, total, np.nan)
     measured = {"prevalence": positive / total}
     if of_class.calibration is not None:
-        gained = sums[:, 2 : 2 + len(THRESHOLDS)]
+        sums = of_class.calibration.sums(weights, of_class.rows, of_class.benefits)
+        gained = sums[:, SUMS:]
         measured |= {f"net_benefit_at_{percent}": gained[:, i] / total for i, percent in enumerate(THRESHOLDS)}
-        measured |= of_class.calibration.measure(sums[:, 2 + len(THRESHOLDS) :])
+        measured |= of_class.calibration.measure(sums)
     return {name: np.where(lost, np.nan, column) for name, column in measured.items()}

@@ -112,7 +112,7 @@ def multilabel(
         trials={"macro_auroc": pairing_trials(carriers)},
     )
     calibrated = None if validation is None else probabilities(scores, validation)
-    return with_clinical(measured, Clinical(targets, scores, calibrated), carriers, wanted)
+    return with_clinical(measured, Clinical(targets, scores, calibrated, ranking=ranking), carriers, wanted)
 
 
 def multiclass(
@@ -164,7 +164,7 @@ def multiclass(
     calibrated = None
     if validation is not None and len(validation[0]):
         calibrated = probabilities(scores, (classification.one_hot(validation[0], scores.shape[1]), validation[1]))
-    return with_clinical(measured, Clinical(truth, scores, calibrated), carriers, wanted)
+    return with_clinical(measured, Clinical(truth, scores, calibrated, ranking=ranking), carriers, wanted)
 
 
 def identification(labels: np.ndarray, scores: np.ndarray, clusters: np.ndarray, *rest: object) -> Measured:

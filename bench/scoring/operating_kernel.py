@@ -10,6 +10,9 @@ import numpy as np
 def operating_points(weights, order, positive, ends, levels, sensitivity, specificity, auprc):  # pragma: no cover
     """Fill ``sensitivity`` and ``specificity``, float64 [level, replicate], and ``auprc``, float64 [replicate].
 
+    No value changes where records of one score are all negative: fewer negatives are spared there, at the same
+    sensitivity. So most records of a rare class cost two additions per replicate.
+
     Args:
         weights: [record, replicate], integers or floats: how much each record counts.
         order, positive, ends: as in :func:`bench.scoring.ranking_kernel.areas`.
@@ -30,13 +33,16 @@ def operating_points(weights, order, positive, ends, levels, sensitivity, specif
             passed[level, r] = negatives[r]
     for r in range(count):
         auprc[r] = 0.0
+    moved = False
     for k in range(len(order)):
         row = weights[order[k]]
         above = above_positive if positive[k] else above_negative
         for r in range(count):
             above[r] += row[r]
-        if not ends[k]:
+        moved = moved or positive[k]
+        if not (ends[k] and moved):
             continue
+        moved = False
         for r in range(count):
             gained = above_positive[r] - before[r]
             if gained > 0:

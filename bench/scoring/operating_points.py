@@ -9,11 +9,10 @@ were calibrated on validation records: true positives minus false positives time
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Shaped
 
 from bench.kinds.clinical_metrics import LEVELS, THRESHOLDS
-
-Ranked = tuple[Int[np.ndarray, " known"], Bool[np.ndarray, " known"], Bool[np.ndarray, " known"]]
+from bench.scoring.weighted import Ranked
 
 
 def operating_points(

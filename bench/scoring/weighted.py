@@ -17,11 +17,19 @@ from bench.scoring.classification import known, one_hot, positives
 Weights = Float[np.ndarray, "record replicate"]
 
 
+Ranked = tuple[Int[np.ndarray, " known"], Bool[np.ndarray, " known"], Bool[np.ndarray, " known"]]
+"""Records by falling score, which are positive, which are the last of their score."""
+
+
 class Ranking:
     """Multilabel scores sorted once; :meth:`measure` then passes once over the ranked records of each class."""
 
     def __init__(self, targets: Shaped[np.ndarray, "record class"], scores: Real[np.ndarray, "record class"]):
         self._ranked = [ranked_records(targets[:, c], scores[:, c]) for c in range(scores.shape[1])]
+
+    def of_class(self, c: int) -> Ranked:
+        """What :func:`ranked_records` returns of a class."""
+        return self._ranked[c]
 
     def auroc(self, weights: Weights) -> Float[np.ndarray, "replicate class"]:
         """AUROC of each class; NaN where a replicate drew no positive, or no negative, of the class."""
@@ -40,15 +48,13 @@ class Ranking:
         return {name: measures[name].T for name in names}
 
 
-def ranked_records(
-    target: Shaped[np.ndarray, " record"], score: Real[np.ndarray, " record"]
-) -> tuple[Int[np.ndarray, "known"], Bool[np.ndarray, "known"], Bool[np.ndarray, "known"]]:
+def ranked_records(target: Shaped[np.ndarray, " record"], score: Real[np.ndarray, " record"]) -> Ranked:
     """Records of known target by falling score, which of them are positive, and which are the last of their score."""
     rows = np.flatnonzero(known(target))
     order = rows[np.argsort(score[rows], kind="stable")[::-1]]
     ranked = score[order]
     ends = np.append(ranked[1:] != ranked[:-1], True) if len(order) else np.zeros(0, bool)
-    return np.ascontiguousarray(order), target[order] != 0, ends
+    return order.astype(np.int32 if len(target) < 2**31 else np.int64), target[order] != 0, ends
 
 
 def _drawn(targets: Shaped[np.ndarray, "record class"], weights: Weights) -> Float[np.ndarray, "replicate _"]:

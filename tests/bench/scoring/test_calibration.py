@@ -23,7 +23,7 @@ def sample(n: int = 400, slope: float = 0.6, seed: int = 0) -> tuple[np.ndarray,
 
 def measured(target: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
     calibration = Calibration.of(target, probability)
-    return calibration.measure(weights.T @ calibration.columns)
+    return calibration.measure(calibration.sums(weights))
 
 
 ONCE = np.ones((400, 1))

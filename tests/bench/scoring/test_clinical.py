@@ -16,7 +16,7 @@ from bench.scoring.horizon import at_horizon, cox_slope
 from bench.scoring.operating_points import benefits, operating_points
 from bench.scoring.score import score, score_replicates
 from bench.scoring.survival import breslow_survival
-from bench.scoring.weighted import ranked_records
+from bench.scoring.weighted import Ranking, ranked_records
 
 N = 300
 CLASSES = ["common", "rare"]
@@ -64,6 +64,19 @@ def test_a_draw_counts_a_record_as_often_as_it_was_drawn_and_unknown_targets_not
             assert again[name][r, 0] == pytest.approx(value, rel=1e-12), name
         expected = brier_score_loss(targets[rows, 0], scores[rows, 0])
         assert again["brier"][r, 0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_draws_are_the_same_in_any_number_of_blocks_and_with_classes_that_are_not_kept(
+    test_and_validation, monkeypatch
+):
+    (targets, scores), _ = test_and_validation
+    weights = np.random.default_rng(4).integers(0, 3, (N, 7)).astype(float)
+    at_once = Clinical(targets, scores, scores).again(weights, list(CLINICAL))
+    monkeypatch.setattr("bench.scoring.clinical.KEPT", 0)
+    forgetful = Clinical(targets, scores, scores, ranking=Ranking(targets, scores))
+    blocks = [forgetful.again(block, list(CLINICAL)) for block in (weights[:, :3], weights[:, 3:])]
+    for name, values in at_once.items():
+        np.testing.assert_array_equal(np.concatenate([block[name] for block in blocks]), values, err_msg=name)
 
 
 def test_a_draw_without_a_positive_has_no_value():

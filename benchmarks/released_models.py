@@ -4,7 +4,7 @@
 
 Each model gets a file in its authors' layout (``tests/golden/released_files.py``), which ``bench weights import`` takes; then
 ``bench run`` runs the modes (unless others are named: a linear head of two epochs, and the nearest neighbours), and a board
-shows each. ``attentive`` and ``lora`` train for ``--epochs`` at one rate, eight recordings in a step. Without
+shows each. ``attentive`` and ``lora`` train for ``--epochs`` at one rate, two recordings in a step. Without
 ``--data-root``, a folder in PTB-XL's layout, the recordings are 120 simulated ones; ``--recordings 400`` takes that many of
 the folder's, at equal distances, where a large network would take hours for all. Models run one after the other, the
 smallest first. Seconds are those of whole commands. ``GiB`` is the largest resident memory of one process of a command,
@@ -28,7 +28,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TASK = "ptbxl-super"
-RATE = ("lrs=[1e-3]", "batch_size=8")
+RATE = ("lrs=[1e-3]", "batch_size=2")
 SETTINGS = {"linear": (), "attentive": RATE, "lora": RATE}
 """Modes that train -> their settings besides the epochs."""
 LIMIT = 3.0

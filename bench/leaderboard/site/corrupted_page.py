@@ -13,6 +13,7 @@ from bench.errors import BenchError
 from bench.leaderboard.cell_groups import cell_groups
 from bench.leaderboard.contamination import legend, marks
 from bench.leaderboard.corrupted import FOLDER, CorruptedTable, corrupted_tables, kept_scores
+from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.site.charts import Chart
 from bench.leaderboard.site.matrix import Matrix, MatrixPage, estimate, kept_matrices, points, statuses_of
 
@@ -84,11 +85,11 @@ def _matrix(table: CorruptedTable, statuses: dict[str, set[str]]) -> Matrix:
         notes.append(f"Recorded noise: {table.noise}.")
     notes += legend(set().union(*statuses.values()))
     charts = [_chart(table, name) for name in table.corruptions]
-    return Matrix(f"{table.title}: {table.metric}", [*heads, *table.corruptions], rows, notes, charts)
+    return Matrix(f"{table.title}: {metric_name(table.metric)}", [*heads, *table.corruptions], rows, notes, charts)
 
 
 def _chart(table: CorruptedTable, name: str) -> Chart:
-    known = corruptions()[name]
+    known, metric = corruptions()[name], metric_name(table.metric)
     levels = [level for level in LEVELS if Condition(name, level) in table.rows[0].conditions]
     traces = [
         points(
@@ -106,7 +107,7 @@ def _chart(table: CorruptedTable, name: str) -> Chart:
     }
     return {
         "title": f"{name}: {known.summary}",
-        "describe": f"{table.metric} at each level of {name}, a line per method; see bench robustness --format csv.",
+        "describe": f"{metric} at each level of {name}, a line per method; see bench robustness --format csv.",
         "data": traces,
-        "layout": {"xaxis": x_axis, "yaxis": {"title": {"text": table.metric}}},
+        "layout": {"xaxis": x_axis, "yaxis": {"title": {"text": metric}}},
     }

@@ -13,6 +13,7 @@ from bench.cells.result import Result
 from bench.errors import BenchError
 from bench.leaderboard.cell_groups import cell_groups
 from bench.leaderboard.contamination import legend, marks
+from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.site.charts import Chart
 from bench.leaderboard.site.matrix import DRAWN, Matrix, MatrixPage, estimate, kept_matrices, points, statuses_of
 from bench.leaderboard.subgroups import SubgroupTable, subgroup_tables
@@ -97,7 +98,10 @@ def _matrices(results: Sequence[Result], path: Path) -> list[Matrix]:
         return []
     statuses = statuses_of(results)
     attributes = list(dict.fromkeys(g.attribute for table in tables for g in table.groups if g.scored))
-    return [_overview(tables, statuses, attributes), *(_matrix(tables, attribute) for attribute in attributes)]
+    return [
+        _overview(tables, statuses, attributes),
+        *(_matrix(tables, statuses, attribute) for attribute in attributes),
+    ]
 
 
 def _gap(table: SubgroupTable) -> float:
@@ -124,18 +128,22 @@ def _overview(tables: Sequence[SubgroupTable], statuses: dict[str, set[str]], sc
         notes.append(f"Not scored: {'; '.join(f'{group.attribute}: {_sized(group)}' for group in unscored)}.")
     notes += legend(set().union(*statuses.values()))
     heads = ["Method", "Worst group", "Value", "Other records", "Gap", "p"]
-    title = f"{tables[0].cell}: {tables[0].metric}, worst group"
+    title = f"{tables[0].cell}: {metric_name(tables[0].metric)}, worst group"
     return Matrix(title, heads, rows, notes)
 
 
-def _matrix(tables: Sequence[SubgroupTable], attribute: str) -> Matrix:
+def _matrix(tables: Sequence[SubgroupTable], statuses: dict[str, set[str]], attribute: str) -> Matrix:
     of_attribute = [(t.method, {g.group: g for g in t.groups if g.attribute == attribute}) for t in tables]
     names = list(dict.fromkeys(name for _, groups in of_attribute for name in groups))
     sizes = of_attribute[0][1]
     heads = [_sized(sizes[name]) for name in names]
-    rows = [(method, [_cell(groups.get(name)) for name in names]) for method, groups in of_attribute]
-    chart = _chart(tables[0].metric, attribute, names, of_attribute)
-    return Matrix(f"{tables[0].cell}: by {attribute}", ["Method", *heads], rows, [], [chart])
+    rows = [
+        (f"{method}{marks(statuses[method])}", [_cell(groups.get(name)) for name in names])
+        for method, groups in of_attribute
+    ]
+    chart = _chart(metric_name(tables[0].metric), attribute, names, of_attribute)
+    notes = legend(set().union(*statuses.values()))
+    return Matrix(f"{tables[0].cell}: by {attribute}", ["Method", *heads], rows, notes, [chart])
 
 
 def _sized(group: GroupScore) -> str:
@@ -146,7 +154,7 @@ def _cell(group: GroupScore | None) -> list[str]:
     if group is None or not group.scored:
         return ["not scored"]
     gap = estimate(group.difference, group.difference_interval, "+")
-    return [estimate(group.value, group.interval), f"gap {gap}, p {_p(group)}"]
+    return [estimate(group.value, group.interval), f"gap {gap}", f"p {_p(group)}"]
 
 
 def _p(group: Any) -> str:

@@ -26,6 +26,7 @@ from bench.leaderboard.site.first_page import first_page
 from bench.leaderboard.site.matrices import matrix_pages
 from bench.leaderboard.site.render_html import assets, board_content, page
 from bench.leaderboard.site.result_rows import result_rows as result_rows_of
+from bench.leaderboard.site.transferred_tasks import transferred_facts, transferred_tasks
 from bench.leaderboard.statistics.ranking import ranked
 from bench.progress import track
 
@@ -78,6 +79,8 @@ def _write_pages(
     own = own_methods(results, methods)
     pages = {**methods, **own}  # names with a page
     result_rows = result_rows_of(results)
+    transfers = transferred_tasks(row["task"] for row in result_rows)
+    tasks = {**tasks, **transfers}
     for name, text in assets().items():
         _write(destination / "assets" / name, text)
     overview = []
@@ -140,7 +143,8 @@ def _write_pages(
             for row in result_rows
             if row["task"] == name
         ]
-        facts = task_facts(entry) | {"results": _linked(rows, pages)}
+        facts = transferred_facts(entry) if name in transfers else task_facts(entry)
+        facts |= {"results": _linked(rows, pages)}
         _write(
             destination / "tasks" / f"{name}.html",
             page("task.html", root="../", section="tasks", tables=True, **facts),

@@ -70,6 +70,8 @@
         trace.line = { dash: ["solid", "dash", "dot"][Math.floor(k / colours.length) % 3], ...trace.line, color: colours[k % colours.length] };
       }
       const narrow = figure.clientWidth < 520 || data.some((trace) => trace.name.length > 40);
+      // a legend cuts what is wider than the chart
+      if (narrow) for (const trace of data) trace.name = trace.name.replace(/(.{24,38}) /g, "$1<br>");
       window.Plotly.react(figure.querySelector(".plot"), data, {
         ...layout,
         xaxis: { ...layout.xaxis, ...axis },

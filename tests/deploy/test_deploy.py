@@ -2,6 +2,7 @@
 
 import json
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import yaml
@@ -25,3 +26,17 @@ def test_the_server_is_started_with_options_that_mlflow_has():
     known = {option for parameter in cli.commands["server"].params for option in parameter.opts}
     assert set(re.findall(r"--[\w-]+", command)) <= known
     assert "MLFLOW_BACKEND_STORE_URI" in {p.envvar for p in cli.commands["server"].params}
+
+
+def test_the_container_runs_the_makefiles_targets_and_leaves_out_what_git_ignores():
+    text = (DEPLOY / "Dockerfile").read_text()
+    makefile = (DEPLOY.parent / "Makefile").read_text().replace("$(VENV)", ".venv")
+    targets = {*re.findall(r"^RUN make (\S+)", text, re.M), *re.findall(r"docker run --rm bench make (\S+)", text)}
+    targets.add(json.loads(text.partition("CMD")[2])[1])
+    assert targets == {".venv/.installed-dev", "test", "demo"}
+    assert all(re.search(rf"^{re.escape(target)}:", makefile, re.M) for target in targets)
+    ignored = [line.strip("/") for line in (DEPLOY.parent / ".gitignore").read_text().split()]
+    left_out = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
+    assert [
+        name for name in ignored if not any(fnmatch(name, pattern.removeprefix("**/")) for pattern in left_out)
+    ] == []

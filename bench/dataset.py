@@ -11,6 +11,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-SIGNAL_SUFFIXES = (".hea", ".dat", ".mat", ".h5", ".hdf5")
+SIGNAL_SUFFIXES = (".hea", ".dat", ".mat", ".h5", ".hdf5", ".npy")
 """What signal files are called; :meth:`Dataset.unread_files` looks for them."""
 
 
@@ -221,6 +222,8 @@ class Dataset(ABC):
     owns_root: ClassVar[bool] = False
     """Whether every signal file below the root is of this dataset. :meth:`unread_files` then looks at all of them, and
     otherwise below the folder that the files read have in common."""
+    published_unread: ClassVar[tuple[str, ...]] = ()
+    """Patterns (:mod:`fnmatch`) of names of published files that are left out on purpose: :meth:`unread_files` names none."""
     simulated_records: ClassVar[int] = 2000
     """How many recordings the built-in simulated cohort has."""
     format_version: ClassVar[int] = 1
@@ -260,7 +263,7 @@ class Dataset(ABC):
     def unread_files(self, files: Sequence[RecordFile]) -> list[Path]:
         """Signal files next to or below those of ``files`` (:attr:`owns_root`: below the root) that belong to none of them:
         a sign of renamed or half-copied files, which ``prepare`` reports. A dataset that leaves recordings out on purpose
-        overrides this."""
+        overrides this, or names their files in :attr:`published_unread`."""
         read = {str(file.path) for file in files}
         shared = read and not self.owns_root
         folder = os.path.commonpath({os.path.dirname(path) for path in read}) if shared else str(self.root)
@@ -270,6 +273,7 @@ class Dataset(ABC):
             for name in names
             if name.endswith(SIGNAL_SUFFIXES)
             and not name.startswith(".")
+            and not any(fnmatch(name, pattern) for pattern in self.published_unread)
             and not {os.path.join(directory, name), os.path.join(directory, name.rpartition(".")[0])} & read
         )
 

@@ -1,8 +1,8 @@
-"""SNOMED CT codes of three cohorts of CinC 2021: abbreviations, words, and how many recordings have each.
+"""SNOMED CT codes of four cohorts of CinC 2021: abbreviations, words, and how many recordings have each.
 
 ``cinc2021_codes.csv`` next to this file restates the challenge's tables of scored and unscored diagnoses (BSD-2) for
-the codes that occur in Georgia, CPSC-Extra and Ningbo, with words spelled out. Counts are of the complete cohorts, as in
-the later version of these tables (which corrects sinus tachycardia and left atrial enlargement).
+the codes that occur in Georgia, CPSC-Extra, Ningbo and Chapman, with words spelled out. Counts are of the complete cohorts,
+as in the later version of these tables (which corrects sinus tachycardia and left atrial enlargement).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def codes() -> dict[str, Code]:
     """By code, scored ones first."""
     text = resources.files("tasks.datasets").joinpath("cinc2021_codes.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines())
-    cohorts = ("georgia", "cpsc-extra", "ningbo")
+    cohorts = ("georgia", "cpsc-extra", "ningbo", "chapman")
     return {
         row["code"]: Code(row["code"], row["abbreviation"], row["words"], {c: int(row[c]) for c in cohorts})
         for row in rows

@@ -1,4 +1,4 @@
-"""CSN, the Chapman-Shaoxing-Ningbo database as PhysioNet publishes it, and its Chapman-Shaoxing part as a corpus."""
+"""CSN, the Chapman-Shaoxing-Ningbo database as PhysioNet publishes it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 CONDITION_COLUMNS = ("Acronym Name", "Full Name", "Snomed_CT")
 SIZES = {"train": 16546, "validation": 1860, "test": 4620}
 """Sizes of MERL's random partition, which ours has too."""
-
-LAST_OF_CHAPMAN = "JS10646"
-"""Records up to this one come from Chapman University and Shaoxing Hospital, later ones from Ningbo Hospital."""
 
 _MERGED_LINES = re.compile(r"(\S+) (\d+) (\d+) (\d+)00/mV (.*)")
 
@@ -211,44 +208,3 @@ class CSN(DatasetWithStatements):
             names.setdefault(code.strip(), acronym.strip())
             words[acronym.strip()] = CLASSES.get(acronym.strip()) or " ".join(full.lower().split())
         return names, words
-
-
-class Chapman(CSN):
-    """10,247 recordings of Chapman University and Shaoxing Hospital: the part of CSN that ESI pretrains on."""
-
-    # Read from CSN's files, of which it takes the records up to JS10646: where no folder is named for it, CSN's serves.
-    # Zheng et al., Scientific Data 7:48, 2020.
-    name = "chapman"
-    title = "Chapman-Shaoxing"
-    citation = """@article{zheng2020chapman,
-  title = {A 12-lead electrocardiogram database for arrhythmia research covering more than 10,000 patients},
-  author = {Zheng, Jianwei and Zhang, Jianming and Danioko, Sidy and Yao, Hai and Guo, Hangyuan and Rakovski, Cyril},
-  journal = {Scientific Data},
-  volume = {7},
-  pages = {48},
-  year = {2020},
-  doi = {10.1038/s41597-020-0386-x}
-}"""
-    reads_files_of = "csn"
-    aliases: ClassVar[tuple[str, ...]] = ("chapman-shaoxing",)
-    overlaps: ClassVar = {
-        "csn": "all of it is part of CSN, under the same record names",
-        "cinc2021": "all of it is among its training data, under the same record names",
-    }
-    full_size: ClassVar[dict[str, int]] = {"1.0.0": 10_247}
-    simulated_records = 1000
-
-    def records(self) -> pd.DataFrame:
-        """CSN's columns, for the records up to JS10646. The partition is that of all available CSN records, so that nothing
-        that a CSN task tests on is pretrained on."""
-        records = super().records()
-        chosen = records[records.index <= LAST_OF_CHAPMAN]
-        if not len(chosen):
-            raise DataError(
-                f"{self.root} holds no record up to {LAST_OF_CHAPMAN}, the last of {self.title}. {self.fetch}"
-            )
-        return chosen
-
-    def version(self) -> str:
-        n_records = sum(record <= LAST_OF_CHAPMAN for record in self._paths())
-        return "1.0.0" if n_records == self.full_size["1.0.0"] else f"1.0.0 ({n_records:,} records of it)"

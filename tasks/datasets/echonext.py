@@ -68,6 +68,7 @@ class EchoNext(Dataset):
         f"{METADATA} and EchoNext_train_waveforms.npy, EchoNext_val_waveforms.npy and EchoNext_test_waveforms.npy."
     )
     full_size: ClassVar[dict[str, int]] = {"1.1.0": 82_543}
+    published_unread = ("EchoNext_*_tabular_features.npy", "EchoNext_no_split_waveforms.npy")
     rates = (250,)
     largest_mv = 12.0  # 2.7 mV after the publisher's clipping, 10.8 in z-scores
     tabular_variables = subgroups = ("age", "sex")

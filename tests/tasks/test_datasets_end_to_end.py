@@ -34,6 +34,8 @@ QUICK = ["pretrain.epochs=1", "width=8", "linear.epochs=2"]
         ("ptbxl-identification", "accuracy"),
         pytest.param("cpsc-extra", "macro_auroc", marks=pytest.mark.slow),
         pytest.param("ningbo", "macro_auroc", marks=pytest.mark.slow),
+        pytest.param("chapman", "macro_auroc", marks=pytest.mark.slow),
+        pytest.param("chapman-rhythm", "macro_auroc", marks=pytest.mark.slow),
         pytest.param("ptbxl-sex", "accuracy", marks=pytest.mark.slow),
     ],
 )

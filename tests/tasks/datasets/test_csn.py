@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 
 import numpy as np
@@ -14,9 +15,12 @@ from bench.dataset import RecordFile
 from bench.errors import DataError
 from bench.signals.build_store import prepare
 from bench.splitting.split import load_split
+from tasks.chapman import ChapmanLabels, ChapmanRhythm
 from tasks.csn import CSNLabels, CSNReleasedLabels
 from tasks.datasets.challenge_files import write_challenge_record
-from tasks.datasets.csn import CLASSES, CSN, Chapman
+from tasks.datasets.chapman import RHYTHMS, Chapman
+from tasks.datasets.cinc2021_codes import classes_of, codes
+from tasks.datasets.csn import CLASSES, CSN
 from tasks.datasets.file_constants import CSN_CONDITIONS
 from tasks.datasets.simulated.csn import simulate_csn
 
@@ -200,6 +204,24 @@ def test_chapman_is_the_first_part_with_csns_partition(small):
     assert len(part) == 96
     assert part["partition"].equals(whole["partition"].loc[part.index])
     assert Chapman(small).version() == "1.0.0 (96 records of it)"
+
+
+def test_chapmans_diagnoses_and_rhythms_are_those_of_its_codes(small):
+    assert ChapmanLabels.classes == classes_of("chapman")
+    assert len(ChapmanLabels.classes) == 36
+    counts = {code.abbreviation: code.counts["chapman"] for code in codes().values()}
+    assert sum(counts[name] for name in RHYTHMS) == 10_247  # every recording has one of the ten
+    assert list(ChapmanRhythm.classes) == [name for name in RHYTHMS if counts[name] >= 10]
+    header = small / "WFDBRecords/01/010/JS00001.hea"
+    text = re.sub("#Dx: .*", "#Dx: 233896004,164934002,164934002,123456789", header.read_text())
+    header.write_text(text)
+    records = Chapman(small).records()
+    first = records.loc["JS00001"]
+    assert (first["diagnoses"], first["rhythms"]) == (["AVNRT", "TAb"], ["AVNRT"])
+    examples = ChapmanRhythm().examples(records)
+    assert list(ChapmanRhythm.classes)[examples.targets[0]] == "AVNRT"
+    tested = records.index[records["fold"] == 10]
+    assert not set(tested) & set(records.index[Chapman.pretraining_partition(records)["train"]])
 
 
 # --- damage ---------------------------------------------------------------------------------------------------------

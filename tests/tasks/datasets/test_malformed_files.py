@@ -241,6 +241,25 @@ def test_files_in_a_folder_apart_that_no_record_reads_are_named(pristine, tmp_pa
     assert found.unread_files(found.files(found.records())) == [stray]
 
 
+@pytest.mark.parametrize(
+    "name", ["georgia", "ptbdb", "code-test", "sami-trop", "echonext", "mimic-outcomes", "ptbxl-features"]
+)
+def test_a_copy_of_a_signal_file_is_named_and_published_files_are_not(tmp_path, name):
+    cls = registry.load(registry.DATASETS, name)
+    cls.simulate(tmp_path / name, 40, 2)
+
+    def unread():
+        dataset = cls(tmp_path / name)
+        return dataset.unread_files(dataset.files(dataset.records()))
+
+    assert unread() == []
+    dataset = cls(tmp_path / name)
+    path = dataset.files(dataset.records())[0].path
+    signal = path if path.is_file() else next(p for p in path.parent.glob(f"{path.name}.*") if p.suffix != ".hea")
+    stray = shutil.copy(signal, signal.with_stem("renamed"))
+    assert unread() == [stray]
+
+
 def test_of_two_layouts_of_cpsc2018_the_one_that_is_not_read_is_named(pristine, tmp_path):
     root = tmp_path / "both"
     for name in ("cpsc2018", "cpsc2018-native"):

@@ -47,6 +47,7 @@ class Chapman(CSN):
     aliases: ClassVar[tuple[str, ...]] = ("chapman-shaoxing",)
     overlaps: ClassVar = {
         "csn": "all of it is part of CSN, under the same record names",
+        "chapman-figshare": "10,247 of its 10,646 recordings, in microvolts there",
         "cinc2021": "all of it is among its training data, under the same record names",
     }
     full_size: ClassVar[dict[str, int]] = {"1.0.0": 10_247}

@@ -66,6 +66,7 @@ class CSN(DatasetWithStatements):
     aliases: ClassVar[tuple[str, ...]] = ("chapman-shaoxing-ningbo", "ecg-arrhythmia")
     overlaps: ClassVar = {
         "ningbo": "all of it is part of CSN, under the same record names",
+        "chapman-figshare": "has 10,247 of its 10,646 recordings, in microvolts there",
         "cinc2021": "all of it is among its training data, under the same record names",
     }
     rates = (500,)

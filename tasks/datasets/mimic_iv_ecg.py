@@ -56,7 +56,11 @@ class MIMICIVECG(Dataset):
     )
     full_size: ClassVar[dict[str, int]] = {"1.0": 800_035}
     aliases: ClassVar[tuple[str, ...]] = ("mimic-ecg", "mimic-iv-ecg-diagnostic")
-    overlaps: ClassVar = {"mimic-iv-ecg-ext-icd": "discharge diagnoses of the same recordings"}
+    overlaps: ClassVar = {
+        "mimic-iv-ecg-ext-icd": "discharge diagnoses of the same recordings",
+        "mimic-iv-ecg-demo": "659 of its recordings, under other study ids",
+        "symile-mimic": "its ECGs are of MIMIC-IV-ECG",
+    }
     rates = (500,)
     largest_mv = 165.0  # int16 in units of 5 microvolts
     owns_root = True

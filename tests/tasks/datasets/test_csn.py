@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import wfdb
 
+from bench.contamination.declared import relation
 from bench.dataset import RecordFile
 from bench.errors import DataError
 from bench.signals.build_store import prepare
@@ -204,6 +205,11 @@ def test_chapman_is_the_first_part_with_csns_partition(small):
     assert len(part) == 96
     assert part["partition"].equals(whole["partition"].loc[part.index])
     assert Chapman(small).version() == "1.0.0 (96 records of it)"
+
+
+def test_the_copy_on_figshare_overlaps_with_both():
+    for name in ("csn", "chapman"):
+        assert relation("chapman-figshare", name) is not None and relation(name, "chapman-figshare") is not None
 
 
 def test_chapmans_diagnoses_and_rhythms_are_those_of_its_codes(small):

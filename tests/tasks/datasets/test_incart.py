@@ -65,6 +65,16 @@ def test_patients_age_and_sex_are_in_the_comments(simulated):
     assert not set(records["patient_id"][masks["train"]]) & set(records["patient_id"][records["fold"] > 8])
 
 
+def test_a_header_without_age_sex_and_diagnoses_leaves_them_unknown(simulated, tmp_path):
+    root = shutil.copytree(simulated, tmp_path / "incart")
+    header = root / "I02.hea"
+    kept = [line for line in header.read_text().splitlines() if "<" not in line]
+    header.write_text("\n".join(kept) + "\n")
+    record = INCART(root).records().loc["I02"]
+    assert np.isnan(record["age"]) and record["sex"] == "" and record["patient_id"] == "1"
+    assert all(record["statements"])
+
+
 def test_signals_are_read_as_wfdb_reads_them(simulated, tmp_path):
     dataset = INCART(simulated)
     for file in dataset.files(dataset.records())[:3]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bench.method import Method
     from bench.training.method_calls import Model
 
-RECORDINGS = 256
+RECORDINGS = 128
 """Recordings whose representations are compared, at most."""
 LEAST_RANK, LEAST_SHARE = 2.0, 0.1
 """Representations have collapsed if their centred rank has fallen below 2, or below a tenth of what it was before
@@ -33,7 +33,7 @@ MEASURES = (
 
 
 def representation_measures(method: Method, model: Model, source: BatchSource, rows: np.ndarray) -> dict[str, float]:
-    """``effective_rank``, ``centred_rank`` and ``feature_sd`` of up to 256 recordings; empty for a method whose ``encode``
+    """``effective_rank``, ``centred_rank`` and ``feature_sd`` of up to 128 recordings; empty for a method whose ``encode``
     needs more than pretraining gives. All processes must call it, and each computes the whole."""
     import torch
 
@@ -43,7 +43,7 @@ def representation_measures(method: Method, model: Model, source: BatchSource, r
     training = method.training
     method.eval()
     with torch.no_grad():
-        batches = source.in_order(np.sort(rows)[:RECORDINGS], 64)
+        batches = source.in_order(np.sort(rows)[:RECORDINGS], 32)
         vectors = torch.cat([model.encode(batch.to(model.module.device)).double() for batch in batches])
     method.train(training)
     return spread_of(vectors.cpu().numpy())

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from bench.errors import ConfigError, DataError
@@ -19,11 +20,13 @@ from methods.nets.transformer import DEPTH, TransformerBlock
 class TokenFeatures(NamedTuple):
     """What an encoder saw, token by token.
 
-    ``mask`` is true for real tokens and false for padding; ``None`` says that all are real.
+    ``mask`` is true for real tokens and false for padding; ``None`` says that all are real. ``groups`` are the rows of the
+    records that have equally many tokens, and that number; empty where records were not grouped. Real tokens come first.
     """
 
     tokens: Float[Tensor, "batch token dim"]
     mask: Bool[Tensor, "batch token"] | None
+    groups: tuple[tuple[Int[Tensor, " record"], int], ...] = ()
 
     def pooled(self) -> Float[Tensor, "batch dim"]:
         """The mean over the real tokens of each record."""
@@ -36,8 +39,9 @@ class TokenFeatures(NamedTuple):
 class LeadViT(nn.Module):
     """Tokens of ``segment`` samples of one lead; a shared projection, plus a lead and a time embedding; ViT blocks.
 
-    Only visible tokens enter the blocks: a batch costs what its longest record shows, not 12 leads. Where records
-    show different numbers of tokens, shorter ones are padded and the padding is masked in every attention.
+    Only visible tokens enter the blocks. Records that show equally many tokens pass through them together, so that a batch
+    costs what its records show. If there are more than 12 such groups (joint tokens under random masks), all records pass
+    together: shorter ones are padded and the padding is masked in every attention. Both give the same features.
 
     Args:
         samples: input length, a multiple of ``segment``; 5000 (10 s at 500 Hz).
@@ -54,6 +58,7 @@ class LeadViT(nn.Module):
     Attributes:
         dim: length of tokens and pooled vectors.
         segments: tokens per lead.
+        most_groups: of records that show equally many tokens, up to which each group passes alone.
 
     The paper feeds the same features to the average pooling and to the query network (3.5), so the last LayerNorm
     comes before the mean here, not after it as in MERL's ViT. The tiny size has 5,369,856 parameters (blocks and norm
@@ -61,6 +66,7 @@ class LeadViT(nn.Module):
     """
 
     LEADS = 12
+    most_groups = 12
 
     def __init__(
         self,
@@ -116,8 +122,31 @@ class LeadViT(nn.Module):
         if self.joint:
             pieces = pieces.masked_fill(~seen[..., None], 0.0).transpose(1, 2).flatten(2)
             seen = seen.any(dim=1)
-        index, mask = _visible_tokens(seen.flatten(1))
+        seen = seen.flatten(1)
         pieces = pieces.reshape(batch, -1, pieces.shape[-1])
+        counts = seen.sum(dim=1)
+        lengths = counts.unique().tolist()
+        if lengths[0] == 0:
+            raise DataError(
+                f"record {int(counts.argmin())} of the batch has no visible lead; leave such records out, or pass at "
+                f"least one present lead for each."
+            )
+        if len(lengths) == 1 or len(lengths) > self.most_groups:
+            index, mask = _padded(seen, counts, lengths[-1])
+            return TokenFeatures(self._encode(pieces, index, mask), mask)
+        groups = tuple(((counts == length).nonzero()[:, 0], length) for length in lengths)
+        parts = [self._encode(pieces[rows], _positions(seen[rows], length), None) for rows, length in groups]
+        tokens = torch.cat([F.pad(part, (0, 0, 0, lengths[-1] - part.shape[1])) for part in parts])
+        order = torch.cat([rows for rows, _ in groups]).argsort()
+        return TokenFeatures(tokens[order], torch.arange(lengths[-1], device=ecg.device) < counts[:, None], groups)
+
+    def _encode(
+        self,
+        pieces: Float[Tensor, "batch all samples"],
+        index: Int[Tensor, "batch token"],
+        mask: Bool[Tensor, "batch token"] | None,
+    ) -> Float[Tensor, "batch token dim"]:
+        """Features of the tokens at ``index``; ``mask`` marks the real ones."""
         x = self.project(pieces.gather(1, index[..., None].expand(-1, -1, pieces.shape[-1])))
         if self.lead_embedding is not None:
             x = x + self.lead_embedding[index // self.segments]
@@ -125,23 +154,21 @@ class LeadViT(nn.Module):
             x = x + self.time_embedding[index % self.segments]
         for block in self.blocks:
             x = block(x, mask)
-        return TokenFeatures(self.norm(x), mask)
+        return self.norm(x)
 
 
-def _visible_tokens(
-    seen: Bool[Tensor, "batch token"],
-) -> tuple[Tensor, Bool[Tensor, "batch most"] | None]:
+def _positions(seen: Bool[Tensor, "batch token"], count: int) -> Int[Tensor, "batch count"]:
+    """Positions of the true entries of rows that have ``count`` each, in order."""
+    return seen.nonzero()[:, 1].view(len(seen), count)
+
+
+def _padded(
+    seen: Bool[Tensor, "batch token"], counts: Int[Tensor, " batch"], most: int
+) -> tuple[Int[Tensor, "batch most"], Bool[Tensor, "batch most"] | None]:
     """Positions of the true entries of each row, in order, padded to the longest row; and which of them are real."""
-    counts = seen.sum(dim=1)
-    fewest, most = (int(n) for n in torch.stack([counts.min(), counts.max()]).tolist())
-    if fewest == 0:
-        raise DataError(
-            f"record {int(counts.argmin())} of the batch has no visible lead; leave such records out, or pass at "
-            f"least one present lead for each."
-        )
+    if int(counts.min()) == most:
+        return _positions(seen, most), None
     index = (~seen).to(torch.uint8).argsort(dim=1, stable=True)[:, :most]
-    if fewest == most:
-        return index, None
     mask = torch.arange(most, device=seen.device) < counts[:, None]
     # Padding repeats the first visible token: an absent lead may hold NaN, and NaN survives a zero attention weight.
     return index.where(mask, index[:, :1]), mask

@@ -5,6 +5,7 @@ Source: K-MERL (arXiv 2502.17900), sections 3.5 and 4.2.1, Tables 6b and 6c. No 
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -33,14 +34,15 @@ class CrossAttention(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "batch query dim"],
+        x: Float[Tensor, "asked query dim"],
         memory: Float[Tensor, "batch token dim"],
         mask: Bool[Tensor, "batch token"] | None = None,
     ) -> Float[Tensor, "batch query dim"]:
-        batch, queries, dim = x.shape
+        """Queries of each record, or one set (``asked`` is 1) that all records are asked."""
+        _, queries, dim = x.shape
         width = dim // self.heads
-        q = self.query(x).view(batch, queries, self.heads, width).transpose(1, 2)
-        k, v = self.key_value(memory).view(batch, -1, 2, self.heads, width).permute(2, 0, 3, 1, 4)
+        q = self.query(x).view(-1, queries, self.heads, width).transpose(1, 2).expand(len(memory), -1, -1, -1)
+        k, v = self.key_value(memory).view(len(memory), -1, 2, self.heads, width).permute(2, 0, 3, 1, 4)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=key_mask(mask))
         return self.dropout(self.proj(out.transpose(1, 2).flatten(2)))
 
@@ -59,7 +61,7 @@ class QueryLayer(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "batch query dim"],
+        x: Float[Tensor, "asked query dim"],
         memory: Float[Tensor, "batch token dim"],
         mask: Bool[Tensor, "batch token"] | None = None,
     ) -> Float[Tensor, "batch query dim"]:
@@ -115,8 +117,21 @@ class QueryNetwork(nn.Module):
             queries: one text embedding per name, the same for all records; any number of them.
             memory: the encoder's tokens and their mask.
         """
-        keys = self.project_memory(memory.tokens)
-        x = self.project_query(queries).expand(len(keys), -1, -1)
+        x = self.project_query(queries)[None]
+        if not memory.groups:
+            return self._answer(x, memory.tokens, memory.mask)
+        answers = [self._answer(x, memory.tokens[rows, :length], None) for rows, length in memory.groups]
+        order = torch.cat([rows for rows, _ in memory.groups]).argsort()
+        return torch.cat(answers)[order]
+
+    def _answer(
+        self,
+        x: Float[Tensor, "1 query dim"],
+        tokens: Float[Tensor, "batch token memory_dim"],
+        mask: Bool[Tensor, "batch token"] | None,
+    ) -> Float[Tensor, "batch query"]:
+        # What the first layer does before it reads the tokens is the same for all records, and so computed once.
+        keys = self.project_memory(tokens)
         for layer in self.layers:
-            x = layer(x, keys, memory.mask)
+            x = layer(x, keys, mask)
         return self.classify(self.norm(x)).squeeze(-1)

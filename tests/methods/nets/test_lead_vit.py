@@ -4,6 +4,7 @@ import torch
 from bench.errors import ConfigError, DataError
 from methods.nets.lead_masking import LeadMasking
 from methods.nets.lead_vit import LeadViT
+from methods.nets.query_network import QueryNetwork
 
 
 def small(**options) -> LeadViT:
@@ -41,7 +42,7 @@ def test_absent_leads_are_not_processed_whatever_they_hold():
     sizes = []
     net.blocks[0].register_forward_hook(lambda block, inputs, output: sizes.append(inputs[0].shape[1]))
     features = net(spoiled, leads)
-    assert sizes == [30]
+    assert sizes == [10, 30]
     assert features.mask.sum(1).tolist() == [30, 10]
     assert features.pooled().isfinite().all()
     features.pooled().sum().backward()
@@ -63,6 +64,29 @@ def test_padding_changes_no_record():
         assert alone.tokens.shape[1] == visible[i].sum()
         torch.testing.assert_close(together.tokens[i][together.mask[i]], alone.tokens[0])
         torch.testing.assert_close(together.pooled()[i], alone.pooled()[0])
+
+
+def test_groups_of_equal_length_give_features_and_gradients_of_the_padded_batch():
+    ecg = torch.randn(16, 12, 200)
+    visible = LeadMasking().draw(torch.ones(16, 12, dtype=torch.bool), 10, torch.Generator().manual_seed(2))
+    grouped, padded = small(), small()
+    padded.most_groups = 0
+    torch.manual_seed(1)
+    asking = QueryNetwork(8, 16, 16, layers=2, heads=2)
+    queries = torch.randn(5, 8)
+    results = []
+    for net in (grouped, padded):
+        features = net(ecg, None, visible)
+        answers = asking(queries, features)
+        parameters = [*net.parameters(), *asking.parameters()]
+        gradients = torch.autograd.grad((features.pooled() ** 3).sum() + (answers**2).sum(), parameters)
+        results.append((features, answers, gradients))
+    (one, answers, gradients), (other, expected, wanted) = results
+    assert len(one.groups) == 3 and not other.groups
+    torch.testing.assert_close(one.tokens[one.mask], other.tokens[other.mask])
+    torch.testing.assert_close(answers, expected)
+    for gradient, reference in zip(gradients, wanted, strict=True):
+        torch.testing.assert_close(gradient, reference, rtol=1e-4, atol=1e-5 * reference.abs().max().item())
 
 
 def test_the_pretraining_batch_is_as_long_as_its_longest_record():

@@ -67,18 +67,28 @@ class RandomKernels(Method):
         start = 0
         for j, count in enumerate(self.per_dilation):
             chosen = torch.from_numpy(rng.integers(REFERENCES, size=len(TRIPLES)))
-            for convolved in self._convolved(ecg, j)[chosen, torch.arange(len(TRIPLES))]:
+            for convolved in self._convolved_each(ecg[chosen], j):
                 along = torch.arange(start + 1, start + count + 1, dtype=torch.float64) * GOLDEN_RATIO % 1
                 self.biases[start : start + count] = torch.quantile(convolved, along)
                 start += count
 
     def _convolved(self, ecg: Float[Tensor, "record lead time"], j: int) -> Float[Tensor, "record kernel time"]:
         """By all kernels at the dilation ``j``, zeros beyond the ends; float64, so that rounding decides no threshold."""
+        taps, mixing = self._taps(ecg.double(), j)
+        return mixing.flatten(1) @ taps.flatten(1, 2)
+
+    def _convolved_each(self, ecg: Float[Tensor, "kernel lead time"], j: int) -> Float[Tensor, "kernel time"]:
+        """One recording per kernel, by that kernel alone: the leads of its group are added first."""
+        grouped = (self.groups[j][:, :, None] * ecg.double()).sum(1, keepdim=True)
+        taps, _ = self._taps(grouped, j)
+        return (self.weights[:, None] @ taps.squeeze(2)).squeeze(1)
+
+    def _taps(self, ecg: Tensor, j: int) -> tuple[Tensor, Tensor]:
+        """Inputs of the nine taps at the dilation ``j`` [record, tap, lead, time], and weights [kernel, tap, lead]."""
         step, samples = self.dilations[j], ecg.shape[-1]
-        padded = torch.nn.functional.pad(ecg.double(), (4 * step, 4 * step))
-        taps = torch.cat([padded[..., k * step : k * step + samples] for k in range(9)], dim=1)
-        mixing = self.weights[:, :, None] * self.groups[j][:, None]
-        return mixing.flatten(1) @ taps
+        padded = torch.nn.functional.pad(ecg, (4 * step, 4 * step))
+        taps = torch.stack([padded[..., k * step : k * step + samples] for k in range(9)], dim=1)
+        return taps, self.weights[:, :, None] * self.groups[j][:, None]
 
     def encode(self, batch: ECGBatch) -> Float[Tensor, "record dim"]:
         shares, start = [], 0

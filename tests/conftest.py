@@ -12,6 +12,7 @@ import math
 import multiprocessing
 import os
 import re
+import sys
 import textwrap
 from collections import Counter
 from multiprocessing import forkserver
@@ -118,12 +119,28 @@ def forks(request):
     preload = ["bench.runner.execute", "bench.training.checkpoint", "bench.training.launch"]
     if any(item.get_closest_marker("slow") for item in request.session.items):  # whose processes run whole plans
         preload += ["bench.tracking.mirror", "tasks.ptbxl", "mlflow.store.tracking.sqlalchemy_store"]
+        preload += [
+            "bench.leaderboard.site.write_site",
+            "sklearn.linear_model",
+            "torch._dynamo",
+        ]  # what commands import
     context.set_forkserver_preload(preload)
     with pytest.MonkeyPatch.context() as patch:
         for name in PLACES:
             patch.delenv(name, raising=False)
         forkserver.ensure_running()  # its processes have the environment of this moment, whatever tests set later
     return context
+
+
+@pytest.fixture(scope="session")
+def forked_bench(forks, tmp_path_factory):
+    """PATH with a ``bench`` whose processes are forked, see support/forked_bench.py; then this interpreter's commands."""
+    from forked_bench import ForkedBench
+
+    folder = tmp_path_factory.mktemp("bin")
+    server = ForkedBench(folder, forks)
+    yield os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
+    server.close()
 
 
 @pytest.fixture(scope="module")

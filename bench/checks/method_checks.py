@@ -138,8 +138,8 @@ def the_loss_falls_on_a_batch_seen_again(subject: MethodSubject) -> None:
     trainable = [p for p in method.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trainable, lr=settings.lr, betas=settings.betas)
     losses: list[float] = []
-    # 8 steps are enough where each of the last four losses is below each of the first four
-    while len(losses) < 20 and not (len(losses) == 8 and max(losses[4:]) < min(losses[:4])):
+    # 6 steps are enough where each of the last three losses is below each of the first three
+    while len(losses) < 20 and not (len(losses) == 6 and max(losses[3:]) < min(losses[:3])):
         for group in optimiser.param_groups if settings.warmup_epochs else ():
             group["lr"] = settings.lr * (len(losses) + 1) / 20
         with seeded(2):  # the same views and masks each time: others could hide what 20 steps change

@@ -38,10 +38,10 @@ def script(page: str) -> str:
     return "\n".join(lines)
 
 
-def run_to_the_letter(page, tmp_path):
+def run_to_the_letter(page, tmp_path, path):
     """What the commands printed, and that none of them failed."""
     environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": path,
         "BENCH_SIMULATED_RECORDS": "120",
         "BENCH_TOML": "",
         "NO_COLOR": "1",
@@ -60,8 +60,8 @@ def run_to_the_letter(page, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN)
-def test_the_commands_run_to_the_letter(page, tmp_path):
-    said = run_to_the_letter(page, tmp_path)
+def test_the_commands_run_to_the_letter(page, tmp_path, forked_bench):
+    said = run_to_the_letter(page, tmp_path, forked_bench)
     if page == "how-to/own-board.md":
         assert "Random ViT" in (tmp_path / "bench-workspace/boards/my-board.md").read_text(encoding="utf-8")
     if page == "tutorial.md":
@@ -74,7 +74,7 @@ def test_the_commands_run_to_the_letter(page, tmp_path):
 @pytest.mark.parametrize("page", INSTALL)
 def test_the_commands_that_install_run_to_the_letter(page, tmp_path):
     """Only where the environment may be changed, because it is deleted afterwards."""
-    run_to_the_letter(page, tmp_path)
+    run_to_the_letter(page, tmp_path, f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if page == "how-to/new-method.md":
         pages = (tmp_path / "bench-workspace/site").rglob("*.html")
         assert any("my-method" in page.read_text(encoding="utf-8") for page in pages if "boards" in str(page))

@@ -4,10 +4,8 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -238,11 +236,11 @@ def test_a_workflow_has_what_github_needs(repository, name):
 class Runner:
     """Runs the ``run`` steps of a workflow in a folder, as GitHub's runner does; installing is left out."""
 
-    def __init__(self, tmp_path):
+    def __init__(self, tmp_path, path):
         self.temp = tmp_path / "runner"
         self.temp.mkdir()
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("BENCH_", "GIT_DIR"))}
-        self.environment |= GIT | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        self.environment |= GIT | {"PATH": path}
         self.seconds = {}
 
     def bash(self, folder, script, **variables):
@@ -278,9 +276,9 @@ class Runner:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # ten commands, each a process
-def test_from_a_run_in_a_fork_to_the_page(tmp_path):
+def test_from_a_run_in_a_fork_to_the_page(tmp_path, forked_bench):
     """Start a repository, fork it, run a cell, add it, check the pull request, merge, publish, replay, publish again."""
-    runner = Runner(tmp_path)
+    runner = Runner(tmp_path, forked_bench)
     hosted = tmp_path / "hosted.git"
     git(tmp_path, "init", "-q", "--bare", "-b", "main", str(hosted))
     assert runner.bash(tmp_path, "bench results init ours").returncode == 0

@@ -47,7 +47,7 @@ def cells(tmp_path_factory, scored_result):
 def folder(tmp_path, cells, monkeypatch):
     (tmp_path / "boards").mkdir()
     (tmp_path / "boards" / "two.yaml").write_text(BOARD)
-    monkeypatch.setattr("bench.leaderboard.board.resource_folders", lambda group: [tmp_path / "boards"])
+    monkeypatch.setattr("bench.leaderboard.board._installed_folders", lambda import_path: [tmp_path / "boards"])
     freeze(["two"], cells, tmp_path / "kept")
     return tmp_path / "kept"
 

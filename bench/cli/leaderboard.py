@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli import options as o
+from bench.cli.finished_cells import Format, Out
 from bench.progress import counted
 
 NoCompare = Annotated[
@@ -155,9 +156,8 @@ def rank(
             help="What intervals are for: these tasks, or others of the kind. [default: others, from three tasks on]",
         ),
     ] = "",
-    csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Also write the ranking to this file.")
-    ] = None,
+    format_: Format = "table",
+    out: Out = None,
     cards: Cards = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
@@ -165,7 +165,9 @@ def rank(
     strength, each with a 95 % interval, and the range that the rank is in. Missing cells are never averaged."""
     from bench.cli.ranking import rank_and_show
 
-    rank_and_show(board, _results, cards, workspace, csv, contaminated=contaminated, incomplete=incomplete, tasks=tasks)
+    rank_and_show(
+        board, _results, cards, workspace, format_, out, contaminated=contaminated, incomplete=incomplete, tasks=tasks
+    )
 
 
 @app.command(epilog="Example:  bench leaderboard export kmerl_table1 --output leaderboards/results")

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from bench.cli.finished_cells import check_format, write_csv
 from bench.errors import ConfigError
 
 
@@ -16,13 +17,15 @@ def rank_and_show(
     read: Callable[[Any, Path | None], list[Any]],
     cards: Path | None,
     workspace: str | None,
-    csv: Path | None,
+    format_: str,
+    out: Path | None,
     **options: str,
 ) -> None:
-    """Print the ranking of each of a board's tables, or of all results, and write it to ``csv``.
+    """Print the ranking of each of a board's tables, or of all results.
 
     Args:
         read: gives the results of a workspace and of cards.
+        format_: ``table``, or ``csv``, which goes to ``out`` or to standard output.
         options: of :func:`bench.leaderboard.statistics.ranking.options_from`.
     """
     from rich import box
@@ -37,6 +40,7 @@ def rank_and_show(
     from bench.leaderboard.statistics.ranking import options_from, ranking_of
     from bench.storage.workspace import Workspace
 
+    check_format(format_, out)
     chosen = options_from(**options)
     current = Workspace.at(workspace)
     results = read(current, cards)
@@ -50,6 +54,9 @@ def rank_and_show(
         raise ConfigError(
             f"no two results {of_board}can be ranked: expected two methods with a score on one task; {run}."
         )
+    if format_ == "csv":
+        write_csv(ranking_csv(rankings), out)
+        return
     for title, ranking in rankings:
         shown = Table(box=box.SIMPLE_HEAD, header_style="bold", title=title, title_justify="left")
         for name in HEADS:
@@ -59,6 +66,3 @@ def rank_and_show(
         console().print(shown)
         for sentence in sentences(ranking):
             typer.echo(sentence)
-    if csv is not None:
-        csv.write_text(ranking_csv(rankings), encoding="utf-8")
-        typer.echo(f"written: {csv}")

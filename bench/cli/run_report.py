@@ -7,9 +7,6 @@ from typing import Any
 from bench.cli import options as o
 from bench.progress import counted
 
-RUNS_PAGE = "http://127.0.0.1:5000/#/experiments/1?workflowType=machine_learning"
-"""The runs in MLflow's pages, which without the parameter open on the traces of language models."""
-
 
 def say_what_is_missing(reports: list[Any]) -> None:
     """State how many cells have no result, and how many failed."""
@@ -56,6 +53,7 @@ def show_results(reports: list[Any], source: Any, notes: bool, track: bool, boar
     from bench.leaderboard import console_tables
     from bench.leaderboard.match_results import best_board
     from bench.leaderboard.statistics.inflation import inflation
+    from bench.tracking.pages import where_to_look
 
     results = list({result.key: result for report in reports for result in report.results}.values())
     if not results:
@@ -70,15 +68,7 @@ def show_results(reports: list[Any], source: Any, notes: bool, track: bool, boar
     finished = sum(len(report.results) for report in reports) - computed
     console.print(f"{counted(computed, 'cell')} computed, {finished:,} finished before.", highlight=False)
     console.print(f"results  {workspace.results}", highlight=False, soft_wrap=True)
-    for line in mlflow_lines(workspace) if track else ():
+    for line in where_to_look(workspace.tracking_uri) if track else ():
         console.print(line, highlight=False, soft_wrap=True)
     if board := board or best_board(results):
         console.print(f"board    bench leaderboard render {board}", highlight=False, soft_wrap=True)
-
-
-def mlflow_lines(workspace: Any) -> list[str]:
-    """How to see the runs in MLflow's pages; of a server only its address."""
-    from bench.redaction import redact
-
-    lines = [f"MLflow   mlflow ui --backend-store-uri {redact(workspace.tracking_uri)}"]
-    return [*lines, f"         {RUNS_PAGE}"] if workspace.tracking_uri == workspace.default_tracking_uri else lines

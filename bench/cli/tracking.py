@@ -23,9 +23,13 @@ def push(uri: Uri = None, log_models: o.LogModels = False, workspace: o.Workspac
     """Log every stored result and pretraining that the server does not have yet."""
     from bench.storage.workspace import Workspace
     from bench.tracking import mirror
+    from bench.tracking.pages import where_to_look
 
     current = Workspace.at(workspace)
-    _report(mirror.push(current.results, uri or current.tracking_uri, log_models=log_models), "logged")
+    store = uri or current.tracking_uri
+    _report(mirror.push(current.results, store, log_models=log_models), "logged")
+    for line in where_to_look(store):
+        typer.echo(line)
 
 
 @app.command(epilog="Example:  bench tracking pull --uri http://127.0.0.1:5000")

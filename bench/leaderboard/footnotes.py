@@ -218,36 +218,41 @@ _WORDING = {
 }
 
 
-def _prompt_words(config: Mapping[str, Any]) -> str:
-    """What a method with this config asks for a class with, and on what that was chosen."""
+def _prompt_words(config: Mapping[str, Any]) -> tuple[str, str]:
+    """What a method with this config asks for a class with, and on what that was chosen; and how it is written."""
     prompts = config.get("prompts")
     if not isinstance(prompts, dict):
-        return f"{_WORDING['described']}, in a method that has no settings for prompts"
+        return _WORDING["described"], "in a method that has no settings for prompts"
     words = _WORDING.get(prompts.get("wording", "described"), str(prompts.get("wording")))
+    form = []
     if prompts.get("kind") == "file":
         words = f"a file of prompts (sha256 {str(prompts.get('sha256'))[:12]}), chosen by the user"
     elif prompts.get("kind") == "template":
-        words += f", in {prompts.get('template')!r}"
+        form.append(f"in {prompts.get('template')!r}")
     elif prompts.get("kind") == "entities":
-        words += ", as the lexicon's entities"
+        form.append("as the lexicon's entities")
     if prompts.get("lower", True) and prompts.get("kind") != "file":
-        words += ", in lower case"
+        form.append("in lower case")
     reports = config.get("cqa")
     if config.get("prompt_waveforms") and isinstance(reports, dict) and reports.get("waveforms"):
-        words += (
-            ", each with the description of its waveform (chosen on a simulated test split, checked on validation data)"
+        form.append(
+            "each with the description of its waveform (chosen on a simulated test split, checked on validation data)"
         )
-    return words
+    return words, ", ".join(form)
 
 
 def _prompts(used: Mapping[str, Sequence[Result]]) -> list[str]:
-    """What asked for the classes in zero-shot, and on what it was chosen."""
-    labels: dict[str, list[str]] = defaultdict(list)
+    """What asked for the classes in zero-shot, and on what it was chosen: a note for each choice of words."""
+    labels: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for label, results in used.items():
         configs = [r.config.get("method", {}) for r in results if modes.facts(r.cell.mode).names_classes]
-        for words in dict.fromkeys(map(_prompt_words, configs)):
-            labels[words].append(label)
-    return [f"Zero-shot prompts are {words}: {', '.join(rows)}." for words, rows in sorted(labels.items())]
+        for words, form in dict.fromkeys(map(_prompt_words, configs)):
+            labels[words][form].append(label)
+    notes = []
+    for words, forms in sorted(labels.items()):
+        rows = "; ".join(f"{form}{': ' if form else ''}{', '.join(named)}" for form, named in sorted(forms.items()))
+        notes.append(f"Zero-shot prompts are {words}{': ' if '' in forms else ', '}{rows}.")
+    return notes
 
 
 def _protocols(used: Mapping[str, Sequence[Result]], stated: Mapping[str, str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.cells.result import Result
@@ -78,6 +78,19 @@ class Line:
     def found(self) -> bool:
         """Whether anything of it was run."""
         return any(summary.keys or summary.value is not None for summary in self.summaries)
+
+
+def explain_marks(lines: Iterable[Line]) -> list[str]:
+    """The marks of some rows' labels (:attr:`Line.marked_label`), each with its meaning in a few words."""
+    lines = list(lines)
+    meanings = {
+        "§ differs from its paper": any(line.deviates for line in lines),
+        "¶ made before a fault of the method was corrected": any(line.outdated for line in lines),
+        f"{MARK} text states the labels": any(in_words(line.text_ceilings) for line in lines),
+        f"{STALE_MARK} stale": any(line.stale for line in lines),
+        f"{COLLAPSE_MARK} the representations collapsed in pretraining": any(line.collapsed for line in lines),
+    }
+    return [meaning for meaning, is_there in meanings.items() if is_there]
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,19 @@ def finished_in_sqlite(database: Path, experiment: str, tag: str = KEY_TAG) -> s
         return None
 
 
+def experiment_in_sqlite(database: Path, experiment: str) -> str | None:
+    """The number of an experiment, read without importing mlflow; None if there is none."""
+    if not database.exists():
+        return None
+    query = "SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            row = connection.execute(query, (experiment,)).fetchone()
+    except sqlite3.Error:
+        return None
+    return str(row[0]) if row else None
+
+
 @contextlib.contextmanager
 def waiting_once(database: Path | None) -> Iterator[None]:
     """Wait for the disk at the end of the block, not after each of the five commits of a run, which takes most of the time.

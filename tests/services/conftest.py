@@ -116,8 +116,9 @@ class MlflowServer:
     """``mlflow server`` on loopback; the database's password goes by the environment and not by the command line."""
 
     store: str
-    artifacts: Path
+    artifacts: str
     log: Path
+    settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen | None = None
 
@@ -126,14 +127,18 @@ class MlflowServer:
         return f"http://127.0.0.1:{self.port}"
 
     def launch(self) -> None:
-        environment = os.environ | {
-            "MLFLOW_BACKEND_STORE_URI": self.store,
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # half a dozen processes that tracking has no use for
-        }
+        environment = (
+            os.environ
+            | {
+                "MLFLOW_BACKEND_STORE_URI": self.store,
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # half a dozen processes that tracking has no use for
+            }
+            | self.settings
+        )
         command = [
             sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
-            "--artifacts-destination", str(self.artifacts),
+            "--artifacts-destination", self.artifacts,
         ]  # fmt: skip
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -158,11 +163,48 @@ class MlflowServer:
             self.process.wait()
 
 
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket of an object store on loopback that speaks S3's protocol; ``settings`` are for its clients."""
+
+    name: str
+    settings: dict[str, str]
+
+    def objects(self) -> list[str]:
+        """The names of its objects, of at most a thousand."""
+        import boto3
+
+        client = boto3.client("s3", endpoint_url=self.settings["MLFLOW_S3_ENDPOINT_URL"], **_ACCOUNT)
+        return [entry["Key"] for entry in client.list_objects_v2(Bucket=self.name).get("Contents", [])]
+
+
+_ACCOUNT = {"aws_access_key_id": "lab", "aws_secret_access_key": PASSWORD, "region_name": "us-east-1"}
+
+
 @pytest.fixture
-def mlflow_server(cluster, tmp_path) -> Iterator[MlflowServer]:
+def bucket() -> Iterator[Bucket]:
+    moto = pytest.importorskip(
+        "moto.server", reason="the object store of the tests is not installed: pip install moto boto3"
+    )
+    import boto3
+
+    server = moto.ThreadedMotoServer("127.0.0.1", free_port(), verbose=False)
+    server.start()
+    try:
+        endpoint = "http://{}:{}".format(*server.get_host_and_port())
+        boto3.client("s3", endpoint_url=endpoint, **_ACCOUNT).create_bucket(Bucket="mlflow")
+        account = {name.upper(): value for name, value in _ACCOUNT.items() if name != "region_name"}
+        yield Bucket("mlflow", account | {"MLFLOW_S3_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1"})
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def mlflow_server(cluster, bucket, tmp_path) -> Iterator[MlflowServer]:
+    """Rows in PostgreSQL and artifacts in an object store."""
     cluster.make_database("mlflow")
     store = cluster.url("mlflow").replace("postgresql://", "postgresql+psycopg://")
-    server = MlflowServer(store, tmp_path / "artifacts", tmp_path / "mlflow.log")
+    server = MlflowServer(store, f"s3://{bucket.name}/artifacts", tmp_path / "mlflow.log", settings=bucket.settings)
     try:
         yield server
     finally:

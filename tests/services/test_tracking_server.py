@@ -1,4 +1,5 @@
-"""MLflow's server on PostgreSQL with artifacts over HTTP: it dies while a method pretrains, and two writers push at once."""
+"""MLflow's server on PostgreSQL with artifacts in an object store: it dies while a method pretrains, and two writers push at
+once."""
 
 import json
 import threading
@@ -65,7 +66,7 @@ def until(true, seconds=400):
 
 
 def test_a_server_that_dies_during_pretraining_misses_nothing_and_two_writers_log_each_cell(
-    mlflow_server, tmp_path, monkeypatch
+    mlflow_server, bucket, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(follow, "PATIENCE", 0.0)
     monkeypatch.setattr(follow, "LONGEST_PAUSE", 2.0)
@@ -117,5 +118,7 @@ def test_a_server_that_dies_during_pretraining_misses_nothing_and_two_writers_lo
     assert {len(run.inputs.dataset_inputs) for run in logged} == {3}
     names = {file.path for file in client.list_artifacts(logged[0].info.run_id)}
     assert names == {"result.json", "predictions.parquet", "figures.html"}
+    stored = [key.split("/")[-3:] for key in bucket.objects()]
+    assert {(run.info.run_id, "artifacts", name) for run in logged for name in names} <= set(map(tuple, stored))
     assert pull(uri, tmp_path / "other").moved == len(keys)
     assert {result.key for result in read_results(tmp_path / "other")} == keys

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from bench.leaderboard.contamination import legend
 from bench.leaderboard.contamination import marks as contamination_marks
 from bench.leaderboard.cost_metrics import is_cost
 from bench.leaderboard.formats.markdown import heading, why_not
+from bench.leaderboard.lines import explain_marks
 from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.site.render_html import environment
 from bench.leaderboard.site.view_models import by_score
@@ -23,6 +25,8 @@ PANELS = 6
 WIDTH, LABELS, ROW, HEAD, FOOT, GAP = 140, 200, 13, 30, 22, 12
 """Pixels: a panel, the labels of its rows, a row, what is above and below the rows of a panel, and between panels."""
 INSET = 6
+LETTER = 4.7
+"""Pixels of a letter of the key, on average."""
 LONGEST = 30
 TICKS = 4
 
@@ -56,18 +60,21 @@ def write(board: Board, tables: Sequence[Table]) -> str:
         for summary in line.summaries
         for status in summary.contamination
     }
+    key = _key(tables, statuses, width)
     return environment().get_template("picture.svg").render(
-        title=board.title, strips=strips, width=width, height=top + 16, labels=LABELS - 8, key=_key(tables, statuses)
+        title=board.title, strips=strips, width=width, height=top + 4 + 12 * len(key), labels=LABELS - 8, key=key
     )  # fmt: skip
 
 
-def _key(tables: Sequence[Table], statuses: set[str]) -> str:
+def _key(tables: Sequence[Table], statuses: set[str], width: int) -> list[str]:
+    """The lines of the key, each within the width of the picture in pixels."""
     parts = ["Bar: 95 % interval"]
     if marked := list(legend(statuses)):
         parts.append(f"circle: {'; '.join(marked)}")
     if any(table.shows_published for table in tables):
         parts.append("diamond: published")
-    return "; ".join(parts)
+    parts += explain_marks(line for table in tables for line in number_format.visible(table)[0])
+    return textwrap.wrap("; ".join(parts), int((width - 20) / LETTER))
 
 
 def _metric(table: Table, index: int) -> tuple[str, float]:

@@ -18,6 +18,7 @@ from bench.leaderboard.contrast_tables import ContrastTable, contrast_tables
 from bench.leaderboard.cost_metrics import is_cost
 from bench.leaderboard.formats.markdown import heading, mismatches, why_not
 from bench.leaderboard.formats.ranking_text import rank_range, sentences
+from bench.leaderboard.lines import explain_marks
 from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.site.charts import curves, survival_charts
 from bench.leaderboard.site.clinical_charts import clinical_charts
@@ -179,12 +180,7 @@ def by_score(table: Table, lines: Sequence[Line], columns: Sequence[int]) -> lis
 
 def _legend(lines: Sequence[Line], columns: Sequence[int]) -> Iterator[str]:
     yield from legend(status for line in lines for i in columns for status in line.summaries[i].contamination)
-    if any(line.deviates for line in lines):
-        yield "§ differs from its paper (see the notes)"
-    if any(line.outdated for line in lines):
-        yield "¶ made before a fault of the method was corrected (see the notes)"
-    if any(line.collapsed for line in lines):
-        yield "∅ the representations collapsed in pretraining (see the notes)"
+    yield from (f"{meaning} (see the notes)" for meaning in explain_marks(lines))
 
 
 def _raised(table: Table) -> Iterator[str]:

@@ -19,7 +19,8 @@ def stored(tmp_path, make_result):
 
 def test_rank_prints_and_writes_the_ranking(bench, stored, tmp_path):
     path = tmp_path / "ranking.csv"
-    ran = bench("leaderboard", "rank", "--csv", str(path), "--workspace", str(stored))
+    assert bench("leaderboard", "rank", "--format", "csv", "--out", str(path), "--workspace", str(stored)).code == 0
+    ran = bench("leaderboard", "rank", "--workspace", str(stored))
     assert ran.code == 0
     assert ran.out.index("byol") < ran.out.index("simclr")
     assert "No skill score: no untrained encoder was run." in ran.out

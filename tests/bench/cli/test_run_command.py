@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.cells import ledger
-from bench.cli.run_report import mlflow_lines
 from bench.data.source import DataSource
-from bench.storage.workspace import Workspace
 
 QUICK = ("--set", "pretrain.epochs=1", "--set", "linear.epochs=3", "--no-track")
 TINY = ("--set", "kmerl.depth=1", "--set", "kmerl.segment=100")  # ten tokens a lead
@@ -165,14 +163,6 @@ def test_bad_options_exit_2_name_the_cure_and_write_nothing(bench, workspace, ar
     assert "Traceback" not in done.err
     assert not workspace.results.exists()
     assert not workspace.checkpoints.exists()
-
-
-def test_the_page_of_mlflow_is_that_of_training_and_hides_passwords(workspace, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert mlflow_lines(workspace)[1].endswith("/#/experiments/1?workflowType=machine_learning")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2@tracking:5000")
-    (line,) = mlflow_lines(Workspace(workspace.root))
-    assert "hunter2" not in line
 
 
 @pytest.mark.parametrize("size", ["abc", "10"])

@@ -23,11 +23,14 @@ def test_each_wording_is_stated_with_its_rows(make_result):
         "B": [prompted(make_result, kind="template", wording="described", template="this is {name}", lower=False)],
         "C": [prompted(make_result, kind="file", sha256="12" * 32)],
         "D": [make_result("merl", mode="linear")],
+        "E": [prompted(make_result, kind="names", wording="described", lower=False)],
+        "F": [make_result("random-vit", mode="zeroshot", corpus=None)],
     }
-    stated = [note for note in footnotes(used) if note.startswith("Zero-shot prompts")]
-    assert len(stated) == 3
+    stated = footnotes_on_prompts(used)
+    assert len(stated) == 3  # each choice of words once
     assert any("that the dataset publishes, in lower case: A." in note for note in stated)
-    assert any("validation fold 9), in 'this is {name}': B." in note for note in stated)
+    rows = "validation fold 9): E; in 'this is {name}': B; in a method that has no settings for prompts: F."
+    assert any(note.endswith(rows) for note in stated)
     assert any("a file of prompts (sha256 121212121212)" in note and note.endswith(": C.") for note in stated)
 
 

@@ -21,6 +21,7 @@ from bench.storage.artifacts import file_digest
 from bench.storage.workspace import Workspace
 from bench.tracking.connection import TrackingError
 from bench.tracking.mirror import EXPERIMENT, ResultMirror, log_results, pull, push
+from bench.tracking.pages import where_to_look
 from bench.tracking.run_fields import metrics_of, params_of, run_name, tags_of
 from bench.tracking.sqlite_store import waiting_once
 
@@ -87,7 +88,10 @@ def test_an_experiment_opens_as_training_of_models_and_a_choice_stays(uri, tmp_p
         log_results(uri, [store_result(tmp_path / "results")], name)
     assert client.get_experiment(chosen).tags["mlflow.experimentKind"] == "finetuning"
     for name in ("kind", "older"):
-        assert client.get_experiment_by_name(name).tags["mlflow.experimentKind"] == "custom_model_development"
+        made = client.get_experiment_by_name(name)
+        assert made.tags["mlflow.experimentKind"] == "custom_model_development"
+        page = where_to_look(uri, name)[1]
+        assert page.endswith(f"/#/experiments/{made.experiment_id}?workflowType=machine_learning")
 
 
 def test_a_cell_is_logged_once_and_silently(uri, tmp_path, store_result, capfd):

@@ -49,6 +49,11 @@ def test_a_number_marked_for_contamination_is_a_circle_that_the_key_explains(boa
     assert "test records were pretrained on" in "".join(root.itertext())
 
 
+def test_the_key_explains_the_marks_of_the_names(board, make_result):
+    _, root = drawn(board, [make_result(method="merl", config={"text": {"model": "minilm"}})])
+    assert "§ differs from its paper" in " ".join(text.text for text in root.findall(f"{SVG}text")[-2:])
+
+
 def test_names_of_strangers_are_escaped_and_many_columns_wrap(tmp_path, make_result):
     columns = "".join(f"  - {{label: c{n}, task: ptbxl-super, mode: linear, fraction: 0.{n}}}\n" for n in range(1, 9))
     text = f"title: '<script>'\nmetric: macro_auroc\ncolumns:\n{columns}rows:\n  - {{label: '</text>', method: merl}}\n"

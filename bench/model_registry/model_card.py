@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import registry
+from bench import modes, registry
 from bench.cells.result import Result
 from bench.leaderboard.citation import citation
 from bench.leaderboard.metric_names import metric_name
@@ -81,7 +81,7 @@ def _condition(result: Result) -> str:
         f"seed {cell.seed}",
     ]
     parts += [f"leads {', '.join(cell.leads)}"] if len(cell.leads) < len(LEADS) else []
-    return ", ".join(parts[:1] if cell.mode == "zeroshot" else parts)
+    return ", ".join(parts if modes.facts(cell.mode).uses_labels else parts[:1])
 
 
 def _number(value: float | None) -> str:

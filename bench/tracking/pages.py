@@ -1,4 +1,4 @@
-"""Where to see runs in MLflow's pages."""
+"""Show runs in the pages of MLflow."""
 
 from __future__ import annotations
 

@@ -7,7 +7,9 @@ import numpy as np
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def operating_points(weights, order, positive, ends, levels, sensitivity, specificity, auprc):  # pragma: no cover
+def operating_points(
+    weights, order, positive, ends, levels, sensitivity, specificity, auprc
+):  # pragma: no cover - compiled
     """Fill ``sensitivity`` and ``specificity``, float64 [level, replicate], and ``auprc``, float64 [replicate].
 
     No value changes where records of one score are all negative: fewer negatives are spared there, at the same
@@ -16,16 +18,17 @@ def operating_points(weights, order, positive, ends, levels, sensitivity, specif
     Args:
         weights: [record, replicate], integers or floats: how much each record counts.
         order, positive, ends: as in :func:`bench.scoring.ranking_kernel.areas`.
-        levels: per cent, integers.
+        levels: per cent, of a type that holds a hundred times the sum of a replicate's weights.
     """
     count = weights.shape[1]
-    positives, negatives = np.zeros(count), np.zeros(count)
+    positives, negatives = np.zeros(count, levels.dtype), np.zeros(count, levels.dtype)
     for k in range(len(order)):
         total = positives if positive[k] else negatives
         row = weights[order[k]]
         for r in range(count):
             total[r] += row[r]
-    above_positive, above_negative, before = np.zeros(count), np.zeros(count), np.zeros(count)
+    above_positive, above_negative = np.zeros(count, levels.dtype), np.zeros(count, levels.dtype)
+    before = np.zeros(count, levels.dtype)
     passed = np.empty((len(levels), count))
     for level in range(len(levels)):
         for r in range(count):

@@ -29,12 +29,19 @@ def operating_points(
     count = weights.shape[1]
     sensitivity, specificity = np.empty((len(LEVELS), count)), np.empty((len(LEVELS), count))
     auprc = np.empty(count)
-    fill(weights, *ranked, np.array(LEVELS), sensitivity, specificity, auprc)
+    fill(weights, *ranked, np.array(LEVELS, _type_of_sums(weights)), sensitivity, specificity, auprc)
     return {
         **{f"sensitivity_at_specificity_{percent}": sensitivity[i] for i, percent in enumerate(LEVELS)},
         **{f"specificity_at_sensitivity_{percent}": specificity[i] for i, percent in enumerate(LEVELS)},
         "auprc": auprc,
     }
+
+
+def _type_of_sums(weights: Shaped[np.ndarray, "record replicate"]) -> type:
+    """The smallest type that holds a hundred times the sum: the smaller, the more replicates are added at once."""
+    if not np.issubdtype(weights.dtype, np.integer):
+        return np.float64
+    return np.int32 if 100 * 255 * len(weights) < 2**31 and weights.dtype == np.uint8 else np.int64
 
 
 def benefits(

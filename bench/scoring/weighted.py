@@ -16,6 +16,9 @@ from bench.scoring.classification import known, one_hot, positives
 
 Weights = Float[np.ndarray, "record replicate"]
 
+_NUMBERS = 2**22
+"""float64 of one step of a product (32 MiB)."""
+
 
 Ranked = tuple[Int[np.ndarray, " known"], Bool[np.ndarray, " known"], Bool[np.ndarray, " known"]]
 """Records by falling score, which are positive, which are the last of their score."""
@@ -60,17 +63,27 @@ def ranked_records(target: Shaped[np.ndarray, " record"], score: Real[np.ndarray
 def _drawn(targets: Shaped[np.ndarray, "record class"], weights: Weights) -> Float[np.ndarray, "replicate _"]:
     """How many records of known target a replicate drew, of each class; [replicate, 1] where all are known."""
     counted = known(targets)
-    return weights.sum(axis=0)[:, None] if counted.all() else weights.T @ counted.astype(float)
+    return weights.sum(axis=0)[:, None] if counted.all() else _sums(weights, counted)
+
+
+def _sums(weights: Weights, chosen: Bool[np.ndarray, "record class"]) -> Float[np.ndarray, "replicate class"]:
+    """How many of the chosen records of each class a replicate drew. Only some classes are in memory as numbers at once."""
+    step = max(1, _NUMBERS // len(chosen))
+    sums = np.empty((weights.shape[1], chosen.shape[1]))
+    for first in range(0, chosen.shape[1], step):
+        columns = slice(first, first + step)
+        sums[:, columns] = weights.T @ chosen[:, columns].astype(float)
+    return sums
 
 
 def f1(
     targets: Shaped[np.ndarray, "record class"], predicted: Bool[np.ndarray, "record class"], weights: Weights
 ) -> Float[np.ndarray, "replicate class"]:
     """F1 of fixed decisions; NaN where a replicate drew no positive, or no negative, of the class."""
-    truth = positives(targets).astype(float)
-    drawn_positives = weights.T @ truth
-    both = 2.0 * (weights.T @ (truth * predicted))
-    either = drawn_positives + weights.T @ (predicted & known(targets)).astype(float)
+    truth = positives(targets)
+    drawn_positives = _sums(weights, truth)
+    both = 2.0 * _sums(weights, truth & predicted)
+    either = drawn_positives + _sums(weights, predicted & known(targets))
     scored = (drawn_positives > 0) & (drawn_positives < _drawn(targets, weights))
     return np.divide(both, either, out=np.full(both.shape, np.nan), where=scored)
 
@@ -80,9 +93,9 @@ def decision_accuracy(
 ) -> Float[np.ndarray, "replicate class"]:
     """The share of records on the right side of each class; NaN where a replicate drew no positive, or no negative."""
     truth = positives(targets)
-    drawn_positives = weights.T @ truth.astype(float)
+    drawn_positives = _sums(weights, truth)
     total = _drawn(targets, weights)
-    right = weights.T @ ((truth == predicted) & known(targets)).astype(float)
+    right = _sums(weights, (truth == predicted) & known(targets))
     scored = (drawn_positives > 0) & (drawn_positives < total)
     return np.divide(right, total, out=np.full(right.shape, np.nan), where=scored)
 

@@ -12,6 +12,7 @@ import pytest
 from bench.contamination.declared import relation
 from bench.errors import ConfigError, DataError
 from bench.runner.plan import RunOptions, plan
+from bench.splitting.split import load_split
 from bench.storage import large_array
 from tasks.datasets.mimic_companions import ICD_FILE, MDS_FILE, chapters_of, icd_labels
 from tasks.datasets.mimic_outcomes import MIMICOutcomes
@@ -81,6 +82,13 @@ def test_codes_that_are_not_in_the_list_are_left_out(records):
     for stated, target in zip(records["icd10"][records["diagnosed"]], examples.targets, strict=True):
         assert set(codes[target == 1]) == set(stated) & set(codes)
     assert any(set(stated) - set(codes) for stated in records["icd10"])
+
+
+def test_splits_state_the_published_numbers_of_recordings():
+    """Of 800,035 recordings 468,005 have a diagnosis, and the sex of 4,489 is missing."""
+    stated = {name: load_split(name).content.complete for name in ("mimic-icd", "mimic-icd-cardiac", "mimic-sex")}
+    assert [complete.records for complete in stated.values()] == [468_005, 468_005, 800_035 - 4_489]
+    assert {complete.version for complete in stated.values()} == set(MIMICOutcomes.full_size)
 
 
 def test_codes_are_not_asked_for_zero_shot():

@@ -52,6 +52,22 @@ def test_groups_add_up_and_csv_has_them(bench, workspace, monkeypatch):
     assert drawn == len(scored)
 
 
+def test_age_and_sex_of_csn_and_those_that_mimic_gets_by_join(bench, workspace):
+    """MIMIC-IV-ECG's own tables have neither; its companion has both (dataset mimic-outcomes)."""
+    tasks = ("csn", "mimic-icd-chapters")
+    assert bench(*CELL[:4], ",".join(tasks), *CELL[5:], "--set", "linear.epochs=1").code == 0
+    done = bench("subgroups", "--by", "age,sex", "--min-positives", "2", "--format", "csv")
+    assert done.code == 0, done.err
+    lines = list(csv.DictReader(io.StringIO(done.out)))
+    counts = {result.cell.task: result.counts["test"] for result in read_results(workspace.results)}
+    for task in tasks:
+        of_task = [line for line in lines if f"· {task} " in line["cell"]]
+        by_sex = {line["group"]: int(line["records"]) for line in of_task if line["attribute"] == "sex"}
+        ages = {line["group"] for line in of_task if line["attribute"] == "age"}
+        assert by_sex and set(by_sex) <= {"female", "male"} and ages
+        assert 0 < sum(by_sex.values()) <= counts[task]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -12,7 +12,8 @@ from bench.errors import ConfigError, DataError
 from bench.leaderboard.cell_groups import cell_groups
 from bench.leaderboard.formats.plain_csv import plain_csv
 from bench.leaderboard.statistics.paired_scores import PairedScores
-from bench.scoring.subgroups import GroupScore, group_scores
+from bench.progress import say
+from bench.scoring.subgroups import UNKNOWN, GroupScore, group_scores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,10 +71,12 @@ def subgroup_tables(
         least: see :func:`bench.scoring.subgroups.group_scores`.
 
     Raises:
-        ConfigError: an attribute that a dataset lacks. DataError: the dataset lacks records of a result.
+        ConfigError: an attribute that a dataset lacks. DataError: the dataset lacks records of a result, or its copy states
+            nothing of any test record by which they could be grouped.
     """
     import numpy as np
 
+    without: dict[str, str] = {}
     groups_of: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     tables = []
     for group in cell_groups(results):
@@ -88,6 +91,10 @@ def subgroup_tables(
         key = (dataset, group.split)
         if key not in groups_of:
             groups_of[key] = _groups(store(dataset), dataset, first.records, attributes_of(dataset, by))
+        groups = groups_of[key]
+        if not any((labels != UNKNOWN).any() for labels in groups.values()):
+            without[dataset] = f"this copy of {dataset} states nothing of its test records by {', '.join(groups)}"
+            continue
         metric = next(iter(of_cell[0].score["metrics"]))
         scored = group_scores(
             of_cell[0].score["kind"],
@@ -95,11 +102,15 @@ def subgroup_tables(
             [run.scores for run in runs],
             first.names,
             first.patients,
-            groups_of[key],
+            groups,
             metric,
             least=least,
         )
         tables.append(SubgroupTable(group.method, group.title, metric, len(runs), scored))
+    if without and not tables:
+        raise DataError(f"{'; '.join(without.values())}. Use the publisher's own tables, which have these columns.")
+    for reason in without.values():
+        say(f"left out: {reason}")
     return tables
 
 

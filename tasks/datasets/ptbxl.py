@@ -253,16 +253,17 @@ class PTBXL(DatasetWithStatements):
     @classmethod
     def subgroup(cls, records: pd.DataFrame, name: str) -> list[str]:
         """As every dataset's; ``pacemaker`` and ``quality`` by whether the publisher notes anything. Without a note there
-        may still be one: signals were annotated by hand, and pacemakers by the recording's report."""
+        may still be one: signals were annotated by hand, and pacemakers by the recording's report. If no record has a note,
+        nothing is known of any: a copy without these columns looks like that."""
         if name == "sex":
             return [{0: "male", 1: "female"}.get(value, "") for value in records["sex"]]
         if name == "site":
             return [f"site {text.removesuffix('.0')}" if text else "" for text in records["site"]]
         if name == "pacemaker":
-            return ["pacemaker" if text else "none noted" for text in records["pacemaker"]]
+            return _noted("pacemaker", records[["pacemaker"]])
         if name == "quality":
             notes = records[["baseline_drift", "static_noise", "burst_noise", "electrodes_problems"]]
-            return ["a fault noted" if any(row) else "none noted" for row in notes.itertuples(index=False)]
+            return _noted("a fault noted", notes)
         return super().subgroup(records, name)
 
     @classmethod
@@ -351,3 +352,9 @@ class PTBXL(DatasetWithStatements):
 
 def _listed(table: pd.DataFrame) -> str:
     return ", ".join(map(str, table.columns))
+
+
+def _noted(group: str, notes: pd.DataFrame) -> list[str]:
+    """``group`` for a record with a note in any column, "none noted" without; unknown for all where no record has one."""
+    noted = [any(row) for row in notes.itertuples(index=False)]
+    return [group if note else "none noted" for note in noted] if any(noted) else [""] * len(noted)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bench import registry
+from bench import kinds, registry
 from bench.cells.result import Result
 from bench.leaderboard.cell_groups import CellGroup, cell_groups
 from bench.leaderboard.formats.plain_csv import plain_csv
@@ -20,10 +20,6 @@ from bench.storage.artifacts import digest
 
 if TYPE_CHECKING:
     from bench.scoring.bootstrap import Interval, Replicates, Scale, Spread
-
-METRIC = "macro_auroc"
-SCALE: Scale = "logit"
-"""Of the metric, on which its interval is symmetric."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ class TransferTable:
 def transfer_tables(results: Iterable[Result]) -> list[TransferTable]:
     """A matrix per mode, labelled share, lead subset, profile and kind of data, of all transferred results."""
     results = list(results)
-    tables: dict[str, list[Transferred]] = {}
+    tables: dict[tuple[str, str], list[Transferred]] = {}
     in_domain: dict[str, list[Result]] = {}
     for result in results:
         if not registry.is_transferred(result.cell.task):
@@ -97,8 +93,8 @@ def transfer_tables(results: Iterable[Result]) -> list[TransferTable]:
         train, _, test = task.partition(registry.TO)
         same = latest([r for result in group.results for r in in_domain.get(_trained(result, train), [])])
         if entry := _entry(group.method, train, test, group.results, same):
-            tables.setdefault(title, []).append(entry)
-    return [TransferTable(title, METRIC, entries) for title, entries in tables.items()]
+            tables.setdefault((title, _metric(group.results[0])[0]), []).append(entry)
+    return [TransferTable(title, metric, entries) for (title, metric), entries in tables.items()]
 
 
 def _latest_of_each(groups: Sequence[CellGroup]) -> list[CellGroup]:
@@ -133,10 +129,11 @@ def _entry(
     columns = [i for i in range(len(names)) if all(run.present[i] for run in [*moved, *own])]
     if not columns:
         return None
-    value, interval, spread = _mean([run.of_parts(columns) for run in moved])
+    _, scale = _metric(results[0])
+    value, interval, spread = _mean([run.of_parts(columns) for run in moved], scale)
     at_home = loss = None
     if own:
-        own_value, own_interval, own_spread = _mean([run.of_parts(columns) for run in own])
+        own_value, own_interval, own_spread = _mean([run.of_parts(columns) for run in own], scale)
         at_home = (own_value, own_interval)
         loss = (own_value - value, _of_difference(own_value - value, own_spread, spread))
     return Transferred(
@@ -156,14 +153,20 @@ def _entry(
 
 
 def _replicates(result: Result) -> Replicates:
-    return PairedScores.of(result).replicates(METRIC, None)
+    return PairedScores.of(result).replicates(_metric(result)[0], None)
 
 
-def _mean(runs: Sequence[Replicates]) -> tuple[float, Interval, Spread]:
+def _metric(result: Result) -> tuple[str, Scale]:
+    """The metric of the result's kind, and the scale on which its interval is symmetric."""
+    kind = kinds.load(result.score["kind"])
+    return kind.selection_metric, kind.metrics[kind.selection_metric]
+
+
+def _mean(runs: Sequence[Replicates], scale: Scale) -> tuple[float, Interval, Spread]:
     from bench.scoring.replication import components
 
     mean = components(runs)
-    return mean.value, mean.interval(SCALE), mean.spread
+    return mean.value, mean.interval(scale), mean.spread
 
 
 def _of_difference(value: float, first: Spread, second: Spread) -> Interval:

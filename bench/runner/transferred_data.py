@@ -86,7 +86,7 @@ def _joined(train: Examples, first: np.ndarray, test: Examples, second: np.ndarr
     return Examples(
         record_ids=np.concatenate([side.record_ids[rows] for side, rows in sides]),
         patient_ids=np.concatenate([side.patient_ids[rows] for side, rows in sides]),
-        targets=np.concatenate([train.targets[first].astype(np.float32), targets]),
+        targets=np.concatenate([train.targets[first].astype(targets.dtype), targets]),
         columns=pd.DataFrame(index=range(len(first) + len(second))),
         start=np.concatenate(starts) if windows else None,
         seconds=train.seconds,

@@ -8,7 +8,8 @@ means findings of it and no others. In a test record it is
 - unknown, where a class is positive that may mean a finding of it or another one (ST deviation: depression or elevation);
 - negative otherwise.
 
-A class that is not shared is unknown in every test record and takes no part in metrics.
+A class that is not shared is unknown in every test record and takes no part in metrics. Of two tasks on measured values those
+are shared that both describe in the same words, such as "age in years".
 """
 
 from __future__ import annotations
@@ -57,14 +58,18 @@ class TransferredTask(Task):
             tested: in the classes of the test task, [record, class], NaN where unknown.
 
         Returns:
-            float32 [record, class], NaN where unknown.
+            float32 [record, class], NaN where unknown; float64 of measured values.
         """
         import numpy as np
 
         column = {name: i for i, name in enumerate(cls.test.classes)}
-        targets = np.full((len(tested), len(cls.classes)), np.nan, np.float32)
+        values = kinds.load(cls.kind).measured_values
+        targets = np.full((len(tested), len(cls.classes)), np.nan, np.float64 if values else np.float32)
         for i, name in enumerate(cls.classes):
             if name not in cls.shared:
+                continue
+            if values:
+                targets[:, i] = tested[:, column[cls.shared[name][0]]]
                 continue
             parts = np.asarray(tested[:, [column[other] for other in cls.shared[name]]], np.float32)
             unclear = np.asarray(tested[:, [column[other] for other in cls.unclear[name]]], np.float32)
@@ -84,7 +89,7 @@ def transferred(train_name: str, test_name: str) -> type[TransferredTask]:
     train, test = registry.load(registry.TASKS, train_name), registry.load(registry.TASKS, test_name)
     name = f"{train_name}{registry.TO}{test_name}"
     for task in (train, test):
-        if not kinds.load(task.kind).several_at_once or not task.meanings:
+        if not _is_comparable(task):
             raise ConfigError(
                 f"task {name}: {task.name} ({task.kind}) states no findings that its classes mean. Tasks that do: "
                 f"{', '.join(_comparable())}."
@@ -95,7 +100,7 @@ def transferred(train_name: str, test_name: str) -> type[TransferredTask]:
         raise ConfigError(
             f"task {name}: both tasks are of {train.dataset}, so that nothing is transferred. Name a task of another dataset."
         )
-    shared, unclear = shared_classes(train, test)
+    shared, unclear = _shared(train, test)
     if not shared:
         fitting = [other for other in _comparable() if _fits(train, other)]
         raise ConfigError(
@@ -131,6 +136,21 @@ def shared_classes(
     return shared, unclear
 
 
+def _shared(train: type[Task], test: type[Task]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The same of any two tasks: measured values are shared by name and words, and with no class."""
+    if train.kind != test.kind:
+        return {}, {}
+    if not kinds.load(train.kind).measured_values:
+        return shared_classes(train, test)
+    names = [name for name, words in train.classes.items() if test.classes.get(name) == words]
+    return {name: [name] for name in names}, {name: [] for name in names}
+
+
+def _is_comparable(task: type[Task]) -> bool:
+    kind = kinds.load(task.kind)
+    return kind.measured_values or (kind.several_at_once and bool(task.meanings))
+
+
 def _meanings(task: type[Task] | Task) -> Mapping[str, frozenset[str]]:
     """The findings of the classes that a task has."""
     return {name: frozenset(task.meanings[name]) for name in task.classes if name in task.meanings}
@@ -141,18 +161,18 @@ def _bare(findings: frozenset[str]) -> frozenset[str]:
 
 
 def _comparable() -> list[str]:
-    """The tasks whose classes are stated as findings."""
+    """The tasks whose classes are stated as findings, and those on measured values."""
     names = []
     for name in registry.entries(registry.TASKS):
         try:
             task = registry.load(registry.TASKS, name)
         except BenchError:  # a broken plugin does not belong in this message
             continue
-        if task.meanings and kinds.load(task.kind).several_at_once:
+        if _is_comparable(task):
             names.append(name)
     return names
 
 
 def _fits(train: type[Task], name: str) -> bool:
     other = registry.load(registry.TASKS, name)
-    return other.dataset != train.dataset and bool(shared_classes(train, other)[0])
+    return other.dataset != train.dataset and bool(_shared(train, other)[0])

@@ -57,6 +57,12 @@ def test_an_unknown_part_leaves_a_class_unknown_unless_another_part_is_positive(
     np.testing.assert_array_equal(task.targets_of(tested)[:, list(task.classes).index("CD")], [1, np.nan, 0])
 
 
+def test_measured_values_are_shared_by_their_words_and_copied():
+    task = registry.load(registry.TASKS, "code15-age-to-ptbxl-age")
+    np.testing.assert_array_equal(task.targets_of(np.array([[41.0], [np.nan]])), [[41.0], [np.nan]])
+    assert task.shared == {"age": ["age"]}
+
+
 def test_every_class_of_the_table_is_one_of_a_task():
     """A misspelt class would silently be a negative."""
     codings = [name for name in vocabulary()[0] if name not in ("finding", "words", "note")]
@@ -74,7 +80,8 @@ def test_every_class_of_the_table_is_one_of_a_task():
             "no class of ptbxl-rhythm .* Tasks that share classes with ptbxl-rhythm: .*csn",
         ),
         ("ptbxl-super-to-ptbxl-form", "both tasks are of ptbxl"),
-        ("ptbxl-age-to-csn", r"ptbxl-age \(regression\) states no findings"),
+        ("ptbxl-age-to-csn", "no class of ptbxl-age .* Tasks that share classes with ptbxl-age: .*mimic-age"),
+        ("ptbxl-sex-to-mimic-sex", r"ptbxl-sex \(multiclass\) states no findings"),
         ("ptbxl-super-to-cns", "unknown task 'cns'. Did you mean 'csn'"),
     ],
 )

@@ -159,15 +159,15 @@ def _minimise(
     def evaluate(at: Tensor, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         outputs = (design @ at.flatten(0, 1).T).view(len(design), *at.shape[:2])
         value, slope, curvature = loss(outputs, which)
-        gradient = (slope.flatten(1).T @ design).view_as(at) + penalty * at
-        return value + (penalty * at.square()).sum((1, 2)) / 2, gradient, curvature
+        pull = penalty * at
+        gradient = (slope.flatten(1).T @ design).view_as(at).add_(pull)
+        return value + (pull * at).sum((1, 2)) / 2, gradient, curvature
 
     solution, values = start.clone(), torch.zeros(len(start), dtype=torch.float64)
     which = torch.arange(len(start))
     at = start.clone()
     value, gradient, curvature = evaluate(at, which)
-    steps: list[Tensor] = []
-    turns: list[Tensor] = []
+    pairs: list[_Pair] = []
     for passes in range(1, ITERATIONS):
         hessian = curvature.clamp(min=1e-12)[:, None, None] * spread + penalty  # [problem, 1, axis]
         distance = (gradient.square() / hessian).sum((1, 2)).sqrt()
@@ -179,19 +179,19 @@ def _minimise(
             if not going.any():
                 return solution, values, passes
             which, at, value, gradient, hessian = (x[going] for x in (which, at, value, gradient, hessian))
-            steps, turns = [s[going] for s in steps], [y[going] for y in turns]
-        direction = -_apply_inverse(gradient, hessian, steps, turns)
+            pairs = [pair[going] for pair in pairs]
+        direction = _apply_inverse(gradient, hessian, pairs).neg_()
         promised = (direction * gradient).sum((1, 2))
         length = torch.ones(len(which), dtype=torch.float64)
         for _ in range(60):
-            candidate = at + length[:, None, None] * direction
+            candidate = torch.addcmul(at, length[:, None, None], direction)
             new_value, new_gradient, curvature = evaluate(candidate, which)
             slack = 1e-13 * value.abs()  # near the optimum a decrease drowns in rounding
             short = new_value > value + SUFFICIENT * length * promised + slack
             if not short.any():
                 break
             length[short] /= 2
-        steps, turns = [*steps, candidate - at][-MEMORY:], [*turns, new_gradient - gradient][-MEMORY:]
+        pairs = [*pairs, _Pair.of(candidate - at, new_gradient - gradient)][-MEMORY:]
         at, value, gradient = candidate, new_value, new_gradient
     raise BenchError(
         f"the exact probe did not reach its optimum in {ITERATIONS} passes under a penalty of {float(penalty[0]):g}. Leave "
@@ -199,20 +199,38 @@ def _minimise(
     )
 
 
-def _apply_inverse(gradient: Tensor, hessian: Tensor, steps: list[Tensor], turns: list[Tensor]) -> Tensor:
-    """The two-loop recursion (Nocedal and Wright, algorithm 7.4), problem by problem, from a diagonal Hessian."""
+@dataclass(frozen=True)
+class _Pair:
+    """A step, the change of the gradient over it, and the inverse of their product [problem, 1, 1]."""
+
+    step: Tensor
+    turn: Tensor
+    rate: Tensor
+
+    @classmethod
+    def of(cls, step: Tensor, turn: Tensor) -> _Pair:
+        return cls(step, turn, (step * turn).sum((1, 2), keepdim=True).clamp_(min=1e-300).reciprocal_())
+
+    def __getitem__(self, problems: Tensor) -> _Pair:
+        return _Pair(self.step[problems], self.turn[problems], self.rate[problems])
+
+
+def _apply_inverse(gradient: Tensor, hessian: Tensor, pairs: list[_Pair]) -> Tensor:
+    """The two-loop recursion (Nocedal and Wright, algorithm 7.4), problem by problem, from a diagonal Hessian.
+
+    With few records each of its small operations takes as long as its start: it has as few as it can.
+    """
     q, shares = gradient.clone(), []
-    for s, y in zip(reversed(steps), reversed(turns), strict=True):
-        rate = 1 / (s * y).sum((1, 2)).clamp(min=1e-300)
-        share = rate * (s * q).sum((1, 2))
-        q -= share[:, None, None] * y
-        shares.append((rate, share))
+    for pair in reversed(pairs):
+        share = (pair.step * q).sum((1, 2), keepdim=True).mul_(pair.rate)
+        q.addcmul_(share, pair.turn, value=-1)
+        shares.append(share)
     q /= hessian
-    if steps:
-        s, y = steps[-1], turns[-1]
-        q *= ((s * y).sum((1, 2)) / (y.square() / hessian).sum((1, 2)).clamp(min=1e-300))[:, None, None]
-    for s, y, (rate, share) in zip(steps, turns, reversed(shares), strict=True):
-        q += (share - rate * (y * q).sum((1, 2)))[:, None, None] * s
+    if pairs:
+        last = pairs[-1]
+        q /= (last.turn.square() / hessian).sum((1, 2), keepdim=True).clamp_(min=1e-300).mul_(last.rate)
+    for pair, share in zip(pairs, reversed(shares), strict=True):
+        q.addcmul_(share.addcmul_((pair.turn * q).sum((1, 2), keepdim=True), pair.rate, value=-1), pair.step)
     return q
 
 

@@ -12,9 +12,9 @@ from bench import kinds, registry
 from bench.checks.check import Broken, Check, DoesNotApply, collected
 from bench.data.source import DataSource
 from bench.dataset import Dataset
-from bench.errors import ConfigError, DataError
+from bench.errors import ConfigError, DataError, UnknownName
 from bench.splitting.released_partitions import with_imported
-from bench.splitting.split import Split, load_split, split_of
+from bench.splitting.split import Split, declared_split, split_of
 from bench.storage.workspace import Workspace
 from bench.task import Examples, Task
 
@@ -73,14 +73,13 @@ def says_what_it_asks(subject: TaskSubject) -> None:
 
 @collected(CHECKS, "its split is registered and has its classes", "Register the folder of YAML files as bench.splits.")
 def its_split_is_registered(subject: TaskSubject) -> None:
-    split = load_split(subject.task.split)
-    classes = split.content.classes
-    if classes and list(classes) != list(subject.task.classes):
-        raise Broken(
-            f"split {subject.task.split} is about {', '.join(classes)}; the task's classes are "
-            f"{', '.join(subject.task.classes)}.",
-            "Name the same classes in the same order, or use another split.",
-        )
+    try:
+        declared_split(subject.task)
+    except UnknownName:
+        raise
+    except ConfigError as error:
+        fault, _, hint = str(error).rpartition(". ")
+        raise Broken(f"{fault}.", hint) from error
 
 
 @collected(CHECKS, "targets have the shape of its kind", "examples(records) must return an Examples.")

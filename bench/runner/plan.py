@@ -13,7 +13,7 @@ from bench.errors import BenchError, ConfigError
 from bench.renamed import warn_renamed
 from bench.signals.leads import LEADS
 from bench.splitting.label_fractions import Rule, is_seeded
-from bench.splitting.split import load_split
+from bench.splitting.split import declared_split
 
 LARGEST_SEED = 2**32 - 1
 """Of numpy's global generator."""
@@ -170,7 +170,7 @@ def plan(options: RunOptions) -> Plan:
         raise registry.unknown("dataset", options.corpus, datasets)
     planned = Plan([])
     tasks = [registry.load(registry.TASKS, name)() for name in registry.match(registry.TASKS, options.tasks)]
-    folds = {task.name: load_split(task.split).folds for task in tasks}
+    folds = {task.name: declared_split(task).folds for task in tasks}
     by_name = registry.spelled_out(registry.METHODS, options.methods)
     for name in registry.match(registry.METHODS, options.methods):
         try:

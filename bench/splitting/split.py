@@ -309,6 +309,21 @@ def load_split(name: str) -> Split:
     return read_split(files[name])
 
 
+def declared_split(task: Task | type[Task]) -> Split:
+    """The split that a task declares, whose classes are those of the task. No data are needed.
+
+    Raises:
+        UnknownName: there is none. ConfigError: its file cannot be read, or it lists other classes or another order.
+    """
+    split = load_split(task.split)
+    if split.content.classes and split.content.classes != list(task.classes):
+        raise ConfigError(
+            f"{split_files()[task.split]}: classes: {', '.join(split.content.classes)}; expected those of task {task.name} "
+            f"in the same order: {', '.join(task.classes)}. Change them there, or remove the line classes."
+        )
+    return split
+
+
 def split_of(task: Task | type[Task], examples: Examples) -> Split:
     """The split on which a task's examples are run: the released one where its column is available, else the task's own.
 

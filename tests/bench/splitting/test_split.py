@@ -300,3 +300,17 @@ def test_the_released_label_files_agree(name, folder):
     report = split.verify(data, complete=True)
     assert report.differences == []
     assert report.digest == split.content.complete.digest
+
+
+def test_a_task_whose_split_lists_other_classes_is_refused_before_data_are_read(split, tmp_path, monkeypatch):
+    """Two class names in another order would count, and check, the wrong labels."""
+    from bench import registry
+    from bench.runner.plan import RunOptions, plan
+
+    task = registry.load(registry.TASKS, "ptbxl-super")
+    path = tmp_path / "mine.yaml"
+    split(COLUMN, classes=["NORM", "HYP", "MI", "CD", "STTC"])
+    monkeypatch.setattr(task, "split", "mine")
+    monkeypatch.setattr("bench.splitting.split.split_files", lambda: {"mine": path})
+    with pytest.raises(ConfigError, match=f"{path}: classes: NORM, HYP, .*; expected .* ptbxl-super .*: HYP, NORM, "):
+        plan(RunOptions(["random-resnet"], ["ptbxl-super"], ["linear"]))

@@ -67,7 +67,8 @@ def _page(entry: registry.Entry, task: Any) -> str:
         )
         parts.append(f"In a complete copy (version {complete.version}): {complete.records:,} examples. {binding}\n")
         counts = [(p, f"{f.records:,}", f"{f.patients:,}") for p in PARTITIONS if (f := complete.partitions.get(p))]
-        parts.append(table(("partition", "examples", "patients"), counts))
+        if counts:
+            parts.append(table(("partition", "examples", "patients"), counts))
     if task.classes:
         parts += [f"## {TITLE.get(task.kind, 'Classes')}\n", _classes(task, complete)]
     if task.groups:

@@ -17,11 +17,9 @@ from bench.signals.windows import SignalView
 from bench.training.low_rank import add_low_rank
 
 QUICK = ("clef-small", "merl-released, vit-tiny")
-SLOW = (
-    *("heartlang", "st-mem-released", "ecg-jepa", "d-beta", "ecg-fm", "melp", "hubert-ecg-small"),
-    *("ecgfounder", "ecg-ked", "ecg-cpc", "pclr", "ribeiro-resnet"),
-)
-"""One of each architecture; sizes of one architecture differ in what these modes do not read."""
+SLOW = ("heartlang", "st-mem-released", "ecg-jepa", "melp", "hubert-ecg-small", "ecg-cpc")
+"""With QUICK one of each kind: convolutions, transformers over patches, beats, leads and wav2vec's features, state spaces.
+``benchmarks/released_models.py --modes`` runs every model in full."""
 LAYERS = 2
 """Of a chain of equal layers so many stay: the parts are what the modes depend on."""
 

@@ -24,7 +24,8 @@ test: $(VENV)/.installed-dev
 
 # The longest files first, so that one of the two processes is not left alone with them at the end.
 LONGEST := tests/real tests/services tests/bench/runner/test_faults.py tests/bench/runner/test_executors.py tests/docs \
-	tests/hostile tests/tasks/test_ukb_end_to_end.py tests/methods/test_contract.py tests/bench/tracking tests/bench/sweep
+	tests/hostile tests/leaderboards/test_rows_can_be_built.py tests/tasks/test_ukb_end_to_end.py tests/methods/test_contract.py \
+	tests/bench/tracking tests/bench/sweep
 slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow --durations=15 $(LONGEST) tests
 

@@ -152,8 +152,7 @@ def _dated(evidence: Dated, table: MainTable) -> pd.DataFrame:
 def _coded(evidence: Hospital | SelfReport, table: MainTable) -> pd.DataFrame:
     import pandas as pd
 
-    entries = table.entries(evidence.field)
-    codes = entries["value"].astype("string").str.replace(".", "", regex=False).str.strip().str.upper()
+    entries, codes = table.entries(evidence.field), table.codes(evidence.field)
     if isinstance(evidence, SelfReport):
         entries = entries[codes.isin(evidence.codes)]
         return pd.DataFrame({"eid": entries["eid"], "date": _reported(evidence, entries, table)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -41,10 +42,11 @@ def assign_results(board: Board, results: Iterable[Result]) -> list[tuple[int, R
 
     Rows that differ in something other than config (their mode, their class) share results.
     """
-    wanted = [
-        {coordinates for column in board.columns for coordinates in wanted_coordinates(row, column)}
-        for row in board.rows
-    ]
+
+    @functools.cache
+    def wanted(index: int) -> set[CellCoordinates]:
+        return {c for column in board.columns for c in wanted_coordinates(board.rows[index], column)}
+
     rows: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
     for index, row in enumerate(board.rows):
         if row.method:
@@ -55,7 +57,7 @@ def assign_results(board: Board, results: Iterable[Result]) -> list[tuple[int, R
         if not of_method:
             continue
         coordinates = coordinates_of(result)
-        if not any(coordinates in wanted[index] for index, _ in of_method):
+        if not any(coordinates in wanted(index) for index, _ in of_method):
             continue
         config = flatten(result.config.get("method", {}))
         fitting = [
@@ -64,7 +66,7 @@ def assign_results(board: Board, results: Iterable[Result]) -> list[tuple[int, R
             if config_of_row.items() <= _items(config, config_of_row)
         ]
         most = max((size for size, _ in fitting), default=0)
-        assigned += [(index, result) for size, index in fitting if size == most and coordinates in wanted[index]]
+        assigned += [(index, result) for size, index in fitting if size == most and coordinates in wanted(index)]
     return assigned
 
 
@@ -85,6 +87,8 @@ def best_board(results: Sequence[Result]) -> str | None:
     def fit(board: Board) -> tuple[int, bool, bool, float]:
         board = with_third_party_rows(board, results) if added else board
         shown = {result.key for _, result in assign_results(board, results)}
+        if not shown:
+            return 0, False, False, 0.0
         places = sum(len(wanted_coordinates(row, c)) for row in board.rows for c in board.columns if not c.mean_of)
         return len(shown), board.metric in metrics, board.has_published == comparable, len(shown) / max(places, 1)
 

@@ -64,6 +64,7 @@ class MainTable:
     def __init__(self, columns: dict[Column, pd.Series], eids: pd.Index):
         self._columns = columns
         self._entries: dict[int, pd.DataFrame] = {}
+        self._codes: dict[int, pd.Series] = {}
         self.eids = eids
 
     def has(self, field: int) -> bool:
@@ -111,6 +112,13 @@ class MainTable:
         if field not in self._entries:
             self._entries[field] = self._gathered(field)
         return self._entries[field]
+
+    def codes(self, field: int) -> pd.Series:
+        """The values of :meth:`entries` as codes, in capitals without points; made once, since each endpoint asks."""
+        if field not in self._codes:
+            text = self.entries(field)["value"].astype("string")
+            self._codes[field] = text.str.replace(".", "", regex=False).str.strip().str.upper()
+        return self._codes[field]
 
     def _gathered(self, field: int) -> pd.DataFrame:
         import pandas as pd

@@ -49,6 +49,25 @@ def shared(tmp_path_factory) -> Shared:
     return Shared(tmp_path_factory.mktemp("shared"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _dates_once():
+    """Most cases of UK Biobank leave its tables alone: from the same columns, dates of diseases are found once."""
+    from tasks.datasets import ukb
+
+    find, known = ukb.first_dates, {}
+
+    def first_dates(endpoint, table):
+        columns = vars(table).setdefault("columns_as_text", repr([(c, *v) for c, v in table._columns.items()]))
+        key = endpoint.model_dump_json(), columns, tuple(table.eids)
+        if key not in known:
+            known[key] = find(endpoint, table)
+        return known[key].copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ukb, "first_dates", first_dates)
+        yield
+
+
 @pytest.fixture
 def box(shared, tmp_path, monkeypatch) -> Sandbox:
     """Folders four levels below a root of this test, so that ``../../..`` still ends inside of it."""

@@ -1,11 +1,15 @@
-"""Rows of boards can be built, make one step and answer in each of their modes, at the paper's size and in the smoke profile.
+"""Rows of boards can be built, have a loss and answer in each of their modes, at the paper's size and in the smoke profile.
 
-Weights of text encoders that are not packaged are MiniLM's here, and no language model is asked. Methods that train by
-``fit`` are built alone.
+Gradients are taken in the smoke profile, whose networks are small: no row differs in that but by size. Weights of text
+encoders that are not packaged are MiniLM's here, and no language model is asked. Methods that train by ``fit`` are built
+alone.
 """
 
+import contextlib
 import functools
 import json
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +27,7 @@ BOARDS = boards([Path(__file__).parents[2] / "leaderboards"])
 METHODS = registry.entries(registry.METHODS)
 CLASSES = ("sinus rhythm", "myocardial infarction", "left ventricular hypertrophy")
 NEEDS_EXTRA = "pip install 'ecg-bench["
+KINDS, DRAWS = ("kaiming", "xavier"), ("uniform", "normal")
 ENDPOINT = {"entities.endpoint": {"url": "http://none", "model": "m"}}  # without one, a row with a model is refused
 
 
@@ -36,14 +41,33 @@ def _nothing_is_downloaded(monkeypatch):
     monkeypatch.setattr(kmerl, "entity_labels", lambda reports, train, config, cache: mine(reports, train))
 
 
-def check_step(loss):
+@pytest.fixture(autouse=True, scope="module")
+def _weights_are_filled():
+    """Which numbers the weights begin with decides nothing here, and drawing hundreds of millions takes half the time."""
+    pattern = torch.empty(1 << 20).uniform_(-0.05, 0.05, generator=torch.Generator().manual_seed(0))
+
+    @torch.no_grad()
+    def fill(tensor, *_, **__):
+        flat = tensor.view(-1)
+        for part in flat.split(len(pattern)):
+            part.copy_(pattern[: len(part)])
+        return tensor
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("uniform_", "normal_", "trunc_normal_", *(f"{k}_{d}_" for k in KINDS for d in DRAWS)):
+            patch.setattr(torch.nn.init, name, fill)
+        yield
+
+
+def check_step(loss, profile):
     assert loss.isfinite()
-    loss.backward()
+    if profile == "smoke":
+        loss.backward()
 
 
 @functools.cache
-def one_step(method: str, config: str, asked: frozenset[str]) -> None:
-    """Build it; take one gradient of each stage of pretraining; then a step or an answer of each mode."""
+def one_step(method: str, config: str, asked: frozenset[str], profile: str) -> None:
+    """Build it; a loss of each stage of pretraining; then a step or an answer of each mode."""
     cls = registry.load(registry.METHODS, method)
     chosen = cls.Config.model_validate_json(config)
     corpus, batch = synthetic_corpus(cls.input_for(chosen), records=2)
@@ -54,7 +78,7 @@ def one_step(method: str, config: str, asked: frozenset[str]) -> None:
             made.prepare_corpus(corpus)
             for stage in cls.stages(chosen):
                 made.begin_stage(stage)
-                check_step(sum(made.pretraining_loss(batch).values()))
+                check_step(sum(made.pretraining_loss(batch).values()), profile)
         if not cls.implements("encode"):
             return
         made.eval()
@@ -71,12 +95,11 @@ def one_step(method: str, config: str, asked: frozenset[str]) -> None:
             seen = made.augment_finetuning(batch)
             encoded = made.encode(seen)
             task_loss = made.head(encoded.shape[1], 2).train()(encoded).square().mean()
-            check_step(made.finetune_loss(batch, seen, encoded, task_loss))
+            check_step(made.finetune_loss(batch, seen, encoded, task_loss), profile)
 
 
-def faults(board: Board, profile: str) -> list[str]:
-    """What keeps rows of a board from being run, row by row."""
-    wrong = []
+def planned(board: Board) -> Iterator[tuple]:
+    """Of each row with a method: the row, the method's class, the overrides, modes of the columns, modes to answer in."""
     for row in board.rows:
         if row.method not in METHODS:
             continue
@@ -85,7 +108,24 @@ def faults(board: Board, profile: str) -> list[str]:
         own = parse_overrides([f"{row.method}.{f}={json.dumps(v)}" for f, v in fields.items()], list(METHODS))
         in_columns = {mode for column in board.columns if column.mode for mode in column.mode.split(MINUS)}
         offered = {name for name in in_columns if modes.facts(name).honest in cls.modes()}
-        asked = frozenset({row.mode} if row.mode else offered)
+        yield row, cls, own, in_columns, frozenset({row.mode} if row.mode else offered)
+
+
+@functools.cache
+def asked_by_any_board(profile: str) -> dict[tuple[str, str], frozenset[str]]:
+    """(method, config) -> the modes that any board asks of it, so that each network is built once for all boards."""
+    asked_by_all = defaultdict(frozenset)
+    for board in BOARDS.values():
+        for row, cls, own, _, asked in planned(board):
+            with contextlib.suppress(Exception):  # the test of its board shows it
+                asked_by_all[row.method, method_config(cls, profile, own).model_dump_json()] |= asked
+    return asked_by_all
+
+
+def faults(board: Board, profile: str) -> list[str]:
+    """What keeps rows of a board from being run, row by row."""
+    wrong = []
+    for row, cls, own, in_columns, asked in planned(board):
         try:
             assert asked or not in_columns, f"none of {', '.join(sorted(in_columns))} is offered"
             check_overrides(own, [cls])
@@ -95,7 +135,9 @@ def faults(board: Board, profile: str) -> list[str]:
                     settings = [f"{f}={json.dumps(v)}" for f, v in column.settings.items() if f.startswith(f"{mode}.")]
                     mode_config(mode, profile, parse_overrides(settings, list(METHODS)), cls)
                     cls.Config.model_validate(method_config(cls, profile, own).model_dump() | column.change)
-            one_step(row.method, method_config(cls, profile, own).model_dump_json(), asked)
+            smallest, config = (method_config(cls, name, own).model_dump_json() for name in ("smoke", profile))
+            size = "smoke" if config == smallest else profile  # a released network has one size
+            one_step(row.method, config, asked | asked_by_any_board(size).get((row.method, config), asked), size)
         except Exception as error:
             if NEEDS_EXTRA in str(error):  # its package is not here, and the row's error says what to install
                 continue

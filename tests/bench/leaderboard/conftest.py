@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,7 +49,11 @@ def board(path) -> Board:
 
 @pytest.fixture(scope="session")
 def scored_result(make_result):
-    """A function that stores a cell of ptbxl-super whose predictions are as good as ``skill`` says."""
+    """A function that stores a cell of ptbxl-super whose predictions are as good as ``skill`` says.
+
+    The same predictions are scored once: most tests ask for the same three methods.
+    """
+    scored: dict[tuple[bytes, ...], dict] = {}
 
     def store(results, method, skill, *, noise=0, records=200, patients=None, **keywords) -> Result:
         keywords = {"task": "ptbxl-super", "data": "simulated", "profile": "smoke", "complete": False} | keywords
@@ -61,14 +66,16 @@ def scored_result(make_result):
         ids = np.array([str(k) for k in range(both)])
         who = ids if patients is None else patients
         half = slice(0, records), slice(records, both)
-        message = score(
-            "multilabel",
-            targets[half[1]],
-            scores[half[1]],
-            CLASSES,
-            who[half[1]],
-            validation=(targets[half[0]], scores[half[0]]),
-        )
+        same = targets.tobytes(), scores.tobytes(), who.tobytes()
+        if same not in scored:
+            scored[same] = score(
+                "multilabel",
+                targets[half[1]],
+                scores[half[1]],
+                CLASSES,
+                who[half[1]],
+                validation=(targets[half[0]], scores[half[0]]),
+            ).to_dict()
         base = make_result(method, n_records=records, **keywords)
         config = keywords.get("config")
         name = digest([method, config] if config else method)
@@ -77,7 +84,7 @@ def scored_result(make_result):
         cell = base.cell
         key = digest([SCHEMA, list(cell.to_dict().values()), base.profile, base.data, list(inputs.values())])
         result = replace(
-            base, key=key, inputs=inputs, score=message.to_dict(), split=base.split | {"name": "ptbxl-super"},
+            base, key=key, inputs=inputs, score=copy.deepcopy(scored[same]), split=base.split | {"name": "ptbxl-super"},
             contamination_evidence={"corpus": corpus, "tested": records, "test_records": 0},
             counts={"train": 400, "validation": records, "test": records, "expected": None},
         )  # fmt: skip

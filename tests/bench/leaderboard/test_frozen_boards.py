@@ -3,6 +3,7 @@
 import json
 import lzma
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,13 +44,20 @@ def cells(tmp_path_factory, scored_result):
     return list(read_results(folder))
 
 
+@pytest.fixture(scope="module")
+def kept_once(tmp_path_factory):
+    return tmp_path_factory.mktemp("kept") / "kept"
+
+
 @pytest.fixture
-def folder(tmp_path, cells, monkeypatch):
+def folder(tmp_path, cells, monkeypatch, kept_once):
+    """Made once, and copied."""
     (tmp_path / "boards").mkdir()
     (tmp_path / "boards" / "two.yaml").write_text(BOARD)
     monkeypatch.setattr("bench.leaderboard.board._installed_folders", lambda import_path: [tmp_path / "boards"])
-    freeze(["two"], cells, tmp_path / "kept")
-    return tmp_path / "kept"
+    if not kept_once.exists():
+        freeze(["two"], cells, kept_once)
+    return Path(shutil.copytree(kept_once, tmp_path / "kept"))
 
 
 def test_a_kept_board_is_what_its_cards_give_letters_of_the_paired_tests_included(folder):

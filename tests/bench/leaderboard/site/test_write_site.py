@@ -2,6 +2,7 @@
 
 import gc
 import html.parser
+import json
 import re
 import shutil
 import subprocess
@@ -54,6 +55,15 @@ def results(tmp_path_factory, scored_result):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, results) -> Path:
     return write_site(boards(), results, tmp_path_factory.mktemp("site")).parent
+
+
+def test_each_cell_has_an_address_with_its_card_and_the_command_that_repeats_it(site, results):
+    result = next(r for r in results if r.cell.method == "merl" and r.cell.fraction == 0.1 and r.cell.task == "csn")
+    text = (site / "cells" / f"{result.key}.html").read_text()
+    assert "bench run --method merl --task csn --mode linear --fraction 0.1" in text
+    card = json.loads((site / "cells" / f"{result.key}.json").read_text())
+    assert card["key"] == result.key and card["score"]["metrics"] == result.score["metrics"]
+    assert f'href="../cells/{result.key}.html"' in (site / "methods" / "merl.html").read_text()
 
 
 @pytest.mark.parametrize("by_the_caller", [False, True])

@@ -218,7 +218,7 @@ def encodes_any_batch_size(subject: MethodSubject) -> None:
         raise Broken("encode returned a value that is not finite.", "Look for a division by a range or SD of zero.")
     if torch.allclose(together[0], together[1], rtol=1e-4):
         raise Broken("two different recordings have the same representation.", "encode must read batch.ecg.")
-    for rows in ([3], [5, 1, 4]):
+    for rows in ([1], [3, 0, 2]):
         if not alike(encode(built, take_rows(batch, rows)), together[rows]):
             raise Broken(
                 "a recording is encoded differently alone and in a batch.",

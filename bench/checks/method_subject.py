@@ -36,7 +36,7 @@ class MethodSubject:
     @classmethod
     def built_from(cls, method: type[Method], config: MethodConfig) -> MethodSubject:
         """Build the method of this config, which may be smaller than its smoke profile."""
-        corpus, batch = synthetic_corpus(method.input_for(config))
+        corpus, batch = synthetic_corpus(method.input_for(config), records=4)
         return cls(method, config, corpus, batch, _ready(method, config, corpus))
 
     def again(self, seed: int = 0) -> Method:

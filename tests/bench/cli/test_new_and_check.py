@@ -133,7 +133,7 @@ def test_each_broken_promise_is_told_with_its_cure(bench, plugin):
     assert done.code == 1
     lines = {line.split(":")[0].strip(): line for line in done.out.splitlines()}
     assert "names no source. Add a sentence" in lines["BROKEN its source is stated"]
-    assert "expected (8, dim). Pool over time" in lines["BROKEN it encodes any number of recordings"]
+    assert "expected (4, dim). Pool over time" in lines["BROKEN it encodes any number of recordings"]
     crash = lines["BROKEN it scores classes by name"]
     assert "AttributeError: 'Mine' object has no attribute 'missing' (line 13 of " in crash
     assert "zero_shot(batch, names) must return a tensor [record, class]" in crash

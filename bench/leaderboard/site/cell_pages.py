@@ -13,6 +13,8 @@ from bench.leaderboard.cards import card_of
 from bench.redaction import redact
 from bench.tracking.description import command_of
 
+_TEMPLATES = [Path(__file__).with_name("templates") / name for name in ("cell.html", "base.html")]
+
 
 def cell_facts(result: Result) -> dict[str, Any]:
     """What the page of a cell shows. Its address is ``cells/KEY.html``; the key follows code, data and settings."""
@@ -41,24 +43,31 @@ def cell_facts(result: Result) -> dict[str, Any]:
     }
 
 
+def is_written(result: Result, folder: Path) -> bool:
+    """Whether a folder has the page of a cell, newer than the result and than what makes pages. Ten thousand pages and cards
+    take a minute, so that those stay."""
+    path = folder / f"{result.key}.html"
+    made_of = [Path(__file__), *_TEMPLATES]
+    if result.folder is None or not path.exists():
+        return False
+    written = path.stat().st_mtime
+    return all(
+        source.exists() and source.stat().st_mtime < written for source in [result.folder / "result.json", *made_of]
+    )
+
+
 def write_card(result: Result, folder: Path) -> bool:
     """Write the result card of a cell, as ``bench leaderboard export`` does, without predictions.
-
-    A card that is newer than its result stays, since making one takes longer than the page.
 
     Returns:
         whether there is one: names of a user's own may not fit into a card.
     """
-    path = folder / f"{result.key}.json"
-    made_of = result.folder / "result.json" if result.folder is not None else path
-    if path.exists() and made_of.exists() and path.stat().st_mtime > made_of.stat().st_mtime:
-        return True
     try:
         text = json.dumps(card_of(result), indent=1, sort_keys=True) + "\n"
     except ValueError:
         return False
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    (folder / f"{result.key}.json").write_text(text, encoding="utf-8")
     return True
 
 

@@ -55,9 +55,14 @@ def board_content(board: Board, tables: Sequence[Table], results: Results, cache
     }
 
 
+@functools.cache
+def _version() -> str:
+    return importlib.metadata.version("ecg-bench")
+
+
 def page(template: str, **content: Any) -> str:
     """A page from its template."""
-    generator = f"Made by ecg-bench {importlib.metadata.version('ecg-bench')}"
+    generator = f"Made by ecg-bench {_version()}"
     return environment().get_template(template).render(made=generator, **content)
 
 

@@ -20,7 +20,7 @@ from bench.leaderboard.collect import Table, collect, compared
 from bench.leaderboard.formats import latex, markdown, table_csv
 from bench.leaderboard.formats.markdown import heading
 from bench.leaderboard.scored_splits import with_scored
-from bench.leaderboard.site.cell_pages import cell_facts, same_address, write_card
+from bench.leaderboard.site.cell_pages import cell_facts, is_written, same_address, write_card
 from bench.leaderboard.site.describe import method_facts, mode_facts, own_methods, task_facts
 from bench.leaderboard.site.feed import feed
 from bench.leaderboard.site.first_page import first_page
@@ -151,6 +151,8 @@ def _write_pages(
             page("task.html", root="../", section="tasks", tables=True, **facts),
         )
     for result in same_address(results):
+        if is_written(result, destination / "cells"):
+            continue
         with_card = write_card(result, destination / "cells")
         facts = cell_facts(result) | {"linked": pages, "tasks": tasks, "with_card": with_card}
         _write(

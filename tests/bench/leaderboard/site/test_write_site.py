@@ -4,6 +4,7 @@ import functools
 import gc
 import html.parser
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.collect import collect
 from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.number_format import shown_number
+from bench.leaderboard.site.cell_pages import is_written
 from bench.leaderboard.site.render_html import write as write_html
 from bench.leaderboard.site.write_site import write_site
 
@@ -65,6 +67,9 @@ def test_each_cell_has_an_address_with_its_card_and_the_command_that_repeats_it(
     card = json.loads((site / "cells" / f"{result.key}.json").read_text())
     assert card["key"] == result.key and card["score"]["metrics"] == result.score["metrics"]
     assert f'href="../cells/{result.key}.html"' in (site / "methods" / "merl.html").read_text()
+    assert is_written(result, site / "cells")
+    os.utime(result.folder / "result.json")
+    assert not is_written(result, site / "cells")  # computed again
 
 
 @pytest.mark.parametrize("by_the_caller", [False, True])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from bench.errors import BenchError, DataError
 from bench.modes.mode_io import ModeInput
-from bench.training.exact_head import exact_path
+from bench.progress import say
+from bench.training.exact_head import Fit, exact_path
 from bench.training.objective import Objective
 
 
@@ -38,10 +40,13 @@ def best_probe(cell: ModeInput, features: Tensor, rows: np.ndarray, objective: O
 
     Args:
         features: standardised, [example, dim].
+
+    Raises:
+        BenchError: no penalty's optimum was reached.
     """
     targets = objective.learned(torch.from_numpy(np.ascontiguousarray(cell.targets[rows])))
     best: Probe | None = None
-    for fit in exact_path(features[rows], targets, objective.loss_name, objective.n_outputs, cs):
+    for fit in _fits(cell, features[rows], targets, objective, cs):
         validation, test = (
             objective.scores(features[part].double() @ fit.weight.T + fit.bias) for part in (cell.validation, cell.test)
         )
@@ -50,3 +55,27 @@ def best_probe(cell: ModeInput, features: Tensor, rows: np.ndarray, objective: O
             best = Probe(value, fit.c, validation, test, fit.weight, fit.bias)
     assert best is not None, "the config has at least one penalty"
     return best
+
+
+def _fits(
+    cell: ModeInput, features: Tensor, targets: Tensor, objective: Objective, cs: Sequence[float]
+) -> Iterator[Fit]:
+    """The optimum of each penalty, the strongest first; one that is not reached is left out and named.
+
+    Few recordings have optima that rounding hides, and the modes that probe them try several penalties anyway.
+    """
+    left, reached = sorted(set(cs)), False
+    while left:
+        try:
+            for fit in exact_path(features, targets, objective.loss_name, objective.n_outputs, left):
+                left, reached = left[1:], True
+                yield fit
+        except DataError:
+            raise
+        except BenchError as error:
+            if len(left) == 1 and not reached:
+                raise
+            say(
+                f"{cell.method.name} on {cell.task.name}: c={left[0]:g} left out, its optimum was not reached ({error})"
+            )
+            left = left[1:]

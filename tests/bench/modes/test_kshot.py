@@ -1,12 +1,17 @@
 """A probe on few labels."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 
 from bench.data.source import DataSource
-from bench.errors import ConfigError
+from bench.errors import BenchError, ConfigError
+from bench.modes import probe
 from bench.runner import execute
 from bench.runner.plan import RunOptions, plan
+from bench.training.objective import objective_for
 
 
 def test_methods_share_the_draws_of_a_replicate_and_the_largest_number_is_scored(workspace):
@@ -30,6 +35,30 @@ def test_methods_share_the_draws_of_a_replicate_and_the_largest_number_is_scored
     assert records["random-vit", 1] == records["simple-statistics", 1]
     vit = {r.cell.seed: r for r in results if r.cell.method == "random-vit"}
     assert not np.allclose(vit[0].curve()[0], vit[1].curve()[0])
+
+
+def test_a_penalty_whose_optimum_is_not_reached_is_left_out_and_named(monkeypatch, capsys):
+    whole = probe.exact_path
+
+    def path(features, targets, loss_name, n_outputs, cs):
+        for c in cs:
+            if c in unreached:
+                raise BenchError("not reached")
+            yield from whole(features, targets, loss_name, n_outputs, [c])
+
+    monkeypatch.setattr(probe, "exact_path", path)
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(12, 3, generator=generator)
+    targets = (features[:, :2] > 0).float()
+    cell = SimpleNamespace(method=SimpleNamespace(name="m"), task=SimpleNamespace(name="t"))
+    objective = objective_for("multilabel", 2, training_targets=targets.numpy())
+    unreached = {1e-6, 1.0}
+    fits = list(probe._fits(cell, features, targets, objective, (1.0, 1e-6, 0.1, 10.0)))
+    assert [fit.c for fit in fits] == [0.1, 10.0]
+    assert "m on t: c=1e-06 left out" in capsys.readouterr().err
+    unreached = {0.1, 1.0}
+    with pytest.raises(BenchError, match="not reached"):
+        list(probe._fits(cell, features, targets, objective, (0.1, 1.0)))
 
 
 def test_tasks_without_classes_are_left_out_by_name():

@@ -164,6 +164,8 @@ def _minimise(
         return value + (pull * at).sum((1, 2)) / 2, gradient, curvature
 
     solution, values = start.clone(), torch.zeros(len(start), dtype=torch.float64)
+    if not len(start):  # no label has two values
+        return solution, values, 0
     which = torch.arange(len(start))
     at = start.clone()
     value, gradient, curvature = evaluate(at, which)

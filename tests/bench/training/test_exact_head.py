@@ -91,3 +91,10 @@ def test_the_path_goes_from_the_strongest_penalty_and_weights_grow():
     fits = path(x, (x[:, :1] + RNG.normal(size=(100, 1)) > 0).astype(np.uint8), "binary", 1, (1.0, 1e-3, 100.0))
     assert [f.c for f in fits] == [1e-3, 1.0, 100.0]
     assert sorted(norms := [float(f.weight.norm()) for f in fits]) == norms
+
+
+def test_labels_that_are_all_equal_have_a_bias_and_no_weight():
+    targets = torch.zeros(7, 2)
+    targets[:, 0] = 1
+    (fit,) = exact_path(torch.randn(7, 3, generator=torch.Generator().manual_seed(0)), targets, "binary", 2, (1e-6,))
+    assert not fit.weight.any() and fit.bias[0] > 0 > fit.bias[1]

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench import registry
+from bench import kinds, registry
 from bench.errors import ConfigError, DataError, UnknownName
 from bench.reading.text_file import said
 from bench.reading.yaml_file import read_yaml
@@ -312,11 +312,14 @@ def load_split(name: str) -> Split:
 def declared_split(task: Task | type[Task]) -> Split:
     """The split that a task declares, whose classes are those of the task. No data are needed.
 
+    A task of a kind without classes may use the records of a split that lists some.
+
     Raises:
         UnknownName: there is none. ConfigError: its file cannot be read, or it lists other classes or another order.
     """
     split = load_split(task.split)
-    if split.content.classes and split.content.classes != list(task.classes):
+    of_classes = kinds.load(task.kind).has_classes
+    if of_classes and split.content.classes and split.content.classes != list(task.classes):
         raise ConfigError(
             f"{split_files()[task.split]}: classes: {', '.join(split.content.classes)}; expected those of task {task.name} "
             f"in the same order: {', '.join(task.classes)}. Change them there, or remove the line classes."

@@ -15,8 +15,8 @@ NoCompare = Annotated[
     bool,
     typer.Option(
         "--no-compare",
-        help="Skip the statistical tests between the rows of each column. (Test results are stored, so only new results "
-        "take time.)",
+        help="Skip the statistical tests between the rows of each column. Intervals of means over replicates are then "
+        "wider, since predictions are not read. (Test results are stored, so only new results take time.)",
     ),
 ]
 

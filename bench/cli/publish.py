@@ -10,10 +10,10 @@ import typer
 
 from bench.cli import options as o
 
-app = typer.Typer(no_args_is_help=True, help="Publish a checkpoint with a page that states what it is.")
+app = typer.Typer(no_args_is_help=True)
 
 
-@app.callback()
+@app.callback()  # without it a group of one command is that command
 def _group() -> None:
     """Publish a checkpoint with a page that states what it is."""
 

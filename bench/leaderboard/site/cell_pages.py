@@ -47,13 +47,10 @@ def is_written(result: Result, folder: Path) -> bool:
     """Whether a folder has the page of a cell, newer than the result and than what makes pages. Ten thousand pages and cards
     take a minute, so that those stay."""
     path = folder / f"{result.key}.html"
-    made_of = [Path(__file__), *_TEMPLATES]
     if result.folder is None or not path.exists():
         return False
-    written = path.stat().st_mtime
-    return all(
-        source.exists() and source.stat().st_mtime < written for source in [result.folder / "result.json", *made_of]
-    )
+    written, sources = path.stat().st_mtime, [result.folder / "result.json", Path(__file__), *_TEMPLATES]
+    return all(source.exists() and source.stat().st_mtime < written for source in sources)
 
 
 def write_card(result: Result, folder: Path) -> bool:

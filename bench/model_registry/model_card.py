@@ -94,7 +94,7 @@ def _text(folder: Path, facts: dict[str, Any], repository: str, results: Sequenc
     config = read_config(method, folder)
     wanted, corpus = method.input_for(config), facts["corpus"]
     yield f"# {repository.partition('/')[2]}\n"
-    yield f"Weights of `{name}`, pretrained and evaluated with [ecg-bench](https://pypi.org/project/ecg-bench/).\n"
+    yield f"Weights of `{name}`, pretrained and evaluated with `ecg-bench`.\n"
     if corpus.get("data") == "simulated":
         yield "**The corpus is simulated: the weights show that the method runs, and know no real ECG.**\n"
     yield "## Facts\n"

@@ -162,6 +162,7 @@ class _CheckpointForm(_Loose):
     weights_sha256: str | None = None
     corpus: _CorpusForm | None = None
     seconds: float | None = None
+    energy_kwh: float | None = None
     finished: str | None = None
     collapsed: _CollapseForm | None = None
 
@@ -211,6 +212,7 @@ class _ProvenanceForm(_Loose):
     gflops: float | None = None
     recordings_per_second: float | None = None
     seconds: dict[str, float] | None = None
+    energy_kwh: float | None = None
     files: dict[str, str] | None = None
 
 

@@ -12,7 +12,8 @@ def is_cost(metric: str) -> bool:
 
 def cost(result: Result, metric: str) -> float | None:
     """Millions of parameters; GFLOPs and recordings per second of the encoder (:mod:`bench.runner.inference_cost`); hours
-    that made the checkpoint; seconds to train and score downstream. None where the result does not tell."""
+    that made the checkpoint; seconds to train and score downstream; and the energy of both in kWh, where it was measured
+    (:mod:`bench.energy`). None where the result does not tell."""
     provenance = result.provenance
     seconds = result.checkpoint.get("seconds")
     costs = {
@@ -21,6 +22,8 @@ def cost(result: Result, metric: str) -> float | None:
         "cost_recordings_per_second": provenance.get("recordings_per_second"),
         "cost_pretraining_hours": _scaled(seconds, 1 / 3600) if result.checkpoint else 0.0,
         "cost_downstream_seconds": (provenance.get("seconds") or {}).get("answer"),
+        "cost_pretraining_kwh": result.checkpoint.get("energy_kwh") if result.checkpoint else 0.0,
+        "cost_downstream_kwh": provenance.get("energy_kwh"),
     }
     return costs.get(metric)
 

@@ -10,6 +10,8 @@ COSTS = {
     "cost_recordings_per_second": "recordings per second",
     "cost_pretraining_hours": "hours of pretraining",
     "cost_downstream_seconds": "seconds of downstream training",
+    "cost_pretraining_kwh": "kWh of pretraining",
+    "cost_downstream_kwh": "kWh of downstream training",
 }
 ABBREVIATIONS = {"auroc", "auprc", "auc", "rmse", "mae", "mcc", "eer", "map", "ece", "tpr", "fpr"}
 WORDS = {"f1": "F1", "c": "C", "cindex": "C-index", "r2": "R²", "brier": "Brier"}

@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from bench import energy
 from bench.cells.cell import Cell, Profile
 from bench.cells.result import Result, StoredResults, read_result
 from bench.data.source import DataSource
@@ -98,6 +99,7 @@ def run(
     known = memory.recall(options) if memory is not None and not options.recompute else None
     if known is not None and (all_found := _all_found(known, options, source, on_result)) is not None:
         return all_found
+    energy.wanted()  # or each cell fails without its package
     planned, session = prepare_session(options, source)
     from bench.runner.executors import executor_for
     from bench.runner.paper_notes import paper_notes

@@ -250,9 +250,8 @@ class ResolvedCell:
         source = {"imported": {k: v for k, v in imported.items() if k != "names"}} if imported else {}
         # the mark of a correction goes by it
         finished = {"finished": facts["finished"]} if facts.get("finished") else {}
-        ran_on = {"ran_on": facts["ran_on"]} if facts.get("ran_on") else {}
-        collapsed = {"collapsed": facts["collapsed"]} if facts.get("collapsed") else {}
-        return {"name": folder.name} | {k: facts[k] for k in names} | ran_on | finished | source | collapsed
+        optional = {name: facts[name] for name in ("energy_kwh", "ran_on", "collapsed") if facts.get(name)}
+        return {"name": folder.name} | {k: facts[k] for k in names} | optional | finished | source
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from bench.cells import ledger
 from bench.cells.result import Result, read_result, write_result
 from bench.cells.seen_classes import SeenClasses, seen_classes
 from bench.data.source import DataSource
+from bench.energy import measured_energy
 from bench.errors import BenchError
 from bench.kinds.clinical_metrics import uncalibrated
 from bench.method import Method
@@ -134,7 +135,8 @@ def _compute(resolved: ResolvedCell) -> Result:
         session.checkpoint(spec)
     pretrained = time.perf_counter()
 
-    predictions = predict_cell(resolved)
+    with measured_energy() as energy:
+        predictions = predict_cell(resolved)
     data, partition, train = predictions.data, predictions.partition, predictions.train
     output, instance = predictions.output, predictions.method
     answered = time.perf_counter()
@@ -216,6 +218,7 @@ def _compute(resolved: ResolvedCell) -> Result:
                 "answer": round(answered - pretrained, 2),
                 "score": round(time.perf_counter() - answered, 2),
             },
+            **energy,
         },
     )
     curve = output.curve if isinstance(output, CurveOutput) else ()

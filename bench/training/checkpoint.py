@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.energy import measured_energy
 from bench.progress import counted, say, track
 from bench.seeding import derive, seed_global
 from bench.signals.input_code import input_digest
@@ -156,32 +158,37 @@ def _make(
     stages, records = method.stages(spec.config), {"train": len(rows), "validation": len(validation_rows)}
     file = partial / LOG if rank() == 0 else None
     TrainingLog(file).begin(spec, final.name, stages, records)
-    for stage, config in stages.items():
-        batch = config.batch_for(len(rows))
-        folder = partial / stage
-        folder.mkdir(parents=True, exist_ok=True)
-        if rank() == 0:
-            discard_if_damaged(folder / STATE)
-        say(
-            f"{'continuing' if (folder / STATE).exists() else 'pretraining'} {method.name} on {corpus.name}"
-            + (f", stage {stage}" if stage else "")
-            + f": {counted(len(rows), 'recording')}, {counted(config.epochs, 'epoch')} of "
-            f"{counted(len(rows) // batch, 'step')} of {batch}"
-            + (f" (not batch_size={config.batch_size}: the corpus is small)" if batch < config.batch_size else "")
-            + unused_cores(config.threads)
-        )
-        method.begin_stage(stage)
-        with track(f"pretraining {method.name}") as progress:
-            log = TrainingLog(file, stage)
-            with fixed_threads(config.threads):
-                entries = train(method, source, rows, validation_rows, config, folder, progress, devices, log, probe)
-        history += [({"stage": stage} if stage else {}) | entry for entry in entries]
+    continued = bool(list(partial.rglob(STATE)))
+    with measured_energy() as energy:
+        for stage, config in stages.items():
+            batch = config.batch_for(len(rows))
+            folder = partial / stage
+            folder.mkdir(parents=True, exist_ok=True)
+            if rank() == 0:
+                discard_if_damaged(folder / STATE)
+            say(
+                f"{'continuing' if (folder / STATE).exists() else 'pretraining'} {method.name} on {corpus.name}"
+                + (f", stage {stage}" if stage else "")
+                + f": {counted(len(rows), 'recording')}, {counted(config.epochs, 'epoch')} of "
+                f"{counted(len(rows) // batch, 'step')} of {batch}"
+                + (f" (not batch_size={config.batch_size}: the corpus is small)" if batch < config.batch_size else "")
+                + unused_cores(config.threads)
+            )
+            method.begin_stage(stage)
+            with track(f"pretraining {method.name}") as progress:
+                log = TrainingLog(file, stage)
+                with fixed_threads(config.threads):
+                    entries = train(
+                        method, source, rows, validation_rows, config, folder, progress, devices, log, probe
+                    )
+            history += [({"stage": stage} if stage else {}) | entry for entry in entries]
     if collapsed := collapse_of(history):
         say(collapse_line(final.name, collapsed))
     weights = {name: full(value).detach().cpu().contiguous() for name, value in method.state_dict().items()}
     if rank() == 0:
         with fixed_threads(threads):  # what it records of the machine
-            _write(spec, final, method, weights, history, records, devices, partial / LOG)
+            spent = {} if continued else energy  # what the interrupted run spent is not known
+            _write(spec, final, method, weights, history, records, devices, partial / LOG, spent)
     agreed("written")
 
 
@@ -194,6 +201,7 @@ def _write(
     records: dict[str, int],
     devices: Devices | None,
     log: Path,
+    spent: Mapping[str, float],
 ) -> None:
     from bench.training.devices import ran_on
 
@@ -205,6 +213,7 @@ def _write(
         "ran_on": ran_on(stages[-1].precision, devices) | {"threads": stages[-1].threads},
         "steps": sum(c.epochs * (records["train"] // batch) for c, batch in zip(stages, batches, strict=True)),
         "seconds": sum(entry["seconds"] for entry in history),
+        **spent,
     }
     if collapsed := collapse_of(history):
         facts["collapsed"] = collapsed

@@ -212,7 +212,7 @@ def _show_input(
     from bench.cli.terminal import console, wrapped
     from bench.explain.figure import save
     from bench.explain.input_picture import draw_steps, input_steps, recording_of
-    from bench.explain.input_words import input_words
+    from bench.method.input_words import input_words
     from bench.progress import say
     from bench.runner.overrides import check_overrides, method_config, parse_overrides
 

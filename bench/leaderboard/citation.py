@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from bench import registry
 from bench.errors import UnknownName
 from bench.leaderboard.board import boards, load_board
+from bench.reading.entry import title_of
 from bench.registry import Entry
 
 
@@ -44,8 +44,8 @@ def _paper(name: str, source: str, entry: Entry | None) -> str:
     if not source:
         return f"% {name}: no paper is stated; it comes with {entry.distribution if entry else 'this project'}."
     fields = {"note": " ".join(source.split())}
-    if title := re.search(r'"([^"]+?),?"', source):
-        fields = {"title": f"{{{title[1]}}}"} | fields
+    if title := title_of(source):
+        fields = {"title": f"{{{title}}}"} | fields
     if entry is not None and entry.year:
         fields["year"] = str(entry.year)
     lines = ",\n".join(f"  {field:5} = {{{value}}}" for field, value in fields.items())

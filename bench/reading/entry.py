@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+_TITLE = re.compile(r'(?:^|[a-z.)],? )"([^"]+?),?"')
+"""Quoted after authors; what follows a table's number or a year is the name of a row."""
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
@@ -27,6 +29,11 @@ class Entry:
     loaded: Any = None  # the class, where only this process has it
 
     @property
+    def title(self) -> str:
+        """The title that the source quotes; empty where it quotes none."""
+        return title_of(self.source)
+
+    @property
     def paper(self) -> str:
         """Authors and venue of the source, without the title."""
         end = _YEAR.search(self.source)
@@ -43,3 +50,9 @@ class Entry:
     def load(self) -> Any:
         """Import the module and return the class."""
         return self.loaded if self.loaded is not None else getattr(importlib.import_module(self.module), self.qualname)
+
+
+def title_of(source: str) -> str:
+    """The title that a source quotes after its authors; empty where it quotes none."""
+    match = _TITLE.search(source)
+    return match[1] if match else ""

@@ -73,7 +73,8 @@ def method_facts(entry: Entry) -> dict[str, Any]:
         background = [part for part in parts if str(part[1]).startswith(PAPER) or "Deviation" in str(part[1])]
         facts["about"] = [part for part in parts if part not in background]
         facts["background"] = background + paragraphs(importlib.import_module(entry.module).__doc__)[1:]
-        facts["config"] = fields(cls.Config)
+        pretrains = cls.implements("pretraining_loss")
+        facts["config"] = [f for f in fields(cls.Config) if pretrains or not f["name"].startswith("pretrain.")]
         facts["facts"] = describe.method_facts(entry, cls)
     except Exception as error:  # whatever a plugin's module does when it is imported
         warnings.warn(f"the page of {entry.name} lacks its configuration: {error}", stacklevel=2)

@@ -14,6 +14,7 @@ from bench.errors import BenchError
 from bench.leaderboard.board import Board
 from bench.leaderboard.collect import Table
 from bench.leaderboard.metric_names import metric_name
+from bench.leaderboard.site.links import with_links
 from bench.leaderboard.site.view_models import CellView, about_published, table_views
 from bench.leaderboard.statistics.column_tests import Results
 
@@ -153,8 +154,8 @@ def _whisker(cell: CellView) -> Any:
 
 
 def _ticks(text: Any) -> Any:
-    """Text with what stands between backticks as code, and Sphinx roles without their names."""
+    """Text with what is between backticks as code, addresses as links, and Sphinx roles without their names."""
     from markupsafe import Markup, escape
 
     plain = re.sub(r":(?:mod|class|func|meth|attr|data):`~?([^`]+)`", r"`\1`", str(text))
-    return Markup(re.sub(r"``?([^`]+)``?", r"<code>\1</code>", str(escape(plain))))
+    return Markup(re.sub(r"``?([^`]+)``?", r"<code>\1</code>", with_links(str(escape(plain)))))

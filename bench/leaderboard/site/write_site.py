@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,17 +13,17 @@ from bench import kinds, registry
 from bench.cells.ledger import Counts
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, board_files
-from bench.leaderboard.citation import citation
 from bench.leaderboard.class_notes import FEW
 from bench.leaderboard.collect import Table, collect, compared
 from bench.leaderboard.formats import latex, markdown, table_csv
 from bench.leaderboard.formats.markdown import heading
 from bench.leaderboard.scored_splits import with_scored
 from bench.leaderboard.site.cell_pages import cell_facts, is_written, same_address, write_card
-from bench.leaderboard.site.describe import method_facts, mode_facts, own_methods, task_facts
+from bench.leaderboard.site.describe import mode_facts, own_methods, task_facts
 from bench.leaderboard.site.feed import feed
 from bench.leaderboard.site.first_page import first_page
 from bench.leaderboard.site.matrices import matrix_pages
+from bench.leaderboard.site.method_pages import cite, method_pages
 from bench.leaderboard.site.render_html import assets, board_content, page
 from bench.leaderboard.site.result_rows import result_rows as result_rows_of
 from bench.leaderboard.site.transferred_tasks import transferred_facts, transferred_tasks
@@ -100,7 +99,7 @@ def _write_pages(
                     root="../",
                     section="boards",
                     linked=pages,
-                    cite=_cite(board.name) if board.name in known else "",
+                    cite=cite(board.name) if board.name in known else "",
                     **content,
                 ),
             )
@@ -125,19 +124,8 @@ def _write_pages(
     }
     _write(destination / "index.html", page("index.html", root="", section="boards", **index))
     _write_listings(destination, methods, own, tasks, result_rows)
-    for name in pages:
-        rows = [
-            row | {"name": row["task"], "link": f"../tasks/{row['task']}.html"}
-            for row in result_rows
-            if row["method"] == name
-        ]
-        on = [(b.name, b.title) for b in boards.values() if any(row.method == name for row in b.rows)]
-        facts = own[name] if name in own else method_facts(methods[name])
-        facts = facts | {"results": _linked(rows, tasks), "boards": on, "cite": _cite(name) if name in methods else ""}
-        _write(
-            destination / "methods" / f"{name}.html",
-            page("method.html", root="../", section="methods", tables=bool(rows), **facts),
-        )
+    for name, text in method_pages(methods, own, boards, tasks, result_rows, results).items():
+        _write(destination / "methods" / f"{name}.html", text)
     for name, entry in tasks.items():
         rows = [
             row | {"name": row["method"], "link": f"../methods/{row['method']}.html"}
@@ -163,15 +151,6 @@ def _write_pages(
         destination / "protocols.html",
         page("protocols.html", root="", section="protocols", modes=mode_facts(), few=FEW),
     )
-
-
-def _cite(name: str) -> str:
-    """BibTeX of a method or board; empty where nothing is known, and for a user's own board."""
-    try:
-        return "\n".join(citation(name))
-    except Exception as error:  # an unknown name, or whatever a plugin's module does when it is imported
-        warnings.warn(f"the page of {name} lacks its citation: {error}", stacklevel=2)
-        return ""
 
 
 def _linked(rows: list[dict[str, Any]], known: Mapping[str, Any]) -> list[dict[str, Any]]:

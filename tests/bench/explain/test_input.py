@@ -10,7 +10,7 @@ from bench.data.batches import BatchSource
 from bench.data.source import DataSource
 from bench.errors import ConfigError, DataError
 from bench.explain.input_picture import LEAD, draw_steps, input_steps, recording_of
-from bench.explain.input_words import input_words
+from bench.method.input_words import input_words
 from bench.reading.as_published import as_published
 from bench.signals.leads import LEADS
 from bench.signals.windows import SignalView

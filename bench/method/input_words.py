@@ -30,8 +30,18 @@ def input_words(entry: registry.Entry, cls: type[Method], config: MethodConfig) 
     Raises:
         DataError: the statements of the method cannot be read.
     """
-    spec = cls.input_for(config)
     yield f"{entry.name}: input, step by step"
+    for number, (label, words) in enumerate(steps_of_input(entry, cls, config), 1):
+        yield f"  {number}. {label}: {words}"
+
+
+def steps_of_input(entry: registry.Entry, cls: type[Method], config: MethodConfig) -> list[tuple[str, str]]:
+    """Name and words of each step, in order.
+
+    Raises:
+        DataError: the statements of the method cannot be read.
+    """
+    spec = cls.input_for(config)
     steps = [*_harness(spec), *_leads(cls, spec, config)]
     stated = as_published(entry)
     before_network = stated.encode if stated else []
@@ -46,8 +56,7 @@ def input_words(entry: registry.Entry, cls: type[Method], config: MethodConfig) 
                 f"{inputs}, not as trained: bench explain {typed(entry.name)} states which of the above it keeps",
             )
         )
-    for number, (label, words) in enumerate(steps, 1):
-        yield f"  {number}. {label}: {words}"
+    return steps
 
 
 def _harness(spec: InputSpec) -> Iterator[tuple[str, str]]:

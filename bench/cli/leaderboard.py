@@ -170,6 +170,21 @@ def rank(
     )
 
 
+@app.command("compare", epilog="Example:  bench leaderboard compare merl simclr --format csv")
+def compare_command(
+    first: Annotated[str, typer.Argument(help="A method, or a row of the table of all results.", metavar="METHOD")],
+    second: Annotated[str, typer.Argument(help="Another.", metavar="METHOD")],
+    format_: Format = "table",
+    out: Out = None,
+    cards: Cards = None,
+    workspace: o.WorkspaceOption = None,
+) -> None:
+    """Compare two methods: each cell that both have, the difference with its 95 % interval, and the paired test of boards."""
+    from bench.cli.comparison import compare_and_show
+
+    compare_and_show(first, second, _results, cards, workspace, format_, out)
+
+
 @app.command(epilog="Example:  bench leaderboard export kmerl_table1 --output leaderboards/results")
 def export(
     board: Annotated[str, typer.Argument(help="A board (bench leaderboard list).", autocompletion=o.complete_boards)],

@@ -85,7 +85,8 @@ def _matrix(table: CorruptedTable, statuses: dict[str, set[str]]) -> Matrix:
         notes.append(f"Recorded noise: {table.noise}.")
     notes += legend(set().union(*statuses.values()))
     charts = [_chart(table, name) for name in table.corruptions]
-    return Matrix(f"{table.title}: {metric_name(table.metric)}", [*heads, *table.corruptions], rows, notes, charts)
+    title = f"{table.title}: {metric_name(table.metric)}"
+    return Matrix(title, [*heads, *table.corruptions], rows, notes, charts, table.title)
 
 
 def _chart(table: CorruptedTable, name: str) -> Chart:

@@ -20,13 +20,18 @@ DRAWN = 5
 
 @dataclass(frozen=True)
 class Matrix:
-    """One table: rows are (name, cells), and a cell is lines of text, the first of which is shown bold."""
+    """One table: rows are (name, cells), and a cell is lines of text, the first of which is shown bold.
+
+    Attributes:
+        cell: the title of the cells (:func:`bench.leaderboard.cell_groups.cell_groups`) where each row is a method in them.
+    """
 
     title: str
     heads: list[str]
     rows: list[tuple[str, list[list[str]]]]
     notes: list[str]
     charts: list[Chart] = field(default_factory=list)
+    cell: str = ""
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,7 @@ def assets() -> dict[str, str]:
     return {
         "style.css": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
         "site.js": (TEMPLATES / "site.js").read_text(encoding="utf-8"),
+        "compare.js": (TEMPLATES / "compare.js").read_text(encoding="utf-8"),
         "tables.css": _itables("dt_bundle.css"),
         "tables.js": _tables_script(),
         "plotly.js": _plotly(),

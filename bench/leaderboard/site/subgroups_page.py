@@ -129,7 +129,7 @@ def _overview(tables: Sequence[SubgroupTable], statuses: dict[str, set[str]], sc
     notes += legend(set().union(*statuses.values()))
     heads = ["Method", "Worst group", "Value", "Other records", "Gap", "p"]
     title = f"{tables[0].cell}: {metric_name(tables[0].metric)}, worst group"
-    return Matrix(title, heads, rows, notes)
+    return Matrix(title, heads, rows, notes, cell=tables[0].cell)
 
 
 def _matrix(tables: Sequence[SubgroupTable], statuses: dict[str, set[str]], attribute: str) -> Matrix:
@@ -143,7 +143,7 @@ def _matrix(tables: Sequence[SubgroupTable], statuses: dict[str, set[str]], attr
     ]
     chart = _chart(metric_name(tables[0].metric), attribute, names, of_attribute)
     notes = legend(set().union(*statuses.values()))
-    return Matrix(f"{tables[0].cell}: by {attribute}", ["Method", *heads], rows, notes, [chart])
+    return Matrix(f"{tables[0].cell}: by {attribute}", ["Method", *heads], rows, notes, [chart], tables[0].cell)
 
 
 def _sized(group: GroupScore) -> str:

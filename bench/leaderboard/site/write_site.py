@@ -14,11 +14,12 @@ from bench.cells.ledger import Counts
 from bench.cells.result import Result
 from bench.leaderboard.board import Board, board_files
 from bench.leaderboard.class_notes import FEW
-from bench.leaderboard.collect import Table, collect, compared
+from bench.leaderboard.collect import Table, collect, collect_all, compared
 from bench.leaderboard.formats import latex, markdown, table_csv
 from bench.leaderboard.formats.markdown import heading
 from bench.leaderboard.scored_splits import with_scored
 from bench.leaderboard.site.cell_pages import cell_facts, is_written, same_address, write_card
+from bench.leaderboard.site.compare_page import FOLDER, ComparePage
 from bench.leaderboard.site.describe import mode_facts, own_methods, task_facts
 from bench.leaderboard.site.feed import feed
 from bench.leaderboard.site.first_page import first_page
@@ -111,6 +112,14 @@ def _write_pages(
     for matrix in matrices:
         text = page("matrix.html", root="", section="boards", **matrix.content())
         _write(destination / f"{matrix.name}.html", text)
+    everything = collect_all(results)
+    if compare:
+        everything = compared(everything, results, cache)
+    comparison = ComparePage(everything, by_key, matrices, pages, tasks)
+    for name, text in comparison.scripts():
+        _write(destination / FOLDER / name, text)
+    content = comparison.content() | {"matrices": [(matrix.name, matrix.heading) for matrix in matrices]}
+    _write(destination / "compare.html", page("compare.html", root="", section="compare", **content))
     _write(destination / "feed.xml", feed(results))
     names = [(f"method {n}", f"methods/{n}.html") for n in pages] + [(f"task {n}", f"tasks/{n}.html") for n in tasks]
     names += [(board.title, f"boards/{board.name}.html") for board in boards.values()]

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +23,13 @@ from bench.kinds.clinical_metrics import CLINICAL, UNDIRECTED, plain_name
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.cost_metrics import is_cost
 from bench.leaderboard.match_results import wanted_coordinates
-from bench.leaderboard.statistics.column_tests import Results, Tested, kept_tests, stored_name
+from bench.leaderboard.statistics.column_tests import Results, kept_tests, stored_name
 from bench.leaderboard.statistics.contrasts import Contrasts, Place, contrasts_of, supervised_reference
 from bench.leaderboard.summary import Summary
 
 if TYPE_CHECKING:
     from bench.leaderboard.collect import Table
+    from bench.scoring.comparison import Difference
 
 LEVEL = 0.05
 LOWER_IS_BETTER = ("rmse", "mae", "integrated_brier")
@@ -38,6 +39,13 @@ ONE_MODEL = (
     "not two methods; bench run --replicates 5 gives replicates"
 )
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+ALONE = "one of them is a single trained model: the test would compare models, not methods (bench run --replicates 5)"
+SAME = "both have the same predictions: one computation"
+NO_ERROR = "the difference has no standard error"
+PairTest = tuple["Difference", float]
+"""Difference of two lines, and its p value corrected over the column (Holm; NaN where there is none)."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Ranks:
         letters: line -> the groups it is in.
         groups: lines of which no two differ significantly, best first.
         intervals: line -> low, high, and the standard deviation over patients, from predictions.
-        errors: two lines -> standard error of their difference and its degrees of freedom (None: infinite).
+        tests: two lines -> difference of the first from the second, and its p value corrected over the column (Holm).
     """
 
     test: str = ""
@@ -73,7 +81,21 @@ class Ranks:
     same: tuple[tuple[int, ...], ...] = ()
     contrasts: Contrasts = field(default_factory=Contrasts)
     intervals: Mapping[int, tuple[float | None, ...]] = field(default_factory=dict)
-    errors: Mapping[tuple[int, int], tuple[float, float | None]] = field(default_factory=dict)
+    tests: Mapping[tuple[int, int], PairTest] = field(default_factory=dict)
+
+    def test_of(self, first: int, second: int) -> PairTest | str:
+        """The test of two lines, or the reason why there is none."""
+        if (test := self.tests.get((first, second))) is not None:
+            return test
+        if (test := self.tests.get((second, first))) is not None:
+            difference, corrected = test
+            value, low, high = -difference.value, -difference.high, -difference.low
+            return replace(difference, value=value, low=low, high=high), corrected
+        if self.why:
+            return self.why
+        if any({first, second} <= set(lines) for lines in self.same):
+            return SAME
+        return ALONE if {first, second} & set(self.one_model) else NO_ERROR
 
 
 def lower_is_better(metric: str) -> bool:
@@ -217,6 +239,7 @@ def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ra
     count = len(computations)
     pairs = list(itertools.combinations(range(count), 2))
     of_column = tested.among(len(places), range(count))
+    of_pairs = of_column.pairs()
     adjusted = holm(np.array([np.nan if p is None else p for p in of_column.p]))
     different = np.zeros((count, count), bool)
     for (i, j), p in zip(pairs, adjusted, strict=True):
@@ -234,11 +257,11 @@ def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ra
         test=tested.test,
         one_model=tuple(k for k in _filled(table, index) if k not in known),
         pairs=int(np.count_nonzero(~np.isnan(adjusted))),
-        **_what_pairs_show(of_column, table.board.margin, [(computations[i][0], computations[j][0]) for i, j in pairs]),
+        **_what_pairs_show(of_pairs, table.board.margin, [(computations[i][0], computations[j][0]) for i, j in pairs]),
         same=tuple(lines for lines in computations if len(lines) > 1),
         contrasts=contrasts_of(table, index, computations, asked.reference, places, tested),
         intervals={line: tuple(tested.lines[i]) for line, i in ordered if i < len(tested.lines)},
-        errors=dict(_standard_errors(of_column, pairs, computations)),
+        tests=dict(_tests_of_lines(zip(pairs, of_pairs, adjusted, strict=True), computations)),
         lines=tuple(line for line, _ in ordered),
         rank={line: rank[i] for line, i in ordered},
         letters={line: letters[i] for line, i in ordered},
@@ -246,23 +269,24 @@ def _ranks(table: Table, index: int, results: Results, cache: Path | None) -> Ra
     )
 
 
-def _standard_errors(
-    tested: Tested, pairs: Sequence[tuple[int, int]], computations: Sequence[Sequence[int]]
-) -> Iterator[tuple[tuple[int, int], tuple[float, float | None]]]:
-    for (i, j), (_, error, freedom) in zip(pairs, tested.differences, strict=True):
-        if error is not None:
-            for first in computations[i]:
-                for second in computations[j]:
-                    yield (first, second), (error, freedom)
+def _tests_of_lines(
+    tested: Iterable[tuple[tuple[int, int], Difference | None, float]], computations: Sequence[Sequence[int]]
+) -> Iterator[tuple[tuple[int, int], PairTest]]:
+    for (i, j), difference, corrected in tested:
+        if difference is not None:
+            for pair in itertools.product(computations[i], computations[j]):
+                yield pair, (difference, float(corrected))
 
 
-def _what_pairs_show(tested: Tested, margin: float, pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
+def _what_pairs_show(
+    tested: Sequence[Difference | None], margin: float, pairs: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
     """The smallest detectable difference of the pairs, and those shown to be equal."""
     import numpy as np
 
     from bench.scoring.comparison import holm
 
-    known = [(pair, d) for pair, d in zip(pairs, tested.pairs(), strict=True) if d is not None]
+    known = [(pair, d) for pair, d in zip(pairs, tested, strict=True) if d is not None]
     if not known:
         return {}
     detectable = [difference.detectable(len(known)) for _, difference in known]

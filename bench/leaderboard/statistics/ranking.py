@@ -331,8 +331,9 @@ def _pair_errors(table: Table, index: int) -> np.ndarray:
     count = len(table.lines)
     errors = np.full((count, count), np.nan)
     ranks = table.ranks.get(index)
-    for (i, j), (error, freedom) in (ranks.errors if ranks else {}).items():
-        wider = stats.t.ppf(0.975, freedom) / Z if freedom is not None else 1.0
+    for (i, j), (difference, _) in (ranks.tests if ranks else {}).items():
+        error, freedom = difference.spread
+        wider = stats.t.ppf(0.975, freedom) / Z if np.isfinite(freedom) else 1.0
         errors[i, j] = errors[j, i] = error * wider
     for same in ranks.same if ranks else ():
         for i in same:

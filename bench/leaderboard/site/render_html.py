@@ -138,20 +138,19 @@ def _plotly() -> str:
 
 
 def _whisker(cell: CellView) -> Any:
-    """Estimate, interval and published value on the column's scale; text next to it states the numbers."""
+    """Estimate, interval and published value on the column's scale; text next to it states the numbers.
+
+    One element, drawn by the style sheet: 3,600 drawings with elements of their parts took a browser a second more.
+    """
     from markupsafe import Markup
 
     if cell.at is None and cell.published_at is None:
         return ""
-    parts = []
-    if cell.low is not None and cell.high is not None:
-        parts.append(f'<line x1="{cell.low}" x2="{cell.high}" y1="6" y2="6"/>')
-    if cell.at is not None:
-        parts.append(f'<circle cx="{cell.at}" cy="6" r="2.6"/>')
-    if cell.published_at is not None:
-        x = cell.published_at
-        parts.append(f'<path d="M{x - 3.5:g} 6 L{x:g} 2.5 L{x + 3.5:g} 6 L{x:g} 9.5 Z"/>')
-    return Markup(f'<svg class="whisker" viewBox="0 0 100 12" aria-hidden="true">{"".join(parts)}</svg>')
+    ends = {"low": cell.low, "high": cell.high} if cell.low is not None and cell.high is not None else {}
+    places = ends | {"at": cell.at, "published": cell.published_at}
+    style = ";".join(f"--{name}:{place:g}%" for name, place in places.items() if place is not None)
+    printed = "" if cell.published_at is None else " printed"
+    return Markup(f'<span class="whisker{printed}" style="{style}" aria-hidden="true"></span>')
 
 
 def _ticks(text: Any) -> Any:

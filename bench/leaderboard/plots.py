@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import ConfigError
+from bench.leaderboard.metric_names import metric_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,13 +55,11 @@ def plot(table: pd.DataFrame, kind: Literal["intervals", "labels"] | None = None
 
 
 def _draw(means: pd.DataFrame, draw: Callable[[Any, pd.DataFrame, str], None]) -> Figure:
-    from matplotlib.figure import Figure
-
     panels = list(means.groupby(["task", "mode", "metric"], sort=False))
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
     height = 1.2 + 0.3 * max(len(panel) for _, panel in panels)
-    figure = Figure(figsize=(5 * columns, lines * min(max(height, 2.5), 8)), layout="constrained")
+    figure = _shown_in_notebooks(5 * columns, lines * min(max(height, 2.5), 8))
     axes = list(figure.subplots(lines, columns, squeeze=False).flat)
     for axis, ((task, mode, metric), panel) in zip(axes, panels, strict=False):
         axis.set_title(f"{task} · {mode}")
@@ -67,6 +67,19 @@ def _draw(means: pd.DataFrame, draw: Callable[[Any, pd.DataFrame, str], None]) -
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     return figure
+
+
+def _shown_in_notebooks(width: float, height: float) -> Figure:
+    """An empty figure; sides in inches. Notebooks show others only after an import of pyplot, which needs a window system."""
+    from matplotlib.figure import Figure
+
+    class ShownFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            picture = io.BytesIO()
+            self.savefig(picture, format="png")
+            return picture.getvalue()
+
+    return ShownFigure(figsize=(width, height), layout="constrained")
 
 
 def _intervals(axis: Any, panel: pd.DataFrame, metric: str) -> None:
@@ -77,7 +90,7 @@ def _intervals(axis: Any, panel: pd.DataFrame, metric: str) -> None:
     errors = [panel["value"] - panel["low"], panel["high"] - panel["value"]]
     axis.errorbar(panel["value"], range(len(panel)), xerr=errors, fmt="o", capsize=3)
     axis.set_yticks(range(len(panel)), names)
-    axis.set_xlabel(f"{metric} (95 % interval)")
+    axis.set_xlabel(f"{metric_name(metric)} (95 % interval)")
 
 
 def _curves(axis: Any, panel: pd.DataFrame, metric: str) -> None:
@@ -88,5 +101,5 @@ def _curves(axis: Any, panel: pd.DataFrame, metric: str) -> None:
         axis.fill_between(curve["fraction"], curve["low"], curve["high"], alpha=0.15, color=line.get_color())
     axis.set_xscale("log")
     axis.set_xlabel("labelled fraction of the training records")
-    axis.set_ylabel(f"{metric} (95 % interval)")
+    axis.set_ylabel(f"{metric_name(metric)} (95 % interval)")
     axis.legend()

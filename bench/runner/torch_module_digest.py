@@ -6,10 +6,13 @@ the key of another module. Attributes of classes of installed packages that cann
 
 from __future__ import annotations
 
+import ast
 import enum
 import functools
 import hashlib
 import inspect
+import itertools
+import linecache
 import pickle
 import sys
 import sysconfig
@@ -199,7 +202,7 @@ class _Describer:
 
     def _add_source(self, definition: Any, module: str) -> None:
         try:
-            self.code.add((definition.__qualname__, textwrap.dedent(inspect.getsource(definition))))
+            self.code.add((definition.__qualname__, textwrap.dedent(_source_of(definition))))
         except (OSError, TypeError) as error:
             if not _is_installed(module):
                 raise ConfigError(
@@ -207,6 +210,36 @@ class _Describer:
                     f"it in a file or a notebook cell."
                 ) from error
             self.code.add((definition.__qualname__, module))
+
+
+def _source_of(definition: Any) -> str:
+    """The source of a function or class, also of one in a notebook cell.
+
+    Raises:
+        OSError, TypeError: it cannot be found.
+    """
+    try:
+        return inspect.getsource(definition)
+    except (OSError, TypeError):
+        if isinstance(definition, type):
+            for function in itertools.chain.from_iterable(map(_functions_in, vars(definition).values())):
+                if (source := _class_around(function, definition.__name__)) is not None:
+                    return source
+        raise
+
+
+def _class_around(function: types.FunctionType, name: str) -> str | None:
+    """The source of the class that a function is written in.
+
+    Python looks for the file of a class's module, and a notebook has none; the file of a function is its cell.
+    """
+    code = function.__code__
+    text = "".join(linecache.getlines(code.co_filename))
+    classes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef) and node.name == name]
+    for node in classes:
+        if node.lineno <= code.co_firstlineno <= (node.end_lineno or 0):
+            return ast.get_source_segment(text, node)
+    return None
 
 
 def _functions_in(member: Any) -> Iterator[types.FunctionType]:

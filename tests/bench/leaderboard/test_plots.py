@@ -31,7 +31,11 @@ def test_one_fraction_is_drawn_as_intervals():
     first, second = figure.axes
     assert (first.get_title(), second.get_title()) == ("ptbxl-super · linear", "csn · linear")
     assert [text.get_text() for text in first.get_yticklabels()] == ["a", "b"]
-    assert first.get_xlabel() == "macro_auroc (95 % interval)"
+    assert first.get_xlabel() == "macro AUROC (95 % interval)"
+
+
+def test_a_notebook_gets_a_picture():
+    assert bench.plot(table())._repr_png_().startswith(b"\x89PNG")
 
 
 def test_several_fractions_are_drawn_as_curves():
@@ -46,7 +50,7 @@ def test_seeds_are_averaged_and_the_first_metric_is_drawn():
     both = pd.concat([table(methods=["a"]), table(methods=["a"]).assign(value=0.85), table(metric="macro_f1")])
     (axis,) = bench.plot(both).axes
     assert axis.lines[0].get_xdata()[0] == pytest.approx(0.8)
-    assert bench.plot(both, metric="macro_f1").axes[0].get_xlabel().startswith("macro_f1")
+    assert bench.plot(both, metric="macro_f1").axes[0].get_xlabel().startswith("macro F1")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 import functools
 import importlib.util
 import itertools
+import linecache
 import sys
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -48,6 +50,26 @@ def with_buffer(value: float) -> nn.Module:
 
 def digests(*modules: nn.Module) -> list[str]:
     return [torch_module_digest(module) for module in modules]
+
+
+def in_notebook_cell(factor: int) -> nn.Module:
+    """A module as a notebook makes it: its class is in ``__main__``, which has no file, and its text in linecache."""
+    text = (
+        f"class Other:\n    pass\n\n\n"
+        f"class Scale(nn.Module):\n    def forward(self, signals):\n        return {factor} * signals\n"
+    )
+    name = f"/tmp/ipykernel_1/{factor}.py"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    cell = types.ModuleType("cell_without_a_file")
+    sys.modules[cell.__name__] = cell
+    vars(cell)["nn"] = nn
+    exec(compile(text, name, "exec"), vars(cell))
+    return cell.Scale()
+
+
+def test_a_class_of_a_notebook_cell_counts_by_its_code():
+    first, again, other = digests(in_notebook_cell(2), in_notebook_cell(2), in_notebook_cell(3))
+    assert first == again != other
 
 
 def test_weights_structure_and_simple_attributes_count():

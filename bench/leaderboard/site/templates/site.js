@@ -27,6 +27,10 @@
         })),
       };
       const view = jQuery(table).DataTable(options);
+      // DataTables listens to Enter alone, and a button is pressed by the space bar too
+      table.tHead.addEventListener("keydown", (event) => {
+        if (event.key === " " && event.target.getAttribute("role") === "button") { event.preventDefault(); event.target.click(); }
+      });
       const form = document.querySelector(`form[data-for="${table.id}"]`);
       if (board && form) filters(form, table, view, heads);
     }
@@ -110,6 +114,7 @@
       }
     }
     form.addEventListener("change", show);
+    form.querySelector("[data-reset]").addEventListener("click", () => { form.reset(); show(); });
     form.addEventListener("submit", (event) => event.preventDefault());
     show();
   }
@@ -121,8 +126,10 @@
     const options = [...document.getElementById("names").options];
     const go = (exact) => {
       const text = input.value.trim().toLowerCase();
-      const found = options.find((o) => o.value.toLowerCase() === text)
-        ?? (exact ? undefined : options.find((o) => text && o.value.toLowerCase().includes(text)));
+      const value = (option) => option.value.toLowerCase(), name = (option) => value(option).replace(/^(method|task) /, "");
+      const looser = [(o) => name(o) === text, (o) => name(o).startsWith(text), (o) => value(o).includes(text)];
+      const tests = [(o) => value(o) === text, ...(exact || !text ? [] : looser)];
+      const found = tests.map((test) => options.find(test)).find(Boolean);
       if (found) location.href = found.dataset.link;
       status.textContent = found || exact || !text ? "" : "Nothing has this name.";
     };

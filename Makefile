@@ -58,6 +58,11 @@ $(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
 	$(call UV,--editable '.[dev]') $(PIP) --editable '.[dev]'
 	@touch $@
 
+# For the tests marked browser, which need a Chromium too.
+$(VENV)/.installed-browser: pyproject.toml $(VENV)/.installed-dev
+	$(call UV,--editable '.[browser]') $(PIP) --editable '.[browser]'
+	@touch $@
+
 $(VENV)/.installed-docs: pyproject.toml $(VENV)/.installed
 	$(call UV,--editable '.[site]') $(PIP) --editable '.[site]'
 	@touch $@

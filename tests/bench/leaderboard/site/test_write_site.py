@@ -1,4 +1,4 @@
-"""The site: built from results, whole by itself, and in a browser (slow)."""
+"""The site: built from results, and whole by itself."""
 
 import functools
 import gc
@@ -6,9 +6,6 @@ import html.parser
 import json
 import os
 import re
-import shutil
-import subprocess
-import time
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -223,141 +220,3 @@ def test_a_board_by_itself_is_one_file(results, tmp_path):
     page = Page(path)
     assert page.loads == ["data:,"]
     assert all(link.startswith("#") for link in page.links)
-
-
-# In a browser
-
-PROBE = """
-<script>
-  window.said = [];
-  addEventListener("error", (e) => said.push("error: " + e.message), true);
-  addEventListener("unhandledrejection", (e) => said.push("rejected: " + e.reason));
-  console.error = (...words) => said.push("console: " + words.join(" "));
-</script>
-"""
-STEPS = """
-<script>
-  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
-  const rows = () => [...document.querySelectorAll("table.board tbody tr")].filter((r) => r.cells.length > 1);
-  const values = () => rows().map((r) => parseFloat(r.cells[2].dataset.order));
-  (async () => {
-    const answer = {};
-    const began = performance.now();
-    while (document.documentElement.dataset.tables !== "ready" && performance.now() - began < 20000) await wait(20);
-    answer.ready = document.documentElement.dataset.tables;
-    answer.ms = Math.round(performance.now());
-    const heads = document.querySelector("table.board thead").rows;
-    const head = heads[heads.length - 1].cells[2];
-    head.click(); await wait(200);
-    answer.descending = values();
-    head.click(); await wait(200);
-    answer.ascending = values();
-    const group = document.querySelector("[data-filter=group]");
-    if (group) {
-      group.value = group.options[1].value;
-      group.dispatchEvent(new Event("change", { bubbles: true })); await wait(200);
-      answer.filtered = rows().length;
-      group.value = ""; group.dispatchEvent(new Event("change", { bubbles: true })); await wait(200);
-    }
-    const search = document.querySelector("input[type=search]");
-    search.value = "merl"; search.dispatchEvent(new Event("input", { bubbles: true })); await wait(600);
-    answer.searched = rows().length;
-    const ground = () => getComputedStyle(document.body).backgroundColor;
-    const before = ground();
-    document.getElementById("theme").click(); await wait(300);
-    answer.theme = before !== ground();
-    await wait(1500);
-    answer.plots = document.querySelectorAll(".plot .main-svg").length;
-    answer.sideways = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-    answer.width = innerWidth;
-    answer.said = said;
-    const out = document.createElement("pre");
-    out.id = "answer"; out.textContent = JSON.stringify(answer); document.body.append(out);
-    parent.postMessage(out.textContent, "*");
-  })();
-</script>
-"""
-
-
-HOST = """<!doctype html><title>host</title><body><iframe src="{name}" style="border:0;width:{width}px;height:900px"></iframe>
-<script>addEventListener("message", (event) => {{
-  const out = document.createElement("pre"); out.id = "answer"; out.textContent = event.data; document.body.append(out);
-}});</script></body>"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
-    if found is None:
-        pytest.skip("no Chromium on this machine; on Debian: apt-get install chromium")
-    return found
-
-
-def visit(browser, path: Path, width: int, tmp_path: Path) -> dict:
-    """What a page came to when it was used."""
-    import json
-
-    probed = path.with_name(f"probed-{width}-{path.name}")
-    text = path.read_text().replace("<head>", "<head>" + PROBE, 1)
-    head, _, tail = text.rpartition("</body>")
-    probed.write_text(head + STEPS + "</body>" + tail)
-    host = path.with_name(f"host-{width}-{path.name}")
-    host.write_text(HOST.format(name=probed.name, width=width))  # a window of the browser is 500 wide at least
-    try:
-        dom = subprocess.run(
-            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1400,900",
-             f"--user-data-dir={tmp_path / str(width)}", "--virtual-time-budget=30000", "--dump-dom", host.as_uri()],
-            capture_output=True, text=True, timeout=120, check=True,
-        ).stdout  # fmt: skip
-    finally:
-        probed.unlink()
-        host.unlink()
-    import html as entities
-
-    assert '<pre id="answer">' in dom, dom[-2000:]
-    return json.loads(entities.unescape(dom.split('<pre id="answer">')[1].split("</pre>")[0]))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("width", [1280, 390])
-def test_in_chromium_a_board_sorts_filters_searches_and_switches_theme(browser, site, tmp_path, width):
-    answer = visit(browser, site / "boards" / "one.html", width, tmp_path)
-    assert answer["said"] == []
-    assert answer["ready"] == "ready"
-    assert answer["descending"] == sorted(answer["descending"], reverse=True)
-    assert answer["ascending"] == sorted(answer["ascending"])
-    assert len(answer["ascending"]) == 7
-    assert answer["filtered"] == 4  # the group of the best row comes first
-    assert answer["searched"] == 2
-    assert answer["theme"]
-    assert answer["plots"]
-    assert answer["sideways"] <= 0
-    assert answer["width"] == width
-
-
-@pytest.mark.slow
-def test_in_chromium_a_wide_board_is_there_within_3_seconds(browser, make_result, tmp_path):
-    columns = [Column(group=f"g{k // 4}", label=str(k), task=f"t{k}", mode="linear") for k in range(24)]
-    rows = [Row(label=f"m{k} merl", method=f"m{k}", group="ab"[k % 2]) for k in range(40)]
-    board = Board(name="wide", title="Wide", metric="macro_auroc", columns=columns, rows=rows)
-    found = [make_result(f"m{m}", f"t{t}", value=0.5 + m / 100) for m in range(40) for t in range(24)]
-    site = write_site({"wide": board}, found, tmp_path / "site", compare=False).parent
-    answer = visit(browser, site / "boards" / "wide.html", 1280, tmp_path)
-    assert answer["said"] == []
-    assert len(answer["ascending"]) == 40
-    (site / "blank.html").write_text("<!doctype html><title>blank</title>")
-
-    def seconds(page: str) -> float:
-        began = time.perf_counter()
-        subprocess.run(
-            [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'timed'}",
-             "--virtual-time-budget=1000", "--dump-dom", (site / page).as_uri()],
-            capture_output=True, timeout=120, check=True,
-        )  # fmt: skip
-        return time.perf_counter() - began
-
-    seconds("blank.html")  # the profile is made
-    # the browser's own clock is virtual here; what a page takes is what it takes longer than an empty one
-    assert (
-        took := min(seconds("boards/wide.html") for _ in range(3)) - min(seconds("blank.html") for _ in range(3))
-    ) < 3, took

@@ -9,7 +9,7 @@ import typer
 
 from bench.cli import options as o
 from bench.cli.finished_cells import Format, Out
-from bench.progress import counted
+from bench.progress import counted, say
 
 NoCompare = Annotated[
     bool,
@@ -104,6 +104,14 @@ def site(
     ] = None,
     no_compare: NoCompare = False,
     cards: Cards = None,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures",
+            help="Also draw what goes into each network and the sizes of its parts, and example recordings of each task, all "
+            "simulated. The first time takes minutes; pictures of unchanged code are kept.",
+        ),
+    ] = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Write all boards as a static site, with a page for each method and task. Open it as a file, or put it on any server."""
@@ -113,6 +121,11 @@ def site(
     from bench.storage.workspace import Workspace
 
     current = Workspace.at(workspace)
+    drawn = None
+    if pictures:
+        from bench.explain.site_pictures import site_pictures
+
+        drawn = site_pictures(current)
     chosen = {name: load_board(name) for name in o.split_commas(board)} if board else boards()
     index = write_site(
         chosen,
@@ -121,7 +134,10 @@ def site(
         current.cache / "comparisons",
         not no_compare,
         ledger.scored(current),
+        drawn,
     )
+    if not pictures:
+        say("pages of methods and tasks have no pictures: --pictures draws them (minutes the first time)")
     typer.echo(str(index))
 
 

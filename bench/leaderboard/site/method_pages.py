@@ -6,6 +6,7 @@ import statistics
 import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bench.cells.result import Result
@@ -15,7 +16,8 @@ from bench.leaderboard.citation import citation
 from bench.leaderboard.cost_metrics import cost
 from bench.leaderboard.site.describe import method_facts
 from bench.leaderboard.site.links import links_in, repositories_in
-from bench.leaderboard.site.render_html import page
+from bench.leaderboard.site.pictures import SitePictures, placed
+from bench.leaderboard.site.render_html import page, write_page
 from bench.method.input_words import steps_of_input
 from bench.method.released import Released
 from bench.progress import counted
@@ -27,27 +29,29 @@ MANY = 6
 _OWN = {"title": "", "paper": "", "links": [], "code_links": [], "weights": [], "input_steps": []}
 
 
-def method_pages(
+def write_method_pages(
     methods: Mapping[str, Entry],
     own: Mapping[str, dict[str, Any]],
     boards: Mapping[str, Board],
     tasks: Mapping[str, Any],
     rows: Sequence[dict[str, Any]],
     results: Sequence[Result],
-) -> dict[str, str]:
-    """Name -> text of the page of each method.
+    folder: Path,
+    pictures: SitePictures,
+) -> None:
+    """Write the page of each method, and its pictures.
 
     Args:
         own: facts of the methods that only results know (:func:`bench.leaderboard.site.describe.own_methods`).
         tasks: names of tasks with a page.
         rows: all results (:func:`bench.leaderboard.site.result_rows.result_rows`).
+        folder: where the pages are written.
     """
     results_of, rows_of = defaultdict(list), defaultdict(list)
     for result in results:
         results_of[result.method_name].append(result)
     for row in rows:
         rows_of[row["method"]].append(row)
-    pages = {}
     for name in {**methods, **own}:
         facts = _OWN | own[name] if name in own else known_facts(methods[name])
         on = [(b.name, b.title) for b in boards.values() if any(row.method == name for row in b.rows)]
@@ -55,7 +59,7 @@ def method_pages(
             row | {"name": row["task"], "link": f"../tasks/{row['task']}.html", "linked": row["task"] in tasks}
             for row in rows_of[name]
         ]
-        pages[name] = page(
+        text = page(
             "method.html",
             root="../",
             section="methods",
@@ -65,9 +69,10 @@ def method_pages(
             many_boards=len(on) >= MANY,
             measured=measured(results_of[name]),
             cite=cite(name) if name in methods else "",
+            **placed(pictures.methods.get(name), folder, name),
             **facts,
         )
-    return pages
+        write_page(folder / f"{name}.html", text)
 
 
 def known_facts(entry: Entry) -> dict[str, Any]:

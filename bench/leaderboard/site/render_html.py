@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import importlib.metadata
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,6 +68,14 @@ def page(template: str, **content: Any) -> str:
     return environment().get_template(template).render(made=generator, **content)
 
 
+def write_page(path: Path, text: str) -> None:
+    """Write a page through a temporary name, so that it is never half there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
 @functools.cache
 def environment() -> Environment:
     """Jinja2 with this project's templates; everything that is not marked as markup is escaped."""
@@ -81,6 +90,7 @@ def environment() -> Environment:
     )
     jinja_environment.globals |= {"whisker": _whisker, "inline": None, "tables": False, "charts": False}
     jinja_environment.filters["ticks"] = _ticks
+    jinja_environment.filters["wrapped"] = _wrapped
     jinja_environment.filters["metric"] = metric_name
     return jinja_environment
 
@@ -159,3 +169,10 @@ def _ticks(text: Any) -> Any:
 
     plain = re.sub(r":(?:mod|class|func|meth|attr|data):`~?([^`]+)`", r"`\1`", str(text))
     return Markup(re.sub(r"``?([^`]+)``?", r"<code>\1</code>", with_links(str(escape(plain)))))
+
+
+def _wrapped(name: str) -> Any:
+    """A dotted name that may be broken after its dots."""
+    from markupsafe import Markup, escape
+
+    return Markup(str(escape(name)).replace(".", ".<wbr>"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,8 +23,9 @@ from bench.leaderboard.site.describe import mode_facts, own_methods, task_facts
 from bench.leaderboard.site.feed import feed
 from bench.leaderboard.site.first_page import first_page
 from bench.leaderboard.site.matrices import matrix_pages
-from bench.leaderboard.site.method_pages import cite, method_pages
-from bench.leaderboard.site.render_html import assets, board_content, page
+from bench.leaderboard.site.method_pages import cite, write_method_pages
+from bench.leaderboard.site.pictures import SitePictures, placed
+from bench.leaderboard.site.render_html import assets, board_content, page, write_page
 from bench.leaderboard.site.result_rows import result_rows as result_rows_of
 from bench.leaderboard.site.transferred_tasks import transferred_facts, transferred_tasks
 from bench.leaderboard.statistics.ranking import ranked
@@ -41,6 +41,7 @@ def write_site(
     cache: Path | None = None,
     compare: bool = True,
     counts: Counts | None = None,
+    pictures: SitePictures | None = None,
 ) -> Path:
     """Write all pages below ``destination``; what is there of the same name is replaced.
 
@@ -50,6 +51,7 @@ def write_site(
         compare: whether rows are tested against each other and pages have subgroups and corruptions, which reads stored
             predictions.
         counts: how often the test splits were scored.
+        pictures: for the pages of methods and tasks, drawn before (:mod:`bench.explain.site_pictures`).
 
     Returns:
         the index.
@@ -59,7 +61,7 @@ def write_site(
     if not frozen:  # every collection would look through all results: a tenth of the time with ten thousand of them
         gc.freeze()
     try:
-        _write_pages(boards, results, destination, cache, compare, counts or {})
+        _write_pages(boards, results, destination, cache, compare, counts or {}, pictures or SitePictures())
     finally:
         if not frozen:
             gc.unfreeze()
@@ -73,6 +75,7 @@ def _write_pages(
     cache: Path | None,
     compare: bool,
     counts: Counts,
+    pictures: SitePictures,
 ) -> None:
     by_key = {result.key: result for result in results}
     methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
@@ -83,7 +86,7 @@ def _write_pages(
     transfers = transferred_tasks(row["task"] for row in result_rows)
     tasks = {**tasks, **transfers}
     for name, text in assets().items():
-        _write(destination / "assets" / name, text)
+        write_page(destination / "assets" / name, text)
     overview = []
     with track("boards") as progress:
         for number, board in enumerate(boards.values(), 1):
@@ -93,7 +96,7 @@ def _write_pages(
             tables = with_scored(tables, counts)
             folder = destination / "boards"
             content = board_content(board, tables, by_key, cache)
-            _write(
+            write_page(
                 folder / f"{board.name}.html",
                 page(
                     "board.html",
@@ -105,22 +108,22 @@ def _write_pages(
                 ),
             )
             for suffix, module in ((".md", markdown), (".tex", latex), (".csv", table_csv)):
-                _write(folder / f"{board.name}{suffix}", module.write(board, tables))
+                write_page(folder / f"{board.name}{suffix}", module.write(board, tables))
             overview.append(_overview(board, tables))
             progress(number, len(boards), board.name)
     matrices = matrix_pages(results, cache, compare)
     for matrix in matrices:
         text = page("matrix.html", root="", section="boards", **matrix.content())
-        _write(destination / f"{matrix.name}.html", text)
+        write_page(destination / f"{matrix.name}.html", text)
     everything = collect_all(results)
     if compare:
         everything = compared(everything, results, cache)
     comparison = ComparePage(everything, by_key, matrices, pages, tasks)
     for name, text in comparison.scripts():
-        _write(destination / FOLDER / name, text)
+        write_page(destination / FOLDER / name, text)
     content = comparison.content() | {"matrices": [(matrix.name, matrix.heading) for matrix in matrices]}
-    _write(destination / "compare.html", page("compare.html", root="", section="compare", **content))
-    _write(destination / "feed.xml", feed(results))
+    write_page(destination / "compare.html", page("compare.html", root="", section="compare", **content))
+    write_page(destination / "feed.xml", feed(results))
     names = [(f"method {n}", f"methods/{n}.html") for n in pages] + [(f"task {n}", f"tasks/{n}.html") for n in tasks]
     names += [(board.title, f"boards/{board.name}.html") for board in boards.values()]
     index = {
@@ -131,10 +134,9 @@ def _write_pages(
         "empty": _grouped([entry for entry in overview if not entry["filled"]]),
         **first_page(results if compare else []),
     }
-    _write(destination / "index.html", page("index.html", root="", section="boards", **index))
+    write_page(destination / "index.html", page("index.html", root="", section="boards", **index))
     _write_listings(destination, methods, own, tasks, result_rows)
-    for name, text in method_pages(methods, own, boards, tasks, result_rows, results).items():
-        _write(destination / "methods" / f"{name}.html", text)
+    write_method_pages(methods, own, boards, tasks, result_rows, results, destination / "methods", pictures)
     for name, entry in tasks.items():
         rows = [
             row | {"name": row["method"], "link": f"../methods/{row['method']}.html"}
@@ -142,8 +144,8 @@ def _write_pages(
             if row["task"] == name
         ]
         facts = transferred_facts(entry) if name in transfers else task_facts(entry)
-        facts |= {"results": _linked(rows, pages)}
-        _write(
+        facts |= {"results": _linked(rows, pages)} | placed(pictures.tasks.get(name), destination / "tasks", name)
+        write_page(
             destination / "tasks" / f"{name}.html",
             page("task.html", root="../", section="tasks", tables=True, **facts),
         )
@@ -152,11 +154,11 @@ def _write_pages(
             continue
         with_card = write_card(result, destination / "cells")
         facts = cell_facts(result) | {"linked": pages, "tasks": tasks, "with_card": with_card}
-        _write(
+        write_page(
             destination / "cells" / f"{result.key}.html",
             page("cell.html", root="../", section="", tables=bool(facts["classes"]), **facts),
         )
-    _write(
+    write_page(
         destination / "protocols.html",
         page("protocols.html", root="", section="protocols", modes=mode_facts(), few=FEW),
     )
@@ -164,13 +166,6 @@ def _write_pages(
 
 def _linked(rows: list[dict[str, Any]], known: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [row | {"linked": row["name"] in known} for row in rows]
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def _overview(board: Board, tables: Sequence[Table]) -> dict[str, Any]:
@@ -215,7 +210,7 @@ def _write_listings(
     rows = [(n, [_first(e.summary), ", ".join(registry.modes_of(e)), count("method", n)]) for n, e in methods.items()]
     rows += [(n, [facts["about"][0][1], ", ".join(facts["modes"]), count("method", n)]) for n, facts in own.items()]
     heads = ["Method", "What it is", "Modes", "Results"]
-    _write(
+    write_page(
         destination / "methods" / "index.html",
         page("listing.html", root="../", section="methods", heading="Methods", heads=heads, rows=rows, tables=True),
     )
@@ -224,7 +219,7 @@ def _write_listings(
         for n, e in tasks.items()
     ]
     heads = ["Task", "What it asks", "Dataset", "Kind", "Results"]
-    _write(
+    write_page(
         destination / "tasks" / "index.html",
         page("listing.html", root="../", section="tasks", heading="Tasks", heads=heads, rows=rows, tables=True),
     )

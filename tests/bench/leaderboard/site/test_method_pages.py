@@ -4,18 +4,29 @@ from dataclasses import replace
 
 from bench import registry
 from bench.leaderboard import boards
-from bench.leaderboard.site.method_pages import measured, method_pages, weights_facts
+from bench.leaderboard.site.method_pages import measured, weights_facts, write_method_pages
+from bench.leaderboard.site.pictures import Block, Drawing, Pictures, SitePictures
 from bench.leaderboard.site.result_rows import result_rows
 from bench.method.released import Released
 
 
-def pages(names, results=()):
-    methods = {name: registry.entries(registry.METHODS)[name] for name in names}
-    return method_pages(methods, {}, boards(), {}, result_rows(results), results)
+def page_of(name, folder, results=(), pictures=None):
+    methods = {name: registry.entries(registry.METHODS)[name]}
+    write_method_pages(
+        methods,
+        {},
+        boards(),
+        {},
+        result_rows(results),
+        results,
+        folder,
+        SitePictures({name: pictures} if pictures else {}),
+    )
+    return (folder / f"{name}.html").read_text()
 
 
-def test_a_released_model_shows_paper_weights_licence_corpora_and_its_input():
-    text = pages(["ecg-fm"])["ecg-fm"]
+def test_a_released_model_shows_paper_weights_licence_corpora_and_its_input(tmp_path):
+    text = page_of("ecg-fm", tmp_path)
     assert '<a href="https://arxiv.org/abs/2408.05178">' in text
     assert '<a href="https://huggingface.co/wanglab/ecg-fm">' in text
     assert "mimic_iv_ecg_physionet_pretrained.pt (1,090 MB)" in text
@@ -25,8 +36,8 @@ def test_a_released_model_shows_paper_weights_licence_corpora_and_its_input():
     assert "pretrain.epochs" not in text  # it is not pretrained here
 
 
-def test_a_paper_has_its_title_year_and_a_link_and_many_boards_are_behind_a_disclosure():
-    text = pages(["simclr"])["simclr"]
+def test_a_paper_has_its_title_year_and_a_link_and_many_boards_are_behind_a_disclosure(tmp_path):
+    text = page_of("simclr", tmp_path)
     assert "<cite>A Simple Framework for Contrastive Learning of Visual Representations</cite>" in text
     assert "Chen et al., ICML 2020" in text
     assert '<a href="https://arxiv.org/abs/2002.05709">arXiv 2002.05709</a>' in text
@@ -62,3 +73,16 @@ def test_the_speed_is_the_median_of_the_machine_with_most_results(make_result):
     assert "5 million parameters" in measured(results)
     assert "20 recordings per second (x86_64 CPU, 2 threads; 3 results)" in measured(results)
     assert measured([]) == ""
+
+
+def test_pictures_are_copied_next_to_the_page_and_parts_of_the_network_listed(tmp_path):
+    drawing = tmp_path / "drawn.svg"
+    drawing.write_text("<svg/>")
+    blocks = [Block("input", 0, "", "12 × 5,000", 0), Block("encoder", 0, "ResNet", "512", 1_234_567)]
+    pictures = Pictures([Drawing(drawing, "Lead II of a simulated recording")], blocks)
+    text = page_of("simclr", tmp_path / "methods", pictures=pictures)
+    assert '<img src="pictures/simclr-1.svg" alt="Lead II of a simulated recording"' in text
+    assert (tmp_path / "methods" / "pictures" / "simclr-1.svg").read_text() == "<svg/>"
+    assert "12 × 5,000" in text and "1,234,567" in text
+    without = page_of("simclr", tmp_path / "methods", pictures=Pictures(missing="No picture: it needs NeuroKit2."))
+    assert "No picture: it needs NeuroKit2." in without and "<img" not in without

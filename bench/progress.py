@@ -41,11 +41,15 @@ def hand_over(listener: Callable[[str], None]) -> None:
     _listener = listener
 
 
-def say(message: str) -> None:
-    """One line for the person at the terminal, on standard error, so that standard output stays for results."""
+def say(message: str, even_if_quiet: bool = False) -> None:
+    """One line for the person at the terminal, on standard error, so that standard output stays for results.
+
+    Args:
+        even_if_quiet: for what went wrong, which ``--json`` and ``--quiet`` do not silence.
+    """
     if _listener is not None:
         _listener(message)
-    elif not _quiet:
+    elif even_if_quiet or not _quiet:
         from rich.console import Console
 
         console = _bars.console if _bars else Console(stderr=True)  # bars move down for what their console prints

@@ -15,12 +15,16 @@ def say_what_is_missing(reports: list[Any]) -> None:
     if missing := sum(report.missing for report in reports):
         say(
             f"without a result yet: {counted(missing, 'cell')} of the plan; the same command without --limit "
-            "or --cached-only runs the missing cells"
+            "or --cached-only runs the missing cells",
+            even_if_quiet=True,
         )
     if failures := sum(len(report.failures) for report in reports):
         results = sum(len(report.results) for report in reports)
         others = "; the others are kept" if results else ""
-        say(f"{failures:,} of {counted(failures + results, 'cell')} failed{others}. See: bench runs --failed")
+        say(
+            f"{failures:,} of {counted(failures + results, 'cell')} failed{others}. See: bench runs --failed",
+            even_if_quiet=True,
+        )
 
 
 def print_results(reports: list[Any]) -> None:

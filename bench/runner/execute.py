@@ -263,7 +263,7 @@ def _failed(
 ) -> None:
     failures.record(cell, session.source, session.profile, key, message, trace, row)
     report.failures[str(cell)] = message
-    say(f"failed: {cell}: {message}")
+    say(f"failed: {cell}: {message}", even_if_quiet=True)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from bench.signals.joined_view import JoinedView
 from bench.signals.windows import SignalView
 from bench.splitting.rules import Partition
 from bench.storage.artifacts import digest
+from bench.storage.large_array import return_free_memory
 from bench.training.checkpoint import CheckpointSpec, seeded_method
 from bench.training.checkpoint_files import load_weights, read_provenance
 from bench.training.import_checkpoint import imported_facts
@@ -227,6 +228,7 @@ class ResolvedCell:
         seed = self.cell.seed
         if self.mode.reads_features and not self.draws_weights:
             seed = 0  # its features are kept for all seeds, no matter which comes first
+        return_free_memory()  # of an earlier cell's network
         method = seeded_method(self.method, self.config, seed)
         if self.spec is not None:
             folder = self.session.checkpoint(self.spec)

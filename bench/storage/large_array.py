@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
+import sys
 import tempfile
 from typing import Any
 
@@ -13,6 +15,15 @@ from bench.errors import DataError
 
 IN_MEMORY = 256 * 2**20
 """Bytes up to which an array is made in memory."""
+
+
+def return_free_memory() -> None:
+    """Give memory that Python has freed back to the system.
+
+    glibc keeps what it may need again: of a large network that a process no longer holds, a gigabyte.
+    """
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
 
 
 def large_array(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:

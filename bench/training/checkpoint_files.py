@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CONCEPTS = "concepts.json"
 WEIGHTS = "model.safetensors"
+LARGE = 256 * 2**20
+"""Bytes of a file of weights that is read tensor by tensor."""
 
 
 def _read(folder: Path, name: str) -> bytes:
@@ -137,7 +139,8 @@ def load_weights(method: Method, folder: Path) -> None:
             f"Delete {folder} and pretrain again."
         )
     try:
-        method.load_state_dict(load_file(path))
+        if path.stat().st_size < LARGE or not _copied_one_by_one(method, path):
+            method.load_state_dict(load_file(path))
     except RuntimeError as error:
         differences = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
         raise DataError(
@@ -146,6 +149,29 @@ def load_weights(method: Method, folder: Path) -> None:
         ) from error
     except (SafetensorError, OSError, ValueError) as error:
         raise _unreadable(folder, WEIGHTS, said(error)) from error
+
+
+def _copied_one_by_one(method: Method, path: Path) -> bool:
+    """Fill a method tensor by tensor, since the file as a whole would double the memory of a large network.
+
+    Returns:
+        False, and nothing is changed, where names or shapes of the file differ.
+    """
+    import torch
+    from safetensors import safe_open
+
+    state = method.state_dict()
+    with safe_open(path, "pt") as file:
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 (no mapping)
+    if shapes != {name: list(tensor.shape) for name, tensor in state.items()}:
+        return False
+    with torch.no_grad():
+        for name, tensor in state.items():
+            with safe_open(
+                path, "pt"
+            ) as file:  # opened each time: what was read of a mapped file stays in memory until then
+                tensor.copy_(file.get_tensor(name))
+    return True
 
 
 def check_readable(folder: Path) -> None:

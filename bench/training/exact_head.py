@@ -197,7 +197,7 @@ def _minimise(
         at, value, gradient = candidate, new_value, new_gradient
     raise BenchError(
         f"the exact probe did not reach its optimum in {ITERATIONS} passes under a penalty of {float(penalty[0]):g}. Leave "
-        f"the largest values out of linear.c: the labels may be told apart perfectly, and such an optimum lies far away."
+        f"the largest values out of the list c: the labels may be told apart perfectly, and such an optimum lies far away."
     )
 
 

@@ -48,6 +48,8 @@ def _row(group: Sequence[Result], kind: str) -> dict[str, Any]:
         "leads": "all" if cell.leads == LEADS else name_leads(cell.leads),
         "metric": metric,
         "value": summary.value,
+        "low": summary.low if bounded else None,
+        "high": summary.high if bounded else None,
         "missing": summary.missing,
         "whisker": _whisker(summary),
         "interval": f"{summary.low:.3f} to {summary.high:.3f}" if bounded else "",

@@ -19,15 +19,16 @@ from bench.leaderboard.formats.markdown import heading
 from bench.leaderboard.scored_splits import with_scored
 from bench.leaderboard.site.cell_pages import cell_facts, is_written, same_address, write_card
 from bench.leaderboard.site.compare_page import FOLDER, ComparePage
-from bench.leaderboard.site.describe import mode_facts, own_methods, task_facts
+from bench.leaderboard.site.describe import mode_facts, own_methods
 from bench.leaderboard.site.feed import feed
 from bench.leaderboard.site.first_page import first_page
 from bench.leaderboard.site.matrices import matrix_pages
 from bench.leaderboard.site.method_pages import cite, write_method_pages
-from bench.leaderboard.site.pictures import SitePictures, placed
+from bench.leaderboard.site.pictures import SitePictures
 from bench.leaderboard.site.render_html import assets, board_content, page, write_page
 from bench.leaderboard.site.result_rows import result_rows as result_rows_of
-from bench.leaderboard.site.transferred_tasks import transferred_facts, transferred_tasks
+from bench.leaderboard.site.task_pages import write_task_pages
+from bench.leaderboard.site.transferred_tasks import transferred_tasks
 from bench.leaderboard.statistics.ranking import ranked
 from bench.progress import track
 
@@ -137,18 +138,7 @@ def _write_pages(
     write_page(destination / "index.html", page("index.html", root="", section="boards", **index))
     _write_listings(destination, methods, own, tasks, result_rows)
     write_method_pages(methods, own, boards, tasks, result_rows, results, destination / "methods", pictures)
-    for name, entry in tasks.items():
-        rows = [
-            row | {"name": row["method"], "link": f"../methods/{row['method']}.html"}
-            for row in result_rows
-            if row["task"] == name
-        ]
-        facts = transferred_facts(entry) if name in transfers else task_facts(entry)
-        facts |= {"results": _linked(rows, pages)} | placed(pictures.tasks.get(name), destination / "tasks", name)
-        write_page(
-            destination / "tasks" / f"{name}.html",
-            page("task.html", root="../", section="tasks", tables=True, **facts),
-        )
+    write_task_pages(tasks, transfers, pages, result_rows, destination / "tasks", pictures)
     for result in same_address(results):
         if is_written(result, destination / "cells"):
             continue
@@ -162,10 +152,6 @@ def _write_pages(
         destination / "protocols.html",
         page("protocols.html", root="", section="protocols", modes=mode_facts(), few=FEW),
     )
-
-
-def _linked(rows: list[dict[str, Any]], known: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [row | {"linked": row["name"] in known} for row in rows]
 
 
 def _overview(board: Board, tables: Sequence[Table]) -> dict[str, Any]:

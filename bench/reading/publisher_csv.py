@@ -13,6 +13,9 @@ from bench.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+CHUNK = 50_000
+"""Rows that are read at a time, which bounds the memory of 14 million fields."""
+
 
 def folded(heading: object) -> str:
     """A heading as it is compared: without case, blanks, underscores, quotes and byte-order mark. Publishers and their copies
@@ -107,3 +110,24 @@ def read_table(
     if not len(table):
         raise DataError(f"{path} has no rows. {hint}")
     return table
+
+
+def read_chunks(path: Path, required: Sequence[str], hint: str, rows: int = CHUNK) -> Iterator[pd.DataFrame]:
+    """Columns of a large table as text, empty where a field is, some rows at a time.
+
+    Raises:
+        DataError: no such file, not UTF-8, not a CSV, no rows, or a column missing.
+    """
+    import pandas as pd
+
+    with failing_as_csv(path, hint):
+        header = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
+        ours = our_headings(path, header, required, hint)
+        # all columns: with some of them alone, pandas would not notice a line of too many fields
+        some = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=rows)
+        empty = True
+        for chunk in some:
+            empty = empty and not len(chunk)
+            yield chunk.rename(columns=ours)[list(required)]
+    if empty:
+        raise DataError(f"{path} has no rows. {hint}")

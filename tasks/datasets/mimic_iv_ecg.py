@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -11,16 +10,13 @@ import numpy as np
 
 from bench.dataset import Dataset, Publication, RecordFile, Recording, path_inside
 from bench.errors import ConfigError, DataError
-from bench.reading.publisher_csv import failing_as_csv, our_headings
+from bench.reading.publisher_csv import read_chunks
 from bench.splitting.stratify import hash_fraction
 from tasks.datasets.file_constants import MIMIC_MEASUREMENTS, MIMIC_RECORD_LIST, MIMIC_REPORTS
 from tasks.datasets.mimic_reports import MINIMUM_WORDS, merl_report, merl_words, sentences
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CHUNK = 50_000
-"""Rows of the measurements read at a time, which bounds the memory of 14 million fields."""
 
 VALIDATION_SHARE = 0.02
 """MERL's released code: 98 % train, 2 % validation."""
@@ -80,7 +76,7 @@ class MIMICIVECG(Dataset):
         return [self.root / MIMIC_RECORD_LIST, self.root / MIMIC_MEASUREMENTS]
 
     def version(self) -> str:
-        n_records = sum(len(chunk) for chunk in self._chunks(MIMIC_RECORD_LIST, ("study_id",)))
+        n_records = sum(map(len, read_chunks(self.root / MIMIC_RECORD_LIST, ("study_id",), self.fetch)))
         return "1.0" if n_records == self.full_size["1.0"] else f"1.0 ({n_records:,} records of it)"
 
     def records(self) -> pd.DataFrame:
@@ -92,9 +88,8 @@ class MIMICIVECG(Dataset):
         """
         import pandas as pd
 
-        columns = ("subject_id", "study_id", "ecg_time", "path")
-        table = pd.concat(self._chunks(MIMIC_RECORD_LIST, columns), ignore_index=True)
-        path = self.root / MIMIC_RECORD_LIST
+        path, columns = self.root / MIMIC_RECORD_LIST, ("subject_id", "study_id", "ecg_time", "path")
+        table = pd.concat(read_chunks(path, columns, self.fetch), ignore_index=True)
         for column in ("subject_id", "study_id"):
             wrong = ~table[column].str.fullmatch("[0-9]+").to_numpy(bool)
             if wrong.any():
@@ -189,29 +184,10 @@ class MIMICIVECG(Dataset):
     def _reports(self) -> dict[str, list[str]]:
         """Study id -> its statements. They repeat a few thousand wordings, of which one copy each is kept."""
         statements_by_study: dict[str, list[str]] = {}
-        for chunk in self._chunks(MIMIC_MEASUREMENTS, ("study_id", *MIMIC_REPORTS)):
+        path = self.root / MIMIC_MEASUREMENTS
+        for chunk in read_chunks(path, ("study_id", *MIMIC_REPORTS), self.fetch):
             for study, *fields in chunk.itertuples(index=False):
                 if study in statements_by_study:
-                    raise DataError(
-                        f"{self.root / MIMIC_MEASUREMENTS}: study_id {study} is in more than one row; expected once. "
-                        f"{self.fetch}"
-                    )
+                    raise DataError(f"{path}: study_id {study} is in more than one row; expected once. {self.fetch}")
                 statements_by_study[study] = [sys.intern(str(field)) for field in fields if field]
         return statements_by_study
-
-    def _chunks(self, name: str, required: tuple[str, ...], rows: int = CHUNK) -> Iterator[pd.DataFrame]:
-        """Columns of a CSV file as text, empty where a field is, some rows at a time."""
-        import pandas as pd
-
-        path = self.root / name
-        with failing_as_csv(path, self.fetch):
-            header = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns
-            ours = our_headings(path, header, required, self.fetch)
-            # all columns: with some of them alone, pandas would not notice a line of too many fields
-            some = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=rows)
-            empty = True
-            for chunk in some:
-                empty = empty and not len(chunk)
-                yield chunk.rename(columns=ours)[list(required)]
-        if empty:
-            raise DataError(f"{path} has no rows. {self.fetch}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from bench.errors import DataError
+from bench.reading.publisher_csv import read_chunks
 from tasks.datasets.companion_folders import find_companion
 from tasks.datasets.file_constants import MIMIC_MEASUREMENTS
 from tasks.datasets.mimic_companions import (
@@ -133,7 +134,8 @@ class MIMICOutcomes(MIMICIVECG):
                 joined[column] = [some if isinstance(some, list) else [] for some in joined[column]]
             joined = joined.fillna({"diagnosed": False, "sex": "", "icd_fold": -1, "strat_fold": -1})
         joined = joined.astype({"diagnosed": bool, "icd_fold": "int64", "strat_fold": "int64"})
-        measured = intervals(self._chunks(MIMIC_MEASUREMENTS, ("study_id", *MEASURED))).reindex(records.index)
+        measurements = read_chunks(self.root / MIMIC_MEASUREMENTS, ("study_id", *MEASURED), self.fetch)
+        measured = intervals(measurements).reindex(records.index)
         emergency = find_companion(self.root, MDS_FILE, MDS_FOLDERS)
         columns: dict[str, Any] = {**joined, **measured}
         if emergency is None:
@@ -168,5 +170,5 @@ class MIMICOutcomes(MIMICIVECG):
         return find_companion(self.root, ICD_FILE, ICD_FOLDERS)
 
     def _read(self, path: Path, columns: tuple[str, ...]) -> Any:
-        # an absolute path stays what it is below any root; MDS-ED has some 2,400 columns, of which few rows fit in memory
-        return self._chunks(str(path), columns, rows=2_000)
+        # MDS-ED has some 2,400 columns, of which few rows fit in memory
+        return read_chunks(path, columns, self.fetch, rows=2_000)

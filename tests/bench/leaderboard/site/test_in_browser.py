@@ -42,7 +42,8 @@ SHOWN = "section.situation:not([hidden]) tbody tr:not([hidden]) th"
 
 
 def board() -> Board:
-    columns = [Column(label=f"{100 * f:g}%", task="ptbxl-super", mode="linear", fraction=f) for f in (0.1, 1.0)]
+    shared = {"group": "Super", "task": "ptbxl-super", "mode": "linear"}
+    columns = [Column(label=f"{100 * f:g}%", fraction=f, **shared) for f in (0.1, 1.0)]
     rows = [Row(label=m, method=m, group="ab"[k % 2], published=[60 + k] * 2) for k, m in enumerate(METHODS)]
     return Board(name="one", title="One", metric="macro_auroc", scale=100, columns=columns, rows=rows)
 

@@ -114,7 +114,7 @@ def site(
     ] = False,
     workspace: o.WorkspaceOption = None,
 ) -> None:
-    """Write all boards as a static site, with a page for each method and task. Open it as a file, or put it on any server."""
+    """Write all boards as a static site, with a page for each method, task and dataset. Open it as a file, or put it on any server."""
     from bench.cells import ledger
     from bench.leaderboard import boards, load_board
     from bench.leaderboard.site.write_site import write_site

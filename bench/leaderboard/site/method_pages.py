@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ def write_method_pages(
     own: Mapping[str, dict[str, Any]],
     boards: Mapping[str, Board],
     tasks: Mapping[str, Any],
+    datasets: Container[str],
     rows: Sequence[dict[str, Any]],
     results: Sequence[Result],
     folder: Path,
@@ -43,7 +44,7 @@ def write_method_pages(
 
     Args:
         own: facts of the methods that only results know (:func:`bench.leaderboard.site.describe.own_methods`).
-        tasks: names of tasks with a page.
+        tasks: names of tasks with a page; datasets: those of datasets.
         rows: all results (:func:`bench.leaderboard.site.result_rows.result_rows`).
         folder: where the pages are written.
     """
@@ -66,6 +67,7 @@ def write_method_pages(
             tables=bool(shown),
             results=shown,
             boards=on,
+            datasets=datasets,
             many_boards=len(on) >= MANY,
             measured=measured(results_of[name]),
             cite=cite(name) if name in methods else "",

@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.leaderboard.site.dataset_pages import task_datasets
 from bench.leaderboard.site.describe import task_facts
 from bench.leaderboard.site.interval_plot import panels
 from bench.leaderboard.site.pictures import SitePictures, placed
@@ -19,6 +20,7 @@ def write_task_pages(
     tasks: Mapping[str, Entry],
     transfers: Container[str],
     methods: Container[str],
+    datasets: Mapping[str, Any],
     rows: Sequence[dict[str, Any]],
     folder: Path,
     pictures: SitePictures,
@@ -27,7 +29,7 @@ def write_task_pages(
 
     Args:
         transfers: names of the tasks that are tested on another dataset than that of training.
-        methods: names of methods with a page.
+        methods: names of methods with a page; datasets: those of datasets.
         rows: all results (:func:`bench.leaderboard.site.result_rows.result_rows`).
         folder: where the pages are written.
     """
@@ -47,6 +49,7 @@ def write_task_pages(
             tables=True,
             results=shown,
             panels=panels(shown),
+            datasets=task_datasets(entry, datasets),
             **placed(pictures.tasks.get(name), folder, name),
             **(transferred_facts(entry) if name in transfers else task_facts(entry)),
         )

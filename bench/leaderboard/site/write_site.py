@@ -1,4 +1,4 @@
-"""The site: an index of boards, one page per board, method and task, and a page on protocols. Static files, no network."""
+"""The site: an index of boards, one page per board, method, task and dataset, and one on protocols. Static, no network."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bench.leaderboard.formats.markdown import heading
 from bench.leaderboard.scored_splits import with_scored
 from bench.leaderboard.site.cell_pages import cell_facts, is_written, same_address, write_card
 from bench.leaderboard.site.compare_page import FOLDER, ComparePage
+from bench.leaderboard.site.dataset_pages import write_dataset_pages
 from bench.leaderboard.site.describe import mode_facts, own_methods
 from bench.leaderboard.site.feed import feed
 from bench.leaderboard.site.first_page import first_page
@@ -80,6 +81,7 @@ def _write_pages(
 ) -> None:
     by_key = {result.key: result for result in results}
     methods, tasks = registry.entries(registry.METHODS), registry.entries(registry.TASKS)
+    datasets = registry.entries(registry.DATASETS)
     known = board_files()
     own = own_methods(results, methods)
     pages = {**methods, **own}  # names with a page
@@ -126,6 +128,7 @@ def _write_pages(
     write_page(destination / "compare.html", page("compare.html", root="", section="compare", **content))
     write_page(destination / "feed.xml", feed(results))
     names = [(f"method {n}", f"methods/{n}.html") for n in pages] + [(f"task {n}", f"tasks/{n}.html") for n in tasks]
+    names += [(f"dataset {n}", f"datasets/{n}.html") for n in datasets]
     names += [(board.title, f"boards/{board.name}.html") for board in boards.values()]
     index = {
         "names": names,
@@ -137,8 +140,9 @@ def _write_pages(
     }
     write_page(destination / "index.html", page("index.html", root="", section="boards", **index))
     _write_listings(destination, methods, own, tasks, result_rows)
-    write_method_pages(methods, own, boards, tasks, result_rows, results, destination / "methods", pictures)
-    write_task_pages(tasks, transfers, pages, result_rows, destination / "tasks", pictures)
+    write_method_pages(methods, own, boards, tasks, datasets, result_rows, results, destination / "methods", pictures)
+    write_task_pages(tasks, transfers, pages, datasets, result_rows, destination / "tasks", pictures)
+    write_dataset_pages(datasets, tasks, methods, result_rows, results, destination / "datasets")
     for result in same_address(results):
         if is_written(result, destination / "cells"):
             continue

@@ -17,6 +17,7 @@ def page_of(name, folder, results=(), pictures=None):
         {},
         boards(),
         {},
+        ["ptbxl"],
         result_rows(results),
         results,
         folder,
@@ -31,7 +32,7 @@ def test_a_released_model_shows_paper_weights_licence_corpora_and_its_input(tmp_
     assert '<a href="https://huggingface.co/wanglab/ecg-fm">' in text
     assert "mimic_iv_ecg_physionet_pretrained.pt (1,090 MB)" in text
     assert "<dt>Licence</dt><dd>MIT</dd>" in text
-    assert "mimic-iv-ecg, ptbxl, cpsc2018" in text
+    assert 'mimic-iv-ecg, <a href="../datasets/ptbxl.html">ptbxl</a>, cpsc2018' in text
     assert "<li>Before the network: two halves of 5 s" in text
     assert "pretrain.epochs" not in text  # it is not pretrained here
 

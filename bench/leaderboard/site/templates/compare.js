@@ -143,8 +143,10 @@
 
   function read() {
     const asked = new URLSearchParams(location.hash.slice(1));
-    const unknown = ["a", "b"].map((name) => asked.get(name)).filter((name) => name && !byName.has(name));
-    for (const name of ["a", "b"]) form.elements[name].value = byName.has(asked.get(name)) ? asked.get(name) : "";
+    // a method that was run in several ways has several names, of which its page knows none
+    const known = (name) => byName.has(name) ? name : shared.methods.find((method) => name && method.page === name)?.name;
+    const unknown = ["a", "b"].map((name) => asked.get(name)).filter((name) => name && !known(name));
+    for (const name of ["a", "b"]) form.elements[name].value = known(asked.get(name)) ?? "";
     show();
     if (unknown.length) status.textContent = `No results of ${unknown.join(" and ")}. ${status.textContent}`;
   }

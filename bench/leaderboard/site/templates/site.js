@@ -126,7 +126,7 @@
     const options = [...document.getElementById("names").options];
     const go = (exact) => {
       const text = input.value.trim().toLowerCase();
-      const value = (option) => option.value.toLowerCase(), name = (option) => value(option).replace(/^(method|task) /, "");
+      const value = (option) => option.value.toLowerCase(), name = (option) => value(option).replace(/^(method|task|dataset) /, "");
       const looser = [(o) => name(o) === text, (o) => name(o).startsWith(text), (o) => value(o).includes(text)];
       const tests = [(o) => value(o) === text, ...(exact || !text ? [] : looser)];
       const found = tests.map((test) => options.find(test)).find(Boolean);

@@ -120,7 +120,7 @@ def kinds_of_page(site: Path) -> dict[str, str]:
     """A page of each kind -> its address."""
     cell = next(iter(sorted((site / "cells").glob("*.html"))))
     names = ["index", "boards/one", "methods/index", "methods/kmerl", "tasks/index", "tasks/ptbxl-super"]
-    names += ["subgroups", "protocols", f"cells/{cell.stem}", "compare"]
+    names += ["datasets/index", "datasets/ptbxl", "subgroups", "protocols", f"cells/{cell.stem}", "compare"]
     pages = {name: (site / f"{name}.html").as_uri() for name in names}
     return pages | {"compare": pages["compare"] + "#a=kmerl&b=merl"}
 
@@ -246,6 +246,9 @@ def test_a_board_sorts_by_mouse_and_keyboard_filters_and_searches(tab, site):
 
 
 def test_two_methods_are_compared_at_an_address_that_stays(tab, site):
+    visit(tab, (site / "methods" / "kmerl.html").as_uri())
+    tab.get_by_role("link", name="Compare with another method").click()
+    assert tab.locator("[name=a]").input_value() == "kmerl"
     visit(tab, (site / "compare.html").as_uri())
     assert tab.locator("#compare-status").inner_text() == "Choose two methods."
     tab.get_by_label("First method").select_option("kmerl")

@@ -12,6 +12,7 @@ from bench.leaderboard.cell_groups import cell_groups
 from bench.leaderboard.collect import collect
 from bench.leaderboard.site import write_site
 from bench.leaderboard.site.matrix import Matrix, MatrixPage
+from bench.leaderboard.site.pictures import Block, Drawing, Pictures, SitePictures
 from bench.leaderboard.site.render_html import write as write_html
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -78,9 +79,14 @@ def site(tmp_path_factory, scored_result) -> Path:
                 )
             )
     title = next(group.title for group in cell_groups(results) if group.results[0].cell == results[0].cell)
+    drawing = folder / "drawn.svg"
+    drawing.write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 400"><path d="M0 0 L900 400"/></svg>')
+    blocks = [Block("input", 0, "", "12 × 5,000", 0), Block("encoder.stages.0", 1, "Sequential", "64 × 2,500", 49_664)]
+    drawn = Pictures([Drawing(drawing, "Lead II of a simulated recording.")], blocks)
+    pictures = SitePictures({"kmerl": drawn}, {"ptbxl-super": drawn})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(write_site, "matrix_pages", lambda *_: [matrix_page(title)])
-        return write_site.write_site({"one": board()}, results, folder / "site").parent
+        return write_site.write_site({"one": board()}, results, folder / "site", pictures=pictures).parent
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +126,8 @@ def kinds_of_page(site: Path) -> dict[str, str]:
     """A page of each kind -> its address."""
     cell = next(iter(sorted((site / "cells").glob("*.html"))))
     names = ["index", "boards/one", "methods/index", "methods/kmerl", "tasks/index", "tasks/ptbxl-super"]
-    names += ["datasets/index", "datasets/ptbxl", "subgroups", "protocols", f"cells/{cell.stem}", "compare"]
+    names += ["methods/ecg-fm", "datasets/index", "datasets/ptbxl", "subgroups", "protocols", f"cells/{cell.stem}"]
+    names.append("compare")
     pages = {name: (site / f"{name}.html").as_uri() for name in names}
     return pages | {"compare": pages["compare"] + "#a=kmerl&b=merl"}
 

@@ -206,6 +206,11 @@ def test_pages_of_methods_tasks_and_protocols_say_what_one_looks_for(site):
     task = (site / "tasks" / "ptbxl-super.html").read_text()
     assert "conduction disturbance" in task
     assert "2,158" in task
+    assert "<h2>Classes (5)</h2><div" in task
+    many = (site / "tasks" / "ptbxl-all.html").read_text()
+    assert re.search(r"<h2>Classes \((\d+)\)</h2><details><summary>[^<]+ and \d+ more</summary>", many)
+    assert '<details class="panel" open><summary>linear, 10 % of the labels' in task
+    assert '<a href="../datasets/ptbxl.html">ptbxl</a>' in task
     from bench.splitting.split import load_split
 
     assert str(load_split("ptbxl-super").content.complete.digest) in task

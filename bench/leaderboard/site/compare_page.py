@@ -22,7 +22,7 @@ from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.number_format import marks_of
 from bench.leaderboard.paired_cells import UNTESTED, labels_of, leads_of, paired_test
 from bench.leaderboard.site.matrix import Matrix, MatrixPage
-from bench.leaderboard.statistics.comparisons import lower_is_better
+from bench.leaderboard.statistics.comparisons import LEVEL, lower_is_better
 from bench.leaderboard.summary import summarise
 from bench.storage.artifacts import digest
 
@@ -122,17 +122,19 @@ class ComparePage:
         names = [table.name(line) for line in table.lines]
         for k in filled:
             own, summary = self._lines[names[k]], table.lines[k].summaries[index]
-            bounds = [_short(v) for v in (summary.value, summary.low, summary.high)]
-            own["cells"][number] = [*bounds, marks_of(table, index, summary), self._per_class(table, k, index, classes)]
+            shown = [_shown(v) for v in (summary.value, summary.low, summary.high)]
+            exact = round(float(summary.value or 0.0), 6)  # for differences that are not tested
+            per_class = self._per_class(table, k, index, classes)
+            own["cells"][number] = [*shown, marks_of(table, index, summary), per_class, exact]
             for j in filled[filled.index(k) + 1 :]:
                 other, test = self._lines[names[j]]["file"], paired_test(table, index, k, j)
                 if isinstance(test, str) and test != why:
                     own["untested"][other][number] = self._reason(test)
                 elif not isinstance(test, str):
                     difference, corrected = test
-                    half = (difference.high - difference.low) / 2
-                    numbers = (_short(difference.value), _short(half), _p(difference.p_value), _p(corrected))
-                    own["tests"][other][number] = numbers
+                    bounds = [_shown(v) for v in (difference.value, difference.low, difference.high)]
+                    significant = int(corrected < LEVEL)
+                    own["tests"][other][number] = [*bounds, _p(difference.p_value), _p(corrected), significant]
 
     def _reason(self, text: str) -> int:
         return self._reasons.setdefault(text, len(self._reasons))
@@ -151,7 +153,7 @@ class ComparePage:
         metric = str(table.board.columns[index].metric).removeprefix("macro_")
         keys = table.lines[line].summaries[index].keys
         behind = [self._results[key] for key in keys if key in self._results] if classes else []
-        return [_short(summarise(behind, metric, name).value) for name in classes]
+        return [_shown(summarise(behind, metric, name).value) for name in classes]
 
     def _owners(self) -> dict[tuple[str, str], tuple[int, str]]:
         """Title of cells and method, as matrices name them -> number of the cell and name of the line."""
@@ -185,13 +187,15 @@ class ComparePage:
             "heads": matrix.heads[1:],
         }
         for (_, name), cells in known:
-            self._lines[name]["parts"][len(self._parts)] = [" ".join(lines) for lines in cells]
+            self._lines[name]["parts"][len(self._parts)] = ["\n".join(lines) for lines in cells]
         self._parts.append(part)
 
 
-def _short(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else round(value, 4)
+def _shown(value: float | None) -> float | None:
+    """With the digits that are shown: a number that is rounded twice may differ from the same number elsewhere."""
+    return None if value is None or not math.isfinite(value) else round(value, 3)
 
 
 def _p(value: float) -> float | None:
-    return None if math.isnan(value) else float(f"{value:.3g}")
+    """The same; 0 means below 0.001."""
+    return _shown(0.0 if value < 0.001 else value)

@@ -29,7 +29,7 @@
   }
 
   const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(3);
-  const p = (value) => value === null ? "—" : value < 0.001 ? "< 0.001" : value.toFixed(3);
+  const p = (value) => value === null ? "—" : value === 0 ? "< 0.001" : value.toFixed(3);
   const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
   function table(label, heads, rows) {
@@ -49,10 +49,10 @@
 
   const setting = (cell) => [cell.mode, cell.labels === "none" ? "no labels" : `${cell.labels} labels`, cell.leads === "all" ? "all leads" : `leads ${cell.leads}`].join(", ");
 
-  // Difference, half of its interval, p value, p value corrected over the column; the reason where there is no test.
+  // Difference, its interval, p value, p value corrected over the column, significance; the reason where there is no test.
   function tested(first, second, files, k) {
     const [a, b] = files, test = first.tests[b]?.[k] ?? second.tests[a]?.[k];
-    if (test) return { test: first.tests[b]?.[k] ? test : [-test[0], ...test.slice(1)] };
+    if (test) return { test: first.tests[b]?.[k] ? test : [-test[0], -test[2], -test[1], ...test.slice(3)] };
     return { why: first.untested[b]?.[k] ?? second.untested[a]?.[k] ?? shared.cells[k].why };
   }
 
@@ -74,11 +74,11 @@
         const task = cell.linked ? element("a", { href: `tasks/${cell.task}.html` }, cell.task) : cell.task;
         const name = [task, element("br"), element("span", { className: "key" }, `${setting(cell)}: ${cell.metric}`)];
         const start = [name, value(own), value(other)];
-        if (!test) return [...start, signed(own[0] - other[0]), ["not tested", footnote(why)], "—"];
-        const [difference, half, raw, corrected] = test;
+        if (!test) return [...start, signed(own[5] - other[5]), ["not tested", footnote(why)], "—"];
+        const [difference, low, high, raw, corrected, significant] = test;
         tests += 1;
-        if (corrected !== null && corrected < 0.05) better[(difference > 0) === cell.lower ? 1 : 0] += 1;
-        return [...start, [element("strong", {}, signed(difference)), " ", element("span", { className: "key whole" }, `[${signed(difference - half)}, ${signed(difference + half)}]`)], p(raw), p(corrected)];
+        if (significant) better[(difference > 0) === cell.lower ? 1 : 0] += 1;
+        return [...start, [element("strong", {}, signed(difference)), " ", element("span", { className: "key whole" }, `[${signed(low)}, ${signed(high)}]`)], p(raw), p(corrected)];
       });
       sections.push(element("section", {}, element("h2", {}, kind),
         table(kind, ["Cell", a, b, "Difference", "p", "p, corrected"], rows)));
@@ -122,7 +122,8 @@
           element("p", { className: "key" }, "From ", element("a", { href: `${part.page}.html` }, "the page of all methods"), ", which explains the numbers.")));
       }
       const cell = shared.cells[part.cell], title = `${cell.task}, ${setting(cell)}: ${part.title}`;
-      const rows = part.heads.map((head, i) => [head, first.parts[k][i] ?? "—", second.parts[k][i] ?? "—"]);
+      const lines = (text = "—") => text.split("\n").flatMap((line, i) => i ? [element("br"), element("span", { className: "key" }, line)] : [element("strong", {}, line)]);
+      const rows = part.heads.map((head, i) => [head, lines(first.parts[k][i]), lines(second.parts[k][i])]);
       sections.get(part.page).append(element("details", {}, element("summary", {}, title), table(title, ["Group or condition", a, b], rows)));
     });
     return [...sections.values()];

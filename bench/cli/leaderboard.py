@@ -125,6 +125,7 @@ def site(
     if pictures:
         from bench.explain.site_pictures import site_pictures
 
+        current.ensure_writable()
         drawn = site_pictures(current)
     chosen = {name: load_board(name) for name in o.split_commas(board)} if board else boards()
     index = write_site(

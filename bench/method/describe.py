@@ -44,7 +44,8 @@ def method_facts(entry: registry.Entry, cls: type[Method] | None = None) -> dict
     }
     if cls is not None:
         pretraining = f"yes{f'; corpus of the paper: {cls.corpus}' if cls.corpus else ''}"
-        facts["pretraining"] = pretraining if cls.implements("pretraining_loss") else "no"
+        without = "by the authors, whose weights are read" if cls.weight_files() else "no"
+        facts["pretraining"] = pretraining if cls.implements("pretraining_loss") else without
         facts["input"] = input_words(cls.input)
         facts["released weights"] = "; ".join(
             f"{weights.file}, licence {weights.licence}, pretrained on {', '.join(weights.corpora)}; {weights.page}"

@@ -37,7 +37,7 @@ OPTIONS = RunOptions(["small"], ["ptbxl-super", "ptbxl-rhythm"], ["linear", "fin
 def run(folder, records=120, options=OPTIONS):
     progress.set_quiet(True)
 
-    def note(text):
+    def note(text, even_if_quiet=False):
         if text.startswith("warning"):
             with open(f"{folder}.warnings", "a") as file:
                 file.write(text + "\\n")

@@ -13,7 +13,7 @@ def is_cost(metric: str) -> bool:
 def cost(result: Result, metric: str) -> float | None:
     """Millions of parameters; GFLOPs and recordings per second of the encoder (:mod:`bench.runner.inference_cost`); hours
     that made the checkpoint; seconds to train and score downstream; and the energy of both in kWh, where it was measured
-    (:mod:`bench.energy`). None where the result does not tell."""
+    (:mod:`bench.processes.energy`). None where the result does not tell."""
     provenance = result.provenance
     seconds = result.checkpoint.get("seconds")
     costs = {

@@ -1,1 +1,1 @@
-"""Processes that bench starts, and their end when the process that started them has gone."""
+"""Processes that bench starts, their end when the process that started them has gone, and the energy that they take."""

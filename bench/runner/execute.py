@@ -12,11 +12,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from bench import energy
 from bench.cells.cell import Cell, Profile
 from bench.cells.result import Result, StoredResults, read_result
 from bench.data.source import DataSource
 from bench.errors import foreign_code
+from bench.processes import energy
 from bench.processes.interruption import noticed, stop_if_asked
 from bench.progress import counted, running, say
 from bench.runner import failures

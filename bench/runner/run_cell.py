@@ -16,13 +16,13 @@ from bench.cells import ledger
 from bench.cells.result import Result, read_result, write_result
 from bench.cells.seen_classes import SeenClasses, seen_classes
 from bench.data.source import DataSource
-from bench.energy import measured_energy
 from bench.errors import BenchError
 from bench.kinds.clinical_metrics import uncalibrated
 from bench.method import Method
 from bench.method.independence import check_batches, check_scores
 from bench.modes.curve import CurveOutput
 from bench.modes.mode_io import ModeInput, ModeOutput, unreported
+from bench.processes.energy import measured_energy
 from bench.progress import say, track
 from bench.runner.cell_audit import contamination_of
 from bench.runner.cell_text import ceiling_of

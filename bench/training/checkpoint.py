@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.energy import measured_energy
+from bench.processes.energy import measured_energy
 from bench.progress import counted, say, track
 from bench.seeding import derive, seed_global
 from bench.signals.input_code import input_digest

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import energy
 from bench.data.source import DataSource
-from bench.energy import measured_energy
 from bench.errors import ConfigError
 from bench.leaderboard.cost_metrics import cost
+from bench.processes import energy
+from bench.processes.energy import measured_energy
 from bench.runner import execute
 from bench.runner.plan import RunOptions
 

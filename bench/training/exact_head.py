@@ -196,8 +196,8 @@ def _minimise(
         pairs = [*pairs, _Pair.of(candidate - at, new_gradient - gradient)][-MEMORY:]
         at, value, gradient = candidate, new_value, new_gradient
     raise BenchError(
-        f"the exact probe did not reach its optimum in {ITERATIONS} passes under a penalty of {float(penalty[0]):g}. Leave "
-        f"the largest values out of the list c: the labels may be told apart perfectly, and such an optimum lies far away."
+        f"the exact probe did not reach its optimum in {ITERATIONS} passes under a penalty of {float(penalty[0]):g}. Remove "
+        f"the largest values from the list c: classes that are perfectly separable have an optimum with very large weights."
     )
 
 

@@ -3,7 +3,10 @@
 import sys
 from dataclasses import dataclass
 
+import pandas as pd
 import pytest
+
+from bench.cells.result import write_result
 
 
 @dataclass
@@ -35,3 +38,13 @@ def bench(monkeypatch, capsys, workspace):
         return Done(code, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture
+def stored(tmp_path, make_result):
+    """A workspace with a result of each of two methods on one task."""
+    for method, value in {"simclr": 0.7, "byol": 0.9}.items():
+        rows = {"record_id": ["1", "2"], "patient_id": ["1", "2"], "partition": "test", "target_NORM": [0, 1]}
+        result = make_result(method=method, task="ptbxl-super", value=value, corpus="mimic-iv-ecg")
+        write_result(tmp_path / "results", result, pd.DataFrame(rows | {"score_NORM": [0.1, value]}))
+    return tmp_path

@@ -3,19 +3,7 @@
 import csv
 import io
 
-import pandas as pd
 import pytest
-
-from bench.cells.result import write_result
-
-
-@pytest.fixture
-def stored(tmp_path, make_result):
-    for method, value in {"simclr": 0.7, "byol": 0.9}.items():
-        rows = {"record_id": ["1", "2"], "patient_id": ["1", "2"], "partition": "test", "target_NORM": [0, 1]}
-        result = make_result(method=method, task="ptbxl-super", value=value, corpus="mimic-iv-ecg")
-        write_result(tmp_path / "results", result, pd.DataFrame(rows | {"score_NORM": [0.1, value]}))
-    return tmp_path
 
 
 def test_both_values_and_their_difference_are_printed(bench, stored):

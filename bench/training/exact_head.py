@@ -6,7 +6,9 @@ ties, for survival). It is strictly convex, so that the answer depends on no see
 
 How. The features are turned to their principal axes once, where the Hessian of every class and penalty is close to a known
 diagonal; L-BFGS preconditioned by it takes ten or so iterations where plain L-BFGS takes a hundred, and all classes share
-each product with the features. Each penalty starts from the optimum of the next stronger one.
+each product with the features. Each penalty starts from the optimum of the next stronger one. Where few records are
+perfectly separable and the penalty is weak, records differ by orders of magnitude in curvature and L-BFGS takes thousands
+of passes; what has not arrived after a hundred goes on by Newton's method, whose equations conjugate gradients solve.
 ``tests/bench/training/test_exact_head.py`` holds it to scikit-learn and to the gradient by autograd.
 """
 
@@ -20,20 +22,24 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from bench.errors import BenchError, DataError
+from bench.errors import BenchError
+from bench.training.exact_losses import Loss, bias_of_unlearned, loss_of
 from bench.training.objective import SEPARATE
 
 MEMORY = 10
 """Pairs that L-BFGS remembers; scikit-learn's and scipy's number."""
 
-ITERATIONS = 2000
-"""More than any of thousands of fits took; one that needs them all is reported, not returned."""
+QUASI_NEWTON = 100
+"""Passes of L-BFGS before Newton's method."""
+
+NEWTON = 300
+"""Steps of Newton's method: more than any fit took; one that needs them all is reported, not returned."""
 
 SUFFICIENT = 1e-4
 """Share of the decrease promised by the gradient that a step must deliver (Armijo; Nocedal and Wright, 3.1)."""
 
-Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
-"""(outputs [record, problem, column], the problems' numbers) -> sums of losses [problem], gradient, mean curvatures."""
+_Point = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Weights, values, gradients, estimated Hessians."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ def exact_path(
             yield fit(c, weight, middle, float((residual.square().sum() + weight.square().sum() / c) / 2), 0)
         return
 
-    loss, learned, columns = _loss_of(loss_name, targets, n_outputs)
+    loss, learned, columns = loss_of(loss_name, targets, n_outputs)
     design = torch.cat([rotated, torch.ones(len(rotated), 1, dtype=torch.float64)], 1)
     spread = torch.cat([spread, torch.tensor([float(len(rotated))], dtype=torch.float64)])
     del rotated
@@ -107,10 +113,10 @@ def exact_path(
     for c in sorted(cs):
         penalty = torch.full_like(spread, 1 / c)
         penalty[-1] = 1e-12 if loss_name == "cox" else 0.0  # the partial likelihood knows no bias: it stays zero
-        start, values, passes = _minimise(design, loss, start, spread, penalty, tolerance)
+        start, values, passes = _minimise(_Objective(design, loss, spread, penalty, tolerance), start)
         solution = start.flatten(0, 1)
         weight = torch.zeros(n_outputs, solution.shape[1] - 1, dtype=torch.float64)
-        bias = _bias_of_unlearned(loss_name, targets, n_outputs, solution[:, -1])
+        bias = bias_of_unlearned(loss_name, targets, n_outputs, solution[:, -1])
         weight[learned], bias[learned] = solution[:, :-1], solution[:, -1]
         yield fit(c, weight, bias, float(values.sum()), passes)
 
@@ -146,35 +152,73 @@ def _axes(centred: Float[Tensor, "record dim"]) -> Float[Tensor, "dim axis"]:
     return torch.linalg.eigh(centred.T @ centred).eigenvectors
 
 
-def _minimise(
-    design: Float[Tensor, "record axis"],
-    loss: Loss,
-    start: Float[Tensor, "problem column axis"],
-    spread: Float[Tensor, " axis"],
-    penalty: Float[Tensor, " axis"],
-    tolerance: float,
-) -> tuple[Tensor, Tensor, int]:
-    """L-BFGS of independent problems side by side: (weights, values, passes). What has arrived takes part no longer."""
+@dataclass(frozen=True)
+class _Objective:
+    """Loss plus penalty as a function of the weights, for independent problems side by side.
 
-    def evaluate(at: Tensor, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        outputs = (design @ at.flatten(0, 1).T).view(len(design), *at.shape[:2])
-        value, slope, curvature = loss(outputs, which)
-        pull = penalty * at
-        gradient = (slope.flatten(1).T @ design).view_as(at).add_(pull)
-        return value + (pull * at).sum((1, 2)) / 2, gradient, curvature
+    Attributes:
+        spread: sums of squares of the design's columns; with the mean curvature they estimate the Hessian.
+        tolerance: of :func:`exact_path`.
+    """
 
+    design: Float[Tensor, "record axis"]
+    loss: Loss
+    spread: Float[Tensor, " axis"]
+    penalty: Float[Tensor, " axis"]
+    tolerance: float
+
+    def outputs(self, at: Float[Tensor, "problem column axis"]) -> Float[Tensor, "record problem column"]:
+        return (self.design @ at.flatten(0, 1).T).view(len(self.design), *at.shape[:2])
+
+    def evaluate(self, at: Tensor, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Values [problem], gradients [problem, column, axis] and estimated Hessians [problem, 1, axis]."""
+        value, slope, curvature = self.loss.values(self.outputs(at), which)
+        pull = self.penalty * at
+        gradient = (slope.flatten(1).T @ self.design).view_as(at).add_(pull)
+        hessian = curvature.clamp(min=1e-12)[:, None, None] * self.spread + self.penalty
+        return value + (pull * at).sum((1, 2)) / 2, gradient, hessian
+
+    def curved(self, at: Tensor, which: Tensor) -> Callable[[Tensor], Tensor]:
+        """The Hessian there, as the product with a direction [problem, column, axis]."""
+        turned = self.loss.turned(self.outputs(at), which)
+
+        def product(direction: Tensor) -> Tensor:
+            change = turned(self.outputs(direction))
+            return (change.flatten(1).T @ self.design).view_as(direction).add_(self.penalty * direction)
+
+        return product
+
+    def arrived(self, at: Tensor, gradient: Tensor, hessian: Tensor) -> Tensor:
+        distance = (gradient.square() / hessian).sum((1, 2)).sqrt()
+        size = (at.square() * hessian).sum((1, 2)).sqrt()
+        return distance <= self.tolerance * size.clamp(min=1e-6 * math.sqrt(len(self.design)))
+
+    def step(self, at: Tensor, which: Tensor, value: Tensor, gradient: Tensor, direction: Tensor) -> _Point:
+        """The first of ever shorter steps along a direction that delivers a share of the promised decrease."""
+        promised = (direction * gradient).sum((1, 2))
+        length = torch.ones(len(at), dtype=torch.float64)
+        for _ in range(60):
+            candidate = torch.addcmul(at, length[:, None, None], direction)
+            new_value, new_gradient, hessian = self.evaluate(candidate, which)
+            slack = 1e-13 * value.abs()  # near the optimum a decrease drowns in rounding
+            short = new_value > value + SUFFICIENT * length * promised + slack
+            if not short.any():
+                break
+            length[short] /= 2
+        return candidate, new_value, new_gradient, hessian
+
+
+def _minimise(objective: _Objective, start: Float[Tensor, "problem column axis"]) -> tuple[Tensor, Tensor, int]:
+    """L-BFGS of all problems, then Newton's method for each that has not arrived: (weights, values, passes)."""
     solution, values = start.clone(), torch.zeros(len(start), dtype=torch.float64)
     if not len(start):  # no label has two values
         return solution, values, 0
     which = torch.arange(len(start))
     at = start.clone()
-    value, gradient, curvature = evaluate(at, which)
+    value, gradient, hessian = objective.evaluate(at, which)
     pairs: list[_Pair] = []
-    for passes in range(1, ITERATIONS):
-        hessian = curvature.clamp(min=1e-12)[:, None, None] * spread + penalty  # [problem, 1, axis]
-        distance = (gradient.square() / hessian).sum((1, 2)).sqrt()
-        size = (at.square() * hessian).sum((1, 2)).sqrt()
-        arrived = distance <= tolerance * size.clamp(min=1e-6 * math.sqrt(len(design)))
+    for passes in range(1, QUASI_NEWTON):
+        arrived = objective.arrived(at, gradient, hessian)
         if arrived.any():
             solution[which[arrived]], values[which[arrived]] = at[arrived], value[arrived]
             going = ~arrived
@@ -183,22 +227,50 @@ def _minimise(
             which, at, value, gradient, hessian = (x[going] for x in (which, at, value, gradient, hessian))
             pairs = [pair[going] for pair in pairs]
         direction = _apply_inverse(gradient, hessian, pairs).neg_()
-        promised = (direction * gradient).sum((1, 2))
-        length = torch.ones(len(which), dtype=torch.float64)
-        for _ in range(60):
-            candidate = torch.addcmul(at, length[:, None, None], direction)
-            new_value, new_gradient, curvature = evaluate(candidate, which)
-            slack = 1e-13 * value.abs()  # near the optimum a decrease drowns in rounding
-            short = new_value > value + SUFFICIENT * length * promised + slack
-            if not short.any():
-                break
-            length[short] /= 2
+        candidate, value, new_gradient, hessian = objective.step(at, which, value, gradient, direction)
         pairs = [*pairs, _Pair.of(candidate - at, new_gradient - gradient)][-MEMORY:]
-        at, value, gradient = candidate, new_value, new_gradient
+        at, gradient = candidate, new_gradient
+    steps = 0
+    for i, problem in enumerate(which):
+        solution[problem], values[problem], taken = _newton(objective, at[i : i + 1], which[i : i + 1])
+        steps = max(steps, taken)
+    return solution, values, QUASI_NEWTON + steps
+
+
+def _newton(
+    objective: _Objective, at: Float[Tensor, "1 column axis"], which: Tensor
+) -> tuple[Float[Tensor, "column axis"], Float[Tensor, ""], int]:
+    """Newton's method for one problem: (weights, value, steps)."""
+    value, gradient, hessian = objective.evaluate(at, which)
+    for steps in range(1, NEWTON):
+        if objective.arrived(at, gradient, hessian).all():
+            return at[0], value[0], steps
+        direction = _conjugate_gradients(objective.curved(at, which), -gradient, hessian)
+        at, value, gradient, hessian = objective.step(at, which, value, gradient, direction)
     raise BenchError(
-        f"the exact probe did not reach its optimum in {ITERATIONS} passes under a penalty of {float(penalty[0]):g}. Remove "
-        f"the largest values from the list c: classes that are perfectly separable have an optimum with very large weights."
+        f"the exact probe did not reach its optimum in {NEWTON} steps under a penalty of {float(objective.penalty[0]):g}. "
+        "Remove the largest values from the list c: classes that are perfectly separable have an optimum with very large "
+        "weights."
     )
+
+
+def _conjugate_gradients(product: Callable[[Tensor], Tensor], wanted: Tensor, diagonal: Tensor) -> Tensor:
+    """Solve ``product(x) = wanted`` to a tenth of its size, to less near the optimum, preconditioned by a diagonal."""
+    x, residual = torch.zeros_like(wanted), wanted.clone()
+    scaled = residual / diagonal
+    search, size = scaled.clone(), (residual * scaled).sum()
+    enough = size * min(0.01, float(size.sqrt()))
+    for _ in range(2 * wanted.numel()):
+        turned = product(search)
+        length = size / (search * turned).sum()
+        x += length * search
+        residual -= length * turned
+        scaled = residual / diagonal
+        new_size = (residual * scaled).sum()
+        if new_size <= enough:
+            break
+        search, size = scaled + new_size / size * search, new_size
+    return x
 
 
 @dataclass(frozen=True)
@@ -234,80 +306,3 @@ def _apply_inverse(gradient: Tensor, hessian: Tensor, pairs: list[_Pair]) -> Ten
     for pair, share in zip(pairs, reversed(shares), strict=True):
         q.addcmul_(share.addcmul_((pair.turn * q).sum((1, 2), keepdim=True), pair.rate, value=-1), pair.step)
     return q
-
-
-def _loss_of(loss_name: str, targets: Tensor, n_outputs: int) -> tuple[Loss, Tensor, int]:
-    """The loss of this name, which outputs are learned, and how many of them one problem has."""
-    if loss_name == "binary":
-        rate = targets.double().mean(0)
-        learned = torch.nonzero((rate > 0) & (rate < 1))[:, 0]
-        return _binary(targets[:, learned].double()), learned, 1
-    if loss_name == "cox":
-        return _cox(targets.double()), torch.zeros(1, dtype=torch.int64), 1
-    learned, class_index = torch.unique(targets.long(), return_inverse=True)
-    return _softmax(class_index), learned, len(learned)
-
-
-def _bias_of_unlearned(loss_name: str, targets: Tensor, n_outputs: int, known: Tensor) -> Tensor:
-    """The bias of each output as if nothing were known of it but that half a record in all would have it, or lack it."""
-    rare = -math.log(2 * len(targets) + 1)
-    if loss_name == "binary":
-        return torch.where(targets.double().mean(0) > 0.5, -rare, rare).double()
-    return (known.min() + rare).repeat(n_outputs)
-
-
-def _binary(labels: Float[Tensor, "record problem"]) -> Loss:
-    signs = 2 * labels - 1
-
-    def loss(outputs: Tensor, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        sign = signs if len(which) == signs.shape[1] else signs[:, which]
-        against = -sign * outputs[..., 0]  # by the margin, which keeps its digits where a record is all but certain
-        wrong = torch.sigmoid(against)
-        curvature = (wrong * (1 - wrong)).mean(0)
-        return torch.nn.functional.softplus(against).sum(0), (-sign * wrong)[..., None], curvature
-
-    return loss
-
-
-def _softmax(classes: Shaped[Tensor, " record"]) -> Loss:
-    def loss(outputs: Tensor, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        # By the distance to the right class's output, which keeps its digits where a record is all but certain.
-        ahead = outputs[:, 0] - outputs[:, 0].gather(1, classes[:, None])
-        top = ahead.amax(1, keepdim=True)
-        others = torch.exp(ahead - top).scatter(1, classes[:, None], 0.0)
-        mass = torch.log1p(others.sum(1, keepdim=True) + torch.expm1(-top))
-        p = others / mass.exp()
-        wrong = p.sum(1, keepdim=True)
-        # One curvature for all classes: steps then leave the sum of their weights at zero, where the optimum has it.
-        curvature = ((p * (1 - p)).sum() + (wrong * (1 - wrong)).sum()) / p.numel()
-        total = (top + mass).sum()
-        slope = p.scatter(1, classes[:, None], -wrong)
-        return total[None], slope[:, None], curvature[None]
-
-    return loss
-
-
-def _cox(targets: Float[Tensor, "record 2"]) -> Loss:
-    """Breslow's negative log partial likelihood, summed over events."""
-    order = torch.argsort(targets[:, 0], descending=True, stable=True)
-    years, event = targets[order, 0], (targets[order, 1] > 0).double()
-    if not event.any():
-        raise DataError(
-            f"none of the {len(targets):,} training records has an event, so that no risk can be learned from them. Use a "
-            f"larger copy of the data, or a larger fraction of it."
-        )
-    # Records of one time form a block: all of them are at risk for its events, and its events pass over all of them.
-    last = torch.searchsorted(-years, -years, right=True) - 1
-    first = torch.searchsorted(-years, -years, right=False)
-
-    def loss(outputs: Tensor, which: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        risk = outputs[order, 0, 0]
-        at_risk = torch.logcumsumexp(risk, 0)[last]
-        total = ((at_risk - risk) * event).sum()
-        later = torch.flip(torch.cumsum(torch.flip(event * torch.exp(risk.max() - at_risk), [0]), 0), [0])[first]
-        share = torch.exp(risk - risk.max()) * later  # expected events of each record
-        slope = torch.empty_like(risk)
-        slope[order] = share - event
-        return total[None], slope[:, None, None], share.mean()[None]
-
-    return loss

@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from bench.errors import DataError
 from bench.training.exact_head import exact_path
+from bench.training.exact_losses import loss_of
 from bench.training.objective import cox_loss
 
 CS = (1e-4, 1e-2, 1.0, 100.0)
@@ -37,6 +38,42 @@ def test_multilabel_is_sklearns_optimum_class_by_class(records):
             exact = LogisticRegression(C=fit.c, tol=1e-12, max_iter=500, solver="newton-cholesky").fit(x, y[:, k])
             near(fit.weight[k].numpy(), exact.coef_[0])
             near(fit.bias[k].numpy(), exact.intercept_[0])
+
+
+@pytest.mark.parametrize("loss_name", ["binary", "softmax"])
+def test_few_records_of_very_different_size_have_an_optimum_under_a_weak_penalty(loss_name):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(128, 200)) * np.arange(1, 201) ** -1.0 * np.exp(1.5 * rng.normal(size=(128, 1))) * 30
+    y = (x[:, 0] + np.abs(x[:, 0]).mean() / 2 * rng.normal(size=128) > 0).astype(np.int64)
+    if loss_name == "binary":
+        y = y[:, None].astype(np.uint8)
+    x, y = torch.from_numpy(x), torch.from_numpy(y)
+    for fit in exact_path(x, y, loss_name, 1 if loss_name == "binary" else 2, (1e-6, 1.0, 1e3, 1e6)):
+        outputs = (x @ fit.weight.T + fit.bias).requires_grad_()
+        loss = (
+            torch.nn.functional.softplus((1 - 2.0 * y) * outputs).sum()
+            if loss_name == "binary"
+            else torch.nn.functional.cross_entropy(outputs, y, reduction="sum")
+        )
+        (by_record,) = torch.autograd.grad(loss, outputs)
+        gradient = by_record.T @ x + fit.weight / fit.c
+        cancels = by_record.abs().T @ x.abs()
+        assert float(gradient.norm()) < 1e-3 * float(cancels.norm())
+
+
+@pytest.mark.parametrize("loss_name", ["binary", "softmax", "cox"])
+def test_curvature_is_the_derivative_of_the_gradient(loss_name):
+    rng = np.random.default_rng(0)
+    targets = {
+        "binary": rng.integers(0, 2, (30, 3)),
+        "softmax": rng.integers(0, 3, 30),
+        "cox": np.stack([np.round(rng.exponential(size=30), 1), rng.random(30) < 0.5], 1),
+    }[loss_name]
+    loss, _, columns = loss_of(loss_name, torch.from_numpy(targets), 3)
+    outputs, direction = torch.from_numpy(rng.normal(size=(2, 30, 3 if loss_name == "binary" else 1, columns)))
+    which = torch.arange(outputs.shape[1])
+    _, wanted = torch.func.jvp(lambda x: loss.values(x, which)[1], (outputs,), (direction,))
+    torch.testing.assert_close(loss.turned(outputs, which)(direction), wanted)
 
 
 def test_multiclass_is_sklearns_multinomial_optimum():

@@ -179,5 +179,7 @@ def _twin(filled: Sequence[Filled], number: int) -> int | None:
 
 def name_of(line: Line, lines: Sequence[Line]) -> str:
     """The line's label, with its group where another line has the same label: unique within the table."""
-    twice = sum(other.label == line.label for other in lines) > 1
-    return f"{line.label} ({line.row.group})" if twice and line.row.group else line.label
+    label = line.label
+    if line.row.group and sum(other.label == label for other in lines) > 1:
+        return f"{label} ({line.row.group})"
+    return label

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 COSTS = {
     "cost_parameters_m": "million parameters",
@@ -25,6 +26,7 @@ PHRASES = [
 """Pattern -> what is written instead, in names of several words."""
 
 
+@cache
 def metric_name(metric: str) -> str:
     """The words of a metric's name; an unknown one is written with blanks."""
     if metric in COSTS:

@@ -87,10 +87,11 @@ def retrieval_tables(results: Iterable[Result], text: str | None = None) -> list
     from bench.scoring.retrieval import retrieval_replicates
 
     tables: dict[str, list[RetrievalRow]] = {}
+    kept = _Kept("retrieval", "ranks.npy")
     for group in cell_groups(results):
         by_text: dict[tuple[str, str], list[tuple[Result, Any, dict]]] = {}
         for result in group.results:
-            answers = _kept(result, "retrieval", "ranks.npy")
+            answers = kept.of(result)
             newest = {(facts["text"], inputs["records"]): (result, ranks, facts) for inputs, facts, ranks in answers}
             for asked, answer in newest.items():
                 by_text.setdefault(asked, []).append(answer)
@@ -117,12 +118,9 @@ def retrieval_tables(results: Iterable[Result], text: str | None = None) -> list
 def prompt_tables(results: Iterable[Result]) -> list[TextTable]:
     """Results whose scores under wordings are kept."""
     tables: dict[str, list[PromptRow]] = {}
+    kept = _Kept("prompts", "scores.npy")
     for group in cell_groups(results):
-        runs = [
-            (result, facts, scores)
-            for result in group.results
-            for _, facts, scores in list(_kept(result, "prompts", "scores.npy"))[-1:]
-        ]
+        runs = [(result, facts, scores) for result in group.results for _, facts, scores in list(kept.of(result))[-1:]]
         if runs:
             tables.setdefault(group.title, []).extend(_prompt_rows(group.method, runs))
     return [TextTable(title, rows) for title, rows in tables.items()]
@@ -157,18 +155,37 @@ def _under_wordings(result: Result, scores: np.ndarray) -> list[Replicates]:
     return [replace(paired, scores=of_wording.astype(float)).replicates(METRIC, None) for of_wording in scores]
 
 
-def _kept(result: Result, what: str, file: str) -> Iterator[tuple[dict, dict, Any]]:
-    """Inputs, facts and array of each answer that is kept for a result; altered ones are left out. The newest last."""
-    import numpy as np
+class _Kept:
+    """Answers of one kind that are kept for results; each folder of answers is listed once.
 
-    if result.folder is None or result.level:  # no check covers answers that lie next to cards
-        return
-    kept = result.folder.parent.parent / FOLDER
-    folders = [(seal, path) for path in kept.glob(f"{result.key}-{what}-*") if (seal := sealed(path))]
-    for seal, path in sorted(folders, key=lambda pair: (pair[0]["made"], pair[1].name)):
-        if damage(path) is None:
-            facts = json.loads(Path(path / "facts.json").read_text(encoding="utf-8"))
-            yield seal["inputs"], facts, np.load(path / file, allow_pickle=False)
+    Args:
+        what: they answer, as in their folders' names; file: of their array.
+    """
+
+    def __init__(self, what: str, file: str):
+        self.what, self.file = what, file
+        self._listed: dict[Path, dict[str, list[Path]]] = {}
+
+    def of(self, result: Result) -> Iterator[tuple[dict, dict, Any]]:
+        """Inputs, facts and array of each answer for a result; altered ones are left out. The newest last."""
+        import numpy as np
+
+        if result.folder is None or result.level:  # no check covers answers that lie next to cards
+            return
+        paths = self._in(result.folder.parent.parent / FOLDER).get(result.key, [])
+        folders = [(seal, path) for path in paths if (seal := sealed(path))]
+        for seal, path in sorted(folders, key=lambda pair: (pair[0]["made"], pair[1].name)):
+            if damage(path) is None:
+                facts = json.loads(Path(path / "facts.json").read_text(encoding="utf-8"))
+                yield seal["inputs"], facts, np.load(path / self.file, allow_pickle=False)
+
+    def _in(self, folder: Path) -> dict[str, list[Path]]:
+        if folder not in self._listed:
+            of_key: dict[str, list[Path]] = {}
+            for path in folder.glob(f"*-{self.what}-*"):
+                of_key.setdefault(path.name.rpartition(f"-{self.what}-")[0], []).append(path)
+            self._listed[folder] = of_key
+        return self._listed[folder]
 
 
 def retrieval_csv(tables: Sequence[TextTable]) -> str:

@@ -33,9 +33,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from scipy.special import expit, logit
-from scipy.stats import t as student
 
 from bench.errors import DataError
+from bench.scoring import student_t
 
 #: Numbers held at once by the weights of one block of replicates (float64, 64 MiB). Classes are prepared again for each
 #: block where they do not fit into memory.
@@ -260,12 +260,12 @@ def interval(value: float, spread: Spread, scale: Scale, level: float = 0.95, tr
     if np.isnan(value) or np.isnan(spread.standard_error):
         return Interval(np.nan, np.nan)
     forward, back, slope = _SCALES[scale]
-    quantile = float(student.ppf((1 + level) / 2, spread.freedom))
+    quantile = student_t.quantile((1 + level) / 2, spread.freedom)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         half = quantile * spread.standard_error * float(slope(np.float64(value)))
     if spread.standard_error == 0.0 or not np.isfinite(half):
         if scale == "logit" and trials is not None:
-            return _wilson(value, trials, float(student.ppf((1 + level) / 2, np.inf)))
+            return _wilson(value, trials, student_t.quantile((1 + level) / 2, np.inf))
         return Interval(value, value) if scale == "plain" else Interval(np.nan, np.nan)
     if scale == "logit":
         half = 2 * np.arcsinh(half / 2)

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Real, Shaped
 from scipy import stats
 
 from bench.errors import DataError
+from bench.scoring import student_t
 from bench.scoring.bootstrap import Interval, Replicates, Spread, interval, require_same_origin
 from bench.scoring.classification import known, midranks
 
@@ -39,7 +40,7 @@ class Difference:
         error, freedom = self.spread
         if not error > 0:
             return np.nan if np.isnan(error) else float(abs(self.value) >= margin)
-        return float(stats.t.sf((margin - abs(self.value)) / error, freedom))
+        return student_t.upper_tail((margin - abs(self.value)) / error, freedom)
 
     def detectable(self, comparisons: int = 1, power: float = 0.8, level: float = 0.05) -> float:
         """The smallest true difference that would be found with this ``power``, given this standard error.
@@ -48,7 +49,7 @@ class Difference:
         approximates the noncentral t. NaN where there is no standard error.
         """
         error, freedom = self.spread
-        return float((stats.t.isf(level / comparisons / 2, freedom) + stats.t.ppf(power, freedom)) * error)
+        return (student_t.quantile(power, freedom) - student_t.quantile(level / comparisons / 2, freedom)) * error
 
 
 def paired_difference(first: Replicates, second: Replicates, level: float = 0.95) -> Difference:
@@ -69,7 +70,7 @@ def t_test(value: float, spread: Spread, level: float) -> Difference:
     """A difference, its interval and the p value of Student's t test."""
     low, high = interval(value, spread, "plain", level)
     if spread.standard_error > 0:
-        p_value = 2 * float(stats.t.sf(abs(value) / spread.standard_error, spread.freedom))
+        p_value = 2 * student_t.upper_tail(abs(value) / spread.standard_error, spread.freedom)
     else:
         p_value = 1.0 if value == 0 else np.nan
     return Difference(value, low, high, p_value, spread)

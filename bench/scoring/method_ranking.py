@@ -53,16 +53,15 @@ def win_shares(values: Float[np.ndarray, "draw block method"]) -> tuple[np.ndarr
         block), and the number of shared blocks.
     """
     draws, blocks, methods = values.shape
-    won, compared = np.zeros((draws, methods, methods)), np.zeros((draws, methods, methods))
+    above, ties = np.zeros((2, draws, methods, methods), np.int32)
     for block in range(blocks):
-        value = values[:, block]
-        above = (np.sign(value[:, :, None] - value[:, None, :]) + 1) / 2
-        known = np.isfinite(above)
-        won += np.where(known, above, 0.0)
-        compared += known
-    compared[:, np.arange(methods), np.arange(methods)] = 0.0
+        first, second = values[:, block, :, None], values[:, block, None, :]
+        above += first > second  # never of a missing value
+        ties += first == second
+    ties[:, np.arange(methods), np.arange(methods)] = 0
+    compared = (above + above.swapaxes(1, 2) + ties).astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(compared > 0, won / compared, np.nan), compared
+        return np.where(compared > 0, (above + ties / 2) / compared, np.nan), compared
 
 
 def win_rates(shares: Float[np.ndarray, "draw method method"]) -> Float[np.ndarray, "draw method"]:
@@ -88,7 +87,8 @@ def bradley_terry(
 ) -> Float[np.ndarray, "draw method"]:
     """Strengths on the Elo scale with mean 0: a method ``d`` points above another wins with odds of 10 to the d / 400.
 
-    Bradley and Terry, Biometrika 1952, by Newton's method on all draws at once; ``choix`` gives the same without ``prior``.
+    Bradley and Terry, Biometrika 1952, by Newton's method on all draws at once, from the strengths of their mean; ``choix``
+    gives the same without ``prior``.
     A strength depends on whom a method met, so that missing cells do not favour a method that met weak ones.
 
     Args:
@@ -100,17 +100,32 @@ def bradley_terry(
     extra = prior / (methods - 1) * (1 - np.eye(methods))
     total = compared + extra
     wins = (np.where(compared > 0, shares * compared, 0.0) + extra / 2).sum(axis=-1)
-    strength = np.zeros(wins.shape)
-    for _ in range(steps):
-        chance = 1 / (1 + np.exp(strength[:, None, :] - strength[:, :, None]))
-        curvature = total * chance * (1 - chance)
-        hessian = np.eye(methods) * curvature.sum(axis=-1)[:, :, None] - curvature + 1 / methods
-        slope = wins - (total * chance).sum(axis=-1)
-        step = np.clip(np.linalg.solve(hessian, slope[..., None])[..., 0], -2.0, 2.0)
-        strength += step
-        if np.abs(step).max() < 1e-6:
-            break
+    at_mean = _likeliest(total.mean(axis=0)[None], wins.mean(axis=0)[None], np.zeros((1, methods)), steps)
+    strength = _likeliest(total, wins, np.repeat(at_mean, len(wins), axis=0), steps)
     return ELO * (strength - strength.mean(axis=-1, keepdims=True))
+
+
+def _likeliest(
+    total: Float[np.ndarray, "draw method method"],
+    wins: Float[np.ndarray, "draw method"],
+    strength: Float[np.ndarray, "draw method"],
+    steps: int,
+) -> Float[np.ndarray, "draw method"]:
+    """Newton's method from ``strength``, on the logistic scale; draws that have arrived are not computed again."""
+    methods = wins.shape[-1]
+    going = np.arange(len(wins))
+    for _ in range(steps):
+        of = strength[going]
+        chance = 1 / (1 + np.exp(of[:, None, :] - of[:, :, None]))
+        curvature = total[going] * chance * (1 - chance)
+        hessian = np.eye(methods) * curvature.sum(axis=-1)[:, :, None] - curvature + 1 / methods
+        slope = wins[going] - (total[going] * chance).sum(axis=-1)
+        step = np.clip(np.linalg.solve(hessian, slope[..., None])[..., 0], -2.0, 2.0)
+        strength[going] += step
+        going = going[np.abs(step).max(axis=-1) >= 1e-6]
+        if not len(going):
+            break
+    return strength
 
 
 def skill_scores(values: Float[np.ndarray, "draw block method"], reference: int) -> Float[np.ndarray, "draw method"]:

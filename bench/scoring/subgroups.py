@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Shaped
-from scipy.stats import t as student
 
 from bench import kinds
 from bench.errors import DataError, UnknownName
 from bench.kinds import Kind
+from bench.scoring import student_t
 from bench.scoring.bootstrap import Interval, Replicates, Spread
 from bench.scoring.score import score_replicates
 
@@ -170,7 +170,7 @@ def _corrected(compared: Sequence[tuple[GroupScore, Replicates | None, Replicate
     weights = {i: 1 / 2 if sizes[compared[i][0].attribute] == 2 else 1 for i in spreads}
     count = sum(weights.values())
     raw = {
-        i: float(2 * student.sf(abs(compared[i][0].difference) / spread.standard_error, spread.freedom))
+        i: 2 * student_t.upper_tail(abs(compared[i][0].difference) / spread.standard_error, spread.freedom)
         for i, spread in spreads.items()
         if spread.standard_error > 0
     }
@@ -183,7 +183,7 @@ def _corrected(compared: Sequence[tuple[GroupScore, Replicates | None, Replicate
     for i, (entry, _, _) in enumerate(compared):
         if i in corrected:
             spread = spreads[i]
-            half = float(student.ppf(1 - 0.05 / 2 / max(count, 1), spread.freedom)) * spread.standard_error
+            half = student_t.quantile(1 - 0.05 / 2 / max(count, 1), spread.freedom) * spread.standard_error
             entry = replace(
                 entry,
                 difference_interval=Interval(entry.difference - half, entry.difference + half),

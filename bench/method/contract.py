@@ -134,7 +134,8 @@ class Method(nn.Module):
     smoke: ClassVar[dict[str, Any]] = {}
     """Overrides of Config fields (dotted paths) that make the ``smoke`` profile small and quick."""
     small: ClassVar[dict[str, Any]] = {}
-    """The same for the profile ``small``: a corpus of 1,000 to 20,000 recordings. Without any, it has those of ``smoke``."""
+    """The same for the profile ``small``: a corpus of 1,000 to 20,000 recordings. Without any, it has those of ``smoke``. A
+    subclass that states ``smoke`` does not inherit it."""
     protocols: ClassVar[dict[str, dict[str, Any]]] = {}
     """How the method's paper trains it: mode -> fields of that mode's Config (``{"scratch": {"lr": 1e-3}}``)."""
     spaces: ClassVar[dict[str, Spaces]] = {}
@@ -158,6 +159,8 @@ class Method(nn.Module):
 
     def __init_subclass__(cls, **keywords: Any):
         super().__init_subclass__(**keywords)
+        if "smoke" in vars(cls) and "small" not in vars(cls):
+            cls.small = {}  # its networks are others than those that an inherited ``small`` describes
         accept_old_hooks(cls)
 
     def __init__(self, config: MethodConfig | None = None):

@@ -52,9 +52,13 @@ def _page(entry: registry.Entry, method: Any) -> str:
     parts += ["```\n" + _example(entry) + "\n```\n"]
     parts += _paper(entry, method)
     parts += _settings(entry, method)
-    if method.smoke:
-        small = ", ".join(f"`{field}={written(value)}`" for field, value in method.smoke.items())
-        parts += ["## Small and quick\n", f"The `smoke` profile sets {small}.\n"]
+    for title, profile, settings in (
+        ("1,000 to 20,000 recordings", "small", method.small),
+        ("Small and quick", "smoke", method.smoke),
+    ):
+        if settings:
+            listed = ", ".join(f"`{field}={written(value)}`" for field, value in settings.items())
+            parts += [f"## {title}\n", f"The `{profile}` profile sets {listed}.\n"]
     for title, values in (
         ("How its paper trains it downstream", method.protocols),
         ("What its paper searched", method.spaces),

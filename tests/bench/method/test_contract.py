@@ -1,11 +1,14 @@
 """The contract of a method: modes follow from what is implemented, and a mistake is reported at once."""
 
+from typing import ClassVar
+
 import pytest
 import torch
 from torch import nn
 
 from bench.batch import ECGBatch
 from bench.method import Method, MethodConfig
+from bench.runner.overrides import method_config, profile_note
 
 
 class Encodes(Method):
@@ -21,6 +24,31 @@ def test_modes_follow_from_what_is_implemented():
     assert not Encodes.implements("pretraining_loss")
     with pytest.raises(TypeError, match="encodes cannot answer zero-shot"):
         Encodes().zero_shot(ECGBatch(torch.zeros(1, 12, 5), torch.ones(1, 12).bool(), torch.arange(1)), [])
+
+
+def test_the_profile_small_is_that_of_the_class_that_states_the_networks():
+    class Wide(Encodes):
+        name = "wide"
+        smoke: ClassVar = {"width": 4, "pretrain.epochs": 2}
+
+        class Config(MethodConfig):
+            width: int = 64
+
+    class Settled(Wide):
+        small: ClassVar = {"width": 8, "pretrain.epochs": 30}
+
+    class OtherNetwork(Settled):
+        smoke: ClassVar = {"width": 2}
+
+    def widths(method):
+        return [method_config(method, profile).width for profile in ("paper", "small", "smoke")]
+
+    assert widths(Wide) == [64, 4, 4]
+    assert "those of smoke" in profile_note(Wide, method_config(Wide, "small"), "small", 1282)
+    assert widths(Settled) == [64, 8, 4]
+    assert method_config(Settled, "small").pretrain.epochs == 30
+    assert profile_note(Settled, method_config(Settled, "small"), "small", 1282) == ""
+    assert widths(OtherNetwork) == [64, 2, 2]
 
 
 def test_embeddings_and_their_loss_give_the_pretraining_loss():

@@ -72,6 +72,9 @@ def test_what_can_change_a_number_changes_the_key(key, changes):
         {"far": "def f():\n    return 2\n"},
         {"main": MAIN.replace("x = 1", "x = 2")},
         {"main": MAIN.replace("class Other", "    def label_columns(cls, config):\n        return ()\nclass Other")},
+        {
+            "main": MAIN.replace("class Other", "    small: ClassVar = {'width': 8}\nclass Other")
+        },  # the config's digest has it
     ],
 )
 def test_what_cannot_leaves_it(key, changes):

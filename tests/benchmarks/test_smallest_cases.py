@@ -1,5 +1,6 @@
 """Benchmarks for machines that CI does not have run their smallest case here, so that they stay runnable."""
 
+import csv
 import os
 import subprocess
 import sys
@@ -41,3 +42,24 @@ def test_a_released_model_runs_from_the_authors_file_to_a_board(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert done.stdout.splitlines()[3].split()[:2] == ["clef-small", "0.5"]
+
+
+@pytest.mark.slow
+def test_settings_for_small_are_chosen_among_trials_that_pretrained(tmp_path):
+    done = subprocess.run(
+        [
+            sys.executable, "benchmarks/small_settings.py", "simclr", "--simulated-records", "120",
+            "--workspace", str(tmp_path),
+            "--set", "simclr.width=4", "--vary", "simclr.pretrain.epochs=0,1", "--vary", "simclr.pretrain.lr=1e-3",
+            "--csv", str(tmp_path / "trials.csv"),
+        ],
+        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    with open(tmp_path / "trials.csv", encoding="utf-8") as file:
+        lines = {line["settings"]: line for line in csv.DictReader(file)}
+    assert {settings.split(", ")[1]: line["chosen"] for settings, line in lines.items()} == {
+        "pretrain.epochs=0": "",
+        "pretrain.epochs=1": "yes",
+    }
+    assert all(line["method"] == "simclr" and 0.2 < float(line["validation"]) < 1 for line in lines.values())

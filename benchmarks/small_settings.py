@@ -1,0 +1,110 @@
+"""Find settings of pretraining for the profile ``small``, on training and validation records.
+
+    python benchmarks/small_settings.py simclr mae --data-root ptbxl=FOLDER
+    python benchmarks/small_settings.py clocs --data-root ptbxl=FOLDER --vary clocs.encoder=resnet18,clocs-cnn
+
+A grid over the learning rate and the number of epochs (0: the untrained network); the criterion is the validation value of an
+exact linear probe with a tenth of the labels. Test records are not read. Every trial becomes a line of a CSV file; trials
+that the workspace has are not repeated. What is chosen goes into the class attribute ``small`` of the method.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+from typing import Any
+
+from bench import registry
+from bench.cli.options import data_source
+from bench.runner.plan import RunOptions
+from bench.sweep.show import as_json, study_at
+from bench.sweep.sweep import SweepOptions, plan_sweep, take_part
+
+TASK, FRACTION = "ptbxl-super", 0.1
+GRIDS = {
+    "masked": {"lr": "1e-3,3e-3", "epochs": "0,30,60"},  # what is reconstructed takes longer to learn
+    "": {"lr": "3e-4,1e-3", "epochs": "0,10,30"},
+}
+"""By family of the method; the empty name is for all others."""
+
+BATCH = 32
+MOST = 24
+"""Trials of a method, over all its grids."""
+
+COLUMNS = ("method", "settings", "validation", "metric", "chosen")
+
+
+def options_for(method: str, fixed: list[str], varied: list[str]) -> SweepOptions:
+    """The study of one method: the grid of its family, with what the command fixes and varies in addition."""
+    grid = GRIDS.get(str(registry.entries(registry.METHODS)[method].attributes.get("family")), GRIDS[""])
+    named = {text.partition("=")[0] for text in (*fixed, *varied)}
+    spaces = {f"{method}.pretrain.{field}": values for field, values in grid.items()}
+    overrides = {
+        f"{method}.pretrain.threads": "1",
+        f"{method}.pretrain.batch_size": str(BATCH),
+        "linear.solver": "exact",
+    }
+    run = RunOptions(
+        [method],
+        [TASK],
+        ["linear"],
+        fractions=[FRACTION],
+        seeds=[0],
+        profile="small",
+        overrides=[*(f"{name}={value}" for name, value in overrides.items() if name not in named), *fixed],
+        track=False,
+    )
+    vary = [*(f"{name}={values}" for name, values in spaces.items() if name not in named), *varied]
+    return SweepOptions(run, sampler="grid", vary=vary)
+
+
+def lines_of(study: dict[str, Any], fixed: list[str]) -> list[dict[str, str]]:
+    """A line for each trial; the best of those that pretrained is chosen."""
+    method = study["cell"]["method"]
+    lines = []
+    trained = [
+        t for t in study["trials"] if t["value"] is not None and t["setting"].get(f"{method}.pretrain.epochs") != 0
+    ]
+    chosen = max(trained, key=lambda trial: trial["value"])["number"] if trained else None
+    for trial in study["trials"]:
+        setting = dict(text.split("=", 1) for text in fixed) | trial["setting"]
+        words = ", ".join(f"{name.removeprefix(f'{method}.')}={value}" for name, value in setting.items())
+        value = "" if trial["value"] is None else f"{trial['value']:.4f}"
+        best = "yes" if trial["number"] == chosen else ""
+        lines.append(dict(zip(COLUMNS, (method, words, value, study["metric"], best), strict=True)))
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("methods", nargs="+", metavar="METHOD")
+    parser.add_argument("--vary", action="append", default=[], metavar="FIELD=VALUES", help="in addition, or instead")
+    parser.add_argument("--set", action="append", default=[], dest="fixed", metavar="FIELD=VALUE")
+    parser.add_argument("--data-root", action="append", metavar="FOLDER")
+    parser.add_argument("--simulated-records", type=int)
+    parser.add_argument("--workspace")
+    parser.add_argument("--csv", type=Path, help="append a line for each trial")
+    arguments = parser.parse_args()
+    source = data_source(arguments.data_root, arguments.workspace, arguments.simulated_records)
+    for method in arguments.methods:
+        options = options_for(method, arguments.fixed, arguments.vary)
+        (planned,), session = plan_sweep(options, source)
+        if planned.what.trials > MOST:
+            parser.error(f"{method}: {planned.what.trials} trials; at most {MOST}. Vary less.")
+        take_part(options, session, planned)
+        with study_at(source.workspace, None, planned.what.name) as study:
+            lines = lines_of(as_json(study), arguments.fixed)
+        for line in lines:
+            print("  ".join(line[column] for column in COLUMNS), flush=True)
+        if arguments.csv:
+            is_new = not arguments.csv.exists()
+            with open(arguments.csv, "a", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+                if is_new:
+                    writer.writeheader()
+                writer.writerows(lines)
+
+
+if __name__ == "__main__":
+    main()

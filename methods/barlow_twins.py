@@ -22,6 +22,7 @@ class BarlowTwins(SelfSupervised):
 
     name = "barlow-twins"
     smoke: ClassVar = {"fs": 100, "width": 32, "projection": 256, "pretrain.epochs": 20, "pretrain.batch_size": 64}
+    small: ClassVar = {**smoke, "pretrain.epochs": 30, "pretrain.batch_size": 32, "pretrain.lr": 1e-3}
 
     class Config(SelfSupervised.Config):
         projection: int = Field(8192, ge=1, description="width of the projector, hidden and out; Barlow Twins 2.2")

@@ -31,6 +31,7 @@ class BYOL(SelfSupervised):
         "pretrain.epochs": 16,
         "pretrain.batch_size": 64,
     }
+    small: ClassVar = {**smoke, "pretrain.epochs": 30, "pretrain.batch_size": 32, "pretrain.lr": 3e-4}
 
     class Config(SelfSupervised.Config):
         hidden: int = Field(4096, ge=1, description="hidden layer of projector and predictor; BYOL 3.3, MMCL")

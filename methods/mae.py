@@ -75,6 +75,7 @@ class MAE(Method):
         "pretrain.batch_size": 64,
         "pretrain.lr": 1e-3,
     }
+    small: ClassVar = {**smoke, "pretrain.epochs": 60, "pretrain.batch_size": 32, "pretrain.lr": 3e-3}
 
     class Config(MethodConfig):
         after_training = frozenset({"pool", "drop_path", "norm_twice"})

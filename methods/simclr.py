@@ -23,6 +23,7 @@ class SimCLR(SelfSupervised):
 
     name = "simclr"
     smoke: ClassVar = {"fs": 100, "width": 32, "pretrain.epochs": 20, "pretrain.batch_size": 64}
+    small: ClassVar = {**smoke, "pretrain.epochs": 30, "pretrain.batch_size": 32, "pretrain.lr": 3e-4}
 
     class Config(SelfSupervised.Config):
         temperature: float = Field(

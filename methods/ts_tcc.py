@@ -36,6 +36,7 @@ class TSTCC(SelfSupervised):
         "pretrain.batch_size": 64,
         "pretrain.lr": 1e-3,
     }
+    small: ClassVar = {**smoke, "pretrain.epochs": 30, "pretrain.batch_size": 32, "pretrain.lr": 1e-3}
 
     class Config(SelfSupervised.Config):
         encoder: str = Field("ts-tcc", description="three convolutional blocks; TS-TCC 4.2. Others need a feature map")

@@ -206,3 +206,11 @@ def test_a_layer_that_the_loss_does_not_reach_is_named_unless_listed_with_a_reas
     every_trainable_weight_gets_a_gradient(MethodSubject.of(Listed, tmp_path))
     with pytest.raises(Broken, match=r"lists net\., and every"):
         every_trainable_weight_gets_a_gradient(MethodSubject.of(Stale, tmp_path))
+
+
+def test_settings_for_small_are_fields_and_not_those_of_smoke():
+    settled = [method for name in METHODS if (method := registry.load(registry.METHODS, name)).small]
+    assert len(settled) >= 7
+    for method in settled:
+        small, smoke = (method_config(method, profile).pretrain for profile in ("small", "smoke"))
+        assert small != smoke, method.name

@@ -28,6 +28,7 @@ class SimSiam(SelfSupervised):
         "pretrain.epochs": 20,
         "pretrain.batch_size": 64,
     }
+    small: ClassVar = {**smoke, "pretrain.epochs": 30, "pretrain.batch_size": 32, "pretrain.lr": 1e-3}
 
     class Config(SelfSupervised.Config):
         projection: int = Field(2048, ge=1, description="width of the three-layer projector; SimSiam 3; MMCL 384")

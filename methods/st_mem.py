@@ -41,7 +41,7 @@ class STMEM(Method):
         "pretrain.batch_size": 64,
         "pretrain.lr": 1e-3,
     }
-    small: ClassVar = {**smoke, "pretrain.epochs": 60, "pretrain.batch_size": 32, "pretrain.lr": 3e-3}
+    small: ClassVar = {**smoke, "pretrain.epochs": 60, "pretrain.batch_size": 32, "pretrain.lr": 1e-3}
 
     class Config(MethodConfig):
         size: Literal["small", "base"] = Field("base", description="encoder; ST-MEM 4.1: ViT-B")

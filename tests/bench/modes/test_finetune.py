@@ -150,8 +150,10 @@ def test_a_recording_scores_as_the_highest_or_the_mean_of_its_windows():
     mean, _, _ = trained(**settings | {"windows": "mean"})
     one, method, _ = trained(**settings | {"stride_seconds": 9.0})
     assert method.lengths == {100}
-    assert (highest.test >= mean.test).all()
-    assert (highest.test >= one.test).all()
+    rounding = 1e-6  # windows of one recording and of several are batches of different size
+    assert (highest.test >= mean.test - rounding).all()
+    assert (highest.test >= one.test - rounding).all()
+    assert (highest.test > one.test + 0.01).any()
     assert not np.allclose(highest.test, mean.test)
 
 

@@ -252,11 +252,13 @@ def freeze(
         ),
     ] = None,
     with_predictions: WithPredictions = False,
+    cards: Cards = None,
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Freeze boards in a folder: cards, p values, and the boards as Markdown, CSV, LaTeX and SVG.
-    `bench leaderboard validate FOLDER` then reports any edit."""
-    from bench.cells.result import read_results
+    `bench leaderboard validate FOLDER` then reports any edit.
+
+    `--cards FOLDER --with-predictions` adds new results to a frozen folder."""
     from bench.errors import ConfigError
     from bench.leaderboard.frozen_boards import freeze as freeze_boards
     from bench.leaderboard.frozen_boards import put_table, write_again
@@ -268,7 +270,7 @@ def freeze(
     elif names:
         current = Workspace.at(workspace)
         written = freeze_boards(
-            names, read_results(current.results), folder, current.cache / "comparisons", with_predictions, current
+            names, _results(current, cards), folder, current.cache / "comparisons", with_predictions, current
         )
     else:
         raise ConfigError("--board is missing: name the boards to freeze. bench leaderboard list lists them.")

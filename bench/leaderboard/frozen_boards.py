@@ -88,7 +88,8 @@ def freeze(
 
     Args:
         names: the boards. Each must have a finished cell.
-        results: finished cells with their predictions on disk; those on none of the boards are left out.
+        results: finished cells with their predictions on disk, also in ``folder`` itself; those on none of the boards are
+            left out.
         cache: a folder with p values that are known already (:func:`bench.leaderboard.statistics.comparisons.ranks_of`).
         with_predictions: also keep the predictions of each card, with record ids and labels.
         workspace: that of the results: its stores name the recordings of a part of a publication, and its ledger counts
@@ -128,10 +129,21 @@ def freeze(
     write_records(folder, ordered, None if workspace is None else workspace.stores, counts)
     lines = [json.dumps(card_of(result), separators=(",", ":"), ensure_ascii=False) for result in ordered]
     (folder / PACK).write_bytes(lzma.compress("\n".join([*lines, ""]).encode()))
-    shutil.rmtree(folder / PREDICTIONS, ignore_errors=True)
-    for result in ordered if with_predictions else ():
-        keep_predictions(result, folder / PREDICTIONS / result.key / "predictions.parquet")
+    _keep_predictions(ordered if with_predictions else (), folder / PREDICTIONS)
     return write_again(folder, names)
+
+
+def _keep_predictions(results: Sequence[Result], folder: Path) -> None:
+    """Leave the predictions of these results, and no others, in a folder. Some may be there already, and nowhere else."""
+    keys = {result.key for result in results}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name not in keys:
+            shutil.rmtree(path)
+    for result in results:
+        if result.folder is None or result.folder.resolve() != (folder / result.key).resolve():
+            keep_predictions(result, folder / result.key / "predictions.parquet")
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def write_again(folder: Path, names: Sequence[str] = ()) -> list[Path]:

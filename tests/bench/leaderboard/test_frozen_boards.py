@@ -98,6 +98,22 @@ def test_p_values_edited_with_their_digest_and_boards_contradict_the_predictions
     assert any("not what the predictions give" in problem for problem in judge_frozen(folder).problems)
 
 
+def test_results_of_another_workspace_are_added_to_a_frozen_folder(folder, cells, tmp_path):
+    """Its predictions, which lie nowhere else, stay; and the paired test between old and new rows is made."""
+    grown, workspace = tmp_path / "grown", tmp_path / "workspace"
+    freeze(["two"], [cell for cell in cells if cell.cell.method == "kmerl"], grown, with_predictions=True)
+    assert "MERL (" not in (grown / "two.md").read_text()
+    for cell in cells:
+        if cell.cell.method == "merl":
+            shutil.copytree(cell.folder, workspace / "results" / cell.folder.name)
+    arguments = ["leaderboard", "freeze", grown, "--board", "two", "--cards", grown, "--workspace", workspace]
+    done = CliRunner().invoke(app, [*map(str, arguments), "--with-predictions"])
+    assert done.exit_code == 0, done.output
+    assert (judge_frozen(grown).problems, judge_frozen(grown).unchecked) == ([], [])
+    assert (grown / "two.csv").read_text() == (folder / "two.csv").read_text()
+    assert {path.name for path in (grown / "predictions").iterdir()} == {cell.key for cell in cells}
+
+
 @pytest.mark.parametrize("suffix", [".md", ".csv", ".tex", ".svg"])
 def test_a_number_edited_by_hand_is_told_and_written_again(folder, suffix):
     path = folder / f"two{suffix}"

@@ -36,6 +36,7 @@ class CPC(Method):
         "pretrain.batch_size": 64,
         "pretrain.lr": 1e-3,
     }
+    small: ClassVar = {**smoke, "pretrain.epochs": 10, "pretrain.batch_size": 32, "pretrain.lr": 3e-4}
 
     class Config(MethodConfig):
         width: int = Field(512, ge=1, description="channels of every convolution and units of the LSTM; Mehari's code")

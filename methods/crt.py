@@ -40,6 +40,7 @@ class CRT(Method):
         "pretrain.epochs": 8,
         "pretrain.batch_size": 64,
     }
+    small: ClassVar = {**smoke, "pretrain.epochs": 60, "pretrain.batch_size": 32, "pretrain.lr": 3e-3}
 
     class Config(MethodConfig):
         fs: int = Field(500, ge=50, description="Hz of the input; released PTB-XL settings")

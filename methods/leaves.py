@@ -31,6 +31,7 @@ class LEAVES(SelfSupervised):
     name = "leaves"
     input = InputSpec(fs=100, seconds=10, normalise="none")
     smoke: ClassVar = {"width": 16, "pretrain.epochs": 8, "pretrain.batch_size": 64}
+    small: ClassVar = {**smoke, "pretrain.epochs": 30, "pretrain.batch_size": 32, "pretrain.lr": 3e-4}
 
     class Config(SelfSupervised.Config):
         fs: int = Field(100, ge=50, description="Hz of the input; LEAVES on PTB-XL")

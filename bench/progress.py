@@ -98,6 +98,10 @@ def without_markup(text: str) -> str:
     return re.sub(r"``([^`]+)``", r"`\1`", named)
 
 
+TRUSTED = 30.0
+"""Seconds for which the estimates of a run are taken as they are: its first jobs also import what all of them need."""
+
+
 class RunClock:
     """The cells of a run that are done, and the time that the others may take: at the pace so far, weighted by estimates.
 
@@ -110,13 +114,14 @@ class RunClock:
         self.cells, self.done = cells, 0
         self._waiting = dict(seconds)
         self._total = sum(seconds.values())
-        self._started = time.monotonic()
+        self._started = self._last = time.monotonic()  # _last: when the latest job was done
 
     def finish(self, jobs: Iterable[str], cells: int = 0) -> None:
         """Some jobs, and as many cells, are done."""
         for job in jobs:
             self._waiting.pop(job, None)
         self.done += cells
+        self._last = time.monotonic()
         if _bars:
             _bars.update(_bars.task_ids[0], completed=self.done, total=self.cells, left=self.left())
 
@@ -126,7 +131,11 @@ class RunClock:
         passed = self._total - waiting
         if not passed or not waiting:
             return ""
-        return f"about {time_span((time.monotonic() - self._started) / passed * waiting)} left"
+        # The job under way does not count in the pace: after a short first job, a long one would make it ever slower.
+        pace = (self._last - self._started + TRUSTED) / (passed + TRUSTED)
+        under_way = time.monotonic() - self._last
+        pace = max(pace, under_way / max(self._waiting.values()))  # it is not done yet
+        return f"about {time_span(max(pace * waiting - under_way, 1.0))} left"
 
     def __str__(self) -> str:
         number = f"cell {min(self.done + 1, self.cells)} of {self.cells}"

@@ -77,6 +77,26 @@ def test_the_time_left_follows_the_pace_since_the_first_report(monkeypatch, repo
     assert [left(done, 100) for _, done in reports][-1] == expected
 
 
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (10.0, "about 20 min"),  # as estimated
+        (190.0, "about 17 min"),
+        (290.0, "about 19 min"),  # and not 33 h, which 293 s for an estimate of 3 s would give
+        (490.0, "about 33 min"),  # the job under way takes at least twice its estimate
+    ],
+)
+def test_a_long_job_after_a_short_one_does_not_slow_the_pace_of_a_run(monkeypatch, seconds, expected):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    run = progress.RunClock(6, {"short": 3.0} | {f"long{i}": 240.0 for i in range(5)})
+    assert run.left() == ""
+    clock[0] = 3.0
+    run.finish(["short"], cells=1)
+    clock[0] += seconds
+    assert run.left() == f"{expected} left"
+
+
 def test_no_color_is_respected():
     code = "from bench.cli.main import _print_error; _print_error('wrong')"
     environment = {"PATH": "", "FORCE_COLOR": "1", "TERM": "xterm-256color"}
@@ -106,7 +126,7 @@ def test_a_run_shows_its_cells_and_the_time_left_at_80_columns(monkeypatch):
     long = "random-resnet · ptbxl-super · finetune · leads I,II,V1 · 10% · seed 3"
     with progress.running(3, {"checkpoint": 10.0, "a": 10.0, "b": 10.0, "c": 10.0}) as run:
         run.finish(["checkpoint", "a"], cells=1)
-        assert str(run) == "cell 2 of 3, about 60 s left"
+        assert str(run) == "cell 2 of 3, about 36 s left"
         with progress.track(long) as report:
             report(40, 100, "validation macro_auroc 0.812")
             progress._bars.refresh()
@@ -114,7 +134,7 @@ def test_a_run_shows_its_cells_and_the_time_left_at_80_columns(monkeypatch):
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-ln-z]", "\n", re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()))
     lines = [line.strip() for line in re.split(r"[\r\n]+", plain)]
     assert any(
-        line.startswith("cells of this run") and "1/3" in line and "about 60 s left" in line for line in lines
+        line.startswith("cells of this run") and "1/3" in line and "about 36 s left" in line for line in lines
     ), lines
     (cell, *_) = [line for line in lines if line.startswith("random-resnet") and "40/100" in line]
     assert len(cell) <= 80

@@ -30,7 +30,7 @@ GRIDS = {
 
 BATCH = 32
 MOST = 24
-"""Trials of a method, over all its grids."""
+"""Trials of one study."""
 
 COLUMNS = ("method", "settings", "validation", "metric", "chosen")
 
@@ -69,7 +69,7 @@ def lines_of(study: dict[str, Any], fixed: list[str]) -> list[dict[str, str]]:
     chosen = max(trained, key=lambda trial: trial["value"])["number"] if trained else None
     for trial in study["trials"]:
         setting = dict(text.split("=", 1) for text in fixed) | trial["setting"]
-        words = ", ".join(f"{name.removeprefix(f'{method}.')}={value}" for name, value in setting.items())
+        words = ", ".join(f"{name.removeprefix(f'{method}.')}={value}" for name, value in sorted(setting.items()))
         value = "" if trial["value"] is None else f"{trial['value']:.4f}"
         best = "yes" if trial["number"] == chosen else ""
         lines.append(dict(zip(COLUMNS, (method, words, value, study["metric"], best), strict=True)))

@@ -381,7 +381,7 @@ def _results(workspace: Any, cards: Path | None) -> list[Any]:
             raise ConfigError(f"--cards {cards}: no such folder; expected a folder of result cards.")
         from bench.data.source import DataSource
         from bench.leaderboard.cards import read_cards
-        from bench.leaderboard.frozen_boards import unpack_comparisons
+        from bench.leaderboard.frozen_comparisons import unpack_comparisons
 
         unpack_comparisons(cards, workspace.cache / "comparisons")
         source = DataSource.from_options(

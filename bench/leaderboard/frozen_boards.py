@@ -27,15 +27,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing import TYPE_CHECKING, Any
 
 from bench.cells import ledger
 from bench.cells.result import Result
 from bench.errors import BenchError, ConfigError, DataError
 from bench.leaderboard.board import boards, load_board
-from bench.leaderboard.card_form import HEX
 from bench.leaderboard.cards import (
     COMPARISONS,
     CROISSANT,
@@ -48,20 +45,17 @@ from bench.leaderboard.cards import (
     read_cards,
     refuse_private_ids,
 )
-from bench.leaderboard.collect import collect
 from bench.leaderboard.formats.markdown import LABELS_USED
+from bench.leaderboard.frozen_comparisons import DIGITS, stored_names, tests_of, unpack_comparisons, write_comparisons
 from bench.leaderboard.frozen_metadata import write_metadata
 from bench.leaderboard.frozen_records import RECORDS, kept_counts, write_records, wrong_records
 from bench.leaderboard.match_results import assign_results
 from bench.leaderboard.render import render
 from bench.leaderboard.stale_results import with_stale
-from bench.leaderboard.statistics.column_tests import read_p_values
-from bench.leaderboard.statistics.comparisons import kept_names, ranks_of
 from bench.leaderboard.statistics.inflation import shows_differences
 from bench.leaderboard.third_party_rows import with_third_party_rows
 from bench.reading.json_file import read_json
 from bench.reading.text_file import read_bytes, read_text, said
-from bench.storage.artifacts import digest, write_json
 
 if TYPE_CHECKING:
     from bench.data.source import DataSource
@@ -71,8 +65,6 @@ if TYPE_CHECKING:
 FORMATS = ("markdown", "csv", "latex", "picture")
 SUFFIXES = (".md", ".csv", ".tex")
 ADDED = (".svg", CROISSANT, RO_CRATE)  # folders of earlier versions have none
-DIGITS = 4
-"""Significant digits of a kept p value."""
 
 
 def freeze(
@@ -121,9 +113,9 @@ def freeze(
             chosen |= on_it
         if with_predictions:
             refuse_private_ids(chosen.values())
-        tests = _tests_of(names, results, cache or Path(temporary))
+        tests = tests_of(names, results, cache or Path(temporary))
     folder.mkdir(parents=True, exist_ok=True)
-    _write_comparisons(folder / COMPARISONS, tests)
+    write_comparisons(folder / COMPARISONS, tests)
     ordered = with_stale(sorted(chosen.values(), key=lambda r: (r.cell, r.key)))
     counts = None if workspace is None else ledger.scored(workspace)
     write_records(folder, ordered, None if workspace is None else workspace.stores, counts)
@@ -134,16 +126,14 @@ def freeze(
 
 
 def _keep_predictions(results: Sequence[Result], folder: Path) -> None:
-    """Leave the predictions of these results, and no others, in a folder. Some may be there already, and nowhere else."""
-    keys = {result.key for result in results}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name not in keys:
-            shutil.rmtree(path)
+    """Leave the predictions of these results, and nothing else, in a folder. Some may be there already, and nowhere else."""
+    fresh = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
     for result in results:
-        if result.folder is None or result.folder.resolve() != (folder / result.key).resolve():
-            keep_predictions(result, folder / result.key / "predictions.parquet")
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+        keep_predictions(result, fresh / result.key / "predictions.parquet")
+    shutil.rmtree(folder, ignore_errors=True)
+    if results:
+        fresh.rename(folder)
 
 
 def write_again(folder: Path, names: Sequence[str] = ()) -> list[Path]:
@@ -158,7 +148,7 @@ def write_again(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     results = list(read_cards(folder))
     with tempfile.TemporaryDirectory() as cache:
         unpack_comparisons(folder, Path(cache))
-        _write_comparisons(folder / COMPARISONS, _tests_of(names, results, Path(cache)))
+        write_comparisons(folder / COMPARISONS, tests_of(names, results, Path(cache)))
     with tempfile.TemporaryDirectory() as cache:
         unpack_comparisons(folder, Path(cache))
         counts = kept_counts(folder)
@@ -223,7 +213,7 @@ def _boards_differ(folder: Path) -> Iterator[str]:
         if (folder / PREDICTIONS).is_dir():
             shutil.copytree(folder / PREDICTIONS, again / PREDICTIONS, copy_function=shutil.copyfile)
         write_again(again, list(kept_boards(folder)))
-        if unread := _stored_names(folder) - _stored_names(again):
+        if unread := stored_names(folder) - stored_names(again):
             yield (
                 f"{folder / COMPARISONS} holds {len(unread)} tests that none of its boards reads. bench leaderboard "
                 f"freeze {folder} --again deletes them."
@@ -244,7 +234,7 @@ def _compare_tests(folder: Path, verdict: FrozenVerdict) -> None:
         return
     stated = read_json(folder / COMPARISONS)["tests"]
     with tempfile.TemporaryDirectory() as cache:
-        computed = _tests_of(list(kept_boards(folder)), results, Path(cache))
+        computed = tests_of(list(kept_boards(folder)), results, Path(cache))
     for name in stated.keys() | computed.keys():
         if name not in stated or name not in computed or not _alike(stated[name], computed[name]):
             verdict.problems.append(f"{folder / COMPARISONS}: a test is not what the predictions give ({name[:12]})")
@@ -304,107 +294,3 @@ def first_table(source: str) -> str:
     stop = next((i for i in range(start, len(lines)) if not lines[i].startswith("|")), len(lines))
     counts = ("| *records scored*", f"| {LABELS_USED}")
     return "\n".join(line for line in lines[start:stop] if not line.startswith(counts))
-
-
-# -- comparisons -------------------------------------------------------------------------------------------------------
-
-
-def _tests_of(names: Sequence[str], results: Sequence[Result], cache: Path) -> dict[str, Any]:
-    """The tests that these boards read, by the names under which the cache keeps them."""
-    by_key = {result.key: result for result in results}
-    tests: dict[str, Any] = {}
-    for name in names:
-        for table in collect(load_board(name), results):
-            if table.stamp is not None:
-                ranks_of(table, by_key, cache)
-                tests |= dict(_found(kept_names(table), cache))
-    return tests
-
-
-def _stored_names(folder: Path) -> set[str]:
-    return set(read_json(folder / COMPARISONS)["tests"])
-
-
-def _found(names: Iterable[str], cache: Path) -> Iterator[tuple[str, Any]]:
-    """Of these p values those that were kept, which are all but those of files that could not be read."""
-    for name in names:
-        if value := read_p_values(cache / f"{name}.json"):
-            numbers = {part: _rounded(value[part]) for part in ("p", "differences", "lines") if part in value}
-            yield name, value | numbers
-
-
-def _rounded(numbers: Any) -> Any:
-    if isinstance(numbers, list):
-        return [_rounded(number) for number in numbers]
-    return None if numbers is None else float(f"{numbers:.{DIGITS}g}")
-
-
-def _write_comparisons(path: Path, tests: dict[str, Any]) -> None:
-    lines = [f'"{name}": {json.dumps(value, separators=(",", ":"))}' for name, value in sorted(tests.items())]
-    path.write_text(f'{{"digest": "{digest(tests)}", "tests": {{\n' + ",\n".join(lines) + "\n}}\n", encoding="utf-8")
-
-
-_Number = Annotated[float, Field(allow_inf_nan=False)] | None
-_Three = Annotated[list[_Number], Field(min_length=3, max_length=3)]
-
-
-class _Comparison(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    test: str = Field(max_length=100)
-    p: list[Annotated[float, Field(ge=0, le=1)] | None]
-    why: str = Field(max_length=1000)
-    differences: list[_Three] = []
-    lines: list[_Three] = []
-
-    @model_validator(mode="after")
-    def _numbers_fit(self) -> _Comparison:
-        if self.differences and len(self.differences) != len(self.p):  # version 1 had none; such tests are not read
-            raise ValueError(f"{len(self.p)} p values have {len(self.differences)} differences")
-        if self.lines and math.comb(len(self.lines), 2) != len(self.p):
-            raise ValueError(f"{len(self.lines)} lines have {len(self.p)} pairs")
-        for _, error, freedom in self.differences:
-            if (error is not None and error < 0) or (freedom is not None and freedom <= 0):
-                raise ValueError("a standard error is below 0, or its degrees of freedom are not above 0")
-        for low, high, patients in self.lines:
-            if low is not None and high is not None and low > high:
-                raise ValueError("an interval ends before it begins")
-            if patients is not None and patients < 0:
-                raise ValueError("a standard deviation is below 0")
-        return self
-
-
-class _Comparisons(BaseModel):
-    """``comparisons.json``; a name is a digest, and becomes that of a file."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    digest: str = Field(pattern=HEX)
-    tests: dict[Annotated[str, Field(pattern=HEX)], _Comparison]
-
-
-def unpack_comparisons(folder: Path, cache: Path) -> None:
-    """Put the p values of a kept folder where :func:`bench.leaderboard.statistics.comparisons.ranks_of` looks for them.
-
-    Raises:
-        DataError: they were edited.
-    """
-    path = folder / COMPARISONS
-    if not path.exists():
-        return
-    again = "Ask its author to write it again (bench leaderboard freeze)."
-    try:
-        comparisons = _Comparisons.model_validate(read_json(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))[:80]
-        raise DataError(f"{path}: {where!r}: {first['msg']}. {again}") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {said(error)}. {again}") from error
-    tests = {name: test.model_dump(exclude_unset=True) for name, test in comparisons.tests.items()}
-    if digest(tests) != comparisons.digest:
-        raise DataError(f"{path}: its digest is not {comparisons.digest}: it was edited after it was written. {again}")
-    cache.mkdir(parents=True, exist_ok=True)
-    for name, value in tests.items():
-        if not (cache / f"{name}.json").exists():
-            write_json(cache / f"{name}.json", value)

@@ -90,8 +90,9 @@ def canonical(node: Any, references: Mapping[str, Reference]) -> Any:
             if name == "body" and isinstance(value, list) and value and is_text(value[0]):
                 value = value[1:]
             if isinstance(node, ast.ClassDef) and name == "body":  # what it returns is in the corpus's facts
-                value = [item for item in value if getattr(item, "name", None) != "label_columns"]
-                value = [item for item in value if not _is_profile(item)]
+                value = [
+                    item for item in value if getattr(item, "name", None) != "label_columns" and not _is_profile(item)
+                ]
             if isinstance(value, list):  # an import counts through the names that refer to it
                 value = [item for item in value if not isinstance(item, ast.Import | ast.ImportFrom)]
             if value not in (None, []) and name not in ("ctx", "type_comment"):

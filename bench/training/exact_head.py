@@ -49,7 +49,7 @@ class Fit:
     Attributes:
         c: inverse penalty, as scikit-learn's C.
         loss: the objective there, summed over the classes of a multilabel task.
-        iterations: passes over the features that it took, line searches included; 0 in closed form.
+        iterations: steps of L-BFGS and of Newton's method, the most that a class took; 0 in closed form.
     """
 
     c: float
@@ -104,7 +104,7 @@ def exact_path(
             yield fit(c, weight, middle, float((residual.square().sum() + weight.square().sum() / c) / 2), 0)
         return
 
-    loss, learned, columns = loss_of(loss_name, targets, n_outputs)
+    loss, learned, columns = loss_of(loss_name, targets)
     design = torch.cat([rotated, torch.ones(len(rotated), 1, dtype=torch.float64)], 1)
     spread = torch.cat([spread, torch.tensor([float(len(rotated))], dtype=torch.float64)])
     del rotated
@@ -262,7 +262,10 @@ def _conjugate_gradients(product: Callable[[Tensor], Tensor], wanted: Tensor, di
     enough = size * min(0.01, float(size.sqrt()))
     for _ in range(2 * wanted.numel()):
         turned = product(search)
-        length = size / (search * turned).sum()
+        curvature = (search * turned).sum()
+        if curvature <= 0:  # lost to rounding
+            break
+        length = size / curvature
         x += length * search
         residual -= length * turned
         scaled = residual / diagonal

@@ -26,7 +26,7 @@ class Loss:
     turned: Callable[[Tensor, Tensor], Callable[[Tensor], Tensor]]
 
 
-def loss_of(loss_name: str, targets: Tensor, n_outputs: int) -> tuple[Loss, Tensor, int]:
+def loss_of(loss_name: str, targets: Tensor) -> tuple[Loss, Tensor, int]:
     """The loss of this name, which outputs are learned, and how many of them one problem has."""
     if loss_name == "binary":
         rate = targets.double().mean(0)

@@ -103,6 +103,7 @@ def test_results_of_another_workspace_are_added_to_a_frozen_folder(folder, cells
     grown, workspace = tmp_path / "grown", tmp_path / "workspace"
     freeze(["two"], [cell for cell in cells if cell.cell.method == "kmerl"], grown, with_predictions=True)
     assert "MERL (" not in (grown / "two.md").read_text()
+    (grown / "predictions" / ".DS_Store").touch()  # a file manager's
     for cell in cells:
         if cell.cell.method == "merl":
             shutil.copytree(cell.folder, workspace / "results" / cell.folder.name)

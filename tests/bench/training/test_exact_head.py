@@ -69,7 +69,7 @@ def test_curvature_is_the_derivative_of_the_gradient(loss_name):
         "softmax": rng.integers(0, 3, 30),
         "cox": np.stack([np.round(rng.exponential(size=30), 1), rng.random(30) < 0.5], 1),
     }[loss_name]
-    loss, _, columns = loss_of(loss_name, torch.from_numpy(targets), 3)
+    loss, _, columns = loss_of(loss_name, torch.from_numpy(targets))
     outputs, direction = torch.from_numpy(rng.normal(size=(2, 30, 3 if loss_name == "binary" else 1, columns)))
     which = torch.arange(outputs.shape[1])
     _, wanted = torch.func.jvp(lambda x: loss.values(x, which)[1], (outputs,), (direction,))

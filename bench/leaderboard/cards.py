@@ -46,7 +46,7 @@ CARD = 1
 PACK = "cards.jsonl.xz"
 """The cards of a folder in one file, a line each: a board has hundreds, and they differ little."""
 COMPARISONS = "comparisons.json"
-"""A file next to cards that is not a card: p values of paired tests (:mod:`bench.leaderboard.frozen_boards`)."""
+"""A file next to cards that is not a card: p values of paired tests (:mod:`bench.leaderboard.frozen_comparisons`)."""
 RECORDS = "records.json"
 """A further file that is not a card: the recordings behind them (:mod:`bench.leaderboard.frozen_records`)."""
 CROISSANT, RO_CRATE = "croissant.json", "ro-crate-metadata.json"

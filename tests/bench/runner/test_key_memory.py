@@ -52,6 +52,10 @@ def source(workspace, plugin, tmp_path, monkeypatch):
     for name in ("sklearn.preprocessing", "bench.runner.schedule"):  # their imports set environment variables
         importlib.import_module(name)
     monkeypatch.setattr(key_memory, "_methods_are_imported", lambda: False)
+    for name, module in list(sys.modules.items()):  # left by other tests; nothing is remembered where a file is gone
+        file = getattr(module, "__dict__", {}).get("__file__")
+        if isinstance(file, str) and not os.path.exists(file):
+            monkeypatch.delitem(sys.modules, name)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return DataSource(workspace, simulated_records=120)

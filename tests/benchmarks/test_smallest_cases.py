@@ -58,7 +58,7 @@ def test_settings_for_small_are_chosen_among_trials_that_pretrained(tmp_path):
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     with open(tmp_path / "trials.csv", encoding="utf-8") as file:
         lines = {line["settings"]: line for line in csv.DictReader(file)}
-    assert {settings.split(", ")[1]: line["chosen"] for settings, line in lines.items()} == {
+    assert {settings.split(", ")[0]: line["chosen"] for settings, line in lines.items()} == {
         "pretrain.epochs=0": "",
         "pretrain.epochs=1": "yes",
     }

@@ -25,6 +25,7 @@ from bench.method.pretrain_config import PretrainConfig
 from bench.method.search_space import LogUniform
 from bench.signals.input_spec import InputSpec
 from bench.signals.leads import LEADS
+from bench.training.contrast import note_contrast
 from methods.nets.classifier_head import ClassifierHead
 from methods.nets.dual_attention import RiskHead, centred
 from methods.text.encoder import TextEncoderConfig
@@ -202,7 +203,10 @@ class ReportInformed(Method):
         if self.config.alignment == "classes":
             terms["classes"] = F.binary_cross_entropy_with_logits(self.classifier(z), text)
         else:
-            terms["alignment"] = cosine_distance(self.project_ecg(z), self.project_text(text))
+            ecg, text = self.project_ecg(z), self.project_text(text)
+            terms["alignment"] = cosine_distance(ecg, text)
+            # Without negatives, the loss is lowest where all texts and ECGs are one vector; this tells the difference.
+            note_contrast(F.normalize(ecg, dim=1) @ F.normalize(text, dim=1).T)
         return terms
 
     def beat(self, batch: ECGBatch) -> Float[Tensor, "record lead time"]:

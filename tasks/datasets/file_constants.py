@@ -40,3 +40,11 @@ UKB_TRUTH = "simulated_truth.csv"
 
 UKB_TRUE_RISKS = ("heart_failure", "coronary_artery_disease", "atrial_fibrillation", "diabetes_mellitus")
 """Endpoints with a true risk."""
+
+PLANTED_COHORT = "cohort.csv"
+
+PLANTED_COLUMNS = (
+    "number", "seed", "age", "sex", "superclasses", "statements", "part", "years", "event", "unrelated_years",
+    "unrelated_event", "true_log_hazard", "stated_log_hazard",
+)  # fmt: skip
+"""Of the cohort with a planted risk."""

@@ -58,6 +58,7 @@ def test_a_link_to_a_folder_is_seen(pages, link, folder):
         "code-test",
         "sami-trop",
         "echonext",
+        "planted-risk",
     ],
 )
 def test_every_column_of_the_records_is_described(pages, name, tmp_path):

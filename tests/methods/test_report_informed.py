@@ -13,6 +13,7 @@ from bench.method import Corpus
 from bench.runner.overrides import method_config, parse_overrides
 from bench.seeding import seeded
 from bench.signals.leads import LEADS
+from bench.training.contrast import contrasts
 from bench.training.objective import cox_loss
 from methods.llm_dan import LLMDAN
 from methods.report_informed import KEPT, cosine_distance, kept_leads
@@ -72,6 +73,26 @@ def test_the_pretraining_tasks_of_table_ii(structured, alignment, terms, source)
     assert set(found) == terms
     torch.stack(list(found.values())).sum().backward()
     assert all(p.grad is not None for p in method.encoder.parameters())
+
+
+def test_the_alignment_says_whether_ecgs_find_their_text(structured):
+    """Its loss is zero where all vectors are one; the share of right partners is then chance."""
+    corpus, batch = structured
+    with seeded(0):
+        method = LLMDAN(config())
+    method.prepare_corpus(corpus)
+    method.eval()
+    with contrasts() as counts:
+        method.pretraining_loss(batch)
+    assert counts.rows == len(batch)
+    for projector in (method.project_ecg, method.project_text):
+        torch.nn.init.zeros_(projector[-1].weight)
+        torch.nn.init.ones_(projector[-1].bias)
+    with contrasts() as counts:
+        loss = method.pretraining_loss(batch)
+    assert float(loss["alignment"].detach()) == pytest.approx(0, abs=1e-6)
+    measured = counts.measured()
+    assert measured["contrast_accuracy"] == pytest.approx(measured["contrast_chance"])
 
 
 def test_what_a_corpus_lacks_is_said(small_corpus):

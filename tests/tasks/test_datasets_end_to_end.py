@@ -25,6 +25,7 @@ QUICK = ["pretrain.epochs=1", "width=8", "linear.epochs=2"]
         ("code-test", "macro_auroc"),
         ("echonext", "macro_auroc"),
         ("code15-survival", "c_index"),
+        ("planted-risk", "c_index"),
         ("sph", "macro_auroc"),
         ("ptbdb-mi", "macro_auroc"),
         ("zzu-disease", "macro_auroc"),
@@ -87,7 +88,7 @@ def test_pretraining_on_a_dataset_of_which_every_fold_tests_a_part_is_stamped(so
 OF_ITS_OWN = ["ptbxl", "cpsc2018", "csn", "mimic-iv-ecg", "chapman"]
 FURTHER = [
     "cpsc-extra", "ningbo", "georgia", "sph", "ptbdb", "zzu-pecg", "incart", "code15", "code-test", "code15-with-test",
-    "sami-trop", "echonext", "mimic-outcomes", "ptbxl-features",
+    "sami-trop", "echonext", "mimic-outcomes", "ptbxl-features", "planted-risk",
 ]  # fmt: skip
 
 

@@ -188,19 +188,19 @@ def _recordings(people: list[Person], folds: np.ndarray, rng: np.random.Generato
     out: list[_Recording] = []
     for person, fold in zip(people, folds.tolist(), strict=True):
         healthy = draw_heart(rng, person.age, bool(person.sex), person.body_mass_index)
-        severity = _Severities(rng)
+        severity = Severities(rng)
         start = first_day + datetime.timedelta(days=int(rng.integers(0, 4200)))
         for k, codes in enumerate(person.visits):
             date = start + datetime.timedelta(
                 days=int(365.25 * person.gaps[k]) + k, seconds=int(rng.integers(7 * 3600, 18 * 3600))
             )
-            patient = _patient(healthy, person, codes, severity, rng, repeated=k > 0)
+            patient = patient_with_statements(healthy, person, codes, severity, rng, repeated=k > 0)
             out.append(_Recording(person, k, codes, patient, date, fold))
     out.sort(key=lambda r: (r.date, r.person.patient_id))
     return out
 
 
-class _Severities:
+class Severities:
     """One person's severity of each statement: drawn once from its likelihood, nearly the same at every visit."""
 
     def __init__(self, rng: np.random.Generator):
@@ -213,12 +213,17 @@ class _Severities:
             self.drawn[key] = float(self.rng.uniform(*_SEVERITY[likelihood]))
         return self.drawn[key] * float(np.exp(0.05 * self.rng.standard_normal()))
 
+    @staticmethod
+    def mean(likelihood: float) -> float:
+        """The mean severity of statements of a likelihood."""
+        return sum(_SEVERITY[likelihood]) / 2
 
-def _patient(
+
+def patient_with_statements(
     healthy: Heart,
     person: Person,
     codes: Mapping[str, float],
-    severity: _Severities,
+    severity: Severities,
     rng: np.random.Generator,
     repeated: bool,
 ) -> Patient:

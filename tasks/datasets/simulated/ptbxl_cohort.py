@@ -261,7 +261,7 @@ def draw_people(n_records: int, rng: np.random.Generator) -> list[Person]:
     while total < n_records:
         count = min(int(rng.choice([1, 2, 3, 4, 6], p=[0.893, 0.078, 0.018, 0.008, 0.003])), n_records - total)
         first = draw_statements(rng)
-        person = _draw_person(int(ids[len(people)]), first, rng)
+        person = person_with(int(ids[len(people)]), first, rng)
         person.visits.append(first)
         person.gaps.append(0.0)
         for _ in range(count - 1):
@@ -288,7 +288,7 @@ def _later_visit(before: dict[str, float], rng: np.random.Generator) -> dict[str
     return lasting
 
 
-def _draw_person(patient_id: int, codes: Mapping[str, float], rng: np.random.Generator) -> Person:
+def person_with(patient_id: int, codes: Mapping[str, float], rng: np.random.Generator) -> Person:
     ill = bool({"ASMI", "IMI", "LVH", "ISC_", "AFIB", "PACE", "CLBBB", "CRBBB", "ILMI", "AMI", "ALMI"} & set(codes))
     age = 67 + 13 * rng.standard_normal() if ill else 52 + 18 * rng.standard_normal()
     sex = int(rng.random() < (0.40 if ill else 0.52))

@@ -9,6 +9,7 @@ listing stays light and a broken plugin costs a warning and no more. The built-i
 from __future__ import annotations
 
 import ast
+import difflib
 import fnmatch
 import functools
 import importlib
@@ -213,12 +214,19 @@ def _add_file(name: str, known: dict[str, Entry]) -> str:
     return entry.name
 
 
+CLOSE = 0.85
+"""Similarity (:mod:`difflib`) from which a name is taken for a misspelled one of its own group."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     """The error for a name nobody registered.
 
     It says so where the name is that of something else: of a dataset (with the pattern of its tasks), of a method or task
     that another option takes, or of a package in this folder (``bench new``) that is not installed.
     """
+    known = list(known)
+    if difflib.get_close_matches(name[:200], known, 1, CLOSE):
+        return UnknownName(kind, name, known)  # to read what else is registered takes as long as all else
     if kind == "task" and (dataset := _registered_as(DATASETS, name)):
         return ConfigError(_tasks_of(dataset))
     written = re.fullmatch(r"[\w.-]+", name) and (Path(name) / "pyproject.toml").is_file()

@@ -180,3 +180,12 @@ def test_wrong_names_suggest_and_wildcards_match():
     assert "ptbxl-super@validated" in registry.match(registry.TASKS, ["ptbxl-*@validated"])
     with pytest.raises(UnknownName):
         registry.match(registry.TASKS, ["nothing-*"])
+
+
+def test_for_a_misspelled_name_no_other_group_is_read(monkeypatch):
+    """They take as long as all the rest of the answer."""
+    known = registry.entries(registry.METHODS)
+    monkeypatch.setattr(registry, "entries", lambda group: pytest.fail(f"{group} was read"))
+    assert "Did you mean 'simclr'" in str(registry.unknown("method", "simclrr", known))
+    with pytest.raises(pytest.fail.Exception, match="was read"):
+        registry.unknown("method", "ptbxl-super", known)

@@ -68,7 +68,7 @@ def _modules_of(value: str) -> Iterator[str]:
                 yield f"{value}.{child.name}"
 
 
-def _check_built_in(point: importlib.metadata.EntryPoint) -> None:
+def check_built_in(point: importlib.metadata.EntryPoint) -> None:
     """Refuse another package under the name of a built-in one; nothing of it is imported.
 
     Raises:
@@ -164,14 +164,14 @@ def entries(group: str) -> dict[str, Entry]:
     by_name: dict[str, Entry] = {}
     points = {*importlib.metadata.entry_points(group=group), *_BUILT_IN.get(group, ())}
     for point in sorted(points, key=lambda p: (p.name, p.value)):
-        _check_built_in(point)
+        check_built_in(point)
         try:
             with foreign_code():
                 listed = list(_entries_of(point))
                 if ":" in point.value and not listed:
                     refuse_missing_class(*point.value.split(":", 1))
         except Exception as error:  # finding a module imports its package, which may do anything
-            warnings.warn(_left_out(point, group, error), stacklevel=2)
+            warnings.warn(left_out(point, group, error), stacklevel=2)
             continue
         for entry in listed:
             other = by_name.setdefault(entry.name, entry)
@@ -356,53 +356,22 @@ def resource_folders(group: str) -> list[Path]:
     """Folders of data files (``bench.splits``, ``bench.leaderboards``) that installed packages offer."""
     folders = []
     for point in importlib.metadata.entry_points(group=group):
-        _check_built_in(point)
+        check_built_in(point)
         try:
             with foreign_code():
                 spec = importlib.util.find_spec(point.value)
         except Exception as error:  # finding a module imports its package, which may do anything
-            warnings.warn(_left_out(point, group, error), stacklevel=2)
+            warnings.warn(left_out(point, group, error), stacklevel=2)
             continue
         folders += [Path(p) for p in (spec.submodule_search_locations or ())] if spec else []
     return folders
 
 
-def _left_out(point: importlib.metadata.EntryPoint, group: str, error: Exception) -> str:
+def left_out(point: importlib.metadata.EntryPoint, group: str, error: Exception) -> str:
+    """The warning about an entry point that is left out."""
     what = str(error) if isinstance(error, BenchError) else " ".join(f"{type(error).__name__}: {error}".split())
     package = point.dist.name if point.dist else point.module
     return (
         f"plugin {point.name} = {point.value} ({group}) of {package} was left out: {what.removesuffix('.')}. "
         f"Fix the package, or uninstall it: pip uninstall {package}"
     )
-
-
-def split_importer(name: str) -> Any:
-    """The function that reads split files which others released, registered under ``bench.split_importers``.
-
-    Raises:
-        UnknownName: nobody registered it.
-    """
-    return _extension("bench.split_importers", "split importer", name)
-
-
-def text_store(name: str = "textbooks") -> Any:
-    """The class that keeps texts of the user's and finds passages in them, registered under ``bench.text_stores``.
-
-    It is made by ``of_model(folder, model)``, and has ``ingest(files)`` and ``retrieve(statements, top)``.
-
-    Raises:
-        UnknownName: nobody registered it.
-    """
-    return _extension("bench.text_stores", "text store", name)
-
-
-def _extension(group: str, word: str, name: str) -> Any:
-    points = {point.name: point for point in importlib.metadata.entry_points(group=group)}
-    if (point := points.get(name)) is None:
-        raise UnknownName(word, name, points)
-    _check_built_in(point)
-    try:
-        with foreign_code():
-            return point.load()
-    except Exception as error:
-        raise BenchError(f"{word} {name!r} cannot be loaded: {_left_out(point, point.group, error)}") from error

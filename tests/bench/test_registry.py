@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from bench import registry
+from bench import extensions, registry
 from bench.errors import BenchError, UnknownName
 
 METHOD = """
@@ -105,7 +105,7 @@ def test_a_package_that_ends_the_process_when_it_is_found_or_loaded_costs_nothin
     with pytest.raises(BenchError, match="'late-method' .*cannot be imported: .*which ends a process"):
         registry.load(registry.METHODS, "late-method")
     with pytest.raises(BenchError, match="'ending_importer' cannot be loaded: .*pip uninstall ending_importer"):
-        registry.split_importer("ending_importer")
+        extensions.split_importer("ending_importer")
 
 
 def test_ctrl_c_while_a_package_is_found_is_no_fault_of_the_package(plugin, tmp_path):

@@ -1,4 +1,4 @@
-"""Extensions that are one function or class each, through entry points of their own."""
+"""Extensions that are one function or class each, through separate groups of entry points."""
 
 from __future__ import annotations
 

@@ -215,7 +215,7 @@ def _add_file(name: str, known: dict[str, Entry]) -> str:
 
 
 CLOSE = 0.85
-"""Similarity (:mod:`difflib`) from which a name is taken for a misspelled one of its own group."""
+"""Similarity (:mod:`difflib`) from which a name is taken for a misspelled one of the same group."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:

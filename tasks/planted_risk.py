@@ -29,7 +29,7 @@ class PlantedRisk(Task):
         flow = CohortFlow(self.name, len(records))
         flow.notes.append(f"{int(targets[:, 1].sum()):,} have the event")
         truth = self.truth(records)
-        for words, risk in self.told_by(records).items():
+        for words, risk in self.known_from(records).items():
             flow.notes.append(f"C-index of {words}: {harrell_c(targets[:, 0], targets[:, 1], risk):.3f}")
         return Examples(
             record_ids=records.index.to_numpy(dtype=str),
@@ -43,7 +43,7 @@ class PlantedRisk(Task):
     def truth(self, records: pd.DataFrame) -> np.ndarray | None:
         return records["true_log_hazard"].to_numpy()
 
-    def told_by(self, records: pd.DataFrame) -> dict[str, np.ndarray]:
+    def known_from(self, records: pd.DataFrame) -> dict[str, np.ndarray]:
         """What there is to know -> the log hazard that it gives, float [record]."""
         rates = records.groupby("superclasses")[self.event].transform("mean")
         return {
@@ -63,5 +63,5 @@ class PlantedNothing(PlantedRisk):
     def truth(self, records: pd.DataFrame) -> np.ndarray | None:
         return None
 
-    def told_by(self, records: pd.DataFrame) -> dict[str, np.ndarray]:
+    def known_from(self, records: pd.DataFrame) -> dict[str, np.ndarray]:
         return {"the true hazard of planted-risk": records["true_log_hazard"].to_numpy()}

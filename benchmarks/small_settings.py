@@ -3,23 +3,26 @@
     python benchmarks/small_settings.py simclr mae --data-root ptbxl=FOLDER
     python benchmarks/small_settings.py clocs --data-root ptbxl=FOLDER --vary clocs.encoder=resnet18,clocs-cnn
 
-A grid over the learning rate and the number of epochs (0: the untrained network); the criterion is the validation value of an
-exact linear probe with a tenth of the labels. Test records are not read. Every trial becomes a line of a CSV file; trials
-that the workspace has are not repeated. What is chosen goes into the class attribute ``small`` of the method.
+A grid over the learning rate and the number of epochs (0: the untrained network). The criterion is the validation value of
+an exact linear probe with a tenth of the labels, a mean over ``--replicates`` trainings and draws of labels: with one
+training, the luckiest setting wins. Test records are not read. Every setting becomes a line of a CSV file; trials that the
+workspace has are not repeated. What is chosen goes into the class attribute ``small`` of the method.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from bench import registry
 from bench.cli.options import data_source
 from bench.runner.plan import RunOptions
 from bench.sweep.show import as_json, study_at
-from bench.sweep.sweep import SweepOptions, plan_sweep, take_part
+from bench.sweep.sweep import Planned, SweepOptions, plan_sweep, take_part
 
 TASK, FRACTION = "ptbxl-super", 0.1
 GRIDS = {
@@ -32,10 +35,10 @@ BATCH = 32
 MOST = 24
 """Trials of one study."""
 
-COLUMNS = ("method", "settings", "validation", "metric", "chosen")
+COLUMNS = ("method", "settings", "trainings", "validation", "metric", "chosen")
 
 
-def options_for(method: str, fixed: list[str], varied: list[str]) -> SweepOptions:
+def options_for(method: str, fixed: list[str], varied: list[str], replicates: int) -> SweepOptions:
     """The study of one method: the grid of its family, with what the command fixes and varies in addition."""
     grid = GRIDS.get(str(registry.entries(registry.METHODS)[method].attributes.get("family")), GRIDS[""])
     named = {text.partition("=")[0] for text in (*fixed, *varied)}
@@ -50,7 +53,7 @@ def options_for(method: str, fixed: list[str], varied: list[str]) -> SweepOption
         [TASK],
         ["linear"],
         fractions=[FRACTION],
-        seeds=[0],
+        replicates=replicates,
         profile="small",
         overrides=[*(f"{name}={value}" for name, value in overrides.items() if name not in named), *fixed],
         track=False,
@@ -59,21 +62,51 @@ def options_for(method: str, fixed: list[str], varied: list[str]) -> SweepOption
     return SweepOptions(run, sampler="grid", vary=vary)
 
 
-def lines_of(study: dict[str, Any], fixed: list[str]) -> list[dict[str, str]]:
-    """A line for each trial; the best of those that pretrained is chosen."""
-    method = study["cell"]["method"]
-    lines = []
-    trained = [
-        t for t in study["trials"] if t["value"] is not None and t["setting"].get(f"{method}.pretrain.epochs") != 0
+def studies_of(planned: Planned) -> list[Planned]:
+    """A study for each replicate; the first has the name that it has without others."""
+    first, *others = planned.scored
+    return [
+        replace(planned, cell=first),
+        *(
+            replace(
+                planned,
+                cell=cell,
+                what=replace(
+                    planned.what,
+                    name=f"{planned.what.name}-training{cell.training}",
+                    facts=(planned.what.facts or {}) | {"cell": cell.to_dict()},
+                ),
+            )
+            for cell in others
+        ),
     ]
-    chosen = max(trained, key=lambda trial: trial["value"])["number"] if trained else None
-    for trial in study["trials"]:
+
+
+def lines_of(studies: list[dict[str, Any]], fixed: list[str]) -> list[dict[str, str]]:
+    """A line for each setting that all studies tried; the best mean of those that pretrained is chosen."""
+    method = studies[0]["cell"]["method"]
+    values: dict[str, list[float]] = {}
+    pretrained = set()
+    for trial in (trial for study in studies for trial in study["trials"]):
         setting = dict(text.split("=", 1) for text in fixed) | trial["setting"]
         words = ", ".join(f"{name.removeprefix(f'{method}.')}={value}" for name, value in sorted(setting.items()))
-        value = "" if trial["value"] is None else f"{trial['value']:.4f}"
-        best = "yes" if trial["number"] == chosen else ""
-        lines.append(dict(zip(COLUMNS, (method, words, value, study["metric"], best), strict=True)))
-    return lines
+        if trial["value"] is not None:
+            values.setdefault(words, []).append(trial["value"])
+        if trial["setting"].get(f"{method}.pretrain.epochs") != 0:
+            pretrained.add(words)
+    means = {words: fmean(found) for words, found in values.items() if len(found) == len(studies)}
+    chosen = max(pretrained & set(means), key=means.__getitem__, default=None)
+    metric = studies[0]["metric"]
+    return [
+        dict(
+            zip(
+                COLUMNS,
+                (method, words, str(len(studies)), f"{mean:.4f}", metric, "yes" if words == chosen else ""),
+                strict=True,
+            )
+        )
+        for words, mean in means.items()
+    ]
 
 
 def main() -> None:
@@ -81,6 +114,9 @@ def main() -> None:
     parser.add_argument("methods", nargs="+", metavar="METHOD")
     parser.add_argument("--vary", action="append", default=[], metavar="FIELD=VALUES", help="in addition, or instead")
     parser.add_argument("--set", action="append", default=[], dest="fixed", metavar="FIELD=VALUE")
+    parser.add_argument(
+        "--replicates", type=int, default=3, metavar="N", help="trainings of each setting [%(default)s]"
+    )
     parser.add_argument("--data-root", action="append", metavar="FOLDER")
     parser.add_argument("--simulated-records", type=int)
     parser.add_argument("--workspace")
@@ -88,13 +124,16 @@ def main() -> None:
     arguments = parser.parse_args()
     source = data_source(arguments.data_root, arguments.workspace, arguments.simulated_records)
     for method in arguments.methods:
-        options = options_for(method, arguments.fixed, arguments.vary)
+        options = options_for(method, arguments.fixed, arguments.vary, arguments.replicates)
         (planned,), session = plan_sweep(options, source)
         if planned.what.trials > MOST:
             parser.error(f"{method}: {planned.what.trials} trials; at most {MOST}. Vary less.")
-        take_part(options, session, planned)
-        with study_at(source.workspace, None, planned.what.name) as study:
-            lines = lines_of(as_json(study), arguments.fixed)
+        studies = []
+        for replicate in studies_of(planned):
+            take_part(options, session, replicate)
+            with study_at(source.workspace, None, replicate.what.name) as study:
+                studies.append(as_json(study))
+        lines = lines_of(studies, arguments.fixed)
         for line in lines:
             print("  ".join(line[column] for column in COLUMNS), flush=True)
         if arguments.csv:

@@ -49,7 +49,7 @@ def test_settings_for_small_are_chosen_among_trials_that_pretrained(tmp_path):
     done = subprocess.run(
         [
             sys.executable, "benchmarks/small_settings.py", "simclr", "--simulated-records", "120",
-            "--workspace", str(tmp_path),
+            "--workspace", str(tmp_path), "--replicates", "2",
             "--set", "simclr.width=4", "--vary", "simclr.pretrain.epochs=0,1", "--vary", "simclr.pretrain.lr=1e-3",
             "--csv", str(tmp_path / "trials.csv"),
         ],
@@ -62,4 +62,5 @@ def test_settings_for_small_are_chosen_among_trials_that_pretrained(tmp_path):
         "pretrain.epochs=0": "",
         "pretrain.epochs=1": "yes",
     }
+    assert {line["trainings"] for line in lines.values()} == {"2"}
     assert all(line["method"] == "simclr" and 0.2 < float(line["validation"]) < 1 for line in lines.values())

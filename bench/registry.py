@@ -20,25 +20,23 @@ import re
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, ConfigError, UnknownName, folded, foreign_code
 from bench.reading import method_files
+from bench.reading.built_in import DISTRIBUTION as DISTRIBUTION
+from bench.reading.built_in import check_built_in
 from bench.reading.class_source import classes_in, refuse_missing_class
 from bench.reading.entry import Entry as Entry
 
 METHODS, TASKS, DATASETS, KINDS, MODES = "bench.methods", "bench.tasks", "bench.datasets", "bench.kinds", "bench.modes"
 _WORD = {METHODS: "method", TASKS: "task", DATASETS: "dataset", KINDS: "task kind", MODES: "mode"}
 VARIANT = "@"  # in the name of a task: other labels of the same records
-DISTRIBUTION = "ecg-bench"
-"""The distribution of the built-in methods, tasks and datasets; every other one is another package's."""
 FILE = "a file"
 """The distribution of a method in a single file (:mod:`bench.reading.method_files`)."""
 _BUILT_IN = {group: (importlib.metadata.EntryPoint("builtin", group, group),) for group in (KINDS, MODES)}
 """Registered in pyproject.toml like any other; an editable installation made before the groups existed does not know them."""
-_ROOT = Path(__file__).parents[1]
 """Folder that holds ``bench`` and, next to it, the packages of the built-in entry points."""
 
 
@@ -66,35 +64,6 @@ def _modules_of(value: str) -> Iterator[str]:
                 yield f"{value}.{child.name[:-3]}"
             elif child.is_dir() and (Path(child.path) / "__init__.py").exists():
                 yield f"{value}.{child.name}"
-
-
-def check_built_in(point: importlib.metadata.EntryPoint) -> None:
-    """Refuse another package under the name of a built-in one; nothing of it is imported.
-
-    Raises:
-        BenchError: Python finds a file or folder outside this installation, or nothing.
-    """
-    if point.dist is None or point.dist.name != DISTRIBUTION:
-        return
-    package = point.module.partition(".")[0]
-    ours = _ROOT / package / "__init__.py"
-    spec = importlib.util.find_spec(package)
-    if spec is None:
-        raise BenchError(f"the built-in package {package!r} is missing from {_ROOT}. Install {DISTRIBUTION} again.")
-    origin = _origin(spec)
-    if origin != ours and origin.resolve() != ours.resolve():
-        hiding = origin.parent if origin.name == "__init__.py" else origin
-        raise BenchError(
-            f"{hiding} hides the built-in package {package!r} of {DISTRIBUTION} ({ours.parent}). Rename {hiding.name}, or "
-            f"start bench in another folder and without {hiding.parent} on PYTHONPATH."
-        )
-
-
-def _origin(spec: ModuleSpec) -> Path:
-    """The file of a module; of a folder without ``__init__.py``, the folder."""
-    return Path(
-        spec.origin if spec.has_location and spec.origin else next(iter(spec.submodule_search_locations or ("",)))
-    )
 
 
 def _entries_of(point: importlib.metadata.EntryPoint) -> Iterator[Entry]:
@@ -171,7 +140,7 @@ def entries(group: str) -> dict[str, Entry]:
                 if ":" in point.value and not listed:
                     refuse_missing_class(*point.value.split(":", 1))
         except Exception as error:  # finding a module imports its package, which may do anything
-            warnings.warn(left_out(point, group, error), stacklevel=2)
+            warnings.warn(_left_out(point, group, error), stacklevel=2)
             continue
         for entry in listed:
             other = by_name.setdefault(entry.name, entry)
@@ -361,17 +330,48 @@ def resource_folders(group: str) -> list[Path]:
             with foreign_code():
                 spec = importlib.util.find_spec(point.value)
         except Exception as error:  # finding a module imports its package, which may do anything
-            warnings.warn(left_out(point, group, error), stacklevel=2)
+            warnings.warn(_left_out(point, group, error), stacklevel=2)
             continue
         folders += [Path(p) for p in (spec.submodule_search_locations or ())] if spec else []
     return folders
 
 
-def left_out(point: importlib.metadata.EntryPoint, group: str, error: Exception) -> str:
-    """The warning about an entry point that is left out."""
+def _left_out(point: importlib.metadata.EntryPoint, group: str, error: Exception) -> str:
     what = str(error) if isinstance(error, BenchError) else " ".join(f"{type(error).__name__}: {error}".split())
     package = point.dist.name if point.dist else point.module
     return (
         f"plugin {point.name} = {point.value} ({group}) of {package} was left out: {what.removesuffix('.')}. "
         f"Fix the package, or uninstall it: pip uninstall {package}"
     )
+
+
+def split_importer(name: str) -> Any:
+    """The function that reads split files which others released, registered under ``bench.split_importers``.
+
+    Raises:
+        UnknownName: nobody registered it.
+    """
+    return _extension("bench.split_importers", "split importer", name)
+
+
+def text_store(name: str = "textbooks") -> Any:
+    """The class that keeps texts of the user's and finds passages in them, registered under ``bench.text_stores``.
+
+    It is made by ``of_model(folder, model)``, and has ``ingest(files)`` and ``retrieve(statements, top)``.
+
+    Raises:
+        UnknownName: nobody registered it.
+    """
+    return _extension("bench.text_stores", "text store", name)
+
+
+def _extension(group: str, word: str, name: str) -> Any:
+    points = {point.name: point for point in importlib.metadata.entry_points(group=group)}
+    if (point := points.get(name)) is None:
+        raise UnknownName(word, name, points)
+    check_built_in(point)
+    try:
+        with foreign_code():
+            return point.load()
+    except Exception as error:
+        raise BenchError(f"{word} {name!r} cannot be loaded: {_left_out(point, point.group, error)}") from error

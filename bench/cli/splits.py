@@ -100,10 +100,10 @@ def import_command(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Compare released partitions with ours, report their defects, and import the partitions that ours cannot reproduce."""
-    from bench import extensions
+    from bench import registry
     from bench.storage.workspace import Workspace
 
-    importer = extensions.split_importer(source)
+    importer = registry.split_importer(source)
     if not folder.is_dir():
         raise ConfigError(f"{folder} does not exist; name the folder that holds the released split files.")
     current = Workspace.at(workspace)

@@ -69,10 +69,10 @@ def retrieve(
 
 
 def _store(folder: Path | None, model: str | None, workspace: str | None, writable: bool = False) -> Any:
-    from bench import extensions
+    from bench import registry
     from bench.storage.workspace import Workspace
 
     current = Workspace.at(workspace)
     if writable and folder is None:
         current.ensure_writable()
-    return extensions.text_store().of_model(folder.expanduser() if folder else current.textbooks, model)
+    return registry.text_store().of_model(folder.expanduser() if folder else current.textbooks, model)

@@ -28,6 +28,11 @@ class PlantedRisk(Dataset):
     title = "Planted risk"
     url = "docs/explanation/simulated-cohorts.md"
     license = "MIT"
+    citation = """@misc{ecgbench2026planted,
+  title = {{Planted risk}: a simulated cohort of bench},
+  author = {{The bench authors}},
+  year = {2026}
+}"""
     fetch = "It is simulated: bench data simulate planted-risk FOLDER writes the table of a cohort."
     rates = (500,)
     subgroups = ("age", "sex")

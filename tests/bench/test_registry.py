@@ -4,10 +4,11 @@ import importlib.metadata
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
-from bench import extensions, registry
+from bench import registry
 from bench.errors import BenchError, UnknownName
 
 METHOD = """
@@ -105,7 +106,7 @@ def test_a_package_that_ends_the_process_when_it_is_found_or_loaded_costs_nothin
     with pytest.raises(BenchError, match="'late-method' .*cannot be imported: .*which ends a process"):
         registry.load(registry.METHODS, "late-method")
     with pytest.raises(BenchError, match="'ending_importer' cannot be loaded: .*pip uninstall ending_importer"):
-        extensions.split_importer("ending_importer")
+        registry.split_importer("ending_importer")
 
 
 def test_ctrl_c_while_a_package_is_found_is_no_fault_of_the_package(plugin, tmp_path):
@@ -148,7 +149,7 @@ def test_a_users_package_that_hides_a_built_in_one_is_named_with_the_fix(tmp_pat
 def test_a_folder_of_data_named_as_a_built_in_package_hides_nothing(tmp_path, monkeypatch):
     (tmp_path / "splits").mkdir()
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    assert registry.resource_folders("bench.splits")[0].parent == registry._ROOT
+    assert registry.resource_folders("bench.splits")[0].parent == Path(registry.__file__).parents[1]
 
 
 def test_a_plugin_that_fails_on_import_is_told_without_a_traceback(plugin):

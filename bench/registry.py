@@ -191,18 +191,19 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     """The error for a name nobody registered.
 
     It says so where the name is that of something else: of a dataset (with the pattern of its tasks), of a method or task
-    that another option takes, or of a package in this folder (``bench new``) that is not installed.
+    that another option takes, or of a package in this folder (``bench new``) that is not installed. Other groups are not
+    read where a name of the same one is near (:data:`CLOSE`).
     """
     known = list(known)
-    if difflib.get_close_matches(name[:200], known, 1, CLOSE):
-        return UnknownName(kind, name, known)  # to read what else is registered takes as long as all else
-    if kind == "task" and (dataset := _registered_as(DATASETS, name)):
+    misspelled = bool(difflib.get_close_matches(name[:200], known, 1, CLOSE))
+    others = {} if misspelled else _WORD  # to read what else is registered takes as long as all the rest
+    if kind == "task" and others and (dataset := _registered_as(DATASETS, name)):
         return ConfigError(_tasks_of(dataset))
     written = re.fullmatch(r"[\w.-]+", name) and (Path(name) / "pyproject.toml").is_file()
     fix = f" The package in {name} has to be installed: pip install -e {name}." if written else ""
     if kind == "method" and ":" in name:
         fix += f" For a class in a file, name the file's path: ./{name.replace(':', '.py:')}."
-    for group, word in _WORD.items():
+    for group, word in others.items():
         if word != kind and (other := _registered_as(group, name)):
             fix += f" There is a {word} of that name: {other}."
     return UnknownName(kind, name, known, fix)

@@ -183,10 +183,14 @@ def test_wrong_names_suggest_and_wildcards_match():
         registry.match(registry.TASKS, ["nothing-*"])
 
 
-def test_for_a_misspelled_name_no_other_group_is_read(monkeypatch):
+def test_for_a_misspelled_name_no_other_group_is_read(monkeypatch, tmp_path):
     """They take as long as all the rest of the answer."""
     known = registry.entries(registry.METHODS)
     monkeypatch.setattr(registry, "entries", lambda group: pytest.fail(f"{group} was read"))
     assert "Did you mean 'simclr'" in str(registry.unknown("method", "simclrr", known))
+    (tmp_path / "simclr-2").mkdir()
+    (tmp_path / "simclr-2" / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    assert "pip install -e simclr-2" in str(registry.unknown("method", "simclr-2", known))
     with pytest.raises(pytest.fail.Exception, match="was read"):
         registry.unknown("method", "ptbxl-super", known)

@@ -26,8 +26,9 @@ def pages() -> dict[str, str]:
 
 
 def _section(dataset: Any) -> str:
+    title, url = cell(dataset.title), dataset.url
     facts = [
-        ("publisher", f"[{cell(dataset.title)}]({dataset.url})"),
+        ("publisher", f"[{title}]({url})" if url.startswith("http") else f"{title}, this project: `{url}`"),
         ("access, licence", f"{dataset.access}, {cell(dataset.license) or 'licence not stated'}"),
         ("texts", ", ".join(f"`{source}`" for source in dataset.text_sources) or "none"),
         ("sampling rates", ", ".join(f"{rate} Hz" for rate in dataset.rates)),

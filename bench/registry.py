@@ -37,7 +37,6 @@ FILE = "a file"
 """The distribution of a method in a single file (:mod:`bench.reading.method_files`)."""
 _BUILT_IN = {group: (importlib.metadata.EntryPoint("builtin", group, group),) for group in (KINDS, MODES)}
 """Registered in pyproject.toml like any other; an editable installation made before the groups existed does not know them."""
-"""Folder that holds ``bench`` and, next to it, the packages of the built-in entry points."""
 
 
 _EXTENDED = ("methods.", "tasks.", "bench.kinds.", "bench.modes.")

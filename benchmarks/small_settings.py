@@ -97,16 +97,9 @@ def lines_of(studies: list[dict[str, Any]], fixed: list[str]) -> list[dict[str, 
     means = {words: fmean(found) for words, found in values.items() if len(found) == len(studies)}
     chosen = max(pretrained & set(means), key=means.__getitem__, default=None)
     metric = studies[0]["metric"]
-    return [
-        dict(
-            zip(
-                COLUMNS,
-                (method, words, str(len(studies)), f"{mean:.4f}", metric, "yes" if words == chosen else ""),
-                strict=True,
-            )
-        )
-        for words, mean in means.items()
-    ]
+    trainings = str(len(studies))
+    rows = [(method, w, trainings, f"{m:.4f}", metric, "yes" if w == chosen else "") for w, m in means.items()]
+    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
 def main() -> None:

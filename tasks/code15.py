@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bench.task import ColumnTask, Examples, Task
 from tasks.class_vocabulary import meanings
+from tasks.label_columns import examples_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,15 +75,8 @@ class _Followed(Task):
     classes: ClassVar[dict[str, str]] = {"death": "death from any cause"}
 
     def examples(self, records: pd.DataFrame) -> Examples:
-        import numpy as np
-
         chosen = records[records["years"].notna()]
-        return Examples(
-            record_ids=chosen.index.to_numpy(dtype=str),
-            patient_ids=chosen["patient_id"].to_numpy(dtype=str),
-            targets=chosen[["years", "event"]].to_numpy(np.float64),
-            columns=chosen.reset_index(drop=True),
-        )
+        return examples_of(chosen, chosen[["years", "event"]].to_numpy("float64"))
 
 
 class CODE15Survival(_Followed):

@@ -16,6 +16,7 @@ import numpy as np
 
 from bench.task import Examples, Task
 from tasks.class_vocabulary import meanings
+from tasks.label_columns import examples_of
 from tasks.wordings import wordings
 
 if TYPE_CHECKING:
@@ -98,12 +99,7 @@ class CSNTask(Task):
         targets = np.zeros((len(chosen), len(position)), np.uint8)
         for row, labels in enumerate(labels_per_record):
             targets[row, [position[label] for label in labels]] = 1
-        return Examples(
-            record_ids=chosen.index.to_numpy(dtype=str),
-            patient_ids=chosen["patient_id"].to_numpy(dtype=str),
-            targets=targets,
-            columns=chosen.reset_index(drop=True),
-        )
+        return examples_of(chosen, targets)
 
 
 class CSNLabels(CSNTask):

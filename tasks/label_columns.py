@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from bench.storage.large_array import large_array
-from bench.task import Examples, Task
+from bench.task import CohortFlow, Examples, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,13 +27,17 @@ def multi_hot(labels: Collection[Iterable[str]], classes: Mapping[str, str]) -> 
     return targets
 
 
-def examples_of(chosen: pd.DataFrame, targets: np.ndarray) -> Examples:
+def examples_of(
+    chosen: pd.DataFrame, targets: np.ndarray, cohort: CohortFlow | None = None, truth: np.ndarray | None = None
+) -> Examples:
     """The chosen records as examples, one each."""
     return Examples(
         record_ids=chosen.index.to_numpy(dtype=str),
         patient_ids=chosen["patient_id"].to_numpy(dtype=str),
         targets=targets,
         columns=chosen.reset_index(drop=True),
+        cohort=cohort,
+        truth=truth,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.scoring.survival import harrell_c
 from bench.task import CohortFlow, Examples, Task
+from tasks.label_columns import examples_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,17 +29,9 @@ class PlantedRisk(Task):
         targets = records[[self.years, self.event]].to_numpy(np.float64)
         flow = CohortFlow(self.name, len(records))
         flow.notes.append(f"{int(targets[:, 1].sum()):,} have the event")
-        truth = self.truth(records)
         for words, risk in self.known_from(records).items():
             flow.notes.append(f"C-index of {words}: {harrell_c(targets[:, 0], targets[:, 1], risk):.3f}")
-        return Examples(
-            record_ids=records.index.to_numpy(dtype=str),
-            patient_ids=records["patient_id"].to_numpy(dtype=str),
-            targets=targets,
-            columns=records.reset_index(drop=True),
-            cohort=flow,
-            truth=truth,
-        )
+        return examples_of(records, targets, flow, self.truth(records))
 
     def truth(self, records: pd.DataFrame) -> np.ndarray | None:
         return records["true_log_hazard"].to_numpy()

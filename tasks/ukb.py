@@ -9,8 +9,9 @@ import numpy as np
 from bench.errors import DataError
 from bench.scoring.survival import harrell_c
 from bench.splitting.stratify import hash_fraction
-from bench.task import CohortFlow, Examples, Task
+from bench.task import Examples, Task
 from tasks.datasets.ukb_phenotypes import GROUPS, PHENOTYPES
+from tasks.label_columns import examples_of
 from tasks.ukb_cohort import Selection, require, survival_cohort
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class HeartFailureTask(Task):
         if truth is not None:
             ceiling = harrell_c(targets[:, 0], targets[:, 1], truth)
             flow.notes.append(f"C-index of the simulator's true risk, the ceiling: {ceiling:.3f}")
-        return _examples(chosen, targets, flow, truth)
+        return examples_of(chosen, targets, flow, truth)
 
 
 class HypertensionHeartFailure(HeartFailureTask):
@@ -84,7 +85,7 @@ class DiseaseTask(Task):
         targets = ever[~spare][:, None].astype(np.uint8)
         selection.flow.notes.append(f"{int(ever.sum()):,} of {len(ever):,} have the disease ({ever.mean():.2%})")
         truth = _truth(selection.records, self.endpoint)
-        return _examples(selection.records, targets, selection.flow, None if truth is None else truth[:, None])
+        return examples_of(selection.records, targets, selection.flow, None if truth is None else truth[:, None])
 
 
 class CoronaryArteryDisease(DiseaseTask):
@@ -139,7 +140,7 @@ class CardiacPhenotypes(Task):
             "without all 61 phenotypes", lambda records: records[list(PHENOTYPES)].notna().all(axis=1).to_numpy()
         )
         targets = selection.records[list(PHENOTYPES)].to_numpy(np.float64)
-        return _examples(selection.records, targets, selection.flow)
+        return examples_of(selection.records, targets, selection.flow)
 
 
 def _first_imaged(records: pd.DataFrame, title: str) -> Selection:
@@ -160,16 +161,3 @@ def _truth(records: pd.DataFrame, endpoint: str) -> np.ndarray | None:
     """The simulator's own risk of an endpoint; real data have none."""
     column = f"simulated_true_{endpoint}"
     return records[column].to_numpy(np.float64) if column in records else None
-
-
-def _examples(
-    records: pd.DataFrame, targets: np.ndarray, flow: CohortFlow, truth: np.ndarray | None = None
-) -> Examples:
-    return Examples(
-        record_ids=records.index.to_numpy(dtype=str),
-        patient_ids=records["patient_id"].to_numpy(dtype=str),
-        targets=targets,
-        columns=records.reset_index(drop=True),
-        cohort=flow,
-        truth=truth,
-    )

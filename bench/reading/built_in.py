@@ -12,6 +12,7 @@ from bench.errors import BenchError
 DISTRIBUTION = "ecg-bench"
 """The distribution of the built-in methods, tasks and datasets; every other one is another package's."""
 _ROOT = Path(__file__).parents[2]
+"""Folder that holds ``bench`` and, next to it, the packages of the built-in entry points."""
 
 
 def check_built_in(point: importlib.metadata.EntryPoint) -> None:

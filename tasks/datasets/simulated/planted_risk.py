@@ -14,11 +14,13 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bench.errors import ConfigError
 from bench.simulate import Patient, draw_heart, simulate
 from tasks.datasets.challenge_files import new_root
 from tasks.datasets.file_constants import PLANTED_COHORT, PLANTED_COLUMNS
+from tasks.datasets.ptbxl_statements import STATEMENTS, statement_kinds
 from tasks.datasets.simulated.ptbxl import Severities, patient_with_statements
 from tasks.datasets.simulated.ptbxl_cohort import Person, draw_statements, person_with
 
@@ -68,14 +70,17 @@ class Participant:
     @property
     def superclasses(self) -> tuple[str, ...]:
         """Of PTB-XL, in alphabetical order."""
-        return tuple(sorted({superclass_of()[code] for code in self.codes} - {""}))
+        return tuple(sorted(filter(None, {superclass_of()[code] for code in self.codes})))
 
 
 @cache
-def superclass_of() -> dict[str, str]:
-    """PTB-XL's superclass of each statement; empty for form and rhythm."""
-    table = resources.files("tasks.datasets").joinpath("scp_statements.csv").read_text(encoding="utf-8")
-    return {row[""]: row["diagnostic_class"] for row in csv.DictReader(table.splitlines())}
+def superclass_of() -> dict[str, str | None]:
+    """PTB-XL's superclass of each statement; None for form and rhythm."""
+    import pandas as pd
+
+    with resources.files("tasks.datasets").joinpath(STATEMENTS).open(encoding="utf-8") as file:
+        kinds = statement_kinds(pd.read_csv(file))
+    return {code: kind["superclass"] for code, kind in kinds.items()}
 
 
 def participant(seed: int, number: int) -> Participant:
@@ -95,7 +100,8 @@ def participant(seed: int, number: int) -> Participant:
 def recording(seed: int, number: int) -> np.ndarray:
     """The ECG of a participant: float32 [lead, time], mV, 500 Hz."""
     rng = np.random.default_rng([seed, 821, number])
-    return simulate([participant(seed, number).patient], rng, FS, SECONDS)[0]
+    with threadpool_limits(1):  # the number of threads may change the last bit of sums
+        return simulate([participant(seed, number).patient], rng, FS, SECONDS)[0]
 
 
 def simulate_planted_risk(destination: Path, n_records: int = 20_000, seed: int = 0) -> None:

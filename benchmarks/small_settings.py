@@ -27,11 +27,12 @@ from bench.sweep.sweep import Planned, SweepOptions, plan_sweep, take_part
 TASK, FRACTION = "ptbxl-super", 0.1
 GRIDS = {
     "masked": {"lr": "1e-3,3e-3", "epochs": "0,30,60"},  # what is reconstructed takes longer to learn
+    "report": {"lr": "5e-4,2e-3", "epochs": "0,25"},
     "": {"lr": "3e-4,1e-3", "epochs": "0,10,30"},
 }
+BATCHES = {"report": 64, "": 32}  # a report is compared with the others of its batch
 """By family of the method; the empty name is for all others."""
 
-BATCH = 32
 MOST = 24
 """Trials of one study."""
 
@@ -40,12 +41,13 @@ COLUMNS = ("method", "settings", "trainings", "validation", "metric", "chosen")
 
 def options_for(method: str, fixed: list[str], varied: list[str], replicates: int) -> SweepOptions:
     """The study of one method: the grid of its family, with what the command fixes and varies in addition."""
-    grid = GRIDS.get(str(registry.entries(registry.METHODS)[method].attributes.get("family")), GRIDS[""])
+    family = str(registry.entries(registry.METHODS)[method].attributes.get("family"))
+    grid, batch = GRIDS.get(family, GRIDS[""]), BATCHES.get(family, BATCHES[""])
     named = {text.partition("=")[0] for text in (*fixed, *varied)}
     spaces = {f"{method}.pretrain.{field}": values for field, values in grid.items()}
     overrides = {
         f"{method}.pretrain.threads": "1",
-        f"{method}.pretrain.batch_size": str(BATCH),
+        f"{method}.pretrain.batch_size": str(batch),
         "linear.solver": "exact",
     }
     run = RunOptions(

@@ -186,8 +186,8 @@ def audit(
     return comparison.result(str(corpus), trained.declared)
 
 
-WORST = ("none", "declared", "unknown", "same dataset", "test records")
-"""From the least contamination to the most."""
+WORST = ("none", "declared", "same dataset", "unknown", "test records")
+"""From the least contamination to the most; what is unknown may be anything but is not known to be the worst."""
 
 
 def combined(pretraining: Audit, labels: Audit) -> Audit:

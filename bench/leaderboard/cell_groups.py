@@ -1,4 +1,4 @@
-"""Group results of one cell over its seeds, for tables that no board describes."""
+"""Group results of one cell over its replicates, for tables that no board describes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 from bench.cells.result import Result
 from bench.leaderboard.lines import UNTRAINED
 from bench.leaderboard.match_results import is_untrained, latest, split_by_config
+from bench.leaderboard.replicates import by_replicate
 
 
 @dataclass(frozen=True)
 class CellGroup:
-    """The seeds of one method, with one config, on one split.
+    """The replicates of one method, with one config, on one split.
 
     Attributes:
         title: task, mode, labelled share, leads, profile and kind of data.
         split: digest of the split.
         method: name of the method, with the settings that set it apart where it was run in several ways.
-        results: one per cell, the newest.
+        results: one per cell, the newest; none that belongs to no replicate, as ``--split-variance`` makes them.
     """
 
     title: str
@@ -43,5 +44,6 @@ def cell_groups(results: Iterable[Result]) -> list[CellGroup]:
             for settings, of_config in split_by_config(chosen).items():
                 variant = ", ".join(filter(None, [UNTRAINED * untrained, settings]))
                 label = f"{method} ({variant})" if variant else method
-                groups.append(CellGroup(title, split, label, latest(of_config)))
+                replicates = by_replicate(latest(of_config)).values()
+                groups.append(CellGroup(title, split, label, [result for group in replicates for result in group]))
     return groups

@@ -65,6 +65,22 @@ _Number = Annotated[float, Field(allow_inf_nan=False)] | None
 _Three = Annotated[list[_Number], Field(min_length=3, max_length=3)]
 
 
+def _follows(p: float, difference: float | None, error: float | None, freedom: float | None) -> bool:
+    """Whether a two-sided t test gives this p value; all numbers have four digits."""
+    from bench.scoring.student_t import upper_tail
+
+    if difference is None or error is None:
+        return False
+    if error == 0:
+        return difference == 0 and p == 1
+    rounding = 1e-3
+    smallest, largest = (
+        2 * upper_tail(abs(difference) / error * factor, math.inf if freedom is None else freedom * factor)
+        for factor in (1 + rounding, 1 - rounding)
+    )
+    return (1 - rounding) * smallest - 1e-12 <= p <= (1 + rounding) * largest
+
+
 class _Comparison(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -83,6 +99,9 @@ class _Comparison(BaseModel):
         for _, error, freedom in self.differences:
             if (error is not None and error < 0) or (freedom is not None and freedom <= 0):
                 raise ValueError("a standard error is below 0, or its degrees of freedom are not above 0")
+        for p, numbers in zip(self.p, self.differences, strict=False):
+            if p is not None and not _follows(p, *numbers):
+                raise ValueError("a p value does not follow from its difference, standard error and degrees of freedom")
         for low, high, patients in self.lines:
             if low is not None and high is not None and low > high:
                 raise ValueError("an interval ends before it begins")

@@ -212,7 +212,7 @@ def _method_settings(result: Result) -> dict[str, Any]:
     return flatten(stated_config(result).get("method", {}))
 
 
-_OF_CORPUS = ("pretrained on", "corpus digest")
+_OF_CORPUS = ("pretrained on", "corpus digest", "imported weights")
 _OF_PRETRAINING = ("text", "cqa", "entities")
 
 
@@ -309,11 +309,14 @@ def config_without_pretraining(result: Result) -> dict[str, Any]:
 def corpus_of(result: Result) -> dict[str, Any]:
     """What the checkpoint was pretrained on, as a reader would put it; empty for an untrained encoder.
 
-    The task's own training records count as one corpus whatever the task, so that a row may span tasks.
+    The task's own training records count as one corpus whatever the task, so that a row may span tasks. Imported weights
+    are named as well: two files are two trainings, of which nothing says that they are replicates.
     """
     corpus = result.checkpoint.get("corpus") or {}
     if not corpus or is_untrained(result):
         return {}
+    imported = result.checkpoint.get("imported")
+    weights = {"imported weights": str(result.checkpoint.get("weights_sha256"))[:12]} if imported else {}
     if corpus.get("dataset") == result.dataset.get("name"):
-        return {"pretrained on": OWN_RECORDS}
-    return {"pretrained on": corpus.get("dataset"), "corpus digest": str(corpus.get("store"))[:12]}
+        return {"pretrained on": OWN_RECORDS} | weights
+    return {"pretrained on": corpus.get("dataset"), "corpus digest": str(corpus.get("store"))[:12]} | weights

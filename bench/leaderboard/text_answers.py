@@ -52,6 +52,7 @@ class PromptRow:
         interval: of the mean over wordings, over patients and replicates.
         as_run: with the words of the task.
         worst_words: the wording with the lowest value, of a class.
+        contamination: of the results.
     """
 
     method: str
@@ -60,6 +61,7 @@ class PromptRow:
     interval: Interval
     as_run: float
     worst_words: str
+    contamination: list[str]
 
     @property
     def mean(self) -> float:
@@ -139,6 +141,7 @@ def _prompt_rows(method: str, runs: Sequence[tuple[Result, dict, Any]]) -> Itera
     as_run = np.mean([PairedScores.of(result).replicates(METRIC, None).estimates for result, _, _ in runs], axis=0)
     worded = [c for c in facts["classes"] if np.isfinite(values[:, names.index(c)]).all()]
     groups = {"all": worded}
+    contamination = sorted({result.contamination for result, _, _ in runs})
     for group, members in SeenClasses(runs[0][0].seen.get("classes", {})).groups.items():
         groups[group] = [c for c in members if c in worded]
     for name, members in {**groups, **{c: [c] for c in worded}}.items():
@@ -146,7 +149,8 @@ def _prompt_rows(method: str, runs: Sequence[tuple[Result, dict, Any]]) -> Itera
             of_name = values[:, columns].mean(axis=1)
             interval = components([run.of_parts(columns) for run in over_wordings]).interval("logit")
             words = facts["wordings"][int(of_name.argmin())][columns[0]] if name not in groups else ""
-            yield PromptRow(method, name, of_name, interval, float(as_run[columns].mean()), words)
+            as_worded = float(as_run[columns].mean())
+            yield PromptRow(method, name, of_name, interval, as_worded, words, contamination)
 
 
 def _under_wordings(result: Result, scores: np.ndarray) -> list[Replicates]:
@@ -217,10 +221,11 @@ def prompts_csv(tables: Sequence[TextTable]) -> str:
         "worst",
         "best",
         "worst_wording",
+        "contamination",
     ]
     lines = [
         [table.title, row.method, row.name, len(row.values), METRIC, row.as_run, row.mean, *row.interval, row.spread,
-         float(row.values.min()), float(row.values.max()), row.worst_words]
+         float(row.values.min()), float(row.values.max()), row.worst_words, ", ".join(row.contamination)]
         for table in tables for row in table.rows
     ]  # fmt: skip
     return plain_csv(head, lines)

@@ -13,8 +13,8 @@ from bench import kinds, modes, registry
 from bench.cells.result import Result, columns_of, write_result
 from bench.cells.seen_classes import SeenClasses
 from bench.errors import DataError
-from bench.runner.run_cell import BOOTSTRAP, scored_metrics
-from bench.scoring.score import score
+from bench.runner.run_cell import scored_metrics
+from bench.scoring.score import BOOTSTRAP, score
 
 
 def rescored(result: Result, table: pd.DataFrame | None = None) -> dict[str, Any]:
@@ -31,15 +31,18 @@ def rescored(result: Result, table: pd.DataFrame | None = None) -> dict[str, Any
     parts = {name: table[table.partition == name] for name in ("validation", "test")}
     values = {name: (columns_of(part, "target"), columns_of(part, "score")) for name, part in parts.items()}
     targets, scores = values["test"]
-    names = kinds.load(task.kind).class_names(list(task.classes), np.arange(scores.shape[-1]))
     looks_at_test = modes.facts(result.cell.mode).looks_at_test
+    selecting = values["test" if looks_at_test else "validation"]
+    names = kinds.load(task.kind).class_names(list(task.classes), np.arange(scores.shape[-1]))
     return score(
         task.kind,
         targets,
         scores,
         names,
         parts["test"].patient_id.to_numpy(str),
-        validation=values["test" if looks_at_test else "validation"],
+        validation=selecting
+        if len(selecting[0])
+        else None,  # where nothing is chosen, validation records are not scored
         bootstrap=BOOTSTRAP,
         metrics=scored_metrics(task.kind, looks_at_test),
         groups={**task.groups, **SeenClasses(result.seen.get("classes", {})).groups},

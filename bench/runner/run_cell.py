@@ -30,7 +30,7 @@ from bench.runner.features import features
 from bench.runner.inference_cost import cost_of
 from bench.runner.resolved_cell import ResolvedCell
 from bench.runner.task_data import TaskData
-from bench.scoring.score import score, score_replicates
+from bench.scoring.score import BOOTSTRAP, score, score_replicates
 from bench.splitting.label_fractions import labelled_subset
 from bench.splitting.rules import Partition
 from bench.storage.artifacts import damage, locked
@@ -39,8 +39,6 @@ from bench.storage.object_store import SharedArtifacts
 
 if TYPE_CHECKING:
     import pandas as pd
-
-BOOTSTRAP = 1000
 
 
 class TakenElsewhere(Exception):

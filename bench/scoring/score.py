@@ -95,6 +95,9 @@ class Score:
 
 _PARTS = ("value", "low", "high")
 
+BOOTSTRAP = 1000
+"""Draws of patients behind the intervals of every result."""
+
 
 def score(
     kind: str,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Int64
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from bench.errors import DataError
 from bench.splitting.stratify import strata
@@ -74,7 +74,18 @@ class RepeatedStratifiedCV(_Model):
     kind: Literal["repeated-stratified-cv"]
     folds: int = Field(ge=2)
     seeds: list[int] = Field(min_length=1, description="one a repeat")
-    validation: float = Field(0.2, gt=0, lt=1, description="share of the training part")
+    validation: float = Field(
+        0.2, gt=0, le=0.5, description="share of the training part: a half, a third, a quarter, ..."
+    )
+
+    @field_validator("validation")
+    @classmethod
+    def _one_of_equal_parts(cls, share: float) -> float:
+        if abs(share * round(1 / share) - 1) > 0.01:
+            raise ValueError(
+                f"{share:g}: one of several equal parts validates; expected 0.5, 0.33, 0.25, 0.2 or another such share"
+            )
+        return share
 
     @property
     def n_folds(self) -> int:

@@ -30,10 +30,10 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench import kinds, registry
 from bench.errors import ConfigError, DataError, UnknownName
@@ -93,6 +93,14 @@ class SplitFile(_Model):
         "patient", description="what no two partitions share; identification tests other windows of the same recordings"
     )
     complete: CompleteFacts | None = None
+
+    @model_validator(mode="after")
+    def _one_partition(self) -> Self:
+        if self.rule.n_folds > 1 and self.complete is not None and self.complete.partitions:
+            raise ValueError(
+                f"complete.partitions: the rule makes {self.rule.n_folds} partitions, one a fold; state records only"
+            )
+        return self
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,5 @@
 """``benchmarks/learning.py``: before and after pretraining by a probe that reads training records alone."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,18 +8,7 @@ from bench.data.source import DataSource
 from bench.runner.overrides import parse_overrides
 from bench.runner.session import Session
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "learning.py"
 TINY = ("simclr.width=4", "simclr.pretrain.epochs=1", "simclr.pretrain.batch_size=32")
-
-
-@pytest.fixture(scope="module")
-def learning():
-    spec = importlib.util.spec_from_file_location("learning", PATH)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["learning"] = module  # its dataclasses look there
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["learning"]
 
 
 @pytest.fixture

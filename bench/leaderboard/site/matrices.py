@@ -86,7 +86,7 @@ def _prompts(tables: list[TextTable]) -> MatrixPage:
         rows: list[PromptRow] = table.rows
         lines = [
             (
-                f"{row.method}: {row.name}",
+                f"{row.method}{marks(row.contamination)}: {row.name}",
                 [
                     [f"{row.as_run:.3f}"],
                     estimate(row.mean, row.interval).split(" ", 1),
@@ -98,9 +98,9 @@ def _prompts(tables: list[TextTable]) -> MatrixPage:
             for row in rows
         ]
         heads = ["Method and class", "As run", "Mean over wordings", "Standard deviation", "Worst", "Best"]
-        matrices.append(
-            Matrix(f"{table.title}: macro AUROC", heads, lines, [f"{len(rows[0].values)} wordings per class."])
-        )
+        notes = [f"{len(rows[0].values)} wordings per class."]
+        notes += legend(status for row in rows for status in row.contamination)
+        matrices.append(Matrix(f"{table.title}: macro AUROC", heads, lines, notes))
     return MatrixPage(
         "prompts",
         "Sensitivity to the wording of classes",

@@ -8,11 +8,13 @@ from typing import Any
 
 from bench import modes
 from bench.cells.result import Result
+from bench.errors import BenchError
 from bench.leaderboard.comparability import stamps_of
 from bench.leaderboard.match_results import corpus_of, stated_config
 from bench.leaderboard.site.view_models import CellView
 from bench.leaderboard.summary import Summary, summarise
 from bench.signals.leads import LEADS, name_leads
+from bench.splitting.split import load_split
 from bench.storage.artifacts import digest
 
 
@@ -30,11 +32,20 @@ def result_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     return [_row(group, str(stamp)) for (stamp, *_), group in groups.items()]
 
 
+def _folds(group: Sequence[Result]) -> int:
+    """How many folds the split of these results has; where its file is not here, as many as were run."""
+    try:
+        stated = len(load_split(str(group[0].split.get("name"))).folds)
+    except BenchError:
+        stated = 1
+    return max(stated, *(result.cell.fold + 1 for result in group))
+
+
 def _row(group: Sequence[Result], kind: str) -> dict[str, Any]:
     first = group[0]
     cell, metric = first.cell, next(iter(first.score["metrics"]))
     newest = {result.cell: result for result in sorted(group, key=lambda r: str(r.provenance.get("started", "")))}
-    summary = summarise(list(newest.values()), metric)
+    summary = summarise(list(newest.values()), metric, folds=_folds(group))
     labels = "none" if not modes.facts(cell.mode).uses_labels else f"{100 * cell.fraction:g} %"
     if labels != "none" and cell.fraction < 0.001:
         labels = f"{cell.fraction:.3g}"

@@ -156,7 +156,7 @@ def _test(lines: list[list[Result]], metric: str, class_name: str | None) -> Tes
         return Tested(why="its rows were tested on different records")
     if class_name is not None and metric == "auroc" and len(every) == len(lines):
         first = every[0]
-        if len(set(first.patients)) == len(first.patients):
+        if len(set(first.patients)) == len(first.patients) and first.scores.ndim == 2:
             return _delong(every, first.names.index(class_name))
     return _bootstrapped(paired, [drawn_labels(line) for line in lines], metric, class_name)
 
@@ -180,7 +180,9 @@ def _delong(paired: list[PairedScores], column: int) -> Tested:
 
     from bench.scoring.comparison import delong
 
-    aurocs = delong(paired[0].targets[:, column], np.stack([scores.scores[:, column] for scores in paired]))
+    targets = paired[0].targets
+    positive = targets[:, column] if targets.ndim == 2 else targets == column
+    aurocs = delong(positive, np.stack([scores.scores[:, column] for scores in paired]))
     pairs = itertools.combinations(range(len(paired)), 2)
     return Tested.of("DeLong", [aurocs.difference(i, j) for i, j in pairs])
 

@@ -71,14 +71,15 @@ class Contrasts:
 
 
 def supervised_reference(table: Table, index: int, asked: Sequence[Sequence[bool]], sign: int) -> Place | None:
-    """The best result that was learned from labels alone, on the task, labels and leads of a column.
+    """The best result that was learned from labels alone, on the task, labels and leads of a column. None where a mode
+    draws its own few labels (``kshot``): no other has the same.
 
     Args:
         asked: [line][column], whether it shows the metric and class of the column.
         sign: 1 where larger values are better, else -1.
     """
     places = {
-        (task, fraction, leads, modes.facts(mode).uses_labels)
+        (task, fraction, leads, modes.facts(mode).uses_labels and not modes.facts(mode).counts_positives)
         for line in table.lines
         if line.summaries[index].value is not None
         for task, mode, fraction, leads in wanted_coordinates(line.row, table.board.columns[index])
@@ -91,7 +92,10 @@ def supervised_reference(table: Table, index: int, asked: Sequence[Sequence[bool
             if summary.value is None or summary.learned != "labels" or summary.one_model or not asked[k][j]:
                 continue
             coordinates = [] if column.mean_of else wanted_coordinates(line.row, column)
-            wanted = {(task, fraction, leads, True) for task, _, fraction, leads in coordinates}
+            wanted = {
+                (task, fraction, leads, not modes.facts(mode).counts_positives)
+                for task, mode, fraction, leads in coordinates
+            }
             if len(coordinates) == 1 and wanted == places:
                 candidates.append((j == index, sign * summary.value, (k, j)))
     # of equal values the one in the column itself

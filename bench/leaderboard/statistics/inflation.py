@@ -32,13 +32,13 @@ def differences(results: Iterable[Result], board: Board | None = None) -> list[R
     adds, and so may stand where neither would by itself.
     """
     results = sorted(results, key=lambda result: str(result.provenance.get("started", "")))  # the newest counts
-    honest = {_cell(result): result for result in results if not result.provenance.get("protocol")}
+    honest = {_same_model(result): result for result in results if not result.provenance.get("protocol")}
     pairs = []
     for released in results:
         if not _chose_on_test(released):
             continue
-        ours = honest.get(_cell(released, modes.facts(released.cell.mode).honest))
-        if ours is not None and released.config.get("method") == ours.config.get("method"):
+        ours = honest.get(_same_model(released, modes.facts(released.cell.mode).honest))
+        if ours is not None:
             pairs.append(_pair(released, ours, f"{released.cell.mode}{MINUS}{ours.cell.mode}"))
     changes = {tuple(column.change.items()): column.change for column in board.columns} if board is not None else {}
     for change in filter(None, changes.values()):
@@ -78,6 +78,12 @@ def _others(result: Result, change: Mapping[str, Any]) -> str:
 def _cell(result: Result, mode: str | None = None) -> tuple[Any, ...]:
     cell = result.cell if mode is None else replace(result.cell, mode=mode)
     return cell, result.profile, result.data, result.split.get("digest")
+
+
+def _same_model(result: Result, mode: str | None = None) -> tuple[Any, ...]:
+    """Equal for results of one cell from the same weights, so that only the protocol differs."""
+    model = digest([result.config.get("method"), result.checkpoint.get("weights_sha256")])
+    return (*_cell(result, mode), model)
 
 
 def _chose_on_test(result: Result) -> bool:
@@ -127,13 +133,13 @@ def inflation(results: Iterable[Result]) -> list[str]:
     Two things make it: the released protocol trains otherwise, and it picks its epoch on the test set. What the second
     adds is reported where the result knows it, against the same training with its epoch picked on validation data.
     """
-    results = list(results)
-    honest = {(r.cell, r.profile, r.data): r for r in results if not r.provenance.get("protocol")}
+    results = sorted(results, key=lambda result: str(result.provenance.get("started", "")))  # the newest counts
+    honest = {_same_model(result): result for result in results if not result.provenance.get("protocol")}
     lines = []
     for released in results:
         protocol = released.provenance.get("protocol")
         cell = replace(released.cell, mode=modes.facts(released.cell.mode).honest)
-        ours = honest.get((cell, released.profile, released.data))
+        ours = honest.get(_same_model(released, cell.mode))
         if not _chose_on_test(released) or ours is None:
             continue
         metric = next(iter(ours.score["metrics"]))

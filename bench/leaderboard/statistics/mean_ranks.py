@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.leaderboard.cost_metrics import is_cost
 from bench.leaderboard.match_results import wanted_coordinates
 from bench.leaderboard.statistics.comparisons import is_directed, lower_is_better
+from bench.leaderboard.text_ceilings import in_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,13 +26,14 @@ class MeanRanks:
 
     A block is a task; several columns of it (fractions, lead subsets) are averaged first, and lines' ranks under several
     metrics of it, since what is measured on the same records is no further evidence. Only lines that have a value in every
-    one of the columns take part.
+    one of the columns take part, and none that was pretrained on test records or on texts that state the labels.
 
     Attributes:
         lines: line numbers, best mean rank first; ``labels`` are their names.
         mean_ranks, intervals: of each, with the 95 % interval over blocks.
         p_value: Friedman's. critical_difference: Nemenyi's, at 5 %. p_values: Nemenyi's, line by line.
         absent: lines that lack a column, and so have no mean rank.
+        excluded: lines that had the answers, in their texts or as test records.
     """
 
     lines: tuple[int, ...]
@@ -43,6 +45,7 @@ class MeanRanks:
     critical_difference: float
     p_values: np.ndarray
     absent: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """What was tested, and what came of it."""
@@ -55,6 +58,11 @@ class MeanRanks:
         )
         if self.absent:
             sentence += f" Without a mean rank, as a column is missing: {', '.join(self.absent)}."
+        if self.excluded:
+            names = ", ".join(self.excluded)
+            sentence += (
+                f" Without a mean rank, as it was pretrained on test records or its texts state the labels: {names}."
+            )
         return sentence
 
 
@@ -81,8 +89,15 @@ def mean_ranks_of(table: Table) -> MeanRanks | None:
     metrics = {metric for by_metric in blocks.values() for metric in by_metric}
     if any(map(is_cost, metrics)):
         return None
+    answered = {
+        k
+        for k, line in enumerate(table.lines)
+        if in_words(line.text_ceilings) or any("test records" in line.summaries[i].contamination for i in indices_used)
+    }
     complete = [
-        k for k, line in enumerate(table.lines) if all(line.summaries[i].value is not None for i in indices_used)
+        k
+        for k, line in enumerate(table.lines)
+        if k not in answered and all(line.summaries[i].value is not None for i in indices_used)
     ]
     if len(complete) < FEWEST_LINES or len(blocks) < FEWEST_BLOCKS:
         return None
@@ -106,7 +121,12 @@ def mean_ranks_of(table: Table) -> MeanRanks | None:
         p_value=tested.p_value,
         critical_difference=tested.critical_difference,
         p_values=tested.p_values[np.ix_(order, order)],
-        absent=tuple(table.name(line) for k, line in enumerate(table.lines) if line.found and k not in complete),
+        absent=tuple(
+            table.name(line)
+            for k, line in enumerate(table.lines)
+            if line.found and k not in complete and k not in answered
+        ),
+        excluded=tuple(table.name(table.lines[k]) for k in sorted(answered) if table.lines[k].found),
     )
 
 

@@ -64,8 +64,15 @@ class PairedScores:
             validation=validation, bootstrap=DRAWS, metrics=[name],
         )  # fmt: skip
         if name not in drawn:
-            raise DataError(f"differences of {metric} cannot be tested without validation predictions.")
-        return drawn[name] if group is None else drawn[name].of_parts([self.names.index(label) for label in group])
+            lacks = "cannot be tested without validation predictions" if validation is None else "are not tested"
+            raise DataError(f"differences of {metric} {lacks}.")
+        if group is None:
+            return drawn[name]
+        if len(drawn[name].estimates) != len(
+            self.names
+        ):  # such as the accuracy of several classes: one share of records
+            raise DataError(f"differences of {metric} of one class are not tested.")
+        return drawn[name].of_parts([self.names.index(label) for label in group])
 
     def _groups(self) -> dict[str, list[str]]:
         from bench.cells.seen_classes import SeenClasses

@@ -69,6 +69,12 @@ def counts(card: Card) -> Iterator[str]:
     absent = {name for name, n in score.support.items() if n == 0}
     if kind.has_classes and not absent <= set(score.left_out):
         yield f"score.left_out: lacks {', '.join(sorted(absent - set(score.left_out)))}, which have no positive"
+    from bench.scoring.score import BOOTSTRAP
+
+    if score.bootstrap != BOOTSTRAP:
+        yield f"score.bootstrap: {score.bootstrap:,}; expected {BOOTSTRAP:,}"
+    if kind.has_classes and set(score.per_class) != set(score.support):
+        yield f"score.per_class: has {len(score.per_class)} classes and score.support {len(score.support)}; expected the same"
     if card.split.complete and card.data == "real" and counts.expected:
         for part in ("validation", "test"):
             if part in counts.expected and getattr(counts, part) != counts.expected[part]:
@@ -83,15 +89,23 @@ RANGES = {
     "brier_resolution": (-1.0, 1.0),
     "calibration_": (-math.inf, math.inf),
     "net_benefit_": (-math.inf, 1.0),
+    "known": (0.0, math.inf),
 }
 """Of the metrics that are not shares of one."""
-MEANS = {"macro_auroc": "auroc", "macro_auprc": "auprc", "pearson_r": "pearson_r", "r2": "r2"}
+MEANS = {
+    "macro_auroc": "auroc",
+    "macro_auprc": "auprc",
+    "macro_f1": "f1",
+    "macro_accuracy": "accuracy",
+    "pearson_r": "pearson_r",
+    "r2": "r2",
+}
 """Metrics that are means of per-class values."""
 
 
 def scores(card: Card) -> Iterator[str]:
     for name, estimate in card.score.metrics.items():
-        low, high = next((span for m, span in RANGES.items() if plain_name(name).startswith(m)), (0.0, 1.0))
+        low, high = _range(name)
         for part in ("value", "low", "high"):
             value = getattr(estimate, part)
             bounded = part == "value" or name in MEANS or name == "c_index"
@@ -101,12 +115,26 @@ def scores(card: Card) -> Iterator[str]:
             estimate.low - 1e-9 <= estimate.value <= estimate.high + 1e-9  # type: ignore[operator]
         ):
             yield f"score.metrics.{name}: {estimate.value:g} is outside its interval [{estimate.low:g}, {estimate.high:g}]"
-        if name not in MEANS or estimate.value is None:
+        if name not in MEANS or MEANS[name] not in _per_class_metrics(card) or estimate.value is None:
             continue
         each = [v.get(MEANS[name]) for label, v in card.score.per_class.items() if label not in card.score.left_out]
         known = [v for v in each if v is not None]
         if known and len(known) == len(each) and abs(math.fsum(known) / len(known) - estimate.value) > 1e-6:
             yield f"score.metrics.{name}.value: {estimate.value:.6g} is not what the classes' values average"
+
+    for label, values in card.score.per_class.items():
+        for name, value in values.items():
+            low, high = _range(name)
+            if value is not None and not low - 1e-9 <= value <= high + 1e-9:
+                yield f"score.per_class.{label}.{name}: {value:g} is not within {low:g} and {high:g}"
+
+
+def _range(name: str) -> tuple[float, float]:
+    return next((span for metric, span in RANGES.items() if plain_name(name).startswith(metric)), (0.0, 1.0))
+
+
+def _per_class_metrics(card: Card) -> set[str]:
+    return {name for values in card.score.per_class.values() for name in values}
 
 
 def task_and_split(card: Card) -> Iterator[str]:
@@ -123,6 +151,7 @@ def task_and_split(card: Card) -> Iterator[str]:
     known = entry.attributes
     if card.score.kind != kinds.of_entry(entry):
         yield f"score.kind: {card.score.kind}, but {entry.name} is {kinds.of_entry(entry)}"
+        return
     if card.dataset.get("name") != known.get("dataset"):
         yield f"dataset.name: {card.dataset.get('name')}, but {entry.name} is on {known.get('dataset')}"
     if card.split.name not in (known.get("split"), known.get("released_split")):
@@ -133,6 +162,7 @@ def task_and_split(card: Card) -> Iterator[str]:
     except BenchError as error:
         yield f"split.name: {error}"
         return
+    yield from _classes(card, split)
     whole = card.data == "real" and card.dataset.get("version") == split.version and not card.dataset.get("n_skipped")
     if card.split.complete and not whole:
         yield f"split.complete: the card's data are not a complete copy of version {split.version}"
@@ -142,6 +172,20 @@ def task_and_split(card: Card) -> Iterator[str]:
         yield "data: real, but provenance.ceiling is known for simulated records only"
     if card.data == "real" and card.split.complete:
         yield from _complete(card, split)
+
+
+def _classes(card: Card, split: Split) -> Iterator[str]:
+    """All classes of the split are scored, and those that could be are not left out of the means."""
+    score, kind, classes = card.score, kinds.load(card.score.kind), split.content.classes
+    if not (kind.has_classes and classes):
+        return
+    if set(score.per_class) != set(classes):
+        missing = ", ".join(sorted(set(classes) - set(score.per_class)))
+        yield f"score.per_class: {f'lacks {missing}' if missing else f'its classes are not those of {split.name}'}"
+    for name in score.left_out:
+        known = score.per_class.get(name, {}).get("known") or score.n_records  # where labels are unknown, their number
+        if 0 < score.support.get(name, 0) < known:
+            yield f"score.left_out: {name}, which has positive and negative test records"
 
 
 def _complete(card: Card, split: Split) -> Iterator[str]:

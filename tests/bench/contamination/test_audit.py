@@ -7,6 +7,7 @@ import pytest
 
 from bench import registry
 from bench.cells.cell import Cell
+from bench.contamination.audit import Audit, combined
 from bench.contamination.declared import declared_corpus, relation
 from bench.data.source import DataSource
 from bench.errors import UnknownName
@@ -196,3 +197,8 @@ def test_every_result_is_stamped(workspace, small):
     (stamped,) = (r for r in report.results if r.contamination != "none")
     assert stamped.contamination_evidence["checked"] == ["declarations", "ids", "fingerprints"]
     assert stamped.contamination_evidence["tested"] == stamped.counts["test"]
+
+
+def test_unknown_pretraining_is_not_hidden_by_labels_of_a_known_dataset():
+    pretraining, labels = (Audit(status, None, [], 1) for status in ("unknown", "same dataset"))
+    assert combined(pretraining, labels).contamination == "unknown"

@@ -75,6 +75,11 @@ def test_any_edit_shows_in_the_digest(card, place, to):
         (("score", "metrics", "macro_accuracy", "low"), 0.999, "outside its interval"),
         (("score", "n_records"), 2158, "counts.test is 80"),
         (("score", "n_clusters"), 81, "81 patients in 80 records"),
+        (("score", "metrics", "macro_f1"), {"value": 0.9, "low": 0.85, "high": 0.95}, "the classes' values average"),
+        (("score", "per_class"), {}, "lacks CD, HYP, MI, NORM, STTC"),
+        (("score", "per_class", "NORM", "f1"), 42.0, "score.per_class.NORM.f1: 42 is not within 0 and 1"),
+        (("score", "left_out"), ["NORM"], "NORM, which has positive and negative test records"),
+        (("score", "bootstrap"), 0, "score.bootstrap: 0"),
         (("score", "support", "NORM"), 300, "300 positives of NORM"),
         (("score", "kind"), "multiclass", "ptbxl-super is multilabel"),
         (("cell", "fraction"), 0.01, "key:"),
@@ -93,10 +98,10 @@ def test_what_a_forger_changes_contradicts_the_rest(card, place, to, reason):
 
 
 def test_a_consistent_lie_is_found_by_the_predictions(card, result):
-    path = edited(card, "score", "metrics", "macro_f1", to={"value": 0.9, "low": 0.85, "high": 0.95})
+    path = edited(card, "score", "metrics", "macro_ece", to={"value": 0.01, "low": 0.005, "high": 0.02})
     assert check(read_card(path)) == []
     (message, *_) = check(read_card(path), result.folder / "predictions.parquet")
-    assert message == "score.metrics.macro_f1.value is not what the predictions give"
+    assert message == "score.metrics.macro_ece.value is not what the predictions give"
 
 
 def test_other_predictions_are_refused(card, tmp_path, scored_result):

@@ -3,7 +3,7 @@ import pytest
 from bench.leaderboard import load_board
 from bench.leaderboard.board import Board, Column, Row
 from bench.leaderboard.collect import collect, compared
-from bench.leaderboard.statistics.inflation import MINUS, both_modes
+from bench.leaderboard.statistics.inflation import MINUS, both_modes, differences, inflation
 
 RELEASED = "linear-merl-released"
 
@@ -36,6 +36,19 @@ def test_a_protocol_that_nobody_ran_honestly_inflates_nothing(tmp_path, scored_r
     theirs = released(tmp_path, scored_result, 2.0)
     other = scored_result(tmp_path / "results", "kmerl", 0.5, fraction=0.1)
     assert collect(board(f"{RELEASED}{MINUS}linear"), [theirs, other]) == []
+
+
+def test_a_protocol_is_compared_on_the_same_weights(tmp_path, scored_result):
+    """A newer result of another pretraining is no partner."""
+    same = scored_result(tmp_path / "results", "kmerl", 2.0)
+    theirs = released(tmp_path, scored_result, 2.0)
+    for result, weights in ((same, "a" * 64), (theirs, "a" * 64)):
+        result.checkpoint["weights_sha256"] = weights
+    newer = scored_result(tmp_path / "results", "kmerl", 0.2, noise=1, started="2026-02-01T00:00:00+00:00")
+    newer.checkpoint["weights_sha256"] = "b" * 64
+    (found,) = differences([same, newer, theirs])
+    assert found.metric("macro_auroc")["value"] == 0
+    assert "+0.000" in inflation([same, newer, theirs])[0]
 
 
 def test_the_protocols_still_share_no_table(tmp_path, scored_result):

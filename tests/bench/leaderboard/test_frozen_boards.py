@@ -83,7 +83,7 @@ def test_p_values_edited_with_their_digest_and_boards_contradict_the_predictions
     def forge():
         content = json.loads((folder / COMPARISONS).read_text())
         for test in content["tests"].values():
-            test["p"] = [0.9 for _ in test["p"]]
+            test |= {"p": [1.0] * len(test["p"]), "differences": [[0.0, 0.1, 9.0]] * len(test["p"])}
         content["digest"] = digest(content["tests"])
         (folder / COMPARISONS).write_text(json.dumps(content))
         write_again(folder)
@@ -146,6 +146,8 @@ def test_an_edited_card_or_p_value_is_told(folder):
     (folder / PACK).write_bytes(lzma.compress("\n".join(cards).encode()))
     tests = (folder / COMPARISONS).read_text()
     (folder / COMPARISONS).write_text(re.sub(r'"p":\[[^,\]]*', '"p":[0.5', tests))
+    assert "a p value does not follow from its difference" in check_frozen(folder)[0]
+    (folder / COMPARISONS).write_text(tests.replace('"why":""', '"why":"so"', 1))
     assert "edited after it was written" in check_frozen(folder)[0]
 
 
@@ -164,6 +166,7 @@ def forge(folder, change):
         ("differences", [[0.1, 0.2]]),
         ("differences", [[0.1, -0.2, 5.0]]),
         ("differences", [[0.1, 0.2, 0.0]]),
+        ("differences", [[0.001, 0.5, 10.0]]),
         ("lines", [[0.5, 0.6, 0.1]]),
         ("lines", [[0.5, 0.6], [0.5, 0.6]]),
         ("lines", [[0.6, 0.5, 0.1], [0.5, 0.6, 0.1]]),
@@ -177,7 +180,7 @@ def test_comparisons_whose_lists_do_not_fit_are_refused_in_one_sentence(folder, 
 
 
 def test_comparisons_of_another_number_of_rows_are_not_read(folder):
-    three = {"p": [0.5] * 3, "differences": [[0.1, 0.2, 9.0]] * 3, "lines": [[0.5, 0.6, 0.1]] * 3}
+    three = {"p": [1.0] * 3, "differences": [[0.0, 0.2, 9.0]] * 3, "lines": [[0.5, 0.6, 0.1]] * 3}
     forge(folder, lambda tests: next(iter(tests.values())).update(three))
     assert any("two.md differs" in message for message in check_frozen(folder))
 

@@ -47,3 +47,15 @@ def test_two_runs_of_one_setting_are_one_row(of):
     first = of("scratch", epochs=2)
     second = dataclasses.replace(of("scratch", epochs=4), key="another")
     assert list(split_by_config([first, second])) == [""]
+
+
+def test_two_weight_files_of_one_model_are_two_rows(make_result):
+    """Nothing says that they are replicates of one training."""
+    both = [make_result("merl", seed=seed, corpus="mimic-iv-ecg") for seed in (0, 1)]
+    for result, weights in zip(both, ("a" * 64, "b" * 64), strict=True):
+        result.checkpoint.update(imported={"file": "model.pt"}, weights_sha256=weights)
+    groups = split_by_config(both)
+    assert sorted(map(str, groups)) == ["imported weights aaaaaaaaaaaa", "imported weights bbbbbbbbbbbb"]
+    for result in both:
+        result.checkpoint["weights_sha256"] = "a" * 64
+    assert list(split_by_config(both)) == [""]

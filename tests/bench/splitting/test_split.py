@@ -139,6 +139,12 @@ def test_what_the_rule_needs_must_be_there(split):
         ({"rule": {"kind": "dice"}}, "rule"),
         ({"rule": COLUMN | {"colour": 1}}, "colour"),
         ({"rule": CV | {"folds": 1}}, "folds"),
+        ({"rule": CV | {"validation": 0.4}}, "one of several equal parts"),
+        ({"rule": CV | {"validation": 0.7}}, "validation"),
+        (
+            {"rule": CV, "complete": {"version": "1", "records": 9, "partitions": {"test": {"records": 3}}}},
+            "state records only",
+        ),
         ({"n_flods": 2}, "n_flods"),
     ],
 )

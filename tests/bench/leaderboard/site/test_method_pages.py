@@ -87,3 +87,10 @@ def test_pictures_are_copied_next_to_the_page_and_parts_of_the_network_listed(tm
     assert "12 × 5,000" in text and "1,234,567" in text
     without = page_of("simclr", tmp_path / "methods", pictures=Pictures(missing="No picture: it needs NeuroKit2."))
     assert "No picture: it needs NeuroKit2." in without and "<img" not in without
+
+
+def test_a_page_has_no_mean_of_some_folds(make_result):
+    folds = [make_result("resnet1d-wang", task="cpsc2018-single", mode="scratch", fold=fold) for fold in (0, 3)]
+    (row,) = result_rows(folds)
+    assert (row["value"], row["missing"]) == (None, "2 of 4 folds")
+    assert len(row["cells"]) == 2

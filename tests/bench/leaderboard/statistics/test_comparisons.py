@@ -240,6 +240,19 @@ def test_a_row_that_lacks_a_task_has_no_mean_rank_and_is_named(tasks, tmp_path, 
     assert "Without a mean rank" in found.sentence()
 
 
+def test_a_row_that_had_the_answers_has_no_mean_rank_and_is_named(tasks, tmp_path, scored_result):
+    more = [
+        scored_result(tmp_path / "results", "mets", 3.0, task=task, contamination="test records")
+        for task in ("ptbxl-super", "csn", "cpsc2018")
+    ]
+    asked = board(("ptbxl-super", "csn", "cpsc2018"))
+    asked = asked.model_copy(update={"rows": [*asked.rows, Row(label="mets", method="mets")]})
+    found = table_of(asked, [*tasks, *more]).mean_ranks
+    assert found.labels == ("kmerl", "merl", "etp") and found.absent == ()
+    assert found.excluded == ("mets",)
+    assert "pretrained on test records" in found.sentence()
+
+
 def test_two_fractions_of_a_task_are_one_piece_of_evidence(tasks):
     asked = board(("ptbxl-super", "csn", "cpsc2018"))
     twice = asked.columns[0].model_copy(update={"label": "again"})

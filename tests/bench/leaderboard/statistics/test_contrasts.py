@@ -54,6 +54,19 @@ def results(tmp_path_factory, scored_result):
     return stored
 
 
+def test_few_shots_are_not_set_against_all_labels(tmp_path, scored_result, results, table_of):
+    """``kshot`` draws its own recordings, so that no supervised result has the same labels."""
+    shots = [
+        scored_result(tmp_path, method, 1.0, mode="kshot", noise=k, training=k)
+        for method in ("kmerl", "merl")
+        for k in range(3)
+    ]
+    columns = [Column(label=mode, task="ptbxl-super", mode=mode) for mode in ("kshot", "scratch")]
+    asked = board().model_copy(update={"columns": columns})
+    found = [*shots, *(result for result in results if result.cell.mode == "scratch")]
+    assert table_of(asked, found).ranks[0].contrasts.supervised is None
+
+
 def test_each_method_is_compared_with_its_untrained_network_and_the_best_supervised_result(table_of, results):
     table = table_of(board(), results)
     labels = [line.label for line in table.lines]

@@ -89,7 +89,7 @@ def run(
         leads: one subset as on the command line, or a list of subsets: ``["I,II", "limb"]``.
         seeds: of what is trained downstream, with one pretraining and one draw of labels.
         replicates: instead of seeds, that many joint draws of pretraining, labels and seed. By default 3 under the profile
-            ``smoke`` and else 1; a board without published numbers has 5, under ``smoke`` 3.
+            ``smoke`` and ``small`` and else 1; a board without published numbers has 5, under ``smoke`` 3.
         split_variance: with replicates, also vary pretraining, labelled draw and seed one at a time.
         untrained: also run each pretrained method without its pretraining: same network, input and pooling.
         settings: what ``--set`` takes: ``{"pretrain.epochs": 5, "kmerl.depth": 4, "linear.lr": 0.01}``.

@@ -49,7 +49,7 @@ def run_command(
         typer.Option(
             "--protocol",
             metavar="NAMES",
-            help="ours, or merl-released: the linear probe of MERL's released code, which chooses epoch and thresholds on "
+            help="ours, merl-released or ecg-fm-benchmarking. merl-released: the linear probe of MERL's released code, which chooses epoch and thresholds on "
             "the test set; its results get separate tables. Both: ours,merl-released. [default: ours]",
         ),
     ] = None,
@@ -94,7 +94,7 @@ def run_command(
             metavar="N",
             min=1,
             help="Joint draws of pretraining seed, labelled records and seed, instead of --seed. Boards need 2 or more to "
-            "compare methods. [default: 3 under the smoke profile, else 1; a board without published numbers 5, under smoke 3]",
+            "compare methods. [default: 3 under the profiles smoke and small, else 1; a board without published numbers 5, under smoke 3]",
         ),
     ] = None,
     split_variance: Annotated[

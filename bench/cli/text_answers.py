@@ -45,7 +45,10 @@ Seed = Annotated[
 Replicates = Annotated[
     int | None,
     typer.Option(
-        "--replicates", metavar="N", min=1, help="As in bench run. [default: 3 under the smoke profile, else 1]"
+        "--replicates",
+        metavar="N",
+        min=1,
+        help="As in bench run. [default: 3 under the profiles smoke and small, else 1]",
     ),
 ]
 Untrained = Annotated[

@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,6 +97,24 @@ class Column(Coordinates):
     def name(self) -> str:
         """Group and label: unique within a board."""
         return f"{self.group} {self.label}".strip()
+
+
+def _check_settings(columns: Sequence[Column]) -> None:
+    """Each names its mode, and no two columns differ in them alone: a column shows all results of its cells."""
+    modes = registry.entries(registry.MODES)
+    for column in columns:
+        for name in column.settings:
+            if name.partition(".")[0] not in modes or "." not in name:
+                raise ValueError(f"column {column.name!r} has settings: {name}; expected MODE.FIELD, such as linear.lr")
+    seen: dict[Any, Column] = {}
+    for column in columns:
+        asked = column.model_dump(include={*Coordinates.model_fields, "change", "mean_of"})
+        other = seen.setdefault(repr(asked), column)
+        if other.settings != column.settings:
+            raise ValueError(
+                f"columns {other.name!r} and {column.name!r} differ in settings alone, and both would show the results of "
+                "either; use a board for each"
+            )
 
 
 class Row(Coordinates):
@@ -181,6 +199,7 @@ class Board(_Strict):
                 raise ValueError(
                     f"column {column.name!r} changes {unknown[0]!r}, which the board's config does not state for all rows"
                 )
+        _check_settings(self.columns)
         columns = {c.name for c in self.columns}
         for column in self.columns:
             unknown = sorted(set(column.mean_of) - columns)

@@ -71,6 +71,23 @@ def test_a_misspelt_name_in_a_board_file_is_refused(path, old, new, message):
         load_board(str(path))
 
 
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ("{group: Super, label: L, task: ptbxl-super, mode: linear, settings: {lr: 0.1}}", "expected MODE.FIELD"),
+        (
+            "{group: Super, label: L, task: ptbxl-super, mode: linear, settings: {linear.lr: 0.1}}",
+            "'Super 100%' and 'Super L' differ in settings alone",
+        ),
+    ],
+)
+def test_settings_that_would_be_ignored_are_refused(path, added, message):
+    text = path.read_text().replace("published: [", "published: [null, ")
+    path.write_text(text.replace("columns:\n", f"columns:\n  - {added}\n", 1))
+    with pytest.raises(ConfigError, match=message):
+        read_board(path)
+
+
 def test_a_row_may_name_a_class_in_a_file_next_to_the_board(path, monkeypatch):
     monkeypatch.setenv(method_files.ENVIRONMENT, "")
     monkeypatch.setattr(sys, "path", [*sys.path])

@@ -77,7 +77,7 @@ def test_a_misspelt_name_in_a_board_file_is_refused(path, old, new, message):
         ("{group: Super, label: L, task: ptbxl-super, mode: linear, settings: {lr: 0.1}}", "expected MODE.FIELD"),
         (
             "{group: Super, label: L, task: ptbxl-super, mode: linear, settings: {linear.lr: 0.1}}",
-            "'Super 100%' and 'Super L' differ in settings alone",
+            "'Super L' and 'Super 100%' differ in settings alone",
         ),
     ],
 )

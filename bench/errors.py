@@ -20,6 +20,7 @@ LISTED_BY = {
     "task": "bench tasks",
     "dataset": "bench data status",
     "method, task or dataset": "bench methods, bench tasks, bench data status",
+    "method, task or board": "bench methods, bench tasks, bench data status, bench leaderboard list",
     "leaderboard": "bench leaderboard list",
     "study": "bench sweep show",
 }
@@ -120,6 +121,8 @@ def of_file_system(error: OSError) -> str | None:
     """One sentence where the file system refused access or is full, or a name cannot be used; None for any other failure."""
     if error.filename is not None and error.errno in (EEXIST, ENOTDIR, EISDIR, ENAMETOOLONG, ELOOP):
         return f"{error.filename}: {error.strerror}. Name another file or folder."
+    if error.filename is None and error.errno in (ENOSPC, EDQUOT):
+        return f"the output cannot be written: {error.strerror}. Free some space, or write it elsewhere."
     if error.filename is None or error.errno not in (EACCES, EPERM, EROFS, ENOSPC, EDQUOT):
         return None
     return (

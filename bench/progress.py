@@ -52,7 +52,8 @@ def say(message: str, even_if_quiet: bool = False) -> None:
     elif even_if_quiet or not _quiet:
         from rich.console import Console
 
-        console = _bars.console if _bars else Console(stderr=True)  # bars move down for what their console prints
+        # bars move down for what their console prints
+        console = _bars.console if _bars else Console(emoji=False, stderr=True)
         console.print(printable(message), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -213,7 +214,7 @@ def _new_bars(unit: Unit) -> Any:
             left = task.fields.get("left")
             return super().render(task) if left is None else Text(left, style="progress.remaining")
 
-    console = Console(stderr=True)
+    console = Console(emoji=False, stderr=True)
     narrow = console.width < NARROW
     description, bar = (30, 10) if narrow else (70, 30)
 

@@ -82,11 +82,21 @@ def _find() -> Path | None:
         if not path.is_file():
             raise ConfigError(f"BENCH_TOML names {path}, which is not a file. Write one with bench init, or unset it.")
         return path
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError("the current folder was deleted. Change to another: cd FOLDER.") from None
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without an entry, as in containers
+        home = None
     for folder in (here, *here.parents):
-        if (folder / NAME).is_file():
-            return folder / NAME
-        if (folder / ".git").exists() or folder == Path.home():
+        path = folder / NAME
+        if path.is_file():
+            return path
+        if os.path.lexists(path):
+            raise ConfigError(f"{path} is not a readable file. Correct it, or delete it and write one with bench init.")
+        if (folder / ".git").exists() or folder == home:
             return None
     return None
 

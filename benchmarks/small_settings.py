@@ -87,16 +87,19 @@ def studies_of(planned: Planned) -> list[Planned]:
 def lines_of(studies: list[dict[str, Any]], fixed: list[str]) -> list[dict[str, str]]:
     """A line for each setting that all studies tried; the best mean of those that pretrained is chosen."""
     method = studies[0]["cell"]["method"]
-    values: dict[str, list[float]] = {}
+    epochs = f"{method}.pretrain.epochs"
+    values: dict[str, dict[int, float]] = {}
     pretrained = set()
-    for trial in (trial for study in studies for trial in study["trials"]):
+    for number, trial in ((number, trial) for number, study in enumerate(studies) for trial in study["trials"]):
         setting = dict(text.split("=", 1) for text in fixed) | trial["setting"]
+        if trial["setting"].get(epochs) == 0:  # no other setting of pretraining is read
+            setting = {n: v for n, v in setting.items() if n == epochs or not n.startswith(f"{method}.pretrain.")}
         words = ", ".join(f"{name.removeprefix(f'{method}.')}={value}" for name, value in sorted(setting.items()))
         if trial["value"] is not None:
-            values.setdefault(words, []).append(trial["value"])
-        if trial["setting"].get(f"{method}.pretrain.epochs") != 0:
+            values.setdefault(words, {})[number] = trial["value"]
+        if trial["setting"].get(epochs) != 0:
             pretrained.add(words)
-    means = {words: fmean(found) for words, found in values.items() if len(found) == len(studies)}
+    means = {words: fmean(found.values()) for words, found in values.items() if len(found) == len(studies)}
     chosen = max(pretrained & set(means), key=means.__getitem__, default=None)
     metric = studies[0]["metric"]
     trainings = str(len(studies))

@@ -36,6 +36,7 @@ class ETP(ReportContrast):
     protocols: ClassVar = {"linear": {"batch_size": 32}}
     """ETP 3.2: downstream batches of 32."""
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 25, "pretrain.batch_size": 64}
+    small: ClassVar = {**smoke, "pretrain.epochs": 25, "pretrain.batch_size": 64, "pretrain.lr": 5e-4}
 
     class Config(ReportContrast.Config):
         fs: int = Field(500, ge=50, description="Hz of the input; ETP 3.1")

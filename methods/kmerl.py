@@ -57,6 +57,7 @@ class KMERL(ReportContrast):
         "pretrain.batch_size": 64,
         "pretrain.lr": 2e-3,
     }
+    small: ClassVar = {**smoke, "pretrain.epochs": 25, "pretrain.batch_size": 64, "pretrain.lr": 2e-3}
 
     class Config(ReportContrast.Config):
         fs: int = Field(500, ge=50, description="Hz of the input; K-MERL 4.1: 500")

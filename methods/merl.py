@@ -51,6 +51,7 @@ class MERL(ReportContrast):
         "text.trainable_layers": (0, "the text encoder is frozen, as released; its upper half trains in the paper"),
     }
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 40, "pretrain.batch_size": 64, "pretrain.lr": 1e-3}
+    small: ClassVar = {**smoke, "pretrain.epochs": 25, "pretrain.batch_size": 64, "pretrain.lr": 2e-3}
 
     class Config(ReportContrast.Config):
         fs: int = Field(500, ge=50, description="Hz of the input; MERL: 500")

@@ -35,6 +35,7 @@ class METS(ReportContrast):
         "text.model": ("minilm", "the text encoder is the packaged MiniLM, ClinicalBERT in the paper"),
     }
     smoke: ClassVar = {"fs": 100, "width": 16, "pretrain.epochs": 25, "pretrain.batch_size": 64}
+    small: ClassVar = {**smoke, "pretrain.epochs": 25, "pretrain.batch_size": 64, "pretrain.lr": 5e-4}
 
     class Config(ReportContrast.Config):
         fs: int = Field(500, ge=50, description="Hz of the input; the paper's is not known, 500 in MERL")

@@ -157,7 +157,7 @@ class Result:
         if self.folder is None:
             raise DataError(f"result {self.key} was not read from a folder, so its predictions cannot be found.")
         path = self.folder / "predictions.parquet"
-        content = path.read_bytes() if path.exists() else b""
+        content = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(content).hexdigest() != self.predictions_digest:
             raise DataError(
                 f"{path}: missing or altered since the cell was finished (its digest is not the recorded one). "

@@ -18,7 +18,7 @@ Kinds = Annotated[
     list[str] | None,
     typer.Option(
         "--kind",
-        help="simulated, store, fingerprints, signals, images, text, checkpoint, features, result, unfinished. "
+        help="simulated, store, fingerprints, signals, images, text, checkpoint, features, result, corrupted, other cache, unfinished. "
         "Commas, repeats. [default: all]",
     ),
 ]
@@ -94,8 +94,13 @@ def verify(kind: Kinds = None, json_output: o.Json = False, workspace: o.Workspa
     from bench.cells.artifact_index import NoDigest, artifacts, verify
     from bench.storage.workspace import Workspace
 
+    current = Workspace.at(workspace)
+    if not current.root.exists():
+        raise ConfigError(
+            f"the workspace {current.root} does not exist. Name another with --workspace FOLDER or BENCH_WORKSPACE."
+        )
     damaged, intact, unchecked = [], 0, 0
-    for artifact in artifacts(Workspace.at(workspace), _kinds(kind)):
+    for artifact in artifacts(current, _kinds(kind)):
         try:
             wrong = verify(artifact)
         except NoDigest:

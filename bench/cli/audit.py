@@ -94,8 +94,13 @@ def audit_command(
     cells = [cell for cell in plan.cells if cell.method == cls.name]
     cell = session.resolve(next((cell for cell in cells if modes.facts(cell.mode).uses_checkpoint), cells[0]))
     audit = audit_cell(cell, list(cell.data.split.folds), thorough=True)
-    if csv is not None and audit.offending is not None:
-        audit.offending.to_csv(csv, index=False)
+    if csv is not None:
+        import pandas as pd
+
+        from bench.contamination.audit import COLUMNS
+
+        csv.parent.mkdir(parents=True, exist_ok=True)
+        (pd.DataFrame(columns=COLUMNS) if audit.offending is None else audit.offending).to_csv(csv, index=False)
     if json_output:
         value = {"method": method, "task": task, "data": source.kind, "contamination": audit.contamination}
         o.print_json(value | audit.evidence())
@@ -110,7 +115,7 @@ def _show(method: str, task: str, audit: Audit, csv: Path | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    console = Console(emoji=False)
     say = lambda text: console.print(text, highlight=False, soft_wrap=True, markup=False)  # noqa: E731
     say(f"{method} on {task}: contamination {audit.contamination}")
     say(f"corpus: {audit.corpus or 'none'}; {audit.tested:,} test recordings; checked: {', '.join(audit.checked)}")

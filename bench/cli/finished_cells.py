@@ -81,5 +81,6 @@ def write_csv(text: str, out: Path | None) -> None:
     if out is None:
         typer.echo(text, nl=False)
     else:
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
         typer.echo(f"written: {out}")

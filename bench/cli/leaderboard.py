@@ -265,6 +265,9 @@ def freeze(
     from bench.storage.workspace import Workspace
 
     names = o.split_commas(board)
+    if into is not None:  # a missing place is found before the folder is written
+        for name in names:
+            put_table(into.read_text(encoding="utf-8"), name, "", str(into))
     if again:
         written = write_again(folder, names)
     elif names:
@@ -277,7 +280,7 @@ def freeze(
     for path in written:
         typer.echo(str(path))
         if into is not None and path.suffix == ".md":
-            text = put_table(into.read_text(encoding="utf-8"), path.stem, path.read_text(encoding="utf-8"))
+            text = put_table(into.read_text(encoding="utf-8"), path.stem, path.read_text(encoding="utf-8"), str(into))
             into.write_text(text, encoding="utf-8")
             typer.echo(str(into))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -177,8 +178,19 @@ def main() -> None:
         raise
 
 
+def _open_output() -> None:
+    """A terminal that lacks a character shows a question mark; where an output is closed, what goes there is lost."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def command() -> None:
     """Entry point of the installed command: :func:`main` under a parent that notices when it is ended under way."""
+    _open_output()
     supervised(main)
 
 
@@ -192,7 +204,7 @@ def _stopped() -> None:
 def _print_error(message: str) -> None:
     from rich.console import Console
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(emoji=False, stderr=True, highlight=False, soft_wrap=True)
     console.print("[bold red]error:[/bold red] ", end="")
     console.print(printable(message), markup=False)
 

@@ -119,7 +119,7 @@ def _show(verdicts: Any) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(emoji=False, highlight=False, soft_wrap=True)
     causes = Counter(verdict.cause for verdict in verdicts if verdict.cause)
     shown: set[str] = set()
     for verdict in verdicts:

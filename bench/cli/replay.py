@@ -119,14 +119,18 @@ def rescore_command(
     from bench.cells.result import named_results
     from bench.storage.workspace import Workspace
 
-    results = named_results(Workspace.at(workspace), run or ())
+    current = Workspace.at(workspace)
+    results = named_results(current, run or ())
     from bench.runner.rescore import differences, rescored, with_score
 
     differing, damaged = [], 0
+    if not run:  # those that cannot be read at all were named in a warning
+        stored = [path for path in current.results.glob("[!.]*") if path.is_dir()]
+        damaged = len(stored) - len(results)
     for result in results:
         try:
             now = rescored(result)
-        except DataError as error:
+        except (DataError, OSError) as error:
             if run:
                 raise
             typer.echo(f"left out: {error}", err=True)
@@ -144,10 +148,10 @@ def rescore_command(
     if json_output:
         o.print_json(differing)
     else:
-        stored = ", and stored" if write and differing else ""
+        replaced = ", and stored" if write and differing else ""
         left_out = f", {damaged:,} that cannot be scored again" if damaged else ""
         typer.echo(
-            f"{counted(len(results), 'result')}, {len(differing):,} with other metrics than stored{stored}{left_out}"
+            f"{counted(len(results), 'result')}, {len(differing):,} with other metrics than stored{replaced}{left_out}"
         )
     if damaged or (differing and not write):
         raise typer.Exit(1)

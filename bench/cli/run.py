@@ -213,7 +213,11 @@ def run_command(
     if corrupt:
         from bench.corruptions import parse_conditions
 
-        parse_conditions(o.split_commas(corrupt))  # a wrong name is found before anything is computed
+        parse_conditions(o.split_commas(corrupt))  # what is wrong is found before anything is computed
+        if noise:
+            from bench.corruptions.noise import RecordedNoise
+
+            RecordedNoise(noise)
         if board or json_output:
             raise ConfigError(
                 "--corrupt needs --method, --task and --mode, and prints tables: leave out --board and --json."

@@ -62,7 +62,7 @@ def show_results(reports: list[Any], source: Any, notes: bool, track: bool, boar
     results = list({result.key: result for report in reports for result in report.results}.values())
     if not results:
         return
-    console = Console()
+    console = Console(emoji=False)
     for table in console_tables(results, notes, source.workspace.cache / "comparisons"):
         console.print(table, crop=False)
     for line in inflation(results):

@@ -47,7 +47,7 @@ def _show(finding: Finding) -> None:
     line = Text.assemble((f"{finding.state:<8}", _STYLES[finding.state]), f"{finding.area:<10} {finding.found}")
     if finding.hint:
         line.append(f"\n{'':19}{finding.hint}", "dim")
-    Console(highlight=False, soft_wrap=True).print(line)
+    Console(emoji=False, highlight=False, soft_wrap=True).print(line)
 
 
 def init_command(

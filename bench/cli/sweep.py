@@ -9,6 +9,7 @@ import typer
 
 from bench.cli import options as o
 from bench.errors import ConfigError
+from bench.redaction import redact
 
 EXAMPLES = o.examples(
     "bench sweep -m kmerl -t ptbxl-super --mode linear",
@@ -203,7 +204,7 @@ def _show_report(report: Any, storage: str | None, json_output: bool, notes: boo
 
     from bench.leaderboard import console_tables
 
-    console = Console()
+    console = Console(emoji=False)
     for table in console_tables(report.results, all_notes=notes):
         console.print(table, crop=False)
     for study in report.studies:
@@ -211,7 +212,8 @@ def _show_report(report: Any, storage: str | None, json_output: bool, notes: boo
         setting = ", ".join(f"{field}={value}" for field, value in study.setting.items())
         line = f"chosen {setting}: validation {study.metric} {study.value:.4f} ({trials})"
         console.print(line, highlight=False, soft_wrap=True)
-        option = "" if storage is None else f' --storage "${VARIABLE}"'
+        named = storage if storage is None or redact(storage) == storage else f"${VARIABLE}"
+        option = "" if named is None else f' --storage "{named}"'
         console.print(f"study  bench sweep show {study.study}{option}", highlight=False, soft_wrap=True)
 
 
@@ -241,13 +243,13 @@ def show_command(
         if json_output:
             o.print_json(names)
         else:
-            typer.echo("\n".join(names) or f"no studies in {current.sweeps}")
+            typer.echo("\n".join(names) or f"no studies in {current.sweeps if storage is None else redact(storage)}")
         return
     with show.study_at(current, storage, study) as opened:
         if json_output:
             o.print_json(show.as_json(opened))
             return
-        console = Console()
+        console = Console(emoji=False)
         console.print(show.table(opened, limit))
         for line in show.summary(opened):
             console.print(line, highlight=False, soft_wrap=True)

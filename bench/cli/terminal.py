@@ -18,8 +18,9 @@ def console() -> Console:
     """A console that breaks lines at the terminal's edge, and none in a file or a pipe: ``grep`` finds whole rows."""
     from rich.console import Console
 
-    default = Console()
-    return default if default.is_terminal or "COLUMNS" in os.environ else Console(width=UNBROKEN)
+    default = Console(emoji=False)
+    given = os.environ.get("COLUMNS", "").isdecimal() and int(os.environ["COLUMNS"]) > 0
+    return default if (default.is_terminal and default.width > 0) or given else Console(emoji=False, width=UNBROKEN)
 
 
 def wrapped(line: str, width: int, indent: int | None = None) -> str:

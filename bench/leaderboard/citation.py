@@ -36,7 +36,7 @@ def citation(name: str) -> Iterator[str]:
         for dataset in dict.fromkeys(str(task.attributes["dataset"]) for task in shown):
             yield from _dataset(dataset)
     else:
-        raise UnknownName("method, task or board", name, [*methods, *tasks, *datasets, *boards()])
+        raise UnknownName("method, task or board", name, dict.fromkeys([*methods, *tasks, *datasets, *boards()]))
 
 
 def _paper(name: str, source: str, entry: Entry | None) -> str:

@@ -270,11 +270,12 @@ def _differs(path: Path, wanted: str) -> Iterator[str]:
     )
 
 
-def put_table(text: str, board: str, source: str) -> str:
+def put_table(text: str, board: str, source: str, file: str = "the text") -> str:
     """A markdown text with a board's first table between ``<!-- board NAME -->`` and ``<!-- end of board -->``.
 
     Args:
         source: the board as markdown.
+        file: what errors call the text.
 
     Raises:
         DataError: the text has no such place.
@@ -283,7 +284,7 @@ def put_table(text: str, board: str, source: str) -> str:
     before, separator, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not separator or not closed:
-        raise DataError(f"there is no place for the board {board}: lines {begin.strip()} and {end} say where.")
+        raise DataError(f"{file} has no place for the board {board}: add the lines {begin.strip()} and {end} to it.")
     return f"{before}{begin}\n{first_table(source)}\n\n{end}{after}"
 
 

@@ -170,15 +170,24 @@ def _readable(path: Path) -> Card | None:
 
 def _changed(repository: Path, since: str) -> Iterator[tuple[Path, str]]:
     """The files that the current commit adds (A), changes (M) or deletes (D) since it left a revision."""
-    words = ["git", "diff", "-z", "--name-status", "--no-renames", "--relative", f"{since}...HEAD"]
+
+    def git(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["git", *words], cwd=repository, capture_output=True, text=True, timeout=60)
+
     try:
-        done = subprocess.run(words, cwd=repository, capture_output=True, text=True, timeout=60)
+        inside = git("rev-parse", "--is-inside-work-tree")
+        known = git(
+            "rev-parse", "--verify", "--end-of-options", f"{since}^{{commit}}"
+        )  # a revision, and no option of git
+        done = git("diff", "-z", "--name-status", "--no-renames", "--relative", f"{known.stdout.strip()}...HEAD", "--")
     except OSError as error:
         raise ConfigError(f"--since {since}: git cannot be run ({error.strerror}). Install it.") from error
-    if done.returncode:
+    if inside.returncode:
+        raise ConfigError(f"--since {since}: {repository} is no git repository. Name one with --into FOLDER.")
+    if known.returncode or done.returncode:
+        reason = shortened((done if not known.returncode else known).stderr.strip(), 200)
         raise ConfigError(
-            f"--since {since}: git knows no such revision of {repository} ({shortened(done.stderr.strip(), 200)}). Fetch it "
-            "first: git fetch origin."
+            f"--since {since}: git knows no such revision of {repository} ({reason}). Fetch it first: git fetch origin."
         )
     parts = done.stdout.split("\0")
     for status, name in zip(parts[::2], parts[1::2], strict=False):

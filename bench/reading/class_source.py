@@ -66,7 +66,13 @@ def refuse_missing_class(module: str, name: str) -> None:
 
 @functools.lru_cache(maxsize=1024)
 def _classes_of(module: str, path: Path, changed: int) -> dict[str, ClassSource]:
-    tree = ast.parse(path.read_bytes(), filename=str(path))
+    try:
+        tree = ast.parse(path.read_bytes(), filename=str(path))
+    except (SyntaxError, ValueError) as error:  # ValueError: a zero byte, before Python 3.12
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        raise ConfigError(
+            f"{path}{line}: {getattr(error, 'msg', None) or error}. Python cannot read the file."
+        ) from error
     names = _imported_names(tree, module)
     constants = _literals(tree.body, {})
     return {

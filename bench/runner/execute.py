@@ -106,7 +106,8 @@ def run(
     from bench.runner.schedule import Schedule, jobs_of
 
     workspace = source.workspace
-    workspace.ensure_writable()
+    if not options.cached_only:
+        workspace.ensure_writable()
     if (shared := workspace.shared) is not None:
         shared.check()
     for name in dict.fromkeys(cell.task for cell in planned.cells):
@@ -181,7 +182,8 @@ def _all_found(
 ) -> RunReport | None:
     """The report of a run that computes nothing; None where a cell has no unaltered result, or a store has changed."""
     workspace = source.workspace
-    workspace.ensure_writable()
+    if not options.cached_only:
+        workspace.ensure_writable()
     if (shared := workspace.shared) is not None:
         shared.check()
     elif not options.cached_only and not all((workspace.results / key).is_dir() for key in known.keys.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,10 @@ def _with(config: BaseModel, values: dict[str, Any], what: str) -> Any:
         raise ConfigError(f"{what}: {field}{message[:1].lower()}{message[1:]}.") from error
     for where, value in not_finite(validated):
         raise ConfigError(f"{what}: field {where} = {value}: expected a finite number.")
+    for path, value in values.items():
+        taken = functools.reduce(getattr, path.split("."), validated)
+        if isinstance(value, bool) and isinstance(taken, int | float) and not isinstance(taken, bool):
+            raise ConfigError(f"{what}: field {path} = {str(value).lower()}: expected a number.")
     return validated
 
 

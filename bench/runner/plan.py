@@ -70,6 +70,7 @@ class RunOptions:
             raise ConfigError("--recompute computes every cell and --cached-only computes none; give one of them.")
 
 
+MOST_REPLICATES = 1000
 REPLICATES: Mapping[Profile, int] = {"small": 3, "smoke": 3}
 """Of a run that names neither seeds nor replicates; one where a profile is not listed, because a pretraining with a paper's
 settings takes days."""
@@ -148,8 +149,8 @@ def plan(options: RunOptions) -> Plan:
             )
     if options.replicates is not None and options.seeds:
         raise ConfigError("--replicates draws pretraining, labels and seeds jointly; give it without --seed.")
-    if options.replicates is not None and options.replicates < 1:
-        raise ConfigError(f"--replicates {options.replicates}: expected a whole number from 1.")
+    if options.replicates is not None and not 1 <= options.replicates <= MOST_REPLICATES:
+        raise ConfigError(f"--replicates {options.replicates}: expected a whole number from 1 to {MOST_REPLICATES:,}.")
     if options.split_variance and (options.replicates or 0) < 2:
         raise ConfigError(
             "--split-variance compares replicates in which one of pretraining, labelled draw and seed differs; it needs "

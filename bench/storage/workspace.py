@@ -46,6 +46,10 @@ class Workspace:
             written_path(named, "the workspace").absolute(),
             artifacts or os.environ.get("BENCH_ARTIFACTS") or project().artifacts,
         )
+        if workspace.root.exists() and not workspace.root.is_dir():
+            raise ConfigError(
+                f"the workspace {workspace.root} is a file. Name a folder with --workspace FOLDER or BENCH_WORKSPACE."
+            )
         workspace.check_version()
         return workspace
 

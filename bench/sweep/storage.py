@@ -26,6 +26,7 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateF
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
+from sqlalchemy import make_url
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, PendingRollbackError, ProgrammingError
 
 from bench.errors import BenchError, ConfigError
@@ -105,6 +106,8 @@ def opened(url: str, workers: int = 1, heartbeat: int = 60, reading: bool = Fals
                 if workers > 1:
                     raise ConfigError(f"--storage {redact(url)} with {workers} workers: {SQLITE_REASON}")
                 held.enter_context(_alone(url))
+            elif (file := make_url(url).database) and file != ":memory:" and not Path(file).is_file():
+                raise ConfigError(f"--storage {redact(url)}: there is no file {file}.")  # to read it would make one
             yield Store(url, _database(url, heartbeat), worker)
         elif scheme.split("+")[0] in ("postgresql", "postgres"):
             yield Store(url, _database(_with_driver(url), heartbeat), worker)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -149,7 +150,7 @@ def _test(lines: list[list[Result]], metric: str, class_name: str | None) -> Tes
         raise DataError(
             "predictions of some results are not available"
         )  # they may be later, so that this is not stored
-    paired = [[[PairedScores.of(r) for r in group] for group in by_replicate(line).values()] for line in lines]
+    paired = [[[_scores(r) for r in group] for group in by_replicate(line).values()] for line in lines]
     ids = paired[0][0][0].records
     every = [scores for line in paired for group in line for scores in group]
     if not all(np.array_equal(scores.records, ids) for scores in every):
@@ -159,6 +160,14 @@ def _test(lines: list[list[Result]], metric: str, class_name: str | None) -> Tes
         if len(set(first.patients)) == len(first.patients) and first.scores.ndim == 2:
             return _delong(every, first.names.index(class_name))
     return _bootstrapped(paired, [drawn_labels(line) for line in lines], metric, class_name)
+
+
+def _scores(result: Result) -> PairedScores:
+    try:
+        return PairedScores.of(result)
+    except DataError as error:  # it names a folder of this machine, which no board should show
+        warnings.warn(f"the rows of a column are not tested: {error}", stacklevel=2)
+        raise DataError(f"the predictions of {result.title} are missing or were altered") from error
 
 
 def _bootstrapped(

@@ -34,6 +34,9 @@ def test_commands_that_only_read_work(bench, read_only, tmp_path):
     assert bench("artifacts", "list").code == 0
     assert bench("artifacts", "verify").code == 0
     assert bench("artifacts", "prune", "--kind", "result").code == 0
+    run = ("run", "--method", "simple-statistics", "--task", "ptbxl-super", "--mode", "linear", "--no-track")
+    done = bench(*run, "--cached-only")
+    assert done.code == 0 and "without a result yet: 1 cell" in done.err
     assert bench("leaderboard", "render", "ptbxl_super", "--output", str(tmp_path / "out")).code == 0
     assert (tmp_path / "out" / "ptbxl_super.md").is_file()
 

@@ -10,7 +10,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-comp
 # uv is several times faster; where it finds no index (it does not read pip's settings), pip installs.
 UV = $(if $(shell command -v uv 2>/dev/null),uv pip install --quiet --python $(BIN)/python $(1) ||)
 
-.PHONY: demo test slow learning every-test check docs install clean
+.PHONY: demo test slow every-test check docs install clean
 
 demo: $(VENV)/.installed
 	$(BENCH) run --method kmerl,random-vit --task ptbxl-super --mode zeroshot --replicates 1
@@ -27,15 +27,11 @@ LONGEST := tests/real tests/services tests/bench/runner/test_faults.py tests/ben
 	tests/hostile tests/leaderboards/test_rows_can_be_built.py tests/tasks/test_ukb_end_to_end.py tests/methods/test_contract.py \
 	tests/bench/tracking tests/bench/sweep
 slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow and not learning" --durations=15 $(LONGEST) tests
-
-# Half an hour of both cores: not in .ci/run.
-learning: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 -m learning -rP tests/benchmarks
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow --durations=15 $(LONGEST) tests
 
 # Both in one run: one collection, and no process waits for the other between them.
 every-test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not learning" --budgets --durations=25 $(LONGEST) tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --budgets --durations=25 $(LONGEST) tests
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ import itertools
 import json
 import lzma
 import math
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -183,6 +184,10 @@ def check_frozen(folder: Path) -> list[str]:
 def judge_frozen(folder: Path, source: DataSource | None = None) -> FrozenVerdict:
     """Judge every card of a kept folder, generate its boards again, and, from predictions, its comparisons."""
     verdict = FrozenVerdict()
+    if folder.is_dir() and not os.path.lexists(folder / PACK):
+        wanted = "a folder that bench leaderboard freeze wrote, or one of result cards"
+        verdict.problems.append(f"{folder} holds no result card and no {PACK}; expected {wanted}.")
+        return verdict
     try:
         read_bytes(_own(folder / PACK))  # there, and no link
         verdict.cards.extend(judge_cards(folder, source))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -66,8 +67,9 @@ def kept_matrices(cache: Path | None, module: str, inputs: Any, make: Callable[[
         except (OSError, ValueError, TypeError):
             pass  # damaged: made again
     matrices = make()
-    cache.mkdir(parents=True, exist_ok=True)
-    write_json(path, [asdict(matrix) for matrix in matrices])
+    with contextlib.suppress(OSError):  # a workspace that is only read
+        cache.mkdir(parents=True, exist_ok=True)
+        write_json(path, [asdict(matrix) for matrix in matrices])
     return matrices
 
 

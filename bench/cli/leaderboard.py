@@ -245,8 +245,8 @@ def freeze(
         Path | None,
         typer.Option(
             "--into",
-            help="Write each board's first table into this Markdown file, between `<!-- board NAME -->` and `<!-- end "
-            "of board -->`.",
+            help="Write the first table of each board that has a place in this Markdown file into it, between "
+            "`<!-- board NAME -->` and `<!-- end of board -->`.",
             exists=True,
             dir_okay=False,
         ),
@@ -261,13 +261,14 @@ def freeze(
     `--cards FOLDER --with-predictions` adds new results to a frozen folder."""
     from bench.errors import ConfigError
     from bench.leaderboard.frozen_boards import freeze as freeze_boards
-    from bench.leaderboard.frozen_boards import put_table, write_again
+    from bench.leaderboard.frozen_boards import has_place, put_table, write_again
     from bench.storage.workspace import Workspace
 
     names = o.split_commas(board)
-    if into is not None:  # a missing place is found before the folder is written
-        for name in names:
-            put_table(into.read_text(encoding="utf-8"), name, "", str(into))
+    if into is not None and names:  # a missing place is found before the folder is written
+        text = into.read_text(encoding="utf-8")
+        if not any(has_place(text, name) for name in names):
+            put_table(text, names[0], "", str(into))
     if again:
         written = write_again(folder, names)
     elif names:
@@ -279,9 +280,8 @@ def freeze(
         raise ConfigError("--board is missing: name the boards to freeze. bench leaderboard list lists them.")
     for path in written:
         typer.echo(str(path))
-        if into is not None and path.suffix == ".md":
-            text = put_table(into.read_text(encoding="utf-8"), path.stem, path.read_text(encoding="utf-8"), str(into))
-            into.write_text(text, encoding="utf-8")
+        if into is not None and path.suffix == ".md" and has_place(text := into.read_text(encoding="utf-8"), path.stem):
+            into.write_text(put_table(text, path.stem, path.read_text(encoding="utf-8"), str(into)), encoding="utf-8")
             typer.echo(str(into))
 
 

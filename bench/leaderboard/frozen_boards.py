@@ -143,7 +143,7 @@ def write_again(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     Args:
         names: the boards. Without: those whose tables the folder holds.
     """
-    names = names or list(kept_boards(folder))
+    names = sorted(names or kept_boards(folder))  # in one order, whatever the order in which they were named
     if not names:
         raise ConfigError(f"{folder} holds no board. Name the boards to freeze: --board BOARD.")
     results = list(read_cards(folder))
@@ -273,6 +273,11 @@ def _differs(path: Path, wanted: str) -> Iterator[str]:
         f"{path} differs from what its cards give: {' / '.join(line[:200] for line in changed) or 'line ends differ'}. "
         f"bench leaderboard freeze {path.parent} --again writes it from them."
     )
+
+
+def has_place(text: str, board: str) -> bool:
+    """Whether a markdown text has the line after which :func:`put_table` puts a board."""
+    return f"<!-- board {board} -->\n" in text
 
 
 def put_table(text: str, board: str, source: str, file: str = "the text") -> str:

@@ -121,3 +121,8 @@ def test_a_place_for_a_board_is_looked_for_before_the_folder_is_written(bench, r
 def test_names_that_can_be_cited_are_listed_once(bench):
     done = bench("cite", "nothing-of-the-kind")
     assert done.code == 2 and "bench leaderboard list" in done.err
+
+
+def test_a_folder_without_cards_is_not_called_missing(bench, tmp_path):
+    done = bench("leaderboard", "validate", str(tmp_path))
+    assert done.code == 1 and f"{tmp_path} holds no result card and no cards.jsonl.xz" in done.out

@@ -18,8 +18,8 @@ Kinds = Annotated[
     list[str] | None,
     typer.Option(
         "--kind",
-        help="simulated, store, fingerprints, signals, images, text, checkpoint, features, result, corrupted, other cache, unfinished. "
-        "Commas, repeats. [default: all]",
+        help="simulated, store, fingerprints, signals, images, text, checkpoint, features, result, corrupted, other cache, "
+        "unfinished. Commas, repeats. [default: all]",
     ),
 ]
 

@@ -49,8 +49,9 @@ def run_command(
         typer.Option(
             "--protocol",
             metavar="NAMES",
-            help="ours, merl-released or ecg-fm-benchmarking. merl-released: the linear probe of MERL's released code, which chooses epoch and thresholds on "
-            "the test set; its results get separate tables. Both: ours,merl-released. [default: ours]",
+            help="ours; merl-released (the linear probe of MERL's released code, which chooses epoch and thresholds on "
+            "the test set) or ecg-fm-benchmarking, whose results get separate tables. Several: ours,merl-released. "
+            "[default: ours]",
         ),
     ] = None,
     fraction: Annotated[

@@ -176,9 +176,8 @@ def _changed(repository: Path, since: str) -> Iterator[tuple[Path, str]]:
 
     try:
         inside = git("rev-parse", "--is-inside-work-tree")
-        known = git(
-            "rev-parse", "--verify", "--end-of-options", f"{since}^{{commit}}"
-        )  # a revision, and no option of git
+        # a revision, and no option of git
+        known = git("rev-parse", "--verify", "--end-of-options", f"{since}^{{commit}}")
         done = git("diff", "-z", "--name-status", "--no-renames", "--relative", f"{known.stdout.strip()}...HEAD", "--")
     except OSError as error:
         raise ConfigError(f"--since {since}: git cannot be run ({error.strerror}). Install it.") from error

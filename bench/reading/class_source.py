@@ -70,9 +70,8 @@ def _classes_of(module: str, path: Path, changed: int) -> dict[str, ClassSource]
         tree = ast.parse(path.read_bytes(), filename=str(path))
     except (SyntaxError, ValueError) as error:  # ValueError: a zero byte, before Python 3.12
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        raise ConfigError(
-            f"{path}{line}: {getattr(error, 'msg', None) or error}. Python cannot read the file."
-        ) from error
+        said = getattr(error, "msg", None) or error
+        raise ConfigError(f"{path}{line}: {said}. Python cannot read the file.") from error
     names = _imported_names(tree, module)
     constants = _literals(tree.body, {})
     return {

@@ -32,7 +32,8 @@ def rescored(result: Result, table: pd.DataFrame | None = None) -> dict[str, Any
     values = {name: (columns_of(part, "target"), columns_of(part, "score")) for name, part in parts.items()}
     targets, scores = values["test"]
     looks_at_test = modes.facts(result.cell.mode).looks_at_test
-    selecting = values["test" if looks_at_test else "validation"]
+    targets_and_scores = values["test" if looks_at_test else "validation"]
+    selecting = targets_and_scores if len(targets_and_scores[0]) else None  # nothing is chosen, so none was scored
     names = kinds.load(task.kind).class_names(list(task.classes), np.arange(scores.shape[-1]))
     return score(
         task.kind,
@@ -40,9 +41,7 @@ def rescored(result: Result, table: pd.DataFrame | None = None) -> dict[str, Any
         scores,
         names,
         parts["test"].patient_id.to_numpy(str),
-        validation=selecting
-        if len(selecting[0])
-        else None,  # where nothing is chosen, validation records are not scored
+        validation=selecting,
         bootstrap=BOOTSTRAP,
         metrics=scored_metrics(task.kind, looks_at_test),
         groups={**task.groups, **SeenClasses(result.seen.get("classes", {})).groups},

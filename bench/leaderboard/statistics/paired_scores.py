@@ -68,9 +68,8 @@ class PairedScores:
             raise DataError(f"differences of {metric} {lacks}.")
         if group is None:
             return drawn[name]
-        if len(drawn[name].estimates) != len(
-            self.names
-        ):  # such as the accuracy of several classes: one share of records
+        # the accuracy over several classes, for example, is one share of records
+        if len(drawn[name].estimates) != len(self.names):
             raise DataError(f"differences of {metric} of one class are not tested.")
         return drawn[name].of_parts([self.names.index(label) for label in group])
 

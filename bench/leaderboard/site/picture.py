@@ -28,6 +28,8 @@ INSET = 6
 LETTER = 4.7
 """Pixels of a letter of the key, on average."""
 LONGEST = 30
+HEAD_LETTERS, HEAD_LINE = 22, 12
+"""Letters of a panel's name that fit above it, and pixels of each further line of it."""
 TICKS = 4
 
 
@@ -36,14 +38,15 @@ def write(board: Board, tables: Sequence[Table]) -> str:
 
     Rows stay in the groups of the board, best first within each. Panels of the same metric share a scale. A number marked
     for contamination is a circle instead of a dot. A number that repeats that of an earlier row is not drawn again, as in the
-    other formats. The picture follows the reader's light or dark theme.
+    other formats, and a row of such numbers alone has no place. The picture follows the reader's light or dark theme.
     """
     strips: list[dict[str, Any]] = []
     top = 40
     for table in tables:
         lines, columns, *_ = number_format.visible(table)
         groups = list(dict.fromkeys(line.row.group for line in lines))
-        ordered = sorted(by_score(table, lines, columns), key=lambda line: groups.index(line.row.group))
+        drawn = [line for line in lines if _has_own_number(table, line, columns)]
+        ordered = sorted(by_score(table, drawn, columns), key=lambda line: groups.index(line.row.group))
         spans = {metric: _span(table, lines, members) for metric, members in _by_metric(table, columns)}
         words = heading(table)
         if table.stamp is not None and not table.shows_published and board.has_published:
@@ -64,6 +67,12 @@ def write(board: Board, tables: Sequence[Table]) -> str:
     return environment().get_template("picture.svg").render(
         title=board.title, strips=strips, width=width, height=top + 4 + 12 * len(key), labels=LABELS - 8, key=key
     )  # fmt: skip
+
+
+def _has_own_number(table: Table, line: Line, columns: Sequence[int]) -> bool:
+    """Whether not every number of a line repeats that of another."""
+    shown = [index for index in columns if line.summaries[index].value is not None]
+    return not shown or not all(number_format.same_as(table, line, index) for index in shown)
 
 
 def _key(tables: Sequence[Table], statuses: set[str], width: int) -> list[str]:
@@ -117,7 +126,12 @@ def _strip(
     table: Table, lines: Sequence[Line], columns: Sequence[int], spans: dict[tuple[str, float], Any], top: float
 ) -> dict[str, Any]:
     """Labels of the rows, and a panel for each of a few columns."""
-    y, names, rows = top + HEAD, [], []
+    heads = [
+        textwrap.wrap(table.board.columns[index].name, HEAD_LETTERS, break_on_hyphens=False) or [""]
+        for index in columns
+    ]
+    head = HEAD + HEAD_LINE * (max(map(len, heads)) - 1)
+    y, names, rows = top + head, [], []
     for group, members in itertools.groupby(lines, key=lambda line: line.row.group):
         if group:
             names.append({"text": _short(group), "y": y + 10, "group": True})
@@ -126,8 +140,11 @@ def _strip(
             names.append({"text": _short(line.marked_label), "y": y + 10, "group": False})
             rows.append((line, y + ROW / 2))
             y += ROW
-    panels = [_panel(table, rows, index, LABELS + k * (WIDTH + GAP), spans) for k, index in enumerate(columns)]
-    return {"names": names, "panels": panels, "top": top + HEAD, "bottom": y}
+    panels = [
+        _panel(table, rows, index, LABELS + k * (WIDTH + GAP), spans) | {"name": heads[k]}
+        for k, index in enumerate(columns)
+    ]
+    return {"names": names, "panels": panels, "top": top + head, "bottom": y}
 
 
 def _panel(
@@ -163,7 +180,7 @@ def _panel(
         )
     name = metric_name(_metric(table, index)[0])
     return {
-        "left": left, "right": left + WIDTH, "middle": left + WIDTH / 2, "name": column.name, "metric": name,
+        "left": left, "right": left + WIDTH, "middle": left + WIDTH / 2, "metric": name,
         "marks": [mark for mark in marks if mark["at"] is not None or mark["printed"] is not None],
         "ticks": [(at(tick), f"{tick:.6g}") for tick in _ticks(low, high)],
     }  # fmt: skip

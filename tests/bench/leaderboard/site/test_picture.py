@@ -65,6 +65,17 @@ def test_names_of_strangers_are_escaped_and_many_columns_wrap(tmp_path, make_res
     assert len(tops) == 2
 
 
+def test_a_long_name_of_a_column_takes_several_lines(tmp_path, make_result):
+    """Else it covers the name of the next column."""
+    column = "  - {group: PTB-XL super, label: 'zero-shot, 12 leads', task: ptbxl-super, mode: linear}\n"
+    text = f"title: B\nmetric: macro_auroc\ncolumns:\n{column}rows:\n  - {{label: MERL, method: merl}}\n"
+    (tmp_path / "board.yaml").write_text(text)
+    _, root = drawn(read_board(tmp_path / "board.yaml"), [make_result(method="merl")])
+    lines = [text.text for text in root.iter(f"{SVG}text") if text.get("class") == "name"]
+    assert " ".join(lines) == "PTB-XL super zero-shot, 12 leads" and len(lines) == 2
+    assert all(len(line) <= picture.HEAD_LETTERS for line in lines)
+
+
 @pytest.mark.parametrize("span", [(0.0, 1.0), (35.2, 95.6), (-0.5, 0.5), (1e-4, 3e-4), (0, 1324.65)])
 def test_ticks_are_few_and_within_the_span(span):
     ticks = picture._ticks(*span)

@@ -325,7 +325,8 @@ def test_the_keyboard_skips_the_navigation_and_opens_what_is_folded(tab, site):
         assert notes.evaluate("details => details.open") == expected
 
 
-def test_a_board_of_60_methods_and_60_columns_can_be_used_within_2_seconds(tab, make_result, tmp_path):
+def test_a_board_of_60_methods_and_60_columns_is_laid_out_few_times(tab, make_result, tmp_path):
+    """A script that reads sizes between its changes lays the page out once a cell; ``benchmarks/wide_board.py`` has the time."""
     columns = [Column(group=f"g{k // 4}", label=str(k), task=f"t{k}", mode="linear") for k in range(60)]
     rows = [Row(label=f"m{k}", method=f"m{k}", group="ab"[k % 2]) for k in range(60)]
     wide = Board(name="wide", title="Wide", metric="macro_auroc", columns=columns, rows=rows)
@@ -333,7 +334,8 @@ def test_a_board_of_60_methods_and_60_columns_can_be_used_within_2_seconds(tab, 
     path = tmp_path / "wide.html"
     path.write_text(write_html(wide, collect(wide, results), {}))
     metrics = tab.context.new_cdp_session(tab)
-    metrics.send("Performance.enable", {"timeDomain": "threadTicks"})  # of the processor: other tests run
+    metrics.send("Performance.enable")
     visit(tab, path.as_uri())
     used = {each["name"]: each["value"] for each in metrics.send("Performance.getMetrics")["metrics"]}
-    assert used["TaskDuration"] < 2, used
+    assert used["LayoutCount"] <= 20 and used["RecalcStyleCount"] <= 30, used
+    assert used["Nodes"] <= 12 * 60 * 60, used

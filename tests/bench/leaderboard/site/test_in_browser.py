@@ -326,7 +326,7 @@ def test_the_keyboard_skips_the_navigation_and_opens_what_is_folded(tab, site):
 
 
 def test_a_board_of_60_methods_and_60_columns_is_laid_out_few_times(tab, make_result, tmp_path):
-    """A script that reads sizes between its changes lays the page out once a cell; ``benchmarks/wide_board.py`` has the time."""
+    """A script that reads sizes between its changes lays it out once a cell; ``benchmarks/wide_board.py`` has the time."""
     columns = [Column(group=f"g{k // 4}", label=str(k), task=f"t{k}", mode="linear") for k in range(60)]
     rows = [Row(label=f"m{k}", method=f"m{k}", group="ab"[k % 2]) for k in range(60)]
     wide = Board(name="wide", title="Wide", metric="macro_auroc", columns=columns, rows=rows)

@@ -208,9 +208,11 @@ def test_a_layer_that_the_loss_does_not_reach_is_named_unless_listed_with_a_reas
         every_trainable_weight_gets_a_gradient(MethodSubject.of(Stale, tmp_path))
 
 
-def test_settings_for_small_are_fields_and_not_those_of_smoke():
+def test_settings_for_small_are_fields_and_state_what_was_chosen():
     settled = [method for name in METHODS if (method := registry.load(registry.METHODS, name)).small]
-    assert len(settled) >= 7
+    assert len(settled) >= 11
     for method in settled:
-        small, smoke = (method_config(method, profile).pretrain for profile in ("small", "smoke"))
-        assert small != smoke, method.name
+        assert {"pretrain.epochs", "pretrain.batch_size", "pretrain.lr"} <= method.small.keys(), method.name
+    configs = [[method_config(method, profile) for profile in ("small", "smoke")] for method in settled]
+    same = [small.pretrain == smoke.pretrain for small, smoke in configs]
+    assert sum(same) <= 1  # the trials of one method chose its settings of smoke

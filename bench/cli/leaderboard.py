@@ -259,16 +259,16 @@ def freeze(
     `bench leaderboard validate FOLDER` then reports any edit.
 
     `--cards FOLDER --with-predictions` adds new results to a frozen folder."""
-    from bench.errors import ConfigError
+    from bench.errors import ConfigError, DataError
     from bench.leaderboard.frozen_boards import freeze as freeze_boards
-    from bench.leaderboard.frozen_boards import has_place, put_table, write_again
+    from bench.leaderboard.frozen_boards import has_place, kept_boards, no_place, put_table, write_again
     from bench.storage.workspace import Workspace
 
     names = o.split_commas(board)
-    if into is not None and names:  # a missing place is found before the folder is written
-        text = into.read_text(encoding="utf-8")
-        if not any(has_place(text, name) for name in names):
-            put_table(text, names[0], "", str(into))
+    if into is not None:  # a missing place is found before the folder is written
+        text, shown = into.read_text(encoding="utf-8"), names or list(kept_boards(folder))
+        if shown and not any(has_place(text, name) for name in shown):
+            raise DataError(no_place(str(into), shown[0]))
     if again:
         written = write_again(folder, names)
     elif names:
@@ -281,7 +281,7 @@ def freeze(
     for path in written:
         typer.echo(str(path))
         if into is not None and path.suffix == ".md" and has_place(text := into.read_text(encoding="utf-8"), path.stem):
-            into.write_text(put_table(text, path.stem, path.read_text(encoding="utf-8"), str(into)), encoding="utf-8")
+            into.write_text(put_table(text, path.stem, path.read_text(encoding="utf-8")), encoding="utf-8")
             typer.echo(str(into))
 
 

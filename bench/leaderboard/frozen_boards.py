@@ -280,12 +280,16 @@ def has_place(text: str, board: str) -> bool:
     return f"<!-- board {board} -->\n" in text
 
 
-def put_table(text: str, board: str, source: str, file: str = "the text") -> str:
+def no_place(file: str, board: str) -> str:
+    """What is missing in a file without a place for a board, in words."""
+    return f"{file} has no place for the board {board}: add the lines <!-- board {board} --> and <!-- end of board --> to it."
+
+
+def put_table(text: str, board: str, source: str) -> str:
     """A markdown text with a board's first table between ``<!-- board NAME -->`` and ``<!-- end of board -->``.
 
     Args:
         source: the board as markdown.
-        file: what errors call the text.
 
     Raises:
         DataError: the text has no such place.
@@ -294,7 +298,7 @@ def put_table(text: str, board: str, source: str, file: str = "the text") -> str
     before, separator, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not separator or not closed:
-        raise DataError(f"{file} has no place for the board {board}: add the lines {begin.strip()} and {end} to it.")
+        raise DataError(no_place("the text", board))
     return f"{before}{begin}\n{first_table(source)}\n\n{end}{after}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -32,13 +33,17 @@ def result_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     return [_row(group, str(stamp)) for (stamp, *_), group in groups.items()]
 
 
-def _folds(group: Sequence[Result]) -> int:
-    """How many folds the split of these results has; where its file is not here, as many as were run."""
+@functools.cache
+def _folds_of(split: str) -> int:
+    """How many folds a split has; 1 where its file is not here."""
     try:
-        stated = len(load_split(str(group[0].split.get("name"))).folds)
+        return len(load_split(split).folds)
     except BenchError:
-        stated = 1
-    return max(stated, *(result.cell.fold + 1 for result in group))
+        return 1
+
+
+def _folds(group: Sequence[Result]) -> int:
+    return max(_folds_of(str(group[0].split.get("name"))), *(result.cell.fold + 1 for result in group))
 
 
 def _row(group: Sequence[Result], kind: str) -> dict[str, Any]:

@@ -8,9 +8,12 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from bench.errors import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LOG_EVERY_SECONDS = 15.0
 NOTEBOOK_EVERY_SECONDS = 0.3
@@ -41,6 +44,13 @@ def hand_over(listener: Callable[[str], None]) -> None:
     _listener = listener
 
 
+def plain_console(**options: Any) -> Console:
+    """A console that prints names and paths as they are; rich's own shows ``:x:`` as a picture."""
+    from rich.console import Console
+
+    return Console(emoji=False, **options)
+
+
 def say(message: str, even_if_quiet: bool = False) -> None:
     """One line for the person at the terminal, on standard error, so that standard output stays for results.
 
@@ -50,10 +60,7 @@ def say(message: str, even_if_quiet: bool = False) -> None:
     if _listener is not None:
         _listener(message)
     elif even_if_quiet or not _quiet:
-        from rich.console import Console
-
-        # bars move down for what their console prints
-        console = _bars.console if _bars else Console(emoji=False, stderr=True)
+        console = _bars.console if _bars else plain_console(stderr=True)  # bars move down for what theirs prints
         console.print(printable(message), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -203,7 +210,6 @@ def _bar(description: str, unit: Unit) -> Iterator[Progress]:
 def _new_bars(unit: Unit) -> Any:
     """Bars on standard error. A long description or note is cut, so that the bar keeps its place at 80 columns."""
     from rich import progress as rich_progress
-    from rich.console import Console
     from rich.table import Column
     from rich.text import Text
 
@@ -214,7 +220,7 @@ def _new_bars(unit: Unit) -> Any:
             left = task.fields.get("left")
             return super().render(task) if left is None else Text(left, style="progress.remaining")
 
-    console = Console(emoji=False, stderr=True)
+    console = plain_console(stderr=True)
     narrow = console.width < NARROW
     description, bar = (30, 10) if narrow else (70, 30)
 

@@ -90,7 +90,8 @@ def lines_of(studies: list[dict[str, Any]], fixed: list[str]) -> list[dict[str, 
     epochs = f"{method}.pretrain.epochs"
     values: dict[str, dict[int, float]] = {}
     pretrained = set()
-    for number, trial in ((number, trial) for number, study in enumerate(studies) for trial in study["trials"]):
+    trials = [(number, trial) for number, study in enumerate(studies) for trial in study["trials"]]
+    for number, trial in trials:
         setting = dict(text.split("=", 1) for text in fixed) | trial["setting"]
         if trial["setting"].get(epochs) == 0:  # no other setting of pretraining is read
             setting = {n: v for n, v in setting.items() if n == epochs or not n.startswith(f"{method}.pretrain.")}

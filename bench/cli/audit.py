@@ -111,11 +111,12 @@ def audit_command(
 
 
 def _show(method: str, task: str, audit: Audit, csv: Path | None) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(emoji=False)
+    from bench.progress import plain_console
+
+    console = plain_console()
     say = lambda text: console.print(text, highlight=False, soft_wrap=True, markup=False)  # noqa: E731
     say(f"{method} on {task}: contamination {audit.contamination}")
     say(f"corpus: {audit.corpus or 'none'}; {audit.tested:,} test recordings; checked: {', '.join(audit.checked)}")

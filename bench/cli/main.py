@@ -202,9 +202,9 @@ def _stopped() -> None:
 
 
 def _print_error(message: str) -> None:
-    from rich.console import Console
+    from bench.progress import plain_console
 
-    console = Console(emoji=False, stderr=True, highlight=False, soft_wrap=True)
+    console = plain_console(stderr=True, highlight=False, soft_wrap=True)
     console.print("[bold red]error:[/bold red] ", end="")
     console.print(printable(message), markup=False)
 

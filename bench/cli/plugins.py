@@ -116,10 +116,11 @@ _MARKS = {"kept": ("ok", "green"), "broken": ("BROKEN", "bold red"), "does not a
 
 
 def _show(verdicts: Any) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(emoji=False, highlight=False, soft_wrap=True)
+    from bench.progress import plain_console
+
+    console = plain_console(highlight=False, soft_wrap=True)
     causes = Counter(verdict.cause for verdict in verdicts if verdict.cause)
     shown: set[str] = set()
     for verdict in verdicts:

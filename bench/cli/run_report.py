@@ -52,17 +52,16 @@ def as_json(result: Any) -> dict[str, Any]:
 
 def show_results(reports: list[Any], source: Any, notes: bool, track: bool, board: str | None = None) -> None:
     """Print the results of one plan, or of all plans of a board, as one table for each stamp."""
-    from rich.console import Console
-
     from bench.leaderboard import console_tables
     from bench.leaderboard.match_results import best_board
     from bench.leaderboard.statistics.inflation import inflation
+    from bench.progress import plain_console
     from bench.tracking.pages import where_to_look
 
     results = list({result.key: result for report in reports for result in report.results}.values())
     if not results:
         return
-    console = Console(emoji=False)
+    console = plain_console()
     for table in console_tables(results, notes, source.workspace.cache / "comparisons"):
         console.print(table, crop=False)
     for line in inflation(results):

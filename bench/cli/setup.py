@@ -41,13 +41,14 @@ def doctor_command(
 
 
 def _show(finding: Finding) -> None:
-    from rich.console import Console
     from rich.text import Text
+
+    from bench.progress import plain_console
 
     line = Text.assemble((f"{finding.state:<8}", _STYLES[finding.state]), f"{finding.area:<10} {finding.found}")
     if finding.hint:
         line.append(f"\n{'':19}{finding.hint}", "dim")
-    Console(emoji=False, highlight=False, soft_wrap=True).print(line)
+    plain_console(highlight=False, soft_wrap=True).print(line)
 
 
 def init_command(

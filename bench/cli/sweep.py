@@ -200,11 +200,10 @@ def _show_report(report: Any, storage: str | None, json_output: bool, notes: boo
         results = [{"key": r.key, "cell": r.cell.to_dict(), "score": r.score} for r in report.results]
         o.print_json({"studies": report.studies, "results": results})
         return
-    from rich.console import Console
-
     from bench.leaderboard import console_tables
+    from bench.progress import plain_console
 
-    console = Console(emoji=False)
+    console = plain_console()
     for table in console_tables(report.results, all_notes=notes):
         console.print(table, crop=False)
     for study in report.studies:
@@ -232,8 +231,7 @@ def show_command(
     workspace: o.WorkspaceOption = None,
 ) -> None:
     """Show a study: its trials, its best setting, and pictures (history, importances, slices)."""
-    from rich.console import Console
-
+    from bench.progress import plain_console
     from bench.storage.workspace import Workspace
     from bench.sweep import show
 
@@ -249,7 +247,7 @@ def show_command(
         if json_output:
             o.print_json(show.as_json(opened))
             return
-        console = Console(emoji=False)
+        console = plain_console()
         console.print(show.table(opened, limit))
         for line in show.summary(opened):
             console.print(line, highlight=False, soft_wrap=True)

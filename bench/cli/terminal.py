@@ -16,11 +16,11 @@ WIDE = 120
 
 def console() -> Console:
     """A console that breaks lines at the terminal's edge, and none in a file or a pipe: ``grep`` finds whole rows."""
-    from rich.console import Console
+    from bench.progress import plain_console
 
-    default = Console(emoji=False)
+    default = plain_console()
     given = os.environ.get("COLUMNS", "").isdecimal() and int(os.environ["COLUMNS"]) > 0
-    return default if (default.is_terminal and default.width > 0) or given else Console(emoji=False, width=UNBROKEN)
+    return default if (default.is_terminal and default.width > 0) or given else plain_console(width=UNBROKEN)
 
 
 def wrapped(line: str, width: int, indent: int | None = None) -> str:

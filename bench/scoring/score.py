@@ -107,7 +107,7 @@ def score(
     clusters: np.ndarray | None,
     *,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
-    bootstrap: int = 1000,
+    bootstrap: int = BOOTSTRAP,
     seed: int = 0,
     metrics: Sequence[str] | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
@@ -163,7 +163,7 @@ def score_replicates(
     clusters: np.ndarray | None,
     *,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
-    bootstrap: int = 1000,
+    bootstrap: int = BOOTSTRAP,
     seed: int = 0,
     metrics: Sequence[str] | None = None,
 ) -> dict[str, Replicates]:

@@ -9,6 +9,8 @@ import pytest
 
 from bench.cli.finished_cells import write_csv
 from bench.errors import of_file_system
+from bench.leaderboard import boards
+from bench.registry import DATASETS, METHODS, TASKS, entries
 
 RUN = ("run", "--method", "simple-statistics", "--task", "ptbxl-super", "--mode", "linear", "--no-track")
 
@@ -118,9 +120,22 @@ def test_a_place_for_a_board_is_looked_for_before_the_folder_is_written(bench, r
     assert not (tmp_path / "kept").exists()
 
 
-def test_names_that_can_be_cited_are_listed_once(bench):
+def test_what_can_be_cited_is_counted_once_and_its_lists_are_named(bench):
+    known = [*entries(METHODS), *entries(TASKS), *entries(DATASETS), *boards()]
     done = bench("cite", "nothing-of-the-kind")
-    assert done.code == 2 and "bench leaderboard list" in done.err
+    assert done.code == 2 and f"All {len(set(known))}: bench methods, bench tasks" in done.err
+    assert len(set(known)) < len(known)
+
+
+def test_a_terminal_that_states_no_width(bench, monkeypatch, result):
+    monkeypatch.setenv("COLUMNS", "0")
+    assert result.cell.method in bench("runs").out
+
+
+def test_an_audit_that_found_nothing_writes_a_table_without_rows(bench, tmp_path):
+    out = tmp_path / "new" / "found.csv"
+    assert bench("audit", "method", "simple-statistics", "ptbxl-super", "--csv", str(out)).code == 0
+    assert out.read_text().startswith("record_id,patient_id,by,") and out.read_text().count("\n") == 1
 
 
 def test_a_folder_without_cards_is_not_called_missing(bench, tmp_path):

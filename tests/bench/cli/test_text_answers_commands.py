@@ -50,6 +50,7 @@ def test_prompts_of_twenty_wordings(bench, workspace, small):
     assert rows["MI"].values.min() == pytest.approx(by_wording[:, column].min(), abs=1e-12)
     assert rows["all"].as_run == pytest.approx(result.score["metrics"]["macro_auroc"]["value"], rel=1e-4)
     assert rows["all"].interval.low < rows["all"].mean < rows["all"].interval.high
+    assert rows["MI"].contamination == [result.contamination]
     assert rows["MI"].worst_words in registry.load(registry.TASKS, "ptbxl-super").wordings["MI"]
 
 

@@ -48,6 +48,13 @@ def test_what_differs_is_told_apart_and_what_does_not_shares_a_letter(three):
     assert ranks.rank == {0: 1, 1: 2, 2: 2}
 
 
+def test_missing_predictions_are_named_by_their_cell_and_not_by_a_folder_of_this_machine(three, tmp_path):
+    (three[0].folder / "predictions.parquet").unlink()
+    with pytest.warns(UserWarning, match="rows of a column are not tested: .*predictions.parquet"):
+        why = table_of(board(), three).ranks[0].why
+    assert "kmerl · ptbxl-super · linear" in why and str(tmp_path) not in why
+
+
 def test_one_class_of_methods_that_draw_nothing_is_tested_by_delong_unless_patients_have_several_recordings(
     tmp_path, scored_result
 ):

@@ -26,6 +26,22 @@ def test_a_room_that_exceeds_its_budget_by_half_is_named(times):
     ]
 
 
+def test_a_slow_machine_is_not_a_slow_room(times):
+    """It failed a run of which all tests passed, on a machine that took twice as long for everything."""
+    rooms = [f"room{number}" for number in range(6)]
+    table = "".join(f"| {room} | 20 | 30 |\n" for room in rooms) + "| small | 1 | 10 |\n| total | 121 | 185 |\n"
+    twice = dict.fromkeys(rooms, 50) | {"small": 30, "total": 300}
+    assert times.over_budget(twice, table) == []
+    assert times.over_budget(twice | {"room3": 120}, table) == [
+        "room3: 120 s of processor time, at most 1.5 x 30 x 2.5, as all rooms are slower"
+    ]
+    one_alone = dict.fromkeys(rooms, 20) | {"room3": 50}
+    assert times.over_budget(one_alone, table) == ["room3: 50 s of processor time, at most 1.5 x 30"]
+    assert times.over_budget(dict.fromkeys(rooms, 5) | {"small": 16}, table) == [
+        "small: 16 s of processor time, at most 1.5 x 10"
+    ]
+
+
 def test_new_times_of_some_rooms_leave_the_others(times):
     assert times.measured({"methods": 31.2}, TABLE).splitlines()[2:] == [
         "| bench/cli | 3 | 10 |",

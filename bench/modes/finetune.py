@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -30,6 +31,8 @@ from bench.training.loop import make_fabric, split_decay
 from bench.training.objective import Objective, objective_for
 from bench.training.schedule import SCHEDULES
 
+PositiveRate = Annotated[float, Field(gt=0)]
+
 
 class Config(BaseModel):
     """Training of encoder and head together.
@@ -40,6 +43,13 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     smoke: ClassVar[dict[str, Any]] = {"epochs": 10}
+    small: ClassVar[dict[str, Any]] = {  # published rates and crops are those of corpora ten times as large
+        "protocol": "selected",
+        "epochs": 30,
+        "patience": 8,
+        "lr": (5e-4, 2e-3),
+        "lr_batch": None,
+    }
     space: ClassVar[Spaces] = {"lr": LogUniform(low=1e-5, high=1e-2), "weight_decay": LogUniform(low=1e-4, high=1.0)}
     """What ``bench sweep`` varies where a method's paper names nothing else."""
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -67,8 +77,12 @@ class Config(BaseModel):
     )
     epochs: int = Field(50, ge=1, description="passes over the labelled fraction, at most")
     batch_size: int = Field(64, ge=1, description="recordings in a step")
-    lr: float = Field(1e-3, gt=0, description="peak rate of the head, and of the encoder in scratch; AdamW")
-    encoder_lr: Annotated[float, Field(gt=0)] | Literal["lr"] | None = Field(
+    lr: PositiveRate | tuple[PositiveRate, ...] = Field(
+        1e-3,
+        description="peak rate of the head, and of the encoder in scratch; AdamW. Several: each is trained from the same "
+        "start, and validation data choose the rate, as they choose the epoch",
+    )
+    encoder_lr: PositiveRate | Literal["lr"] | None = Field(
         None,
         description="peak rate of the encoder; lr: the rate of the head; default: a tenth of lr in finetune; lr in "
         "scratch, and with layer_decay",
@@ -138,19 +152,78 @@ class _Classifier(nn.Module):
 
 
 def run(cell: ModeInput) -> ModeOutput:
-    """Train, keep the chosen epoch, score validation and test with it, once."""
+    """Train with each rate, keep the epoch that did best, score validation and test with it, once."""
     if cell.method.implements("fit"):
         return _fit(cell)
     config: Any = cell.config
     objective = objective_for(cell.task.kind, cell.n_outputs, config.label_smoothing, cell.targets[cell.train])
     fabric = make_fabric(config.precision)
+    rates = config.lr if isinstance(config.lr, tuple) else (config.lr,)
     seed_global(cell.seed)
     cell.method.begin_finetuning()
+    start = _copy(cell.method) if len(rates) > 1 else {}
+    trainings: list[_Training] = []
+    for rate in rates:
+        if trainings:
+            seed_global(cell.seed)
+            cell.method.load_state_dict(start)
+            cell.method.to(fabric.device)
+        before = sum(len(earlier.history) for earlier in trainings)
+        trainings.append(_train(cell, config.model_copy(update={"lr": rate}), objective, fabric, before, len(rates)))
+    chosen = max(trainings, key=lambda training: training.rank)
+    classifier = trainings[-1].classifier
+    if chosen.state:
+        classifier.load_state_dict(chosen.state)
+    validation, test = (_scores(classifier, fabric, cell, rows, objective) for rows in (cell.validation, cell.test))
+    value = chosen.value
+    if config.select == "last":
+        value = objective.selection_value(cell.targets[cell.validation], validation)
+    selection = {"metric": cell.task.metric, "value": value if math.isfinite(value) else None, "epoch": chosen.epoch}
+    if len(rates) > 1:
+        selection["lr"] = chosen.rate
+    history = [epoch for training in trainings for epoch in training.history]
+    return ModeOutput(validation, test, selection, history, classifier.head)
+
+
+@dataclass
+class _Training:
+    """One training with one rate.
+
+    Attributes:
+        value, epoch: of the weights in ``state``; the value is NaN where no class can be ranked, and negative infinity where
+            nothing was scored.
+        state: weights of encoder and head, where a later epoch or training changes them.
+    """
+
+    classifier: _Classifier
+    rate: float
+    epoch: int
+    value: float = -math.inf
+    state: dict[str, torch.Tensor] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def rank(self) -> float:
+        return self.value if math.isfinite(self.value) else -math.inf
+
+
+def _copy(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+def _train(
+    cell: ModeInput, config: Any, objective: Objective, fabric: Fabric, epochs_before: int, trainings: int
+) -> _Training:
+    """Train with one rate.
+
+    Args:
+        epochs_before: of the trainings before this one.
+        trainings: how many the cell has in all.
+    """
     source = cell.source if config.crop_seconds is None else cell.source.random_crops(config.crop_seconds)
     classifier = _Classifier(cell.method, source.batch(cell.train[:1]), objective.n_outputs)
     batch_size = objective.batch_size(min(config.batch_size, len(cell.train)), cell.targets[cell.train])
     steps = len(cell.train) // batch_size
-    total = steps * config.epochs
     whole = not facts(cell.mode).uses_checkpoint or config.layer_decay is not None
     lr, encoder_lr = _rates(config, whole)
     groups = [
@@ -160,15 +233,14 @@ def run(cell: ModeInput) -> ModeOutput:
     if config.decayed == "matrices":
         groups = [part for group in groups for part in split_decay(group, config.weight_decay)]
     optimiser = torch.optim.AdamW(groups, betas=config.betas, weight_decay=config.weight_decay)
-    scheduler = _scheduler(optimiser, config, total)
+    scheduler = _scheduler(optimiser, config, steps * config.epochs)
     # The classifier itself is called, under autocast: what Fabric wraps would convert batches, which are frozen, and leaves
     # out its precision for every function that is not forward.
     model, optimiser = fabric.setup(classifier, optimiser)
     stratified = objective.couples_records or config.batches == "stratified"
     strata = objective.strata(cell.targets[cell.train]) if stratified else None
     rate = f"{'lr' if encoder_lr == lr else 'encoder_lr'} (now {encoder_lr:g})"
-    best: dict[str, Any] = {"value": -math.inf, "epoch": config.epochs}
-    history: list[dict[str, float]] = []
+    training = _Training(classifier, config.lr, config.epochs)
     for epoch in range(config.epochs):
         model.train()
         losses = []
@@ -188,31 +260,26 @@ def run(cell: ModeInput) -> ModeOutput:
             optimiser.step()
             scheduler.step()
             losses.append(loss.item())
-            so_far = f"best {cell.task.metric} {best['value']:.3f}" if "state" in best else f"loss {losses[-1]:.3f}"
-            cell.progress(epoch * steps + i + 1, total, f"epoch {epoch + 1}  {so_far}")
-        history.append({"epoch": epoch + 1, "loss": float(np.mean(losses))})
-        if config.select == "last":
+            so_far = f"best {cell.task.metric} {training.value:.3f}" if training.state else f"loss {losses[-1]:.3f}"
+            done = (epochs_before + epoch) * steps + i + 1
+            cell.progress(done, steps * config.epochs * trainings, f"epoch {epoch + 1}  {so_far}")
+        training.history.append({"epoch": epoch + 1, "loss": float(np.mean(losses))})
+        if trainings > 1:
+            training.history[-1]["lr"] = config.lr
+        last = epoch + 1 == config.epochs
+        if config.select == "last" and not (last and trainings > 1):
             continue
         value = objective.selection_value(
             cell.targets[cell.validation], _scores(classifier, fabric, cell, cell.validation, objective)
         )
-        history[-1]["validation"] = value
-        cell.report(epoch + 1, value)
-        if value > best["value"] or not math.isfinite(
-            best["value"]
-        ):  # what cannot be ranked yet gives way to the latest
-            state = {k: v.detach().clone() for k, v in classifier.state_dict().items()}
-            best = {"value": value, "epoch": epoch + 1, "state": state}
-        elif epoch + 1 - best["epoch"] >= config.patience:
+        training.history[-1]["validation"] = value
+        cell.report(epochs_before + epoch + 1, value)
+        # What cannot be ranked yet gives way to the latest.
+        if config.select == "last" or value > training.value or not math.isfinite(training.value):
+            training.value, training.epoch, training.state = value, epoch + 1, _copy(classifier)
+        elif epoch + 1 - training.epoch >= config.patience:
             break
-    if "state" in best:
-        classifier.load_state_dict(best.pop("state"))
-    validation, test = (_scores(classifier, fabric, cell, rows, objective) for rows in (cell.validation, cell.test))
-    if config.select == "last":
-        best["value"] = objective.selection_value(cell.targets[cell.validation], validation)
-    if not math.isfinite(best["value"]):  # no class can be ranked on validation data: the result says so
-        best["value"] = None
-    return ModeOutput(validation, test, {"metric": cell.task.metric, **best}, history, classifier.head)
+    return training
 
 
 def _rates(config: Any, whole: bool) -> tuple[float, float]:

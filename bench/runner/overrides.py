@@ -156,7 +156,7 @@ def method_config(
 
 
 def mode_config(mode: str, profile: str, overrides: Sequence[Override] = (), method: type[Method] | None = None) -> Any:
-    """The mode's config: its defaults; on top of each other the settings of its ``protocol``, where it names one, those
+    """The mode's config: its defaults; on top of each other the settings of its ``protocol``, where one is named, those
     of the method's paper, those of the profile, and the user's."""
     config: Any = modes.load(mode).Config
     known = set(fields_of(config))
@@ -168,9 +168,10 @@ def mode_config(mode: str, profile: str, overrides: Sequence[Override] = (), met
             if path not in known:
                 raise UnknownName(f"config field of mode {mode}", path, known)
             overridden[path] = override.value
-    protocol = overridden.get("protocol", published.get("protocol"))
+    of_profile = getattr(config, profile, {})
+    protocol = ({**published, **of_profile, **overridden}).get("protocol")
     values = dict(getattr(config, "presets", {}).get(protocol, {})) if protocol is not None else {}
-    values |= published | getattr(config, profile, {}) | overridden
+    values |= published | of_profile | overridden
     validated = _with(config(), values, f"config of mode {mode}")
     for (chooser, choice), unread in getattr(config, "unread", {}).items():
         if getattr(validated, chooser) == choice and (ignored := [name for name in overridden if name in unread]):

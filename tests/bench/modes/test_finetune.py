@@ -134,6 +134,18 @@ def test_whole_recordings_as_the_method_asks_and_the_best_epoch():
     assert outcome.selection["epoch"] == 1 + int(np.argmax(values))
 
 
+@pytest.mark.parametrize("select", ["best", "last"])
+def test_of_several_rates_the_one_that_validation_prefers(select):
+    each = {rate: trained(epochs=6, select=select, lr=rate)[0] for rate in (1e-5, 1e-2)}
+    both, _, _ = trained(epochs=6, select=select, lr=(1e-5, 1e-2))
+    assert each[1e-2].selection["value"] > each[1e-5].selection["value"]
+    assert both.selection == each[1e-2].selection | {"lr": 1e-2}
+    np.testing.assert_array_equal(both.test, each[1e-2].test)
+    swapped, _, _ = trained(epochs=6, select=select, lr=(1e-2, 1e-5))
+    np.testing.assert_array_equal(swapped.test, each[1e-2].test)
+    assert [epoch["lr"] for epoch in swapped.history] == [1e-2] * 6 + [1e-5] * 6
+
+
 def test_windows_see_what_the_first_seconds_do_not():
     """The bump lies anywhere in 4 s; the method's own window has 2."""
     short, _, targets = trained(epochs=40, patience=40)

@@ -169,6 +169,8 @@ def mode_config(mode: str, profile: str, overrides: Sequence[Override] = (), met
                 raise UnknownName(f"config field of mode {mode}", path, known)
             overridden[path] = override.value
     of_profile = getattr(config, profile, {})
+    if of_profile.get("protocol") != overridden.get("protocol", of_profile.get("protocol")):
+        of_profile = {}  # what it sets belongs to its own protocol
     protocol = ({**published, **of_profile, **overridden}).get("protocol")
     values = dict(getattr(config, "presets", {}).get(protocol, {})) if protocol is not None else {}
     values |= published | of_profile | overridden

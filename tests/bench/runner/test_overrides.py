@@ -78,11 +78,26 @@ class OnlySmoke(Scaled):
     small: ClassVar = {}
 
 
+class Strodthoff(Slow):
+    """Its paper trains by the protocol of the PTB-XL benchmark. Source: this test."""
+
+    name = "strodthoff"
+    protocols: ClassVar = {"scratch": {"protocol": "strodthoff"}}
+
+
 def test_small_has_its_own_settings_or_those_of_smoke_and_the_modes_published_ones():
     epochs = {p: method_config(Scaled, p).pretrain.epochs for p in ("paper", "small", "smoke")}
     assert epochs == {"paper": 50, "small": 7, "smoke": 2}
     assert method_config(OnlySmoke, "small") == method_config(OnlySmoke, "smoke")
-    assert config("small") == config("paper")
+    assert config("small", mode="linear") == config("paper", mode="linear")
+
+
+def test_small_chooses_the_rate_of_supervised_rows_by_validation_unless_a_protocol_is_named():
+    paper, small = (config(profile, method=Strodthoff) for profile in ("paper", "small"))
+    assert (paper.protocol, paper.lr, paper.crop_seconds) == ("strodthoff", 1e-2, 2.5)
+    assert (small.protocol, small.lr, small.crop_seconds) == ("selected", (5e-4, 2e-3), None)
+    assert config("small", "scratch.protocol=strodthoff", method=Strodthoff) == paper
+    assert config("small", "scratch.lr=[0.0001, 0.001]", method=Strodthoff).lr == (1e-4, 1e-3)
 
 
 @pytest.mark.parametrize(

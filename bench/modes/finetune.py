@@ -44,8 +44,8 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     smoke: ClassVar[dict[str, Any]] = {"epochs": 10}
     small: ClassVar[dict[str, Any]] = {
-        # Published rates, batches and crops are those of corpora ten times as large. A tenth of 1,300 recordings is two batches
-        # of 64: too few steps to learn anything.
+        # Published rates, batches and crops are those of corpora ten times as large. A tenth of 1,300 recordings is two
+        # batches of 64: too few steps.
         "protocol": "selected",
         "epochs": 50,
         "patience": 10,

@@ -354,7 +354,7 @@ def split_importer(name: str) -> Any:
     return _extension("bench.split_importers", "split importer", name)
 
 
-def text_store(name: str = "textbooks") -> Any:
+def text_store() -> Any:
     """The class that keeps texts of the user's and finds passages in them, registered under ``bench.text_stores``.
 
     It is made by ``of_model(folder, model)``, and has ``ingest(files)`` and ``retrieve(statements, top)``.
@@ -362,7 +362,7 @@ def text_store(name: str = "textbooks") -> Any:
     Raises:
         UnknownName: nobody registered it.
     """
-    return _extension("bench.text_stores", "text store", name)
+    return _extension("bench.text_stores", "text store", "textbooks")
 
 
 def _extension(group: str, word: str, name: str) -> Any:

@@ -47,6 +47,9 @@ _WEIGHTS_IN_CACHE = 2**18
 #: Numbers of the last draws that are kept (float64, 32 MiB).
 _DRAWS_KEPT = 2**22
 
+#: Of every interval; the corrections here and in ``replication`` hold for this level alone.
+LEVEL = 0.95
+
 #: logit for what lies in [0, 1], fisher for a correlation, log for what is positive, complement (log of 1 - x) for what
 #: is below 1, such as R2; plain for a difference.
 Scale = Literal["logit", "fisher", "log", "complement", "plain"]
@@ -149,12 +152,12 @@ class Replicates:
         """The standard error of :attr:`value` over draws of patients; see :class:`Covariance`."""
         return Covariance.of([self]).spread(np.ones(1))
 
-    def interval(self, scale: Scale, level: float = 0.95) -> Interval:
+    def interval(self, scale: Scale) -> Interval:
         """The two-sided interval of :attr:`value`: the delta method on ``scale``, with Student's t.
 
         It always holds the value, never leaves the metric's range and never has width 0.
         """
-        return interval(self.value, self.spread(), scale, level, self.mean_trials)
+        return interval(self.value, self.spread(), scale, self.mean_trials)
 
 
 @dataclass(frozen=True)
@@ -250,7 +253,7 @@ def require_same_origin(runs: Sequence[Replicates]) -> None:
         )
 
 
-def interval(value: float, spread: Spread, scale: Scale, level: float = 0.95, trials: float | None = None) -> Interval:
+def interval(value: float, spread: Spread, scale: Scale, trials: float | None = None) -> Interval:
     """``value`` and its spread as an interval that is symmetric on ``scale``.
 
     On the logit scale it is Wilson's interval of a share of n records, where n follows from the spread: the logit changes by
@@ -260,12 +263,12 @@ def interval(value: float, spread: Spread, scale: Scale, level: float = 0.95, tr
     if np.isnan(value) or np.isnan(spread.standard_error):
         return Interval(np.nan, np.nan)
     forward, back, slope = _SCALES[scale]
-    quantile = student_t.quantile((1 + level) / 2, spread.freedom)
+    quantile = student_t.quantile((1 + LEVEL) / 2, spread.freedom)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         half = quantile * spread.standard_error * float(slope(np.float64(value)))
     if spread.standard_error == 0.0 or not np.isfinite(half):
         if scale == "logit" and trials is not None:
-            return _wilson(value, trials, student_t.quantile((1 + level) / 2, np.inf))
+            return _wilson(value, trials, student_t.quantile((1 + LEVEL) / 2, np.inf))
         return Interval(value, value) if scale == "plain" else Interval(np.nan, np.nan)
     if scale == "logit":
         half = 2 * np.arcsinh(half / 2)

@@ -17,7 +17,7 @@ from scipy import stats
 
 from bench.errors import DataError
 from bench.scoring import student_t
-from bench.scoring.bootstrap import Interval, Replicates, Spread, interval, require_same_origin
+from bench.scoring.bootstrap import LEVEL, Interval, Replicates, Spread, interval, require_same_origin
 from bench.scoring.classification import known, midranks
 
 
@@ -42,17 +42,17 @@ class Difference:
             return np.nan if np.isnan(error) else float(abs(self.value) >= margin)
         return student_t.upper_tail((margin - abs(self.value)) / error, freedom)
 
-    def detectable(self, comparisons: int = 1, power: float = 0.8, level: float = 0.05) -> float:
-        """The smallest true difference that would be found with this ``power``, given this standard error.
+    def detectable(self, comparisons: int = 1) -> float:
+        """The smallest true difference that would be found in 80 % of the cases, given this standard error.
 
-        The two-sided test is at ``level / comparisons``, as Holm's first step is. The usual sum of two quantiles of t
+        The two-sided test is at 5 % over ``comparisons``, as Holm's first step is. The usual sum of two quantiles of t
         approximates the noncentral t. NaN where there is no standard error.
         """
         error, freedom = self.spread
-        return (student_t.quantile(power, freedom) - student_t.quantile(level / comparisons / 2, freedom)) * error
+        return (student_t.quantile(0.8, freedom) - student_t.quantile(0.05 / comparisons / 2, freedom)) * error
 
 
-def paired_difference(first: Replicates, second: Replicates, level: float = 0.95) -> Difference:
+def paired_difference(first: Replicates, second: Replicates) -> Difference:
     """The difference of two methods on the same records, from the same bootstrap draws.
 
     Both come from :func:`bench.scoring.score.score_replicates`. Each replicate's difference is taken class by class,
@@ -63,12 +63,12 @@ def paired_difference(first: Replicates, second: Replicates, level: float = 0.95
     """
     require_same_origin([first, second])
     both = Replicates(first.estimates - second.estimates, first.values - second.values, first.support, first.origin)
-    return t_test(both.value, both.spread(), level)
+    return t_test(both.value, both.spread())
 
 
-def t_test(value: float, spread: Spread, level: float) -> Difference:
+def t_test(value: float, spread: Spread) -> Difference:
     """A difference, its interval and the p value of Student's t test."""
-    low, high = interval(value, spread, "plain", level)
+    low, high = interval(value, spread, "plain")
     if spread.standard_error > 0:
         p_value = 2 * student_t.upper_tail(abs(value) / spread.standard_error, spread.freedom)
     else:
@@ -83,13 +83,13 @@ class DeLong:
     aurocs: Float[np.ndarray, " method"]
     covariance: Float[np.ndarray, "method method"]
 
-    def difference(self, first: int, second: int, level: float = 0.95) -> Difference:
+    def difference(self, first: int, second: int) -> Difference:
         """The AUROC of one method minus that of another, with DeLong's normal test."""
         pair = self.covariance[np.ix_([first, second], [first, second])]
         variance = pair[0, 0] + pair[1, 1] - 2 * pair[0, 1]
         if abs(variance) < 1e-15:  # identical rankings: what is left is rounding
             variance = 0.0
-        return t_test(float(self.aurocs[first] - self.aurocs[second]), Spread(float(variance**0.5), np.inf), level)
+        return t_test(float(self.aurocs[first] - self.aurocs[second]), Spread(float(variance**0.5), np.inf))
 
 
 def delong(target: Shaped[np.ndarray, " record"], scores: Real[np.ndarray, "method record"]) -> DeLong:
@@ -115,9 +115,7 @@ def delong(target: Shaped[np.ndarray, " record"], scores: Real[np.ndarray, "meth
     return DeLong(of_positives.mean(axis=1), covariance)
 
 
-def corrected_resampled_t(
-    values: Float[np.ndarray, " run"], train_records: int, test_records: int, level: float = 0.95
-) -> Difference:
+def corrected_resampled_t(values: Float[np.ndarray, " run"], train_records: int, test_records: int) -> Difference:
     """The mean over runs of repeated cross-validation, tested against 0, corrected for overlapping training sets.
 
     ``values`` are the runs' differences between two methods (or one method's values, for its interval alone). The
@@ -128,7 +126,7 @@ def corrected_resampled_t(
     if runs < 2:
         return Difference(float(np.mean(values)), np.nan, np.nan, np.nan, Spread(np.nan, np.nan))
     standard_error = float(np.sqrt((1 / runs + test_records / train_records) * np.var(values, ddof=1)))
-    return t_test(float(np.mean(values)), Spread(standard_error, runs - 1), level)
+    return t_test(float(np.mean(values)), Spread(standard_error, runs - 1))
 
 
 def holm(p_values: Float[np.ndarray, " comparison"]) -> Float[np.ndarray, " comparison"]:
@@ -155,7 +153,7 @@ class Friedman:
     p_values: Float[np.ndarray, "method method"]
 
 
-def friedman(values: Float[np.ndarray, "column method"], level: float = 0.95) -> Friedman:
+def friedman(values: Float[np.ndarray, "column method"]) -> Friedman:
     """Friedman's test over columns (tasks), and Nemenyi's for every pair.
 
     Rank 1 is the highest value and ties share ranks. Two methods differ where their mean ranks are further apart than
@@ -181,11 +179,11 @@ def friedman(values: Float[np.ndarray, "column method"], level: float = 0.95) ->
         statistic, p_value = 0.0, 1.0
     else:
         statistic, p_value = stats.friedmanchisquare(*ranks.T)
-    critical = float(stats.studentized_range.ppf(level, methods, np.inf) / np.sqrt(2) * unit)
+    critical = float(stats.studentized_range.ppf(LEVEL, methods, np.inf) / np.sqrt(2) * unit)
     return Friedman(float(statistic), float(p_value), mean_ranks, critical, p_values)
 
 
-def mean_rank(values: Float[np.ndarray, "column method"], level: float = 0.95) -> list[tuple[float, Interval]]:
+def mean_rank(values: Float[np.ndarray, "column method"]) -> list[tuple[float, Interval]]:
     """Each method's mean rank over the columns, with the t interval of a mean over columns, kept within 1 to methods.
 
     The columns are the sample: the interval says how the rank would move on other tasks of the kind, and is NaN for
@@ -196,7 +194,7 @@ def mean_rank(values: Float[np.ndarray, "column method"], level: float = 0.95) -
     means = ranks.mean(axis=0)
     if columns < 2:
         return [(float(mean), Interval(np.nan, np.nan)) for mean in means]
-    half = stats.t.ppf((1 + level) / 2, columns - 1) * ranks.std(axis=0, ddof=1) / np.sqrt(columns)
+    half = stats.t.ppf((1 + LEVEL) / 2, columns - 1) * ranks.std(axis=0, ddof=1) / np.sqrt(columns)
     return [
         (float(mean), Interval(float(max(1.0, mean - h)), float(min(methods, mean + h))))
         for mean, h in zip(means, half, strict=True)

@@ -14,18 +14,18 @@ from jaxtyping import Float
 from scipy.stats import norm
 
 from bench.errors import DataError
-from bench.scoring.bootstrap import Covariance, Interval, Replicates, Scale, interval, require_same_origin
+from bench.scoring.bootstrap import LEVEL, Covariance, Interval, Replicates, Scale, interval, require_same_origin
 
 
-def mean_value(runs: Sequence[Replicates], scale: Scale, level: float = 0.95) -> tuple[float, Interval]:
+def mean_value(runs: Sequence[Replicates], scale: Scale) -> tuple[float, Interval]:
     """The mean of a metric over runs on the same records, and its interval."""
     value = float(np.mean([run.value for run in runs]))
     spread = Covariance.of(list(runs)).spread(np.full(len(runs), 1 / len(runs)))
-    return value, interval(value, spread, scale, level, runs[0].mean_trials)
+    return value, interval(value, spread, scale, runs[0].mean_trials)
 
 
 def mean_corruption_error(
-    method: Mapping[str, Sequence[Replicates]], reference: Mapping[str, Sequence[Replicates]], level: float = 0.95
+    method: Mapping[str, Sequence[Replicates]], reference: Mapping[str, Sequence[Replicates]]
 ) -> tuple[float, Interval]:
     """The mean corruption error of a method and its interval; 100 is as bad as the reference, less is better.
 
@@ -52,7 +52,7 @@ def mean_corruption_error(
         drawn.append(errors / np.maximum(errors_of_reference, 1e-12))
     value = float(np.mean(ratios))
     logs = np.log(np.maximum(np.mean(drawn, axis=0), 1e-12))
-    half = float(norm.ppf((1 + level) / 2)) * float(np.std(logs))
+    half = float(norm.ppf((1 + LEVEL) / 2)) * float(np.std(logs))
     return 100 * value, Interval(100 * value * np.exp(-half), 100 * value * np.exp(half))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from bench.scoring.bootstrap import Interval, Replicates, require_same_origin
+from bench.scoring.bootstrap import LEVEL, Interval, Replicates, require_same_origin
 
 SEED = 20_250
 
@@ -22,7 +22,6 @@ def labels_needed(
     curve: Sequence[Sequence[Replicates]],
     numbers: Sequence[int],
     reference: Sequence[Replicates],
-    level: float = 0.95,
 ) -> tuple[float, Interval]:
     """The number of labels at which the mean of a metric reaches that of the reference, and its interval.
 
@@ -50,7 +49,7 @@ def labels_needed(
     curves = drawn[:, own, draws].mean(axis=1)  # [number, draw]: a replicate is the same at each number
     targets = target[other, draws].mean(axis=0)
     needed = np.sort([crossing(curves[:, i], numbers, targets[i]) for i in draws])
-    tail = (1 - level) / 2
+    tail = (1 - LEVEL) / 2
     low, high = (float(needed[min(int(share * count), count - 1)]) for share in (tail, 1 - tail))
     return value, Interval(min(low, value), max(high, value))
 

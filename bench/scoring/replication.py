@@ -31,7 +31,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import t as student
 
-from bench.scoring.bootstrap import Covariance, Interval, Replicates, Scale, Spread, interval
+from bench.scoring.bootstrap import LEVEL, Covariance, Interval, Replicates, Scale, Spread, interval
 from bench.scoring.comparison import Difference, paired_difference, t_test
 
 
@@ -55,9 +55,9 @@ class Components:
     spread: Spread
     trials: float | None
 
-    def interval(self, scale: Scale, level: float = 0.95) -> Interval:
+    def interval(self, scale: Scale) -> Interval:
         """The two-sided interval of the mean, symmetric on ``scale``."""
-        return interval(self.value, self.spread, scale, level, self.trials)
+        return interval(self.value, self.spread, scale, self.trials)
 
 
 def components(runs: Sequence[Replicates]) -> Components:
@@ -76,9 +76,7 @@ def components(runs: Sequence[Replicates]) -> Components:
     return Components(float(values.mean()), count, common, between, spread, trials)
 
 
-def difference(
-    first: Sequence[Replicates], second: Sequence[Replicates], paired: bool = False, level: float = 0.95
-) -> Difference:
+def difference(first: Sequence[Replicates], second: Sequence[Replicates], paired: bool = False) -> Difference:
     """The mean of one method minus that of another, over patients and replicates.
 
     Args:
@@ -91,11 +89,11 @@ def difference(
 
     Raises DataError where records, targets, patients, draws or classes differ.
     """
-    return _difference(first, second, Covariance.of([*first, *second], near_perfect=False), paired, level)
+    return _difference(first, second, Covariance.of([*first, *second], near_perfect=False), paired)
 
 
 def differences_of_all_pairs(
-    lines: Sequence[Sequence[Replicates]], draws: Sequence[Sequence[int] | None] | None = None, level: float = 0.95
+    lines: Sequence[Sequence[Replicates]], draws: Sequence[Sequence[int] | None] | None = None
 ) -> list[Difference]:
     """:func:`difference` for every two lines, in the order of ``itertools.combinations``.
 
@@ -119,14 +117,13 @@ def differences_of_all_pairs(
             lines[j],
             covariance.of_runs([*places[i], *places[j]]),
             known[i] is not None and known[i] == known[j],
-            level,
         )
         for i, j in itertools.combinations(range(len(lines)), 2)
     ]
 
 
 def _difference(
-    first: Sequence[Replicates], second: Sequence[Replicates], covariance: Covariance, paired: bool, level: float
+    first: Sequence[Replicates], second: Sequence[Replicates], covariance: Covariance, paired: bool
 ) -> Difference:
     n_first, n_second = len(first), len(second)
     paired = paired and n_first == n_second > 1
@@ -145,7 +142,7 @@ def _difference(
         replicates = [(float(np.var(values[0] - values[1], ddof=1)), n_first)]
     else:
         replicates = [(float(np.var(v, ddof=1)), len(v)) for v in values if len(v) > 1]
-    return t_test(value, combined(common, records.freedom, replicates), level)
+    return t_test(value, combined(common, records.freedom, replicates))
 
 
 _ROUNDING = 1e-9
@@ -173,13 +170,13 @@ def combined(patients: float, freedom: float, replicates: Sequence[tuple[float, 
     if not of_replicates > 0:
         return Spread(total**0.5, freedom)
     own = of_replicates**2 / sum(variance**2 / degrees for variance, degrees in parts)
-    quantiles = student.ppf(0.975, [freedom, own])
+    quantiles = student.ppf((1 + LEVEL) / 2, [freedom, own])
     quantile = (patients * quantiles[0] + of_replicates * quantiles[1]) / total
     return Spread(total**0.5, float(np.interp(-quantile, -_QUANTILES, _FREEDOM)))
 
 
 _FREEDOM = np.geomspace(0.5, 1e6, 4000)
-_QUANTILES = student.ppf(0.975, _FREEDOM)
+_QUANTILES = student.ppf((1 + LEVEL) / 2, _FREEDOM)
 """Of t with ``_FREEDOM``: the way back from a quantile to degrees of freedom."""
 
 
@@ -203,7 +200,6 @@ def difference_over_folds(
     first: Float[np.ndarray, "replicate fold"],
     second: Float[np.ndarray, "other fold"],
     ratio: float,
-    level: float = 0.95,
 ) -> Difference:
     """The mean of one method minus that of another on the same folds; variances as in :func:`mean_over_folds`.
 
@@ -212,7 +208,7 @@ def difference_over_folds(
     folds = first.shape[1]
     patients = (1 / folds + ratio) * _between_folds([first, second])
     replicates = [(float(np.var(v.mean(axis=1), ddof=1)), len(v)) for v in (first, second) if len(v) > 1]
-    return t_test(float(first.mean() - second.mean()), combined(patients, folds - 1, replicates), level)
+    return t_test(float(first.mean() - second.mean()), combined(patients, folds - 1, replicates))
 
 
 def _between_folds(lines: Sequence[np.ndarray]) -> float:

@@ -1,7 +1,7 @@
 """From a dipole in the chest to twelve leads.
 
 Axes of the vectorcardiogram: X to the patient's left, Y to the feet, Z to the back; mV. Eight leads are independent
-(:data:`INDEPENDENT`); the other four follow from I and II, so Einthoven's and Goldberger's relations hold by
+(I, II, V1 to V6); the other four follow from I and II, so Einthoven's and Goldberger's relations hold by
 construction.
 """
 
@@ -11,8 +11,6 @@ import numpy as np
 
 from bench.signals.leads import LEADS
 from bench.simulate.heart import Hearts
-
-INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 
 ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
 

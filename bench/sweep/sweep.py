@@ -109,9 +109,7 @@ class Planned:
     scored: list[Cell]
 
 
-def sweep(
-    options: SweepOptions, source: DataSource, on_result: Callable[[Result, bool], None] | None = None
-) -> SweepReport:
+def sweep(options: SweepOptions, source: DataSource) -> SweepReport:
     """Search, choose on validation data, train the choice again and score it.
 
     Raises:
@@ -133,7 +131,7 @@ def sweep(
             chosen, facts = take_part(options, session, study)
             report.studies.append(chosen)
             overrides = [*session.overrides, *_overrides(chosen.setting)]
-            _score(study, session.under(overrides, facts), options.run, report, on_result)
+            _score(study, session.under(overrides, facts), options.run, report)
     return report
 
 
@@ -355,7 +353,6 @@ def _score(
     session: Session,
     options: RunOptions,
     report: SweepReport,
-    on_result: Callable[[Result, bool], None] | None,
 ) -> None:
     """The chosen setting as ordinary cells, one a seed; this is where the test split is read."""
     finished = []
@@ -373,8 +370,6 @@ def _score(
         finished.append(result)
         report.results.append(result)
         report.computed += computed
-        if on_result:
-            on_result(result, computed)
     if options.track and finished:
         from bench.tracking.mirror import ResultMirror
 

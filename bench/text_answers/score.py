@@ -6,7 +6,7 @@ records in the seal; ``KEY-prompts-DIGEST/scores.npy`` float32 [wording, record,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,6 @@ from bench.training.loop import make_fabric
 POOL = 5000
 """Records of the pool at most: recall depends on its size, and the time on its square."""
 TEXTS_AT_ONCE = 256
-
-Scorer = Callable[[np.ndarray, Sequence[str]], np.ndarray]
-"""Scores of some examples for some words, float64 [example, word]."""
 
 
 def score_retrieval(resolved: ResolvedCell, result: Result, text: str | None = None) -> Path:

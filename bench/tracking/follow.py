@@ -38,11 +38,10 @@ class PretrainingFollower:
         self,
         uri: str,
         checkpoints: Path,
-        experiment: str = EXPERIMENT,
         warn: Callable[[str], None] = lambda text: None,
         log_models: bool = False,
     ):
-        self.uri, self.checkpoints, self.experiment = uri, checkpoints, experiment
+        self.uri, self.checkpoints = uri, checkpoints
         self.warn, self.log_models = warn, log_models
         self._started = time.time()
         self._first_seen: dict[Path, float] = {}
@@ -108,7 +107,7 @@ class PretrainingFollower:
             owned = [final for final in changed if self._owned(final)]
             if not owned:
                 return
-            with writer_at(self.uri, self.checkpoints, self.experiment) as (client, experiment):
+            with writer_at(self.uri, self.checkpoints, EXPERIMENT) as (client, experiment):
                 for final in owned:
                     run = self._runs[final]
                     assert isinstance(run, PretrainingRun)

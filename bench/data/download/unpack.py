@@ -31,13 +31,12 @@ class _Member:
     open: Callable[[], IO[bytes]]
 
 
-def unpack(archive: Path, aside: Path, received: Callable[[int], None] = lambda n: None) -> int:
+def unpack(archive: Path, aside: Path) -> int:
     """Write the members of an archive that are not there yet with their size; each gets its name when it is whole.
 
     Args:
         archive: ``.zip`` (with its parts ``.z01``, ... next to it), ``.tar``, or ``.tar.gz``, compressed or not.
         aside: a folder on the same disk, where members grow.
-        received: called with the bytes of each piece.
 
     Returns:
         how many members were written.
@@ -62,7 +61,6 @@ def unpack(archive: Path, aside: Path, received: Callable[[int], None] = lambda 
                 with member.open() as source, open(partial, "wb") as file:
                     while piece := source.read(PIECE):
                         file.write(piece)
-                        received(len(piece))
                 if partial.stat().st_size != member.size:
                     raise DataError(
                         f"{archive}: {member.name} is cut short. Delete the archive and run the command again."

@@ -95,7 +95,7 @@ class Tested:
         from bench.scoring.comparison import t_test
 
         return [
-            None if value is None or error is None else t_test(value, Spread(error, math.inf if f is None else f), 0.95)
+            None if value is None or error is None else t_test(value, Spread(error, math.inf if f is None else f))
             for value, error, f in self.differences
         ]
 

@@ -55,12 +55,12 @@ def test_a_method_does_not_differ_from_itself(cohort):
 
 
 def test_equivalence_is_two_one_sided_t_tests():
-    found = comparison.t_test(0.005, Spread(0.004, 30), 0.95)
+    found = comparison.t_test(0.005, Spread(0.004, 30))
     one_sided = [stats.t.sf((0.02 - 0.005) / 0.004, 30), stats.t.sf((0.02 + 0.005) / 0.004, 30)]
     assert found.equivalence(0.02) == pytest.approx(max(one_sided))
-    assert comparison.t_test(-0.005, Spread(0.004, 30), 0.95).equivalence(0.02) == found.equivalence(0.02)
-    assert comparison.t_test(0.02, Spread(0.004, 30), 0.95).equivalence(0.02) == pytest.approx(0.5)
-    noisy = comparison.t_test(0.0, Spread(0.02, 30), 0.95)  # not significant, and not shown to be equal
+    assert comparison.t_test(-0.005, Spread(0.004, 30)).equivalence(0.02) == found.equivalence(0.02)
+    assert comparison.t_test(0.02, Spread(0.004, 30)).equivalence(0.02) == pytest.approx(0.5)
+    noisy = comparison.t_test(0.0, Spread(0.02, 30))  # not significant, and not shown to be equal
     assert noisy.p_value == 1.0
     assert noisy.equivalence(0.02) > 0.05
 
@@ -68,13 +68,13 @@ def test_equivalence_is_two_one_sided_t_tests():
 def test_the_smallest_detectable_difference_is_found_with_its_power():
     """Against simulated t tests of a true difference of that size, at Holm's first step."""
     error, freedom, comparisons = 0.01, 12, 10
-    found = comparison.t_test(0.0, Spread(error, freedom), 0.95).detectable(comparisons)
+    found = comparison.t_test(0.0, Spread(error, freedom)).detectable(comparisons)
     rng = np.random.default_rng(0)
     estimates = found + error * rng.normal(size=200_000)
     errors = error * np.sqrt(rng.chisquare(freedom, size=200_000) / freedom)
     p_values = 2 * stats.t.sf(np.abs(estimates) / errors, freedom)
     assert np.mean(p_values < 0.05 / comparisons) == pytest.approx(0.8, abs=0.03)
-    assert found > comparison.t_test(0.0, Spread(error, freedom), 0.95).detectable(1)
+    assert found > comparison.t_test(0.0, Spread(error, freedom)).detectable(1)
 
 
 def test_what_was_not_scored_on_the_same_records_is_not_paired(cohort):

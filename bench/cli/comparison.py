@@ -32,11 +32,7 @@ def compare_and_show(
         read: gives the results of a workspace and of cards.
         format_: ``table``, or ``csv``, which goes to ``out`` or to standard output.
     """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from bench.cli.terminal import console
+    from bench.cli.terminal import print_table
     from bench.leaderboard.collect import collect_all, compared
     from bench.leaderboard.paired_cells import cells_of_both, paired_csv
     from bench.storage.workspace import Workspace
@@ -50,12 +46,9 @@ def compare_and_show(
         write_csv(paired_csv(cells), out)
         return
     for kind, members in itertools.groupby(cells, key=lambda cell: cell.kind):
-        shown = Table(box=box.SIMPLE_HEAD, header_style="bold", title=kind, title_justify="left")
-        for name in ("cell", first, second, "difference", "p", "p, corrected"):
-            shown.add_column(Text(name), justify="left" if name == "cell" else "right")
-        for cell in members:
-            shown.add_row(*map(Text, _row(cell)))
-        console().print(shown)
+        print_table(
+            ("cell", first, second, "difference", "p", "p, corrected"), map(_row, members), kind, left=("cell",)
+        )
     for why in dict.fromkeys(cell.why for cell in cells if cell.why):
         typer.echo(f"Not tested: {why}.")
     typer.echo(

@@ -60,28 +60,20 @@ def labels_command(
 
 
 def _show(table: LabelTable) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from bench.cli.terminal import estimate, print_table
 
-    from bench.cli.terminal import console
-
-    title = f"{table.title}: {table.metric} {table.value:.3f}"
-    shown = Table(box=box.SIMPLE_HEAD, header_style="bold", title=title, title_justify="left")
-    for name in ("labels", "n", "changed", "unknown", "own labels", "these labels", "difference", "of the error"):
-        justify, width = ("left", max(map(len, table.rows))) if name == "labels" else ("right", None)
-        shown.add_column(name, justify=justify, min_width=width)  # type: ignore[arg-type]
+    rows = []
     for name, row in table.rows.items():
         cells = [name, f"{row.records:,}", f"{row.changed:,}", f"{row.unknown:,}"]
         if row.classes:
-            low, high = row.difference_interval
-            interval = "no interval" if low != low else f"{low:+.3f}, {high:+.3f}"
-            cells += [f"{row.before:.3f}", f"{row.after:.3f}", f"{row.difference:+.3f} [{interval}]"]
+            difference = estimate(row.difference, row.difference_interval, "+")
+            cells += [f"{row.before:.3f}", f"{row.after:.3f}", difference]
             cells.append(f"{100 * row.of_error:.0f} %")
         else:
             cells += ["-"] * 4
-        shown.add_row(*(Text(cell) for cell in cells))
-    console().print(shown)
+        rows.append(cells)
+    heads = ("labels", "n", "changed", "unknown", "own labels", "these labels", "difference", "of the error")
+    print_table(heads, rows, f"{table.title}: {table.metric} {table.value:.3f}", left=("labels",), unbroken="labels")
     if table.ceiling is not None:
         typer.echo(
             f"Ceiling: the true labels score {table.ceiling:.3f} on the labels with planted errors, so that {1 - table.ceiling:.3f} of "

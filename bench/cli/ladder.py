@@ -66,47 +66,31 @@ def ladder_command(
 
 
 def _show(table: CurveTable) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from bench.cli.terminal import console
+    from bench.cli.terminal import estimate, print_table
     from bench.leaderboard.curves import needed_words
 
-    shown = Table(
-        box=box.SIMPLE_HEAD, header_style="bold", title=f"{table.title}: {table.metric}", title_justify="left"
-    )
-    shown.add_column("method")
+    rows = []
     if table.axis == "depth":
-        for name in ("layers", "first", "best", "block", "last"):
-            shown.add_column(name, justify="left" if name == "block" else "right")
+        heads = ["method", "layers", "first", "best", "block", "last"]
         for curve in table.curves:
             points = list(curve.points)
-            cells = [str(len(points)), _estimate(curve.points[points[0]]), _estimate(curve.points[curve.best])]
-            cells += [curve.names[points.index(curve.best)] if curve.names else "", _estimate(curve.points[points[-1]])]
-            shown.add_row(*(Text(cell) for cell in (curve.method, *cells)))
+            cells = [str(len(points)), estimate(*curve.points[points[0]]), estimate(*curve.points[curve.best])]
+            cells += [curve.names[points.index(curve.best)] if curve.names else "", estimate(*curve.points[points[-1]])]
+            rows.append([curve.method, *cells])
         words = "best: the layer with the highest test value, for orientation; the mode scores the layer chosen on validation data."
     else:
         numbers = sorted({point for curve in table.curves for point in curve.points})
-        for number in numbers:
-            shown.add_column(str(number), justify="right")
-        shown.add_column("scratch", justify="right")
-        shown.add_column("labels to match scratch", justify="right")
+        heads = ["method", *map(str, numbers), "scratch", "labels to match scratch"]
         for curve in table.curves:
             cells = [f"{curve.points[n][0]:.3f}" if n in curve.points else "-" for n in numbers]
             scratch = table.scratch.get(curve.method)
             cells += [f"{scratch[0]:.3f}" if scratch else "-", needed_words(curve.needed, numbers)]
-            shown.add_row(*(Text(cell) for cell in (curve.method, *cells)))
+            rows.append([curve.method, *cells])
         words = (
             "columns: positives per class. labels to match scratch: positives per class at which the probe reaches the same method "
             "trained from scratch on all labels, with the 95 % interval over patients and replicates."
         )
         for name, reference in table.chosen.items():
             words += f"\nscratch of {name}: {reference}, of several the best on validation data."
-    console().print(shown)
+    print_table(heads, rows, f"{table.title}: {table.metric}", left=("method", "block"))
     typer.echo(words)
-
-
-def _estimate(point: tuple[float, tuple[float, float]]) -> str:
-    value, (low, high) = point
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"

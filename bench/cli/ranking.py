@@ -28,11 +28,7 @@ def rank_and_show(
         format_: ``table``, or ``csv``, which goes to ``out`` or to standard output.
         options: of :func:`bench.leaderboard.statistics.ranking.options_from`.
     """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from bench.cli.terminal import console
+    from bench.cli.terminal import print_table
     from bench.leaderboard import load_board
     from bench.leaderboard.collect import collect, collect_all, compared
     from bench.leaderboard.formats.markdown import heading
@@ -58,11 +54,6 @@ def rank_and_show(
         write_csv(ranking_csv(rankings), out)
         return
     for title, ranking in rankings:
-        shown = Table(box=box.SIMPLE_HEAD, header_style="bold", title=title, title_justify="left")
-        for name in HEADS:
-            shown.add_column(name, justify="left" if name == "method" else "right")
-        for ranked in ranking.each:
-            shown.add_row(*map(Text, cells(ranking, ranked)))
-        console().print(shown)
+        print_table(HEADS, (cells(ranking, ranked) for ranked in ranking.each), title)
         for sentence in sentences(ranking):
             typer.echo(sentence)

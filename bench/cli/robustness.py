@@ -127,46 +127,31 @@ def score_and_show(runs: list[tuple[Any, Any]], source: Any, names: list[str], n
 
 
 def _list() -> None:
-    from rich import box
-    from rich.table import Table
-
-    from bench.cli.terminal import console
+    from bench.cli.terminal import print_table
     from bench.corruptions import LEVELS, corruptions
 
-    table = Table("corruption", "levels 1 to 5", "what happens", box=box.SIMPLE_HEAD, header_style="bold")
-    for corruption in corruptions().values():
-        table.add_row(corruption.name, ", ".join(corruption.at(level) for level in LEVELS), corruption.summary)
-    console().print(table)
+    heads = ("corruption", "levels 1 to 5", "what happens")
+    rows = ((c.name, ", ".join(c.at(level) for level in LEVELS), c.summary) for c in corruptions().values())
+    print_table(heads, rows, left=heads)
 
 
 def show_tables(tables: list[CorruptedTable]) -> None:
     """Print a line per method: clean, mean over all conditions, worst corruption, and the error relative to the reference."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from bench.cli.terminal import console
+    from bench.cli.terminal import estimate, print_table
 
     for table in tables:
-        shown = Table(
-            box=box.SIMPLE_HEAD, header_style="bold", title=f"{table.title}: {table.metric}", title_justify="left"
-        )
-        for name in ("method", "clean", "corrupted", "worst corruption", *(["error"] if table.reference else [])):
-            shown.add_column(name, justify="left" if name in ("method", "worst corruption") else "right")
+        heads = ("method", "clean", "corrupted", "worst corruption", *(["error"] if table.reference else []))
+        rows = []
         for row in table.rows:
-            cells = [row.method, _estimate(*row.clean, 3), _estimate(*row.mean, 3)]
+            cells = [row.method, estimate(*row.clean), estimate(*row.mean)]
             cells.append(f"{row.worst} {row.of_corruption(row.worst):.3f}")
             if row.error is not None:
-                cells.append(_estimate(*row.error, 0))
-            shown.add_row(*(Text(cell) for cell in cells))
-        console().print(shown)
+                cells.append(estimate(*row.error, digits=0))
+            rows.append(cells)
+        print_table(heads, rows, f"{table.title}: {table.metric}", left=("method", "worst corruption"))
         noise = "" if table.noise == "model" else f" Recorded noise: {table.noise}."
         relative = f" error: relative to {table.reference}, which has 100." if table.reference else ""
         typer.echo(
             f"corrupted: mean over {counted(len(table.conditions), 'condition')} of "
             f"{counted(len(table.corruptions), 'corruption')}, 95 % interval over patients.{relative}{noise}"
         )
-
-
-def _estimate(value: float, interval: Any, digits: int) -> str:
-    return f"{value:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"

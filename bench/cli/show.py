@@ -59,21 +59,13 @@ def show_command(
 
 
 def _classes(result: Any) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     from bench.cells.per_class import class_values
-    from bench.cli.terminal import console
+    from bench.cli.terminal import print_table
 
     rows = class_values(result)
     columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="left" if column in ("class", "words", "seen", "nearest") else "right")
-    for row in rows:
-        table.add_row(*(Text(_text(row[column])) for column in columns))
-    console().print(table)
+    cells = ([_text(row[column]) for column in columns] for row in rows)
+    print_table(columns, cells, left=("class", "words", "seen", "nearest"))
 
 
 def _text(value: Any) -> str:

@@ -68,30 +68,22 @@ def subgroups_command(
 
 
 def _show(table: SubgroupTable, least: int) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from bench.cli.terminal import estimate, print_table
 
-    from bench.cli.terminal import console
-
-    shown = Table(
-        box=box.SIMPLE_HEAD, header_style="bold", title=f"{table.title}: {table.metric}", title_justify="left"
-    )
-    for name in ("group", "n", "positives", "value", "others", "difference", "p"):
-        shown.add_column(name, justify="left" if name == "group" else "right")
-    unscored = 0
+    rows, unscored = [], 0
     for group in table.groups:
         name = f"{group.attribute}: {group.group}"
         sizes = [f"{group.records:,}", f"{group.positives:,}"]
         if not group.scored:
             unscored += 1
-            shown.add_row(*(Text(cell) for cell in (name, *sizes, "-", "-", "-", "-")))
+            rows.append((name, *sizes, "-", "-", "-", "-"))
             continue
-        value = _estimate(group.value, group.interval)
-        difference = _estimate(group.difference, group.difference_interval, "+")
+        value = estimate(group.value, group.interval)
+        difference = estimate(group.difference, group.difference_interval, "+")
         p = "<0.001" if group.p < 0.001 else f"{group.p:.3f}"
-        shown.add_row(*(Text(cell) for cell in (name, *sizes, value, f"{group.rest:.3f}", difference, p)))
-    console().print(shown)
+        rows.append((name, *sizes, value, f"{group.rest:.3f}", difference, p))
+    heads = ("group", "n", "positives", "value", "others", "difference", "p")
+    print_table(heads, rows, f"{table.title}: {table.metric}", left=("group",))
     worst = table.worst
     lines = [] if worst is None else [_sentence(worst)]
     if unscored:
@@ -106,7 +98,3 @@ def _sentence(worst: Any) -> str:
     low, high = worst.difference_interval
     proven = "lower than" if high < 0 else "not shown to differ from"
     return f"Worst group: {worst.attribute} {worst.group}, {worst.difference:+.3f} [{low:+.3f}, {high:+.3f}], {proven} the others."
-
-
-def _estimate(value: float, interval: Any, sign: str = "") -> str:
-    return f"{value:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"

@@ -201,30 +201,17 @@ def _write(
         cells.write_csv(csv(tables), out)
 
 
-def _table(title: str, heads: list[str]) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    shown = Table(box=box.SIMPLE_HEAD, header_style="bold", title=title, title_justify="left")
-    for i, head in enumerate(heads):
-        shown.add_column(head, justify="left" if i < 2 else "right")
-    return shown
-
-
 def _show_retrieval(table: TextTable) -> None:
-    from rich.text import Text
-
-    from bench.cli.terminal import console
+    from bench.cli.terminal import estimate, print_table
     from bench.leaderboard.contamination import legend, marks
 
-    metrics = list(next(iter(table.rows[0].values.values())))
-    shown = _table(table.title, ["method", "wanted", *metrics])
+    rows, metrics = [], list(next(iter(table.rows[0].values.values())))
     for row in table.rows:
         name = f"{row.method}{marks(row.contamination)}"
         for i, (direction, values) in enumerate(row.values.items()):
-            cells = [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, (low, high) in values.values()]
-            shown.add_row(*map(Text, ("" if i else name, direction, *cells)))
-    console().print(shown)
+            cells = [estimate(*value) for value in values.values()]
+            rows.append(("" if i else name, direction, *cells))
+    print_table(["method", "wanted", *metrics], rows, table.title, left=("method", "wanted"))
     first = table.rows[0]
     typer.echo(
         f"{first.records:,} records with {first.distinct:,} different texts; a candidate with the same text is a hit. 95 % "
@@ -235,21 +222,16 @@ def _show_retrieval(table: TextTable) -> None:
 
 
 def _show_prompts(table: TextTable) -> None:
-    from rich.text import Text
+    from bench.cli.terminal import estimate, print_table
 
-    from bench.cli.terminal import console
-
-    shown = _table(f"{table.title}: macro_auroc", ["method", "class", "as run", "mean", "sd", "worst", "best"])
-    last = ""
+    rows, last = [], ""
     for row in table.rows:
-        low, high = row.interval
-        bounds = "[no interval]" if low != low else f"[{low:.3f}, {high:.3f}]"  # too few patients with the class
-        mean = f"{row.mean:.3f} {bounds}"
         numbers = (f"{n:.3f}" for n in (row.spread, row.values.min(), row.values.max()))
         name = row.method if row.method != last else ""
-        shown.add_row(*map(Text, (name, row.name, f"{row.as_run:.3f}", mean, *numbers)))
+        rows.append((name, row.name, f"{row.as_run:.3f}", estimate(row.mean, row.interval), *numbers))
         last = row.method
-    console().print(shown)
+    heads = ["method", "class", "as run", "mean", "sd", "worst", "best"]
+    print_table(heads, rows, f"{table.title}: macro_auroc", left=("method", "class"))
     typer.echo(
         f"Over {len(table.rows[0].values)} wordings per class: mean with its 95 % interval over patients and replicates, standard "
         "deviation, worst and best. as run: with the words of the task. The CSV has the worst wording of each class."

@@ -8,6 +8,7 @@ import typer
 
 from bench.cli import finished_cells as cells
 from bench.cli import options as o
+from bench.cli.terminal import estimate
 from bench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -175,26 +176,16 @@ def _chosen(table: TransferTable, trains: list[str], tests: list[str]) -> Transf
 
 
 def _show(table: TransferTable) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from bench.cli.terminal import console
+    from bench.cli.terminal import print_table
     from bench.leaderboard.contamination import legend
 
-    shown = Table(
-        box=box.SIMPLE_HEAD, header_style="bold", title=f"{table.title}: {table.metric}", title_justify="left"
-    )
-    for name in ("trained on", "method"):
-        shown.add_column(name)
-    for name in table.tests:
-        shown.add_column(f"on {name}", justify="right")
-    last = ""
+    rows, last = [], ""
     for train, method in table.rows:
         entries = [table.at(train, method, test) for test in table.tests]
-        shown.add_row(Text(train if train != last else ""), Text(method), *(Text(_cell(entry)) for entry in entries))
+        rows.append((train if train != last else "", method, *map(_cell, entries)))
         last = train
-    console().print(shown)
+    heads = ("trained on", "method", *(f"on {name}" for name in table.tests))
+    print_table(heads, rows, f"{table.title}: {table.metric}", left=heads[:2])
     lines = [f"{train} to {test}: {', '.join(classes)}" for (train, test), classes in table.shared().items()]
     statuses = {s for entry in table.entries for s in (*entry.contamination, *entry.in_domain_contamination)}
     typer.echo(
@@ -210,13 +201,7 @@ def _cell(entry: Transferred | None) -> str:
 
     if entry is None:
         return ""
-    text = f"{_estimate(entry.value, entry.interval)}{marks(entry.contamination)}"
+    text = f"{estimate(entry.value, entry.interval)}{marks(entry.contamination)}"
     if entry.in_domain is None:
         return f"{text}\nin-domain: not run"
-    return f"{text}\nin-domain {_estimate(*entry.in_domain)}{marks(entry.in_domain_contamination)}"
-
-
-def _estimate(value: float, interval: Any) -> str:
-    if interval.low != interval.low:  # too few patients with a class
-        return f"{value:.3f} [no interval]"
-    return f"{value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    return f"{text}\nin-domain {estimate(*entry.in_domain)}{marks(entry.in_domain_contamination)}"

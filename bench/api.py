@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -118,11 +117,31 @@ def run(
     from bench.runner.executors.safe_path import safe_children
     from bench.runner.plan import RunOptions, with_default_replicates
     from bench.runner.prepare import profile_of
+    from bench.runner.run_arguments import check_arguments, written
     from bench.runner.time_limit import parse_time_limit
     from bench.runner.untrained import with_untrained
     from bench.signals.leads import parse_leads
 
     methods = _without_encoders(methods)
+    check_arguments(
+        methods=methods,
+        tasks=tasks,
+        modes=modes,
+        protocols=protocols,
+        leads=leads,
+        fractions=fractions,
+        seeds=seeds,
+        replicates=replicates,
+        profile=profile,
+        settings=settings,
+        checkpoints=checkpoints,
+        fraction_rule=fraction_rule,
+        limit=limit,
+        executor=executor,
+        jobs=jobs,
+        simulated_records=simulated_records,
+        on_bad_record=on_bad_record,
+    )
     others = (*_names(methods), *_names(tasks), *_names(modes))
     if board and (others or _names(leads) != ["all"] or _list(fractions) != [1.0] or _names(protocols) != [OURS]):
         raise ConfigError(
@@ -147,7 +166,7 @@ def run(
         split_variance=split_variance,
         untrained=untrained,
         profile=profile or project().profile,
-        overrides=[f"{field}={json.dumps(value)}" for field, value in {**stand_ins, **(settings or {})}.items()],
+        overrides=[written(*setting) for setting in {**stand_ins, **(settings or {})}.items()],
         corpus=corpus,
         checkpoints=[f"{method}={folder}" for method, folder in (checkpoints or {}).items()],
         allow_pretraining=pretrain,
@@ -320,7 +339,8 @@ def _listed(group: str, pattern: str, facts: Any) -> pd.DataFrame:
         }
         for name in registry.match(group, _names(pattern))
     ]
-    return pd.DataFrame(rows).set_index("name")
+    columns = list(rows[0]) if rows else ["name", "description", "distribution"]
+    return pd.DataFrame(rows, columns=columns).set_index("name")
 
 
 def _source(
@@ -348,11 +368,15 @@ def _without_encoders(methods: Any) -> Any:
     """
     from bench.errors import ConfigError
 
-    if isinstance(methods, str):
+    if isinstance(methods, str) or methods is None:
         return methods
     names = []
     for method in _list(methods):
-        name = method if isinstance(method, str) else method.method
+        name = method if isinstance(method, str) else getattr(method, "method", None)
+        if name is None:
+            raise ConfigError(
+                f"methods: {method!r:.60} is neither the name of a method nor an encoder of bench.encoder."
+            )
         if not isinstance(method, str) and registry.entries(registry.METHODS)[name].loaded is None:
             raise ConfigError(
                 f"methods: give the name {name!r}, with checkpoints= and settings=, instead of an encoder of it."

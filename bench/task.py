@@ -19,9 +19,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench import kinds, registry
+from bench.errors import DataError
 from bench.renamed import renamed_attribute
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     import pandas as pd
 
@@ -202,6 +205,7 @@ class MultilabelTask(Task):
 
         from bench.storage.large_array import large_array
 
+        _require_columns(self, records, [self.column])
         position = {name: i for i, name in enumerate(self.classes)}
         present = [[position[label] for label in labels if label in position] for labels in records[self.column]]
         chosen = records[[bool(columns) for columns in present]]
@@ -228,11 +232,25 @@ class ColumnTask(Task):
     def examples(self, records: pd.DataFrame) -> Examples:
         import numpy as np
 
-        values = records[list(self.classes)].to_numpy(np.float64)
+        _require_columns(self, records, self.classes)
+        try:
+            values = records[list(self.classes)].to_numpy(np.float64)
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"task {self.name}: columns {', '.join(self.classes)}: {error}; expected numbers, NaN where unknown. Convert "
+                f"them in records() of {self.dataset}."
+            ) from error
         known = ~np.isnan(values)
         chosen = records[known.any(axis=1)]
         targets = values[known.any(axis=1)]
         if kinds.load(self.kind).several_at_once:
+            wrong = known & (values != 0) & (values != 1)
+            if wrong.any():
+                row, column = np.argwhere(wrong)[0]
+                raise DataError(
+                    f"task {self.name}: record {records.index[row]}, column {list(self.classes)[column]} is "
+                    f"{values[row, column]:g}; expected 0, 1, or NaN where unknown."
+                )
             targets = targets.astype(np.float32 if np.isnan(targets).any() else np.uint8)
         return Examples(
             record_ids=chosen.index.to_numpy(dtype=str),
@@ -252,6 +270,7 @@ class SingleLabelTask(Task):
     def examples(self, records: pd.DataFrame) -> Examples:
         import numpy as np
 
+        _require_columns(self, records, [self.column])
         position = {name: i for i, name in enumerate(self.classes)}
         known = [[position[label] for label in labels if label in position] for labels in records[self.column]]
         single = np.array([len(positions) == 1 for positions in known], bool)
@@ -261,6 +280,15 @@ class SingleLabelTask(Task):
             patient_ids=chosen["patient_id"].to_numpy(dtype=str),
             targets=np.array([positions[0] for positions in known if len(positions) == 1], np.int64),
             columns=chosen.reset_index(drop=True),
+        )
+
+
+def _require_columns(task: Task, records: pd.DataFrame, columns: Iterable[str]) -> None:
+    missing = [column for column in columns if column not in records]
+    if missing:
+        raise DataError(
+            f"task {task.name}: no column {', '.join(missing)} in the records of {task.dataset}; found: "
+            f"{', '.join(map(str, records))}."
         )
 
 

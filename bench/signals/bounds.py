@@ -71,6 +71,11 @@ class Bounds:
                 f"{file.path}: the reader gave a signal of shape {signal.shape} and type {signal.dtype}; expected "
                 f"numbers of shape [12, time] with samples."
             )
+        if signal.shape[1] <= len(LEADS):
+            raise DataError(
+                f"{file.path}: the reader gave {signal.shape[1]} samples per lead; expected shape [12, time]. If the file "
+                "holds [time, lead], the reader must transpose it."
+            )
         rates = (file.facts["rate"],) if "rate" in file.facts else self.rates
         if not any(math.isclose(recording.fs, rate, rel_tol=1e-6) for rate in rates):
             known = " or ".join(f"{rate:g}" for rate in rates)

@@ -13,12 +13,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.dataset import UNUSABLE, Dataset, OnBadRecord, RecordFile, Recording
-from bench.errors import BenchError, DataError, unforeseen
+from bench.errors import BenchError, DataError, short_repr, unforeseen
 from bench.processes.parent_watch import end_with_parent
 from bench.signals.bounds import CHOICE, HINT, Bounds
 from bench.signals.leads import LEADS
@@ -34,6 +34,9 @@ from bench.signals.store_writer import (
     without,
 )
 from bench.storage.artifacts import get_or_make
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CHUNK = 16
 """Recordings a worker reads at a time: 2 MB of 10 s at 500 Hz, a few milliseconds of work."""
@@ -100,6 +103,46 @@ def _current(path: Path, source: dict[str, Any], on_bad_record: OnBadRecord) -> 
     return store if same else None
 
 
+def _check_records(dataset: Dataset, records: pd.DataFrame) -> None:
+    """Refuse a table of records by whose ids or patients recordings could be mixed up."""
+    import pandas as pd
+
+    if not isinstance(records, pd.DataFrame) or "patient_id" not in records:
+        found = f"columns {', '.join(map(str, records))}" if isinstance(records, pd.DataFrame) else short_repr(records)
+        raise DataError(
+            f"{dataset.name}: records() gave {found}; expected a DataFrame with the index record_id and a column "
+            "patient_id (the record's own id where patients are unknown)."
+        )
+    if not records.index.is_unique:
+        twice = records.index[records.index.duplicated()][0]
+        raise DataError(f"{dataset.root}: record {twice} is listed twice; each id must be listed once. {dataset.fetch}")
+    patients = records["patient_id"]
+    for what, ids in (("record_id", records.index.to_series()), ("patient_id", patients)):
+        texts = ids.astype(str)
+        wrong = ids.isna() | (texts == "") | (texts != texts.str.strip())
+        if wrong.any():
+            place = int(np.flatnonzero(wrong)[0])
+            raise DataError(
+                f"{dataset.root}: {what} {short_repr(ids.iloc[place])} of record {records.index[place]!r} (number "
+                f"{place + 1}); expected an id without spaces around it, or one patient counts as two."
+            )
+
+
+def _check_order(dataset: Dataset, records: pd.DataFrame, files: list[RecordFile]) -> None:
+    """Refuse files in another order than the records: each recording would get the labels of another."""
+    if len(files) != len(records):
+        raise DataError(
+            f"{dataset.name}: files() gave {len(files):,} files for {len(records):,} records; expected one for each, in the "
+            "order of records()."
+        )
+    for place, (listed, file) in enumerate(zip(records.index, files, strict=True)):
+        if str(listed) != file.record_id:
+            raise DataError(
+                f"{dataset.name}: files() gave record {file.record_id} at place {place + 1}; expected {listed}, in the order "
+                "of records()."
+            )
+
+
 def _prepare(
     dataset: Dataset,
     destination: Path,
@@ -111,10 +154,9 @@ def _prepare(
 ) -> SignalStore:
     dataset.findings.clear()
     records = dataset.records()
-    if not records.index.is_unique:
-        twice = records.index[records.index.duplicated()][0]
-        raise DataError(f"{dataset.root}: record {twice} is listed twice; each id must be listed once. {dataset.fetch}")
+    _check_records(dataset, records)
     files = dataset.findings.marked(dataset.files(records, rate))
+    _check_order(dataset, records, files)
     fs = float(rate) if rate is not None else store_rate(dataset, files)
     plan = {"source": source, "fs": fs, "on_bad_record": on_bad_record, "files": _files_digest(files)}
     writer = StoreWriter(destination, plan, round(BEAT_SECONDS * fs) if dataset.has_recorder_beats else 0)

@@ -226,3 +226,46 @@ def test_failures_of_two_rows_with_one_label_are_listed_separately():
     rows = [RunOptions(["kmerl"], ["t"], ["linear"], overrides=[f"kmerl.depth={n}"], of_board=True) for n in (3, 4)]
     failures = _failures(rows, [RunReport(failures={"a cell": "first"}), RunReport(failures={"a cell": "second"})])
     assert failures == {"a cell": "first", "a cell · kmerl.depth=4": "second"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"profile": "fast"}, "profile = 'fast': .*'paper', 'small' or 'smoke'"),
+        ({"executor": "slurm"}, "executor = 'slurm': .*'local' or 'ray'"),
+        ({"limit": -1}, "limit = -1: .*greater than or equal to 1"),
+        ({"jobs": 0}, "jobs = 0: .*greater than or equal to 1"),
+        ({"seeds": 1.5}, r"seeds = 1\.5: .*integer"),
+        ({"seeds": []}, r"seeds = \[\]: .*at least 1 item"),
+        ({"seeds": iter([1])}, "seeds is a list_iterator, which can be read once; give a list"),
+        ({"replicates": 1.5}, "replicates = 1.5"),
+        ({"simulated_records": 10}, "simulated_records = 10: .*greater than or equal to 50"),
+        ({"on_bad_record": "ignore"}, "on_bad_record = 'ignore': .*'error', 'skip' or 'keep'"),
+        ({"fraction_rule": "strat"}, "fraction_rule = 'strat'"),
+        ({"settings": "linear.lr=0.1"}, "settings = 'linear.lr=0.1': .*dictionary"),
+        ({"settings": {"linear.lr": object()}}, "settings: linear.lr = .*expected a number, a text"),
+        ({"leads": 2}, "leads = 2"),
+        ({"fractions": []}, r"fractions = \[\]"),
+        ({"checkpoints": "abc"}, "checkpoints = 'abc'"),
+        ({"methods": None}, "methods = None"),
+        ({"methods": [5]}, "methods: 5 is neither the name of a method nor an encoder"),
+        ({"tasks": 5}, "tasks = 5"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_what_is_expected(here, arguments, words):
+    wanted = {"methods": "simple-statistics", "tasks": "ptbxl-super", "modes": "linear"} | arguments
+    with pytest.raises(ConfigError, match=words):
+        bench.run(**wanted)
+    assert not here.results.exists()
+
+
+def test_numbers_of_numpy_are_numbers(here):
+    arguments = {"methods": "simple-statistics", "tasks": "ptbxl-super", "modes": "linear", "track": False}
+    table = bench.run(
+        **arguments, seeds=np.arange(2), settings={"linear.epochs": np.int64(1), "linear.lr": np.float32(0.5)}
+    )
+    assert sorted(set(table["seed"])) == [0, 1]
+
+
+def test_a_listing_of_nothing_is_empty(here):
+    assert bench.methods("").empty

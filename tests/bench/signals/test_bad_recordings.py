@@ -225,3 +225,59 @@ def test_duplicated_ids_are_refused(tmp_path, folder_dataset, monkeypatch):
     monkeypatch.setattr(type(dataset), "records", lambda self: pd.concat([records, records]))
     with pytest.raises(DataError, match="r0000 is listed twice"):
         prepare(dataset, tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda files: files[::-1], "files() gave record r0002 at place 1; expected r0000, in the order of records()"),
+        (lambda files: files[:2], "files() gave 2 files for 3 records; expected one for each"),
+    ],
+)
+def test_files_in_another_order_than_the_records_are_refused(tmp_path, folder_dataset, monkeypatch, change, words):
+    """Each recording would get the labels of another, without a sign of it."""
+    dataset = folder_dataset(3)
+    files = type(dataset).files
+    monkeypatch.setattr(type(dataset), "files", lambda self, *given: change(files(self, *given)))
+    with pytest.raises(DataError, match=re.escape(words)):
+        prepare(dataset, tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda records: records.drop(columns="patient_id"),
+            "expected a DataFrame with the index record_id and a column",
+        ),
+        (lambda records: records.to_dict(), "records() gave "),
+        (
+            lambda records: records.assign(patient_id=["p0", "p0 ", "p1"]),
+            "patient_id 'p0 ' of record 'r0001' (number 2)",
+        ),
+        (lambda records: records.assign(patient_id=["p0", "", "p1"]), "patient_id '' of record 'r0001' (number 2)"),
+        (lambda records: records.assign(patient_id=["p0", None, "p1"]), "of record 'r0001' (number 2); expected an id"),
+        (lambda records: records.rename(index={"r0001": " r0001"}), "record_id ' r0001' of record"),
+    ],
+)
+def test_records_whose_ids_or_patients_could_be_mixed_up_are_refused(
+    tmp_path, folder_dataset, monkeypatch, change, words
+):
+    dataset = folder_dataset(3)
+    records = dataset.records()
+    monkeypatch.setattr(type(dataset), "records", lambda self: change(records))
+    with pytest.raises(DataError, match=re.escape(words)):
+        prepare(dataset, tmp_path / "store")
+
+
+def test_a_signal_with_swapped_axes_is_refused(tmp_path, folder_dataset, monkeypatch):
+    dataset = folder_dataset(3)
+    read = type(dataset).read
+
+    def first_twelve_samples(file):
+        recording = read(file)
+        return Recording(recording.signal.T[:12], recording.fs, None)
+
+    monkeypatch.setattr(type(dataset), "read", staticmethod(first_twelve_samples))
+    with pytest.raises(DataError, match=r"12 samples per lead; expected shape \[12, time\].*must transpose it"):
+        prepare(dataset, tmp_path / "store")

@@ -85,3 +85,20 @@ def test_missing_files_of_the_second_are_named(dataset, tmp_path):
     with pytest.raises(DataError, match=r"sph/metadata\.csv is missing.*bench data download sph"):
         Fibrillation(tmp_path / "code15").check()
     assert isinstance(dataset.records(), pd.DataFrame)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0, 0.9, 1], "record r1, column af is 0.9; expected 0, 1, or NaN where unknown"),
+        ([0, -1, np.nan], "record r1, column af is -1; expected 0, 1, or NaN"),
+        (["yes", "no", "no"], "columns af: .*'yes'.*; expected numbers, NaN where unknown"),
+    ],
+)
+def test_labels_that_are_neither_0_nor_1_are_refused(values, words):
+    """They became 0 or 255 without a sign of it."""
+    records = pd.DataFrame({"patient_id": ["p0", "p1", "p2"], "af": values}, index=["r0", "r1", "r2"])
+    with pytest.raises(DataError, match=words):
+        FibrillationTask().examples(records)
+    with pytest.raises(DataError, match="no column af in the records of code15-to-sph; found: patient_id"):
+        FibrillationTask().examples(records.drop(columns="af"))

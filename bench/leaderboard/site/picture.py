@@ -20,8 +20,8 @@ from bench.leaderboard.metric_names import metric_name
 from bench.leaderboard.site.render_html import environment
 from bench.leaderboard.site.view_models import by_score
 
-PANELS = 6
-"""Panels next to each other; further columns follow below."""
+PANELS = 7
+"""Panels next to each other at most; of more columns, about as many stand in each strip."""
 WIDTH, LABELS, ROW, HEAD, FOOT, GAP = 140, 200, 13, 30, 22, 12
 """Pixels: a panel, the labels of its rows, a row, what is above and below the rows of a panel, and between panels."""
 INSET = 6
@@ -51,8 +51,9 @@ def write(board: Board, tables: Sequence[Table]) -> str:
         words = heading(table)
         if table.stamp is not None and not table.shows_published and board.has_published:
             words += f". No published numbers: {why_not(table)}"
-        for start in range(0, len(columns), PANELS):
-            strip = _strip(table, ordered, columns[start : start + PANELS], spans, top + 20)
+        across = math.ceil(len(columns) / math.ceil(len(columns) / PANELS)) if columns else PANELS
+        for start in range(0, len(columns), across):
+            strip = _strip(table, ordered, columns[start : start + across], spans, top + 20)
             strips.append(strip | {"heading": words if start == 0 else "", "y": top + 10})
             top = strip["bottom"] + FOOT + 16
     width = LABELS + (WIDTH + GAP) * max([len(strip["panels"]) for strip in strips], default=4)

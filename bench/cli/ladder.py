@@ -80,7 +80,7 @@ def _show(table: CurveTable) -> None:
         words = "best: the layer with the highest test value, for orientation; the mode scores the layer chosen on validation data."
     else:
         numbers = sorted({point for curve in table.curves for point in curve.points})
-        heads = ["method", *map(str, numbers), "scratch", "labels to match scratch"]
+        heads = ["method", *map(str, numbers), "from scratch", "labels to match scratch"]
         for curve in table.curves:
             cells = [f"{curve.points[n][0]:.3f}" if n in curve.points else "-" for n in numbers]
             scratch = table.scratch.get(curve.method)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import io
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import torch
 from pydantic import BaseModel
 
-from bench import modes
+from bench import modes, registry
 from bench.checks.check import Broken, Check, DoesNotApply, collected
 from bench.checks.method_subject import (
     MethodSubject,
@@ -49,6 +50,19 @@ def says_where_it_comes_from(subject: MethodSubject) -> None:
             f"config field {', '.join(bare)} has no description.",
             "Write each Field(..., description=...) with its meaning, its unit and the source of its default.",
         )
+
+
+@collected(CHECKS, "it offers a mode", "A method has at least one of the functions that modes need.")
+def offers_a_mode(subject: MethodSubject) -> None:
+    if subject.cls.modes():
+        return
+    functions = sorted(registry.functions_of_modes())
+    own = [name for name in vars(subject.cls) if not name.startswith("_")]
+    meant = [f"{name} looks like {near[0]}" for name in own if (near := difflib.get_close_matches(name, functions, 1))]
+    raise Broken(
+        f"{subject.cls.__name__} has none of {', '.join(functions)}, and so no mode can score it.",
+        f"Correct the name: {', '.join(meant)}." if meant else "Write encode(batch), which gives most modes.",
+    )
 
 
 @collected(CHECKS, "it builds at its published size", "Config() without arguments must build.", slow=True)
@@ -208,7 +222,11 @@ def its_loss_is_that_of_its_embeddings(subject: MethodSubject) -> None:
 def encodes_any_batch_size(subject: MethodSubject) -> None:
     subject.needs("encode")
     batch, built = subject.batch, subject.built
+    given = batch.ecg.clone()
     together = encode(built, batch)
+    if not torch.equal(batch.ecg, given):
+        batch.ecg.copy_(given)
+        raise Broken("encode changes batch.ecg.", "Compute a new tensor instead of x -= ... or x *= ... on the input.")
     if together.ndim != 2 or len(together) != len(batch):
         raise Broken(
             f"encode returned shape {tuple(together.shape)} for {len(batch)} recordings; expected ({len(batch)}, dim).",
@@ -216,6 +234,11 @@ def encodes_any_batch_size(subject: MethodSubject) -> None:
         )
     if not torch.isfinite(together).all():
         raise Broken("encode returned a value that is not finite.", "Look for a division by a range or SD of zero.")
+    if not alike(encode(built, batch), together):
+        raise Broken(
+            "encode gives other values the second time.",
+            "In evaluation nothing may be drawn at random; module.eval() switches dropout off, torch.randn does not.",
+        )
     if torch.allclose(together[0], together[1], rtol=1e-4):
         raise Broken("two different recordings have the same representation.", "encode must read batch.ecg.")
     for rows in ([1], [3, 0, 2]):

@@ -72,7 +72,13 @@ def take_rows(batch: ECGBatch, rows: list[int]) -> ECGBatch:
 def encode(method: Method, batch: ECGBatch) -> torch.Tensor:
     method.eval()
     with torch.no_grad():
-        return method.encode(batch)
+        vectors = method.encode(batch)
+    if not isinstance(vectors, torch.Tensor):
+        raise Broken(
+            f"encode returned a {type(vectors).__name__}; expected a tensor [record, dim].",
+            "Does encode end without return?" if vectors is None else "Return one vector per recording.",
+        )
+    return vectors
 
 
 def total_loss(method: Method, batch: ECGBatch) -> torch.Tensor:

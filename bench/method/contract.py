@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from bench import registry
 from bench.batch import ECGBatch
+from bench.errors import ConfigError
 from bench.method.pretrain_config import PretrainConfig
 from bench.method.published_names import PublishedNames
 from bench.method.released import Released, released_files
@@ -181,6 +182,10 @@ class Method(nn.Module):
     def input_for(cls, config: Any) -> InputSpec:
         """The input under a config: :attr:`input`, with the config's ``fs``, ``normalise``, ``padding`` and ``image_size``,
         as far as it has these fields."""
+        if not isinstance(cls.input, InputSpec):
+            raise ConfigError(
+                f"{cls.__name__}: input = {cls.input!r}; expected an InputSpec, as InputSpec(fs=100, seconds=10)."
+            )
         names = ("fs", "normalise", "padding", "image_size")
         return replace(cls.input, **{name: getattr(config, name) for name in names if hasattr(config, name)})
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from numbers import Real
+from typing import Literal, get_args, get_origin, get_type_hints
 
+from bench.errors import ConfigError
 from bench.signals.resample import Resampling
 
 Normalisation = Literal["none", "minmax", "zscore", "zscore-lead"]
@@ -53,6 +56,17 @@ class InputSpec:
     resampling: Resampling = "polyphase"
     filters_at: Literal["fs", "recorded"] = "fs"
 
+    def __post_init__(self) -> None:
+        for name, known in _known_values().items():
+            value = getattr(self, name)
+            wrong = [v for v in (value if isinstance(value, tuple) else (value,)) if v not in known]
+            if wrong:
+                raise ConfigError(f"InputSpec: {name} = {wrong[0]!r}; expected {' or '.join(map(repr, known))}.")
+        for name in ("fs", "seconds", "image_size"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or isinstance(value, bool) or float(value) <= 0:
+                raise ConfigError(f"InputSpec: {name} = {value!r}; expected a positive number.")
+
     @property
     def length(self) -> int:
         """Samples in a window."""
@@ -77,3 +91,14 @@ class InputSpec:
             for name, value in asdict(self).items()
             if name not in ("resampling", "filters_at") or value != getattr(usual, name)
         }
+
+
+@functools.cache
+def _known_values() -> dict[str, tuple[str, ...]]:
+    """Fields that take one of several words, or several of them."""
+    found = {}
+    for name, hint in get_type_hints(InputSpec).items():
+        choice = next((part for part in (hint, *get_args(hint)) if get_origin(part) is Literal), None)
+        if choice is not None:
+            found[name] = get_args(choice)
+    return found

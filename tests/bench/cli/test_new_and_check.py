@@ -155,6 +155,56 @@ WEIGHTLESS = """
 """
 
 
+ENCODES = """
+    import torch
+    from torch import nn
+    from bench.method import Method
+    from bench.signals.input_spec import InputSpec
+
+    class Mine(Method):
+        'A linear encoder. Source: this test.'
+        name = "encodes"
+        input = InputSpec(fs=100, seconds=1)
+
+        def build(self, config):
+            self.net = nn.Linear(100, 4)
+
+        def encode(self, batch):
+            x = batch.ecg
+            vectors = self.net(x.mean(1))
+            return vectors
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "promise", "words"),
+    [
+        (
+            ("x = batch.ecg", "x = batch.ecg; x *= 2"),
+            "it encodes any number of recordings",
+            "encode changes batch.ecg.",
+        ),
+        (
+            ("return vectors", "return vectors + torch.randn_like(vectors)"),
+            "it encodes any number of recordings",
+            "encode gives other values the second time.",
+        ),
+        (
+            ("return vectors", "pass"),
+            "it encodes any number of recordings",
+            "encode returned a NoneType; expected a tensor",
+        ),
+        (("def encode", "def encdoe"), "it offers a mode", "Correct the name: encdoe looks like encode."),
+    ],
+)
+def test_the_cause_of_a_broken_promise_is_named(bench, plugin, change, promise, words):
+    name = f"encodes-{len(words)}"  # a module is imported once
+    plugin(name.replace("-", "_"), ENCODES.replace(*change).replace("encodes", name))
+    done = bench("check", name)
+    lines = {line.split(":")[0].strip(): line for line in done.out.splitlines()}
+    assert words in lines[f"BROKEN {promise}"]
+
+
 def test_a_method_without_weights_breaks_no_promise(bench, plugin):
     plugin("weightless", WEIGHTLESS)
     done = bench("check", "without-weights")

@@ -185,3 +185,17 @@ def test_median_beats_of_part_of_a_recording(tmp_path, store):
 def test_no_lead_is_refused(store):
     with pytest.raises(ConfigError, match="no lead"):
         SignalView(store, spec(), leads=())
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"normalise": "z-score"}, "normalise = 'z-score'; expected 'none' or 'minmax' or"),
+        ({"modalities": ("txt",)}, "modalities = 'txt'; expected 'text' or"),
+        ({"fs": "500 Hz"}, "fs = '500 Hz'; expected a positive number"),
+        ({"seconds": 0}, "seconds = 0; expected a positive number"),
+    ],
+)
+def test_an_input_that_cannot_be_is_refused_where_it_is_written(fields, words):
+    with pytest.raises(ConfigError, match=words):
+        InputSpec(**fields)

@@ -29,6 +29,7 @@ class Encoder(Method):
     """
 
     name = "encoder"
+    foreign_network = True
     family = "own"
     only_modes = ("linear", "knn", "finetune")
 
@@ -75,6 +76,13 @@ class Encoder(Method):
         @classmethod
         def _split(cls, value: Any) -> Any:
             return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+        @field_validator("scale")
+        @classmethod
+        def _not_zero(cls, scale: float) -> float:
+            if scale == 0:
+                raise ValueError("0 would make all recordings equal; expected another number")
+            return scale
 
         @field_validator("name")
         @classmethod

@@ -150,6 +150,8 @@ class Method(nn.Module):
     deviations: ClassVar[dict[str, tuple[Any, str]]] = {}
     """Where a default is not the paper's: field of Config -> its value, and what the paper has instead. A row of a board
     whose results have that value gets a mark (§) and a footnote. Written literally, so that boards read it without torch."""
+    foreign_network: ClassVar[bool] = False
+    """Whether its network is the user's own, whatever it is: what it answers is then checked on a sample."""
     only_modes: ClassVar[tuple[str, ...] | None] = None
     """The modes offered, where they are fewer than what is implemented would give."""
     only_kinds: ClassVar[tuple[str, ...] | None] = None

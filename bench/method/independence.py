@@ -1,6 +1,6 @@
-"""Check on a sample that what a method answers for a test recording does not depend on the other test recordings.
+"""Check on a sample that what a method answers for a test recording depends neither on other recordings nor on chance.
 
-Only methods of others are checked: the project's tests run its own.
+Only methods and networks of others are checked: the project's tests run its own.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def check_batches(method: Method, rows: np.ndarray, source: BatchSource, prompts
         prompts: the names of the classes that ``zero_shot`` is asked; None: the encoder is checked.
 
     Raises:
-        BenchError: they differ by more than rounding.
+        BenchError: they differ by more than rounding, or from one time to the next.
     """
-    if not is_foreign(method.name):
+    if not (is_foreign(method.name) or method.foreign_network):
         return
     rows = rows[:SAMPLE]
     if prompts is not None and method.implements("zero_shot"):
@@ -70,14 +70,24 @@ def _compare(
     device = next((parameter.device for parameter in method.parameters()), torch.device("cpu"))
     method.eval()
     with torch.no_grad():
-        together = answer(source.batch(rows).to(device)).double()
+        batch = source.batch(rows).to(device)
+        together, again = answer(batch).double(), answer(batch).double()
         alone = torch.cat([answer(source.batch(rows[i : i + 1]).to(device)).double() for i in range(len(rows))])
+    if _differ(together.cpu().numpy(), again.cpu().numpy()):
+        raise BenchError(
+            f"{method.name}.{function} gives other values the second time: in evaluation nothing may be drawn at random. Was "
+            "the network exported or built with dropout switched on? Call model.eval() before."
+        )
     _same(method.name, function, alone.cpu().numpy(), together.cpu().numpy())
 
 
+def _differ(first: np.ndarray, second: np.ndarray) -> bool:
+    bound = ROUNDING * max(float(np.abs(second).max(initial=0)), 1e-6)
+    return first.shape != second.shape or bool((np.abs(first - second) > bound).any())
+
+
 def _same(method: str, function: str, alone: np.ndarray, together: np.ndarray) -> None:
-    bound = ROUNDING * max(float(np.abs(together).max(initial=0)), 1e-6)
-    if alone.shape != together.shape or bool((np.abs(alone - together) > bound).any()):
+    if _differ(alone, together):
         raise BenchError(
             f"{method}.{function} answers differently for a test recording alone and together with others: predictions must "
             f"not depend on the other test recordings. Use statistics of the training recordings, and running statistics in "

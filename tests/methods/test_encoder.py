@@ -2,13 +2,17 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from bench.checks.method_subject import take_rows
 from bench.checks.synthetic_corpus import synthetic_corpus
 from bench.errors import BenchError, ConfigError
+from bench.method.independence import check_batches
 from methods.encoder import Encoder
 from methods.text.torchvision_operators import declare_missing_operators
 
@@ -243,3 +247,21 @@ def test_an_encoder_is_named_after_its_file_or_by_the_user(exported):
         Encoder.Config(path=str(exported), name="../mine")
     factory = Encoder.Config(path="methods.encoder:small_example", trust=True)
     assert factory.name == f"small_example-{factory.sha256[:6]}"
+
+
+def test_a_network_that_was_exported_with_dropout_is_refused(tmp_path):
+    class Dropping(Net):
+        def forward(self, x):
+            return nn.functional.dropout(super().forward(x), 0.5, training=True)
+
+    method = made(path=str(export(tmp_path / "dropping.pt2", Dropping())))
+    batch = batch_for(method)
+    recordings = SimpleNamespace(batch=lambda rows: take_rows(batch, list(rows)))
+    with pytest.raises(BenchError, match=r"encoder\.encode gives other values the second time.*dropout switched on"):
+        check_batches(method, np.arange(5), recordings, None)
+    check_batches(made(path=str(export(tmp_path / "steady.pt2", Net()))), np.arange(5), recordings, None)
+
+
+def test_a_scale_of_zero_is_refused(exported):
+    with pytest.raises(ValueError, match="0 would make all recordings equal"):
+        made(path=str(exported), scale=0)

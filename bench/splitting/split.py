@@ -170,10 +170,20 @@ class Split:
         for name, rows in partition.items():
             if not len(rows):
                 raise DataError(
-                    f"split {self.name}: no {name} examples among the {len(examples):,} available ({self.description}) "
-                    f"A larger copy of the data is needed."
+                    f"split {self.name}: no {name} examples among the {len(examples):,} available "
+                    f"({self.description.rstrip('.')}). {self._what_is_needed(examples, name)}"
                 )
         return partition
+
+    def _what_is_needed(self, examples: Examples, name: str) -> str:
+        rule = self.content.rule
+        if not isinstance(rule, ColumnRule):
+            return "A larger copy of the data is needed."
+        found = list(map(repr, examples.columns[rule.column].unique()[:9].tolist()))
+        return (
+            f"Its records have {rule.column} {' or '.join(map(repr, getattr(rule, name)))}; found: {', '.join(found[:8])}"
+            f"{', ...' if len(found) > 8 else ''}. Correct the column, or get a larger copy of the data."
+        )
 
     def _assert_apart(self, examples: Examples, partition: Partition) -> None:
         units = {"example": np.arange(len(examples))}

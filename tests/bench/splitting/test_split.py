@@ -126,7 +126,9 @@ def test_what_the_rule_needs_must_be_there(split):
         split(COLUMN).partition(data, 1)
     with pytest.raises(DataError, match=r"the column 'strat'.*fold"):
         split(COLUMN | {"column": "strat"}).partition(data)
-    with pytest.raises(DataError, match="no test examples"):
+    with pytest.raises(
+        DataError, match=r"no test examples .*\(d\)\. Its records have fold 9; found: 1, 2, 3, 4\. Correct"
+    ):
         split(COLUMN | {"test": [9]}).partition(data)
     with pytest.raises(DataError, match="1 patients cannot be cut"):
         split(CV).partition(examples(4, per_patient=4))

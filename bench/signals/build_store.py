@@ -113,6 +113,8 @@ def _check_records(dataset: Dataset, records: pd.DataFrame) -> None:
             f"{dataset.name}: records() gave {found}; expected a DataFrame with the index record_id and a column "
             "patient_id (the record's own id where patients are unknown)."
         )
+    if not len(records):
+        raise DataError(f"{dataset.root}: its index lists no recording; expected at least one. {dataset.fetch}")
     if not records.index.is_unique:
         twice = records.index[records.index.duplicated()][0]
         raise DataError(f"{dataset.root}: record {twice} is listed twice; each id must be listed once. {dataset.fetch}")
@@ -153,7 +155,14 @@ def _prepare(
     progress: Callable[[int, int], None] | None,
 ) -> SignalStore:
     dataset.findings.clear()
-    records = dataset.records()
+    try:
+        records = dataset.records()
+    except (BenchError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # an index file that is empty, damaged, or in another encoding
+        raise DataError(
+            f"{dataset.name}: its records cannot be listed: {unforeseen(error)}. {dataset.fetch}"
+        ) from error
     _check_records(dataset, records)
     files = dataset.findings.marked(dataset.files(records, rate))
     _check_order(dataset, records, files)
@@ -303,6 +312,8 @@ def _read_one(
         raise DataError(reason)
     recording = read(file)
     bounds.check(recording, file)
+    if unknown := set(recording.absent) - set(LEADS):
+        raise DataError(f"{file.path}: absent lead {min(unknown)!r}; expected some of {', '.join(LEADS)}.")
     gain, absent = recording.gain, np.isin(LEADS, recording.absent)
     if absent.any():
         signal = np.zeros_like(recording.signal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -280,4 +281,23 @@ def test_a_signal_with_swapped_axes_is_refused(tmp_path, folder_dataset, monkeyp
 
     monkeypatch.setattr(type(dataset), "read", staticmethod(first_twelve_samples))
     with pytest.raises(DataError, match=r"12 samples per lead; expected shape \[12, time\].*must transpose it"):
+        prepare(dataset, tmp_path / "store")
+
+
+def test_an_index_that_cannot_be_read_or_lists_nothing_is_told(tmp_path, folder_dataset, monkeypatch):
+    dataset = folder_dataset(3)
+    records = dataset.records()
+    monkeypatch.setattr(type(dataset), "records", lambda self: records[:0])
+    with pytest.raises(DataError, match="its index lists no recording; expected at least one. Copy the folder again"):
+        prepare(dataset, tmp_path / "store")
+    monkeypatch.setattr(type(dataset), "records", lambda self: b"\xff".decode("utf-8"))
+    with pytest.raises(DataError, match="its records cannot be listed: UnicodeDecodeError.*Copy the folder again"):
+        prepare(dataset, tmp_path / "store")
+
+
+def test_an_absent_lead_that_there_is_not_is_refused(tmp_path, folder_dataset, monkeypatch):
+    dataset = folder_dataset(3)
+    read = type(dataset).read
+    monkeypatch.setattr(type(dataset), "read", staticmethod(lambda file: replace(read(file), absent=("V7",))))
+    with pytest.raises(DataError, match="absent lead 'V7'; expected some of I, II"):
         prepare(dataset, tmp_path / "store")

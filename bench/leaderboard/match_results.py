@@ -89,7 +89,9 @@ def best_board(results: Sequence[Result]) -> str | None:
         shown = {result.key for _, result in assign_results(board, results)}
         if not shown:
             return 0, False, False, 0.0
-        places = sum(len(wanted_coordinates(row, c)) for row in board.rows for c in board.columns if not c.mean_of)
+        columns = [column for column in board.columns if not column.mean_of]
+        rows = board.rows if board.has_published else board.rows[:1]  # boards across papers have a row for every method
+        places = sum(len(wanted_coordinates(row, column)) for row in rows for column in columns)
         return len(shown), board.metric in metrics, board.has_published == comparable, len(shown) / max(places, 1)
 
     best = max(boards().values(), key=fit, default=None)

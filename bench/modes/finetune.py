@@ -173,7 +173,10 @@ def run(cell: ModeInput) -> ModeOutput:
             cell.method.to(fabric.device)
         before = sum(len(earlier.history) for earlier in trainings)
         trainings.append(_train(cell, config.model_copy(update={"lr": rate}), objective, fabric, before, len(rates)))
-    chosen = max(trainings, key=lambda training: training.rank)
+        chosen = max(trainings, key=lambda training: training.rank)
+        for training in trainings:
+            if training is not chosen:
+                training.state.clear()  # weights of a large network are held once
     classifier = trainings[-1].classifier
     if chosen.state:
         classifier.load_state_dict(chosen.state)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.cells.cell import Profile
+from bench.dataset import OnBadRecord
 from bench.errors import ConfigError, short_repr
 from bench.project_file import MAX_SIMULATED, MIN_SIMULATED
 from bench.runner.executors import Name
@@ -38,7 +39,7 @@ class _Arguments(BaseModel):
     executor: Name
     jobs: Annotated[int, Field(ge=1)] | None
     simulated_records: Annotated[int, Field(ge=MIN_SIMULATED, le=MAX_SIMULATED)] | None
-    on_bad_record: Literal["error", "skip", "keep"]
+    on_bad_record: OnBadRecord
 
 
 def check_arguments(**arguments: Any) -> None:

@@ -157,7 +157,7 @@ def _prepare(
     dataset.findings.clear()
     try:
         records = dataset.records()
-    except (BenchError, KeyboardInterrupt):
+    except BenchError:
         raise
     except Exception as error:  # an index file that is empty, damaged, or in another encoding
         raise DataError(

@@ -8,7 +8,7 @@ import typer
 
 from bench.cli import finished_cells as cells
 from bench.cli import options as o
-from bench.cli.terminal import estimate
+from bench.cli.terminal import estimate, print_table
 from bench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -176,7 +176,6 @@ def _chosen(table: TransferTable, trains: list[str], tests: list[str]) -> Transf
 
 
 def _show(table: TransferTable) -> None:
-    from bench.cli.terminal import print_table
     from bench.leaderboard.contamination import legend
 
     rows, last = [], ""
